@@ -1,0 +1,1 @@
+"""Long jobs on remote hosts: start detached, ask later, believe the answer."""

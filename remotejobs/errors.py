@@ -1,0 +1,89 @@
+"""Everything that can go wrong, named. An exception's docstring is its default remedy.
+
+Three families that are never mixed up: the host could not be asked (`Unreachable`), the host was asked
+and refused (`HostRefused` and its children), the caller asked for something impossible (`BadUse`).
+None of them says that a job failed: a job's end is a `Record`, not an exception.
+"""
+
+from __future__ import annotations
+
+
+class RemoteJobsError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        self.message = message
+        self.remedy = " ".join((self.__doc__ or "").split()) if remedy is None else remedy
+        super().__init__(f"{message}. {self.remedy}" if self.remedy else message)
+
+
+class BadUse(RemoteJobsError):
+    """Correct the named value and try again."""
+
+
+class InvalidJob(BadUse):
+    """A jid is a letter or digit and then at most 99 of letters, digits, dot, underscore, hyphen."""
+
+
+class HostError(RemoteJobsError):
+    """Base of the errors that concern one host."""
+
+    def __init__(self, host: str, message: str, *, remedy: str | None = None) -> None:
+        self.host = host
+        super().__init__(f"{host}: {message}", remedy=remedy)
+
+
+class Unreachable(HostError):
+    """Nothing is known about the job: it may run on. Ask again when the host can be reached."""
+
+
+class NameUnknown(Unreachable):
+    """Check the host's name, or set ansible_host to its address."""
+
+
+class ConnectionRefused(Unreachable):
+    """Check that sshd runs there and that ansible_port is right."""
+
+
+class TimedOut(Unreachable):
+    """Check the network and the host's load; ConnectTimeout sets how long to try."""
+
+
+class ConnectionLost(Unreachable):
+    """The connection ended in the middle of an answer; a job that was started runs on. Ask again."""
+
+
+class AuthenticationFailed(Unreachable):
+    """Check ansible_user and the key (ansible_ssh_private_key_file, IdentityFile or the agent)."""
+
+
+class HostKeyUnknown(Unreachable):
+    """Verify the key and add it with ssh-keyscan to known_hosts, or set StrictHostKeyChecking=accept-new."""
+
+
+class HostKeyChanged(Unreachable):
+    """Somebody may be intercepting the connection. Verify the new key before removing the old with ssh-keygen -R."""
+
+
+class HostRefused(HostError):
+    """The host answered and said no."""
+
+
+class BecomeFailed(HostRefused):
+    """Check the become user, its password and the sudoers rule on the host."""
+
+
+class NoSuchJob(HostRefused):
+    """`remotejobs list` shows the jobs there; a job belongs to the become user that started it."""
+
+
+class JobExists(HostRefused):
+    """Choose another jid, or start the same command to attach to the job that is there."""
+
+
+class StartFailed(HostRefused):
+    """The command was not run. Mend the cause on the host and start the same jid again."""
+
+
+class ProtocolDamaged(HostError):
+    """The answer was not understood, so nothing is claimed. Ask again; if it stays, look at the host by hand."""

@@ -1,0 +1,147 @@
+"""The nouns of the core: a `Job` is started on a host, a `Handle` finds it again, a `Record` tells how it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from remotejobs.errors import InvalidJob
+
+PROTOCOL_VERSION = 1
+JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+TAIL_BYTES = 64 * 1024
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class State(StrEnum):
+    """What is known of a job; every one but `running` is an end."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    KILLED = "killed"
+    LOST = "lost"
+
+    @property
+    def finished(self) -> bool:
+        return self is not State.RUNNING
+
+
+def check_jid(jid: str) -> str:
+    """Return `jid` when it is allowed; `InvalidJob` otherwise."""
+    if not JID.fullmatch(jid):
+        raise InvalidJob(f"jid {jid!r} is not allowed")
+    return jid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One command to run detached on a host, under a jid that the caller chooses.
+
+    `limit` and `grace` are seconds (None: no limit); `env` is added to the environment of the login;
+    `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
+    """
+
+    jid: str
+    cmd: str
+    label: str = ""
+    limit: int | None = None
+    grace: int = 10
+    chdir: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    interpreter: str = "sh"
+
+    def __post_init__(self) -> None:
+        check_jid(self.jid)
+        where = f"job {self.jid}"
+        if not self.cmd.strip():
+            raise InvalidJob(f"{where}: the command is empty", remedy="Give it something to run.")
+        if "\0" in self.cmd:
+            raise InvalidJob(f"{where}: the command holds a NUL byte", remedy="A shell cannot read it; remove it.")
+        for name, value in (("label", self.label), ("chdir", self.chdir), ("interpreter", self.interpreter)):
+            if _CONTROL.search(value):
+                raise InvalidJob(f"{where}: {name} {value!r} holds a control character", remedy="Remove it.")
+        if not self.interpreter.split():
+            raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
+        if self.limit is not None and self.limit < 1:
+            raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy="Use None for no limit.")
+        if self.grace < 0:
+            raise InvalidJob(f"{where}: grace {self.grace} is negative", remedy="Give seconds, 0 for none.")
+        for key, value in self.env.items():
+            if not _ENV_NAME.fullmatch(key):
+                raise InvalidJob(f"{where}: env name {key!r} is not a shell name", remedy="Use letters, digits, _.")
+            if "\0" in value:
+                raise InvalidJob(f"{where}: env {key} holds a NUL byte", remedy="Remove it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """Where a job is: enough for a fresh controller to ask for it again.
+
+    `results_dir` is the absolute directory of the job on the host.
+    """
+
+    host: str
+    jid: str
+    become_user: str = ""
+    results_dir: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the host says of a job. Names are Ansible's where it has one.
+
+    `start` and `end` are UTC in ISO 8601, `delta` is seconds (so far, while running); `rc` and `signal` are
+    None until known. `stdout` and `stderr` hold the bytes from `stdout_from` / `stderr_from` on, out of
+    `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for.
+    """
+
+    host: str
+    jid: str
+    state: State
+    label: str = ""
+    cmd: str = ""
+    rc: int | None = None
+    signal: str | None = None
+    start: str = ""
+    end: str = ""
+    delta: float | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    stdout_from: int = 0
+    stderr_from: int = 0
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    pid: int | None = None
+    msg: str = ""
+    results_dir: str = ""
+    become_user: str = ""
+    protocol: int = PROTOCOL_VERSION
+    changed: bool = True
+    attached: bool = False
+
+    @property
+    def finished(self) -> bool:
+        return self.state.finished
+
+    @property
+    def handle(self) -> Handle:
+        return Handle(
+            host=self.host,
+            jid=self.jid,
+            become_user=self.become_user,
+            results_dir=self.results_dir,
+            label=self.label,
+        )
+
+    @property
+    def last_lines(self) -> str:
+        """The end of stderr, or of stdout where stderr is empty: what a person looks at first."""
+        text = (self.stderr.strip() or self.stdout.strip()).decode("utf-8", "replace")
+        return "\n".join(text.splitlines()[-5:])
