@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo up setup check style types shell imports test bench lock clean
+
+# A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+BIN := .venv/bin
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+demo: ## a lab, a Prefect server, a nightly backup of real databases; ends by itself
+	@scripts/setup.sh demo
+	@$(BIN)/python -m lab.demo
+
+up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
+	@scripts/setup.sh demo
+	@$(BIN)/python -m lab.up
+
+setup: ## install what is missing: system packages through apt, .venv from the lock
+	@scripts/setup.sh all
+
+check: style types shell imports ## style, types, shell scripts, import contracts
+
+style: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+shell: setup
+	git ls-files -z -- '*.sh' .ci/run | xargs -0 $(BIN)/shellcheck
+
+imports: setup
+	$(BIN)/lint-imports
+
+test: setup ## every test; real sshd and real PostgreSQL included
+	$(BIN)/pytest
+
+bench: setup ## measure launch, poll and memory against a lab of many hosts
+	$(BIN)/python -m bench
+
+lock: ## write requirements.lock anew from pyproject.toml (needs uv)
+	scripts/lock.sh
+
+clean: ## remove what the lab and the tools left behind, not .venv
+	rm -rf .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,108 @@
+#!/bin/sh
+# Makes the checkout ready: system programs through apt, and .venv from requirements.lock.
+# usage: scripts/setup.sh demo|all     (demo: what the lab needs; all: what the tests need as well)
+# $PYTHON chooses the interpreter; otherwise the first python3 that is new enough.
+set -eu
+cd "$(dirname "$0")/.."
+
+venv=.venv
+stamp=$venv/.installed
+
+say() { printf 'setup: %s\n' "$*"; }
+
+die() {
+    printf 'setup: %s\n' "$@" >&2
+    exit 1
+}
+
+find_python() {
+    for python in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$python"
+            return
+        fi
+    done
+    die "no Python 3.11 or newer was found." "Install one (Debian 12 or newer: apt-get install python3-venv), or set PYTHON to its path."
+}
+
+# A program and the package that brings it; a name with a slash is a file pattern.
+programs() {
+    cat << 'EOT'
+sshd openssh-server
+ssh-keygen openssh-client
+/usr/lib/postgresql/*/bin/postgres postgresql
+pg_dump postgresql-client
+setpriv util-linux
+tar tar
+gzip gzip
+EOT
+    [ "$1" = demo ] || cat << 'EOT'
+dash dash
+bash bash
+busybox busybox
+mksh mksh
+yash yash
+fish fish
+tcsh tcsh
+sudo sudo
+ps procps
+git git
+useradd passwd
+EOT
+}
+
+present() {
+    # shellcheck disable=SC2086 # a file pattern is meant to expand
+    PATH=$PATH:/usr/sbin:/sbin command -v $1 > /dev/null
+}
+
+missing_packages() {
+    programs "$1" | while read -r program package; do
+        present "$program" || printf '%s ' "$package"
+    done
+    [ -x "$venv/bin/python" ] || "$python" -c 'import ensurepip, venv' 2>/dev/null || printf 'python3-venv '
+}
+
+install_packages() {
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=sudo
+        sudo -n true 2>/dev/null || as_root=none
+    fi
+    if [ "$as_root" = none ] || ! command -v apt-get > /dev/null; then
+        die "these packages are missing: $*" \
+            "Install them and run this again:  sudo apt-get install --no-install-recommends $*" \
+            "(other systems than Debian: the packages that hold the same programs)"
+    fi
+    say "installing with apt: $*"
+    # No lists, or lists too old to find the packages by: fetch them and try once more.
+    apt_install "$@" > /dev/null 2>&1 || { $as_root apt-get update -qq && apt_install "$@"; }
+}
+
+apt_install() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" < /dev/null
+}
+
+install_python() {
+    wanted=$(cat requirements.lock pyproject.toml scripts/setup.sh | cksum)
+    [ "$(cat "$stamp" 2> /dev/null)" != "$wanted" ] || return 0
+    if ! [ -x "$venv/bin/python" ]; then
+        say "making $venv with $("$python" -V) ($python)"
+        "$python" -m venv "$venv"
+    fi
+    say "installing the packages of requirements.lock"
+    pip="$venv/bin/python -m pip --disable-pip-version-check --no-input --quiet"
+    $pip install --requirement requirements.lock
+    # hatchling is locked too, so that nothing unpinned is fetched to build with.
+    $pip install --no-deps --no-build-isolation --editable .
+    printf '%s\n' "$wanted" > "$stamp"
+}
+
+scope=${1:-all}
+case $scope in demo | all) ;; *) die "unknown scope $scope: say demo or all." ;; esac
+python=$(find_python)
+packages=$(missing_packages "$scope")
+# shellcheck disable=SC2086 # a list of words
+[ -z "$packages" ] || install_packages $packages
+[ -z "$packages" ] || [ -z "$(missing_packages "$scope")" ] || die "still missing after the installation: $(missing_packages "$scope")"
+install_python
