@@ -14,6 +14,8 @@ JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TAIL_BYTES = 64 * 1024
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_READONLY = {"PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_", "RANDOM", "LINENO"}
+_ENV_RULE = "Use letters, digits and _, but not rj_, RJ_ or REMOTEJOBS_ in front, nor a variable that shells keep."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -73,8 +75,8 @@ class Job:
         if self.grace < 0:
             raise InvalidJob(f"{where}: grace {self.grace} is negative", remedy="Give seconds, 0 for none.")
         for key, value in self.env.items():
-            if not _ENV_NAME.fullmatch(key):
-                raise InvalidJob(f"{where}: env name {key!r} is not a shell name", remedy="Use letters, digits, _.")
+            if not _ENV_NAME.fullmatch(key) or key.startswith(("rj_", "RJ_", "REMOTEJOBS_")) or key in _READONLY:
+                raise InvalidJob(f"{where}: env name {key!r} cannot be set", remedy=_ENV_RULE)
             if "\0" in value:
                 raise InvalidJob(f"{where}: env {key} holds a NUL byte", remedy="Remove it.")
 
@@ -99,7 +101,8 @@ class Record:
 
     `start` and `end` are UTC in ISO 8601, `delta` is seconds (so far, while running); `rc` and `signal` are
     None until known. `stdout` and `stderr` hold the bytes from `stdout_from` / `stderr_from` on, out of
-    `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for.
+    `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for. `cause` says why a job is
+    lost, in one word: rebooted, gone (its supervising process), damaged, disk_full, never (it was not run).
     """
 
     host: str
@@ -120,6 +123,7 @@ class Record:
     stderr_bytes: int = 0
     pid: int | None = None
     msg: str = ""
+    cause: str = ""
     results_dir: str = ""
     become_user: str = ""
     protocol: int = PROTOCOL_VERSION

@@ -1,0 +1,621 @@
+# shellcheck shell=sh disable=SC2015
+# The half of remotejobs that runs on the host. Python sends this text to `sh -s` and calls one entry at its end:
+# rj_start, rj_status, rj_kill, rj_list or rj_clean. It needs a POSIX shell and the usual small tools (mkdir, ln, mv,
+# rm, cat, ls, head, tail, awk, grep, date, sleep, sync, mkfifo, cmp); where they are missing, ARCHITECTURE.md says
+# what is lost. Nothing is installed.
+#
+# Files of a job's directory (0700; each file 0600), in the order in which they come to be:
+#   cmd[.N]    the command, as it was sent                                 written by rj_start
+#   events     FIFO; its write end is held open by the supervisor, so readers wake when it ends, however it ends
+#   job        THE GATE: who supervises, who runs, since when. Linked into place by rj_launch and on disk *before* the
+#              command runs: whoever links it runs the command, so a command runs at most once, whoever starts it again
+#   stdout, stderr                                                         written by the command
+#   ending     who ends the job, and why: created exclusively, first one wins (exited, timed_out, killed)
+#   proof      what was left of the process tree after it was ended        written by whoever ended it
+#   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
+#
+# Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
+
+rj_proc=/proc
+
+# --- small things ----------------------------------------------------------------------------------------------------
+
+rj_nap() { sleep 0.1 2>/dev/null || sleep 1; }
+
+# A clock that does not jump, in hundredths of a second: $clock. Without /proc the wall clock has to do.
+rj_clock() {
+    if [ -r "$rj_proc/uptime" ] && read -r clock _ <"$rj_proc/uptime"; then
+        clock=${clock%.*}${clock#*.}
+    else
+        clock=$(date +%s)00
+    fi
+}
+
+rj_boot() { # -> $boot: what changes when the machine boots
+    { read -r boot <"$rj_proc/sys/kernel/random/boot_id"; } 2>/dev/null || {
+        boot=$(LC_ALL=C who -b 2>/dev/null | tr -s ' ' _)
+        boot=${boot:-unknown}
+    }
+}
+
+# PID -> $pstate $born. False when there is no such process. A pid alone proves nothing, a pid born then does.
+rj_stat() {
+    if [ -d "$rj_proc/self" ]; then
+        { IFS= read -r stat <"$rj_proc/$1/stat"; } 2>/dev/null || return 1
+        set -f
+        # shellcheck disable=SC2086 # the fields behind the last ")" are meant to be split
+        set -- ${stat##*) }
+        set +f
+        pstate=$1 born=${20}
+    else
+        stat=$(LC_ALL=C ps -o stat= -o lstart= -p "$1" 2>/dev/null | tr -s ' ' _) || return 1
+        [ -n "$stat" ] || return 1
+        pstate=${stat%"${stat#?}"} born=${stat#*_}
+    fi
+}
+
+rj_alive() { rj_stat "$1" && [ "$born" = "$2" ] && [ "$pstate" != Z ] && [ "$pstate" != X ]; } # PID BORN
+
+rj_self() { # -> $me $born of this very process, which in a subshell is not $$
+    if [ -d "$rj_proc/self" ]; then read -r me _ <"$rj_proc/self/stat"; else me=$(exec sh -c 'echo "$PPID"'); fi
+    rj_stat "$me"
+}
+
+rj_fail() { # CODE MESSAGE
+    printf 'error %s %s\n' "$1" "$2"
+    return 1
+}
+
+rj_valid() { # JID: the same rule as on the other side, so that no path can be made of it
+    case $1 in
+    '' | [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) rj_fail bad_jid "the jid is not allowed" ;;
+    *) [ "${#1}" -le 100 ] || rj_fail bad_jid "the jid is longer than 100 characters" ;;
+    esac
+}
+
+# DIRECTORY ('' for the default) -> $base. The home is the one in passwd: $HOME differs under sudo and in start-up files.
+rj_base() {
+    # shellcheck disable=SC2088 # the letter ~ is meant
+    case $1 in
+    /*) base=$1 ;;
+    '' | '~' | '~/'*)
+        user=$(id -un) home=$HOME
+        case $user in '' | *[!A-Za-z0-9._-]*) ;; *) eval "home=~$user" ;; esac
+        case $1 in '') base=$home/.remotejobs ;; *) base=$home${1#'~'} ;; esac
+        ;;
+    *) rj_fail bad_dir "the directory $1 is not absolute" ;;
+    esac
+}
+
+rj_enter() { # JID -> in its directory, with $dir. False, with an error said, when there is none.
+    rj_valid "$1" || return 1
+    jid=$1 dir=$base/$1
+    { cd "$dir"; } 2>/dev/null || rj_fail no_such_job "$dir does not exist"
+}
+
+# FILE of `key value` lines -> $j_key for each key known. False when it is missing or not whole.
+rj_load() {
+    whole=
+    [ -r "$1" ] || return 1
+    while IFS= read -r line; do
+        value=${line#* }
+        case ${line%% *} in
+        remotejobs) j_protocol=$value ;; label) j_label=$value ;; settings) j_settings=$value ;;
+        token) j_token=$value ;; cmd) j_cmd=$value ;; grace) j_grace=$value ;;
+        boot) j_boot=$value ;; start) j_start=$value ;; epoch) j_epoch=$value ;; clock) j_clock=$value ;;
+        supervisor) j_sup=${value%% *} j_sup_born=${value#* } ;;
+        command) j_pid=${value%% *} j_pid_born=${value#* } ;;
+        state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
+        finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
+        end) whole=1 && break ;;
+        esac
+    done <"$1"
+    [ -n "$whole" ]
+}
+
+rj_since() { # CLOCK -> $delta, seconds since then
+    rj_clock
+    delta=$((clock - $1))
+    [ "$delta" -ge 0 ] || delta=0
+    case $((delta % 100)) in ?) delta=$((delta / 100)).0$((delta % 100)) ;; *) delta=$((delta / 100)).$((delta % 100)) ;; esac
+}
+
+# --- start -----------------------------------------------------------------------------------------------------------
+
+# DIRECTORY JID SETTINGS INTERPRETER CHDIR NONCE CMD SUPERVISE
+# SUPERVISE is the quoted call of rj_supervise for this very start: it reaches the supervisor by stdin, never by argv.
+rj_start() {
+    rj_base "$1" && rj_valid "$2" || return
+    jid=$2 dir=$base/$2 settings=$3 nonce=$6 text=$7 supervise=$8
+    [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
+    # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
+    [ -O "$base" ] || rj_fail start_failed "$base belongs to another user" || return
+    [ -z "$5" ] || [ -d "$5" ] || rj_fail start_failed "chdir: $5 is not a directory there" || return
+    command -v "${4%% *}" >/dev/null || rj_fail start_failed "the interpreter ${4%% *} was not found there" || return
+    # Whoever makes the directory writes cmd. Whoever finds it without a gate (a start that was cut off) brings a file
+    # of his own, and the gate decides.
+    cmdfile=cmd
+    why=$(umask 077 && mkdir "$dir" 2>&1) || {
+        [ -d "$dir" ] || rj_fail start_failed "$why" || return
+        cmdfile=cmd.$nonce
+    }
+    cd "$dir" || return
+    if [ -e job ]; then
+        rj_attach
+    elif why=$(umask 077 && rj_files 2>&1); then
+        rj_detach
+    else
+        rj_void
+        rj_fail start_failed "cannot write in $dir: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')"
+    fi
+}
+
+# All that the start and the end will write to is made now: a disk that fills up later loses no result, because the
+# space of the result is reserved by writing it, and it is overwritten in place.
+rj_files() {
+    printf '%s' "$text" >"$cmdfile" && printf '%1024s' '' >"result.$nonce" && : >"job.$nonce" && : >"death.$nonce" &&
+        : >>stdout && : >>stderr && { [ -p events ] || mkfifo events; }
+}
+
+# Take the gate for nothing, so that nobody can run this job any more, and take the directory away: linking needs no
+# space. Where somebody else has the gate, only our own files go.
+rj_void() {
+    if ln "$cmdfile" job 2>/dev/null || [ ! -e "$cmdfile" ]; then
+        cd / && mv "$dir" "$base/.void.$nonce" && rm -rf "$base/.void.$nonce"
+    else
+        rm -f "result.$nonce" "job.$nonce" "death.$nonce" "cmd.$nonce"
+    fi
+}
+
+rj_feed() { printf '%s\n' "{ $RJ_TEXT" "$supervise" "}"; } # RJ_TEXT is this file, set by the Python half
+
+# Own session: no terminal, no hang-up, no signal to the login's group reaches it. `setsid -f` leaves SIGINT at its
+# default; busybox has no -f, and a background command of a shell starts with SIGINT and SIGQUIT ignored.
+rj_spawn() {
+    setsid -f sh -s remotejobs "$dir" "$cmdfile" && return
+    exec 5<&0
+    if command -v setsid >/dev/null; then
+        setsid sh -s remotejobs "$dir" "$cmdfile" <&5 &
+    else
+        sh -s remotejobs "$dir" "$cmdfile" <&5 &
+    fi
+}
+
+rj_detach() {
+    # The last read ends when the supervisor has spoken or died: no waiting for a fixed time.
+    said=$(
+        unset REMOTEJOBS_JID REMOTEJOBS_DIR REMOTEJOBS_TOKEN
+        rj_feed | rj_spawn 2>/dev/null | { IFS= read -r said && printf '%s' "$said"; }
+    )
+    case $said in
+    started) rj_record brief ;;
+    taken) rm -f "result.$nonce" "job.$nonce" "death.$nonce" && rj_attach ;;
+    *) rj_void && rj_fail start_failed "${said:-the supervising process ended before it could say why}" ;;
+    esac
+}
+
+# The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.
+rj_attach() {
+    rj_clear
+    rj_load job || { rj_record brief && return; }
+    if [ "$j_settings" = "$settings" ] && printf '%s' "$text" | cmp -s - "$j_cmd"; then
+        printf 'attached 1\n'
+        rj_record full -1 -1 65536
+    else
+        rj_fail job_exists "$dir holds a job with another command or settings"
+        rj_record full 0 0 0
+    fi
+}
+
+# --- the supervisor: one waiting shell for each job -------------------------------------------------------------------
+
+# DIR CMDFILE NONCE TOKEN LIMIT GRACE CHDIR INTERPRETER LABEL SETTINGS [NAME=VALUE ...]
+rj_supervise() {
+    exec 3>&1 >/dev/null 2>&1 </dev/null # 3: the ear of rj_detach
+    dir=$1 cmdfile=$2 nonce=$3 token=$4 limit=$5 grace=$6 chdir=$7 interpreter=$8 label=$9
+    shift 9
+    settings=$1 timer=
+    shift
+    cd "$dir" || return
+    rj_self
+    sup=$me sup_born=$born
+    rj_clock
+    began=$clock
+    exec 9<>events
+    [ "$limit" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$!; }
+    { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce" # in the foreground: SIGINT stays as it is
+    exec 3>&-
+    umask 077
+    # shellcheck disable=SC3013 # -ef is POSIX since 2024 and older than that in all shells
+    if [ ! job -ef "job.$nonce" ]; then # the gate is not ours: nothing was run
+        [ -z "$timer" ] || kill "$timer"
+        return
+    fi
+    rj_signal
+    if rj_claim exited; then
+        [ -z "$timer" ] || kill "$timer"
+        if [ "$rc" -eq 0 ]; then state=succeeded; else state=failed; fi
+        msg=
+    else
+        rj_await_proof
+    fi
+    rj_finish || : >unwritten
+    exec 9>&-
+    rm -f "death.$nonce" "job.$nonce" "result.$nonce" proof
+    sync .
+}
+
+rj_launch() { # [NAME=VALUE ...] -> becomes the command
+    rj_self
+    rj_boot
+    cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_not_run "cannot change to $chdir"
+    now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+    printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
+        "boot $boot" "start ${now#* }" "epoch ${now%% *}" "clock $began" \
+        "supervisor $sup $sup_born" "command $me $born" end >"$dir/job.$nonce" || rj_not_run "cannot write $dir/job"
+    ln "$dir/job.$nonce" "$dir/job" 2>/dev/null || rj_not_run taken
+    sync "$dir/$cmdfile" "$dir/job" "$dir" || { rm -f "$dir/job" && rj_not_run "cannot bring $dir to disk"; }
+    rj_setsid=$(command -v setsid) rj_dir=$dir rj_count=$#
+    # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
+    set -- "$@" $rj_setsid $interpreter "$dir/$cmdfile" REMOTEJOBS_TOKEN="$token" REMOTEJOBS_DIR="$dir" REMOTEJOBS_JID="${dir##*/}"
+    echo started >&3
+    exec 3>&-
+    while [ "$rj_count" -gt 0 ]; do
+        # shellcheck disable=SC2163 # NAME=VALUE as one word
+        export "$1"
+        shift
+        rj_count=$((rj_count - 1))
+    done
+    exec "$@" </dev/null >>"$rj_dir/stdout" 2>>"$rj_dir/stderr"
+}
+
+rj_not_run() { # WHY: told to the start that waits; the supervisor sees that the gate is not ours
+    printf '%s\n' "$1" >&3
+    exit 1
+}
+
+# A status above 128 may be the command's own or a signal's. yash tells them apart by number; the others print a line
+# for a child that died by a signal (except INT and PIPE, which therefore stay unnamed).
+rj_signal() {
+    signal=
+    if [ "$rc" -ge 384 ]; then
+        rc=$((rc - 256)) signal=$(kill -l $((rc - 128)))
+    elif [ "$rc" -gt 128 ] && [ -s "death.$nonce" ]; then
+        signal=$(kill -l $((rc - 128)))
+    fi
+}
+
+rj_finish() { # writes the result from $state $rc $signal $msg $began; never half
+    now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+    rj_since "$began"
+    tries=0
+    until printf '%s\n' "remotejobs 1" "state $state" "rc $rc" "signal $signal" "finish ${now#* }" "end_epoch ${now%% *}" \
+        "delta $delta" "msg $msg" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 30 ] || return
+        sleep 1
+    done
+}
+
+rj_timer() {
+    quit=
+    umask 077
+    trap 'quit=1' TERM
+    sleep "$limit" &
+    nap=$!
+    trap 'kill "$nap"; exit' TERM
+    [ -z "$quit" ] || { kill "$nap" && exit; }
+    wait "$nap"
+    trap - TERM
+    rj_load_tree
+    rj_end timed_out
+}
+
+# --- ending a process tree, with proof --------------------------------------------------------------------------------
+
+rj_claim() { # REASON: only one can end a job, or find that it ended by itself
+    rj_self
+    (umask 077 && set -C && printf '%s %s %s\n' "$1" "$me" "$born" >"$dir/ending") 2>/dev/null
+}
+
+rj_load_tree() { rj_clear && rj_load job; }
+
+# What is left of the job -> $tree: all that carry its token in their environment, all in the command's session or
+# group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
+# only while the command or a bearer of the token holds them.
+rj_tree() {
+    anchor=0
+    ! rj_alive "$j_pid" "$j_pid_born" || anchor=1
+    if [ -d "$rj_proc/self" ]; then
+        tree=$({
+            grep -lF "REMOTEJOBS_TOKEN=$j_token" "$rj_proc"/[0-9]*/environ
+            cat "$rj_proc"/[0-9]*/stat
+        } 2>/dev/null | rj_family)
+    else
+        tree=$(ps -A -o pid= -o stat= -o ppid= -o pgid= | awk '{ print $1, "()", $2, $3, $4, $4 }' | rj_family)
+    fi
+}
+
+rj_family() {
+    awk -v leader="$j_pid" -v anchor="$anchor" '
+        /\/environ$/ { n = split($0, part, "/"); ours[part[n - 1]] = 1; next }
+        /^[0-9]+ \(/ {
+            pid = $1; sub(/^.*\) /, "")
+            if ($1 ~ /^[ZX]/) { delete ours[pid]; next }
+            parent[pid] = $2; group[pid] = $3; session[pid] = $4
+        }
+        END {
+            for (pid in parent) if (pid in ours && (session[pid] == leader || group[pid] == leader)) anchor = 1
+            for (pid in parent) if (anchor && (session[pid] == leader || group[pid] == leader)) ours[pid] = 1
+            do { grown = 0
+                for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
+            } while (grown)
+            for (pid in ours) if (pid in parent) printf "%s ", pid
+        }'
+}
+
+rj_any() { # is one of $tree left? Without a new look at all processes.
+    for pid in $tree; do ! rj_stat "$pid" || [ "$pstate" = Z ] || return 0; done
+    return 1
+}
+
+# TERM to the whole tree, CENTISECONDS of grace, then KILL until two looks find nobody. -> $tree is what survived.
+rj_sweep() {
+    rj_tree
+    # shellcheck disable=SC2086 # a list of pids
+    [ -z "$tree" ] || { kill -TERM $tree && kill -CONT $tree; } 2>/dev/null
+    rj_clock
+    until=$((clock + $1))
+    while [ -n "$tree" ]; do
+        while rj_any && rj_clock && [ "$clock" -lt "$until" ]; do rj_nap; done
+        rj_tree
+        [ "$clock" -lt "$until" ] || break
+    done
+    tries=0
+    while [ -n "$tree" ] && [ "$tries" -lt 30 ]; do
+        # shellcheck disable=SC2086
+        kill -KILL $tree 2>/dev/null
+        rj_any && rj_nap
+        rj_tree
+        tries=$((tries + 1))
+    done
+}
+
+# REASON -> proof. False when the job has ended or somebody else is ending it.
+rj_end() {
+    rj_claim "$1" || return
+    rj_sweep "$((j_grace * 100))"
+    rj_survivors
+    printf '%s\n' "$survivors" end >"proof.$me" && mv "proof.$me" proof
+    kill -CONT "$j_sup" 2>/dev/null # a stopped supervisor could not tell the end
+}
+
+rj_survivors() {
+    survivors=
+    for pid in $tree; do
+        read -r name 2>/dev/null <"$rj_proc/$pid/comm" || name=
+        survivors="$survivors $pid($name)"
+    done
+}
+
+# Somebody ends this job: the state is his reason, and his proof is awaited. If he dies on the way, we finish his work.
+rj_await_proof() {
+    rj_load_tree
+    read -r state by by_born <ending || { rj_nap && read -r state by by_born <ending; }
+    while [ ! -e proof ] && rj_alive "${by:-0}" "$by_born"; do rj_nap; done
+    if [ -e proof ]; then
+        read -r survivors <proof
+    else
+        rj_sweep "$((j_grace * 100))"
+        rj_survivors
+    fi
+    case $state in timed_out) rj_proven "time limit of $limit s exceeded" ;; *) state=killed && rj_proven "killed on request" ;; esac
+}
+
+rj_proven() { # MESSAGE -> $msg, with what became of the process tree
+    if [ -z "$survivors" ]; then msg="$1; its process tree is proven empty"; else msg="$1; STILL ALIVE after KILL:$survivors"; fi
+}
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+rj_clear() {
+    j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
+    j_sup='' j_sup_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_end='' j_end_epoch='' j_delta=''
+}
+
+rj_lost() { # CAUSE MESSAGE
+    j_state=lost j_cause=$1 j_msg=$2
+}
+
+# What is true of the job in this directory -> $j_state $j_cause $j_msg. `running` needs the supervisor's pid, its birth
+# and the machine's boot to match; a result counts only when it is whole.
+rj_judge() {
+    rj_clear
+    j_cause=
+    if ! rj_load job; then
+        if [ -e job ]; then
+            rj_lost damaged "the record is damaged: $dir/job is not whole"
+        else
+            rj_lost never "the command was not run: its start was cut off or is still under way; start it again"
+        fi
+        return
+    fi
+    rj_load result && return
+    rj_boot
+    if [ "$boot" != "$j_boot" ]; then
+        rj_lost rebooted "the host was rebooted while the job ran"
+    elif rj_alive "$j_sup" "$j_sup_born"; then
+        j_state=running
+        rj_since "$j_clock"
+        j_delta=$delta
+        [ "$pstate" != T ] || j_msg="its supervising process $j_sup is stopped by a signal"
+    elif rj_load result; then # it ended between our two looks
+        return
+    elif [ -e result ]; then
+        rj_lost damaged "the record is damaged: $dir/result is not whole"
+    elif [ -e unwritten ]; then
+        rj_lost disk_full "the command ended, but its result could not be written: disk full"
+    elif rj_alive "$j_pid" "$j_pid_born"; then
+        rj_lost gone "its supervising process $j_sup is gone; the command still runs as pid $j_pid"
+    else
+        rj_lost gone "its supervising process $j_sup is gone; the command runs no more and its rc is not known"
+    fi
+}
+
+rj_record() { # brief | full OUT_FROM ERR_FROM MAX
+    rj_judge
+    printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
+        "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "cause $j_cause" "protocol $j_protocol"
+    [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"
+}
+
+# OUT_FROM ERR_FROM MAX: at most MAX bytes of each from that offset on; -1 means the last MAX bytes.
+rj_blobs() {
+    set -f
+    # shellcheck disable=SC2046 # the words of three lines of ls; the size is the fifth of each
+    set -- "$1" "$2" "$3" $(LC_ALL=C ls -ln -- "$j_cmd" stderr stdout 2>/dev/null)
+    set +f
+    [ "$#" -eq 30 ] || return
+    rj_blob cmd "$j_cmd" "$8" 0 65536
+    rj_blob stderr stderr "${17}" "$2" "$3"
+    rj_blob stdout stdout "${26}" "$1" "$3"
+}
+
+rj_blob() { # NAME FILE SIZE FROM MAX: a head line and then the very bytes
+    from=$4
+    if [ "$from" -lt 0 ]; then from=$(($3 - $5)) && [ "$from" -gt 0 ] || from=0; fi
+    [ "$from" -le "$3" ] || from=$3
+    length=$(($3 - from))
+    [ "$length" -le "$5" ] || length=$5
+    printf 'blob %s %s %s %s\n' "$1" "$3" "$from" "$length"
+    if [ "$length" -eq 0 ]; then
+        :
+    elif [ "$from" -eq 0 ]; then
+        head -c "$length" "$2"
+    else
+        tail -c "+$((from + 1))" "$2" | head -c "$length"
+    fi
+    echo
+}
+
+# DIRECTORY WAIT [JID OUT_FROM ERR_FROM MAX ...]: WAIT is how many seconds to wait, here, for one of them to end.
+rj_status() {
+    rj_base "$1" || return
+    rest=$2
+    shift 2
+    [ "$rest" -eq 0 ] || rj_wait_jids "$rest" "$@"
+    while [ "$#" -ge 4 ]; do
+        printf 'job %s\n' "$1"
+        if rj_enter "$1"; then
+            # A start may be under way: it takes the gate within a moment, or was cut off.
+            tries=0
+            while [ ! -e job ] && [ "$tries" -lt 10 ]; do rj_nap && tries=$((tries + 1)); done
+            rj_record full "$2" "$3" "$4"
+        fi
+        shift 4
+    done
+}
+
+rj_wait_jids() { # SECONDS [JID OUT_FROM ERR_FROM MAX ...]: returns at once when one of them does not run
+    seconds=$1 dirs=0
+    shift
+    while [ "$#" -gt "$dirs" ]; do # each four words become one directory at the end of the list
+        rj_enter "$1" >/dev/null && rj_judge && [ "$j_state" = running ] || return
+        shift 4
+        set -- "$@" "$dir"
+        dirs=$((dirs + 1))
+    done
+    rj_wait "$seconds" "$@"
+}
+
+# SECONDS DIR...: wait until the supervisor of one of them ends, in whatever way. A reader of the FIFO sees its last
+# write end close; the reader's own write end is there only so that opening never blocks.
+rj_wait() {
+    seconds=$1
+    shift
+    {
+        pids=
+        for dir in "$@"; do
+            {
+                # shellcheck disable=SC2094
+                [ -p "$dir/events" ] && exec 8<>"$dir/events" 9<"$dir/events" 8>&- && read -r _ <&9
+                echo ended
+            } &
+            pids="$pids $!"
+        done
+        sleep "$seconds" &
+        echo "$pids $!"
+        wait "$!"
+        echo elapsed
+    } 2>/dev/null | {
+        read -r pids && read -r _
+        # shellcheck disable=SC2086 # a list of pids
+        kill $pids 2>/dev/null
+    }
+}
+
+rj_list() { # DIRECTORY
+    rj_base "$1" || return
+    for dir in "$base"/*/; do
+        dir=${dir%/} jid=${dir##*/}
+        rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
+        printf 'job %s\n' "$jid"
+        rj_record brief
+    done
+}
+
+# DIRECTORY JID GRACE ('' for the job's own). Killing what has ended changes nothing.
+rj_kill() {
+    umask 077
+    rj_base "$1" && rj_enter "$2" || return
+    rj_judge
+    j_grace=${3:-$j_grace}
+    case $j_state:$j_cause in
+    running:)
+        rj_end killed
+        rj_wait "$((j_grace + 10))" "$dir"
+        ;;
+    lost:gone)
+        rj_tree
+        if [ -n "$tree" ]; then
+            rj_sweep "$((j_grace * 100))"
+            rj_survivors
+            rj_self
+            state=killed rc='' signal='' began=$j_clock nonce=$me
+            rj_proven "killed on request after its supervising process was gone"
+            rj_finish
+        fi
+        ;;
+    esac
+    rj_record full -1 -1 65536
+}
+
+# DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended more than OLDER_THAN seconds
+# ago, but never one that runs and never the KEEP newest.
+rj_clean() {
+    rj_base "$1" || return
+    now=$(date +%s)
+    for dir in "$base"/*/; do
+        dir=${dir%/} jid=${dir##*/}
+        rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
+        rj_judge
+        case $j_state:$j_cause in
+        running:* | lost:gone) [ "$j_state" = lost ] && rj_load_tree && rj_tree && [ -z "$tree" ] || continue ;;
+        esac
+        # One that never ran has no time of its own; the day is find's coarse word for "not just now".
+        ended=${j_end_epoch:-$j_epoch}
+        [ -n "$ended" ] || { [ -n "$(find . -prune -mtime +0)" ] && ended=$((now - 86400)); } || continue
+        printf '%s %s\n' "$ended" "$jid"
+    done | sort -rn | {
+        kept=0
+        while read -r ended jid; do
+            kept=$((kept + 1))
+            [ "$kept" -gt "$3" ] && [ "$((now - ended))" -gt "$2" ] || continue
+            dir=$base/$jid
+            cd "$dir" || continue
+            printf 'job %s\n' "$jid"
+            rj_record brief
+            [ "$4" = 1 ] || { cd / && mv "$dir" "$base/.void.$jid.$$" && rm -rf "$base/.void.$jid.$$"; }
+        done
+    }
+}

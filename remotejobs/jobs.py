@@ -1,0 +1,106 @@
+"""The jobs of one host, as one user: start, ask, wait, kill, list, clean. Each is one exchange over a `Connection`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from remotejobs import protocol
+from remotejobs.connection import Become, Connection
+from remotejobs.errors import ConnectionLost, ProtocolDamaged
+from remotejobs.model import Handle, Job, Record, check_jid
+from remotejobs.protocol import Answer, Read, Request, Section
+
+EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
+
+
+class HostJobs:
+    """What can be done with jobs on one host.
+
+    `directory` is where the jobs' directories lie over there: absolute, or with `~/` for the home of the user in
+    passwd; empty means `~/.remotejobs`. Every method raises `HostError`: `Unreachable`, `BecomeFailed`,
+    `ProtocolDamaged`, and what is named at each.
+    """
+
+    def __init__(self, connection: Connection, *, become: Become | None = None, directory: str = "") -> None:
+        self.host = connection.host
+        self._connection = connection
+        self._become = become
+        self._become_user = become.user if become else ""
+        self._directory = directory
+
+    def _ask(self, request: Request, *, patience: float = 0.0) -> Answer:
+        reply = self._connection.ask(
+            request.script,
+            end=request.end + b"\n",
+            become=self._become,
+            timeout=EXCHANGE_TIMEOUT + patience,
+            max_bytes=request.max_bytes,
+        )
+        if not reply.complete and request.begin in reply.stdout:
+            raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+        return Answer(self.host, request, reply.stdout, reply.stderr)
+
+    def _record(self, section: Section, job: Job | None = None) -> Record:
+        error = protocol.error_of(self.host, section, job)
+        if error:
+            raise error
+        return protocol.record_of(self.host, section, self._become_user)
+
+    def _only(self, answer: Answer, jid: str, job: Job | None = None) -> Record:
+        for section in answer.sections(jid):
+            return self._record(section, job)
+        raise ProtocolDamaged(self.host, f"the answer says nothing of job {jid}")
+
+    def start(self, job: Job) -> Record:
+        """Start `job` detached, or attach to it when it is there: the same jid never runs twice.
+
+        `attached` in the record says which. Raises `JobExists` when the jid belongs to another command, and
+        `StartFailed` when it could not be run, in which case nothing was.
+        """
+        return self._only(self._ask(protocol.start(job, self._directory)), job.jid, job)
+
+    def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
+        """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds.
+
+        Raises `NoSuchJob` for the first that is not there.
+        """
+        for read in reads:
+            check_jid(read.jid)
+        answer = self._ask(protocol.status(reads, self._directory, math.ceil(wait)), patience=wait)
+        records = tuple(self._record(section) for section in answer.sections())
+        if [record.jid for record in records] != [read.jid for read in reads]:
+            raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")
+        return records
+
+    def look(self, jid: str, *, wait: float = 0) -> Record:
+        """The record of one job with the last 64 KiB of its output. Raises `NoSuchJob`."""
+        return self.status([Read(jid)], wait=wait)[0]
+
+    def kill(self, jid: str, *, grace: int | None = None) -> Record:
+        """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.
+
+        Killing a job that has ended changes nothing and returns its record. Raises `NoSuchJob`.
+        """
+        check_jid(jid)
+        patience = float(120 if grace is None else grace + 30)
+        return self._only(self._ask(protocol.kill(jid, self._directory, grace), patience=patience), jid)
+
+    def list(self) -> tuple[Record, ...]:
+        """All jobs there, without command and output."""
+        answer = self._ask(protocol.list_jobs(self._directory), patience=EXCHANGE_TIMEOUT)
+        return tuple(self._record(section) for section in answer.sections())
+
+    def clean(self, *, older_than: float, keep: int = 0, dry_run: bool = False) -> tuple[Record, ...]:
+        """Remove the directories of jobs that ended over `older_than` seconds ago, but never the `keep` newest.
+
+        Returns the records of those removed (with `dry_run`: of those that would be). A running job stays.
+        """
+        request = protocol.clean(self._directory, math.floor(older_than), keep, dry_run)
+        answer = self._ask(request, patience=4 * EXCHANGE_TIMEOUT)
+        return tuple(self._record(section) for section in answer.sections())
+
+
+def read_of(handle: Handle, stdout_from: int = -1, stderr_from: int = -1) -> Read:
+    """What to ask of the job behind `handle`."""
+    return Read(handle.jid, stdout_from, stderr_from)
