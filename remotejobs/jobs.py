@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from remotejobs import protocol
 from remotejobs.connection import Become, Connection
@@ -19,24 +20,33 @@ class HostJobs:
 
     `directory` is where the jobs' directories lie over there: absolute, or with `~/` for the home of the user in
     passwd; empty means `~/.remotejobs`. Every method raises `HostError`: `Unreachable`, `BecomeFailed`,
-    `ProtocolDamaged`, and what is named at each.
+    `ProtocolDamaged`, and what is named at each. `slots` is held during every exchange that does not wait.
     """
 
-    def __init__(self, connection: Connection, *, become: Become | None = None, directory: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        become: Become | None = None,
+        directory: str = "",
+        slots: AbstractContextManager[object] | None = None,
+    ) -> None:
         self.host = connection.host
+        self._slots = slots or nullcontext()
         self._connection = connection
         self._become = become
         self._become_user = become.user if become else ""
         self._directory = directory
 
     def _ask(self, request: Request, *, patience: float = 0.0) -> Answer:
-        reply = self._connection.ask(
-            request.script,
-            end=request.end + b"\n",
-            become=self._become,
-            timeout=EXCHANGE_TIMEOUT + patience,
-            max_bytes=request.max_bytes,
-        )
+        with self._slots if patience == 0 else nullcontext():
+            reply = self._connection.ask(
+                request.script,
+                end=request.end + b"\n",
+                become=self._become,
+                timeout=EXCHANGE_TIMEOUT + patience,
+                max_bytes=request.max_bytes,
+            )
         if not reply.complete and request.begin in reply.stdout:
             raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
         return Answer(self.host, request, reply.stdout, reply.stderr)

@@ -1,0 +1,120 @@
+"""Many hosts at once: one kept connection each, and at most `forks` operations under way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from remotejobs.become import become_for
+from remotejobs.connect import open_connection
+from remotejobs.connection import Connection
+from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.jobs import HostJobs
+from remotejobs.variables import Host, text
+
+DEFAULT_FORKS = 50
+STACK_BYTES = 512 * 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What came of one host: a value or the error, never both."""
+
+    host: str
+    value: T | None = None
+    error: RemoteJobsError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BecomeChoice:
+    """What the caller says of becoming another user; None leaves it to the inventory."""
+
+    become: bool | None = None
+    user: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"BecomeChoice(become={self.become}, user={self.user!r})"
+
+
+class Fleet:
+    """The hosts of one selection. Use it as a context manager: it closes what it opened.
+
+    `forks` bounds connecting and asking. Waiting on a host for a job to end costs neither side anything, so it
+    is not counted.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[Host],
+        *,
+        forks: int = DEFAULT_FORKS,
+        become: BecomeChoice = BecomeChoice(),  # noqa: B008 - frozen
+        connect: Callable[[Host], Connection] = open_connection,
+    ) -> None:
+        if forks < 1:
+            raise BadUse(f"forks is {forks}", remedy="It must be at least 1.")
+        self.hosts = {host.name: host for host in hosts}
+        self._slots = threading.BoundedSemaphore(forks)
+        self._become = become
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._connections: dict[str, Connection] = {}
+
+    def connection(self, name: str) -> Connection:
+        """The one connection to a host; it opens on first use."""
+        with self._lock:
+            if name not in self._connections:
+                self._connections[name] = self._connect(self.hosts[name])
+            return self._connections[name]
+
+    def jobs(self, name: str, *, become: BecomeChoice | None = None) -> HostJobs:
+        """The jobs of one host, as the user that the inventory, the fleet or `become` says."""
+        host = self.hosts[name]
+        choice = become or self._become
+        return HostJobs(
+            self.connection(name),
+            become=become_for(host, become=choice.become, user=choice.user, password=choice.password),
+            directory=text(host, "remotejobs_dir"),
+            slots=self._slots,
+        )
+
+    def each(self, work: Callable[[HostJobs], T]) -> Iterator[Outcome[T]]:
+        """`work` on every host side by side; outcomes as they come. Only `RemoteJobsError` becomes an outcome."""
+
+        def one(name: str) -> Outcome[T]:
+            try:
+                return Outcome(name, value=work(self.jobs(name)))
+            except RemoteJobsError as exc:
+                return Outcome(name, error=exc)
+
+        # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
+        before = threading.stack_size(STACK_BYTES)
+        try:
+            with ThreadPoolExecutor(max_workers=max(1, len(self.hosts)), thread_name_prefix="host") as pool:
+                for done in as_completed([pool.submit(one, name) for name in self.hosts]):
+                    yield done.result()
+        finally:
+            threading.stack_size(before)
+
+    def close(self) -> None:
+        """Close every connection; a later use opens it again."""
+        with self._lock:
+            connections = list(self._connections.values())
+            self._connections.clear()
+        for connection in connections:
+            connection.close()
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
