@@ -1,0 +1,116 @@
+"""Jinja2 as Ansible uses it in inventories, in a sandbox: `{{ port }}` alone keeps its type, undefined is an error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateError, UndefinedError
+from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.filters import FILTERS, GLOBALS, TESTS
+from remotejobs.inventory.place import Place
+from remotejobs.inventory.plain import plain
+from remotejobs.inventory.scope import Scope
+
+# All that an expression which Jinja2 could compile may raise when its operands do not fit.
+_BAD_EXPRESSION = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
+
+class _Undefined(ChainableUndefined, StrictUndefined):
+    """An error wherever it is used, except that `a.b | default(c)` may look into an undefined `a`."""
+
+    __slots__ = ()
+
+
+class _Context(Context):
+    """Looks names up in the scope, one by one, instead of in a dictionary that would need all of them."""
+
+    scope: Scope
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key in self.vars:
+            return self.vars[key]
+        if key in self.scope:
+            return self.scope[key]
+        return super().resolve_or_missing(key)
+
+
+class _CodeGenerator(NativeCodeGenerator):
+    def _output_const_repr(self, group: Iterable[Any]) -> str:
+        """Keep the type of a lone constant (`{{ 22 }}`), which Jinja2 would make a string."""
+        constants = list(group)
+        return repr(constants[0] if len(constants) == 1 else "".join(str(constant) for constant in constants))
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    code_generator_class = _CodeGenerator
+    context_class = _Context
+
+
+@lru_cache(maxsize=1)
+def _environment() -> _Environment:
+    environment = _Environment(undefined=_Undefined, trim_blocks=True)
+    environment.filters |= FILTERS
+    environment.tests |= TESTS
+    environment.globals |= GLOBALS
+    return environment
+
+
+@lru_cache(maxsize=2048)  # hosts of one group share the text of its templates
+def _compiled(text: str) -> Template:
+    return _environment().from_string(text)
+
+
+def fill(text: str, scope: Scope, place: Place) -> Any:
+    """The value of a template; an Undefined when it needs a variable that is not there. Raises `InventoryError`."""
+    try:
+        return _run(_compiled(text), scope)
+    except UndefinedError as exc:
+        return _Undefined(hint=exc.message)
+    except _BAD_EXPRESSION as exc:
+        raise _bad(exc, place) from exc
+
+
+def final(value: Any, place: Place) -> Any:
+    """The plain value of what a template gave. Raises `InventoryError`, also when something in it is undefined."""
+    try:
+        return plain(value)
+    except UndefinedError as exc:
+        raise InventoryError(
+            f"cannot be filled in: {exc.message}", place=place, remedy="Set that variable, or add `| default(...)`."
+        ) from exc
+    except _BAD_EXPRESSION as exc:
+        raise _bad(exc, place) from exc
+
+
+def _run(template: Template, scope: Scope) -> Any:
+    context = _Context(_environment(), dict(template.globals), None, template.blocks)
+    context.scope = scope
+    parts = list(template.root_render_func(context))
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return list(parts[0]) if isinstance(parts[0], Iterator) else parts[0]
+    return "".join("" if part is None else str(part) for part in map(plain, parts))
+
+
+def _bad(exc: Exception, place: Place) -> InventoryError:
+    # Not the text itself: a password with a {{ in it would be shown.
+    problem = str(exc).rstrip(".")
+    return InventoryError(f"is no good template: {problem}", place=place, remedy=_remedy(problem))
+
+
+def _remedy(problem: str) -> str:
+    if not problem.startswith("No filter named"):
+        return "Correct the expression; a literal {{ needs the tag !unsafe before the value."
+    name = problem.split("'")[1].rpartition(".")[2]
+    known: Mapping[str, Any] = _environment().filters
+    near = difflib.get_close_matches(name, known, 3)
+    hint = f"Did you mean {', '.join(near)}?" if near else "docs/inventories.md lists the filters."
+    return f"{hint} Filters of Ansible's collections are not read."
