@@ -142,7 +142,7 @@ def _as_owner() -> list[str]:
     owner = _owner()
     if owner is None:
         return []
-    return ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--"]
+    return ["setpriv", "--pdeathsig=INT", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--"]
 
 
 def _plain_environment() -> dict[str, str]:

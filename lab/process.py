@@ -22,7 +22,8 @@ class LabError(RuntimeError):
 class Server:
     """A child process that is awaited until it is ready and ended with its descendants.
 
-    It gets a session of its own, so that Ctrl-C at the terminal reaches only the lab, which then ends it.
+    It gets a session of its own, so that Ctrl-C at the terminal reaches only the lab, which then ends it. Should the
+    lab be killed without a chance to do so, the kernel sends it SIGTERM.
     """
 
     def __init__(self, name: str, log: Path) -> None:
@@ -34,7 +35,7 @@ class Server:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as out:
             self._process = subprocess.Popen(
-                list(command),
+                ["setpriv", "--pdeathsig=TERM", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,94 @@
+"""Run the nightly backup through its deployment, follow it line by line, and show its report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from lab.prefect_api import Artifact, Deployment, PrefectApi, Run
+from lab.process import LabError
+from lab.stage import Say, Stage
+
+NAME = "nightly-backup"
+_WITHIN = 15 * 60
+_ASK_EVERY = 0.5
+_LAG = 5.0
+
+
+def run_backup(stage: Stage, say: Say) -> None:
+    """Run it to its end and print the report; `LabError` with the run's own words when it did not succeed."""
+    api = stage.api
+    run = api.run(_deployment(api))
+    say(f"Running {NAME}: {stage.prefect.url}/runs/flow-run/{run.id}")
+    ended = _follow(api, run, say)
+    for table in api.tables(ended):
+        _print_table(table)
+    if ended.state is None or ended.state.type != "COMPLETED":
+        raise LabError(f"{NAME} ended as {_state(ended)}: {ended.state.message if ended.state else ''}")
+    say(f"{NAME} succeeded")
+
+
+def _deployment(api: PrefectApi) -> Deployment:
+    for deployment in api.deployments():
+        if deployment.name == NAME:
+            return deployment
+    raise LabError(f"prefect.yaml has no deployment {NAME}")
+
+
+def _follow(api: PrefectApi, run: Run, say: Say) -> Run:
+    """One line whenever the run or a task run of it changes, until it has ended."""
+    told: dict[UUID, str] = {}
+    deadline = time.monotonic() + _WITHIN
+    while True:
+        now, tasks = api.flow_run(run), api.task_runs(run)
+        _tell_changes([now, *tasks], told, say)
+        if now.final and (all(task.final for task in tasks) or time.monotonic() > deadline):
+            return now
+        if time.monotonic() > deadline:
+            raise LabError(f"{NAME} had not ended after {_WITHIN // 60} minutes; it was {_state(now)}")
+        if now.final:
+            # Task runs are recorded a little later than the flow run; some may never say how they ended.
+            deadline = min(deadline, time.monotonic() + _LAG)
+        time.sleep(_ASK_EVERY)
+
+
+def _tell_changes(runs: Sequence[Run], told: dict[UUID, str], say: Say) -> None:
+    for run in runs:
+        line = _describe(run)
+        if told.get(run.id) != line:
+            told[run.id] = line
+            say(f"  {line}")
+
+
+def _describe(run: Run) -> str:
+    attempt = f", attempt {run.run_count}" if run.run_count > 1 else ""
+    return f"{_state(run):<15} {run.name}{attempt}"
+
+
+def _state(run: Run) -> str:
+    return run.state.name if run.state else "Unknown"
+
+
+def _print_table(artifact: Artifact) -> None:
+    rows = _rows(artifact)
+    if not rows:
+        return
+    table = Table(title=artifact.key, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _rows(artifact: Artifact) -> list[dict[str, Any]]:
+    """Prefect keeps a table as JSON text inside the JSON."""
+    data = json.loads(artifact.data) if isinstance(artifact.data, str) else artifact.data
+    return TypeAdapter(list[dict[str, Any]]).validate_python(data)

@@ -1,0 +1,109 @@
+"""What the lab asks of a Prefect server, over its REST API: importing Prefect for it would cost seconds."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel, Field, TypeAdapter
+
+from lab.process import LabError
+
+FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+
+
+class RunState(BaseModel):
+    type: str
+    name: str
+    message: str | None = None
+
+
+class Run(BaseModel):
+    """A flow run or a task run; `run_count` is the number of attempts."""
+
+    id: UUID
+    name: str
+    run_count: int = 0
+    state: RunState | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.state is not None and self.state.type in FINAL
+
+
+class Deployment(BaseModel):
+    id: UUID
+    name: str
+
+
+class Artifact(BaseModel):
+    """`data` is the artifact's content as Prefect stored it: for a table, a list of rows in JSON."""
+
+    id: UUID
+    key: str | None = None
+    type: str | None = None
+    data: Any = None
+    description: str | None = None
+
+
+class _Worker(BaseModel):
+    status: str = Field(default="OFFLINE")
+
+
+class PrefectApi:
+    """`with PrefectApi(url) as api:`; every method raises `LabError` with the server's words when it says no."""
+
+    def __init__(self, url: str) -> None:
+        # Proxies are for the way out; the lab is on loopback.
+        self._client = httpx.Client(base_url=url, timeout=60, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def worker_is_online(self, pool: str) -> bool:
+        response = self._client.post(f"/work_pools/{pool}/workers/filter", json={})
+        return response.is_success and any(
+            worker.status == "ONLINE" for worker in TypeAdapter(list[_Worker]).validate_json(response.content)
+        )
+
+    def deployments(self) -> list[Deployment]:
+        return TypeAdapter(list[Deployment]).validate_json(self._ask("POST", "/deployments/filter", {}))
+
+    def set_parameters(self, deployment: Deployment, parameters: dict[str, object]) -> None:
+        """Make `parameters` the defaults of `deployment`: what its schedule and the UI's run form start from."""
+        self._ask("PATCH", f"/deployments/{deployment.id}", {"parameters": parameters})
+
+    def run(self, deployment: Deployment) -> Run:
+        """Start a run of `deployment` with its default parameters."""
+        answer = self._ask("POST", f"/deployments/{deployment.id}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+        return Run.model_validate_json(answer)
+
+    def flow_run(self, run: Run) -> Run:
+        return Run.model_validate_json(self._ask("GET", f"/flow_runs/{run.id}"))
+
+    def cancel(self, run: Run) -> None:
+        wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        self._ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
+
+    def task_runs(self, run: Run) -> list[Run]:
+        """The task runs of a flow run, oldest first; their states lag a little behind the flow run's."""
+        wanted = {"flow_runs": {"id": {"any_": [str(run.id)]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        return TypeAdapter(list[Run]).validate_json(self._ask("POST", "/task_runs/filter", wanted))
+
+    def tables(self, run: Run) -> list[Artifact]:
+        """The table artifacts that a flow run made."""
+        wanted = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}, "type": {"any_": ["table"]}}}
+        return TypeAdapter(list[Artifact]).validate_json(self._ask("POST", "/artifacts/filter", wanted))
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        response = self._client.request(method, path, json=body)
+        if response.is_error:
+            raise LabError(f"the Prefect server answered {method} {path} with {response.status_code}: {response.text}")
+        return response.content

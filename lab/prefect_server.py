@@ -1,0 +1,139 @@
+"""A Prefect server on SQLite, a worker and the deployments of prefect.yaml, all on 127.0.0.1 and in one directory."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import httpx
+
+from lab.ports import free_ports
+from lab.prefect_api import PrefectApi
+from lab.process import LabError, Server
+
+PROJECT = Path(__file__).resolve().parent.parent
+POOL = "remotejobs"
+USUAL_PORT = 4200
+_SETTINGS = PROJECT / "deployments" / "server.env"
+# A demonstration should not wait for a worker that asks every ten seconds.
+_WORKER_ASKS_EVERY = "2"
+_DEPLOY_WITHIN = 180
+
+
+class PrefectServer:
+    """`with PrefectServer(directory) as server:` starts it at once; `await_ready` says when it can be asked.
+
+    The user's own Prefect is neither read nor changed: home, database and every setting are the lab's.
+    `project` is where prefect.yaml and the flows are.
+    """
+
+    def __init__(self, directory: Path, *, port: int | None = None, project: Path = PROJECT) -> None:
+        self.directory = directory.resolve()
+        self.project = project
+        self.port = _usual_port_or_free() if port is None else port
+        self._server = Server("the Prefect server", self.directory / "server.log")
+        self._worker = Server("the Prefect worker", self.directory / "worker.log")
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the UI."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/api"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What makes a Prefect program work with this server and no other."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        return {
+            **own,
+            **_read_settings(_SETTINGS),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+            "PREFECT_HOME": str(self.directory),
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_SERVER_API_HOST": "127.0.0.1",
+            "PREFECT_SERVER_API_PORT": str(self.port),
+            "PREFECT_WORKER_QUERY_SECONDS": _WORKER_ASKS_EVERY,
+            "PREFECT_CLI_PROMPT": "false",
+            "PREFECT_CLI_COLORS": "false",
+        }
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._start(self._server, "server", "start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._worker.end()
+        self._server.end()
+
+    def await_ready(self) -> None:
+        self._server.await_ready(self._healthy)
+
+    def start_worker(self) -> None:
+        """Start a process worker; its work pool exists when this returns."""
+        self._start(self._worker, "worker", "start", "--pool", POOL, "--type", "process", "--name", "lab")
+        with PrefectApi(self.api_url) as api:
+            self._worker.await_ready(lambda: api.worker_is_online(POOL))
+
+    def wait(self) -> NoReturn:
+        """Return never; `LabError` when the server or the worker ends by itself."""
+        while True:
+            for server in (self._server, self._worker):
+                if not server.alive:
+                    raise LabError(f"{server.name} ended by itself. {server.last_words()}")
+            time.sleep(1)
+
+    def deploy(self) -> None:
+        """Make the server know every deployment of prefect.yaml."""
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_DEPLOY_WITHIN,
+            check=False,
+            env=dict(self.environment),
+            cwd=self.project,
+        )
+        if done.returncode:
+            raise LabError(f"prefect deploy --all ended with {done.returncode}:\n{done.stdout.strip()}")
+
+    def _start(self, server: Server, *words: str) -> None:
+        command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
+        server.start(command, env=self.environment, cwd=self.project)
+
+    def _healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.api_url}/health", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+
+def _usual_port_or_free() -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", USUAL_PORT))
+        except OSError:
+            return free_ports(1)[0]
+    return USUAL_PORT
+
+
+def _read_settings(path: Path) -> dict[str, str]:
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
