@@ -1,0 +1,77 @@
+"""Waiting for a job to end, through the silence of its host: unreachable is not failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from remotejobs.errors import AuthenticationFailed, BadUse, HostKeyChanged, HostKeyUnknown, Unreachable
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record
+from remotejobs.protocol import Read
+
+DEFAULT_POLL = 15.0  # seconds between two looks; an end is seen at once, because the waiting is done on the host
+DEFAULT_PATIENCE = 300.0  # seconds without contact: long enough for a reboot
+
+GLIMPSE_BYTES = 4096  # of each stream while the job runs: enough for its last lines
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 10.0
+
+# Trying again would not change the answer, and a changed host key must not be knocked at.
+_FINAL = (AuthenticationFailed, HostKeyUnknown, HostKeyChanged)
+
+T = TypeVar("T")
+
+
+def patiently(ask: Callable[[], T], *, patience: float, on_silence: Callable[[Unreachable], None] | None = None) -> T:
+    """`ask`, and ask again while the host cannot be reached, for at most `patience` seconds after the first failure.
+
+    `on_silence` hears of every failure that is tried again; the last one is raised.
+    """
+    deadline = 0.0
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return ask()
+        except _FINAL:
+            raise
+        except Unreachable as exc:
+            now = time.monotonic()
+            deadline = deadline or now + patience
+            if now >= deadline:
+                raise
+            if on_silence:
+                on_silence(exc)
+        time.sleep(min(pause, deadline - now))
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def wait_until_ended(
+    jobs: HostJobs,
+    jid: str,
+    *,
+    poll: float = DEFAULT_POLL,
+    on_look: Callable[[Record], None] | None = None,
+    patience: float = DEFAULT_PATIENCE,
+    on_silence: Callable[[Unreachable], None] | None = None,
+) -> Record:
+    """The record of the job's end, with the last 64 KiB of its output.
+
+    The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_look` gets
+    the record of the running job with its last 4 KiB of output. Raises `NoSuchJob`, and `Unreachable` after
+    `patience` seconds without contact, which says nothing of the job.
+    """
+    if poll < 1:
+        raise BadUse(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
+    glimpse = Read(jid, limit=GLIMPSE_BYTES)
+
+    def look() -> Record:
+        return jobs.status([glimpse], wait=poll)[0]
+
+    while not (record := patiently(look, patience=patience, on_silence=on_silence)).finished:
+        if on_look:
+            on_look(record)
+    if record.stdout_from or record.stderr_from:
+        return patiently(lambda: jobs.look(jid), patience=patience, on_silence=on_silence)
+    return record
