@@ -21,7 +21,7 @@ CHUNK = 64 * 1024
 LAST_BREATH = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LocalConnection:
     """`ansible_connection: local`; nothing stays open between two questions."""
 

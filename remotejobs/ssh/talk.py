@@ -1,0 +1,111 @@
+"""An exchange over one channel: both streams drained together, and never without an end."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from paramiko import Channel
+from paramiko.ssh_exception import ChannelException, SSHException
+
+from remotejobs.connection import Reply
+from remotejobs.errors import ConnectionLost, TimedOut
+from remotejobs.exchange import Exchange
+from remotejobs.ssh.transport import QuickTransport
+
+CHUNK = 64 * 1024
+WINDOW_CHECK = 0.05
+DYING = 1.0
+
+
+class _Wake(threading.Event):
+    """Set when either stream has something. A stream that was emptied may not clear what the other one set."""
+
+    def clear(self) -> None:
+        """Left to `rearm`."""
+
+    def rearm(self) -> None:
+        super().clear()
+
+
+def talk(transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float) -> Reply:
+    """Run `command` there and hold the exchange with it.
+
+    `TimedOut` after `timeout` seconds; `ConnectionLost` when the connection ended, or refused one more session.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        channel = transport.open_session(timeout=timeout)
+    except ChannelException as exc:
+        message = f"sshd refused one more session on this connection ({exc.text})"
+        raise ConnectionLost(host, message, remedy="Ask for fewer things at a time, or raise MaxSessions.") from exc
+    except (SSHException, EOFError, OSError) as exc:
+        if transport.is_active() and time.monotonic() >= deadline:
+            raise TimedOut(host, f"no session within {timeout:g} s") from exc
+        raise ConnectionLost(host, "the connection ended when a session was asked for") from exc
+    try:
+        _Talk(transport, channel, exchange, host).until(deadline, command)
+        return exchange.reply()
+    finally:
+        channel.close()
+
+
+class _Talk:
+    def __init__(self, transport: QuickTransport, channel: Channel, exchange: Exchange, host: str) -> None:
+        self._transport = transport
+        self._channel = channel
+        self._exchange = exchange
+        self._host = host
+        self._unsent = exchange.opening()
+        self._wake = _Wake()
+
+    def until(self, deadline: float, command: str) -> None:
+        channel, wake = self._channel, self._wake
+        channel.in_buffer.set_event(wake)
+        channel.in_stderr_buffer.set_event(wake)
+        channel.settimeout(0.0)
+        self._transport.request_exec(channel, command)
+        while not self._exchange.ended:
+            wake.rearm()
+            # Looked at before draining, so that what came before the end is not lost.
+            closed = bool(channel.closed or channel.eof_received)
+            self._send()
+            if self._drain():
+                continue
+            if closed:
+                return self._check_alive()
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TimedOut(self._host, "no complete answer in time")
+            wake.wait(min(remaining, WINDOW_CHECK) if self._unsent else remaining)
+        return None
+
+    def _drain(self) -> bool:
+        """Take what is there of both streams; whether there was something."""
+        channel, something = self._channel, False
+        if channel.recv_ready():
+            self._unsent += self._exchange.take_stdout(channel.recv(CHUNK))
+            something = True
+        if channel.recv_stderr_ready():
+            self._exchange.take_stderr(channel.recv_stderr(CHUNK))
+            something = True
+        return something
+
+    def _send(self) -> None:
+        """Send what the window allows, and after the last byte the end of the stream."""
+        channel = self._channel
+        while self._unsent and channel.send_ready():
+            try:
+                self._unsent = self._unsent[channel.send(self._unsent) :]
+            except OSError:
+                # Closed over there: what it had to say is read as usual.
+                self._unsent = b""
+        if not self._unsent and self._exchange.said_all and not channel.eof_sent:
+            channel.shutdown_write()
+
+    def _check_alive(self) -> None:
+        """Tell an answer that ended from a connection that did: the latter closes channels before it is inactive."""
+        if not self._channel.eof_received:
+            self._transport.join(DYING)
+        if not self._transport.is_active():
+            raise ConnectionLost(self._host, "the connection ended in the middle of the answer")
