@@ -34,7 +34,7 @@ shell: setup
 	git ls-files -z -- '*.sh' .ci/run | xargs -0 $(BIN)/shellcheck
 
 imports: setup
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 test: setup ## every test; real sshd and real PostgreSQL included
 	$(BIN)/pytest
