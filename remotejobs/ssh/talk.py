@@ -63,8 +63,8 @@ class _Talk:
         channel, wake = self._channel, self._wake
         channel.in_buffer.set_event(wake)
         channel.in_stderr_buffer.set_event(wake)
-        channel.settimeout(0.0)
         self._transport.request_exec(channel, command)
+        self._send_first(deadline)
         while not self._exchange.ended:
             wake.rearm()
             # Looked at before draining, so that what came before the end is not lost.
@@ -90,6 +90,18 @@ class _Talk:
             self._exchange.take_stderr(channel.recv_stderr(CHUNK))
             something = True
         return something
+
+    def _send_first(self, deadline: float) -> None:
+        """Wait for sshd to open the window, which it does when the command runs; nothing tells a waiter but send()."""
+        self._channel.settimeout(max(0.0, deadline - time.monotonic()))
+        try:
+            self._unsent = self._unsent[self._channel.send(self._unsent) :]
+        except TimeoutError as exc:
+            raise TimedOut(self._host, "sshd did not run the shell in time") from exc
+        except OSError:
+            # Refused, or closed over there: what it had to say is read as usual.
+            self._unsent = b""
+        self._channel.settimeout(0.0)
 
     def _send(self) -> None:
         """Send what the window allows, and after the last byte the end of the stream."""
