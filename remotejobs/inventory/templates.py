@@ -45,7 +45,7 @@ class _CodeGenerator(NativeCodeGenerator):
     def _output_const_repr(self, group: Iterable[Any]) -> str:
         """Keep the type of a lone constant (`{{ 22 }}`), which Jinja2 would make a string."""
         constants = list(group)
-        return repr(constants[0] if len(constants) == 1 else "".join(str(constant) for constant in constants))
+        return repr(constants[0] if len(constants) == 1 else _joined(constants))
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -64,17 +64,31 @@ def _environment() -> _Environment:
 
 @lru_cache(maxsize=2048)  # hosts of one group share the text of its templates
 def _compiled(text: str) -> Template:
-    return _environment().from_string(text)
+    return _environment().from_string(_keep_backslashes(text) if "\\" in text else text)
+
+
+def _keep_backslashes(text: str) -> str:
+    """As in Ansible a backslash between {{ and }} is one, so that `regex_replace('(a).', '\\1')` works as it reads."""
+    tokens = []
+    in_expression = False
+    for _, kind, token in _environment().lex(text):
+        if kind in ("variable_begin", "variable_end"):
+            in_expression = kind == "variable_begin"
+        doubled = in_expression and kind == "string"
+        tokens.append(token.replace("\\", "\\\\") if doubled else token)
+    return "".join(tokens)
 
 
 def fill(text: str, scope: Scope, place: Place) -> Any:
     """The value of a template; an Undefined when it needs a variable that is not there. Raises `InventoryError`."""
     try:
-        return _run(_compiled(text), scope)
+        value = _run(_compiled(text), scope)
     except UndefinedError as exc:
         return _Undefined(hint=exc.message)
     except _BAD_EXPRESSION as exc:
         raise _bad(exc, place) from exc
+    # Jinja2 drops newlines at the end; a `|` block keeps them in Ansible.
+    return value + "\n" * (_newlines(text) - _newlines(value)) if isinstance(value, str) else value
 
 
 def final(value: Any, place: Place) -> Any:
@@ -97,7 +111,16 @@ def _run(template: Template, scope: Scope) -> Any:
         return None
     if len(parts) == 1:
         return list(parts[0]) if isinstance(parts[0], Iterator) else parts[0]
-    return "".join("" if part is None else str(part) for part in map(plain, parts))
+    return _joined(map(plain, parts))
+
+
+def _joined(parts: Iterable[Any]) -> str:
+    return "".join("" if part is None else str(part) for part in parts)
+
+
+def _newlines(text: str) -> int:
+    """How many newlines a text ends with."""
+    return len(text) - len(text.rstrip("\n"))
 
 
 def _bad(exc: Exception, place: Place) -> InventoryError:
