@@ -59,6 +59,8 @@ class PrefectServer:
             **_read_settings(_SETTINGS),
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "PREFECT_HOME": str(self.directory),
+            # A worker makes `runner_storage` there, which under /tmp belongs to whoever came first.
+            "TMPDIR": str(self._temporary),
             "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
@@ -67,8 +69,12 @@ class PrefectServer:
             "PREFECT_CLI_COLORS": "false",
         }
 
+    @property
+    def _temporary(self) -> Path:
+        return self.directory / "tmp"
+
     def __enter__(self) -> Self:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._temporary.mkdir(parents=True, exist_ok=True)
         self._start(self._server, "server", "start")
         return self
 
