@@ -16,6 +16,7 @@ LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
 _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
 _BETWEEN_COLONS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+_REGEX = "Correct it; put a comma behind it if it holds a colon, where patterns are split otherwise."
 _GLOB = frozenset("*?[")
 _ALSO_HOSTS = frozenset(".*?[")
 
@@ -73,8 +74,17 @@ def split(pattern: str) -> list[str]:
     if "," in pattern:
         parts = pattern.split(",")
     else:
-        parts = [pattern] if parse_address(pattern.strip()) else _BETWEEN_COLONS.findall(pattern)
+        parts = [pattern] if parse_address(pattern.strip()) else _split_at_colons(pattern)
     return [part.strip() for part in parts if part.strip()]
+
+
+def _split_at_colons(pattern: str) -> list[str]:
+    if _BETWEEN_COLONS.sub("", pattern).strip(": \t\n"):
+        raise PatternError(
+            f"pattern {pattern!r} has a bracket without its other half",
+            remedy="Close it, or put a comma behind a regular expression with brackets or colons of its own.",
+        )
+    return _BETWEEN_COLONS.findall(pattern)
 
 
 def split_subscript(text: str) -> tuple[str, Subscript | None]:
@@ -162,7 +172,7 @@ def _matcher(text: str, origin: str) -> Callable[[str], object]:
     try:
         return re.compile(text[1:] if text.startswith("~") else fnmatch.translate(text)).match
     except re.error as exc:
-        raise PatternError(f"{origin}: {text!r} is no regular expression ({exc})", remedy="Correct it.") from exc
+        raise PatternError(f"{origin}: {text!r} is no regular expression ({exc})", remedy=_REGEX) from exc
 
 
 def _unknown(text: str, origin: str, names: Names) -> PatternError:
