@@ -34,8 +34,11 @@ class Run(BaseModel):
 
 
 class Deployment(BaseModel):
+    """`parameters` are what a run gets that names none itself."""
+
     id: UUID
     name: str
+    parameters: dict[str, Any] = {}
 
 
 class Artifact(BaseModel):

@@ -1,0 +1,117 @@
+"""The lab as a whole: it starts from nothing, keeps to itself, and ends completely."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.prefect_api import PrefectApi
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parents[2]
+FLOW = "from prefect import flow\n\n@flow\ndef backup(inventory: str) -> None:\n    print(inventory)\n"
+DEPLOYMENTS = """
+deployments:
+- name: clean-jobs
+  entrypoint: flows/backup.py:backup
+  work_pool: {name: remotejobs}
+"""
+PROGRAM = """
+import pathlib, signal
+from lab.demo import say
+from lab.stage import open_stage
+with open_stage(say, project=pathlib.Path({project!r})) as stage:
+    say("READY " + stage.prefect.api_url)
+    signal.pause()
+"""
+
+
+class Lab:
+    """A lab in a process of its own; `api_url` is known once it is ready."""
+
+    def __init__(self, directory: Path) -> None:
+        project = directory / "project"
+        (project / "flows").mkdir(parents=True)
+        (project / "flows" / "backup.py").write_text(FLOW)
+        (project / "prefect.yaml").write_text(DEPLOYMENTS)
+        self.directory = directory / "lab"
+        self.home = directory / "home"
+        self.home.mkdir()
+        self.process = self.start(project)
+        assert self.process.stdout is not None
+        self.words: list[str] = []
+        for line in self.process.stdout:
+            self.words.append(line)
+            if line.startswith("READY "):
+                break
+        assert self.words[-1].startswith("READY "), "".join(self.words)
+        self.api_url = self.words[-1].split()[1]
+
+    def start(self, project: Path) -> subprocess.Popen[str]:
+        environment = {**os.environ, "REMOTEJOBS_LAB_DIR": str(self.directory), "HOME": str(self.home)}
+        program = PROGRAM.format(project=str(project))
+        return subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=PROJECT,
+            env=environment,
+        )
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    running = Lab(tmp_path_factory.mktemp("stage"))
+    yield running
+    running.end()
+
+
+def test_the_deployments_work_on_the_hosts_of_the_lab_by_default(lab: Lab) -> None:
+    with PrefectApi(lab.api_url) as api:
+        [deployment] = api.deployments()
+    assert deployment.parameters["inventory"] == str(lab.directory / "inventory.yml")
+
+
+def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab) -> None:
+    second = lab.start(PROJECT)
+    words, _ = second.communicate(timeout=60)
+    assert second.returncode != 0
+    assert f"another lab is running in {lab.directory}. End it, or set REMOTEJOBS_LAB_DIR" in words
+
+
+def test_the_user_s_own_prefect_is_not_touched(lab: Lab) -> None:
+    assert not (lab.home / ".prefect").exists()
+
+
+def test_sigterm_stops_everything_that_the_lab_started(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    started = descendants(lab.process.pid)
+    assert len(started) >= 6, "three sshd, PostgreSQL, the server and the worker"
+    lab.end()
+    assert lab.process.returncode == 128 + signal.SIGTERM
+    assert [pid for pid in started if running(pid)] == []
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [kin for child in children for kin in descendants(child)]
+
+
+def running(pid: int) -> bool:
+    """Whether `pid` runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
