@@ -1,0 +1,126 @@
+"""What to back up, as a person writes it in prefect.yaml or in the run form. Descriptions are the manual."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text!r} holds a control character; remove it")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_printable)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Retention(_Model):
+    """Which backups of an item stay. Old ones go only after a new one passed every check.
+
+    The newest backup and the newest that was restored stay in any case.
+    """
+
+    mode: Literal["apply", "dry_run", "off"] = Field(
+        default="apply", description="apply removes old backups, dry_run only says which would go, off keeps all."
+    )
+    daily: int = Field(
+        default=7, ge=1, description="Keep the newest of each of the last so many days that have a backup."
+    )
+    weekly: int = Field(default=4, ge=0, description="Likewise of the last so many weeks.")
+    monthly: int = Field(default=12, ge=0, description="Likewise of the last so many months.")
+
+
+class _Common(_Model):
+    name: str = Field(pattern=NAME, description="Name of the item; its files are called NAME-TIMESTAMP.")
+    hosts: str = Field(min_length=1, description="Hosts to back it up on, as a pattern: db1, databases, web*.")
+    limit: int = Field(
+        default=4 * 3600, ge=1, description="Seconds after which the job is ended; the item then failed."
+    )
+    min_bytes: int = Field(default=1, ge=1, description="A backup with fewer bytes than this is a failure.")
+
+
+class PostgresItem(_Common):
+    """A PostgreSQL database, by pg_dump in its custom format.
+
+    Passwords are not given here: they belong into a password file on the host, readable by the job's user alone.
+    """
+
+    kind: Literal["postgres"] = "postgres"
+    database: Line = Field(min_length=1, description="Name of the database.")
+    server: Line = Field(
+        default="", description="Where PostgreSQL listens as seen from the host; empty: its local socket."
+    )
+    port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
+    user: Line = Field(default="", description="PostgreSQL user; empty: the user that the job runs as.")
+    passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
+    restore_test: bool = Field(
+        default=False,
+        description="Restore each backup into a scratch database there and compare all row counts, then drop it.",
+    )
+
+
+class FilesItem(_Common):
+    """Files and directories, by tar."""
+
+    kind: Literal["files"] = "files"
+    base: Line = Field(
+        default="/", description="Directory that the paths start from; relative to the home directory, or /..."
+    )
+    paths: tuple[Line, ...] = Field(min_length=1, description="What to save: etc, var/www")
+    exclude: tuple[Line, ...] = Field(default=(), description="Patterns of file names to leave out: *.tmp")
+    compress: bool = Field(default=True, description="Compress with gzip.")
+
+    @model_validator(mode="after")
+    def _paths_below_base(self) -> FilesItem:
+        for path in self.paths:
+            if not path or (path.startswith("/") and self.base != "/"):
+                raise ValueError(f"paths: {path!r} does not start from base {self.base!r}; give it relative to that")
+        return self
+
+
+class CommandItem(_Common):
+    """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
+
+    kind: Literal["command"] = "command"
+    command: str = Field(min_length=1, description="Shell command whose output is the backup: redis-cli --rdb -")
+    check: str = Field(default="", description="Shell command that reads the backup and fails when it is bad: gzip -t")
+    extension: str = Field(
+        default="out", pattern=r"^[A-Za-z0-9]{1,16}$", description="End of the file's name: gz, sql, rdb"
+    )
+
+
+Item = Annotated[PostgresItem | FilesItem | CommandItem, Field(discriminator="kind")]
+
+
+class BackupPlan(_Model):
+    """What to back up, where to, and for how long to keep it."""
+
+    items: tuple[Item, ...] = Field(min_length=1, description="What to back up. Each is a job of its own on each host.")
+    directory: Line = Field(
+        default="/var/backups/remotejobs",
+        min_length=1,
+        description="Where backups lie on each host: absolute, or relative to the home directory. "
+        "Two hosts must not share it.",
+    )
+    min_free_mib: int = Field(
+        default=512,
+        ge=0,
+        description="MiB that must be free there; more is asked for when the last backup of the item was larger.",
+    )
+    retention: Retention = Field(default=Retention(), description="Which old backups stay.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> BackupPlan:
+        twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
+        if twice:
+            raise ValueError(f"items: the name {twice[0]!r} is given twice; their files could not be told apart")
+        return self
