@@ -170,12 +170,13 @@ def kind(node: yaml.Node) -> str:
 def _read(path: Path, place: Place) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except OSError as exc:
-        raise InventoryError(
-            f"cannot be read ({exc.strerror})", place=place, remedy="Check the path and its permissions."
-        ) from exc
     except UnicodeDecodeError as exc:
         raise InventoryError("is not UTF-8 text", place=place, remedy="Save it as UTF-8.") from exc
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise InventoryError(
+            f"cannot be read ({reason})", place=place, remedy="Check the path and its permissions."
+        ) from exc
     if text.startswith("$ANSIBLE_VAULT;"):
         raise InventoryError(
             "is encrypted with ansible-vault",

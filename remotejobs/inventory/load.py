@@ -29,11 +29,22 @@ def load_inventory(path: str | Path) -> Inventory:
     """
     text = str(path)
     try:
-        return _load_list(text) if "," in text and not Path(text).exists() else _load_path(Path(path))
+        return _load_list(text) if "," in text and not _exists(text) else _load_path(Path(path))
+    except OSError as exc:
+        raise InventoryError(
+            f"cannot be read ({exc.strerror})", place=Place(text), remedy="Check the path and its permissions."
+        ) from exc
     except RecursionError as exc:
         raise InventoryError(
             "is nested too deeply", place=Place(text), remedy="Look for an anchor that holds itself."
         ) from exc
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # a long list of hosts is too long for a file's name
+        return False
 
 
 def _load_path(path: Path) -> Inventory:

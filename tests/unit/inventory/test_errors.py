@@ -98,3 +98,13 @@ def test_a_list_with_a_wrong_range_is_named() -> None:
 
 def test_a_list_may_hold_ranges() -> None:
     assert list(load_inventory("web[1:3],db1:22").hosts) == ["web1", "web2", "web3", "db1"]
+
+
+def test_a_list_may_be_longer_than_a_file_name() -> None:
+    assert len(load_inventory(",".join(f"host{n}.example.com" for n in range(500))).hosts) == 500
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "nul\0byte"])
+def test_what_cannot_be_a_path_is_an_error_of_the_inventory(path: str) -> None:
+    with pytest.raises(InventoryError, match="cannot be read"):
+        load_inventory(path)
