@@ -1,0 +1,35 @@
+"""Many hosts at work in threads, their news told in the main thread: it draws, and Ctrl-C reaches it at any time."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from remotejobs.fleet import Fleet, Outcome
+from remotejobs.jobs import HostJobs
+
+MOST_UNREAD = 64  # news; more of it makes the hosts' threads wait, so that memory stays bounded
+
+N = TypeVar("N")
+T = TypeVar("T")
+
+
+def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T]) -> Iterator[N | Outcome[T]]:
+    """`work(jobs, tell)` on every host: yields what it tells and, once for each host, what came of it."""
+    news: queue.Queue[N | Outcome[T] | None] = queue.Queue(MOST_UNREAD)
+
+    def watch() -> None:
+        try:
+            for outcome in fleet.each(lambda jobs: work(jobs, news.put)):
+                news.put(outcome)
+        finally:
+            news.put(None)
+
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crowd")
+    watching = pool.submit(watch)
+    pool.shutdown(wait=False)
+    while (item := news.get()) is not None:
+        yield item
+    watching.result()

@@ -1,0 +1,56 @@
+"""How the command line ends. Of several hosts the worst decides, in the order of the numbers, as in Ansible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from remotejobs.errors import BadUse, RemoteJobsError, Unreachable
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record, State
+
+T = TypeVar("T")
+
+OK = 0
+BAD_USE = 1
+NOT_SUCCEEDED = 2
+UNREACHABLE = 4
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+_SURVIVORS = "STILL ALIVE"  # the host's word, in `msg`, for processes that outlived SIGKILL
+
+
+def of_error(error: RemoteJobsError) -> int:
+    if isinstance(error, Unreachable):
+        return UNREACHABLE
+    return BAD_USE if isinstance(error, BadUse) else NOT_SUCCEEDED
+
+
+def of_errors(outcomes: Iterable[Outcome[T]]) -> int:
+    """For commands that only ask: 0 when every host answered."""
+    return max((of_error(outcome.error) for outcome in outcomes if outcome.error), default=OK)
+
+
+def of_jobs(outcomes: Iterable[Outcome[Record]]) -> int:
+    """0 when every job succeeded or still runs."""
+    return max(map(_of_job, outcomes), default=OK)
+
+
+def of_kills(outcomes: Iterable[Outcome[Record]]) -> int:
+    """0 when no job runs any more, however it ended."""
+    return max(map(_of_kill, outcomes), default=OK)
+
+
+def _of_job(outcome: Outcome[Record]) -> int:
+    if outcome.error:
+        return of_error(outcome.error)
+    good = outcome.value is not None and outcome.value.state in (State.SUCCEEDED, State.RUNNING)
+    return OK if good else NOT_SUCCEEDED
+
+
+def _of_kill(outcome: Outcome[Record]) -> int:
+    if outcome.error:
+        return of_error(outcome.error)
+    proven = outcome.value is not None and outcome.value.finished and _SURVIVORS not in outcome.value.msg
+    return OK if proven else NOT_SUCCEEDED

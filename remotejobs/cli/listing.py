@@ -1,0 +1,43 @@
+"""What `list` and `clean` share: many jobs of many hosts as one table, or as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from remotejobs.cli.show import say, warn_of_errors
+from remotejobs.display.json_lines import json_line
+from remotejobs.display.paint import Paint
+from remotejobs.display.row import row_of
+from remotejobs.display.table import table
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record
+
+HEADS = ("host", "jid", "state", "rc", "start", "time", "label", "msg")
+
+
+def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool) -> int:
+    """Print the jobs of each host, newest first, and the errors; returns how many jobs there were."""
+    jobs = [Outcome(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
+    if json:
+        for job in jobs:
+            say(json_line(job, ""))
+        for outcome in outcomes:
+            if outcome.error:
+                say(json_line(Outcome(outcome.host, error=outcome.error), ""))
+        return len(jobs)
+    if jobs:
+        for line in table(HEADS, [_cells(job) for job in jobs], Paint.for_stream(sys.stdout)):
+            say(line)
+    warn_of_errors(outcomes)
+    return len(jobs)
+
+
+def _newest_first(outcome: Outcome[tuple[Record, ...]]) -> list[Record]:
+    return sorted(outcome.value or (), key=lambda record: record.start, reverse=True)
+
+
+def _cells(job: Outcome[Record]) -> tuple[str, ...]:
+    row, record = row_of(job), job.value
+    assert record is not None
+    return (row.host, record.jid, row.state, row.rc, record.start, row.time, record.label, row.msg)

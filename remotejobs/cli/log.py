@@ -1,0 +1,113 @@
+"""`remotejobs log`: what a job wrote, every byte once; with --follow as it writes."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+from remotejobs.cli import exits
+from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
+from remotejobs.cli.show import jobs_run_on, warn, warn_of_errors
+from remotejobs.cli.target import Target
+from remotejobs.display.log_writer import LogWriter
+from remotejobs.display.row import row_of
+from remotejobs.display.text import visible
+from remotejobs.errors import Unreachable
+from remotejobs.fleet import Fleet, Outcome
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record, check_jid
+from remotejobs.protocol import Read
+from remotejobs.waiting import DEFAULT_PATIENCE, patiently
+
+CHUNK_BYTES = 256 * 1024
+LATENCY = 1.0  # seconds that new output may wait on the host before it is brought
+NOTHING = 10**15  # an offset behind every end: bring nothing of that stream
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Output of one host, in order."""
+
+    host: str
+    content: bytes
+
+
+News = Chunk | Unreachable
+
+
+def add(commands: Commands[Parser]) -> None:
+    parser = add_command(commands, "log", execute, json=False, purpose="print what a job wrote")
+    add_jid(parser)
+    parser.add_argument("--follow", action="store_true", help="go on until the job has ended")
+    parser.add_argument("--stderr", action="store_true", help="print standard error instead of standard output")
+    add_reach(parser)
+
+
+def execute(args: Namespace) -> int:
+    jid, target = check_jid(args.jid), Target.of(args)
+
+    def bring(jobs: HostJobs, tell: Callable[[News], None]) -> Record:
+        return copy(jobs, jid, tell, follow=args.follow, stderr=args.stderr)
+
+    with target.fleet() as fleet, jobs_run_on(target, jid):
+        writer = LogWriter(list(fleet.hosts), sys.stdout)
+        outcomes = _write_all(fleet, writer, bring)
+    warn_of_errors(outcomes)
+    for outcome in outcomes if args.follow else ():
+        if outcome.value:
+            row = row_of(outcome)
+            warn("  ".join(filter(None, (row.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg))))
+    return exits.of_errors(outcomes)
+
+
+def copy(jobs: HostJobs, jid: str, tell: Callable[[News], None], *, follow: bool, stderr: bool) -> Record:
+    """Tell a stream from its first byte to its end as it is now, or with `follow` to the job's end."""
+    record = jobs.status([_read(jid, 0, stderr=stderr)])[0]
+    until = _stream(record, stderr=stderr)[1]
+    at = 0
+    while True:
+        content, total = _stream(record, stderr=stderr)
+        if content:
+            tell(Chunk(jobs.host, content))
+            at += len(content)
+        if at >= total if follow and record.finished else at >= until and not follow:
+            return record
+        read, wait = _read(jid, at, stderr=stderr), LATENCY if at >= total else 0.0
+        record = patiently(partial(_ask, jobs, read, wait), patience=DEFAULT_PATIENCE, on_silence=tell)
+
+
+def _ask(jobs: HostJobs, read: Read, wait: float) -> Record:
+    return jobs.status([read], wait=wait)[0]
+
+
+def _read(jid: str, at: int, *, stderr: bool) -> Read:
+    return Read(jid, NOTHING, at, CHUNK_BYTES) if stderr else Read(jid, at, NOTHING, CHUNK_BYTES)
+
+
+def _stream(record: Record, *, stderr: bool) -> tuple[bytes, int]:
+    """What was brought, and how much there is."""
+    return (record.stderr, record.stderr_bytes) if stderr else (record.stdout, record.stdout_bytes)
+
+
+def _write_all(
+    fleet: Fleet, writer: LogWriter, work: Callable[[HostJobs, Callable[[News], None]], Record]
+) -> tuple[Outcome[Record], ...]:
+    outcomes: dict[str, Outcome[Record]] = {}
+    silent: set[str] = set()
+    with closing(writer):
+        for item in side_by_side(fleet, work):
+            match item:
+                case Chunk(host, content):
+                    silent.discard(host)
+                    writer.write(host, content)
+                case Unreachable(host=host) if host not in silent:
+                    silent.add(host)
+                    warn(f"{visible(item.message)}; asking again")
+                case Outcome(host):
+                    outcomes[host] = item
+    return tuple(outcomes[name] for name in fleet.hosts)

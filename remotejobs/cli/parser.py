@@ -1,0 +1,122 @@
+"""Words of the command line that the subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from typing import NoReturn
+
+from remotejobs.cli.exits import BAD_USE
+from remotejobs.waiting import DEFAULT_POLL
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but bad use ends with 1: its own 2 means here that a job did not succeed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_USE, f"{self.format_usage()}error: {message}\n")
+
+
+def seconds(text: str) -> float:
+    """90, 90s, 30m, 12h, 1d, 2w as seconds."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write seconds, or 90s, 30m, 12h, 1d, 2w")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def limit(text: str) -> int:
+    """A time limit: a whole number of seconds from 1 on."""
+    if (value := math.ceil(seconds(text))) < 1:
+        raise argparse.ArgumentTypeError("the time limit is at least one second; leave it out for none")
+    return value
+
+
+def poll(text: str) -> float:
+    """A poll interval: 0, or at least a second."""
+    if 0 < (value := seconds(text)) < 1:
+        raise argparse.ArgumentTypeError("poll every second at most, or give 0 not to wait at all")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 0 on."""
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def at_least_one(text: str) -> int:
+    if (value := count(text)) < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return value
+
+
+def setting(text: str) -> tuple[str, str]:
+    """NAME=VALUE as a pair."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def add_command(
+    commands: Commands[Parser],
+    name: str,
+    execute: Callable[[argparse.Namespace], int],
+    *,
+    purpose: str,
+    usage: str | None = None,
+    json: bool = True,
+) -> Parser:
+    """A subcommand with what all of them take: a pattern, and how to find and reach its hosts."""
+    parser = commands.add_parser(
+        name,
+        help=purpose,
+        description=purpose[0].upper() + purpose[1:] + ".",
+        usage=usage,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(execute=execute)
+    parser.add_argument(
+        "pattern", metavar="PATTERN", help="hosts, in Ansible's words: all, 'db*', web:!web3, ~web[0-9]+"
+    )
+    parser.add_argument("-i", "--inventory", metavar="FILE", default="", help=_INVENTORY)
+    parser.add_argument("-l", "--limit", metavar="PATTERN", default="", help="of the pattern's hosts only these")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show all that is known")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print one JSON object a line, and nothing else")
+    return parser
+
+
+_INVENTORY = (
+    "inventory file or directory, or a list such as 'web1,web2'; "
+    "the default is $REMOTEJOBS_INVENTORY, else inventories/hosts.yml"
+)
+
+
+def add_reach(parser: Parser) -> None:
+    """How many hosts to ask at a time, and as whom."""
+    parser.add_argument(
+        "-f", "--forks", metavar="N", type=at_least_one, help="ask so many hosts at a time (default 50)"
+    )
+    parser.add_argument("-b", "--become", action="store_true", help="become another user by sudo (default root)")
+    parser.add_argument("--become-user", metavar="USER", default="", help="become this user; says --become as well")
+    parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for sudo's password")
+
+
+def add_jid(parser: Parser) -> None:
+    parser.add_argument("jid", metavar="JID", help="the job's id, as `run` printed it and `list` shows it")
+
+
+def add_poll(parser: Parser, *, zero: str = "") -> None:
+    text = f"look every so many seconds (default {DEFAULT_POLL:g}); an end is seen at once{zero}"
+    parser.add_argument("-P", "--poll", metavar="SECONDS", type=poll, default=DEFAULT_POLL, help=text)

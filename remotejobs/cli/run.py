@@ -1,0 +1,84 @@
+"""`remotejobs run`: start one command on many hosts, detached, and wait for its end if wanted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+
+from remotejobs.cli import exits
+from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, limit, setting
+from remotejobs.cli.show import follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli.target import Target
+from remotejobs.display.events import Event, Started
+from remotejobs.display.text import one_line
+from remotejobs.errors import BadUse
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, Record
+
+USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
+
+
+def add(commands: Commands[Parser]) -> None:
+    parser = add_command(
+        commands, "run", execute, usage=USAGE, purpose="start a command on every host, detached, and wait"
+    )
+    parser.epilog = (
+        "The words after -- are one shell command line, as they stand:\n  remotejobs run 'db*' -- 'df -h | tail -1'"
+    )
+    parser.add_argument(
+        "-B", "--background", metavar="SECONDS", type=limit, help="time limit on the host (default none)"
+    )
+    add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
+    add_reach(parser)
+    parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
+    parser.add_argument("--label", metavar="TEXT", default="", help="what it is, for people")
+    parser.add_argument("--chdir", metavar="DIR", default="", help="directory on the host to run in (default the home)")
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", type=setting, action="append", default=[], help="may be repeated"
+    )
+
+
+def new_jid() -> str:
+    """Readable, sorted by time, and unique among controllers."""
+    return f"run-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def job_of(args: Namespace) -> Job:
+    """The job that the command line describes; `BadUse` without a command, `InvalidJob` where it cannot be."""
+    if not args.words:
+        raise BadUse("there is no command to run", remedy=f"Write it after --: {USAGE}")
+    return Job(
+        jid=args.jid or new_jid(),
+        cmd=" ".join(args.words),
+        label=args.label,
+        limit=args.background,
+        chdir=args.chdir,
+        env=dict(args.env),
+    )
+
+
+def execute(args: Namespace) -> int:
+    job, target = job_of(args), Target.of(args)
+    with target.fleet() as fleet:
+        if not args.json:
+            hosts = "1 host" if len(fleet.hosts) == 1 else f"{len(fleet.hosts)} hosts"
+            say(f"{job.jid} on {hosts}: {one_line(job.cmd)}")
+        view = view_of(fleet, job.jid, json=args.json, verbose=args.verbose)
+        with jobs_run_on(target, job.jid):
+            outcomes = follow(fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, tell))
+    if not args.json and args.poll == 0:
+        say(f"Find it again with:\n{target.commands(job.jid)}")
+    elif not args.json:
+        say_summary(outcomes)
+    return exits.of_jobs(outcomes)
+
+
+def _start_and_wait(jobs: HostJobs, job: Job, poll: float, tell: Callable[[Event], None]) -> Record:
+    begun = jobs.start(job)
+    tell(Started(begun))
+    if poll == 0:
+        return replace(begun, cmd=job.cmd)
+    return replace(wait_and_tell(jobs, job.jid, poll, tell), attached=begun.attached)

@@ -1,0 +1,128 @@
+"""Choosing the view, and driving it to the end."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import TypeVar
+
+from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli.target import Target
+from remotejobs.display.events import Event, Looked, NoContact, View
+from remotejobs.display.json_lines import JsonLines
+from remotejobs.display.lines import Lines
+from remotejobs.display.paint import Paint, is_terminal
+from remotejobs.display.row import row_of, state_of
+from remotejobs.display.table import table
+from remotejobs.display.text import visible
+from remotejobs.fleet import Fleet, Outcome
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record
+from remotejobs.waiting import wait_until_ended
+
+T = TypeVar("T")
+Outcomes = tuple[Outcome[Record], ...]
+HEADS = ("host", "state", "rc", "time", "msg")
+
+
+def view_of(fleet: Fleet, jid: str, *, json: bool, verbose: bool, output: bool = True) -> View:
+    """JSON, a live view on a terminal, or plain lines."""
+    if json:
+        return JsonLines(jid, sys.stdout)
+    names, paint = list(fleet.hosts), Paint.for_stream(sys.stdout)
+    if not is_terminal(sys.stdout):
+        return Lines(names, sys.stdout, paint, output=output, verbose=verbose)
+    from remotejobs.display.live import LiveLines  # rich takes 60 ms to import, which a pipe need not wait for
+
+    return LiveLines(names, sys.stdout, paint, jid=jid, output=output, verbose=verbose)
+
+
+def follow(fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record]) -> Outcomes:
+    """`work` on every host, seen through `view`; the outcomes in the order of the inventory."""
+    ended: dict[str, Outcome[Record]] = {}
+    with closing(view):
+        for item in side_by_side(fleet, work):
+            if isinstance(item, Outcome):
+                ended[item.host] = item
+                view.ended(item)
+            else:
+                view.show(item)
+    return tuple(ended[name] for name in fleet.hosts)
+
+
+def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
+    """What came of `work` on every host, in the order of the inventory, when all is done."""
+
+    def quietly(jobs: HostJobs, _tell: Callable[[Event], None]) -> T:
+        return work(jobs)
+
+    outcomes = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, Outcome)}
+    return tuple(outcomes[name] for name in fleet.hosts)
+
+
+def wait_and_tell(jobs: HostJobs, jid: str, poll: float, tell: Callable[[Event], None]) -> Record:
+    """Wait for a job's end on one host and tell how it goes on."""
+    return wait_until_ended(
+        jobs,
+        jid,
+        poll=poll,
+        on_look=lambda record: tell(Looked(record)),
+        on_silence=lambda error: tell(NoContact(jobs.host, error)),
+    )
+
+
+@contextmanager
+def jobs_run_on(target: Target, jid: str) -> Iterator[None]:
+    """Ctrl-C ends the watching and not the jobs: say so, and how to find them."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn(f"Interrupted. What was started runs on; find it again with:\n{target.commands(jid)}")
+        raise
+
+
+def say(text: str = "") -> None:
+    """One line for people, on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """One line for people that is no result, on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def say_table(outcomes: Iterable[Outcome[Record]]) -> None:
+    """One row for each host."""
+    rows = [row_of(outcome) for outcome in outcomes]
+    cells = [(row.host, row.state, row.rc, row.time, row.msg) for row in rows]
+    for line in table(HEADS, cells, Paint.for_stream(sys.stdout)):
+        say(line)
+
+
+def say_remedies(outcomes: Iterable[Outcome[Record]]) -> None:
+    """What to do about the hosts that could not be asked, each remedy once."""
+    hosts: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.error:
+            hosts.setdefault(outcome.error.remedy, []).append(outcome.host)
+    for remedy, names in hosts.items():
+        say(visible(f"{', '.join(names)}: {remedy}"))
+
+
+def warn_of_errors(outcomes: Iterable[Outcome[T]]) -> None:
+    for outcome in outcomes:
+        if outcome.error:
+            warn(f"error: {visible(str(outcome.error))}")
+
+
+def say_summary(outcomes: Outcomes) -> None:
+    """The table again when all is over; one host needs none, its line stands right above."""
+    if len(outcomes) > 1:
+        say()
+        say_table(outcomes)
+        counts = Counter(map(state_of, outcomes))
+        say(f"{len(outcomes)} hosts: " + ", ".join(f"{number} {state}" for state, number in counts.items()))

@@ -1,0 +1,42 @@
+"""`remotejobs status`: one look at a job on every host."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from remotejobs.cli import exits
+from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
+from remotejobs.cli.show import Outcomes, gather, say, say_remedies, say_table
+from remotejobs.cli.target import Target
+from remotejobs.display.json_lines import json_line
+from remotejobs.display.lines import Lines
+from remotejobs.display.paint import Paint
+from remotejobs.model import check_jid
+
+
+def add(commands: Commands[Parser]) -> None:
+    parser = add_command(commands, "status", execute, purpose="look at a job once")
+    add_jid(parser)
+    add_reach(parser)
+
+
+def execute(args: Namespace) -> int:
+    jid = check_jid(args.jid)
+    with Target.of(args).fleet() as fleet:
+        outcomes = gather(fleet, lambda jobs: jobs.look(jid))
+    if args.json:
+        for outcome in outcomes:
+            say(json_line(outcome, jid))
+    elif args.verbose:
+        _say_all(outcomes)
+    else:
+        say_table(outcomes)
+        say_remedies(outcomes)
+    return exits.of_jobs(outcomes)
+
+
+def _say_all(outcomes: Outcomes) -> None:
+    lines = Lines([outcome.host for outcome in outcomes], sys.stdout, Paint.for_stream(sys.stdout), verbose=True)
+    for outcome in outcomes:
+        lines.ended(outcome)

@@ -1,0 +1,81 @@
+"""Which hosts, and as whom: what the command line says of it, and the words that say it again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+from remotejobs.errors import BadUse
+from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet
+from remotejobs.inventory import Host, load_inventory
+
+VARIABLE = "REMOTEJOBS_INVENTORY"
+DEFAULT_INVENTORY = Path("inventories/hosts.yml")
+
+
+def inventory_path(given: str) -> str:
+    """`given`, or what stands for it. `BadUse` when nothing does."""
+    if given := given or os.environ.get(VARIABLE, ""):
+        return given
+    if DEFAULT_INVENTORY.exists():
+        return str(DEFAULT_INVENTORY)
+    raise BadUse(
+        "no inventory is named", remedy=f"Give one with -i, set ${VARIABLE}, or write {DEFAULT_INVENTORY} here."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The hosts of a pattern and the way to become a user there."""
+
+    pattern: str
+    inventory: str
+    limit: str
+    forks: int
+    become: bool
+    become_user: str
+    ask_password: bool
+
+    @classmethod
+    def of(cls, args: Namespace) -> Target:
+        return cls(
+            pattern=args.pattern,
+            inventory=inventory_path(args.inventory),
+            limit=args.limit,
+            forks=args.forks or DEFAULT_FORKS,
+            become=args.become or bool(args.become_user),
+            become_user=args.become_user,
+            ask_password=args.ask_become_pass,
+        )
+
+    def hosts(self) -> tuple[Host, ...]:
+        """Raises `InventoryError` and `PatternError`."""
+        return load_inventory(self.inventory).select(self.pattern, self.limit or None)
+
+    def fleet(self) -> Fleet:
+        """The hosts, ready to be asked; the password is asked for when everything else is known to be right."""
+        hosts = self.hosts()
+        password = _ask_password() if self.ask_password else None
+        choice = BecomeChoice(become=self.become or None, user=self.become_user or None, password=password)
+        return Fleet(hosts, forks=self.forks, become=choice)
+
+    def command(self, name: str, jid: str, *options: str) -> str:
+        """The command line that does `name` with the same jobs."""
+        words = ["remotejobs", name, self.pattern, jid, *options, "-i", self.inventory]
+        words += ["-l", self.limit] if self.limit else []
+        words += ["--become-user", self.become_user] if self.become_user else ["--become"] if self.become else []
+        words += ["-K"] if self.ask_password else []
+        return shlex.join(words)
+
+    def commands(self, jid: str) -> str:
+        """How to find the jobs again, a line for each way."""
+        return "\n".join(f"  {self.command(name, jid)}" for name in ("status", "wait", "log", "kill"))
+
+
+def _ask_password() -> str:
+    from getpass import getpass  # imports termios, which nobody else needs
+
+    return getpass("BECOME password: ")

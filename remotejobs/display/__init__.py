@@ -1,0 +1,1 @@
+"""What people and programs see of jobs: lines, tables, a live view, JSON. Nothing here asks a host."""

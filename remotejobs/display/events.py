@@ -1,0 +1,48 @@
+"""What is told of a job on its way to its end, and the views that listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from remotejobs.errors import Unreachable
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The host took the job, or had it already (`record.attached`)."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The job runs."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class NoContact:
+    """The host cannot be reached at the moment; it is asked again."""
+
+    host: str
+    error: Unreachable
+
+
+Event = Started | Looked | NoContact
+
+
+class View(Protocol):
+    """One way to show many hosts. It is used from one thread, and closed before anything else is printed."""
+
+    def show(self, event: Event) -> None:
+        """Something happened on the way."""
+
+    def ended(self, outcome: Outcome[Record]) -> None:
+        """This is what came of a host."""
+
+    def close(self) -> None:
+        """Nothing more will come."""

@@ -1,0 +1,78 @@
+"""One JSON object for each host and line, for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TextIO
+
+from remotejobs.display.events import Event
+from remotejobs.display.row import message_of, state_of
+from remotejobs.display.text import decoded
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record, State
+
+
+def json_line(outcome: Outcome[Record], jid: str) -> str:
+    """The record as one line of ASCII. The names are always all there; null is what is not known."""
+    if outcome.value is None:
+        return _line(_nothing_known(outcome, jid))
+    return _line(_known(outcome.value))
+
+
+def _line(values: dict[str, object]) -> str:
+    return json.dumps(values, separators=(", ", ": "))
+
+
+def _known(record: Record) -> dict[str, object]:
+    return {
+        "host": record.host,
+        "jid": record.jid,
+        "state": record.state.value,
+        "started": record.cause != "never",
+        "finished": record.finished,
+        "rc": record.rc,
+        "signal": record.signal,
+        "msg": record.msg,
+        "cause": record.cause,
+        "label": record.label,
+        "cmd": record.cmd,
+        "start": record.start or None,
+        "end": record.end or None,
+        "delta": record.delta,
+        "stdout": decoded(record.stdout),
+        "stderr": decoded(record.stderr),
+        "stdout_from": record.stdout_from,
+        "stderr_from": record.stderr_from,
+        "stdout_bytes": record.stdout_bytes,
+        "stderr_bytes": record.stderr_bytes,
+        "pid": record.pid,
+        "results_dir": record.results_dir,
+        "become_user": record.become_user,
+        "protocol": record.protocol,
+        "changed": record.changed,
+        "attached": record.attached,
+    }
+
+
+def _nothing_known(outcome: Outcome[Record], jid: str) -> dict[str, object]:
+    names = dict.fromkeys(_known(Record(host="", jid="", state=State.LOST)))
+    msg = message_of(outcome.host, outcome.error) if outcome.error else ""
+    return names | {"host": outcome.host, "jid": jid, "state": state_of(outcome), "msg": msg}
+
+
+class JsonLines:
+    """Prints what came of each host to `stream`, and nothing on the way."""
+
+    def __init__(self, jid: str, stream: TextIO) -> None:
+        self._jid = jid
+        self._stream = stream
+
+    def show(self, event: Event) -> None:
+        """Programs are told ends only."""
+
+    def ended(self, outcome: Outcome[Record]) -> None:
+        self._stream.write(json_line(outcome, self._jid) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.flush()

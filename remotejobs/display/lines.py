@@ -1,0 +1,91 @@
+"""One line for each host as it changes: what a pipe, a log file and a dumb terminal get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from remotejobs.display.events import Event, Looked, NoContact, Started
+from remotejobs.display.paint import Paint
+from remotejobs.display.row import message_of, row_of
+from remotejobs.display.text import decoded, duration, indented, one_line, size
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record, State
+
+STATE_WIDTH = len("unreachable")
+
+
+class Lines:
+    """Prints to `stream`. With `output`, what a job wrote is shown when it ends; with `verbose`, all that is known."""
+
+    def __init__(
+        self, hosts: Sequence[str], stream: TextIO, paint: Paint, *, output: bool = True, verbose: bool = False
+    ) -> None:
+        self._stream = stream
+        self._paint = paint
+        self._output = output
+        self._verbose = verbose
+        self._host_width = max(map(len, hosts))
+        self._begun: set[str] = set()
+        self._silent: set[str] = set()
+
+    def show(self, event: Event) -> None:
+        match event:
+            case Started(record):
+                self._begun.add(record.host)
+                self._started(record)
+            case Looked(record) if record.host in self._silent:
+                self._silent.discard(record.host)
+                self._say(record.host, "running", duration(record.delta), "in contact again")
+            case NoContact(host, error) if host not in self._silent:
+                self._silent.add(host)
+                self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
+
+    def ended(self, outcome: Outcome[Record]) -> None:
+        if outcome.host in self._begun and outcome.value and not outcome.value.finished:
+            return  # started and left alone: that line stands already
+        row = row_of(outcome)
+        self._say(outcome.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
+        if outcome.error:
+            self._print(indented(outcome.error.remedy))
+        if outcome.value is not None and self._output:
+            self._show_output(outcome.value)
+        if outcome.value is not None and self._verbose:
+            self._print(self._paint.faint(indented(f"in {outcome.value.results_dir}")))
+
+    def close(self) -> None:
+        self._stream.flush()
+
+    def _started(self, record: Record) -> None:
+        if not record.attached:
+            self._say(record.host, "started", f"pid {record.pid}" if record.pid else "")
+        elif record.finished:
+            self._say(record.host, "attached", "it has ended already")
+        else:
+            self._say(record.host, "attached", f"running for {duration(record.delta)}")
+
+    def _show_output(self, record: Record) -> None:
+        if record.state is not State.SUCCEEDED and not self._verbose:
+            if record.finished and record.last_lines:
+                self._print(indented(record.last_lines))
+            return
+        self._stream_of("stdout", record.stdout, record.stdout_from, record.stdout_bytes)
+        self._stream_of("stderr", record.stderr, record.stderr_from, record.stderr_bytes)
+
+    def _stream_of(self, name: str, content: bytes, start: int, total: int) -> None:
+        text = decoded(content).rstrip("\n")
+        if start:
+            self._print(self._paint.faint(f"  {name}, the last {size(len(content))} of {size(total)}:"))
+        elif name == "stderr" and text:
+            self._print(self._paint.faint(f"  {name}:"))
+        if text:
+            self._print(indented(text))
+
+    def _say(self, host: str, state: str, *words: str) -> None:
+        head = f"{one_line(host).ljust(self._host_width)}  {self._paint.state(state, STATE_WIDTH)}"
+        self._print("  ".join([head, *(one_line(word) for word in words if word)]).rstrip())
+
+    def _print(self, text: str) -> None:
+        """`text` is fit to be shown: it holds no control character but newlines, tabs and our own colours."""
+        self._stream.write(text + "\n")
+        self._stream.flush()

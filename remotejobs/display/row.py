@@ -1,0 +1,45 @@
+"""What is said of one host in one line: the same five columns in every view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remotejobs.display.text import duration, last_line, one_line
+from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One host's state, return code with signal, time and message, each fit to be shown."""
+
+    host: str
+    state: str
+    rc: str
+    time: str
+    msg: str
+
+
+def state_of(outcome: Outcome[Record]) -> str:
+    """The state of the job, or `unreachable` or `error` where none is known."""
+    if outcome.value is not None:
+        return outcome.value.state.value
+    return "unreachable" if isinstance(outcome.error, Unreachable) else "error"
+
+
+def message_of(host: str, error: RemoteJobsError) -> str:
+    """What went wrong, without the host's name in front and the remedy behind."""
+    return error.message.removeprefix(f"{host}: ")
+
+
+def row_of(outcome: Outcome[Record]) -> Row:
+    record, error = outcome.value, outcome.error
+    if record is None:
+        msg = message_of(outcome.host, error) if error else ""
+        return Row(one_line(outcome.host), state_of(outcome), "", "", one_line(msg))
+    rc = "" if record.rc is None else str(record.rc)
+    if record.signal:
+        rc = f"{rc} ({record.signal})".strip()
+    msg = record.msg or (last_line(record.stdout) if not record.finished else "")
+    return Row(one_line(outcome.host), state_of(outcome), rc, duration(record.delta), one_line(msg))
