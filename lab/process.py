@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 READY_WITHIN = 90.0
@@ -72,43 +74,41 @@ class Server:
         """Ask with `first`, wait, then kill it and every descendant that is left. Ending it twice does no harm."""
         if self._process is None:
             return
-        family = [_Kin.of(pid) for pid in _descendants(self._process.pid)]
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with ExitStack() as stack:
+            family = [stack.enter_context(_held(pid)) for pid in _descendants(self._process.pid)]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if self.alive:
+                    self._process.send_signal(first)
+                self._process.wait(GRACE)
             if self.alive:
-                self._process.send_signal(first)
-            self._process.wait(GRACE)
-        if self.alive:
-            self._process.kill()
-        self._process.wait()
-        for kin in family:
-            kin.kill()
+                self._process.kill()
+            self._process.wait()
+            for pidfd in family:
+                _kill(pidfd)
         self._process = None
 
 
-class _Kin:
-    """A process known by pid and start time, so that a reused pid is never killed."""
-
-    def __init__(self, pid: int, born: str) -> None:
-        self.pid = pid
-        self.born = born
-
-    @classmethod
-    def of(cls, pid: int) -> _Kin:
-        return cls(pid, _born(pid))
-
-    def kill(self) -> None:
-        if self.born and _born(self.pid) == self.born:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-
-def _born(pid: int) -> str:
-    """Clock ticks since boot at which `pid` started; empty when there is no such process."""
+@contextmanager
+def _held(pid: int) -> Iterator[int | None]:
+    """A descriptor that stays with this process when its pid is given to another; None when it is gone already."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        yield None
+        return
+    try:
+        yield pidfd
+    finally:
+        os.close(pidfd)
+
+
+def _kill(pidfd: int | None) -> None:
+    """Kill it and wait until it is gone: it becomes readable then."""
+    if pidfd is None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    select.select([pidfd], [], [], GRACE)
 
 
 def _descendants(pid: int) -> Iterator[int]:
