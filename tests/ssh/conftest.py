@@ -1,0 +1,71 @@
+"""Real sshd for the tests of the connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from lab.sshd import SshLab
+from lab.users import LabUser
+from remotejobs.connect import open_connection
+from remotejobs.connection import Connection
+from tests.ssh.asking import SomeHost
+
+Connect = Callable[..., Connection]
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
+    with SshLab(tmp_path_factory.mktemp("lab"), ["db1", "db2"]) as lab:
+        yield lab
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have an ssh_config, keys and an agent; they are no part of them."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture
+def connect(lab: SshLab) -> Iterator[Connect]:
+    """Open a way to a host of the lab; keyword arguments are variables that differ, None takes one away."""
+    with ExitStack() as opened:
+
+        def open_to(name: str = "db1", *, within: SshLab = lab, retry_for: float = 30.0, **changes: Any) -> Connection:
+            variables = {**within.variables(name), **changes}
+            wanted = {key: value for key, value in variables.items() if value is not None}
+            connection = open_connection(SomeHost(name, wanted), retry_for=retry_for)
+            opened.callback(connection.close)
+            return connection
+
+        yield open_to
+
+
+@pytest.fixture(scope="session")
+def users() -> Iterator[dict[str, LabUser]]:
+    """Users of this machine: by login shell, and by what sudo asks of them."""
+    everything = "ALL=(ALL) ALL"
+    with ExitStack() as made:
+        yield {
+            user.name.split("-")[1]: made.enter_context(user)
+            for user in (
+                LabUser.unique("fish", shell="/usr/bin/fish", sudo="ALL=(ALL) NOPASSWD: ALL"),
+                LabUser.unique("csh", shell="/bin/csh", sudo="ALL=(ALL) NOPASSWD: ALL"),
+                LabUser.unique("asked", shell="/bin/bash", password="a pass'word", sudo=everything),
+                LabUser.unique("trusted", shell="/bin/bash", sudo="ALL=(ALL) NOPASSWD: ALL"),
+                LabUser.unique("nobody", shell="/bin/bash", password="secret"),
+            )
+        }
+
+
+@pytest.fixture(scope="session")
+def peopled(users: dict[str, LabUser], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
+    """A lab whose hosts are named for the users who log in there."""
+    names = {name: user.name for name, user in users.items()}
+    extra = ["PasswordAuthentication yes"]
+    with SshLab(tmp_path_factory.mktemp("peopled"), list(names), users=names, extra_config=extra) as lab:
+        yield lab

@@ -1,0 +1,190 @@
+"""One connection for each host: reused, bounded, opened again when it was lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab.proxy import Proxy
+from lab.sshd import SshLab
+from remotejobs.connection import Connection
+from remotejobs.errors import ConnectionLost, ProtocolDamaged, TimedOut
+from tests.ssh.asking import ask, said
+
+Connect = Callable[..., Connection]
+MIB = 1024 * 1024
+
+
+def test_an_answer_comes_back_with_both_streams(connect: Connect) -> None:
+    reply = ask(connect(), "echo out; echo err >&2")
+
+    assert said(reply) == "out\n"
+    assert reply.stderr == b"err\n"
+
+
+def test_one_connection_serves_many_questions(connect: Connect, lab: SshLab) -> None:
+    connection = connect()
+
+    # The parent of the shell is the sshd process that serves this connection.
+    assert len({said(ask(connection, "echo $PPID")) for _ in range(5)}) == 1
+    # Those of other tests may take a moment to end.
+    _until(lambda: lab.connections("db1") == 1)
+
+
+def test_more_threads_than_sshd_allows_sessions_share_one_connection(connect: Connect) -> None:
+    connection = connect()
+
+    with ThreadPoolExecutor(30) as threads:
+        answers = list(threads.map(lambda n: said(ask(connection, f"echo {n} $PPID")).split(), range(60)))
+
+    assert [int(number) for number, _ in answers] == list(range(60))
+    assert len({parent for _, parent in answers}) == 1
+
+
+def test_a_connection_dropped_between_two_questions_is_opened_again(connect: Connect, lab: SshLab) -> None:
+    connection = connect()
+    first = said(ask(connection, "echo $PPID"))
+    _until(lambda: lab.connections("db1") == 1)
+
+    assert lab.drop_connections("db1") == 1
+    assert said(ask(connection, "echo $PPID")) != first
+
+
+def test_a_connection_dropped_in_the_middle_of_an_answer_asks_again(
+    connect: Connect, lab: SshLab, tmp_path: Path
+) -> None:
+    mark = tmp_path / "asked"
+    script = (
+        f"echo once >> {mark}; [ $(wc -l < {mark}) -gt 1 ] || {{ echo half; kill -9 $PPID; sleep 60; }}; echo whole"
+    )
+
+    assert said(ask(connect(), script)) == "whole\n"
+    assert mark.read_text() == "once\nonce\n"
+
+
+def test_a_host_that_comes_back_is_asked_again(connect: Connect, lab: SshLab) -> None:
+    with Proxy(lab.host("db1").port) as proxy:
+        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        ask(connection, "true")
+        proxy.refuse(3)
+        proxy.cut()
+
+        assert said(ask(connection, "echo back")) == "back\n"
+        assert proxy.refused == 3
+
+
+def test_what_stays_lost_is_an_error_after_the_time_for_retries(connect: Connect, lab: SshLab) -> None:
+    with Proxy(lab.host("db1").port) as proxy:
+        proxy.refuse(1000)
+        connection = connect(ansible_port=proxy.port, retry_for=0.5, **_known_at(lab, proxy))
+
+        with pytest.raises(ConnectionLost, match=rf"127\.0\.0\.1 port {proxy.port} closed the connection.*MaxStartups"):
+            ask(connection, "true")
+        assert proxy.refused > 1
+
+
+def test_sixty_connections_get_through_a_busy_sshd(connect: Connect, tmp_path: Path) -> None:
+    with SshLab(tmp_path, ["busy"], max_startups="10:30:60") as busy, ThreadPoolExecutor(60) as threads:
+        together = threading.Barrier(60)
+
+        def question(number: int) -> str:
+            connection = connect("busy", within=busy)
+            together.wait()
+            return said(ask(connection, f"echo {number}"))
+
+        assert list(threads.map(question, range(60))) == [f"{n}\n" for n in range(60)]
+
+
+def test_two_mebibytes_on_both_streams_at_once_do_not_block(connect: Connect) -> None:
+    size = 2 * MIB + 1
+    reply = ask(connect(), f"head -c {size} /dev/zero >&2\nhead -c {size} /dev/zero")
+
+    assert len(said(reply)) == size
+    assert len(reply.stderr) == 8 * 1024
+
+
+def test_a_script_longer_than_the_window_is_sent_while_the_answer_is_read(connect: Connect) -> None:
+    line = "echo " + "x" * 1000 + "\n"
+
+    assert len(said(ask(connect(), line * 3000))) == 3000 * 1001
+
+
+def test_more_output_than_allowed_is_damage(connect: Connect) -> None:
+    with pytest.raises(ProtocolDamaged, match="db1: the answer is longer than 1000 bytes"):
+        ask(connect(), "yes", max_bytes=1000)
+
+
+def test_reading_stops_at_the_end_mark(connect: Connect) -> None:
+    reply = ask(connect(), "(sleep 0.2; echo late; sleep 600) & printf 'early\\nthe-%s\\n' end; wait")
+
+    assert said(reply) == "early\n"
+
+
+def test_an_answer_without_the_end_mark_is_incomplete(connect: Connect) -> None:
+    reply = ask(connect(), "echo half; exit 3")
+
+    assert not reply.complete
+    assert reply.stdout == b"half\n"
+
+
+def test_an_exchange_ends_at_its_deadline(connect: Connect) -> None:
+    connection = connect()
+
+    with pytest.raises(TimedOut, match="db1: no complete answer in time"):
+        ask(connection, "sleep 600", timeout=0.3)
+    assert said(ask(connection, "echo well")) == "well\n"
+
+
+def test_a_network_that_swallows_everything_ends_at_the_deadline(connect: Connect, lab: SshLab) -> None:
+    with Proxy(lab.host("db1").port) as proxy:
+        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        ask(connection, "true")
+        proxy.stall()
+
+        with pytest.raises(TimedOut):
+            ask(connection, "true", timeout=0.3)
+        proxy.resume()
+        assert said(ask(connection, "echo well")) == "well\n"
+
+
+def test_a_closed_connection_opens_again_and_leaves_nothing_behind(connect: Connect, lab: SshLab) -> None:
+    connection = connect("db2")
+    ask(connection, "true")
+    connection.close()
+
+    # An idle reader would notice only at its next wake-up, seconds later.
+    _until(lambda: lab.connections("db2") == 0)
+    _until(lambda: not any("QuickTransport" in type(thread).__name__ for thread in threading.enumerate()))
+    assert said(ask(connection, "echo again")) == "again\n"
+
+
+def test_a_noisy_login_does_not_disturb(connect: Connect, lab: SshLab) -> None:
+    rc = lab.host("db2").home / ".bashrc"
+    rc.write_text("echo Welcome; echo beware >&2; printf 'no newline'; trap 'echo Bye' EXIT\n")
+    try:
+        reply = ask(connect("db2"), "echo ---; echo out")
+    finally:
+        rc.unlink()
+
+    assert said(reply).endswith("---\nout\n")
+    assert "Welcome" in said(reply), "bash did not read its start-up file, so this shows nothing"
+
+
+def _known_at(lab: SshLab, proxy: Proxy) -> dict[str, str]:
+    """The lab's host key, expected at the proxy's port."""
+    known = lab.known_hosts.with_name(f"known_at_{proxy.port}")
+    key = lab.known_hosts.read_text().splitlines()[0].split(" ", 1)[1]
+    known.write_text(f"[127.0.0.1]:{proxy.port} {key}\n")
+    return {"ansible_ssh_common_args": f"-o UserKnownHostsFile={known}"}
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

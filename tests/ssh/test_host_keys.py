@@ -1,0 +1,133 @@
+"""Only the host that is known is spoken to."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab.sshd import SshLab
+from remotejobs.connection import Connection
+from remotejobs.errors import HostKeyChanged, HostKeyUnknown
+from tests.ssh.asking import ask, said
+
+Connect = Callable[..., Connection]
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    """A known_hosts file that is empty yet."""
+    path = tmp_path / "known"
+    path.touch()
+    return path
+
+
+def options(known: Path, policy: str = "yes") -> dict[str, str]:
+    return {
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={known} -o StrictHostKeyChecking={policy}"
+        " -o GlobalKnownHostsFile=none"
+    }
+
+
+def fingerprint(lab: SshLab) -> str:
+    words = subprocess.run(["ssh-keygen", "-lf", lab.host_key], check=True, capture_output=True, text=True)
+    return words.stdout.split()[1]
+
+
+def test_an_unknown_key_is_refused_with_its_fingerprint_and_the_remedy(
+    connect: Connect, lab: SshLab, known: Path
+) -> None:
+    with pytest.raises(HostKeyUnknown) as unknown:
+        ask(connect(**options(known)), "true")
+
+    port = lab.host("db1").port
+    assert f"the ssh-ed25519 key {fingerprint(lab)} of [127.0.0.1]:{port} is not in {known}" in str(unknown.value)
+    assert f"ssh-keyscan -p {port} 127.0.0.1" in unknown.value.remedy
+    assert known.read_text() == ""
+
+
+def test_a_changed_key_is_refused_with_file_line_and_remedy(connect: Connect, lab: SshLab, known: Path) -> None:
+    name = f"[127.0.0.1]:{lab.host('db1').port}"
+    known.write_text(f"# a comment\n{name} {OTHER}\n")
+
+    with pytest.raises(HostKeyChanged) as changed:
+        ask(connect(**options(known)), "true")
+
+    assert f"{fingerprint(lab)}, which is another one there: {known} line 2 has ssh-ed25519 SHA256:" in str(
+        changed.value
+    )
+    assert f"ssh-keygen -f {known} -R '{name}'" in changed.value.remedy
+
+
+def test_accept_new_learns_once_and_then_insists(connect: Connect, lab: SshLab, known: Path) -> None:
+    known.write_text("elsewhere ssh-ed25519 AAAA")
+
+    assert said(ask(connect(**options(known, "accept-new")), "echo in")) == "in\n"
+    assert said(ask(connect(**options(known, "yes")), "echo in")) == "in\n"
+    lines = known.read_text().splitlines()
+    assert lines == ["elsewhere ssh-ed25519 AAAA", f"[127.0.0.1]:{lab.host('db1').port} {_public(lab)}"]
+
+
+def test_accept_new_refuses_a_changed_key(connect: Connect, lab: SshLab, known: Path) -> None:
+    known.write_text(f"[127.0.0.1]:{lab.host('db1').port} {OTHER}\n")
+
+    with pytest.raises(HostKeyChanged):
+        ask(connect(**options(known, "accept-new")), "true")
+
+
+def test_many_at_once_learn_whole_lines(connect: Connect, lab: SshLab, known: Path) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        for reply in threads.map(lambda _: ask(connect(**options(known, "accept-new")), "true"), range(20)):
+            assert reply.complete
+
+    assert known.read_text() == f"[127.0.0.1]:{lab.host('db1').port} {_public(lab)}\n"
+
+
+def test_no_checking_takes_a_changed_key(connect: Connect, lab: SshLab, known: Path) -> None:
+    known.write_text(f"[127.0.0.1]:{lab.host('db1').port} {OTHER}\n")
+
+    assert said(ask(connect(**options(known, "no")), "echo in")) == "in\n"
+
+
+def test_no_checking_and_no_file_takes_everything(connect: Connect) -> None:
+    assert said(ask(connect(**options(Path("/dev/null"), "no")), "echo in")) == "in\n"
+
+
+def test_a_revoked_key_is_refused_even_without_checking(connect: Connect, lab: SshLab, known: Path) -> None:
+    known.write_text(f"@revoked * {_public(lab)}\n")
+
+    with pytest.raises(HostKeyChanged, match="is revoked there"):
+        ask(connect(**options(known, "no")), "true")
+
+
+def test_hashed_names_are_understood(connect: Connect, lab: SshLab, known: Path) -> None:
+    known.write_text(lab.known_hosts.read_text())
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", known], check=True, capture_output=True)
+
+    assert "127.0.0.1" not in known.read_text()
+    assert said(ask(connect(**options(known)), "echo in")) == "in\n"
+
+
+def test_a_host_key_alias_is_looked_up_instead(connect: Connect, lab: SshLab, known: Path) -> None:
+    known.write_text(f"the-database {_public(lab)}\n")
+    arguments = options(known)["ansible_ssh_common_args"] + " -o HostKeyAlias=the-database"
+
+    assert said(ask(connect(ansible_ssh_common_args=arguments), "echo in")) == "in\n"
+
+
+def test_a_host_known_by_another_kind_of_key_is_asked_for_that_one(connect: Connect, tmp_path: Path) -> None:
+    rsa = tmp_path / "host_rsa"
+    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", rsa], check=True)
+    with SshLab(tmp_path, ["two"], extra_config=[f"HostKey {rsa}"]) as two:
+        public = " ".join(rsa.with_suffix(".pub").read_text().split()[:2])
+        two.known_hosts.write_text(f"[127.0.0.1]:{two.host('two').port} {public}\n")
+
+        assert said(ask(connect("two", within=two), "echo in")) == "in\n"
+
+
+def _public(lab: SshLab) -> str:
+    return " ".join(lab.host_key.with_suffix(".pub").read_text().split()[:2])
