@@ -12,7 +12,7 @@ from remotejobs.errors import BadUse
 SSH_PORT = 22
 CONNECT_TIMEOUT = 10.0
 
-_ADDRESS = re.compile(r"\w[\w.:-]*(%[\w.-]+)?")
+_ADDRESS = re.compile(r"[\w:][\w.:-]*(%[\w.-]+)?")
 _USER_TROUBLE = re.compile(r"^-|\s|[\x00-\x1f\x7f'\"`;&<>|(){}$]|\\$")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
 import fnmatch
 import hashlib
@@ -66,7 +65,7 @@ def parse(text: str, path: Path) -> Iterator[KnownKey]:
             continue
         try:
             blob = base64.b64decode(fields[2], validate=True)
-        except binascii.Error:
+        except ValueError:
             continue
         yield KnownKey(fields[0], HostKey(fields[1], blob), path, number, revoked=marker == "@revoked")
 
@@ -125,5 +124,5 @@ def _hashed_as(name: str, field: str) -> bool:
         _, _, salt, digest = field.split("|")
         made = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
         return hmac.compare_digest(made, base64.b64decode(digest))
-    except (ValueError, binascii.Error):
+    except ValueError:
         return False
