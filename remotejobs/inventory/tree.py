@@ -37,14 +37,11 @@ class Group:
     def members(self) -> tuple[str, ...]:
         """All hosts, children's included, each once: nearest level first, as Ansible orders them."""
         names: dict[str, None] = {}
-        level: list[Group] = [self]
-        seen: set[Group] = {self}
+        level = [self]
         while level:
             for group in level:
                 names |= group.hosts
-            below = dict.fromkeys(child for group in level for child in group.children if child not in seen)
-            seen.update(below)
-            level = list(below)
+            level = list(dict.fromkeys(child for group in level for child in group.children))
         return tuple(names)
 
 

@@ -22,6 +22,8 @@ all:
     region-eu: {children: {db: , v6: }}
     v6: {hosts: {"2001:db8::1": , "fe80::2": }}
     empty:
+    same.name: {hosts: {web2: }}
+    other: {hosts: {same.name: }}
 """
 
 PATTERNS = """
@@ -33,7 +35,7 @@ web[0] web[-1] web[4] web[1:3] web[2:] web[0:0] web[3:99] web[2:1] web*[0] all[0
 web[0:1]:db[-1] !web[0] all:!web[0:2] *[3]
 ~web[24] ~(web|db)1 ~.*2$ ~web:db ~^d ~(?:web|loner),
 2001:db8::1 fe80::2,web1 v6:web 2001:db8::1,!v6,all
-empty:web web:!empty web:nothing*
+empty:web web:!empty web:nothing* all:!same.name same.name same*
 localhost web:localhost
 """
 

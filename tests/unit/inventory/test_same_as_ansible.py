@@ -78,6 +78,7 @@ all:
     "inv/group_vars/web/deep/30.json": '{\n\t"order": "third",\n\t"nested": {"x": [1, 2.5, null, true]}\n}',
     "inv/group_vars/web/.hidden.yml": "never_read: true\n",
     "inv/group_vars/web/backup.yml~": "never_read: true\n",
+    "inv/group_vars/web/old~": "never_read: true\n",
     "inv/group_vars/web/notes.txt": "never read: [\n",
     "inv/group_vars/db": "---\nengine: postgres\n",
     "inv/group_vars/dotted.yml": "# nothing in it\n",
