@@ -125,7 +125,7 @@ class SshLab:
     def variables(self, name: str) -> dict[str, Any]:
         """The inventory variables that reach `name`, in Ansible's words."""
         host = self._hosts[name]
-        options = f"-o UserKnownHostsFile={self.known_hosts} -o StrictHostKeyChecking=yes"
+        options = f"-o 'UserKnownHostsFile=\"{self.known_hosts}\"' -o StrictHostKeyChecking=yes"
         return {
             "ansible_host": "127.0.0.1",
             "ansible_port": host.port,

@@ -31,6 +31,9 @@ _HARMLESS = (
 HONOURED = frozenset(_HONOURED.split())
 HARMLESS = frozenset(_HARMLESS.split())
 
+# A command, and lists of files: their own quotation marks mean something later.
+KEEPS_QUOTES = frozenset(["globalknownhostsfile", "proxycommand", "userknownhostsfile"])
+
 _OPTION = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*\S)\s*", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -105,7 +108,7 @@ def _long_option(text_: str, place: str) -> Iterator[Option]:
         raise BadUse(f"{place}: -o {text_!r} is not of the form Key=value", remedy="Correct it.")
     key, value = match[1].lower(), match[2]
     if key in HONOURED:
-        yield _option(key, _unquoted(value) if key != "proxycommand" else value, place)
+        yield _option(key, value if key in KEEPS_QUOTES else _unquoted(value), place)
     elif key not in HARMLESS:
         raise _unsupported(f"-o {match[1]}", place)
 

@@ -20,6 +20,7 @@ SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16
 
 _INCLUDE = re.compile(r"\s*include(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
+_FILES = re.compile(r'(\s*(?:user|global)knownhostsfile(?:\s*=\s*|\s+))(".*")\s*', re.IGNORECASE)
 _SECTION = re.compile(r"\s*(host|match)\b", re.IGNORECASE)
 
 
@@ -102,7 +103,8 @@ def _lines(path: Path, base: Path, depth: int) -> Iterator[str]:
             section = line
         include = _INCLUDE.match(line)
         if include is None:
-            yield line
+            # paramiko would take the quotation marks off the list as if it were one name.
+            yield _FILES.sub(r'\1"\2"', line)
             continue
         for pattern in include[1].replace('"', "").split():
             for included in sorted(glob.glob(os.path.join(base, Path(pattern).expanduser()))):  # noqa: PTH207, PTH118

@@ -15,7 +15,6 @@ from remotejobs.ssh.endpoint import Endpoint
 from remotejobs.ssh.link import Link, open_link
 from remotejobs.ssh.talk import talk
 
-RETRY_FOR = 30.0
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
 SESSIONS = 8
 FIRST_DELAY = 0.1
@@ -29,7 +28,7 @@ class SshConnection:
     failure. What does not pass by itself (nothing listens, unknown name, login, host key) is raised at once.
     """
 
-    def __init__(self, endpoint: Endpoint, *, retry_for: float = RETRY_FOR) -> None:
+    def __init__(self, endpoint: Endpoint, *, retry_for: float) -> None:
         self.host = endpoint.host
         self._endpoint = endpoint
         self._retry_for = retry_for

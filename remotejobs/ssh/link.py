@@ -16,6 +16,7 @@ from remotejobs.ssh.host_key import check_host_key, known_keys
 from remotejobs.ssh.known_hosts import HostKey
 from remotejobs.ssh.login import log_in
 from remotejobs.ssh.sockets import Stream, open_stream
+from remotejobs.ssh.talk import close_quietly
 from remotejobs.ssh.transport import QuickTransport
 
 
@@ -45,9 +46,9 @@ def open_link(endpoint: Endpoint) -> Link:
         for hop in (*endpoint.via, endpoint):
             # Every hop speaks in the name of the host that was asked for.
             stream = open_stream(hop, hop.connect_timeout) if transport is None else _forward(transport, hop)
-            resources.callback(stream.close)
+            resources.callback(_close, stream)
             transport = _log_in_over(stream, hop)
-            resources.callback(transport.close)
+            resources.callback(close_quietly, transport)
         assert transport is not None
         return Link(transport, resources.pop_all())
 
@@ -61,9 +62,16 @@ def _log_in_over(stream: Stream | Channel, hop: Endpoint) -> QuickTransport:
         check_host_key(hop, host_key)
         log_in(transport, hop, host_key)
     except BaseException:
-        transport.close()
+        close_quietly(transport)
         raise
     return transport
+
+
+def _close(stream: Stream | Channel) -> None:
+    if isinstance(stream, Stream):
+        stream.close()
+    else:
+        close_quietly(stream)
 
 
 def _exchange_keys(transport: QuickTransport, hop: Endpoint, cause: Callable[[], str]) -> None:

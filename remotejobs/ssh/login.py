@@ -17,7 +17,7 @@ from remotejobs.ssh.known_hosts import HostKey
 
 def log_in(transport: Transport, endpoint: Endpoint, host_key: HostKey) -> None:
     """Authenticate. `AuthenticationFailed` says what was tried, `ConnectionLost` that the server went away first."""
-    agent = Agent()
+    agent = _agent(endpoint)
     try:
         login = _Login(transport, endpoint)
         if login.by_keys(agent) or (is_trusted(endpoint, host_key) and login.by_password()):
@@ -25,6 +25,14 @@ def log_in(transport: Transport, endpoint: Endpoint, host_key: HostKey) -> None:
         raise login.failure()
     finally:
         agent.close()
+
+
+def _agent(endpoint: Endpoint) -> Agent:
+    try:
+        return Agent()
+    except (SSHException, OSError) as exc:
+        message = f"the agent at SSH_AUTH_SOCK does not answer as one ({exc})"
+        raise AuthenticationFailed(endpoint.host, message, remedy="Start it again, or unset SSH_AUTH_SOCK.") from exc
 
 
 class _Login:

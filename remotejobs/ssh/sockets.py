@@ -61,8 +61,9 @@ def open_stream(endpoint: Endpoint, timeout: float) -> Stream:
 def _connect(endpoint: Endpoint, timeout: float) -> socket.socket:
     try:
         link = socket.create_connection((endpoint.address, endpoint.port), timeout)
-    except socket.gaierror as exc:
-        message = f"the name {endpoint.address!r} has no address ({exc.strerror})"
+    except (socket.gaierror, UnicodeError) as exc:
+        # The latter is for a name that DNS could not even carry.
+        message = f"the name {endpoint.address!r} has no address ({exc})"
         raise NameUnknown(endpoint.host, message) from exc
     except TimeoutError as exc:
         raise TimedOut(endpoint.host, f"{endpoint} did not answer within {timeout:g} s") from exc

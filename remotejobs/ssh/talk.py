@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -46,11 +47,21 @@ def talk(transport: QuickTransport, command: str, exchange: Exchange, *, host: s
     try:
         _Talk(transport, channel, exchange, host).until(deadline, command)
         return exchange.reply()
+    except (SSHException, EOFError, OSError) as exc:
+        raise ConnectionLost(host, f"the connection ended while something was sent ({exc!r})") from exc
     finally:
-        channel.close()
+        close_quietly(channel)
+
+
+def close_quietly(thing: Channel | QuickTransport) -> None:
+    """Close what may be dead already: a channel says goodbye over a connection that can be gone."""
+    with contextlib.suppress(SSHException, EOFError, OSError):
+        thing.close()
 
 
 class _Talk:
+    """One exchange under way."""
+
     def __init__(self, transport: QuickTransport, channel: Channel, exchange: Exchange, host: str) -> None:
         self._transport = transport
         self._channel = channel

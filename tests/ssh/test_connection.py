@@ -78,6 +78,18 @@ def test_a_host_that_comes_back_is_asked_again(connect: Connect, lab: SshLab) ->
         assert proxy.refused == 3
 
 
+def test_every_question_is_answered_while_the_connection_is_cut_again_and_again(connect: Connect, lab: SshLab) -> None:
+    with Proxy(lab.host("db1").port) as proxy, ThreadPoolExecutor(4) as threads:
+        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        questions = [threads.submit(ask, connection, f"echo {n}; echo {'#' * 40000}") for n in range(60)]
+        for done in questions[5::5]:
+            done.result()
+            proxy.cut()
+
+        assert [said(question.result()).split()[0] for question in questions] == [str(n) for n in range(60)]
+        assert proxy.accepted > 3
+
+
 def test_what_stays_lost_is_an_error_after_the_time_for_retries(connect: Connect, lab: SshLab) -> None:
     with Proxy(lab.host("db1").port) as proxy:
         proxy.refuse(1000)

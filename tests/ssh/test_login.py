@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,9 +40,9 @@ def encrypted(lab: SshLab, tmp_path: Path) -> Path:
 @pytest.fixture
 def agent(lab: SshLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An agent that holds the lab's key."""
-    socket = str(tmp_path / "agent")
-    monkeypatch.setenv("SSH_AUTH_SOCK", socket)
-    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE) as process:
+    path = str(tmp_path / "agent")
+    monkeypatch.setenv("SSH_AUTH_SOCK", path)
+    with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.PIPE) as process:
         assert process.stdout
         # It says where it listens as soon as it does.
         process.stdout.readline()
@@ -82,6 +84,24 @@ def test_an_encrypted_key_is_used_through_the_agent(connect: Connect, encrypted:
     connection = connect(ansible_ssh_private_key_file=str(encrypted), ansible_ssh_extra_args="-o IdentitiesOnly=yes")
 
     assert said(ask(connection, "echo in")) == "in\n"
+
+
+def test_an_agent_that_is_none_is_told(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "agent")
+    monkeypatch.setenv("SSH_AUTH_SOCK", path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def hang_up_once() -> None:
+            listener.accept()[0].close()
+
+        hang_up = threading.Thread(target=hang_up_once)
+        hang_up.start()
+
+        with pytest.raises(AuthenticationFailed, match="SSH_AUTH_SOCK does not answer"):
+            ask(connect(), "true")
+        hang_up.join()
 
 
 @pytest.mark.usefixtures("agent")

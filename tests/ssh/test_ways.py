@@ -49,6 +49,11 @@ def test_an_unknown_name_is_named(connect: Connect) -> None:
         ask(connect(ansible_host="no-such-host.invalid", retry_for=600), "true")
 
 
+def test_a_name_too_long_for_dns_is_named(connect: Connect) -> None:
+    with pytest.raises(NameUnknown, match="has no address"):
+        ask(connect(ansible_host="a" * 70, retry_for=600), "true")
+
+
 def test_a_server_that_says_nothing_ends_at_the_connect_timeout(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

@@ -97,6 +97,13 @@ def test_a_quoted_known_hosts_file_may_hold_a_space(home: Path) -> None:
     assert resolved(home, ansible_ssh_common_args=arguments).known_hosts == (Path("/a b"), Path("/c"))
 
 
+def test_one_quoted_known_hosts_file_may_hold_a_space(home: Path) -> None:
+    arguments = "-o 'UserKnownHostsFile=\"/a b\"'"
+
+    assert resolved(home, ansible_ssh_common_args=arguments).known_hosts == (Path("/a b"),)
+    assert resolved(home, 'UserKnownHostsFile "/a b"\n').known_hosts == (Path("/a b"),)
+
+
 def test_jumps_are_resolved_each_by_ssh_config_and_not_by_the_variables(home: Path) -> None:
     config = "Host gate\n  HostName 10.0.0.1\n  User keeper\nHost inner\n  ProxyJump never\n  Port 23\n"
     endpoint = resolved(home, config, ansible_ssh_common_args="-J gate,me@inner -o HostKeyAlias=x", ansible_user="db")
