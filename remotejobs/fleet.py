@@ -55,7 +55,7 @@ class Fleet:
         hosts: Iterable[Host],
         *,
         forks: int = DEFAULT_FORKS,
-        become: BecomeChoice = BecomeChoice(),  # noqa: B008 - frozen
+        become: BecomeChoice = BecomeChoice(),
         connect: Callable[[Host], Connection] = open_connection,
     ) -> None:
         if forks < 1:

@@ -10,7 +10,8 @@
 #   job        THE GATE: who supervises, who runs, since when. Linked into place by rj_launch and on disk *before* the
 #              command runs: whoever links it runs the command, so a command runs at most once, whoever starts it again
 #   stdout, stderr                                                         written by the command
-#   ending     who ends the job, and why: created exclusively, first one wins (exited, timed_out, killed)
+#   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
+#              job: its time limit; cmd: a kill; the reserved result: it ended by itself
 #   proof      what was left of the process tree after it was ended        written by whoever ended it
 #   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
 #
@@ -104,6 +105,7 @@ rj_load() {
         token) j_token=$value ;; cmd) j_cmd=$value ;; grace) j_grace=$value ;;
         boot) j_boot=$value ;; start) j_start=$value ;; epoch) j_epoch=$value ;; clock) j_clock=$value ;;
         supervisor) j_sup=${value%% *} j_sup_born=${value#* } ;;
+        timer) j_timer=${value%% *} j_timer_born=${value#* } ;;
         command) j_pid=${value%% *} j_pid_born=${value#* } ;;
         state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
         finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
@@ -139,7 +141,7 @@ rj_start() {
         [ -d "$dir" ] || rj_fail start_failed "$why" || return
         cmdfile=cmd.$nonce
     }
-    cd "$dir" || return
+    { cd "$dir"; } 2>/dev/null || rj_fail start_failed "$dir cannot be entered" || return
     if [ -e job ]; then
         rj_attach
     elif why=$(umask 077 && rj_files 2>&1); then
@@ -154,7 +156,7 @@ rj_start() {
 # space of the result is reserved by writing it, and it is overwritten in place.
 rj_files() {
     printf '%s' "$text" >"$cmdfile" && printf '%1024s' '' >"result.$nonce" && : >"job.$nonce" && : >"death.$nonce" &&
-        : >>stdout && : >>stderr && { [ -p events ] || mkfifo events; }
+        : >>stdout && : >>stderr && { [ -p events ] || mkfifo events || [ -p events ]; }
 }
 
 # Take the gate for nothing, so that nobody can run this job any more, and take the directory away: linking needs no
@@ -222,7 +224,7 @@ rj_supervise() {
     rj_clock
     began=$clock
     exec 9<>events
-    [ "$limit" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$!; }
+    [ "$limit" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
     { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce" # in the foreground: SIGINT stays as it is
     exec 3>&-
     umask 077
@@ -232,17 +234,27 @@ rj_supervise() {
         return
     fi
     rj_signal
-    if rj_claim exited; then
-        [ -z "$timer" ] || kill "$timer"
-        if [ "$rc" -eq 0 ]; then state=succeeded; else state=failed; fi
-        msg=
+    # shellcheck disable=SC3013
+    if rj_claim "result.$nonce"; then
+        rj_exited
+    elif [ ending -ef job ]; then
+        rj_ended timed_out "time limit of $limit s exceeded"
+        timer=
+    elif [ ending -ef "$cmdfile" ]; then
+        rj_ended killed "killed on request"
     else
-        rj_await_proof
+        rj_exited
     fi
+    [ -z "$timer" ] || kill "$timer"
     rj_finish || : >unwritten
     exec 9>&-
     rm -f "death.$nonce" "job.$nonce" "result.$nonce" proof
     sync .
+}
+
+rj_exited() {
+    if [ "$rc" -eq 0 ]; then state=succeeded; else state=failed; fi
+    msg=
 }
 
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
@@ -252,12 +264,14 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
     printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
         "boot $boot" "start ${now#* }" "epoch ${now%% *}" "clock $began" \
-        "supervisor $sup $sup_born" "command $me $born" end >"$dir/job.$nonce" || rj_not_run "cannot write $dir/job"
+        "supervisor $sup $sup_born" "command $me $born" "timer ${timer:-0} ${timer_born:-0}" end >"$dir/job.$nonce" || rj_not_run "cannot write $dir/job"
     ln "$dir/job.$nonce" "$dir/job" 2>/dev/null || rj_not_run taken
     sync "$dir/$cmdfile" "$dir/job" "$dir" || { rm -f "$dir/job" && rj_not_run "cannot bring $dir to disk"; }
-    rj_setsid=$(command -v setsid) rj_dir=$dir rj_count=$#
+    # The caller's variables are set last and by position: they may be called like ours.
+    rj_setsid=$(command -v setsid) rj_dir=$dir rj_count=$(($# + 3))
     # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
-    set -- "$@" $rj_setsid $interpreter "$dir/$cmdfile" REMOTEJOBS_TOKEN="$token" REMOTEJOBS_DIR="$dir" REMOTEJOBS_JID="${dir##*/}"
+    set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=${dir##*/}" \
+        $rj_setsid $interpreter "$dir/$cmdfile"
     echo started >&3
     exec 3>&-
     while [ "$rj_count" -gt 0 ]; do
@@ -308,50 +322,58 @@ rj_timer() {
     wait "$nap"
     trap - TERM
     rj_load_tree
-    rj_end timed_out
+    rj_end job
 }
 
 # --- ending a process tree, with proof --------------------------------------------------------------------------------
 
-rj_claim() { # REASON: only one can end a job, or find that it ended by itself
-    rj_self
-    (umask 077 && set -C && printf '%s %s %s\n' "$1" "$me" "$born" >"$dir/ending") 2>/dev/null
-}
+rj_claim() { ln "$dir/$1" "$dir/ending" 2>/dev/null; } # FILE, see the head: only one can end a job
 
 rj_load_tree() { rj_clear && rj_load job; }
 
 # What is left of the job -> $tree: all that carry its token in their environment, all in the command's session or
 # group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
-# only while the command or a bearer of the token holds them.
+# only while the command or a bearer of the token holds them. $blind where the processes could not be listed: then only
+# the command itself is known, and nothing is proven.
 rj_tree() {
-    anchor=0
+    rj_self
+    anchor=0 blind=
     ! rj_alive "$j_pid" "$j_pid_born" || anchor=1
-    if [ -d "$rj_proc/self" ]; then
-        tree=$({
-            grep -lF "REMOTEJOBS_TOKEN=$j_token" "$rj_proc"/[0-9]*/environ
+    tree=$(
+        if [ -d "$rj_proc/self" ]; then
+            # A line that only we and the job know parts what processes can write themselves from what they cannot.
+            tail -n +1 "$rj_proc"/[0-9]*/environ | tr '\0' '\n'
+            printf '\n%s\n' "$j_token"
             cat "$rj_proc"/[0-9]*/stat
-        } 2>/dev/null | rj_family)
-    else
-        tree=$(ps -A -o pid= -o stat= -o ppid= -o pgid= | awk '{ print $1, "()", $2, $3, $4, $4 }' | rj_family)
-    fi
-}
-
-rj_family() {
-    awk -v leader="$j_pid" -v anchor="$anchor" '
-        /\/environ$/ { n = split($0, part, "/"); ours[part[n - 1]] = 1; next }
-        /^[0-9]+ \(/ {
-            pid = $1; sub(/^.*\) /, "")
-            if ($1 ~ /^[ZX]/) { delete ours[pid]; next }
-            parent[pid] = $2; group[pid] = $3; session[pid] = $4
-        }
-        END {
-            for (pid in parent) if (pid in ours && (session[pid] == leader || group[pid] == leader)) anchor = 1
-            for (pid in parent) if (anchor && (session[pid] == leader || group[pid] == leader)) ours[pid] = 1
-            do { grown = 0
-                for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
-            } while (grown)
-            for (pid in ours) if (pid in parent) printf "%s ", pid
-        }'
+        else
+            printf '\n%s\n' "$j_token"
+            ps -A -o pid= -o stat= -o ppid= -o pgid= | awk '{ print $1, "()", $2, $3, $4, $4 }'
+        fi 2>/dev/null | RJ_TOKEN=$j_token awk -v leader="$j_pid" -v anchor="$anchor" -v self="$me" '
+            $0 == ENVIRON["RJ_TOKEN"] { listing = 1; next }
+            !listing && /^==> .*\/environ <==$/ { n = split($2, part, "/"); pid = part[n - 1]; next }
+            !listing && $0 == "REMOTEJOBS_TOKEN=" ENVIRON["RJ_TOKEN"] { ours[pid] = 1 }
+            listing && /^[0-9]+ \(/ {
+                pid = $1; sub(/^.*\) /, "")
+                if ($1 !~ /^[ZX]/) { parent[pid] = $2; group[pid] = $3; session[pid] = $4 }
+            }
+            function held(pid) { return pid == leader || session[pid] == leader || group[pid] == leader }
+            END {
+                for (pid in parent) if (pid in ours && held(pid)) anchor = 1
+                for (pid in parent) if (anchor && held(pid)) ours[pid] = 1
+                do { grown = 0
+                    for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
+                } while (grown)
+                for (pid in ours) if (pid in parent) printf "%s ", pid
+                if (self in parent) printf "seen"
+            }' 2>/dev/null
+    )
+    case $tree in
+    *seen) tree=${tree%seen} ;;
+    *)
+        blind=1 tree=
+        [ "$anchor" = 0 ] || tree=$j_pid
+        ;;
+    esac
 }
 
 rj_any() { # is one of $tree left? Without a new look at all processes.
@@ -381,35 +403,35 @@ rj_sweep() {
     done
 }
 
-# REASON -> proof. False when the job has ended or somebody else is ending it.
+# FILE to claim by -> proof. False when the job has ended or somebody else is ending it.
 rj_end() {
     rj_claim "$1" || return
     rj_sweep "$((j_grace * 100))"
     rj_survivors
-    printf '%s\n' "$survivors" end >"proof.$me" && mv "proof.$me" proof
+    rj_self
+    printf '%s\n' "$survivors" >"proof.$me" && mv "proof.$me" proof
     kill -CONT "$j_sup" 2>/dev/null # a stopped supervisor could not tell the end
 }
 
 rj_survivors() {
     survivors=
+    [ -z "$blind" ] || survivors=" unknown (the processes could not be listed)"
     for pid in $tree; do
         read -r name 2>/dev/null <"$rj_proc/$pid/comm" || name=
         survivors="$survivors $pid($name)"
     done
 }
 
-# Somebody ends this job: the state is his reason, and his proof is awaited. If he dies on the way, we finish his work.
-rj_await_proof() {
+# STATE MESSAGE: somebody ends this job; his proof is awaited. If it does not come in time, he died or the disk is full,
+# and we finish his work.
+rj_ended() {
+    state=$1
     rj_load_tree
-    read -r state by by_born <ending || { rj_nap && read -r state by by_born <ending; }
-    while [ ! -e proof ] && rj_alive "${by:-0}" "$by_born"; do rj_nap; done
-    if [ -e proof ]; then
-        read -r survivors <proof
-    else
-        rj_sweep "$((j_grace * 100))"
-        rj_survivors
-    fi
-    case $state in timed_out) rj_proven "time limit of $limit s exceeded" ;; *) state=killed && rj_proven "killed on request" ;; esac
+    rj_clock
+    until=$((clock + j_grace * 100 + 500))
+    while [ ! -e proof ] && rj_clock && [ "$clock" -lt "$until" ]; do rj_nap; done
+    read -r survivors <proof || { rj_sweep 0 && rj_survivors; }
+    rj_proven "$2"
 }
 
 rj_proven() { # MESSAGE -> $msg, with what became of the process tree
@@ -420,7 +442,7 @@ rj_proven() { # MESSAGE -> $msg, with what became of the process tree
 
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
-    j_sup='' j_sup_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_end='' j_end_epoch='' j_delta=''
+    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_end='' j_end_epoch='' j_delta=''
 }
 
 rj_lost() { # CAUSE MESSAGE
@@ -564,6 +586,9 @@ rj_list() { # DIRECTORY
     done
 }
 
+# The timer outlives a supervisor that was killed, so that the limit holds all the same; here it is no longer needed.
+rj_untimed() { ! rj_alive "$j_timer" "$j_timer_born" || kill "$j_timer"; }
+
 # DIRECTORY JID GRACE ('' for the job's own). Killing what has ended changes nothing.
 rj_kill() {
     umask 077
@@ -572,10 +597,11 @@ rj_kill() {
     j_grace=${3:-$j_grace}
     case $j_state:$j_cause in
     running:)
-        rj_end killed
+        rj_end "$j_cmd"
         rj_wait "$((j_grace + 10))" "$dir"
         ;;
     lost:gone)
+        rj_untimed
         rj_tree
         if [ -n "$tree" ]; then
             rj_sweep "$((j_grace * 100))"
@@ -600,7 +626,7 @@ rj_clean() {
         rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
         rj_judge
         case $j_state:$j_cause in
-        running:* | lost:gone) [ "$j_state" = lost ] && rj_load_tree && rj_tree && [ -z "$tree" ] || continue ;;
+        running:* | lost:gone) [ "$j_state" = lost ] && rj_tree && [ -z "$tree$blind" ] || continue ;;
         esac
         # One that never ran has no time of its own; the day is find's coarse word for "not just now".
         ended=${j_end_epoch:-$j_epoch}
@@ -615,7 +641,7 @@ rj_clean() {
             cd "$dir" || continue
             printf 'job %s\n' "$jid"
             rj_record brief
-            [ "$4" = 1 ] || { cd / && mv "$dir" "$base/.void.$jid.$$" && rm -rf "$base/.void.$jid.$$"; }
+            [ "$4" = 1 ] || { rj_untimed && cd / && mv "$dir" "$base/.void.$jid.$$" && rm -rf "$base/.void.$jid.$$"; }
         done
     }
 }

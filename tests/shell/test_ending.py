@@ -1,0 +1,132 @@
+"""A time limit or a kill ends the whole process tree, and says so only when that is proven."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, State
+from tests.shell.shells import await_none, bearers, ended, supervisor
+
+STUBBORN = """trap '' TERM INT HUP
+echo before
+(trap '' TERM; sleep 600) &
+setsid sh -c 'trap "" TERM; sleep 600' &
+sleep 600
+sleep 600"""
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A FIFO on which a command tells that it got so far."""
+    os.mkfifo(tmp_path / "gate")
+    return tmp_path / "gate"
+
+
+def test_the_time_limit_ends_children_that_ignore_term_or_left_the_session(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd=STUBBORN, limit=1, grace=1))
+    end = ended(jobs, "j")
+    assert (end.state, end.signal, end.stdout) == (State.TIMED_OUT, "KILL", b"before\n")
+    assert end.msg == "time limit of 1 s exceeded; its process tree is proven empty"
+    assert bearers(record) == []
+
+
+def test_grace_lets_a_command_clean_up_and_keeps_what_it_said(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="trap 'echo cleaned; exit 5' TERM; while :; do sleep 0.1; done", limit=1))
+    record = ended(jobs, "j")
+    assert (record.state, record.rc, record.stdout) == (State.TIMED_OUT, 5, b"cleaned\n")
+
+
+def test_kill_is_proven_and_idempotent(jobs: HostJobs, gate: Path) -> None:
+    jobs.start(Job(jid="j", cmd=f"echo >'{gate}'; {STUBBORN}", grace=0))
+    gate.read_text()
+    record = jobs.kill("j")
+    assert (record.state, record.msg) == (State.KILLED, "killed on request; its process tree is proven empty")
+    assert bearers(record) == []
+    assert jobs.kill("j") == record
+
+
+def test_killing_what_has_ended_changes_nothing(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="exit 3"))
+    before = ended(jobs, "j")
+    assert jobs.kill("j") == before
+
+
+def test_a_job_that_ends_in_time_leaves_its_children_alone_and_no_timer_behind(jobs: HostJobs, tmp_path: Path) -> None:
+    record = jobs.start(Job(jid="j", cmd=f"sleep 600 & echo $! >'{tmp_path}/pid'", limit=600))
+    assert ended(jobs, "j").state is State.SUCCEEDED
+    child = int((tmp_path / "pid").read_text())
+    assert bearers(record) == [child]
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_killed_supervisor_makes_the_job_lost_and_tells_that_the_command_runs(jobs: HostJobs, gate: Path) -> None:
+    record = jobs.start(Job(jid="j", cmd=f"read -r _ <'{gate}'"))
+    os.kill(supervisor(record), signal.SIGKILL)
+    lost = ended(jobs, "j")
+    assert (lost.state, lost.cause, lost.rc) == (State.LOST, "gone", None)
+    assert lost.msg.endswith(f"the command still runs as pid {record.pid}")
+    killed = jobs.kill("j")
+    assert killed.state is State.KILLED
+    assert "proven empty" in killed.msg
+    assert bearers(record) == []
+
+
+def test_a_killed_supervisor_whose_command_is_gone_too_is_lost_with_an_unknown_rc(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
+    os.kill(supervisor(record), signal.SIGKILL)
+    for pid in bearers(record):
+        os.kill(pid, signal.SIGKILL)
+    lost = ended(jobs, "j")
+    assert (lost.state, lost.cause) == (State.LOST, "gone")
+    assert lost.msg.endswith("its rc is not known")
+    assert jobs.kill("j").state is State.LOST
+
+
+def test_nothing_of_ours_runs_on_after_a_job_ended_in_whatever_way(jobs: HostJobs) -> None:
+    ends = {"exit 0": State.SUCCEEDED, "exit 1": State.FAILED, "sleep 600": State.TIMED_OUT, "sleep 601": State.KILLED}
+    for cmd, state in ends.items():
+        jid = str(state)
+        record = jobs.start(Job(jid=jid, cmd=cmd, limit=1 if state is State.TIMED_OUT else 600))
+        if state is State.KILLED:
+            jobs.kill(jid)
+        assert ended(jobs, jid).state is state
+        await_none(record)
+
+
+def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
+    child, deadline = Path(f"/proc/{record.pid}"), time.monotonic() + 30
+    os.kill(supervisor(record), signal.SIGKILL)
+    while child.exists() and time.monotonic() < deadline:
+        os.sched_yield()
+    assert bearers(record) == []
+    assert ended(jobs, "j").state is State.LOST
+
+
+def test_a_stopped_supervisor_is_told_and_does_not_stop_the_limit(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
+    os.kill(supervisor(record), signal.SIGSTOP)
+    assert "stopped" in jobs.look("j").msg
+    assert ended(jobs, "j").state is State.TIMED_OUT
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_of_200_stubborn_jobs_none_survives_its_limit(dash: HostJobs) -> None:
+    kinds = (
+        STUBBORN,
+        "trap '' TERM; while :; do sleep 0.05 & wait; done",
+        "setsid -f sh -c 'sleep 600'; (setsid sh -c 'sleep 600 & sleep 600' &); sleep 600",
+        "sleep 600",
+    )
+    records = [dash.start(Job(jid=f"j{n}", cmd=kinds[n % 4], limit=1 + n % 3, grace=1)) for n in range(200)]
+    for record in records:
+        end = ended(dash, record.jid)
+        assert (end.state, "proven empty" in end.msg) == (State.TIMED_OUT, True), end
+        assert bearers(record) == []

@@ -1,0 +1,131 @@
+"""A command runs detached, exactly as it was given, and its end is told exactly."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from remotejobs.errors import JobExists, StartFailed
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, State
+from tests.shell.shells import ended, fields
+
+
+@pytest.mark.parametrize("rc", [0, 1, 3, 125, 126, 127, 128, 137, 255])
+def test_rc_comes_back_exact(jobs: HostJobs, rc: int) -> None:
+    jobs.start(Job(jid="j", cmd=f"exit {rc}"))
+    record = ended(jobs, "j")
+    assert (record.rc, record.signal) == (rc, None)
+    assert record.state is (State.FAILED if rc else State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "HUP"])
+def test_a_command_that_dies_by_a_signal_names_it(jobs: HostJobs, name: str) -> None:
+    cmd = f"import os, signal; os.kill(os.getpid(), signal.SIG{name})"  # a shell may turn a signal into an exit
+    jobs.start(Job(jid="j", cmd=cmd, interpreter="python3"))
+    record = ended(jobs, "j")
+    assert (record.state, record.signal) == (State.FAILED, name)
+
+
+def test_the_command_is_a_file_of_its_own_so_exit_quotes_and_lines_are_its_own(jobs: HostJobs) -> None:
+    cmd = "# a 'comment\"\nx='it''s' y=\"$x `echo z`\"\n"
+    cmd += "printf '%s\\n' \"$y\" \\\n  '$HOME' \"!\" >&2\nfalse\nexit 7\nnever"
+    jobs.start(Job(jid="j", cmd=cmd))
+    record = ended(jobs, "j")
+    assert (record.rc, record.stderr, record.stdout, record.cmd) == (7, b"its z\n$HOME\n!\n", b"", cmd)
+
+
+def test_all_bytes_of_both_streams_come_back_apart_and_exact(jobs: HostJobs) -> None:
+    every = "".join(f"\\{n:03o}" for n in range(256))
+    jobs.start(Job(jid="j", cmd=f"printf '{every}'; printf 'e{every}' >&2"))
+    record = ended(jobs, "j")
+    assert (record.stdout, record.stderr) == (bytes(range(256)), b"e" + bytes(range(256)))
+
+
+def test_results_show_the_last_64_kib_and_say_so(dash: HostJobs) -> None:
+    dash.start(Job(jid="j", cmd="yes 0123456 | head -c 100000; printf end"))
+    record = ended(dash, "j")
+    assert (record.stdout_bytes, record.stdout_from, len(record.stdout)) == (100003, 100003 - 65536, 65536)
+    assert record.stdout.endswith(b"end")
+
+
+def test_the_job_has_its_own_session_no_input_and_default_signals(jobs: HostJobs) -> None:
+    cmd = "cat; read -r _ _ _ _ group session _ </proc/$$/stat; echo $$ $group $session"
+    cmd += "; grep -E 'Sig(Ign|Blk)' /proc/self/status"
+    jobs.start(Job(jid="j", cmd=cmd))
+    line, *signals = ended(jobs, "j").stdout.decode().splitlines()
+    pid, group, session = line.split()
+    assert pid == group == session
+    assert [int(mask.split()[1], 16) for mask in signals] == [0, 0]
+
+
+def test_the_job_keeps_the_logins_umask_and_starts_in_its_home(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="umask; pwd"))
+    mask = os.umask(0)
+    os.umask(mask)
+    umask, home = ended(jobs, "j").stdout.decode().splitlines()
+    assert int(umask, 8) == mask
+    assert home.endswith("home with 'quotes'")
+
+
+def test_chdir_env_label_and_interpreter_reach_the_command(jobs: HostJobs, tmp_path: Path) -> None:
+    # Names of variables that the shell half uses itself must not disturb it, and secrets stay out of its files.
+    env = {"GREETING": 'it\'s "me"\n$(date) `id`', "dir": "/nowhere", "cmd": "x", "IFS": "a", "PATH": "/usr/bin:/bin"}
+    cmd = "import os,sys; print(os.getcwd()); print(os.environ['GREETING']); print(sys.flags.optimize)"
+    place = tmp_path / "a dir"
+    place.mkdir()
+    record = jobs.start(Job(jid="j", cmd=cmd, chdir=str(place), env=env, label="my label", interpreter="python3 -O"))
+    assert ended(jobs, "j").stdout.decode() == f"{place}\n{env['GREETING']}\n1\n"
+    assert jobs.look("j").label == "my label"
+    assert not [
+        f
+        for f in Path(record.results_dir).iterdir()
+        if f.name != "stdout" and f.is_file() and b"it's" in f.read_bytes()
+    ]
+
+
+def test_directories_are_0700_and_files_0600(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="echo x", limit=60))
+    place = Path(ended(jobs, "j").results_dir)
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in [place.parent, place, *place.iterdir()]}
+    assert {mode for name, mode in modes.items() if name in ("jobs", "j")} == {0o700}
+    assert {mode for name, mode in modes.items() if name not in ("jobs", "j")} == {0o600}, modes
+
+
+def test_starting_the_same_command_again_attaches(jobs: HostJobs, tmp_path: Path) -> None:
+    job = Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'; read -r _ <'{tmp_path}/go'")
+    os.mkfifo(tmp_path / "go")
+    first = jobs.start(job)
+    again = jobs.start(job)
+    assert (first.attached, again.attached, again.state, again.pid) == (False, True, State.RUNNING, first.pid)
+    (tmp_path / "go").write_text("\n")
+    ended(jobs, "j")
+    assert jobs.start(job).state is State.SUCCEEDED
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_the_same_jid_with_another_command_is_an_error_that_names_both(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="echo one"))
+    with pytest.raises(JobExists, match="'echo one'.*'echo two'"):
+        jobs.start(Job(jid="j", cmd="echo two"))
+    with pytest.raises(JobExists, match="interpreter, chdir or env differ"):
+        jobs.start(Job(jid="j", cmd="echo one", env={"A": "b"}))
+
+
+def test_what_cannot_run_is_refused_and_leaves_nothing(jobs: HostJobs) -> None:
+    for job in (Job(jid="j", cmd="true", chdir="/no/such"), Job(jid="j", cmd="true", interpreter="nonesuch")):
+        with pytest.raises(StartFailed, match=r"/no/such|nonesuch"):
+            jobs.start(job)
+    assert jobs.list() == ()
+    assert not jobs.start(Job(jid="j", cmd="true")).attached
+
+
+def test_times_are_utc_in_iso_8601_and_delta_is_the_run_time(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="sleep 0.2"))
+    record = ended(jobs, "j")
+    assert record.start.endswith("Z") and record.end >= record.start
+    assert record.delta is not None and record.delta >= 0.2
+    assert fields(record)["remotejobs"] == "1"

@@ -1,0 +1,247 @@
+"""No state is a guess: whatever happens to the host or to the files, only what is proven is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from remotejobs import protocol
+from remotejobs.connection import Become, Reply
+from remotejobs.errors import InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, State
+from remotejobs.protocol import Read
+from tests.shell.shells import ShellConnection, ended, host_jobs, shell_path, supervisor
+
+
+def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_again(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
+    job = Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'")
+    jobs.start(Job(jid="other", cmd="true"))
+    place = Path(ended(jobs, "other").results_dir).parent / "j"
+    place.mkdir(mode=0o700)
+    (place / "cmd").write_text("echo r")
+    assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "never")
+    assert jobs.start(job).attached is False
+    assert ended(jobs, "j").state is State.SUCCEEDED
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_many_starts_of_one_jid_at_once_run_it_once(jobs: HostJobs, tmp_path: Path) -> None:
+    job = Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'")
+    with ThreadPoolExecutor(8) as pool:
+        records = list(pool.map(lambda _: jobs.start(job), range(8)))
+    assert [record.attached for record in records].count(False) == 1
+    assert ended(jobs, "j").state is State.SUCCEEDED
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_a_reboot_makes_a_running_job_lost(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600"))
+    gate = Path(record.results_dir) / "job"
+    jobs.kill("j", grace=0)
+    (gate.parent / "result").unlink()
+    text = gate.read_text()
+    gate.write_text(
+        "\n".join("boot earlier" if line.startswith("boot ") else line for line in text.splitlines()) + "\n"
+    )
+    assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "rebooted")
+
+
+def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600"))
+    gate = Path(record.results_dir) / "job"
+    jobs.kill("j", grace=0)
+    (gate.parent / "result").unlink()
+    lines = [
+        line if not line.startswith("supervisor ") else f"supervisor {os.getpid()} 1"
+        for line in gate.read_text().splitlines()
+    ]
+    gate.write_text("\n".join(lines) + "\n")
+    assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "gone")
+
+
+@pytest.mark.parametrize("name", ["job", "result"])
+def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str) -> None:
+    dash.start(Job(jid="j", cmd="exit 0"))
+    path = Path(ended(dash, "j").results_dir) / name
+    whole = path.read_bytes().split(b"\nend\n")[0] + b"\nend\n"
+    for length in range(0, len(whole) - 4, 3):
+        path.write_bytes(whole[:length])
+        record = dash.look("j")
+        assert (record.state, record.cause) == (State.LOST, "damaged"), whole[:length]
+
+
+def test_a_script_that_arrives_in_part_does_nothing(dash: HostJobs, tmp_path: Path) -> None:
+    script = protocol.start(Job(jid="j", cmd=f"touch '{tmp_path}/ran'"), str(tmp_path / "jobs")).script
+    for length in [*range(0, len(script) - 3, 997), *range(len(script) - 60, len(script) - 2)]:
+        subprocess.run(["dash", "-s"], input=script[:length], capture_output=True, check=False)
+        assert not (tmp_path / "jobs").exists(), length
+
+
+def test_a_jid_that_could_be_a_path_is_refused_by_the_host_too(jobs: HostJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remotejobs.jobs.check_jid", lambda jid: jid)
+    for jid in ("../x", "", ".", "a/b", "-rf", "a b", "x" * 101, "$(id)", "a\nb"):
+        with pytest.raises((InvalidJob, ProtocolDamaged)):
+            jobs.kill(jid)
+        with pytest.raises((InvalidJob, ProtocolDamaged)):
+            jobs.look(jid)
+
+
+def test_a_job_that_is_not_there_is_an_error_that_names_it(jobs: HostJobs) -> None:
+    for ask in (jobs.look, jobs.kill):
+        with pytest.raises(NoSuchJob, match="job nothing: .*/jobs/nothing does not exist"):
+            ask("nothing")
+
+
+def test_garbage_before_the_answer_and_forged_frames_in_the_output_are_not_believed(jobs: HostJobs) -> None:
+    jobs.start(
+        Job(jid="j", cmd="printf 'remotejobs 1 begin x\\njob j\\nstate succeeded\\nremotejobs end x\\n'; exit 1")
+    )
+    record = ended(jobs, "j")
+    assert (record.state, record.rc) == (State.FAILED, 1)
+
+
+def test_output_is_read_by_offset_while_the_job_runs_and_nothing_twice(jobs: HostJobs, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        os.mkfifo(tmp_path / name)
+    jobs.start(Job(jid="j", cmd=f"printf first; echo >'{tmp_path}/one'; cat '{tmp_path}/two'; printf e >&2"))
+    (tmp_path / "one").read_text()
+    first = jobs.status([Read("j", 0, 0)])[0]
+    assert (first.state, first.stdout) == (State.RUNNING, b"first")
+    (tmp_path / "two").write_text("second")
+    ended(jobs, "j")
+    rest = jobs.status([Read("j", 5, 0, 4)])[0]
+    assert (rest.stdout_from, rest.stdout, rest.stdout_bytes, rest.stderr) == (5, b"seco", 11, b"e")
+    assert jobs.status([Read("j", 99, 0)])[0].stdout == b""
+
+
+def test_many_jobs_are_told_in_one_answer_and_waiting_ends_with_the_first_that_ends(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "go")
+    for jid in ("a", "b", "c"):
+        jobs.start(Job(jid=jid, cmd="sleep 600" if jid != "b" else f"cat '{tmp_path}/go'"))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(jobs.status, [Read(jid) for jid in ("a", "b", "c")], wait=60)
+        (tmp_path / "go").write_text("x")
+        states = [record.state for record in waiting.result()]
+    assert states == [State.RUNNING, State.SUCCEEDED, State.RUNNING]
+
+
+def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600"))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(jobs.look, "j", wait=60)
+        os.kill(supervisor(record), signal.SIGKILL)
+        assert waiting.result().state is State.LOST
+
+
+def test_list_shows_all_jobs_and_clean_never_takes_a_running_one(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="runs", cmd="sleep 600"))
+    for n in range(3):
+        jobs.start(Job(jid=f"done{n}", cmd="true"))
+        ended(jobs, f"done{n}")
+    assert {record.jid: str(record.state) for record in jobs.list()} == {
+        "runs": "running", "done0": "succeeded", "done1": "succeeded", "done2": "succeeded",
+    }  # fmt: skip
+    assert jobs.clean(older_than=3600) == ()
+    would = [record.jid for record in jobs.clean(older_than=-1, keep=1, dry_run=True)]
+    assert len(would) == 2 and "runs" not in would
+    assert [record.jid for record in jobs.clean(older_than=-1, keep=1)] == would
+    assert {record.jid for record in jobs.list()} == {"runs", "done0", "done1", "done2"} - set(would)
+
+
+def test_an_orphaned_command_is_not_cleaned_away(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600"))
+    os.kill(supervisor(record), signal.SIGKILL)
+    assert ended(jobs, "j").cause == "gone"
+    assert jobs.clean(older_than=-1) == ()
+    jobs.kill("j", grace=0)
+    assert len(jobs.clean(older_than=-1)) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> object:
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", place], check=True)
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(place: Path) -> None:
+    with (place / "filler").open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(b"x" * 4096)
+        except OSError:
+            return
+
+
+def test_a_full_disk_refuses_the_start_and_leaves_nothing_behind(
+    dash: HostJobs, small_disk: Path, tmp_path: Path
+) -> None:
+    there = HostJobs(dash._connection, directory=str(small_disk / "jobs"))
+    there.start(Job(jid="first", cmd="true"))
+    ended(there, "first")
+    fill(small_disk)
+    with pytest.raises(StartFailed, match="No space left|cannot write"):
+        there.start(Job(jid="j", cmd="true"))
+    assert [record.jid for record in there.list()] == ["first"]
+
+
+def test_a_disk_that_fills_up_while_the_job_runs_loses_no_result(
+    dash: HostJobs, small_disk: Path, tmp_path: Path
+) -> None:
+    there = HostJobs(dash._connection, directory=str(small_disk / "jobs"))
+    os.mkfifo(tmp_path / "go")
+    there.start(Job(jid="j", cmd=f"cat '{tmp_path}/go'; exit 4"))
+    fill(small_disk)
+    (tmp_path / "go").write_text("")
+    assert (ended(there, "j").state, ended(there, "j").rc) == (State.FAILED, 4)
+
+
+def test_without_proc_the_job_still_runs_ends_and_is_killed(tmp_path: Path) -> None:
+    for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", "dash"), proc="/no-proc"):
+        jobs.start(Job(jid="j", cmd="exit 3"))
+        assert ended(jobs, "j").rc == 3
+        jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
+        assert ended(jobs, "k").state is State.TIMED_OUT
+
+
+def test_without_setsid_and_with_busybox_tools_alone_the_job_still_works(tmp_path: Path) -> None:
+    place = tmp_path / "bin"
+    place.mkdir()
+    names = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
+    for name in names:
+        if name != "setsid":
+            (place / name).symlink_to("/bin/busybox")
+    for jobs in host_jobs(tmp_path, str(place)):
+        record = jobs.start(Job(jid="j", cmd="echo out; exit 3"))
+        assert (ended(jobs, "j").rc, ended(jobs, "j").stdout) == (3, b"out\n")
+        record = jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
+        assert ended(jobs, "k").state is State.TIMED_OUT
+        assert not Path(f"/proc/{record.pid}").exists()
+
+
+def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) -> None:
+    class Garbage(ShellConnection):
+        def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+            return Reply(b"Last login\nremotejobs 1 begin 0\nstate succeeded\n", b"", True)
+
+    with pytest.raises(ProtocolDamaged):
+        HostJobs(Garbage("", tmp_path)).look("j")
+
+
+def test_a_supervisor_costs_at_most_one_megabyte(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
+    rollup = Path(f"/proc/{supervisor(record)}/smaps_rollup").read_text()
+    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    assert pss <= 1024
