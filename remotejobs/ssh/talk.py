@@ -19,19 +19,10 @@ WINDOW_CHECK = 0.05
 DYING = 1.0
 
 
-class _Wake(threading.Event):
-    """Set when either stream has something. A stream that was emptied may not clear what the other one set."""
-
-    def clear(self) -> None:
-        """Left to `rearm`."""
-
-    def rearm(self) -> None:
-        super().clear()
-
-
 def talk(transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float) -> Reply:
     """Run `command` there and hold the exchange with it.
 
+    What the script said on stderr just before the end mark may still be on its way then, and is not waited for.
     `TimedOut` after `timeout` seconds; `ConnectionLost` when the connection ended, or refused one more session.
     """
     deadline = time.monotonic() + timeout
@@ -68,7 +59,7 @@ class _Talk:
         self._exchange = exchange
         self._host = host
         self._unsent = exchange.opening()
-        self._wake = _Wake()
+        self._wake = threading.Event()
 
     def until(self, deadline: float, command: str) -> None:
         channel, wake = self._channel, self._wake
@@ -77,7 +68,7 @@ class _Talk:
         self._transport.request_exec(channel, command)
         self._send_first(deadline)
         while not self._exchange.ended:
-            wake.rearm()
+            wake.clear()
             # Looked at before draining, so that what came before the end is not lost.
             closed = bool(channel.closed or channel.eof_received)
             self._send()

@@ -9,22 +9,27 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from paramiko import Channel, SSHException
 
 from lab.proxy import Proxy
 from lab.sshd import SshLab
-from remotejobs.connection import Connection
+from remotejobs.connection import Connection, Reply
 from remotejobs.errors import ConnectionLost, ProtocolDamaged, TimedOut
-from tests.ssh.asking import ask, said
+from remotejobs.ssh.transport import QuickTransport
+from tests.ssh.asking import END, ask, said
 
 Connect = Callable[..., Connection]
 MIB = 1024 * 1024
 
 
-def test_an_answer_comes_back_with_both_streams(connect: Connect) -> None:
-    reply = ask(connect(), "echo out; echo err >&2")
+def test_an_answer_comes_back(connect: Connect) -> None:
+    assert said(ask(connect(), "echo out")) == "out\n"
 
-    assert said(reply) == "out\n"
-    assert reply.stderr == b"err\n"
+
+def test_both_streams_of_a_script_that_fails_come_back(connect: Connect) -> None:
+    reply = ask(connect(), "echo out; echo err >&2; exit 3")
+
+    assert (reply.stdout, reply.stderr) == (b"out\n", b"err\n")
 
 
 def test_one_connection_serves_many_questions(connect: Connect, lab: SshLab) -> None:
@@ -144,6 +149,29 @@ def test_an_answer_without_the_end_mark_is_incomplete(connect: Connect) -> None:
     assert reply.stdout == b"half\n"
 
 
+def test_a_script_that_ends_without_the_end_mark_is_not_waited_for(connect: Connect) -> None:
+    reply = connect().ask(b"echo half\n", end=END, become=None, timeout=600, max_bytes=100)
+
+    assert reply == Reply(b"half\n", b"", complete=False)
+
+
+def test_a_connection_that_dies_while_the_script_is_sent_is_opened_again(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_exec = QuickTransport.request_exec
+    deaths = [EOFError(), SSHException("key exchange timed out"), OSError("broken")]
+
+    def die_first(transport: QuickTransport, channel: Channel, command: str) -> None:
+        if deaths:
+            transport.close()
+            raise deaths.pop()
+        request_exec(transport, channel, command)
+
+    monkeypatch.setattr(QuickTransport, "request_exec", die_first)
+    assert said(ask(connect(), "echo in")) == "in\n"
+    assert deaths == []
+
+
 def test_an_exchange_ends_at_its_deadline(connect: Connect) -> None:
     connection = connect()
 
@@ -164,12 +192,15 @@ def test_a_network_that_swallows_everything_ends_at_the_deadline(connect: Connec
         assert said(ask(connection, "echo well")) == "well\n"
 
 
-def test_a_closed_connection_opens_again_and_leaves_nothing_behind(connect: Connect, lab: SshLab) -> None:
+def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
+    connect: Connect, lab: SshLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The reader of an idle connection is woken by the closing, not by its clock.
+    monkeypatch.setattr("remotejobs.ssh.transport.IDLE_WAKE", 3600.0)
     connection = connect("db2")
     ask(connection, "true")
     connection.close()
 
-    # An idle reader would notice only at its next wake-up, seconds later.
     _until(lambda: lab.connections("db2") == 0)
     _until(lambda: not any("QuickTransport" in type(thread).__name__ for thread in threading.enumerate()))
     assert said(ask(connection, "echo again")) == "again\n"

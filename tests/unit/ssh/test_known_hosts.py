@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,21 @@ def test_a_new_line_is_added_whole_and_once(tmp_path: Path) -> None:
     assert path.read_text() == KEY.line("db1") + KEY.line("db2")
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_who_adds_a_line_waits_for_the_one_who_is_adding(tmp_path: Path) -> None:
+    path = tmp_path / "known"
+    with path.open("w") as file, ThreadPoolExecutor(1) as threads:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = threads.submit(append, path, "db1", KEY)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        file.write(KEY.line("db1"))
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_UN)
+        waiting.result(20)
+
+    assert path.read_text() == KEY.line("db1")
 
 
 @given(st.text())
