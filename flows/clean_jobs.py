@@ -1,0 +1,42 @@
+"""Remove the directories of jobs that ended long ago; one that runs is never touched."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from remotejobs.model import Record
+from tasks import jobs
+from tasks.access import Access
+from tasks.connections import host_names
+from tasks.ends import raise_for, values_of
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.reports import job_row, publish_table
+
+
+@flow(name="clean-jobs", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+def clean_jobs(
+    access: Access,
+    hosts: str = "all",
+    older_than_days: float = 14,
+    keep: int = 20,
+    dry_run: bool = False,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> list[Record]:
+    """Clean the job directories on every host of a pattern; fail at the end, naming the hosts where it failed.
+
+    Args:
+        access: Where the hosts are written down, and as whose user to clean.
+        hosts: Hosts to clean, as a pattern: all, web*, databases.
+        older_than_days: Remove jobs that ended longer ago than this.
+        keep: But keep so many of the newest on each host.
+        dry_run: Only say which would go.
+        notify: Whom to tell when the run failed.
+    """
+    seconds = older_than_days * 24 * 3600
+    runs = {host: jobs.clean_jobs.submit(host, access, seconds, keep, dry_run) for host in host_names(access, hosts)}
+    cleaned, ends = values_of("clean", runs)
+    removed = [record for records in cleaned.values() for record in records]
+    title = "Jobs that would go" if dry_run else "Jobs that went"
+    publish_table("clean-jobs", title, [job_row(record) for record in removed])
+    raise_for(ends)
+    return removed

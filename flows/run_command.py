@@ -1,0 +1,49 @@
+"""Run one shell command on many hosts, as long as it takes: the smallest flow that uses everything."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from remotejobs.model import Job
+from tasks.access import Access
+from tasks.connections import host_names
+from tasks.ends import End, end_of, left_running, raise_for
+from tasks.jids import jid_for
+from tasks.jobs import poll_until, start_job
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.reports import publish_table, row_of
+from tasks.until import FOR_AN_HOUR, Until
+
+
+@flow(name="run-command", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+def run_command(
+    access: Access,
+    hosts: str,
+    command: str,
+    label: str = "command",
+    limit: int = 0,
+    until: Until = FOR_AN_HOUR,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> list[End]:
+    """Run one shell command on every host of a pattern; fail at the end, naming the hosts where it failed.
+
+    Args:
+        access: Where the hosts are written down, and as whom to work there.
+        hosts: Hosts to run it on, as a pattern: all, web*, databases, web:!web3.
+        command: Shell command, of one or more lines. It runs detached: no lost connection ends it.
+        label: What it is called in names of task runs, tables and messages.
+        limit: Seconds after which each host ends it with all its processes; 0 for no limit.
+        until: How often to look after it; with a delay of 0 it is started and left running.
+        notify: Whom to tell when the run failed.
+    """
+    job = Job(jid=jid_for(label), cmd=command, label=label, limit=limit or None)
+    started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
+    if until.delay == 0:
+        ends = [left_running(label, host, start) for host, start in started.items()]
+    else:
+        poll = poll_until(until)
+        polled = {host: poll.submit(start, access, until.on_exhausted) for host, start in started.items()}
+        ends = [end_of(label, host, start, polled[host]) for host, start in started.items()]
+    publish_table("run-command", f"`{command}` on {hosts}", [row_of(end) for end in ends])
+    raise_for(ends)
+    return ends

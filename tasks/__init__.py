@@ -1,0 +1,1 @@
+"""Prefect tasks: thin, one noun a file. What a flow passes or returns is defined here or in the core."""

@@ -1,0 +1,83 @@
+"""The connections of this process: one to each host, kept for all tasks and flows, closed when the process ends."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from functools import cache
+from pathlib import Path
+
+from remotejobs.errors import BadUse
+from remotejobs.fleet import BecomeChoice, Fleet
+from remotejobs.inventory import Inventory, load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Handle
+from tasks.access import Access
+
+
+class Connections:
+    """Inventories, read once, and the fleets of their hosts, each bounded by its number of forks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inventories: dict[str, Inventory] = {}
+        self._fleets: dict[tuple[str, int], Fleet] = {}
+
+    def inventory(self, access: Access) -> Inventory:
+        """Raises `InventoryError` when it cannot be read."""
+        with self._lock:
+            return self._inventory(access.inventory)
+
+    def fleet(self, access: Access) -> Fleet:
+        with self._lock:
+            key = (access.inventory, access.forks)
+            if key not in self._fleets:
+                inventory = self._inventory(access.inventory)
+                hosts = [*inventory.hosts.values(), *inventory.select("localhost")]
+                self._fleets[key] = Fleet(hosts, forks=access.forks)
+            return self._fleets[key]
+
+    def close(self) -> None:
+        """Close every connection and forget the inventories."""
+        with self._lock:
+            for fleet in self._fleets.values():
+                fleet.close()
+            self._fleets.clear()
+            self._inventories.clear()
+
+    def _inventory(self, path: str) -> Inventory:
+        if path not in self._inventories:
+            self._inventories[path] = load_inventory(Path(path))
+        return self._inventories[path]
+
+
+@cache
+def connections() -> Connections:
+    """The connections of this process."""
+    kept = Connections()
+    atexit.register(kept.close)
+    return kept
+
+
+def host_names(access: Access, pattern: str) -> tuple[str, ...]:
+    """The hosts that `pattern` means. Raises `PatternError` when there are none."""
+    return tuple(host.name for host in connections().inventory(access).select(pattern))
+
+
+def jobs_on(access: Access, host: str) -> HostJobs:
+    """The jobs of `host` as the user that `access` and the inventory say. `BadUse` for a host of neither."""
+    return _jobs(access, host, access.choice())
+
+
+def jobs_of(access: Access, handle: Handle) -> HostJobs:
+    """The jobs among which `handle` is: those of the user that started it, whatever `access` says by now."""
+    choice = access.choice()
+    user = handle.become_user
+    return _jobs(access, handle.host, BecomeChoice(become=bool(user), user=user or None, password=choice.password))
+
+
+def _jobs(access: Access, host: str, become: BecomeChoice) -> HostJobs:
+    fleet = connections().fleet(access)
+    if host not in fleet.hosts:
+        raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
+    return fleet.jobs(host, become=become)

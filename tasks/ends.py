@@ -1,0 +1,99 @@
+"""How each of a flow's jobs ended, so that one failure neither stops nor hides the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from prefect.futures import PrefectFuture
+
+from remotejobs.display.text import visible
+from remotejobs.errors import HostError, RemoteJobsError, Unreachable
+from remotejobs.model import Handle, Record, State
+from tasks.errors import HostsFailed, JobFailed, RetriesExhausted
+
+_LONGEST = 600
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """What came of one step on one host: the job's state, or in one word why there is none; `reason` for people."""
+
+    host: str
+    step: str
+    state: str
+    succeeded: bool = False
+    record: Record | None = None
+    reason: str = ""
+
+
+def end_of(step: str, host: str, started: PrefectFuture[Handle], polled: PrefectFuture[Record]) -> End:
+    """Wait for both task runs of one job; whatever they raised is told, not raised."""
+    # A poll whose start failed never begins, and has nothing to say.
+    first = _outcome(started)
+    last = _outcome(polled) if isinstance(first, Handle) else first
+    if isinstance(last, Record):
+        return End(host=host, step=step, state=last.state, succeeded=True, record=last)
+    if isinstance(last, JobFailed):
+        return End(host=host, step=step, state=last.record.state, record=last.record, reason=_reason(last, step, host))
+    return End(host=host, step=step, state=_word(last), reason=_reason(last, step, host))
+
+
+def left_running(step: str, host: str, started: PrefectFuture[Handle]) -> End:
+    """Wait until the job is started, not until it ends: that is all that was wanted."""
+    outcome = _outcome(started)
+    if isinstance(outcome, Handle):
+        left = f"left running as {outcome.jid}"
+        return End(host=host, step=step, state=State.RUNNING, succeeded=True, reason=left)
+    return End(host=host, step=step, state=_word(outcome), reason=_reason(outcome, step, host))
+
+
+def values_of(step: str, runs: Mapping[str, PrefectFuture[T]]) -> tuple[dict[str, T], list[End]]:
+    """Wait for one task run a host, which needs no polling: the values by host, and how each ended."""
+    values: dict[str, T] = {}
+    ends: list[End] = []
+    for host, run in runs.items():
+        run.wait()
+        value = run.result(raise_on_failure=False)
+        if isinstance(value, BaseException):
+            ends.append(End(host=host, step=step, state=_word(value), reason=_reason(value, step, host)))
+        else:
+            values[host] = value
+            ends.append(End(host=host, step=step, state=State.SUCCEEDED, succeeded=True))
+    return values, ends
+
+
+def raise_for(ends: Iterable[End]) -> None:
+    """Raise `HostsFailed`, naming them, when not all succeeded."""
+    all_ends = list(ends)
+    failed = [end for end in all_ends if not end.succeeded]
+    if failed:
+        lines = [f"{end.step} on {end.host}: {end.reason or end.state}" for end in failed]
+        raise HostsFailed("\n".join([f"{len(failed)} of {len(all_ends)} failed", *lines]))
+
+
+def _outcome(future: PrefectFuture[Any]) -> object:
+    future.wait()
+    outcome: object = future.result(raise_on_failure=False)
+    return outcome
+
+
+def _word(error: object) -> str:
+    match error:
+        case Unreachable():
+            return "unreachable"
+        case RetriesExhausted():
+            return error.state or "unreachable"
+        case HostError():
+            return "refused"
+        case _:
+            return "error"
+
+
+def _reason(error: object, step: str, host: str) -> str:
+    """The error's words without the step and the host, which stand beside them."""
+    text = visible(str(error) if isinstance(error, RemoteJobsError) else repr(error))
+    text = text.removeprefix(f"{step} on ").removeprefix(f"{host}: ")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,25 @@
+"""Names for jobs that a retried or resumed flow run finds again, so that it attaches instead of starting twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from uuid import uuid4
+
+from prefect.runtime import flow_run, task_run
+
+_READABLE = 40
+
+
+def jid_for(label: str, item: str = "") -> str:
+    """The jid of a step's job: the same for one flow run, label and item, different otherwise.
+
+    The flow run's id is stable over retries, the task run's is not. A task without a flow uses its own id, which
+    is stable over its retries; outside of both the jid is random.
+    """
+    run = flow_run.id or task_run.id or str(uuid4())
+    # What is readable may be cut or alike; the digest tells them apart.
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{label} {item}")[:_READABLE].strip("-") or "job"
+    digest = hashlib.sha256(json.dumps([label, item]).encode()).hexdigest()[:12]
+    return f"{readable}.{digest}.{run}"

@@ -1,0 +1,176 @@
+"""Jobs as Prefect sees them: start, poll, kill, read, clean. Every parameter is a name or plain data."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State as RunState
+from prefect.client.schemas.objects import TaskRun
+from prefect.tasks import Task
+
+from remotejobs.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, Unreachable
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Handle, Job, Record, State
+from remotejobs.protocol import Read
+from tasks.access import Access
+from tasks.attempt import Attempt, this_attempt
+from tasks.connections import jobs_of, jobs_on
+from tasks.errors import JobFailed, RetriesExhausted, StillRunning
+from tasks.jids import jid_for
+from tasks.output import LOG_BYTES, followed, last_line
+from tasks.until import OnExhausted, Until
+
+_START_AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds
+_LONG_LOOK = 30.0  # seconds to wait on the host at a time
+
+# Trying again would not change the answer, and a host with a changed key must not be knocked at.
+_FINAL = (AuthenticationFailed, HostKeyUnknown, HostKeyChanged)
+
+
+def _is_silence(error: object) -> bool:
+    return isinstance(error, Unreachable) and not isinstance(error, _FINAL)
+
+
+def _after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    return _is_silence(state.data)
+
+
+def _while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    return isinstance(state.data, StillRunning) or _is_silence(state.data)
+
+
+@task(
+    task_run_name="start {job.label} on {host}",
+    retries=len(_START_AGAIN_AFTER),
+    retry_delay_seconds=_START_AGAIN_AFTER,
+    retry_condition_fn=_after_silence,
+    cache_policy=NO_CACHE,
+)
+def start_job(job: Job, host: str, access: Access) -> Handle:
+    """Start `job` detached on `host`, or attach to it when it is there already; returns how to find it again.
+
+    An unreachable host is tried again, which is safe: a jid never runs twice. Raises `HostError`.
+    """
+    record = jobs_on(access, host).start(job)
+    what = "attached to" if record.attached else "started"
+    get_run_logger().info("%s job %s on %s, in %s: %s", what, job.jid, host, record.results_dir, record.state)
+    return replace(record.handle, label=job.label or job.jid)
+
+
+@task(
+    task_run_name="poll {handle.label} on {handle.host}",
+    retry_condition_fn=_while_running,
+    cache_policy=NO_CACHE,
+)
+def poll_job(handle: Handle, access: Access, on_exhausted: OnExhausted = "leave", wait: float = 0) -> Record:
+    """Look once at a job; Prefect's retries make that a poll (see `poll_until`). Returns the record of its success.
+
+    Raises `StillRunning`, the only error beside `Unreachable` that is tried again; `JobFailed` when it ended in any
+    other way; `RetriesExhausted` at the last attempt. With `wait`, wait on the host that many seconds for its end.
+    """
+    attempt = this_attempt()
+    jobs = jobs_of(access, handle)
+    try:
+        record = _look(jobs, handle, wait)
+    except Unreachable as exc:
+        if attempt.is_last and _is_silence(exc):
+            raise RetriesExhausted(_lost_sight(handle, access, attempt, exc)) from exc
+        raise
+    if fresh := followed().fresh(handle, record):
+        get_run_logger().info("%s", fresh)
+    if not record.finished and attempt.is_last:
+        record = _exhausted(jobs, handle, access, attempt, record, on_exhausted)
+    if not record.finished:
+        raise StillRunning(_progress(handle, record, attempt))
+    return _succeeded(handle, record)
+
+
+def poll_until(until: Until) -> Task[..., Record]:
+    """`poll_job`, looked at again as often and as late as `until` says."""
+    return poll_job.with_options(retries=until.retries, retry_delay_seconds=until.delay)
+
+
+@task(task_run_name="run {label} on {host}", cache_policy=NO_CACHE)
+def run_command(command: str, host: str, access: Access, label: str = "command", limit: int = 60) -> Record:
+    """Run a short command to its end within one task run; `limit` is seconds. Raises `JobFailed` and `HostError`.
+
+    It is a job like any other: when this task is retried, it attaches.
+    """
+    jobs = jobs_on(access, host)
+    job = Job(jid=jid_for(label, command), cmd=command, label=label, limit=limit)
+    record = jobs.start(job)
+    give_up = time.monotonic() + limit + 2 * job.grace
+    while not record.finished and time.monotonic() < give_up:
+        record = jobs.look(job.jid, wait=_LONG_LOOK)
+    if not record.finished:
+        raise RetriesExhausted(f"{label} on {host} has not ended {2 * job.grace} s after its limit", record.state)
+    return _succeeded(record.handle, record)
+
+
+@task(task_run_name="kill {handle.label} on {handle.host}", cache_policy=NO_CACHE)
+def kill_job(handle: Handle, access: Access, grace: int | None = None) -> Record:
+    """End the job's whole process tree with proof; `grace` is seconds between TERM and KILL (default: the job's)."""
+    record = jobs_of(access, handle).kill(handle.jid, grace=grace)
+    get_run_logger().info("%s on %s: %s. %s", handle.label, handle.host, record.state, record.msg)
+    return record
+
+
+@task(task_run_name="log of {handle.label} on {handle.host}", cache_policy=NO_CACHE)
+def fetch_log(handle: Handle, access: Access, max_bytes: int = 1024 * 1024) -> Record:
+    """The job's record with the last `max_bytes` of stdout and of stderr."""
+    return jobs_of(access, handle).status([Read(handle.jid, limit=max_bytes)])[0]
+
+
+@task(task_run_name="clean {host}", cache_policy=NO_CACHE)
+def clean_jobs(
+    host: str, access: Access, older_than: float, keep: int = 0, dry_run: bool = False
+) -> tuple[Record, ...]:
+    """Remove the directories of jobs that ended over `older_than` seconds ago, but not the `keep` newest."""
+    return jobs_on(access, host).clean(older_than=older_than, keep=keep, dry_run=dry_run)
+
+
+def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
+    """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
+    record = jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0]
+    cut = record.stdout_from or record.stderr_from
+    return jobs.look(handle.jid) if record.finished and cut else record
+
+
+def _succeeded(handle: Handle, record: Record) -> Record:
+    if record.state is not State.SUCCEEDED:
+        raise JobFailed(replace(record, label=handle.label))
+    return record
+
+
+def _progress(handle: Handle, record: Record, attempt: Attempt) -> str:
+    line = last_line(record)
+    said = f"last line: {line}" if line else "no output yet"
+    return f"{handle.label} on {handle.host}: running {record.delta or 0:.0f} s, {attempt}, {said}"
+
+
+def _exhausted(
+    jobs: HostJobs, handle: Handle, access: Access, attempt: Attempt, record: Record, on_exhausted: OnExhausted
+) -> Record:
+    """What becomes of a job that still runs at the last attempt; returns its record if it ended just now by itself."""
+    if on_exhausted == "leave":
+        look = f"It was left running; look at it with: {_command_line('status', handle, access)}"
+        raise RetriesExhausted(f"{_progress(handle, record, attempt)}. {look}", record.state)
+    record = jobs.kill(handle.jid)
+    if record.state is not State.KILLED:
+        return record
+    where = f"Its output stays in {record.results_dir}: {_command_line('log', handle, access)}"
+    raise RetriesExhausted(f"{_progress(handle, record, attempt)}. It was {record.msg}. {where}", record.state)
+
+
+def _lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> str:
+    look = _command_line("status", handle, access)
+    return f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; look at it with: {look}"
+
+
+def _command_line(verb: str, handle: Handle, access: Access) -> str:
+    become = f" --become --become-user {handle.become_user}" if handle.become_user else ""
+    return f"remotejobs {verb} {handle.host} {handle.jid} -i {access.inventory}{become}"
