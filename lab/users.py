@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+LOCK = Path("/run/lock/remotejobs-lab-users")
 SUDOERS = Path("/etc/sudoers.d")
 
 
@@ -53,7 +55,10 @@ class LabUser:
 
 
 def _run(*words: str, given: str = "") -> None:
-    done = subprocess.run(words, input=given, capture_output=True, text=True, check=False)
+    with LOCK.open("w") as lock:
+        # useradd does not wait for another useradd: it fails.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(words, input=given, capture_output=True, text=True, check=False)
     # userdel returns 12 when there was no mail spool to remove.
     if done.returncode not in (0, 12):
         raise RuntimeError(f"{words[0]} failed ({done.returncode}), is this root? {done.stderr.strip()}")

@@ -36,7 +36,7 @@ def talk(transport: QuickTransport, command: str, exchange: Exchange, *, host: s
             raise TimedOut(host, f"no session within {timeout:g} s") from exc
         raise ConnectionLost(host, "the connection ended when a session was asked for") from exc
     try:
-        _Talk(transport, channel, exchange, host).until(deadline, command)
+        _Talk(transport, channel, exchange, host, timeout).until(deadline, command)
         return exchange.reply()
     except (SSHException, EOFError, OSError) as exc:
         raise ConnectionLost(host, f"the connection ended while something was sent ({exc!r})") from exc
@@ -53,7 +53,10 @@ def close_quietly(thing: Channel | QuickTransport) -> None:
 class _Talk:
     """One exchange under way."""
 
-    def __init__(self, transport: QuickTransport, channel: Channel, exchange: Exchange, host: str) -> None:
+    def __init__(
+        self, transport: QuickTransport, channel: Channel, exchange: Exchange, host: str, timeout: float
+    ) -> None:
+        self._timeout = timeout
         self._transport = transport
         self._channel = channel
         self._exchange = exchange
@@ -78,7 +81,7 @@ class _Talk:
                 return self._check_alive()
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                raise TimedOut(self._host, "no complete answer in time")
+                raise TimedOut(self._host, f"no complete answer within {self._timeout:g} s")
             wake.wait(min(remaining, WINDOW_CHECK) if self._unsent else remaining)
         return None
 
@@ -99,7 +102,7 @@ class _Talk:
         try:
             self._unsent = self._unsent[self._channel.send(self._unsent) :]
         except TimeoutError as exc:
-            raise TimedOut(self._host, "sshd did not run the shell in time") from exc
+            raise TimedOut(self._host, f"sshd did not run the shell within {self._timeout:g} s") from exc
         except OSError:
             # Refused, or closed over there: what it had to say is read as usual.
             self._unsent = b""

@@ -175,7 +175,7 @@ def test_a_connection_that_dies_while_the_script_is_sent_is_opened_again(
 def test_an_exchange_ends_at_its_deadline(connect: Connect) -> None:
     connection = connect()
 
-    with pytest.raises(TimedOut, match="db1: no complete answer in time"):
+    with pytest.raises(TimedOut, match="db1: no complete answer within 0.3 s"):
         ask(connection, "sleep 600", timeout=0.3)
     assert said(ask(connection, "echo well")) == "well\n"
 
