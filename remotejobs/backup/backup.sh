@@ -77,6 +77,7 @@ bk_preflight() {
     if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
     "bk_${KIND}_need"
     bk_room
+    [ ! -e "$file" ] || bk_fail "$DIRECTORY/$file is there already; it was made within this very second"
     (set -C && : >"$part") || bk_fail "$DIRECTORY/$part cannot be made"
     made=1
 }
@@ -191,11 +192,14 @@ bk_files_check() {
 
 # A shell in which a failing part of a pipe fails the whole -> $pipesh. Where there is none, pipes are refused.
 bk_command_need() {
-    for pipesh in sh bash mksh ksh zsh 'busybox sh' yash; do
-        # shellcheck disable=SC2086 # a program and its first word
-        command -v ${pipesh%% *} >/dev/null && $pipesh -c 'set -o pipefail' 2>/dev/null && options='-eo pipefail' && return
-    done
     pipesh=sh options=-e
+    for shell in sh bash mksh ksh zsh 'busybox sh' yash; do
+        # shellcheck disable=SC2086 # a program and its first word
+        if command -v ${shell%% *} >/dev/null && $shell -c 'set -o pipefail' 2>/dev/null; then
+            pipesh=$shell options='-eo pipefail'
+            return
+        fi
+    done
 }
 
 bk_piped() { # COMMAND

@@ -1,0 +1,64 @@
+"""Backups as jobs of this machine, without SSH and without Prefect; the PostgreSQL is a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lab.postgres import Postgres
+from remotejobs.backup import BackupPlan, Item, PostgresItem, Retention, job_of
+from remotejobs.jobs import HostJobs
+from remotejobs.local import LocalConnection
+from remotejobs.model import Record
+
+Back_up = Callable[..., Record]
+APPLY = Retention()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where the backups lie."""
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def back_up(tmp_path: Path, directory: Path) -> Back_up:
+    """Runs the job of one item to its end."""
+    jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
+
+    def run(item: Item, *, retention: Retention = APPLY, min_free_mib: int = 0, interpreter: str = "sh") -> Record:
+        plan = BackupPlan(items=(item,), directory=str(directory), retention=retention, min_free_mib=min_free_mib)
+        job = replace(job_of(plan, item, host="here", jid=uuid4().hex), interpreter=interpreter)
+        jobs.start(job)
+        return jobs.look(job.jid, wait=120)
+
+    return run
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Callable[..., PostgresItem]:
+    """An item for one of the lab's databases."""
+
+    def item(name: str, **others: object) -> PostgresItem:
+        server = {"server": postgres.host, "port": postgres.port, "user": postgres.user}
+        given = {
+            "name": name,
+            "hosts": "here",
+            "database": name,
+            "passfile": str(postgres.passfile),
+            **server,
+            **others,
+        }
+        return PostgresItem.model_validate(given)
+
+    return item

@@ -1,0 +1,244 @@
+"""A backup is believed only after it was checked, and a failed one leaves nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.postgres import Postgres
+from remotejobs.backup import CommandItem, FilesItem, PostgresItem, report_of
+from remotejobs.backup.script import scratch_database, shell_text
+from remotejobs.model import Record, State
+
+Database = Callable[..., PostgresItem]
+Back_up = Callable[..., Record]
+SHELLS = ["dash", "bash --posix", "busybox sh", "mksh", "yash"]
+
+
+def command(text: str, **others: object) -> CommandItem:
+    return CommandItem.model_validate({"name": "thing", "hosts": "here", "command": text, **others})
+
+
+def files_in(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
+def psql(postgres: Postgres, *words: str) -> None:
+    env = {**os.environ, **postgres.environment}
+    subprocess.run(words, check=True, env=env, capture_output=True)
+
+
+def said(record: Record) -> str:
+    return record.stderr.decode()
+
+
+def test_a_database_that_was_backed_up_can_be_restored(
+    back_up: Back_up, database: Database, postgres: Postgres
+) -> None:
+    report = report_of(back_up(database("orders")))
+    psql(postgres, "createdb", "restored")
+    psql(postgres, "pg_restore", "--exit-on-error", "-d", "restored", report.path)
+    assert postgres.query("SELECT count(*), sum(cents) FROM purchase", "restored") == postgres.query(
+        "SELECT count(*), sum(cents) FROM purchase", "orders"
+    )
+    psql(postgres, "dropdb", "restored")
+
+
+def test_the_report_names_a_file_with_that_size_and_checksum(back_up: Back_up, database: Database) -> None:
+    report = report_of(back_up(database("users")))
+    content = Path(report.path).read_bytes()
+    assert report.bytes == len(content)
+    assert report.sha256 == hashlib.sha256(content).hexdigest()
+    assert not report.restore_tested
+    subprocess.run(["sha256sum", "-c", f"{report.path}.sha256"], check=True, cwd=Path(report.path).parent)
+
+
+def test_backups_are_for_the_eyes_of_their_owner(back_up: Back_up, directory: Path) -> None:
+    report = report_of(back_up(command("echo secret")))
+    assert Path(report.path).stat().st_mode & 0o777 == 0o600
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_restore_test_compares_all_tables_and_drops_its_database(
+    back_up: Back_up, database: Database, postgres: Postgres
+) -> None:
+    record = back_up(database("analytics", restore_test=True))
+    assert report_of(record).restore_tested, said(record)
+    assert Path(f"{report_of(record).path}.restored").exists()
+    assert "remotejobs_restore" not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
+
+
+def test_a_restore_test_holds_against_writes_during_the_dump(
+    back_up: Back_up, database: Database, postgres: Postgres
+) -> None:
+    # The counts are taken in the dump's own snapshot: a writer that never stops must not make them differ.
+    writing = (
+        "INSERT INTO login SELECT 1, now(), '192.0.2.1' FROM generate_series(1, 50); SELECT pg_sleep(0.01) \\watch 0.01"
+    )
+    writer = subprocess.Popen(
+        ["psql", "-qX", "-d", "users"],
+        env={**os.environ, **postgres.environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    assert writer.stdin
+    writer.stdin.write(writing.encode() + b"\n")
+    writer.stdin.flush()
+    try:
+        record = back_up(database("users", restore_test=True))
+        assert writer.poll() is None
+    finally:
+        writer.kill()
+        writer.wait()
+    assert report_of(record).restore_tested, said(record)
+
+
+def test_a_restore_test_that_fails_leaves_no_backup_and_no_database(
+    back_up: Back_up, database: Database, postgres: Postgres, directory: Path, tmp_path: Path
+) -> None:
+    # He may read everything, but not create a database.
+    postgres.query("CREATE ROLE reader LOGIN PASSWORD 'reader' IN ROLE pg_read_all_data")
+    passfile = tmp_path / "pgpass"
+    passfile.write_text("*:*:*:reader:reader\n")
+    passfile.chmod(0o600)
+    record = back_up(database("orders", restore_test=True, user="reader", passfile=str(passfile)))
+    assert record.state is State.FAILED
+    assert "failed at step restore" in said(record)
+    assert "CREATEDB" in said(record)
+    assert files_in(directory) == set()
+    assert scratch_database("here", "orders") not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
+
+
+def test_a_restore_test_that_is_cut_off_by_the_limit_drops_its_database(
+    back_up: Back_up, database: Database, postgres: Postgres, directory: Path
+) -> None:
+    # Restoring waits for ever: the check of the constraint sleeps.
+    postgres.query("CREATE DATABASE slow")
+    postgres.query(
+        "CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql AS "
+        "'SELECT pg_sleep(CASE WHEN current_database() = ''slow'' THEN 0 ELSE 600 END) IS NOT NULL';"
+        "CREATE TABLE one (n integer CHECK (slow(n))); INSERT INTO one VALUES (1)",
+        "slow",
+    )
+    record = back_up(database("slow", restore_test=True, limit=3))
+    assert record.state is State.TIMED_OUT
+    assert "restore: into" in record.stdout.decode()
+    assert "proven empty" in record.msg
+    assert files_in(directory) == set()
+    assert scratch_database("here", "slow") not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
+
+
+@pytest.mark.parametrize("cut", [1000, 50_000])
+def test_a_dump_that_is_cut_off_is_detected(cut: int, back_up: Back_up, database: Database, tmp_path: Path) -> None:
+    whole = Path(report_of(back_up(database("orders"))).path).read_bytes()
+    assert len(whole) > cut
+    (tmp_path / "cut.part").write_bytes(whole[:-cut])
+    check = f"{shell_text()}\nITEM=orders step=check part=$1\nbk_postgres_check"
+    done = subprocess.run(["sh", "-c", check, "sh", tmp_path / "cut.part"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "failed at step check: pg_restore cannot read" in done.stderr
+
+
+def test_different_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("public.a|10\npublic.b|5\n")
+    (tmp_path / "again").write_text("public.a|9\npublic.b|5\n")
+    compare = f"{shell_text()}\nITEM=orders step=restore work=$1\nbk_compare"
+    done = subprocess.run(["sh", "-c", compare, "sh", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "dumped public.a|10 , restored public.a|9 " in done.stderr
+
+
+def test_a_missing_database_is_told_in_the_words_of_pg_dump(back_up: Back_up, database: Database) -> None:
+    record = back_up(database("nowhere"))
+    assert record.state is State.FAILED
+    assert 'database "nowhere" does not exist' in said(record)
+    assert "backup of nowhere failed at step dump: pg_dump ended with 1" in said(record)
+
+
+def test_a_database_may_have_any_name(back_up: Back_up, database: Database, postgres: Postgres) -> None:
+    name = "host=elsewhere 'x' $HOME"
+    postgres.query(f'CREATE DATABASE "{name}"')
+    record = back_up(database("odd", database=name, restore_test=True))
+    assert report_of(record).restore_tested, said(record)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_failure_anywhere_in_a_pipe_is_a_failure(shell: str, back_up: Back_up, directory: Path) -> None:
+    record = back_up(command("{ echo half; exit 7; } | gzip", extension="gz"), interpreter=shell)
+    assert record.state is State.FAILED
+    assert "failed at step dump: the command ended with 7" in said(record)
+    assert files_in(directory) == set()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_any_shell_makes_a_backup(shell: str, back_up: Back_up, tmp_path: Path, directory: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "a page.html").write_text("hello")
+    record = back_up(FilesItem(name="site", hosts="here", base=str(tmp_path), paths=("site",)), interpreter=shell)
+    assert record.state is State.SUCCEEDED, said(record)
+    report = report_of(record)
+    assert files_in(directory) == {Path(report.path).name, f"{Path(report.path).name}.sha256"}
+    listing = subprocess.run(["tar", "-tzf", report.path], capture_output=True, text=True, check=True).stdout
+    assert "site/a page.html" in listing
+
+
+def test_files_are_saved_without_what_is_excluded(back_up: Back_up, tmp_path: Path) -> None:
+    for name in ("keep.txt", "drop.tmp", "-odd"):
+        (tmp_path / name).write_text(name)
+    item = FilesItem(
+        name="some",
+        hosts="here",
+        base=str(tmp_path),
+        paths=("keep.txt", "drop.tmp", "-odd"),
+        exclude=("*.tmp",),
+        compress=False,
+    )
+    report = report_of(back_up(item))
+    listing = subprocess.run(["tar", "-tf", report.path], capture_output=True, text=True, check=True).stdout
+    assert listing.split() == ["keep.txt", "./-odd"]
+
+
+def test_a_missing_path_is_a_failure(back_up: Back_up, tmp_path: Path, directory: Path) -> None:
+    record = back_up(FilesItem(name="gone", hosts="here", base=str(tmp_path), paths=("gone",)))
+    assert record.state is State.FAILED
+    assert "tar ended with 2" in said(record)
+    assert files_in(directory) == set()
+
+
+def test_a_backup_that_is_too_small_is_a_failure(back_up: Back_up, directory: Path) -> None:
+    record = back_up(command("printf 12345", min_bytes=6))
+    assert record.state is State.FAILED
+    assert "only 5 bytes, fewer than the 6 expected" in said(record)
+    assert files_in(directory) == set()
+
+
+def test_an_empty_backup_is_always_a_failure(back_up: Back_up) -> None:
+    assert back_up(command("true")).state is State.FAILED
+
+
+def test_a_backup_that_its_own_check_refuses_is_a_failure(back_up: Back_up, directory: Path) -> None:
+    record = back_up(command("echo no gzip", check="gzip -t"))
+    assert "failed at step check: the check ended with 1" in said(record)
+    assert files_in(directory) == set()
+
+
+def test_too_little_room_is_found_before_anything_is_written(back_up: Back_up, directory: Path) -> None:
+    record = back_up(command(f"touch {directory}/ran; echo x"), min_free_mib=1024**3)
+    assert record.state is State.FAILED
+    assert "failed at step preflight" in said(record)
+    assert f"{1024**4} KiB are needed" in said(record)
+    assert files_in(directory) == set()
+
+
+def test_a_directory_that_cannot_be_used_is_found_before_anything_is_run(
+    back_up: Back_up, directory: Path, tmp_path: Path
+) -> None:
+    directory.write_text("a file")
+    record = back_up(command(f"touch {tmp_path}/ran; echo x"))
+    assert f"the directory {directory} cannot be used" in said(record)
+    assert not (tmp_path / "ran").exists()
