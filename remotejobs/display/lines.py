@@ -13,6 +13,7 @@ from remotejobs.fleet import Outcome
 from remotejobs.model import Record, State
 
 STATE_WIDTH = len("unreachable")
+LAST_LINES = 5  # of each stream of a job that did not succeed
 
 
 class Lines:
@@ -65,21 +66,21 @@ class Lines:
             self._say(record.host, "attached", f"running for {duration(record.delta)}")
 
     def _show_output(self, record: Record) -> None:
-        if record.state is not State.SUCCEEDED and not self._verbose:
-            if record.finished and record.last_lines:
-                self._print(indented(record.last_lines))
-            return
-        self._stream_of("stdout", record.stdout, record.stdout_from, record.stdout_bytes)
-        self._stream_of("stderr", record.stderr, record.stderr_from, record.stderr_bytes)
+        """All of it that came when the job succeeded, the last lines of each stream when it ended otherwise."""
+        whole = self._verbose or record.state is State.SUCCEEDED
+        if whole or record.finished:
+            self._show_stream("stdout", record.stdout, record.stdout_bytes, whole=whole)
+            self._show_stream("stderr", record.stderr, record.stderr_bytes, whole=whole)
 
-    def _stream_of(self, name: str, content: bytes, start: int, total: int) -> None:
+    def _show_stream(self, name: str, content: bytes, total: int, *, whole: bool) -> None:
         text = decoded(content).rstrip("\n")
-        if start:
+        if not text:
+            return
+        if whole and len(content) < total:
             self._print(self._paint.faint(f"  {name}, the last {size(len(content))} of {size(total)}:"))
-        elif name == "stderr" and text:
+        elif name == "stderr":
             self._print(self._paint.faint(f"  {name}:"))
-        if text:
-            self._print(indented(text))
+        self._print(indented(text if whole else "\n".join(text.split("\n")[-LAST_LINES:])))
 
     def _say(self, host: str, state: str, *words: str) -> None:
         head = f"{one_line(host).ljust(self._host_width)}  {self._paint.state(state, STATE_WIDTH)}"

@@ -1,0 +1,150 @@
+"""status, wait, kill, list, clean, hosts: what is done with jobs that were started before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Hosts
+from tests.cli.running import remotejobs
+
+SLEEPER = ["run", "-P", "0", "--jid", "sleeper", "--label", "long sleep", "--", "echo asleep; sleep 60"]
+
+
+def test_status_looks_once_and_shows_every_host_in_the_order_of_the_inventory(hosts: Hosts) -> None:
+    hosts.call("run", "--jid", "quick", "--", "exit 5")
+    ended = hosts.call("status", "quick")
+
+    assert ended.code == 2
+    assert [line.split()[:3] for line in ended.out.splitlines()] == [
+        ["host", "state", "rc"],
+        *([name, "failed", "5"] for name in hosts.names),
+    ]
+
+
+def test_a_running_job_has_not_failed(hosts: Hosts) -> None:
+    hosts.call(*SLEEPER)
+    ended = hosts.call("status", "sleeper")
+    hosts.call("kill", "sleeper")
+
+    assert ended.code == 0
+    assert ended.out.count("running") == len(hosts.names)
+
+
+def test_an_unknown_job_is_an_error_with_a_remedy_and_no_traceback(hosts: Hosts) -> None:
+    ended = hosts.call("status", "nothing-here")
+
+    assert ended.code == 2
+    assert "does not exist" in ended.out
+    assert "`remotejobs list` shows the jobs there" in ended.out
+    assert ended.err == ""
+
+
+def test_wait_ends_when_the_job_has_ended_on_every_host(hosts: Hosts) -> None:
+    hosts.call("run", "-P", "0", "--jid", "brief", "--", "sleep 1; echo woken")
+    ended = hosts.call("wait", "brief", "-P", "60")
+
+    assert ended.code == 0
+    assert ended.out.count("    woken\n") == len(hosts.names)
+
+
+def test_kill_shows_the_proof_and_can_be_repeated(hosts: Hosts) -> None:
+    hosts.call(*SLEEPER)
+    first, second = hosts.call("kill", "sleeper"), hosts.call("kill", "sleeper", "--json")
+
+    assert first.code == 0
+    for name in hosts.names:
+        assert f"{name.ljust(max(map(len, hosts.names)))}  killed       rc=143" in first.out
+    assert "killed on request; its process tree is proven empty" in first.out
+    assert "asleep" not in first.out
+    assert second.code == 0
+    assert {found["state"] for found in second.objects} == {"killed"}
+
+
+def test_killing_what_has_ended_is_no_failure_and_changes_nothing(local_hosts: Hosts) -> None:
+    local_hosts.call("run", "--jid", "over", "--", "exit 5")
+    ended = local_hosts.call("kill", "over", "--json")
+
+    assert ended.code == 0
+    assert [(found["state"], found["rc"]) for found in ended.objects] == [("failed", 5)] * 2
+
+
+def test_list_shows_the_jobs_of_each_host_newest_first(hosts: Hosts) -> None:
+    hosts.call("run", "--jid", "older", "--", "sleep 1.1")
+    hosts.call(*SLEEPER)
+    ended, as_json = hosts.call("list"), hosts.call("list", "--json")
+    hosts.call("kill", "sleeper")
+
+    assert ended.code == 0
+    head, *rows = [line.split() for line in ended.out.splitlines()]
+    assert head == ["host", "jid", "state", "rc", "start", "time", "label", "msg"]
+    expected = [(name, jid) for name in hosts.names for jid in ("sleeper", "older")]
+    assert [(row[0], row[1]) for row in rows] == expected
+    assert [(found["host"], found["jid"]) for found in as_json.objects] == expected
+    assert "long sleep" in ended.out
+
+
+def test_list_without_jobs_says_so_and_prints_nothing(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("list")
+
+    assert (ended.code, ended.out) == (0, "")
+    assert "no jobs there" in ended.err
+
+
+def test_an_unreachable_host_does_not_hide_the_jobs_of_the_others(one_is_gone: Hosts) -> None:
+    one_is_gone.call("run", "--jid", "seen", "--", "true")
+    ended = one_is_gone.call("list")
+
+    assert ended.code == 4
+    assert ended.out.splitlines()[1].split()[:2] == ["here", "seen"]
+    assert "error: gone: nothing listens" in ended.err
+
+
+def test_clean_removes_what_ended_keeps_what_runs_and_tells_it(hosts: Hosts) -> None:
+    number = len(hosts.names)
+    hosts.call("run", "--jid", "ended", "--", "true")
+    hosts.call("run", "--jid", "newer", "--", "sleep 2.1")  # by its end the first is a whole second old
+    hosts.call(*SLEEPER)
+    young = hosts.call("clean")
+    rehearsal = hosts.call("clean", "--older-than", "1", "--keep", "1", "--dry-run")
+    before = {found["jid"] for found in hosts.call("list", "--json").objects}
+    cleaned = hosts.call("clean", "--older-than", "1", "--keep", "1")
+    after = {found["jid"] for found in hosts.call("list", "--json").objects}
+    hosts.call("kill", "sleeper")
+
+    assert young.err.strip() == "0 jobs removed"
+    assert rehearsal.err.strip() == f"{number} jobs would be removed"
+    assert before == {"ended", "newer", "sleeper"}
+    assert cleaned.code == 0
+    assert cleaned.err.strip() == f"{number} jobs removed"
+    assert cleaned.out.count(" ended ") == number
+    assert after == {"newer", "sleeper"}
+
+
+def test_hosts_shows_addresses_and_groups_without_asking_anybody(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(
+        """
+        web: {hosts: {web1: {ansible_host: 192.0.2.7, ansible_port: 2222, ansible_user: admin}, 'web2': {}}}
+        v6: {hosts: {six: {ansible_host: '2001:db8::1', ansible_port: 22}, me: {ansible_connection: local}}}
+        """
+    )
+    ended = remotejobs("hosts", "all", "-i", str(inventory))
+    as_json = remotejobs("hosts", "web", "-l", "web1", "--json", "-i", str(inventory))
+
+    assert ended.code == 0
+    assert [line.split() for line in ended.out.splitlines()] == [
+        ["host", "address", "groups"],
+        ["web1", "admin@192.0.2.7:2222", "web"],
+        ["web2", "web2", "web"],
+        ["six", "[2001:db8::1]:22", "v6"],
+        ["me", "local", "v6"],
+    ]
+    assert [(found["host"], found["groups"]) for found in as_json.objects] == [("web1", ["web"])]
+
+
+def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_place(
+    local_hosts: Hosts, tmp_path: Path
+) -> None:
+    named = remotejobs("hosts", "here", "--json", REMOTEJOBS_INVENTORY=str(local_hosts.inventory))
+
+    assert [found["host"] for found in named.objects] == ["here"]

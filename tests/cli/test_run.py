@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Hosts
+from tests.cli.running import remotejobs
+
+NAMES = {
+    "jid", "host", "label", "cmd", "state", "rc", "signal", "start", "end", "delta", "stdout", "stderr", "pid", "msg",
+    "results_dir", "become_user", "protocol", "started", "finished", "changed",
+}  # fmt: skip
+
+
+def test_a_command_that_succeeds_everywhere_shows_its_output_and_exits_0(hosts: Hosts) -> None:
+    ended = hosts.call("run", "--", "echo", "hello", "$((40 + 2))")
+
+    assert ended.code == 0, ended.err
+    assert ended.out.count("    hello 42\n") == len(hosts.names)
+    for name in hosts.names:
+        assert re.search(rf"^{name} +succeeded +rc=0  \d+\.\ds$", ended.out, re.MULTILINE)
+    assert f"{len(hosts.names)} hosts: {len(hosts.names)} succeeded" in ended.out
+
+
+def test_a_command_that_fails_shows_the_last_lines_that_it_wrote_and_exits_2(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "--", "seq 9 >&2; seq 71 79; exit 3")
+
+    assert ended.code == 2
+    assert "failed       rc=3" in ended.out
+    last_lines = "    75\n    76\n    77\n    78\n    79\n  stderr:\n    5\n    6\n    7\n    8\n    9\n"
+    assert ended.out.count(last_lines) == 2
+    assert "    74\n" not in ended.out
+
+
+def test_an_unreachable_host_exits_4_and_leaves_the_others_at_work(one_is_gone: Hosts) -> None:
+    ended = one_is_gone.call("run", "--", "exit 3")
+
+    assert ended.code == 4
+    assert re.search(r"^gone  unreachable  .+\n    Check that sshd runs there", ended.out, re.MULTILINE)
+    assert re.search(r"^here  failed       rc=3", ended.out, re.MULTILINE)
+    assert "2 hosts: 1 failed, 1 unreachable" in ended.out
+
+
+def test_json_is_one_object_for_each_host_with_the_names_of_the_record(hosts: Hosts) -> None:
+    command = "printf 'out\\n\\377'; echo err >&2"
+    ended = hosts.call("run", "--json", "--label", "a label", "--", command)
+
+    assert ended.code == 0
+    assert ended.err == ""
+    assert sorted(found["host"] for found in ended.objects) == sorted(hosts.names)
+    for found in ended.objects:
+        assert set(found) >= NAMES
+        assert (found["state"], found["rc"], found["started"], found["finished"]) == ("succeeded", 0, True, True)
+        assert (found["stdout"], found["stderr"]) == ("out\n\ufffd", "err\n")
+        assert (found["cmd"], found["label"]) == (command, "a label")
+
+
+def test_json_says_unreachable_with_the_same_names(one_is_gone: Hosts) -> None:
+    ended = one_is_gone.call("run", "--json", "--", "true")
+    good, gone = sorted(ended.objects, key=lambda found: str(found["state"]))
+
+    assert ended.code == 4
+    assert good["state"] == "succeeded"
+    assert gone["state"] == "unreachable"
+    assert set(gone) == set(good)
+    assert "port 1" in gone["msg"]
+    assert gone["rc"] is None
+
+
+def test_all_hosts_share_one_readable_jid(local_hosts: Hosts) -> None:
+    jids = {found["jid"] for found in local_hosts.call("run", "--json", "--", "true").objects}
+
+    assert len(jids) == 1
+    assert re.fullmatch(r"run-\d{8}T\d{6}-[0-9a-f]{6}", jids.pop())
+
+
+def test_poll_0_returns_while_the_job_runs_and_says_how_to_find_it(hosts: Hosts, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    ended = hosts.call("run", "-P", "0", "--jid", "detached", "--", f"until [ -e {go} ]; do sleep 0.1; done")
+
+    assert ended.code == 0
+    assert ended.out.count("started") == len(hosts.names)
+    assert f"  remotejobs wait all detached -i {hosts.inventory}\n" in ended.out
+    assert {found["state"] for found in hosts.call("status", "detached", "--json").objects} == {"running"}
+
+    go.touch()
+    assert hosts.call("wait", "detached").code == 0
+
+
+def test_starting_the_same_jid_again_attaches_instead_of_running_twice(hosts: Hosts, tmp_path: Path) -> None:
+    words = ["run", "--jid", "once", "--", f"echo ran >>{tmp_path}/ran; echo done"]
+    first, second = hosts.call(*words), hosts.call(*words)
+
+    assert (first.code, second.code) == (0, 0)
+    assert second.out.count("attached     it has ended already") == len(hosts.names)
+    assert second.out.count("    done\n") == len(hosts.names)
+    assert (tmp_path / "ran").read_text() == "ran\n" * len(hosts.names)
+
+
+def test_a_jid_taken_by_another_command_is_an_error_that_shows_both(local_hosts: Hosts) -> None:
+    local_hosts.call("run", "--jid", "taken", "--", "echo one")
+    ended = local_hosts.call("run", "--jid", "taken", "--", "echo two")
+
+    assert ended.code == 2
+    assert "its command is 'echo one', yours is 'echo two'" in ended.out
+
+
+def test_environment_and_directory_reach_the_command(local_hosts: Hosts, tmp_path: Path) -> None:
+    options = ["--env", "COLOUR=dark red", "--env", "EMPTY=", "--chdir", str(tmp_path)]
+    ended = local_hosts.call("run", *options, "--json", "--", 'echo "$COLOUR|$EMPTY|$PWD"')
+
+    assert [found["stdout"] for found in ended.objects] == [f"dark red||{tmp_path}\n"] * 2
+
+
+def test_the_words_after_the_dashes_are_one_command_line_as_they_stand(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "--json", "--", "echo", "a;", "echo", "'b  c'", "--", "-i")
+
+    assert {found["cmd"] for found in ended.objects} == {"echo a; echo 'b  c' -- -i"}
+    assert {found["stdout"] for found in ended.objects} == {"a\nb  c -- -i\n"}
+
+
+def test_a_time_limit_ends_the_job_on_the_host_and_exits_2(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "-B", "1s", "--", "echo so far; sleep 60")
+
+    assert ended.code == 2
+    assert ended.out.count("time limit of 1 s exceeded; its process tree is proven empty\n    so far") == 2
+
+
+def test_more_output_than_is_shown_is_said_to_be_more(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "-P", "1", "--", "head -c 100000 /dev/zero | tr '\\0' x; echo; echo last")
+
+    assert ended.out.count("stdout, the last 64.0 KiB of 97.7 KiB:") == 2
+    assert ended.out.count("    last\n") == 2
+
+
+def test_one_host_has_its_line_and_no_summary(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "-l", "here", "--", "true")
+
+    assert ended.code == 0
+    assert "too" not in ended.out
+    assert "hosts:" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "all"], "there is no command to run"),
+        (["run", "all", "-B", "soon", "--", "true"], "'soon' is no duration"),
+        (["run", "all", "-P", "0.5", "--", "true"], "poll every second at most"),
+        (["run", "all", "-f", "0", "--", "true"], "at least 1"),
+        (["run", "all", "--env", "x", "--", "true"], "'x' is not of the form NAME=VALUE"),
+        (["run", "all", "--jid", "../x", "--", "true"], "jid '../x' is not allowed"),
+        (["run", "nobody", "--", "true"], "no host or group is named 'nobody'"),
+        (["status", "all", "../x"], "jid '../x' is not allowed"),
+        (["status", "all", "x", "--", "true"], "only run takes a command"),
+        (["wait", "all", "x", "-P", "0"], "would not wait"),
+        (["clean", "all", "--keep", "-1"], "'-1' is no whole number from 0 on"),
+        (["frobnicate"], "invalid choice"),
+        ([], "no command is named"),
+    ],
+)
+def test_bad_use_exits_1_and_says_why_without_a_traceback(local_hosts: Hosts, words: list[str], said: str) -> None:
+    ended = remotejobs(*words, REMOTEJOBS_INVENTORY=str(local_hosts.inventory))
+
+    assert ended.code == 1
+    assert ended.out == ""
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_without_an_inventory_the_error_names_the_ways_to_give_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = remotejobs("hosts", "all", PYTHONPATH=str(Path(__file__).parents[2]))
+
+    assert ended.code == 1
+    assert "Give one with -i, set $REMOTEJOBS_INVENTORY, or write inventories/hosts.yml here" in ended.err

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Hosts
+from tests.cli.running import environment, remotejobs
+
+REPORT = """
+import json, sys
+from remotejobs.cli import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+"""
+
+
+def imported(*words: str) -> set[str]:
+    """The packages that a successful command line loaded."""
+    done = subprocess.run([sys.executable, "-c", REPORT, *words], capture_output=True, env=environment(), timeout=60)
+    code, packages = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(packages)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    assert not imported(*words) & {"prefect", "paramiko", "rich", "jinja2", "asyncio"}
+
+
+@pytest.mark.parametrize("words", [["hosts"], ["list"], ["run", "--json"]])
+def test_local_hosts_and_pipes_need_neither_paramiko_nor_rich(local_hosts: Hosts, words: list[str]) -> None:
+    after = ["--", "true"] if words[0] == "run" else []
+    found = imported(words[0], "all", *words[1:], "-i", str(local_hosts.inventory), *after)
+
+    assert not found & {"prefect", "paramiko", "rich", "jinja2"}
+
+
+def test_ssh_and_a_pipe_need_no_rich(ssh_hosts: Hosts) -> None:
+    found = imported("list", "all", "-i", str(ssh_hosts.inventory))
+
+    assert "paramiko" in found
+    assert not found & {"prefect", "rich", "jinja2"}
+
+
+def test_the_version_is_printed() -> None:
+    ended = remotejobs("--version")
+
+    assert ended.code == 0
+    assert ended.out.startswith("remotejobs ")

@@ -1,0 +1,107 @@
+"""What a person sees on a terminal, and that no host can play with it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+
+from tests.cli.conftest import Hosts
+from tests.cli.running import COMMAND, environment
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-7]m")
+
+
+def on_terminal(*words: str, columns: int = 100, **env: str) -> tuple[int, str]:
+    """Run a command line on a pseudo-terminal; returns its exit code and all that it wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *words], stdin=slave, stdout=slave, stderr=slave, env=environment(TERM="xterm-256color", **env)
+    )
+    os.close(slave)
+    written = bytearray()
+    while True:
+        try:
+            data = os.read(master, 65536)
+        except OSError:  # how a terminal says that nobody holds its other end
+            break
+        if not data:
+            break
+        written += data
+    os.close(master)
+    return process.wait(60), written.decode()
+
+
+def test_a_terminal_gets_colours_and_a_live_view_that_is_gone_at_the_end(hosts: Hosts) -> None:
+    code, seen = on_terminal(
+        "run", "all", "-i", str(hosts.inventory), "-P", "1", "--jid", "live", "--", "echo step one; sleep 2.5; echo two"
+    )
+
+    assert code == 0
+    assert "\x1b[32msucceeded" in seen
+    assert f"live  {len(hosts.names)} running" in seen
+    assert re.search(r"\d\.\ds  (?:\x1b\[[\d;]*m)*step one", seen)
+    assert seen.rstrip().endswith(f"{len(hosts.names)} hosts: {len(hosts.names)} succeeded")
+
+
+def test_no_color_is_honoured(local_hosts: Hosts) -> None:
+    code, seen = on_terminal("run", "all", "-i", str(local_hosts.inventory), "--", "exit 1", NO_COLOR="1")
+
+    assert code == 2
+    assert "failed" in seen
+    assert not COLOUR.search(seen)
+
+
+def test_a_pipe_gets_plain_lines_without_a_single_control_character(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "-P", "1", "--", "printf 'a\\tb\\033[31mred\\007\\n'; sleep 1.5")
+
+    assert ended.code == 0
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", ended.out)
+    assert ended.out.count(r"    a" + "\t" + r"b\x1b[31mred\x07") == 2
+
+
+def test_a_host_cannot_send_escapes_to_the_terminal(local_hosts: Hosts) -> None:
+    evil = r"printf '\033]0;owned\007\033[2J\r\302\233hidden\n' | tee /dev/stderr; sleep 1.2; exit 1"
+    where = ["-i", str(local_hosts.inventory)]
+    _, run = on_terminal("run", "all", *where, "-P", "1", "--jid", "evil", "--", evil)
+    _, log = on_terminal("log", "all", "evil", *where)
+    _, one = on_terminal("log", "here", "evil", *where)
+    _, status = on_terminal("status", "all", "evil", "-v", *where)
+
+    for seen in (run, log, one, status):
+        assert "\x1b]0;" not in seen
+        assert "\x1b[2J\r" not in seen
+        assert "\x9b" not in seen
+        assert "\x07" not in seen
+        assert r"\x1b]0;owned\x07\x1b[2J" in seen
+        assert r"\x9bhidden" in seen
+
+
+def test_a_narrow_terminal_keeps_the_live_view_on_its_lines(local_hosts: Hosts) -> None:
+    text = "word " * 40
+    code, seen = on_terminal(
+        "run", "all", "-i", str(local_hosts.inventory), "-P", "1", "--jid", "narrow", "--",
+        f"echo {text}; sleep 1.5", columns=50,
+    )  # fmt: skip
+
+    assert code == 0
+    live = [
+        line
+        for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", seen).split("\r")
+        if re.match(r"\s+here +\d\.\ds  w", line)
+    ]
+    assert live
+    assert [line for line in live if len(line.strip("\n")) > 50] == []
+
+
+def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
+    code, seen = on_terminal("run", "all", "-i", str(local_hosts.inventory), "--json", "--", "true")
+
+    assert code == 0
+    assert "\x1b" not in seen
+    assert all(line.startswith('{"host": ') for line in seen.split("\r\n") if line)
