@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ from remotejobs.fleet import Fleet, Outcome
 from remotejobs.jobs import HostJobs
 
 MOST_UNREAD = 64  # news; more of it makes the hosts' threads wait, so that memory stays bounded
+NOTICE = 0.2  # seconds
 
 N = TypeVar("N")
+Q = TypeVar("Q")
 T = TypeVar("T")
 
 
@@ -30,6 +33,13 @@ def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crowd")
     watching = pool.submit(watch)
     pool.shutdown(wait=False)
-    while (item := news.get()) is not None:
+    while (item := _next(news)) is not None:
         yield item
     watching.result()
+
+
+def _next(news: queue.Queue[Q]) -> Q:
+    """Like `get`, but Ctrl-C just before it blocks is noticed within a moment, and not with the next news."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return news.get(timeout=NOTICE)
