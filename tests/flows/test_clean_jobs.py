@@ -1,0 +1,25 @@
+"""Old job directories are removed by a flow."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from flows.clean_jobs import clean_jobs
+from remotejobs.model import Job
+from tasks.access import Access
+from tasks.connections import jobs_on
+from tests.flows.tables import table_of
+
+
+def test_old_jobs_of_all_hosts_go_and_are_listed(access: Access) -> None:
+    jid = uuid4().hex
+    for host in ("db1", "db2"):
+        jobs_on(access, host).start(Job(jid=jid, cmd="true"))
+        jobs_on(access, host).look(jid, wait=30)
+    would = clean_jobs(access, "databases", older_than_days=-1, keep=0, dry_run=True)
+    assert {record.host for record in would if record.jid == jid} == {"db1", "db2"}
+    state = clean_jobs(access, "databases", older_than_days=-1, keep=0, return_state=True)
+    listed = table_of(state.state_details.flow_run_id)
+    assert {row["host"] for row in listed if row["jid"] == jid} == {"db1", "db2"}
+    for host in ("db1", "db2"):
+        assert jid not in {record.jid for record in jobs_on(access, host).list()}

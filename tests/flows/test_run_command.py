@@ -1,0 +1,78 @@
+"""Any command on a pattern of hosts, by the flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prefect.client.schemas.objects import State as RunState
+
+from flows.run_command import run_command
+from lab.sshd import SshLab
+from remotejobs.inventory import PatternError
+from remotejobs.model import State
+from tasks.access import Access
+from tasks.connections import jobs_on
+from tasks.ends import End
+from tasks.errors import HostsFailed
+from tasks.until import Until
+from tests.flows.tables import table_of
+
+OFTEN = Until(retries=300, delay=0.1)
+
+
+def run(access: Access, hosts: str, command: str, **others: object) -> RunState[list[End]]:
+    given = {"access": access, "hosts": hosts, "command": command, "until": OFTEN, "label": "work"}
+    state: RunState[list[End]] = run_command(**(given | others), return_state=True)
+    return state
+
+
+def test_a_command_runs_on_every_host_of_the_pattern(access: Access) -> None:
+    state = run(access, "all", "echo hello from $HOME")
+    rows = table_of(state.state_details.flow_run_id)
+    assert [(row["host"], row["state"], row["rc"]) for row in rows] == [
+        ("db1", "succeeded", 0),
+        ("db2", "succeeded", 0),
+        ("files1", "succeeded", 0),
+    ]
+    assert str(rows[2]["said"]).endswith("files1/home")
+
+
+def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(access: Access) -> None:
+    state = run(access, "all", 'case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac; sleep 1; echo done')
+    with pytest.raises(HostsFailed, match="1 of 3 failed\nwork on db2: failed, rc 9\ndisk full"):
+        state.result()
+    states = {row["host"]: row["state"] for row in table_of(state.state_details.flow_run_id)}
+    assert states == {"db1": "succeeded", "db2": "failed", "files1": "succeeded"}
+
+
+def test_a_host_that_cannot_be_reached_is_told_from_a_failed_one(lab: SshLab, tmp_path: Path) -> None:
+    inventory = lab.write_inventory(tmp_path / "inventory.yml")
+    # Its key is not the one that is known: an answer that no second try would change.
+    inventory.write_text(inventory.read_text().replace(str(lab.known_hosts), "/dev/null", 1))
+    state = run(Access(inventory=str(inventory)), "all", "true")
+    rows = table_of(state.state_details.flow_run_id)
+    assert {row["host"]: row["state"] for row in rows} == {
+        "db1": "unreachable",
+        "db2": "succeeded",
+        "files1": "succeeded",
+    }
+
+
+def test_with_a_delay_of_zero_jobs_are_left_running(access: Access) -> None:
+    ends = run(access, "databases", "sleep 300", until=Until(delay=0)).result()
+    assert [(end.host, end.state) for end in ends] == [("db1", "running"), ("db2", "running")]
+    for end in ends:
+        jid = end.reason.removeprefix("left running as ")
+        assert jobs_on(access, end.host).look(jid).state is State.RUNNING
+        jobs_on(access, end.host).kill(jid)
+
+
+def test_a_command_is_ended_by_its_limit(access: Access) -> None:
+    with pytest.raises(HostsFailed, match="timed_out"):
+        run(access, "db1", "sleep 300", limit=1).result()
+
+
+def test_a_pattern_that_matches_nothing_fails_before_anything_is_started(access: Access) -> None:
+    with pytest.raises(PatternError, match="web"):
+        run(access, "web", "true").result()
