@@ -28,7 +28,7 @@ def execute(args: Namespace) -> int:
         outcomes = gather(
             fleet, lambda jobs: jobs.clean(older_than=args.older_than, keep=args.keep, dry_run=args.dry_run)
         )
-    number = say_jobs(outcomes, json=args.json)
+    number = say_jobs(outcomes, json=args.json, verbose=args.verbose)
     if not args.json:
         warn(f"{number} {'job' if number == 1 else 'jobs'} {'would be removed' if args.dry_run else 'removed'}")
     return exits.of_errors(outcomes)

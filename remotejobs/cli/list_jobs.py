@@ -19,6 +19,6 @@ def execute(args: Namespace) -> int:
     with Target.of(args).fleet() as fleet:
         outcomes = gather(fleet, lambda jobs: jobs.list())
     code = exits.of_errors(outcomes)
-    if say_jobs(outcomes, json=args.json) == 0 and code == exits.OK:
+    if say_jobs(outcomes, json=args.json, verbose=args.verbose) == 0 and code == exits.OK:
         warn("no jobs there")
     return code

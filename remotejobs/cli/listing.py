@@ -16,7 +16,7 @@ from remotejobs.model import Record
 HEADS = ("host", "jid", "state", "rc", "start", "time", "label", "msg")
 
 
-def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool) -> int:
+def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, verbose: bool) -> int:
     """Print the jobs of each host, newest first, and the errors; returns how many jobs there were."""
     jobs = [Outcome(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
     if json:
@@ -27,7 +27,8 @@ def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool) -> 
                 say(json_line(Outcome(outcome.host, error=outcome.error), ""))
         return len(jobs)
     if jobs:
-        for line in table(HEADS, [_cells(job) for job in jobs], Paint.for_stream(sys.stdout)):
+        heads = (*HEADS, "results_dir") if verbose else HEADS
+        for line in table(heads, [_cells(job)[: len(heads)] for job in jobs], Paint.for_stream(sys.stdout)):
             say(line)
     warn_of_errors(outcomes)
     return len(jobs)
@@ -40,4 +41,4 @@ def _newest_first(outcome: Outcome[tuple[Record, ...]]) -> list[Record]:
 def _cells(job: Outcome[Record]) -> tuple[str, ...]:
     row, record = row_of(job), job.value
     assert record is not None
-    return (row.host, record.jid, row.state, row.rc, record.start, row.time, record.label, row.msg)
+    return (row.host, record.jid, row.state, row.rc, record.start, row.time, record.label, row.msg, record.results_dir)

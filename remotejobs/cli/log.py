@@ -41,7 +41,7 @@ News = Chunk | Unreachable
 
 
 def add(commands: Commands[Parser]) -> None:
-    parser = add_command(commands, "log", execute, json=False, purpose="print what a job wrote")
+    parser = add_command(commands, "log", execute, reports=False, purpose="print what a job wrote")
     add_jid(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the job has ended")
     parser.add_argument("--stderr", action="store_true", help="print standard error instead of standard output")

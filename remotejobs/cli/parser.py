@@ -74,7 +74,7 @@ def add_command(
     *,
     purpose: str,
     usage: str | None = None,
-    json: bool = True,
+    reports: bool = True,
 ) -> Parser:
     """A subcommand with what all of them take: a pattern, and how to find and reach its hosts."""
     parser = commands.add_parser(
@@ -91,8 +91,8 @@ def add_command(
     )
     parser.add_argument("-i", "--inventory", metavar="FILE", default="", help=_INVENTORY)
     parser.add_argument("-l", "--limit", metavar="PATTERN", default="", help="of the pattern's hosts only these")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show all that is known")
-    if json:
+    if reports:
+        parser.add_argument("-v", "--verbose", action="store_true", help="show all that is known")
         parser.add_argument("--json", action="store_true", help="print one JSON object a line, and nothing else")
     return parser
 

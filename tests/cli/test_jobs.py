@@ -83,6 +83,15 @@ def test_list_shows_the_jobs_of_each_host_newest_first(hosts: Hosts) -> None:
     assert "long sleep" in ended.out
 
 
+def test_list_tells_the_directories_of_the_jobs_when_it_is_to_be_verbose(local_hosts: Hosts, tmp_path: Path) -> None:
+    local_hosts.call("run", "--jid", "somewhere", "--", "true")
+    ended = local_hosts.call("list", "-v")
+
+    assert [line.split()[-1] for line in ended.out.splitlines()[1:]] == [
+        str(tmp_path / name / "somewhere") for name in local_hosts.names
+    ]
+
+
 def test_list_without_jobs_says_so_and_prints_nothing(local_hosts: Hosts) -> None:
     ended = local_hosts.call("list")
 
