@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -81,11 +82,23 @@ def _print_table(artifact: Artifact) -> None:
     if not rows:
         return
     table = Table(title=artifact.key, title_justify="left")
-    for name in rows[0]:
+    told = [name for name in rows[0] if any(row[name] != "" for row in rows)]
+    for name in told:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(_short(name, str(row[name])) for name in told))
     Console().print(table)
+
+
+def _short(column: str, value: str) -> str:
+    """What is wider than a terminal, so that each row stays on few lines; the UI shows all of it."""
+    match column:
+        case "sha256":
+            return f"{value[:8]}…"
+        case "path":
+            return f"…/{Path(value).name}" if value else ""
+        case _:
+            return value
 
 
 def _rows(artifact: Artifact) -> list[dict[str, Any]]:

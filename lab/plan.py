@@ -21,10 +21,35 @@ def write_files(ssh: SshLab) -> None:
         (site / f"page-{number:02}.html").write_text(f"<p>page {number}</p>\n" * (200 + number))
 
 
-def deployment_parameters(ssh: SshLab, postgres: Postgres, inventory: Path) -> Mapping[str, dict[str, object]]:
-    """For each deployment that needs the lab's hosts, the parameters that make it work on them."""
+def deployment_parameters(postgres: Postgres, inventory: Path) -> Mapping[str, dict[str, object]]:
+    """For each deployment, the parameters that make it work on the lab's hosts."""
+    access = {"inventory": str(inventory)}
+    plan = {"directory": "backups", "min_free_mib": 64, "items": [*_databases(postgres), *_others()]}
     return {
-        "nightly-backup": {"inventory": str(inventory), "items": [{"name": d, "host": "db1"} for d in DATABASES]},
-        "run-command": {"inventory": str(inventory)},
-        "clean-jobs": {"inventory": str(inventory)},
+        "nightly-backup": {"access": access, "plan": plan, "poll": 1},
+        "run-command": {"access": access, "hosts": "all", "command": "uptime"},
+        "clean-jobs": {"access": access},
     }
+
+
+def _databases(postgres: Postgres) -> list[dict[str, object]]:
+    """Every database of the lab, restored each time; the hosts take turns, and all reach the one PostgreSQL."""
+    server = {"server": postgres.host, "port": postgres.port, "user": postgres.user, "passfile": str(postgres.passfile)}
+    hosts = [GROUPS["databases"][number % 2] for number in range(len(DATABASES))]
+    return [
+        {"kind": "postgres", "name": name, "hosts": host, "database": name, "restore_test": True, **server}
+        for name, host in zip(DATABASES, hosts, strict=True)
+    ]
+
+
+def _others() -> list[dict[str, object]]:
+    return [
+        {"kind": "files", "name": "site", "hosts": "files", "base": ".", "paths": ["site"]},
+        {
+            "kind": "command",
+            "name": "machine",
+            "hosts": "databases",
+            "command": "uname -a; sleep 3; df -Pk",
+            "limit": 60,
+        },
+    ]

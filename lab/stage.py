@@ -69,7 +69,7 @@ def _deploy(stage: Stage, say: Say) -> None:
     write_files(stage.ssh)
     stage.prefect.start_worker()
     stage.prefect.deploy()
-    parameters = deployment_parameters(stage.ssh, stage.postgres, stage.inventory)
+    parameters = deployment_parameters(stage.postgres, stage.inventory)
     deployments = stage.api.deployments()
     for deployment in deployments:
         if deployment.name in parameters:
