@@ -7,11 +7,11 @@
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
 #   cmd[.N]    the command, as it was sent                                 written by rj_start
 #   events     FIFO; its write end is held open by the supervisor, so readers wake when it ends, however it ends
-#   job        THE GATE: who supervises, who runs, since when. Linked into place by rj_launch and on disk *before* the
-#              command runs: whoever links it runs the command, so a command runs at most once, whoever starts it again
+#   job        THE GATE: who supervises, who runs, since when. Created exclusively by rj_launch and on disk *before* the
+#              command runs: whoever creates it runs the command, so that runs at most once, whoever starts it again
 #   stdout, stderr                                                         written by the command
 #   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
-#              job: its time limit; cmd: a kill; the reserved result: it ended by itself
+#              job: its time limit; cmd: a kill; nothing else: it ended by itself
 #   proof      what was left of the process tree after it was ended        written by whoever ended it
 #   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
 #
@@ -61,6 +61,9 @@ rj_self() { # -> $me $born of this very process, which in a subshell is not $$
     if [ -d "$rj_proc/self" ]; then read -r me _ <"$rj_proc/self/stat"; else me=$(exec sh -c 'echo "$PPID"'); fi
     rj_stat "$me"
 }
+
+# shellcheck disable=SC2154 # RJ_END is set by the Python half: a line that nobody else knows
+rj_close() { printf '%s\n' "$RJ_END"; }
 
 rj_fail() { # CODE MESSAGE
     printf 'error %s %s\n' "$1" "$2"
@@ -124,16 +127,19 @@ rj_since() { # CLOCK -> $delta, seconds since then
 
 # --- start -----------------------------------------------------------------------------------------------------------
 
-# DIRECTORY JID SETTINGS INTERPRETER CHDIR NONCE CMD SUPERVISE
-# SUPERVISE is the quoted call of rj_supervise for this very start: it reaches the supervisor by stdin, never by argv.
+# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT GRACE LABEL SETTINGS NONCE TOKEN [NAME=VALUE ...]
 rj_start() {
     rj_base "$1" && rj_valid "$2" || return
-    jid=$2 dir=$base/$2 settings=$3 nonce=$6 text=$7 supervise=$8
+    jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 grace=$7 label=$8 settings=$9
+    shift 9
+    nonce=$1 token=$2
+    shift 2
     [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
     # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
     [ -O "$base" ] || rj_fail start_failed "$base belongs to another user" || return
-    [ -z "$5" ] || [ -d "$5" ] || rj_fail start_failed "chdir: $5 is not a directory there" || return
-    command -v "${4%% *}" >/dev/null || rj_fail start_failed "the interpreter ${4%% *} was not found there" || return
+    [ -z "$chdir" ] || [ -d "$chdir" ] || rj_fail start_failed "chdir: $chdir is not a directory there" || return
+    command -v "${interpreter%% *}" >/dev/null ||
+        rj_fail start_failed "the interpreter ${interpreter%% *} was not found there" || return
     # Whoever makes the directory writes cmd. Whoever finds it without a gate (a start that was cut off) brings a file
     # of his own, and the gate decides.
     cmdfile=cmd
@@ -145,7 +151,7 @@ rj_start() {
     if [ -e job ]; then
         rj_attach
     elif why=$(umask 077 && rj_files 2>&1); then
-        rj_detach
+        rj_detach "$@"
     else
         rj_void
         rj_fail start_failed "cannot write in $dir: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')"
@@ -155,7 +161,7 @@ rj_start() {
 # All that the start and the end will write to is made now: a disk that fills up later loses no result, because the
 # space of the result is reserved by writing it, and it is overwritten in place.
 rj_files() {
-    printf '%s' "$text" >"$cmdfile" && printf '%1024s' '' >"result.$nonce" && : >"job.$nonce" && : >"death.$nonce" &&
+    printf '%s' "$text" >"$cmdfile" && printf '%1024s' '' >"result.$nonce" && : >"death.$nonce" &&
         : >>stdout && : >>stderr && { [ -p events ] || mkfifo events || [ -p events ]; }
 }
 
@@ -165,42 +171,34 @@ rj_void() {
     if ln "$cmdfile" job 2>/dev/null || [ ! -e "$cmdfile" ]; then
         cd / && mv "$dir" "$base/.void.$nonce" && rm -rf "$base/.void.$nonce"
     else
-        rm -f "result.$nonce" "job.$nonce" "death.$nonce" "cmd.$nonce"
+        rj_tidy
     fi
 }
 
-rj_feed() { printf '%s\n' "{ $RJ_TEXT" "$supervise" "}"; } # RJ_TEXT is this file, set by the Python half
+rj_tidy() { rm -f "result.$nonce" "death.$nonce" "cmd.$nonce"; }
 
-# Own session: no terminal, no hang-up, no signal to the login's group reaches it. `setsid -f` leaves SIGINT at its
-# default; busybox has no -f, and a background command of a shell starts with SIGINT and SIGQUIT ignored.
-rj_spawn() {
-    setsid -f sh -s remotejobs "$dir" "$cmdfile" && return
-    exec 5<&0
-    if command -v setsid >/dev/null; then
-        setsid sh -s remotejobs "$dir" "$cmdfile" <&5 &
-    else
-        sh -s remotejobs "$dir" "$cmdfile" <&5 &
-    fi
-}
-
-rj_detach() {
-    # The last read ends when the supervisor has spoken or died: no waiting for a fixed time.
-    said=$(
-        unset REMOTEJOBS_JID REMOTEJOBS_DIR REMOTEJOBS_TOKEN
-        rj_feed | rj_spawn 2>/dev/null | { IFS= read -r said && printf '%s' "$said"; }
-    )
-    case $said in
-    started) rj_record brief ;;
-    taken) rm -f "result.$nonce" "job.$nonce" "death.$nonce" && rj_attach ;;
-    *) rj_void && rj_fail start_failed "${said:-the supervising process ended before it could say why}" ;;
-    esac
+# The supervisor is the left end of a pipe: unlike a background command of a shell, it and the job have SIGINT and
+# SIGQUIT at their defaults. The right end hears what it says, or that it died, and gives the answer. This shell would
+# wait for both ends; having nothing more to do, it is killed (mksh heeds no TERM while it waits).
+rj_detach() { # [NAME=VALUE ...]
+    rj_supervise "$@" | {
+        IFS= read -r said
+        case $said in
+        started) rj_record brief ;;
+        taken) rj_tidy && rj_attach ;;
+        *) rj_void && rj_fail start_failed "${said:-the supervising process ended before it could say why}" ;;
+        esac
+        rj_close
+        kill -KILL "$$"
+    }
 }
 
 # The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.
 rj_attach() {
-    rj_clear
-    rj_load job || { rj_record brief && return; }
-    if [ "$j_settings" = "$settings" ] && printf '%s' "$text" | cmp -s - "$j_cmd"; then
+    rj_settle
+    if [ -z "$whole" ]; then
+        rj_record brief
+    elif [ "$j_settings" = "$settings" ] && printf '%s' "$text" | cmp -s - "$j_cmd"; then
         printf 'attached 1\n'
         rj_record full -1 -1 65536
     else
@@ -211,31 +209,27 @@ rj_attach() {
 
 # --- the supervisor: one waiting shell for each job -------------------------------------------------------------------
 
-# DIR CMDFILE NONCE TOKEN LIMIT GRACE CHDIR INTERPRETER LABEL SETTINGS [NAME=VALUE ...]
-rj_supervise() {
+rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     exec 3>&1 >/dev/null 2>&1 </dev/null # 3: the ear of rj_detach
-    dir=$1 cmdfile=$2 nonce=$3 token=$4 limit=$5 grace=$6 chdir=$7 interpreter=$8 label=$9
-    shift 9
-    settings=$1 timer=
-    shift
-    cd "$dir" || return
+    trap '' HUP # the end of a login with a terminal, which sudo may give us
+    timer=
     rj_self
     sup=$me sup_born=$born
     rj_clock
     began=$clock
     exec 9<>events
     [ "$limit" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
-    { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce" # in the foreground: SIGINT stays as it is
+    { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
     exec 3>&-
     umask 077
-    # shellcheck disable=SC3013 # -ef is POSIX since 2024 and older than that in all shells
-    if [ ! job -ef "job.$nonce" ]; then # the gate is not ours: nothing was run
+    rj_load_tree
+    if [ "$j_token" != "$token" ]; then # the gate is not ours: nothing was run
         [ -z "$timer" ] || kill "$timer"
         return
     fi
     rj_signal
-    # shellcheck disable=SC3013
-    if rj_claim "result.$nonce"; then
+    # shellcheck disable=SC3013 # -ef is POSIX since 2024 and older than that in all shells
+    if rj_exclusive ending; then
         rj_exited
     elif [ ending -ef job ]; then
         rj_ended timed_out "time limit of $limit s exceeded"
@@ -248,7 +242,7 @@ rj_supervise() {
     [ -z "$timer" ] || kill "$timer"
     rj_finish || : >unwritten
     exec 9>&-
-    rm -f "death.$nonce" "job.$nonce" "result.$nonce" proof
+    rm -f "death.$nonce" "result.$nonce" proof
     sync .
 }
 
@@ -258,19 +252,20 @@ rj_exited() {
 }
 
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
+    trap - HUP
     rj_self
     rj_boot
-    cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_not_run "cannot change to $chdir"
     now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+    rj_exclusive job || { [ -e job ] && rj_not_run taken; } || rj_not_run "cannot make $dir/job"
     printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
-        "boot $boot" "start ${now#* }" "epoch ${now%% *}" "clock $began" \
-        "supervisor $sup $sup_born" "command $me $born" "timer ${timer:-0} ${timer_born:-0}" end >"$dir/job.$nonce" || rj_not_run "cannot write $dir/job"
-    ln "$dir/job.$nonce" "$dir/job" 2>/dev/null || rj_not_run taken
-    sync "$dir/$cmdfile" "$dir/job" "$dir" || { rm -f "$dir/job" && rj_not_run "cannot bring $dir to disk"; }
+        "boot $boot" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
+        "timer ${timer:-0} ${timer_born:-0}" "command $me $born" end >>job || rj_give_up "cannot write $dir/job"
+    cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
+    sync "$dir/$cmdfile" "$dir/job" "$dir" || rj_give_up "cannot bring $dir to disk"
     # The caller's variables are set last and by position: they may be called like ours.
     rj_setsid=$(command -v setsid) rj_dir=$dir rj_count=$(($# + 3))
     # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
-    set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=${dir##*/}" \
+    set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=$jid" \
         $rj_setsid $interpreter "$dir/$cmdfile"
     echo started >&3
     exec 3>&-
@@ -283,9 +278,16 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     exec "$@" </dev/null >>"$rj_dir/stdout" 2>>"$rj_dir/stderr"
 }
 
-rj_not_run() { # WHY: told to the start that waits; the supervisor sees that the gate is not ours
+rj_exclusive() { (umask 077 && set -C && : >"$1") 2>/dev/null; } # FILE: made by us, or false
+
+rj_not_run() { # WHY
     printf '%s\n' "$1" >&3
     exit 1
+}
+
+rj_give_up() { # WHY: the gate is ours
+    rm -f "$dir/job"
+    rj_not_run "$1"
 }
 
 # A status above 128 may be the command's own or a signal's. yash tells them apart by number; the others print a line
@@ -326,8 +328,6 @@ rj_timer() {
 }
 
 # --- ending a process tree, with proof --------------------------------------------------------------------------------
-
-rj_claim() { ln "$dir/$1" "$dir/ending" 2>/dev/null; } # FILE, see the head: only one can end a job
 
 rj_load_tree() { rj_clear && rj_load job; }
 
@@ -403,9 +403,9 @@ rj_sweep() {
     done
 }
 
-# FILE to claim by -> proof. False when the job has ended or somebody else is ending it.
+# FILE to link -> proof. False when the job has ended or somebody else is ending it.
 rj_end() {
-    rj_claim "$1" || return
+    ln "$dir/$1" "$dir/ending" 2>/dev/null || return
     rj_sweep "$((j_grace * 100))"
     rj_survivors
     rj_self
@@ -443,6 +443,13 @@ rj_proven() { # MESSAGE -> $msg, with what became of the process tree
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
     j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_end='' j_end_epoch='' j_delta=''
+}
+
+# A start may be under way: its gate is whole within a moment, or it was cut off. -> $whole
+rj_settle() {
+    rj_clear
+    tries=0
+    until rj_load job || [ "$tries" -ge 10 ]; do rj_nap && tries=$((tries + 1)); done
 }
 
 rj_lost() { # CAUSE MESSAGE
@@ -529,9 +536,7 @@ rj_status() {
     while [ "$#" -ge 4 ]; do
         printf 'job %s\n' "$1"
         if rj_enter "$1"; then
-            # A start may be under way: it takes the gate within a moment, or was cut off.
-            tries=0
-            while [ ! -e job ] && [ "$tries" -lt 10 ]; do rj_nap && tries=$((tries + 1)); done
+            rj_settle
             rj_record full "$2" "$3" "$4"
         fi
         shift 4

@@ -58,15 +58,21 @@ def shell_half() -> str:
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
-def _request(call: Sequence[str], max_bytes: int, *, carries_half: bool = False) -> Request:
+def _request(call: Sequence[str], max_bytes: int) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
-    half = shell_half()
-    if carries_half:
-        half = f'RJ_TEXT={shlex.quote(half)}\neval "$RJ_TEXT"'
     # The empty line first: what a start-up file printed may lack its last newline.
-    script = f"{{ {half}\nprintf '\\n%s\\n' '{begin}'\n{shlex.join(call)}\nprintf '%s\\n' '{end}'\nexit\n}}\n"
-    return Request(script.encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
+    lines = [
+        "{",
+        shell_half(),
+        f"RJ_END='{end}'",
+        f"printf '\\n%s\\n' '{begin}'",
+        shlex.join(call),
+        "rj_close",
+        "exit",
+        "}",
+    ]
+    return Request("\n".join([*lines, ""]).encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
 
 
 def settings_of(job: Job) -> str:
@@ -76,12 +82,10 @@ def settings_of(job: Job) -> str:
 
 
 def start(job: Job, directory: str) -> Request:
-    nonce, token, settings = secrets.token_hex(4), secrets.token_hex(16), settings_of(job)
+    options = [job.interpreter, job.chdir, str(job.limit or 0), str(job.grace), job.label, settings_of(job)]
+    secret = [secrets.token_hex(4), secrets.token_hex(16)]
     env = [f"{key}={value}" for key, value in job.env.items()]
-    words = [nonce, token, str(job.limit or 0), str(job.grace), job.chdir, job.interpreter, job.label, settings, *env]
-    supervise = f'rj_supervise "$2" "$3" {shlex.join(words)}'
-    call = ["rj_start", directory, job.jid, settings, job.interpreter, job.chdir, nonce, job.cmd, supervise]
-    return _request(call, 2 * TAIL_BYTES, carries_half=True)
+    return _request(["rj_start", directory, job.jid, job.cmd, *options, *secret, *env], 2 * TAIL_BYTES)
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:

@@ -80,8 +80,8 @@ def test_a_killed_supervisor_makes_the_job_lost_and_tells_that_the_command_runs(
 def test_a_killed_supervisor_whose_command_is_gone_too_is_lost_with_an_unknown_rc(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
     os.kill(supervisor(record), signal.SIGKILL)
-    for pid in bearers(record):
-        os.kill(pid, signal.SIGKILL)
+    assert record.pid
+    os.killpg(record.pid, signal.SIGKILL)
     lost = ended(jobs, "j")
     assert (lost.state, lost.cause) == (State.LOST, "gone")
     assert lost.msg.endswith("its rc is not known")
