@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +22,9 @@ NAME = "nightly-backup"
 _WITHIN = 15 * 60
 _ASK_EVERY = 0.5
 _LAG = 5.0
+# A terminal has not the room that the UI has.
+_WIDE = frozenset({"sha256", "kept", "removed"})
+_FIRM = frozenset({"host", "item", "state", "size", "duration"})
 
 
 def run_backup(stage: Stage, say: Say) -> None:
@@ -81,24 +85,13 @@ def _print_table(artifact: Artifact) -> None:
     rows = _rows(artifact)
     if not rows:
         return
-    table = Table(title=artifact.key, title_justify="left")
-    told = [name for name in rows[0] if any(row[name] != "" for row in rows)]
+    table = Table(title=artifact.key, title_justify="left", box=SIMPLE_HEAD)
+    told = [name for name in rows[0] if name not in _WIDE and any(row[name] != "" for row in rows)]
     for name in told:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in _FIRM)
     for row in rows:
-        table.add_row(*(_short(name, str(row[name])) for name in told))
+        table.add_row(*(Path(str(row[name])).name if name == "path" else str(row[name]) for name in told))
     Console().print(table)
-
-
-def _short(column: str, value: str) -> str:
-    """What is wider than a terminal, so that each row stays on few lines; the UI shows all of it."""
-    match column:
-        case "sha256":
-            return f"{value[:8]}…"
-        case "path":
-            return f"…/{Path(value).name}" if value else ""
-        case _:
-            return value
 
 
 def _rows(artifact: Artifact) -> list[dict[str, Any]]:
