@@ -77,23 +77,18 @@ def test_a_restore_test_holds_against_writes_during_the_dump(
     back_up: Back_up, database: Database, postgres: Postgres
 ) -> None:
     # The counts are taken in the dump's own snapshot: a writer that never stops must not make them differ.
-    writing = (
-        "INSERT INTO login SELECT 1, now(), '192.0.2.1' FROM generate_series(1, 50); SELECT pg_sleep(0.01) \\watch 0.01"
-    )
-    writer = subprocess.Popen(
-        ["psql", "-qX", "-d", "users"],
-        env={**os.environ, **postgres.environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    )
-    assert writer.stdin
-    writer.stdin.write(writing.encode() + b"\n")
-    writer.stdin.flush()
+    postgres.query("CREATE DATABASE busy")
+    postgres.query("CREATE TABLE busy (n integer)", "busy")
+    writing = "DO $$ BEGIN LOOP INSERT INTO busy VALUES (1); COMMIT; END LOOP; END $$"
+    env = {**os.environ, **postgres.environment}
+    writer = subprocess.Popen(["psql", "-qX", "-d", "busy", "-c", writing], env=env)
     try:
-        record = back_up(database("users", restore_test=True))
+        while postgres.query("SELECT count(*) FROM busy", "busy") == "0":
+            assert writer.poll() is None
+        record = back_up(database("busy", restore_test=True))
         assert writer.poll() is None
     finally:
-        writer.kill()
+        postgres.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO $$%'")
         writer.wait()
     assert report_of(record).restore_tested, said(record)
 
