@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +22,7 @@ _WITHIN = 15 * 60
 _ASK_EVERY = 0.5
 _LAG = 5.0
 # A terminal has not the room that the UI has.
-_WIDE = frozenset({"sha256", "kept", "removed"})
-_FIRM = frozenset({"host", "item", "state", "size", "duration"})
+_WIDE = frozenset({"sha256", "path", "kept", "removed"})
 
 
 def run_backup(stage: Stage, say: Say) -> None:
@@ -88,9 +86,9 @@ def _print_table(artifact: Artifact) -> None:
     table = Table(title=artifact.key, title_justify="left", box=SIMPLE_HEAD)
     told = [name for name in rows[0] if name not in _WIDE and any(row[name] != "" for row in rows)]
     for name in told:
-        table.add_column(name, overflow="fold", no_wrap=name in _FIRM)
+        table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Path(str(row[name])).name if name == "path" else str(row[name]) for name in told))
+        table.add_row(*(str(row[name]) for name in told))
     Console().print(table)
 
 
