@@ -111,6 +111,7 @@ rj_load() {
         timer) j_timer=${value%% *} j_timer_born=${value#* } ;;
         command) j_pid=${value%% *} j_pid_born=${value#* } ;;
         state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
+        survivors) j_survivors=$value ;;
         finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
         end) whole=1 && break ;;
         esac
@@ -248,7 +249,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
 
 rj_exited() {
     if [ "$rc" -eq 0 ]; then state=succeeded; else state=failed; fi
-    msg=
+    msg='' survivors=
 }
 
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
@@ -306,7 +307,7 @@ rj_finish() { # writes the result from $state $rc $signal $msg $began; never hal
     rj_since "$began"
     tries=0
     until printf '%s\n' "remotejobs 1" "state $state" "rc $rc" "signal $signal" "finish ${now#* }" "end_epoch ${now%% *}" \
-        "delta $delta" "msg $msg" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
+        "delta $delta" "msg $msg" "survivors $survivors" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
         tries=$((tries + 1))
         [ "$tries" -lt 30 ] || return
         sleep 1
@@ -333,7 +334,7 @@ rj_load_tree() { rj_clear && rj_load job; }
 
 # What is left of the job -> $tree: all that carry its token in their environment, all in the command's session or
 # group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
-# only while the command or a bearer of the token holds them. $blind where the processes could not be listed: then only
+# only while the command, a bearer of the token, or one of an earlier look ($tree: pid:birth ...) holds them. $blind where the processes could not be listed: then only
 # the command itself is known, and nothing is proven.
 rj_tree() {
     rj_self
@@ -347,23 +348,24 @@ rj_tree() {
             cat "$rj_proc"/[0-9]*/stat
         else
             printf '\n%s\n' "$j_token"
-            ps -A -o pid= -o stat= -o ppid= -o pgid= | awk '{ print $1, "()", $2, $3, $4, $4 }'
-        fi 2>/dev/null | RJ_TOKEN=$j_token awk -v leader="$j_pid" -v anchor="$anchor" -v self="$me" '
+            ps -A -o pid= -o stat= -o ppid= -o pgid= | awk '{ print $1, "(?)", $2, $3, $4, $4 }'
+        fi 2>/dev/null | RJ_TOKEN=$j_token awk -v leader="$j_pid" -v anchor="$anchor" -v self="$me" -v known=" $tree" '
             $0 == ENVIRON["RJ_TOKEN"] { listing = 1; next }
             !listing && /^==> .*\/environ <==$/ { n = split($2, part, "/"); pid = part[n - 1]; next }
             !listing && $0 == "REMOTEJOBS_TOKEN=" ENVIRON["RJ_TOKEN"] { ours[pid] = 1 }
             listing && /^[0-9]+ \(/ {
                 pid = $1; sub(/^.*\) /, "")
-                if ($1 !~ /^[ZX]/) { parent[pid] = $2; group[pid] = $3; session[pid] = $4 }
+                if ($1 !~ /^[ZX]/) { parent[pid] = $2; group[pid] = $3; session[pid] = $4; birth[pid] = $20 + 0 }
             }
             function held(pid) { return pid == leader || session[pid] == leader || group[pid] == leader }
             END {
+                for (pid in parent) if (index(known, " " pid ":" birth[pid] " ")) ours[pid] = 1
                 for (pid in parent) if (pid in ours && held(pid)) anchor = 1
                 for (pid in parent) if (anchor && held(pid)) ours[pid] = 1
                 do { grown = 0
                     for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
                 } while (grown)
-                for (pid in ours) if (pid in parent) printf "%s ", pid
+                for (pid in ours) if (pid in parent) printf "%s:%s ", pid, birth[pid]
                 if (self in parent) printf "seen"
             }' 2>/dev/null
     )
@@ -371,21 +373,29 @@ rj_tree() {
     *seen) tree=${tree%seen} ;;
     *)
         blind=1 tree=
-        [ "$anchor" = 0 ] || tree=$j_pid
+        [ "$anchor" = 0 ] || tree="$j_pid:$j_pid_born "
         ;;
     esac
 }
 
 rj_any() { # is one of $tree left? Without a new look at all processes.
-    for pid in $tree; do ! rj_stat "$pid" || [ "$pstate" = Z ] || return 0; done
+    for one in $tree; do
+        case $one in
+        *:0) kill -0 "${one%:*}" 2>/dev/null && return ;; # without /proc no birth is known
+        *) rj_alive "${one%:*}" "${one#*:}" && return ;;
+        esac
+    done
     return 1
 }
 
+rj_signal_tree() { for one in $tree; do kill -"$1" "${one%:*}" 2>/dev/null; done; } # NAME
+
 # TERM to the whole tree, CENTISECONDS of grace, then KILL until two looks find nobody. -> $tree is what survived.
 rj_sweep() {
+    tree=
     rj_tree
-    # shellcheck disable=SC2086 # a list of pids
-    [ -z "$tree" ] || { kill -TERM $tree && kill -CONT $tree; } 2>/dev/null
+    rj_signal_tree TERM
+    rj_signal_tree CONT
     rj_clock
     until=$((clock + $1))
     while [ -n "$tree" ]; do
@@ -395,8 +405,7 @@ rj_sweep() {
     done
     tries=0
     while [ -n "$tree" ] && [ "$tries" -lt 30 ]; do
-        # shellcheck disable=SC2086
-        kill -KILL $tree 2>/dev/null
+        rj_signal_tree KILL
         rj_any && rj_nap
         rj_tree
         tries=$((tries + 1))
@@ -415,10 +424,11 @@ rj_end() {
 
 rj_survivors() {
     survivors=
-    [ -z "$blind" ] || survivors=" unknown (the processes could not be listed)"
-    for pid in $tree; do
+    [ -z "$blind" ] || survivors="unknown (the processes could not be listed)"
+    for one in $tree; do
+        pid=${one%:*}
         read -r name 2>/dev/null <"$rj_proc/$pid/comm" || name=
-        survivors="$survivors $pid($name)"
+        survivors="${survivors:+$survivors }$pid($name)"
     done
 }
 
@@ -435,14 +445,14 @@ rj_ended() {
 }
 
 rj_proven() { # MESSAGE -> $msg, with what became of the process tree
-    if [ -z "$survivors" ]; then msg="$1; its process tree is proven empty"; else msg="$1; STILL ALIVE after KILL:$survivors"; fi
+    if [ -z "$survivors" ]; then msg="$1; its process tree is proven empty"; else msg="$1; STILL ALIVE after KILL: $survivors"; fi
 }
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
-    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_end='' j_end_epoch='' j_delta=''
+    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_end='' j_end_epoch='' j_delta=''
 }
 
 # A start may be under way: its gate is whole within a moment, or it was cut off. -> $whole
@@ -494,7 +504,7 @@ rj_judge() {
 rj_record() { # brief | full OUT_FROM ERR_FROM MAX
     rj_judge
     printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
-        "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "cause $j_cause" "protocol $j_protocol"
+        "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "cause $j_cause" "protocol $j_protocol"
     [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"
 }
 
@@ -607,6 +617,7 @@ rj_kill() {
         ;;
     lost:gone)
         rj_untimed
+        tree=
         rj_tree
         if [ -n "$tree" ]; then
             rj_sweep "$((j_grace * 100))"
@@ -621,7 +632,7 @@ rj_kill() {
     rj_record full -1 -1 65536
 }
 
-# DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended more than OLDER_THAN seconds
+# DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended at least OLDER_THAN seconds
 # ago, but never one that runs and never the KEEP newest.
 rj_clean() {
     rj_base "$1" || return
@@ -631,7 +642,7 @@ rj_clean() {
         rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
         rj_judge
         case $j_state:$j_cause in
-        running:* | lost:gone) [ "$j_state" = lost ] && rj_tree && [ -z "$tree$blind" ] || continue ;;
+        running:* | lost:gone) tree='' && [ "$j_state" = lost ] && rj_tree && [ -z "$tree$blind" ] || continue ;;
         esac
         # One that never ran has no time of its own; the day is find's coarse word for "not just now".
         ended=${j_end_epoch:-$j_epoch}
@@ -641,7 +652,7 @@ rj_clean() {
         kept=0
         while read -r ended jid; do
             kept=$((kept + 1))
-            [ "$kept" -gt "$3" ] && [ "$((now - ended))" -gt "$2" ] || continue
+            [ "$kept" -gt "$3" ] && [ "$((now - ended))" -ge "$2" ] || continue
             dir=$base/$jid
             cd "$dir" || continue
             printf 'job %s\n' "$jid"

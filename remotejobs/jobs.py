@@ -13,6 +13,7 @@ from remotejobs.model import Handle, Job, Record, check_jid
 from remotejobs.protocol import Answer, Read, Request, Section
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
+LONGEST_WAIT = 60  # seconds: what waits over there outlives a controller that went away, so it must not wait long
 
 
 class HostJobs:
@@ -71,13 +72,15 @@ class HostJobs:
         return self._only(self._ask(protocol.start(job, self._directory)), job.jid, job)
 
     def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
-        """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds.
+        """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
+        but at most 60; the records may therefore still be of running jobs.
 
         Raises `NoSuchJob` for the first that is not there.
         """
         for read in reads:
             check_jid(read.jid)
-        answer = self._ask(protocol.status(reads, self._directory, math.ceil(wait)), patience=wait)
+        seconds = min(math.ceil(wait), LONGEST_WAIT)
+        answer = self._ask(protocol.status(reads, self._directory, seconds), patience=seconds)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
             raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")

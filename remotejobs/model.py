@@ -103,6 +103,7 @@ class Record:
     None until known. `stdout` and `stderr` hold the bytes from `stdout_from` / `stderr_from` on, out of
     `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for. `cause` says why a job is
     lost, in one word: rebooted, gone (its supervising process), damaged, disk_full, never (it was not run).
+    `survivors` names, as pid(name), what outlived KILL.
     """
 
     host: str
@@ -123,6 +124,7 @@ class Record:
     stderr_bytes: int = 0
     pid: int | None = None
     msg: str = ""
+    survivors: str = ""
     cause: str = ""
     results_dir: str = ""
     become_user: str = ""

@@ -216,6 +216,7 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             stderr_bytes=err.size,
             pid=int(pid) if pid else None,
             msg=fields.get("msg", ""),
+            survivors=fields.get("survivors", ""),
             cause=fields.get("cause", ""),
             results_dir=fields.get("results_dir", ""),
             become_user=become_user,

@@ -18,8 +18,6 @@ UNREACHABLE = 4
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
-_SURVIVORS = "STILL ALIVE"  # the host's word, in `msg`, for processes that outlived SIGKILL
-
 
 def of_error(error: RemoteJobsError) -> int:
     if isinstance(error, Unreachable):
@@ -52,5 +50,5 @@ def _of_job(outcome: Outcome[Record]) -> int:
 def _of_kill(outcome: Outcome[Record]) -> int:
     if outcome.error:
         return of_error(outcome.error)
-    proven = outcome.value is not None and outcome.value.finished and _SURVIVORS not in outcome.value.msg
+    proven = outcome.value is not None and outcome.value.finished and not outcome.value.survivors
     return OK if proven else NOT_SUCCEEDED

@@ -34,6 +34,7 @@ def _known(record: Record) -> dict[str, object]:
         "signal": record.signal,
         "msg": record.msg,
         "cause": record.cause,
+        "survivors": record.survivors,
         "label": record.label,
         "cmd": record.cmd,
         "start": record.start or None,

@@ -19,8 +19,9 @@ SHELLS = ("dash", "busybox", "bash", "mksh", "yash")
 class ShellConnection:
     """A host that is only a shell: `sh` in PATH is the shell under test, as it would be on such a host."""
 
-    def __init__(self, path: str, home: Path, *, proc: str = "/proc") -> None:
+    def __init__(self, path: str, home: Path, *, proc: str = "/proc", user: int | None = None) -> None:
         self.host = "here"
+        self.user = user
         self.proc = proc.encode()
         self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
 
@@ -34,6 +35,7 @@ class ShellConnection:
             env=self.env,
             cwd=self.env["HOME"],
             check=False,
+            user=self.user,
         )
         return Reply(done.stdout, done.stderr, end in done.stdout)
 
@@ -88,6 +90,13 @@ def bearers(record: Record) -> list[int]:
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
+
+
+def await_output(jobs: HostJobs, jid: str) -> bytes:
+    """The first output of a running job."""
+    while not (output := jobs.look(jid).stdout):
+        os.sched_yield()
+    return output
 
 
 def await_none(record: Record) -> None:

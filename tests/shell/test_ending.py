@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
-from tests.shell.shells import await_none, bearers, ended, supervisor
+from tests.shell.shells import ShellConnection, await_none, await_output, bearers, ended, supervisor
 
 STUBBORN = """trap '' TERM INT HUP
 echo before
@@ -32,7 +34,7 @@ def test_the_time_limit_ends_children_that_ignore_term_or_left_the_session(jobs:
     record = jobs.start(Job(jid="j", cmd=STUBBORN, limit=1, grace=1))
     end = ended(jobs, "j")
     assert (end.state, end.signal, end.stdout) == (State.TIMED_OUT, "KILL", b"before\n")
-    assert end.msg == "time limit of 1 s exceeded; its process tree is proven empty"
+    assert (end.msg, end.survivors) == ("time limit of 1 s exceeded; its process tree is proven empty", "")
     assert bearers(record) == []
 
 
@@ -81,6 +83,8 @@ def test_a_killed_supervisor_whose_command_is_gone_too_is_lost_with_an_unknown_r
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
     os.kill(supervisor(record), signal.SIGKILL)
     assert record.pid
+    while os.getpgid(record.pid) != record.pid:  # told when it is about to run, a moment before it leads its group
+        os.sched_yield()
     os.killpg(record.pid, signal.SIGKILL)
     lost = ended(jobs, "j")
     assert (lost.state, lost.cause) == (State.LOST, "gone")
@@ -97,6 +101,27 @@ def test_nothing_of_ours_runs_on_after_a_job_ended_in_whatever_way(jobs: HostJob
             jobs.kill(jid)
         assert ended(jobs, jid).state is state
         await_none(record)
+
+
+def test_what_cannot_be_killed_is_named_and_nothing_is_called_proven() -> None:
+    nobody = 65534
+    with TemporaryDirectory() as name:  # of our own: pytest's directories are closed to other users
+        place = Path(name)
+        place.chmod(0o711)
+        as_root, home = place / "as_root", place / "home"
+        shutil.copy("/usr/bin/setpriv", as_root)
+        as_root.chmod(0o4755)
+        home.mkdir()
+        os.chown(home, nobody, nobody)
+        jobs = HostJobs(ShellConnection("/usr/bin:/bin", home, user=nobody), directory=f"{home}/jobs")
+        jobs.start(Job(jid="j", cmd=f"{as_root} --reuid 0 sleep 600 & echo $!; wait"))
+        pid = int(await_output(jobs, "j"))
+        while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
+            os.sched_yield()
+        record = jobs.kill("j", grace=0)
+        assert (record.state, record.survivors) == (State.KILLED, f"{pid}(sleep)")
+        assert "proven" not in record.msg
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJobs) -> None:
