@@ -1,0 +1,49 @@
+"""The arithmetic and the words of tasks, without a server and without hosts."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remotejobs.backup import BackupPlan, CommandItem, job_of
+from remotejobs.model import Handle, Record, State, check_jid
+from tasks.jids import jid_for
+from tasks.output import Followed
+from tasks.until import Until
+
+RUN = 36  # characters of a flow run's id
+
+
+@given(st.text(), st.text())
+def test_any_label_and_item_give_an_allowed_jid(label: str, item: str) -> None:
+    check_jid(jid_for(label, item))
+
+
+@given(st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), min_size=2, max_size=2, unique=True))
+def test_different_steps_of_one_run_have_different_jids(steps: list[tuple[str, str]]) -> None:
+    one, other = (jid_for(label, item)[:-RUN] for label, item in steps)
+    assert one != other
+
+
+@given(st.floats(1, 1e6), st.floats(0.1, 3600))
+def test_looking_outlasts_the_time_that_a_job_may_take(seconds: float, delay: float) -> None:
+    until = Until.outlasting(seconds, delay=delay)
+    assert seconds < until.retries * delay <= seconds + 2 * delay + 1e-6
+
+
+@given(st.lists(st.binary(max_size=3000), max_size=8))
+def test_output_is_shown_once_and_whole_when_it_comes_slowly(parts: list[bytes]) -> None:
+    # Letters only, so that what is shown is what was written.
+    followed, handle, written, shown = Followed(), Handle(host="h", jid="j"), b"", ""
+    for part in parts:
+        written += part.hex()[:3000].encode()
+        record = Record(host="h", jid="j", state=State.RUNNING, stdout=written, stdout_bytes=len(written))
+        shown += followed.fresh(handle, record).removeprefix("stdout:\n")
+    assert shown == written.decode()
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text and text.isprintable()))
+def test_one_plan_gives_one_job_so_that_it_can_be_attached_to(command: str) -> None:
+    item = CommandItem(name="thing", hosts="all", command=command)
+    plan = BackupPlan(items=(item,))
+    assert job_of(plan, item, host="db1", jid="j") == job_of(plan, item, host="db1", jid="j")
