@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
 
@@ -98,7 +99,13 @@ class CommandItem(_Common):
     )
 
 
-Item = Annotated[PostgresItem | FilesItem | CommandItem, Field(discriminator="kind")]
+def _as_any_of(schema: JsonDict) -> None:
+    """Prefect's run form offers a choice between models for `anyOf`, and nothing at all for `oneOf`."""
+    schema["anyOf"] = schema.pop("oneOf")
+    schema.pop("discriminator")
+
+
+Item = Annotated[PostgresItem | FilesItem | CommandItem, Field(discriminator="kind", json_schema_extra=_as_any_of)]
 
 
 class BackupPlan(_Model):
