@@ -24,7 +24,7 @@ def write_files(ssh: SshLab) -> None:
 def deployment_parameters(postgres: Postgres, inventory: Path) -> Mapping[str, dict[str, object]]:
     """For each deployment, the parameters that make it work on the lab's hosts."""
     access = {"inventory": str(inventory)}
-    plan = {"directory": "backups", "min_free_mib": 64, "items": [*_databases(postgres), *_others()]}
+    plan = {"directory": "backups", "min_free_mib": 64, "databases": _databases(postgres), **_others()}
     return {
         "nightly-backup": {"access": access, "plan": plan, "poll": 1},
         "run-command": {"access": access, "hosts": "all", "command": "uptime"},
@@ -37,19 +37,15 @@ def _databases(postgres: Postgres) -> list[dict[str, object]]:
     server = {"server": postgres.host, "port": postgres.port, "user": postgres.user, "passfile": str(postgres.passfile)}
     hosts = [GROUPS["databases"][number % 2] for number in range(len(DATABASES))]
     return [
-        {"kind": "postgres", "name": name, "hosts": host, "database": name, "restore_test": True, **server}
+        {"name": name, "hosts": host, "database": name, "restore_test": True, **server}
         for name, host in zip(DATABASES, hosts, strict=True)
     ]
 
 
-def _others() -> list[dict[str, object]]:
-    return [
-        {"kind": "files", "name": "site", "hosts": "files", "base": ".", "paths": ["site"]},
-        {
-            "kind": "command",
-            "name": "machine",
-            "hosts": "databases",
-            "command": "uname -a; sleep 3; df -Pk",
-            "limit": 60,
-        },
-    ]
+def _others() -> dict[str, object]:
+    # It takes its time, so that there is something to poll.
+    slow = "uname -a; sleep 3; df -Pk"
+    return {
+        "files": [{"name": "site", "hosts": "files", "base": ".", "paths": ["site"]}],
+        "commands": [{"name": "machine", "hosts": "databases", "command": slow, "limit": 60}],
+    }

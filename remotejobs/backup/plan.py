@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
 
@@ -55,7 +54,8 @@ class PostgresItem(_Common):
     Passwords are not given here: they belong into a password file on the host, readable by the job's user alone.
     """
 
-    kind: Literal["postgres"] = "postgres"
+    kind: ClassVar[str] = "postgres"
+
     database: Line = Field(min_length=1, description="Name of the database.")
     server: Line = Field(
         default="", description="Where PostgreSQL listens as seen from the host; empty: its local socket."
@@ -72,7 +72,8 @@ class PostgresItem(_Common):
 class FilesItem(_Common):
     """Files and directories, by tar."""
 
-    kind: Literal["files"] = "files"
+    kind: ClassVar[str] = "files"
+
     base: Line = Field(
         default="/", description="Directory that the paths start from; relative to the home directory, or /..."
     )
@@ -91,7 +92,8 @@ class FilesItem(_Common):
 class CommandItem(_Common):
     """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
 
-    kind: Literal["command"] = "command"
+    kind: ClassVar[str] = "command"
+
     command: str = Field(min_length=1, description="Shell command whose output is the backup: redis-cli --rdb -")
     check: str = Field(default="", description="Shell command that reads the backup and fails when it is bad: gzip -t")
     extension: str = Field(
@@ -99,19 +101,18 @@ class CommandItem(_Common):
     )
 
 
-def _as_any_of(schema: JsonDict) -> None:
-    """Prefect's run form offers a choice between models for `anyOf`, and nothing at all for `oneOf`."""
-    schema["anyOf"] = schema.pop("oneOf")
-    schema.pop("discriminator")
-
-
-Item = Annotated[PostgresItem | FilesItem | CommandItem, Field(discriminator="kind", json_schema_extra=_as_any_of)]
+Item = PostgresItem | FilesItem | CommandItem
 
 
 class BackupPlan(_Model):
-    """What to back up, where to, and for how long to keep it."""
+    """What to back up, where to, and for how long to keep it. Each item is a job of its own on each of its hosts.
 
-    items: tuple[Item, ...] = Field(min_length=1, description="What to back up. Each is a job of its own on each host.")
+    There is a list for each kind, because Prefect's run form shows a list of different models as bare JSON.
+    """
+
+    databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
+    files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
+    commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")
     directory: Line = Field(
         default="/var/backups/remotejobs",
         min_length=1,
@@ -125,9 +126,16 @@ class BackupPlan(_Model):
     )
     retention: Retention = Field(default=Retention(), description="Which old backups stay.")
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items, of whatever kind."""
+        return (*self.databases, *self.files, *self.commands)
+
     @model_validator(mode="after")
-    def _names_differ(self) -> BackupPlan:
+    def _items_differ_in_name(self) -> BackupPlan:
+        if not self.items:
+            raise ValueError("the plan is empty; give it at least one database, files item or command")
         twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
         if twice:
-            raise ValueError(f"items: the name {twice[0]!r} is given twice; their files could not be told apart")
+            raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be told apart")
         return self

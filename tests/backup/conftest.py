@@ -10,13 +10,23 @@ from uuid import uuid4
 import pytest
 
 from lab.postgres import Postgres
-from remotejobs.backup import BackupPlan, Item, PostgresItem, Retention, job_of
+from remotejobs.backup import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention, job_of
 from remotejobs.jobs import HostJobs
 from remotejobs.local import LocalConnection
 from remotejobs.model import Record
 
 Back_up = Callable[..., Record]
 APPLY = Retention()
+
+
+def plan_of(item: Item) -> BackupPlan:
+    match item:
+        case PostgresItem():
+            return BackupPlan(databases=(item,))
+        case FilesItem():
+            return BackupPlan(files=(item,))
+        case CommandItem():
+            return BackupPlan(commands=(item,))
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +47,9 @@ def back_up(tmp_path: Path, directory: Path) -> Back_up:
     jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
 
     def run(item: Item, *, retention: Retention = APPLY, min_free_mib: int = 0, interpreter: str = "sh") -> Record:
-        plan = BackupPlan(items=(item,), directory=str(directory), retention=retention, min_free_mib=min_free_mib)
+        plan = plan_of(item).model_copy(
+            update={"directory": str(directory), "retention": retention, "min_free_mib": min_free_mib}
+        )
         job = replace(job_of(plan, item, host="here", jid=uuid4().hex), interpreter=interpreter)
         jobs.start(job)
         return jobs.look(job.jid, wait=120)

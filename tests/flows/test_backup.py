@@ -21,19 +21,15 @@ from tests.flows.tables import table_of
 
 def database(postgres: Postgres, name: str, hosts: str = "db1", **others: object) -> dict[str, object]:
     server = {"server": postgres.host, "port": postgres.port, "user": postgres.user}
-    return (
-        {"kind": "postgres", "name": name, "hosts": hosts, "database": name, "passfile": str(postgres.passfile)}
-        | server
-        | others
-    )
+    return {"name": name, "hosts": hosts, "database": name, "passfile": str(postgres.passfile)} | server | others
 
 
 def command(name: str, text: str, hosts: str = "db2") -> dict[str, object]:
-    return {"kind": "command", "name": name, "hosts": hosts, "command": text}
+    return {"name": name, "hosts": hosts, "command": text}
 
 
-def run(access: Access, *items: dict[str, object]) -> RunState[list[Backup]]:
-    plan = BackupPlan.model_validate({"items": items, "directory": "backups", "min_free_mib": 0})
+def run(access: Access, **items: list[dict[str, object]]) -> RunState[list[Backup]]:
+    plan = BackupPlan.model_validate({**items, "directory": "backups", "min_free_mib": 0})
     state: RunState[list[Backup]] = backup(access, plan, poll=0.1, return_state=True)
     return state
 
@@ -43,8 +39,8 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
 ) -> None:
     (lab.host("files1").home / "site").mkdir()
     (lab.host("files1").home / "site" / "index.html").write_text("hello")
-    site: dict[str, object] = {"kind": "files", "name": "site", "hosts": "files", "base": ".", "paths": ["site"]}
-    state = run(access, *(database(postgres, name, restore_test=True) for name in DATABASES), site)
+    site: dict[str, object] = {"name": "site", "hosts": "files", "base": ".", "paths": ["site"]}
+    state = run(access, databases=[database(postgres, name, restore_test=True) for name in DATABASES], files=[site])
     rows = table_of(state.state_details.flow_run_id)
     assert [(row["host"], row["item"], row["state"], row["restore-tested"]) for row in rows] == [
         ("db1", "pg_dump orders", "succeeded", "yes"),
@@ -62,11 +58,15 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
 
 
 def test_one_failed_item_stops_no_other_and_fails_the_run_by_name(access: Access, postgres: Postgres) -> None:
-    state = run(access, command("bad", "echo half; exit 5"), database(postgres, "nowhere"), database(postgres, "users"))
+    state = run(
+        access,
+        databases=[database(postgres, "nowhere"), database(postgres, "users")],
+        commands=[command("bad", "echo half; exit 5")],
+    )
     with pytest.raises(HostsFailed) as caught:
         state.result()
-    assert str(caught.value).startswith("2 of 3 failed\ncommand bad on db2: failed, rc 1")
-    assert "pg_dump nowhere on db1: failed, rc 1" in str(caught.value)
+    assert str(caught.value).startswith("2 of 3 failed\npg_dump nowhere on db1: failed, rc 1")
+    assert "command bad on db2: failed, rc 1" in str(caught.value)
     assert 'database "nowhere" does not exist' in str(caught.value)
     rows = table_of(state.state_details.flow_run_id)
     assert {row["item"]: row["state"] for row in rows} == {
@@ -77,7 +77,7 @@ def test_one_failed_item_stops_no_other_and_fails_the_run_by_name(access: Access
 
 
 def test_an_item_whose_hosts_are_not_known_stops_no_other(access: Access) -> None:
-    state = run(access, command("lost", "echo x", hosts="gone"), command("good", "echo x"))
+    state = run(access, commands=[command("lost", "echo x", hosts="gone"), command("good", "echo x")])
     with pytest.raises(HostsFailed, match="1 of 2 failed\ncommand lost on gone: "):
         state.result()
     states = {row["item"]: row["state"] for row in table_of(state.state_details.flow_run_id)}
@@ -86,11 +86,11 @@ def test_an_item_whose_hosts_are_not_known_stops_no_other(access: Access) -> Non
 
 def test_an_item_that_takes_too_long_is_ended_by_its_own_limit(access: Access) -> None:
     slow = command("slow", "sleep 300") | {"limit": 1}
-    state = run(access, slow, command("good", "sleep 2; echo x"))
+    state = run(access, commands=[slow, command("good", "sleep 2; echo x")])
     with pytest.raises(HostsFailed, match="1 of 2 failed\ncommand slow on db2: timed_out"):
         state.result()
 
 
 def test_two_items_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="the name 'twice' is given twice"):
-        BackupPlan.model_validate({"items": [command("twice", "echo x"), command("twice", "echo y")]})
+        BackupPlan.model_validate({"commands": [command("twice", "echo x"), command("twice", "echo y")]})

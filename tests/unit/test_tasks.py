@@ -45,5 +45,5 @@ def test_output_is_shown_once_and_whole_when_it_comes_slowly(parts: list[bytes])
 @given(st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text and text.isprintable()))
 def test_one_plan_gives_one_job_so_that_it_can_be_attached_to(command: str) -> None:
     item = CommandItem(name="thing", hosts="all", command=command)
-    plan = BackupPlan(items=(item,))
+    plan = BackupPlan(commands=(item,))
     assert job_of(plan, item, host="db1", jid="j") == job_of(plan, item, host="db1", jid="j")
