@@ -1,0 +1,138 @@
+"""The figures of the job engine: launch, poll, end, memory, and Ansible's async beside it."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.measure import Timing, children, pss, timed
+from lab.sshd import SshLab
+from remotejobs.fleet import Fleet
+from remotejobs.inventory import load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job
+
+BIN = Path(sys.executable).parent
+SLEEP = 5
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: what was measured, the figure, and what was aimed at."""
+
+    what: str
+    figure: str
+    aim: str = ""
+
+
+@contextmanager
+def hosts(count: int) -> Iterator[Path]:
+    """So many real sshd; yields their inventory."""
+    with TemporaryDirectory(prefix="rj-bench-") as name:
+        directory = Path(name)
+        with SshLab(directory, [f"h{number:03d}" for number in range(count)]) as lab:
+            yield lab.write_inventory(directory / "hosts.yml")
+
+
+def ours(inventory: Path, poll: int, runs: int) -> Timing:
+    """`remotejobs run` of a sleep on all hosts; poll 0 starts and returns."""
+    words = [str(BIN / "remotejobs"), "run", "all", "-i", str(inventory), "-B", "60", "-P", str(poll)]
+    commands = [[*words, "--jid", f"b{uuid.uuid4().hex[:8]}", "--", "sleep", str(SLEEP)] for _ in range(runs)]
+    return timed(commands)
+
+
+def ansible(inventory: Path, forks: int) -> Timing:
+    words = [
+        "all",
+        "-i",
+        str(inventory),
+        "-B",
+        "60",
+        "-P",
+        "1",
+        "-f",
+        str(forks),
+        "-m",
+        "shell",
+        "-a",
+        f"sleep {SLEEP}",
+    ]
+    return timed([[str(BIN / "ansible"), *words]], {"ANSIBLE_HOST_KEY_CHECKING": "False"})
+
+
+def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
+    """Launch, run and growth over the number of hosts; with 50 hosts, Ansible in the same run."""
+    for count in sizes:
+        say(f"{count} hosts")
+        with hosts(count) as inventory:
+            ours(inventory, 0, 1)  # warm caches
+            time.sleep(SLEEP)  # the jobs just started must not run beside what is measured
+            start = ours(inventory, 0, runs)
+            time.sleep(SLEEP)
+            whole = ours(inventory, 1, runs)
+            aims = {50: ("at most 0.8 s", "5.75 s, at most 6.0 s"), 200: ("", "at most 9 s")}.get(count, ("", ""))
+            yield Row(f"{count} hosts: start only (`-P 0`)", str(start), aims[0])
+            yield Row(f"{count} hosts: `sleep {SLEEP}` with `-P 1`, to the end", str(whole), aims[1])
+            over = (whole.wall - SLEEP) / count * 1000
+            yield Row(
+                f"{count} hosts: over the sleep, a host",
+                f"{over:.1f} ms wall, {whole.cpu / count * 1000:.1f} ms controller CPU",
+            )
+            if count == 50 and (BIN / "ansible").exists():
+                say("Ansible, 50 hosts")
+                theirs = ansible(inventory, count)
+                yield Row(f"{count} hosts: `ansible -B 60 -P 1 -f {count}`", str(theirs))
+                yield Row("Ansible's time over ours", f"{theirs.wall / whole.wall:.1f} times", "at least 8 times")
+
+
+def host_rows(say: Say) -> Iterator[Row]:
+    """What one open connection and one running job cost."""
+    say("one host")
+    with hosts(1) as inventory, Fleet(load_inventory(inventory).hosts.values()) as fleet:
+        jobs = fleet.jobs("h000")
+        record = jobs.start(Job(jid="costs", cmd="sleep 600", limit=600))
+        yield Row("controller CPU for a status on an open connection", f"{_status_cpu(jobs):.2f} ms", "at most 1.5 ms")
+        supervisor = _supervisor(record.results_dir)
+        timer = [pid for pid in children(supervisor) if pid != record.pid]
+        whole = pss(supervisor) + sum(pss(pid) + sum(map(pss, children(pid))) for pid in timer)
+        yield Row("host memory (PSS) of the supervising process", f"{pss(supervisor)} KiB", "at most 1 MiB")
+        yield Row("the same with the timer of a time limit", f"{whole} KiB")
+        jobs.kill("costs", grace=0)
+        yield Row("from the end of the command until it is known", f"{_lag(jobs):.0f} ms", "at most 300 ms")
+        yield Row("host disk for a finished job", f"{_disk(record.results_dir)} KiB")
+
+
+def _status_cpu(jobs: HostJobs, looks: int = 300) -> float:
+    before = time.process_time()
+    for _ in range(looks):
+        jobs.look("costs")
+    return (time.process_time() - before) / looks * 1000
+
+
+def _supervisor(results_dir: str) -> int:
+    lines = (Path(results_dir) / "job").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("supervisor ")))
+
+
+def _lag(jobs: HostJobs, times: int = 11) -> float:
+    """Milliseconds, median: the command says when it ends, by the clock that the controller here shares with it."""
+    lags = []
+    for number in range(times):
+        jid = f"lag{number}"
+        jobs.start(Job(jid=jid, cmd="sleep 0.5; date +%s.%N"))
+        end = float(jobs.look(jid, wait=30).stdout)
+        lags.append((time.time() - end) * 1000)
+    return statistics.median(lags)
+
+
+def _disk(results_dir: str) -> int:
+    place = Path(results_dir)
+    return sum(path.lstat().st_blocks for path in [place, *place.iterdir()]) // 2
