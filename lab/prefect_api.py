@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from lab.process import LabError
 
+BUSY_TRIES = 10
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -106,7 +108,11 @@ class PrefectApi:
         return TypeAdapter(list[Artifact]).validate_json(self._ask("POST", "/artifacts/filter", wanted))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        response = self._client.request(method, path, json=body)
+        for _ in range(BUSY_TRIES):
+            response = self._client.request(method, path, json=body)
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(float(response.headers.get("Retry-After", 1)))  # SQLite is locked; the server says for how long
         if response.is_error:
             raise LabError(f"the Prefect server answered {method} {path} with {response.status_code}: {response.text}")
         return response.content

@@ -7,6 +7,8 @@ None of them says that a job failed: a job's end is a `Record`, not an exception
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 
 class RemoteJobsError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -15,6 +17,16 @@ class RemoteJobsError(Exception):
         self.message = message
         self.remedy = " ".join((self.__doc__ or "").split()) if remedy is None else remedy
         super().__init__(f"{message}. {self.remedy}" if self.remedy else message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[RemoteJobsError], args: tuple[Any, ...], state: dict[str, Any]) -> RemoteJobsError:
+    """Unpickle without calling `__init__`, whose arguments differ from class to class (Prefect persists exceptions)."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class BadUse(RemoteJobsError):
@@ -36,6 +48,8 @@ class HostError(RemoteJobsError):
 class Unreachable(HostError):
     """Nothing is known about the job: it may run on. Ask again when the host can be reached."""
 
+    passing: ClassVar[bool] = True  # whether the same question may be answered a little later
+
 
 class NameUnknown(Unreachable):
     """Check the host's name, or set ansible_host to its address."""
@@ -56,13 +70,19 @@ class ConnectionLost(Unreachable):
 class AuthenticationFailed(Unreachable):
     """Check ansible_user and the key (ansible_ssh_private_key_file, IdentityFile or the agent)."""
 
+    passing = False
+
 
 class HostKeyUnknown(Unreachable):
     """Verify the key and add it with ssh-keyscan to known_hosts, or set StrictHostKeyChecking=accept-new."""
 
+    passing = False
+
 
 class HostKeyChanged(Unreachable):
     """Somebody may be intercepting the connection. Verify the new key before removing the old with ssh-keygen -R."""
+
+    passing = False
 
 
 class HostRefused(HostError):

@@ -585,7 +585,11 @@ rj_wait() {
         wait "$!"
         echo elapsed
     } 2>/dev/null | {
-        read -r pids && read -r _
+        pids='' over='' # the first word may come before the list of those to end
+        while [ -z "$pids" ] || [ -z "$over" ]; do
+            read -r said || break
+            case $said in ended | elapsed) over=1 ;; *) pids=$said ;; esac
+        done
         # shellcheck disable=SC2086 # a list of pids
         kill $pids 2>/dev/null
     }

@@ -16,6 +16,7 @@ TAIL_BYTES = 64 * 1024
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READONLY = {"PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_", "RANDOM", "LINENO"}
 _ENV_RULE = "Use letters, digits and _, but not rj_, RJ_ or REMOTEJOBS_ in front, nor a variable that shells keep."
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -39,6 +40,10 @@ def check_jid(jid: str) -> str:
     if not JID.fullmatch(jid):
         raise InvalidJob(f"jid {jid!r} is not allowed")
     return jid
+
+
+def _encodable(text: str) -> bool:
+    return text.isascii() or not _SURROGATE.search(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,10 @@ class Job:
             raise InvalidJob(f"{where}: the command is empty", remedy="Give it something to run.")
         if "\0" in self.cmd:
             raise InvalidJob(f"{where}: the command holds a NUL byte", remedy="A shell cannot read it; remove it.")
+        if not _encodable(self.cmd):
+            raise InvalidJob(f"{where}: the command is not valid UTF-8", remedy="It holds half a character; remove it.")
         for name, value in (("label", self.label), ("chdir", self.chdir), ("interpreter", self.interpreter)):
-            if _CONTROL.search(value):
+            if _CONTROL.search(value) or not _encodable(value):
                 raise InvalidJob(f"{where}: {name} {value!r} holds a control character", remedy="Remove it.")
         if not self.interpreter.split():
             raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
@@ -77,8 +84,8 @@ class Job:
         for key, value in self.env.items():
             if not _ENV_NAME.fullmatch(key) or key.startswith(("rj_", "RJ_", "REMOTEJOBS_")) or key in _READONLY:
                 raise InvalidJob(f"{where}: env name {key!r} cannot be set", remedy=_ENV_RULE)
-            if "\0" in value:
-                raise InvalidJob(f"{where}: env {key} holds a NUL byte", remedy="Remove it.")
+            if "\0" in value or not _encodable(value):
+                raise InvalidJob(f"{where}: env {key} holds a NUL byte or half a character", remedy="Remove it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

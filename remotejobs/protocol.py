@@ -207,7 +207,7 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             signal=fields.get("signal") or None,
             start=fields.get("start", ""),
             end=fields.get("end", ""),
-            delta=float(delta) if delta else None,
+            delta=_seconds(delta),
             stdout=out.content,
             stderr=err.content,
             stdout_from=out.start,
@@ -224,6 +224,12 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
         )
     except (KeyError, ValueError) as exc:
         raise ProtocolDamaged(host, f"job {section.jid}: the record is not understood: {exc}") from exc
+
+
+def _seconds(text: str) -> float | None:
+    if text and not re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text, re.ASCII):
+        raise ValueError(f"delta {text[:40]!r}")
+    return float(text) if text else None
 
 
 def error_of(host: str, section: Section, job: Job | None = None) -> RemoteJobsError | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from remotejobs.errors import AuthenticationFailed, BadUse, HostKeyChanged, HostKeyUnknown, Unreachable
+from remotejobs.errors import BadUse, Unreachable
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
 from remotejobs.protocol import Read
@@ -17,9 +17,6 @@ DEFAULT_PATIENCE = 300.0  # seconds without contact: long enough for a reboot
 GLIMPSE_BYTES = 4096  # of each stream while the job runs: enough for its last lines
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 10.0
-
-# Trying again would not change the answer, and a changed host key must not be knocked at.
-_FINAL = (AuthenticationFailed, HostKeyUnknown, HostKeyChanged)
 
 T = TypeVar("T")
 
@@ -34,12 +31,10 @@ def patiently(ask: Callable[[], T], *, patience: float, on_silence: Callable[[Un
     while True:
         try:
             return ask()
-        except _FINAL:
-            raise
         except Unreachable as exc:
             now = time.monotonic()
             deadline = deadline or now + patience
-            if now >= deadline:
+            if now >= deadline or not exc.passing:
                 raise
             if on_silence:
                 on_silence(exc)

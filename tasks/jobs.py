@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 
-from remotejobs.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, Unreachable
+from remotejobs.errors import Unreachable
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Handle, Job, Record, State
 from remotejobs.protocol import Read
@@ -27,12 +27,9 @@ from tasks.until import OnExhausted, Until
 _START_AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds
 _LONG_LOOK = 30.0  # seconds to wait on the host at a time
 
-# Trying again would not change the answer, and a host with a changed key must not be knocked at.
-_FINAL = (AuthenticationFailed, HostKeyUnknown, HostKeyChanged)
-
 
 def _is_silence(error: object) -> bool:
-    return isinstance(error, Unreachable) and not isinstance(error, _FINAL)
+    return isinstance(error, Unreachable) and error.passing
 
 
 def _after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:

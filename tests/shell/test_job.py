@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from remotejobs.errors import JobExists, StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from tests.shell.shells import ended, fields
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
 
 @pytest.mark.parametrize("rc", [0, 1, 3, 125, 126, 127, 128, 137, 255])
@@ -93,6 +98,22 @@ def test_directories_are_0700_and_files_0600(jobs: HostJobs) -> None:
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in [place.parent, place, *place.iterdir()]}
     assert {mode for name, mode in modes.items() if name in ("jobs", "j")} == {0o700}
     assert {mode for name, mode in modes.items() if name not in ("jobs", "j")} == {0o600}, modes
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TEXT.filter(str.strip), TEXT, TEXT)
+def test_any_text_reaches_the_host_as_it_is(jobs: HostJobs, cmd: str, label: str, value: str) -> None:
+    label = "".join(char for char in label if char.isprintable())
+    jid = f"t{uuid4().hex}"
+    jobs.start(Job(jid=jid, cmd=cmd, label=label, interpreter="cat", env={"VALUE": value}))
+    record = ended(jobs, jid)
+    assert (record.stdout, record.cmd, record.label) == (
+        cmd.encode(),
+        cmd,
+        label.strip(" ") if not label.strip(" ") else label,
+    )
+    jobs.start(Job(jid=f"v{jid}", cmd='printf %s "$VALUE"', env={"VALUE": value}))
+    assert ended(jobs, f"v{jid}").stdout == value.encode()
 
 
 def test_starting_the_same_command_again_attaches(jobs: HostJobs, tmp_path: Path) -> None:

@@ -135,6 +135,13 @@ def test_many_jobs_are_told_in_one_answer_and_waiting_ends_with_the_first_that_e
     assert states == [State.RUNNING, State.SUCCEEDED, State.RUNNING]
 
 
+@pytest.mark.timeout(60)
+def test_a_wait_for_a_job_that_ends_just_now_is_no_long_one(dash: HostJobs) -> None:
+    for number in range(100):
+        dash.start(Job(jid=f"j{number}", cmd="true"))
+        assert dash.look(f"j{number}", wait=60).state is State.SUCCEEDED
+
+
 def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
     with ThreadPoolExecutor(1) as pool:

@@ -1,0 +1,122 @@
+"""The answer parser believes nothing that is not exactly as the protocol says, and never breaks."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remotejobs import protocol
+from remotejobs.errors import JobExists, ProtocolDamaged, RemoteJobsError
+from remotejobs.model import Job, Record, State
+from remotejobs.protocol import Answer, Read, Request
+
+REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
+FIELDS = st.sampled_from([b"job", b"state", b"rc", b"pid", b"delta", b"error", b"blob stdout", b"label", b"protocol"])
+
+
+def records(body: bytes, *, noise: bytes = b"") -> list[Record | RemoteJobsError]:
+    """All that an answer of that body says."""
+    stdout = noise + b"\n" + REQUEST.begin + b"\n" + body + REQUEST.end + b"\n"
+    sections = Answer("h", REQUEST, stdout, b"").sections()
+    return [protocol.error_of("h", section) or protocol.record_of("h", section, "") for section in sections]
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_no_answer_are_damaged(stdout: bytes) -> None:
+    with pytest.raises(ProtocolDamaged):
+        list(Answer("h", REQUEST, stdout, b"").sections())
+
+
+@given(st.lists(st.tuples(FIELDS, st.binary(max_size=20)), max_size=8))
+def test_any_body_is_understood_or_damaged(lines: list[tuple[bytes, bytes]]) -> None:
+    try:
+        records(b"".join(key + b" " + value + b"\n" for key, value in lines))
+    except RemoteJobsError:
+        return
+
+
+@given(
+    st.binary(max_size=200),
+    st.binary(max_size=200),
+    st.binary(max_size=50).filter(lambda noise: b"remotejobs" not in noise),
+)
+def test_output_of_any_bytes_comes_back_whatever_is_printed_before(out: bytes, err: bytes, noise: bytes) -> None:
+    blobs = b"".join(
+        b"blob %s %d 0 %d\n%s\n" % (name, len(text), len(text), text)
+        for name, text in ((b"stdout", out), (b"stderr", err))
+    )
+    (record,) = records(b"job j\nstate failed\nrc 3\n" + blobs, noise=noise)
+    assert isinstance(record, Record)
+    assert (record.stdout, record.stderr, record.rc, record.state) == (out, err, 3, State.FAILED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"job j\n",
+        b"job j\nstate happy\n",
+        b"job j\nstate failed\nrc three\n",
+        b"job j\nstate failed\ndelta nan\n",
+        b"job j\nstate failed\nrc " + b"9" * 5000 + b"\n",
+        b"job j\nstate running\nprotocol 2\n",
+        b"job j\nstate failed\nblob stdout 9 0 9\nshort\n",
+        b"state failed\n",
+        b"job j\nstate failed",
+    ],
+)
+def test_a_record_with_anything_odd_is_damaged(body: bytes) -> None:
+    with pytest.raises(ProtocolDamaged):
+        records(body)
+
+
+def test_errors_of_unknown_kind_are_damaged_and_known_ones_are_named() -> None:
+    (odd, taken) = records(b"job a\nerror strange words\njob b\nerror job_exists x\nblob cmd 3 0 3\nfoo\n")
+    assert isinstance(odd, ProtocolDamaged)
+    assert isinstance(taken, RemoteJobsError)
+    section = next(
+        Answer(
+            "h", REQUEST, b"\n%s\nerror job_exists x\nblob cmd 3 0 3\nfoo\n%s\n" % (REQUEST.begin, REQUEST.end), b""
+        ).sections("b")
+    )
+    assert isinstance(error := protocol.error_of("h", section, Job(jid="b", cmd="bar")), JobExists)
+    assert "'foo'" in str(error)
+    assert "'bar'" in str(error)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text and text.isprintable()))
+def test_a_request_is_one_shell_text_whose_words_are_data(cmd: str) -> None:
+    script = protocol.start(Job(jid="j", cmd=cmd), "/d").script.decode()
+    call = next(line for line in script.split("\n") if line.startswith("rj_start /d"))
+    assert shlex.split(script[script.index(call) :].rsplit("\nrj_close", 1)[0])[3] == cmd
+
+
+def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() -> None:
+    makers: list[Callable[[], Request]] = [
+        lambda: protocol.start(Job(jid="j", cmd="it's"), ""),
+        lambda: protocol.status([Read("a"), Read("b")], "/d", 5),
+        lambda: protocol.kill("a", "/d", 3),
+        lambda: protocol.list_jobs("/d"),
+        lambda: protocol.clean("/d", 60, 3, True),
+    ]
+    for make in makers:
+        first, second = make(), make()
+        assert first.end != second.end
+        subprocess.run(["dash", "-n"], input=first.script, check=True)
+        assert re.search(rb"^\{\n", first.script)
+
+
+@given(
+    st.dictionaries(st.from_regex(r"[A-Z]{1,5}", fullmatch=True), st.text(max_size=5).filter(lambda v: "\0" not in v))
+)
+def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -> None:
+    same = protocol.settings_of(Job(jid="a", cmd="x", env=env, label="l", limit=3))
+    assert same == protocol.settings_of(Job(jid="b", cmd="y", env=env))
+    assert same != protocol.settings_of(Job(jid="a", cmd="x", env={**env, "OTHER_": "1"}))
+    assert same != protocol.settings_of(Job(jid="a", cmd="x", env=env, interpreter="bash"))
+    assert same != protocol.settings_of(Job(jid="a", cmd="x", env=env, chdir="/"))
