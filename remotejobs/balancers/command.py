@@ -1,0 +1,70 @@
+"""Any load balancer that two commands can talk to. They run as jobs on a delegate host, so they have a time limit."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import uuid4
+
+from pydantic import Field
+
+from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.errors import HostRefused
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, State
+from remotejobs.placeholders import filled
+from remotejobs.variables import Host
+from remotejobs.waiting import patiently, wait_until_ended
+
+PATIENCE = 60.0  # seconds that the delegate may be silent
+
+
+class CommandBalancer(Settings):
+    """Two commands; in their environment HOST is the host's name, and ADDRESS what the address means for it.
+
+    They cannot tell how many connections are left, so the whole drain time is waited.
+    """
+
+    kind: Literal["command"] = "command"
+    host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
+    remove: str = Field(min_length=1, description='Command that takes a host out: /opt/lb/remove "$HOST"')
+    add: str = Field(min_length=1, description='Command that puts it back: /opt/lb/add "$HOST"')
+    address: str = Field(default="{host}", description="What ADDRESS is: {ansible_host}:{app_port}")
+    limit: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
+
+    def open(self, reach: Reach) -> LoadBalancer:
+        return _Commands(self, reach.jobs(self.host))
+
+
+class _Commands:
+    def __init__(self, settings: CommandBalancer, jobs: HostJobs) -> None:
+        self._settings = settings
+        self._jobs = jobs
+
+    def take_out(self, host: Host) -> None:
+        self._run("remove", self._settings.remove, host)
+
+    def put_back(self, host: Host) -> None:
+        self._run("add", self._settings.add, host)
+
+    def standing(self, host: Host) -> Standing:
+        filled(self._settings.address, host)  # a variable that is missing is told before anything is touched
+        return Standing()
+
+    def _run(self, verb: str, command: str, host: Host) -> None:
+        # A jid of its own each time: an earlier removal says nothing of how the balancer is now.
+        job = Job(
+            jid=f"balancer-{verb}.{uuid4()}",
+            cmd=command,
+            label=f"balancer {verb} {host.name}",
+            limit=self._settings.limit,
+            env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
+        )
+        patiently(lambda: self._jobs.start(job), patience=PATIENCE)
+        record = wait_until_ended(self._jobs, job.jid, patience=PATIENCE)
+        if record.state is not State.SUCCEEDED:
+            said = record.last_lines or record.msg
+            raise HostRefused(
+                self._jobs.host,
+                f"the balancer's {verb} command for {host.name} ended as {record.state}, rc {record.rc}: {said}",
+                remedy=f"Run it by hand; its job is {job.jid}.",
+            )

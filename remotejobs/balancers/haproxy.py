@@ -1,0 +1,98 @@
+"""HAProxy, by the runtime API of its admin socket, over our own connection to the balancer's host."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from pydantic import Field
+
+from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.balancers.haproxy_words import LOOK, Server, chosen, parse, set_state, standing_of
+from remotejobs.errors import HostRefused, ProtocolDamaged
+from remotejobs.placeholders import filled
+from remotejobs.shell import Shell
+from remotejobs.variables import Host
+
+_REMEDIES = {
+    3: "Set socket to the path that haproxy.cfg names after `stats socket`.",
+    4: "Install one of them there: apt-get install socat",
+}
+_LEVEL = "The line `stats socket` of haproxy.cfg must end with `level admin`, and the user there must be let in."
+
+
+class HaproxyBalancer(Settings):
+    """HAProxy: servers are drained and made ready again; a reload in between is noticed."""
+
+    kind: Literal["haproxy"] = "haproxy"
+    hosts: tuple[str, ...] = Field(
+        min_length=1, description="Hosts of the inventory where HAProxy runs; with a pair, both are told."
+    )
+    socket: str = Field(
+        default="/run/haproxy/admin.sock",
+        pattern=r"^/[A-Za-z0-9._/@+-]+$",
+        description="Its admin socket there.",
+    )
+    backend: str = Field(default="", description="Name of the backend; empty: every one that has the server.")
+    server: str = Field(default="{host}", description="What HAProxy calls the server of a host: {host}, app-{host}")
+
+    def open(self, reach: Reach) -> LoadBalancer:
+        return _Haproxy(self, [reach.shell(host) for host in self.hosts])
+
+
+class _Haproxy:
+    def __init__(self, settings: HaproxyBalancer, shells: list[Shell]) -> None:
+        self._settings = settings
+        self._shells = shells
+
+    def take_out(self, host: Host) -> None:
+        self._set(host, "drain")
+
+    def put_back(self, host: Host) -> None:
+        self._set(host, "ready")
+
+    def standing(self, host: Host) -> Standing:
+        return standing_of([server for shell in self._shells for server in self._servers(shell, host)])
+
+    def _set(self, host: Host, state: Literal["drain", "ready"]) -> None:
+        for shell in self._shells:
+            answer = _say(shell, self._settings.socket, set_state(self._servers(shell, host), state))
+            if answer.strip():
+                raise HostRefused(
+                    shell.host, f"HAProxy did not set {host.name} to {state}: {answer.strip()}", remedy=_LEVEL
+                )
+
+    def _servers(self, shell: Shell, host: Host) -> tuple[Server, ...]:
+        name, backend = filled(self._settings.server, host), self._settings.backend
+        try:
+            there = parse(_say(shell, self._settings.socket, LOOK))
+        except ValueError as exc:
+            raise ProtocolDamaged(shell.host, f"HAProxy's answer is not understood: {exc}") from exc
+        if not (found := chosen(there, name, backend)):
+            known = ", ".join(sorted(f"{server.backend}/{server.name}" for server in there))
+            raise HostRefused(
+                shell.host,
+                f"HAProxy has no server {f'{backend}/{name}' if backend else name}",
+                remedy=f"Set server and backend so that they name one of: {known}.",
+            )
+        return found
+
+
+@cache
+def _talk() -> str:
+    return resources.files("remotejobs.balancers").joinpath("admin_socket.sh").read_text("ascii")
+
+
+def question(socket: str, line: str) -> str:
+    """The shell text that says `line` to `socket`."""
+    return f"set -- {shlex.quote(socket)} {shlex.quote(line)}\n{_talk()}"
+
+
+def _say(shell: Shell, socket: str, line: str) -> str:
+    said = shell.run(question(socket, line))
+    if said.rc:
+        message = f"HAProxy's socket {socket} cannot be asked: {said.output.strip() or f'exit code {said.rc}'}"
+        raise HostRefused(shell.host, message, remedy=_REMEDIES.get(said.rc, _LEVEL))
+    return said.output

@@ -1,0 +1,82 @@
+"""A load balancer with a web interface of its own: URLs that remove, add and tell."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.errors import HostRefused, TimedOut
+from remotejobs.placeholders import filled
+from remotejobs.variables import Host
+from remotejobs.web import Answer, fetch
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+class HttpBalancer(Settings):
+    """URLs, asked from the controller. `{host}` is the host's name, `{any_variable}` its inventory variable."""
+
+    kind: Literal["http"] = "http"
+    remove: str = Field(pattern="^https?://", description="URL that takes it out: http://lb/api/remove?host={host}")
+    add: str = Field(pattern="^https?://", description="URL that puts it back: http://lb/api/add?host={host}")
+    method: Method = Field(default="POST", description="How the two are asked.")
+    status: str = Field(default="", pattern="^(https?://.*)?$", description="URL that tells of the host; empty: none.")
+    inside: str = Field(default="", description="Regular expression in the status while the host gets new requests.")
+    up: str = Field(default="", description="Regular expression in the status while the balancer thinks it healthy.")
+    connections: str = Field(
+        default="", description='Regular expression whose group is the number of connections: "active": (\\d+)'
+    )
+    timeout: float = Field(default=10, gt=0, description="Seconds for an answer.")
+
+    @field_validator("inside", "up", "connections")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as exc:
+            raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
+        return pattern
+
+    def open(self, reach: Reach) -> LoadBalancer:  # noqa: ARG002 - the controller asks
+        return _Web(self)
+
+
+def standing_of(settings: HttpBalancer, body: str) -> Standing:
+    """What the status says, by the patterns of the settings; None for what has no pattern."""
+    count = re.search(settings.connections, body) if settings.connections else None
+    return Standing(
+        inside=re.search(settings.inside, body) is not None if settings.inside else None,
+        up=re.search(settings.up, body) is not None if settings.up else None,
+        connections=int(count[1]) if count and count.re.groups and count[1].isdigit() else None,
+    )
+
+
+class _Web:
+    def __init__(self, settings: HttpBalancer) -> None:
+        self._settings = settings
+
+    def take_out(self, host: Host) -> None:
+        self._ask(self._settings.remove, self._settings.method, host)
+
+    def put_back(self, host: Host) -> None:
+        self._ask(self._settings.add, self._settings.method, host)
+
+    def standing(self, host: Host) -> Standing:
+        for url in (self._settings.remove, self._settings.add):
+            filled(url, host)  # a variable that is missing is told before anything is touched
+        if not self._settings.status:
+            return Standing()
+        return standing_of(self._settings, self._ask(self._settings.status, "GET", host).body)
+
+    def _ask(self, template: str, method: Method, host: Host) -> Answer:
+        url = filled(template, host)
+        answer = fetch(url, method=method, timeout=self._settings.timeout)
+        if answer.error:
+            raise TimedOut(host.name, f"the load balancer did not answer {method} {url}: {answer.error}")
+        if not 200 <= answer.status < 300:
+            said = answer.body[:200]
+            raise HostRefused(host.name, f"the load balancer answered {method} {url} with {answer.status}: {said}")
+        return answer

@@ -1,0 +1,123 @@
+"""What a rolling update does, as a person writes it in prefect.yaml or in the run form. Descriptions are the manual."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from remotejobs.balancers import BalancerSettings, NoBalancer
+from remotejobs.batches import size_of
+from remotejobs.errors import BadUse
+from remotejobs.rolling.budget import Amount, Budget, amount_of
+
+RevertWhat = Literal["nothing", "failed", "updated"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Health(_Model):
+    """When a host is healthy: asked over HTTP from the controller, and believed when it stays so."""
+
+    url: str = Field(
+        pattern="^https?://",
+        description="What to ask; {host} is the host's name, {any_variable} its inventory variable: "
+        "http://{ansible_host}:{app_port}/health",
+    )
+    status: int = Field(default=200, ge=100, le=599, description="HTTP status of a healthy host.")
+    body: str = Field(default="", description="Regular expression that the body must match somewhere; empty: any body.")
+    version: str = Field(
+        default="",
+        description='Regular expression whose group is the version in the body: "version": "([^"]+)". '
+        "With it a host counts as updated only when it says the version wanted.",
+    )
+    stable_for: float = Field(default=10, ge=0, description="Seconds for which every answer must be healthy.")
+    deadline: float = Field(default=300, gt=0, description="Seconds after which a host that is not healthy has failed.")
+    interval: float = Field(default=1, gt=0, description="Seconds between two questions.")
+    timeout: float = Field(default=5, gt=0, description="Seconds for an answer.")
+
+    @field_validator("body", "version")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as exc:
+            raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
+        return pattern
+
+    @field_validator("version")
+    @classmethod
+    def _has_a_group(cls, pattern: str) -> str:
+        if pattern and not re.compile(pattern).groups:
+            raise ValueError(f"{pattern!r} has no group; put the version into (...)")
+        return pattern
+
+
+class Update(_Model):
+    """What to deploy, in which batches, when to stop, and what to revert then."""
+
+    version: str = Field(
+        min_length=1,
+        max_length=60,
+        pattern=r"^[!-+\--~]+$",
+        description="Version to deploy: 2.0.1. One word, no comma.",
+    )
+    deploy: str = Field(
+        min_length=1,
+        description='Shell command, run on each host as a job: /opt/deploy/update.sh "$VERSION". '
+        "In its environment VERSION is the version wanted, PREVIOUS_VERSION the one before.",
+    )
+    health: Health = Field(description="When a host is healthy.")
+    balancer: BalancerSettings = Field(default=NoBalancer(), description="The load balancer before the hosts.")
+    limit: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
+    serial: int | str | list[int | str] = Field(
+        default=1,
+        description='Hosts in a batch, as in Ansible: 1, "25%", or a list whose last one repeats: [1, "50%"].',
+    )
+    canary: int | str = Field(default=0, description="Hosts that go first, alone: 1 or 10%. None of them may fail.")
+    soak: float = Field(default=60, ge=0, description="Seconds that the canaries must then stay healthy under load.")
+    floor: int | str = Field(
+        default="50%",
+        description="How many of the other hosts must be healthy when one is taken out: 2 or 50% (rounded up).",
+    )
+    floor_wait: float = Field(default=300, ge=0, description="Seconds to wait for that before the host has failed.")
+    drain: float = Field(
+        default=60,
+        ge=0,
+        description="Seconds to wait until its connections have ended; after that it is deployed to all the same.",
+    )
+    up_within: float = Field(
+        default=60, gt=0, description="Seconds in which the balancer must see a host up that was put back."
+    )
+    patience: float = Field(
+        default=120, ge=0, description="Seconds without contact after which a host counts as unreachable, and failed."
+    )
+    budget: Budget = Field(default=Budget(), description="How many hosts may fail; one more stops the update.")
+    revert: RevertWhat = Field(
+        default="failed", description="What is reverted when it is stopped: nothing, the failed hosts, or all updated."
+    )
+    revert_command: str = Field(
+        default="", description="Command that reverts a host; empty: the deploy command, with the version before."
+    )
+
+    @field_validator("serial")
+    @classmethod
+    def _sizes(cls, serial: int | str | list[int | str]) -> int | str | list[int | str]:
+        sizes = serial if isinstance(serial, list) else [serial]
+        if not sizes:
+            raise ValueError("the list of batch sizes is empty; give at least one")
+        try:
+            for size in sizes:
+                size_of(size, 1)
+        except BadUse as exc:
+            raise ValueError(str(exc)) from exc
+        return serial
+
+    @field_validator("canary", "floor")
+    @classmethod
+    def _amount(cls, amount: Amount) -> Amount:
+        amount_of(amount, 1)
+        return amount

@@ -1,0 +1,44 @@
+"""Put right what an update left that was cancelled or died: no host stays out that is healthy, and none unnamed."""
+
+from __future__ import annotations
+
+from remotejobs.balancers import LoadBalancer
+from remotejobs.errors import HostRefused, Unreachable
+from remotejobs.jobs import HostJobs
+from remotejobs.model import State
+from remotejobs.rolling.health import look
+from remotejobs.rolling.history import history_of
+from remotejobs.rolling.plan import Update
+from remotejobs.rolling.steps import Condition, Tell, await_health, put_back
+from remotejobs.variables import Host
+
+
+class StaysOut(HostRefused):
+    """Make it healthy, then run the repair again, or update it again."""
+
+
+def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, tell: Tell) -> str:
+    """Put `host` right after the update with id `update`; returns in words what was done. `StaysOut` when it cannot be.
+
+    A job of the update that still runs is ended first, with proof. A host that somebody else took out is let alone.
+    """
+    try:
+        history = history_of(jobs.list(), update)
+    except Unreachable as exc:
+        if balancer.standing(host).inside is False:
+            raise StaysOut(host.name, f"is out of the load balancer and cannot be reached: {exc.message}") from exc
+        raise
+    if history.last is None:
+        return "the update never came to it"
+    if history.last.state in (State.RUNNING, State.LOST):
+        record = jobs.kill(history.last.jid(update))
+        tell(f"{history.last.kind} on {host.name} was ended: {record.state}. {record.msg}")
+    if balancer.standing(host).inside:
+        return "it is in the load balancer"
+    quick = plan.health.model_copy(update={"deadline": plan.health.stable_for + plan.health.interval})
+    verdict = await_health(lambda: look(plan.health, host), quick, "", lambda: None)
+    if verdict.condition is Condition.SICK:
+        raise StaysOut(host.name, f"is not healthy and stays out of the load balancer: {verdict.why}")
+    if not put_back(balancer, host, within=plan.up_within, patience=plan.patience):
+        raise StaysOut(host.name, "was put back, but the load balancer does not see it up")
+    return f"it was put back, with version {verdict.version or 'unknown'}"

@@ -1,0 +1,80 @@
+"""A short question to a host's shell: for what ends at once and leaves nothing behind. Longer things are jobs."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from remotejobs.connection import Become, Connection
+from remotejobs.errors import ConnectionLost, ProtocolDamaged
+
+TIMEOUT = 30.0  # seconds for an answer
+LONGEST = 4 * 1024 * 1024  # bytes of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The answer: both output streams, as one text, and the exit code."""
+
+    rc: int
+    output: str
+
+
+class Shell:
+    """Asks one host, as one user. The connection may send a question twice, so it must do no harm to ask again."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        become: Become | None = None,
+        slots: AbstractContextManager[object] | None = None,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self.host = connection.host
+        self._connection = connection
+        self._become = become
+        self._slots = slots or nullcontext()
+        self._nonce = nonce
+
+    def run(self, script: str) -> Said:
+        """Run `script` by sh over there, with nothing on its stdin. Raises `HostError`."""
+        nonce = self._nonce()
+        begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
+        with self._slots:
+            reply = self._connection.ask(
+                framed(script, nonce).encode(),
+                end=end.encode(),
+                become=self._become,
+                timeout=TIMEOUT,
+                max_bytes=LONGEST,
+            )
+        text = reply.stdout.decode("utf-8", "replace")
+        _, found, body = text.partition(begin)
+        if not found:
+            raise ProtocolDamaged(
+                self.host, f"the shell did not answer; it said {(text or str(reply.stderr))[-200:]!r}"
+            )
+        if not reply.complete:
+            raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+        output, _, rc = body.removesuffix(end).rstrip("\n").rpartition("\n")
+        if not rc.isdigit():
+            raise ProtocolDamaged(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
+        return Said(int(rc), output)
+
+
+def framed(script: str, nonce: str) -> str:
+    """What is sent: the answer stands between two lines that nobody else knows, the exit code in its last line."""
+    lines = [
+        "{",
+        # The empty line first: what a start-up file printed may lack its last newline.
+        f"printf '\\n%s\\n' 'remotejobs begin {nonce}'",
+        f"sh -c {shlex.quote(script)} </dev/null 2>&1",
+        f"""printf '\\n%s\\n%s\\n' "$?" 'remotejobs end {nonce}'""",
+        "exit",
+        "}",
+    ]
+    return "\n".join([*lines, ""])
