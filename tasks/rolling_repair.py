@@ -1,0 +1,76 @@
+"""Putting right what a rolling update left that was cancelled, crashed or broke off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import Flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import State as RunState
+from prefect.logging.loggers import flow_run_logger
+
+from remotejobs.errors import RemoteJobsError
+from remotejobs.rolling import Update
+from remotejobs.rolling.repair import repair
+from tasks.access import Access
+from tasks.connections import host_names
+from tasks.rolling_runs import origin_of
+from tasks.rolling_site import site_of
+
+_SETTLED = {"Reverted", "Stopped"}  # the flow has seen to every host itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a flow run of a rolling update was about, from its parameters."""
+
+    access: Access
+    update: Update
+    update_id: str
+    hosts: tuple[str, ...]
+
+
+def left_by(run: FlowRun) -> Left:
+    """Read the parameters of `run`. Raises `PatternError` when its hosts are not in the inventory any more."""
+    access = Access.model_validate(run.parameters["access"])
+    return Left(
+        access=access,
+        update=Update.model_validate(run.parameters["update"]),
+        update_id=origin_of(run),
+        hosts=host_names(access, str(run.parameters["hosts"])),
+    )
+
+
+@task(task_run_name="repair {host}", cache_policy=NO_CACHE)
+def repair_host(host: str, left: Left) -> str:
+    """Put one host right; returns in words what was done. `StaysOut` and other `HostError`s name what could not be."""
+    logger = get_run_logger()
+    done = _repair(host, left, logger.info)
+    logger.info("%s: %s", host, done)
+    return done
+
+
+def put_right(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
+    """Hook for on_cancellation and on_failure: repair every host, and log what was done and what stays out."""
+    if state.name in _SETTLED:
+        return
+    logger = flow_run_logger(flow_run)
+    left = left_by(flow_run)
+
+    def one(host: str) -> None:
+        try:
+            logger.info("%s: %s", host, _repair(host, left, logger.info))
+        except RemoteJobsError as exc:
+            logger.error("%s", exc)
+
+    with ThreadPoolExecutor(max_workers=left.access.forks) as pool:
+        list(pool.map(one, left.hosts))
+
+
+def _repair(host: str, left: Left, tell: Callable[[str], None]) -> str:
+    site = site_of(host, left.access, left.update)
+    return repair(site.host, site.jobs, site.balancer, left.update, left.update_id, tell)
