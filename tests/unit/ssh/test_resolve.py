@@ -62,6 +62,11 @@ def test_ssh_config_is_asked_for_ansible_host(home: Path) -> None:
     assert (endpoint.host, endpoint.address, endpoint.known_as) == ("db1", "10.0.0.7", "seven")
 
 
+def test_match_exec_runs_its_command(home: Path) -> None:
+    assert resolved(home, f'Match exec "test -d {home}"\n  Port 78\n').port == 78
+    assert resolved(home, f'Match exec "test -f {home}"\n  Port 78\n').port == 22
+
+
 def test_match_sees_the_user_of_the_command_line(home: Path) -> None:
     config = "Match user admin\n  Port 77\n"
 
