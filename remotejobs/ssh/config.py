@@ -15,14 +15,12 @@ from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
 
 from remotejobs.errors import BadUse
 from remotejobs.ssh.arguments import Option
-from remotejobs.ssh.lean import allow_match_exec
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16
 
 _INCLUDE = re.compile(r"\s*include(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
 _FILES = re.compile(r'(\s*(?:user|global)knownhostsfile(?:\s*=\s*|\s+))(".*")\s*', re.IGNORECASE)
-_MATCH_EXEC = re.compile(r"^\s*match\b.*\bexec\b", re.IGNORECASE | re.MULTILINE)
 _SECTION = re.compile(r"\s*(host|match)\b", re.IGNORECASE)
 
 
@@ -69,8 +67,6 @@ def _parsed(options: tuple[str, ...], texts: tuple[str, ...]) -> SSHConfig:
     parsed = SSHConfig()
     parsed.parse(options)
     for text in texts:
-        if _MATCH_EXEC.search(text):
-            allow_match_exec()
         parsed.parse(text.splitlines())
     return parsed
 
