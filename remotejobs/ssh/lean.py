@@ -30,7 +30,10 @@ class _MatchExec:
 
     @staticmethod
     def run(command: str, **_options: object) -> _Ran:
-        done = subprocess.run(command, shell=True, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        quiet = subprocess.DEVNULL
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], check=False, stdin=quiet, stdout=quiet
+        )  # the user's own words
         return _Ran(done.returncode == 0)
 
 
