@@ -1,7 +1,7 @@
 """Migrations with rollback, free of Prefect: the commands, what the hosts say, the next action, and the story."""
 
 from remotejobs.migration.actions import Action, Prove, Run
-from remotejobs.migration.commands import Commands, Limits, Order
+from remotejobs.migration.commands import Commands, Limits, Order, Room
 from remotejobs.migration.decide import decide
 from remotejobs.migration.plan import Plan
 from remotejobs.migration.sight import Place, Seen, Sight, Standing, Step, seen_of
@@ -17,6 +17,7 @@ __all__ = [
     "Place",
     "Plan",
     "Prove",
+    "Room",
     "Run",
     "Seen",
     "Sight",

@@ -67,3 +67,12 @@ class Limits(BaseModel):
 
     def of(self, step: Step) -> int:
         return int(getattr(self, step))
+
+
+class Room(BaseModel):
+    """Space that must be free on every host before anything begins."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_free_mib: int = Field(default=512, ge=0, description="MiB that must be free.")
+    path: str = Field(default="", description="Where they must be free; empty: in the home directory.")

@@ -1,0 +1,100 @@
+"""Change data on one or many hosts, and never claim more than was proven: lock, back up, migrate, verify, roll back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State as RunState
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.backup import backup
+from remotejobs.backup import BackupPlan
+from remotejobs.migration import Commands, Limits, Order, Plan, Room
+from tasks.access import Access
+from tasks.approval import NOT_REQUIRED, Approval, ask
+from tasks.migration_run import (
+    conclude,
+    find,
+    jids_of_this_run,
+    may_have_begun,
+    question,
+    refused,
+    select,
+    state_of,
+    unknown,
+)
+from tasks.migrations import Migration
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+
+AN_HOUR = Limits()
+SOME_ROOM = Room()
+
+
+@flow(name="migration", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+def migration(
+    access: Access,
+    hosts: str,
+    commands: Commands,
+    limits: Limits = AN_HOUR,
+    order: Order = "together",
+    approval: Approval = NOT_REQUIRED,
+    backup_first: BackupPlan | None = None,
+    room: Room = SOME_ROOM,
+    contact_deadline: Annotated[float, Field(ge=0)] = 600,
+    poll: Annotated[float, Field(ge=1)] = 15,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> RunState[Any]:
+    """Migrate every host of a pattern; on failure roll all of them back. A retried run goes on where it was.
+
+    Args:
+        access: Where the hosts are written down, and as whom to work there.
+        hosts: Hosts to migrate, as a pattern: db1, databases, db*:!db3. They are taken in the inventory's order.
+        commands: What to run on each host. Only migrate is needed.
+        limits: Seconds that each command may take.
+        order: All hosts together, or one by one: the next begins when the one before it is verified.
+        approval: Whether a person has to agree first.
+        backup_first: What to back up before anything is changed; the migration begins only on a verified backup.
+        room: Space that must be free on every host before anything begins.
+        contact_deadline: Seconds that a host may be silent; after that the run ends as Unknown, and can be retried.
+        poll: Seconds between two looks at a running command; its end is seen at once.
+        notify: Whom to tell when it failed.
+    """
+    selected, nowhere = select(access, hosts)
+    if nowhere:
+        return state_of(nowhere)
+    here, ground = find(
+        Migration(
+            access=access,
+            plan=Plan(selected, commands.steps, one_by_one=order == "one_by_one"),
+            commands=commands,
+            limits=limits,
+            jids=jids_of_this_run(),
+            owner=str(flow_run.id),
+            label=f"migration {flow_run.name}",
+            room=room,
+            patience=contact_deadline,
+            poll=poll,
+        )
+    )
+    fresh = not may_have_begun(ground)
+    if fresh:
+        if ground.problems:
+            return conclude(here, refused(*ground.problems), ground)
+        if no := ask(approval, question(here)):
+            return conclude(here, refused(no), ground)
+    ground = here.lock(ground)
+    if ground.problems:
+        return conclude(here, refused(*ground.problems) if fresh else unknown(*ground.problems), ground)
+    if fresh and backup_first and (no := _back_up(access, backup_first, poll)):
+        return conclude(here, refused(no), ground)
+    verdict, sight = here.carry_out(ground.sight)
+    return conclude(here, verdict, replace(ground, sight=sight))
+
+
+def _back_up(access: Access, plan: BackupPlan, poll: float) -> str:
+    """Back up, once: a run that begins anew takes the backup that there is. Returns why there is no verified one."""
+    state = backup.with_options(persist_result=True)(access, plan, poll=poll, return_state=True)
+    return "" if state.is_completed() else f"the backup before it did not succeed: {state.message}"

@@ -1,0 +1,88 @@
+"""Asking a person in the UI, without a process that waits: the run is suspended, and begins anew with the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect import get_client, get_run_logger
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.flow_runs import resume_flow_run, suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment, flow_run
+from pydantic import BaseModel, ConfigDict, Field
+
+REFUSAL = "refuse-unanswered/refuse-unanswered"
+_KEY = "approval"
+# Prefect would fail a run of which nobody refused in time; that is left to a worker that was away for very long.
+_PREFECT_WAITS_LONGER = timedelta(days=30)
+
+
+class Approval(BaseModel):
+    """Whether a person has to agree before anything is changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    required: bool = Field(default=False, description="Wait, after the preflight, until a person agrees in the UI.")
+    within_minutes: float = Field(
+        default=24 * 60, gt=0, description="Minutes to wait for an answer; none until then is a no."
+    )
+
+
+NOT_REQUIRED = Approval()
+
+
+class Answer(RunInput):
+    """The form behind *Resume*."""
+
+    approve: bool = Field(default=False, description="Go ahead? Without it the run is refused and nothing is changed.")
+    reason: str = Field(default="", description="Why; it is shown with the outcome.")
+
+
+def ask(approval: Approval, question: str) -> str:
+    """Wait for a person's yes or no to `question` (markdown). Returns why not; "" for a yes, or when none is required.
+
+    The first time this ends the process; in the run that begins anew with the answer it returns.
+    """
+    if not approval.required:
+        return ""
+    if deployment.id is None:
+        return "approval was asked for, but only a run of a deployment can wait for it"
+    if not _refuse_at(datetime.now(UTC) + timedelta(minutes=approval.within_minutes)):
+        return f"the deployment {REFUSAL}, which ends the wait for approval, is not known: run `prefect deploy --all`"
+    waits = timedelta(minutes=approval.within_minutes) + _PREFECT_WAITS_LONGER
+    form = Answer.with_initial_data(description=question)
+    answer = suspend_flow_run(wait_for_input=form, key=_KEY, timeout=int(waits.total_seconds()))
+    get_run_logger().info("answered: %s. %s", "yes" if answer.approve else "no", answer.reason)
+    return "" if answer.approve else f"not approved: {answer.reason or 'no reason was given'}"
+
+
+def refuse(waiting: UUID) -> bool:
+    """Answer no to a run that still waits for approval; False when it waits no more."""
+    with get_client(sync_client=True) as client:
+        try:
+            state = client.read_flow_run(waiting).state
+        except ObjectNotFound:
+            return False
+    if state is None or not state.is_paused() or state.state_details.pause_key != _KEY:
+        return False
+    resume_flow_run(waiting, run_input={"approve": False, "reason": "nobody answered in time"})
+    return True
+
+
+def _refuse_at(deadline: datetime) -> bool:
+    """Schedule the no; once only, however often the run begins anew. False when nothing can be scheduled."""
+    try:
+        run_deployment(
+            REFUSAL,
+            parameters={"flow_run_id": flow_run.id},
+            scheduled_time=deadline,
+            flow_run_name=f"no to {flow_run.name}",
+            timeout=0,
+            as_subflow=False,
+            idempotency_key=f"{_KEY} {flow_run.id}",
+        )
+    except ObjectNotFound:
+        return False
+    return True

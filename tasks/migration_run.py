@@ -1,0 +1,98 @@
+"""The flow run that carries out a migration: which one it is, what it asks a person, and the state that it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State as RunState
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from remotejobs.display.text import visible
+from remotejobs.errors import BadUse
+from remotejobs.migration import Outcome, Step, Story, Verdict, markdown
+from tasks.access import Access
+from tasks.connections import host_names
+from tasks.jids import jid_for
+from tasks.migrations import Ground, Migration
+
+_PREFLIGHT_PATIENCE = 0.0  # seconds: nothing has begun, so there is nothing to wait for
+
+
+def select(access: Access, pattern: str) -> tuple[tuple[str, ...], Verdict | None]:
+    """The hosts that `pattern` means, or the verdict when it means none."""
+    try:
+        return host_names(access, pattern), None
+    except BadUse as exc:
+        return (), unknown(str(exc)) if _begins_anew() else refused(str(exc))
+
+
+def jids_of_this_run() -> Mapping[Step, str]:
+    """The jid of each step: on every host the same, and the same for a retried run."""
+    return {step: jid_for(step) for step in Step}
+
+
+def find(migration: Migration) -> tuple[Migration, Ground]:
+    """Look where the migration stands. A run that begins anew waits for silent hosts, and keeps to its first hosts."""
+    patience = migration.patience if _begins_anew() else _PREFLIGHT_PATIENCE
+    ground = migration.look(patience=patience)
+    if set(ground.hosts) != set(migration.plan.hosts):
+        migration = migration.on(ground.hosts)
+        ground = migration.look(patience=patience)
+    return migration, ground
+
+
+def may_have_begun(ground: Ground) -> bool:
+    """Whether any step has run, for all that is known."""
+    return ground.sight.begun or bool(_begins_anew() and ground.sight.silent)
+
+
+def question(migration: Migration) -> str:
+    """What a person is asked to approve, in markdown: what will run where."""
+    plan = migration.plan
+    how = "one by one" if plan.one_by_one else "together"
+    where = f"On **{', '.join(plan.hosts)}**" + (f", {how}" if len(plan.hosts) > 1 else "")
+    user = f", as {migration.access.become_user or 'root'}" if migration.access.become else ""
+    steps = [f"{step}:\n\n{_indented(migration.commands.of(step))}" for step in Step if step in plan.steps]
+    return "\n\n".join([f"{where}{user}:", *steps])
+
+
+def refused(*why: str) -> Verdict:
+    return Verdict(Outcome.REFUSED, (*why, "Nothing was changed"))
+
+
+def unknown(*why: str) -> Verdict:
+    return Verdict(Outcome.UNKNOWN, why)
+
+
+def conclude(migration: Migration, verdict: Verdict, ground: Ground) -> RunState[Any]:
+    """Unlock the hosts if they are settled, tell the story, and give the flow run its last state."""
+    locks = migration.unlock(ground.locks) if verdict.outcome.settled else ground.locks
+    story = Story(migration.plan, verdict, ground.sight, migration.jids, migration.options, locks)
+    create_markdown_artifact(key="migration", markdown=markdown(story), description=verdict.outcome)
+    get_run_logger().info("%s: %s", verdict.outcome, verdict.message)
+    return state_of(verdict)
+
+
+def state_of(verdict: Verdict) -> RunState[Any]:
+    """`Refused` is a kind of Cancelled: nothing was done, so it neither succeeded nor failed."""
+    message = visible(verdict.message)
+    match verdict.outcome:
+        case Outcome.COMPLETED:
+            return Completed(message=message)
+        case Outcome.REFUSED:
+            return Cancelled(name=verdict.outcome, message=message)
+        case _:
+            return Failed(name=verdict.outcome, message=message)
+
+
+def _begins_anew() -> bool:
+    return int(flow_run.run_count) > 1
+
+
+def _indented(command: str) -> str:
+    """A block of code in markdown, whatever is in it."""
+    return "\n".join(f"    {line}" for line in visible(command).splitlines())

@@ -1,0 +1,120 @@
+"""What a migration does on one host, each a task run of its own. Silence is waited out, up to a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from remotejobs.become import become_for
+from remotejobs.display.text import duration
+from remotejobs.errors import BadUse, NoSuchJob, Unreachable
+from remotejobs.jobs import HostJobs
+from remotejobs.locks import Holder
+from remotejobs.migration import Seen, Step, seen_of
+from remotejobs.migration.host import MigrationHost, Readiness
+from remotejobs.migration.sight import ABSENT
+from remotejobs.model import Job, Record, State
+from remotejobs.shell import Shell
+from remotejobs.variables import text
+from remotejobs.waiting import patiently, wait_until_ended
+from tasks.access import Access
+from tasks.connections import connections, jobs_on
+from tasks.errors import JobFailed
+from tasks.output import followed, last_line
+
+
+@dataclass(frozen=True, slots=True)
+class HostLook:
+    """What one host said at the first look: its lock and room, and the steps of this run that are there."""
+
+    readiness: Readiness
+    seen: Mapping[Step, Seen]
+
+
+@task(task_run_name="look at {host}", cache_policy=NO_CACHE)
+def look_at(host: str, access: Access, jids: Mapping[Step, str], space: str, patience: float) -> HostLook:
+    """Ask `host` how it stands, which changes nothing. `patience` is seconds without contact. Raises `HostError`."""
+    migration, jobs = _migration_on(access, host), jobs_on(access, host)
+
+    def look() -> HostLook:
+        seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
+        return HostLook(migration.look(space), seen)
+
+    return patiently(look, patience=patience, on_silence=_log_silence)
+
+
+@task(task_run_name="lock {host}", cache_policy=NO_CACHE)
+def lock(host: str, access: Access, owner: str, label: str, note: str, patience: float) -> Holder:
+    """Take the lock of `host`, or find that this run has it. Raises `LockHeld` and other `HostError`."""
+    migration = _migration_on(access, host)
+    take = lambda: migration.lock.take(owner, label=label, note=note)  # noqa: E731
+    return patiently(take, patience=patience, on_silence=_log_silence)
+
+
+@task(task_run_name="unlock {host}", cache_policy=NO_CACHE)
+def unlock(host: str, access: Access, owner: str, patience: float) -> None:
+    """Give the lock of `host` back. Raises `HostError`."""
+    migration = _migration_on(access, host)
+    patiently(lambda: migration.lock.release(owner), patience=patience, on_silence=_log_silence)
+
+
+@task(task_run_name="prove all dead on {host}", cache_policy=NO_CACHE)
+def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, patience: float) -> str:
+    """End what jobs left behind on `host`; returns what survived, "" for nothing. Raises `HostError`."""
+    migration = _migration_on(access, host)
+    ask = lambda: migration.prove_dead(jids, grace=grace)  # noqa: E731
+    survivors = patiently(ask, patience=patience, on_silence=_log_silence)
+    get_run_logger().info("%s: %s", host, f"STILL ALIVE: {survivors}" if survivors else "every process is proven dead")
+    return survivors
+
+
+@task(task_run_name="{job.label} on {host}", cache_policy=NO_CACHE)
+def run_step(job: Job, host: str, access: Access, poll: float, patience: float) -> Record:
+    """Start `job` or attach to it, and wait for its end: the record of its success.
+
+    Raises `JobFailed` when it ended in any other way. Silence of the host is no failure until `patience` seconds of it;
+    then `Unreachable` is raised, and the job may run on. Raises other `HostError`.
+    """
+    jobs, log = jobs_on(access, host), get_run_logger()
+    record = patiently(lambda: jobs.start(job), patience=patience, on_silence=_log_silence)
+    log.info("%s job %s in %s", "attached to" if record.attached else "started", job.jid, record.results_dir)
+    if not record.finished:
+        record = wait_until_ended(
+            jobs, job.jid, poll=poll, patience=patience, on_look=_log_progress, on_silence=_log_silence
+        )
+    if fresh := followed().fresh(record.handle, record):
+        log.info("%s", fresh)
+    if record.state is not State.SUCCEEDED:
+        raise JobFailed(record)
+    return record
+
+
+def _seen(jobs: HostJobs, jid: str) -> Seen:
+    try:
+        return seen_of(jobs.look(jid))
+    except NoSuchJob:
+        return ABSENT
+
+
+def _migration_on(access: Access, host: str) -> MigrationHost:
+    fleet = connections().fleet(access)
+    if host not in fleet.hosts:
+        raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
+    choice, variables = access.choice(), fleet.hosts[host]
+    become = become_for(variables, become=choice.become, user=choice.user, password=choice.password)
+    return MigrationHost(Shell(fleet.connection(host), become=become), directory=text(variables, "remotejobs_dir"))
+
+
+def _log_silence(error: Unreachable) -> None:
+    get_run_logger().warning("%s; asking again", error.message)
+
+
+def _log_progress(record: Record) -> None:
+    line = last_line(record)
+    said = f", last line: {line}" if line else ", no output yet"
+    get_run_logger().info("%s on %s: running %s%s", record.label, record.host, duration(record.delta), said)
+    if fresh := followed().fresh(record.handle, record):
+        get_run_logger().info("%s", fresh)

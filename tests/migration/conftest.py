@@ -1,0 +1,235 @@
+"""Migrations on real hosts: four sshd, one PostgreSQL, and one temporary Prefect server for the whole session."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import State as RunState
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_LOCAL_STORAGE_PATH,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    temporary_settings,
+)
+from prefect.states import Pending
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.migration import migration
+from lab.postgres import Postgres
+from lab.shop import Shop
+from lab.sshd import LabHost, SshLab
+from remotejobs.model import Record
+from tasks.access import Access
+from tasks.connections import connections, jobs_on
+
+PROJECT = Path(__file__).parents[2]
+HOSTS = ("db1", "db2", "db3")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The server; what is persisted goes to a directory of its own."""
+    storage = tmp_path_factory.mktemp("storage")
+    mine = {PREFECT_LOCAL_STORAGE_PATH: storage, PREFECT_SERVER_ANALYTICS_ENABLED: False}
+    with temporary_settings(mine), prefect_test_harness(server_startup_timeout=120):
+        yield storage
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def all_shops(postgres: Postgres) -> Shop:
+    return Shop(postgres)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
+    with SshLab(tmp_path_factory.mktemp("hosts"), HOSTS) as lab:
+        yield lab
+        connections().close()
+
+
+@pytest.fixture(scope="session")
+def access(lab: SshLab) -> Access:
+    return Access(inventory=str(lab.write_inventory(lab.directory / "inventory.yml")))
+
+
+@pytest.fixture
+def shop(all_shops: Shop, lab: SshLab) -> Iterator[Shop]:
+    """Fresh databases on all hosts; locks that a test left there are gone after it."""
+    for host in lab.hosts:
+        all_shops.open_on(host)
+    yield all_shops
+    for host in lab.hosts:
+        lock_of(host).unlink(missing_ok=True)
+
+
+def lock_of(host: LabHost) -> Path:
+    return host.results_dir / ".locks" / "migration"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A flow run that ended, and what can be found out about it."""
+
+    state: RunState[Any]
+    access: Access
+
+    @property
+    def id(self) -> UUID:
+        assert self.state.state_details.flow_run_id
+        return self.state.state_details.flow_run_id
+
+    @property
+    def end(self) -> str | None:
+        return self.state.name
+
+    @property
+    def message(self) -> str:
+        return self.state.message or ""
+
+    @property
+    def story(self) -> str:
+        """The markdown artifact of the run, the newest one."""
+        mine = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[self.id]), type=ArtifactFilterType(any_=["markdown"])
+        )
+        with get_client(sync_client=True) as client:
+            artifacts = client.read_artifacts(artifact_filter=mine)
+        newest = max(artifacts, key=lambda artifact: str(artifact.created))
+        assert isinstance(newest.data, str)
+        return newest.data
+
+    def jobs(self, host: str) -> dict[str, Record]:
+        """The run's jobs on a host, by step."""
+        found = [record for record in jobs_on(self.access, host).list() if record.jid.endswith(str(self.id))]
+        return {record.label: record for record in found}
+
+
+Migrate = Callable[..., Ended]
+
+
+@pytest.fixture
+def migrate(prefect_server: Path, access: Access) -> Migrate:
+    """Runs the flow in this process."""
+
+    def run(hosts: str, commands: object, **others: object) -> Ended:
+        given: dict[str, Any] = {"access": access, "poll": 1, "contact_deadline": 60, **others}
+        state = migration(hosts=hosts, commands=commands, return_state=True, **given)
+        return Ended(state, given["access"])
+
+    return run
+
+
+class Controller:
+    """A flow run in a process of its own, as a worker runs it, that may be killed and started again."""
+
+    def __init__(self, storage: Path, parameters: Mapping[str, object]) -> None:
+        with get_client(sync_client=True) as client:
+            self.run: FlowRun = client.create_flow_run(migration, parameters=dict(parameters), state=Pending())
+        self._env = {
+            **os.environ,
+            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+            "PREFECT_LOCAL_STORAGE_PATH": str(storage),
+            "PREFECT__FLOW_ENTRYPOINT": "flows/migration.py:migration",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_LOGGING_COLORS": "false",
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self.said = ""
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "prefect.engine", str(self.run.id)],
+            env=self._env,
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def await_words(self, words: str) -> None:
+        """Return when the process says so; fail when it ends before."""
+        assert self._process is not None and self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said += line
+            if words in line:
+                return
+        raise AssertionError(f"it ended without saying {words!r}:\n{self.said}")
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.communicate()
+
+    def finish(self) -> RunState[Any]:
+        """Wait for the process to end by itself; the state of the run then."""
+        assert self._process is not None
+        said, _ = self._process.communicate(timeout=240)
+        self.said += said
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(self.run.id).state
+        assert state is not None, self.said
+        return state
+
+
+@pytest.fixture
+def controller(prefect_server: Path) -> Iterator[Callable[[Mapping[str, object]], Controller]]:
+    made: list[Controller] = []
+
+    def make(parameters: Mapping[str, object]) -> Controller:
+        made.append(Controller(prefect_server, parameters))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+class TaskLog(logging.Handler):
+    """What the task runs log; `when` acts on a line as it comes, an event to wait for instead of a time."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+        self._acts: list[tuple[str, Callable[[], object]]] = []
+        self._lock = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        with self._lock:
+            self.lines.append(line)
+            due = [act for act in self._acts if act[0] in line]
+            self._acts = [act for act in self._acts if act not in due]
+        for _, act in due:
+            act()
+
+    def when(self, words: str, act: Callable[[], object]) -> None:
+        """Do `act` once, when a line with `words` comes."""
+        self._acts.append((words, act))
+
+
+@pytest.fixture
+def task_log() -> Iterator[TaskLog]:
+    log = TaskLog()
+    logger = logging.getLogger("prefect.task_runs")
+    logger.addHandler(log)
+    yield log
+    logger.removeHandler(log)

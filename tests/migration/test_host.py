@@ -1,0 +1,95 @@
+"""What a migration asks a host: room, and proof that nothing of its jobs is left. Real processes, no SSH."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from remotejobs.jobs import HostJobs
+from remotejobs.migration.host import LookFailed, MigrationHost
+from remotejobs.model import Job, Record, State
+from remotejobs.shell import Shell
+from tests.shell.shells import SHELLS, ShellConnection, bearers, ended, host_jobs, shell_path, supervisor
+
+LEFT_BEHIND = (
+    "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 300; done' & read -r _ <go; exit 1"
+)
+
+
+class Host:
+    def __init__(self, tmp_path: Path, shell: str, jobs: HostJobs) -> None:
+        home = tmp_path / "home with 'quotes'"
+        self.jobs = jobs
+        self.home = home
+        connection = ShellConnection(shell_path(tmp_path / "bin2", shell), home)
+        self.migration = MigrationHost(Shell(connection), directory=f"{home}/jobs")
+
+    def leave_behind(self, jid: str) -> Record:
+        """A job that failed and left a process that heeds no TERM, in a session of its own."""
+        os.mkfifo(self.home / "go")
+        self.jobs.start(Job(jid=jid, cmd=LEFT_BEHIND, chdir=str(self.home)))
+        while not self.jobs.look(jid).stdout:
+            os.sched_yield()
+        (self.home / "go").write_text("\n")
+        record = ended(self.jobs, jid)
+        assert record.state is State.FAILED
+        assert bearers(record)
+        return record
+
+
+@pytest.fixture(params=SHELLS)
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+    for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", request.param)):
+        yield Host(tmp_path, request.param, jobs)
+
+
+@pytest.fixture
+def dash(tmp_path: Path) -> Iterator[Host]:
+    for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", "dash")):
+        yield Host(tmp_path, "dash", jobs)
+
+
+def test_a_look_tells_the_free_space_and_who_holds_the_lock(host: Host) -> None:
+    ready = host.migration.look()
+    status = os.statvfs(host.home)
+    assert ready.holder is None
+    assert abs(ready.free_mib - status.f_bavail * status.f_frsize // 2**20) < 1024
+    assert not (host.home / "jobs").exists(), "a look changes nothing"
+    taken = host.migration.lock.take("run-1", label="one")
+    assert host.migration.look("/").holder == taken
+
+
+def test_a_path_that_is_not_there_is_named(dash: Host) -> None:
+    with pytest.raises(LookFailed, match="/nowhere does not exist there"):
+        dash.migration.look("/nowhere")
+
+
+def test_what_a_failed_job_left_behind_is_ended_with_proof(host: Host) -> None:
+    record = host.leave_behind("migrate")
+    assert host.migration.prove_dead(["migrate", "never-started"], grace=0) == ""
+    assert bearers(record) == []
+
+
+def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
+    dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
+    assert "still running" in dash.migration.prove_dead(["migrate"], grace=0)
+    assert dash.jobs.look("migrate").state is State.RUNNING
+
+
+def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:
+    record = dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
+    os.kill(supervisor(record), signal.SIGKILL)
+    assert ended(dash.jobs, "migrate").state is State.LOST
+    assert dash.migration.prove_dead(["migrate"], grace=0) == ""
+    assert bearers(record) == []
+
+
+def test_a_damaged_record_proves_nothing(dash: Host) -> None:
+    dash.jobs.start(Job(jid="migrate", cmd="true"))
+    job = Path(ended(dash.jobs, "migrate").results_dir) / "job"
+    job.write_text("remotejobs 1\n")
+    assert dash.migration.prove_dead(["migrate"], grace=0) == "migrate: unknown (the record is damaged)"
