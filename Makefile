@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo up setup check style types shell imports test bench lock clean
+.PHONY: help demo demo-rolling up setup check style types shell imports test bench lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -8,11 +8,15 @@ export DO_NOT_TRACK := 1
 BIN := .venv/bin
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 demo: ## a lab, a Prefect server, a nightly backup of real databases; ends by itself
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.demo
+
+demo-rolling: ## a rolling update of a site behind HAProxy, under load; ends by itself
+	@scripts/setup.sh demo
+	@$(BIN)/python -m lab.rolling_demo
 
 up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
 	@scripts/setup.sh demo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -47,6 +48,7 @@ class Artifact(BaseModel):
     """`data` is the artifact's content as Prefect stored it: for a table, a list of rows in JSON."""
 
     id: UUID
+    created: datetime
     key: str | None = None
     type: str | None = None
     data: Any = None

@@ -59,6 +59,7 @@ class Site:
 
     def update(self, version: str, **others: Any) -> dict[str, Any]:
         """The parameter `update` of a rolling update of this site, quick enough for a lab."""
+        haproxy = {"hosts": [BALANCER], "socket": str(self.haproxy.socket), "backend": "app"}
         plan: dict[str, Any] = {
             "version": version,
             "deploy": 'app/deploy.sh "$VERSION"',
@@ -69,7 +70,7 @@ class Site:
                 "deadline": 30,
                 "interval": 0.2,
             },
-            "balancer": {"kind": "haproxy", "hosts": [BALANCER], "socket": str(self.haproxy.socket), "backend": "app"},
+            "balancer": {"kind": "haproxy", "haproxy": haproxy},
             "drain": 20,
             "patience": 10,
             "soak": 2,

@@ -35,6 +35,7 @@ pg_dump postgresql-client
 setpriv util-linux
 tar tar
 gzip gzip
+haproxy haproxy
 EOT
     [ "$1" = demo ] || cat << 'EOT'
 dash dash
@@ -48,6 +49,9 @@ sudo sudo
 ps procps
 git git
 useradd passwd
+socat socat
+nc netcat-openbsd
+perl perl-base
 EOT
 }
 

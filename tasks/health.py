@@ -34,6 +34,7 @@ def await_health(host: str, wanted: str, access: Access, update: Update, *, keep
 @task(task_run_name="soak {host}", cache_policy=NO_CACHE)
 def soak(host: str, access: Access, update: Update) -> None:
     """Watch an updated canary under load; when it fails it is taken out, and `SoakFailed` says why."""
+    get_run_logger().info("%s is watched for %g s", host, update.soak)
     site = site_of(host, access, update)
     why = watch_soak(site.look, site.balancer, site.host, update.health, update.version, update.soak)
     if why:

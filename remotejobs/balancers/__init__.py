@@ -1,24 +1,17 @@
-"""Load balancers: `BalancerSettings` is what a person writes, `.open(reach)` makes a `LoadBalancer` of it."""
-
-from typing import Annotated
-
-from pydantic import Field
+"""Load balancers: `Balancing` is what a person writes, `.open(reach)` makes a `LoadBalancer` of it."""
 
 from remotejobs.balancers.balancer import LoadBalancer, Reach, Standing
+from remotejobs.balancers.balancing import Balancing
 from remotejobs.balancers.command import CommandBalancer
 from remotejobs.balancers.haproxy import HaproxyBalancer
 from remotejobs.balancers.http import HttpBalancer
-from remotejobs.balancers.none import NoBalancer
-
-BalancerSettings = Annotated[HaproxyBalancer | HttpBalancer | CommandBalancer | NoBalancer, Field(discriminator="kind")]
 
 __all__ = [
-    "BalancerSettings",
+    "Balancing",
     "CommandBalancer",
     "HaproxyBalancer",
     "HttpBalancer",
     "LoadBalancer",
-    "NoBalancer",
     "Reach",
     "Standing",
 ]

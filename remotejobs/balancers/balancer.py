@@ -56,6 +56,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def missing(self) -> str:
+        """The fields that must still be filled in, in words; "" when it can be opened."""
+        empty = [name for name in self.required() if not getattr(self, name)]
+        return " and ".join(empty)
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        """The fields that have no sensible default. They are empty in the sections of the other kinds."""
+        return ()
+
     def open(self, reach: Reach) -> LoadBalancer:
         """The balancer that these settings mean; nothing is sent yet."""
         raise NotImplementedError

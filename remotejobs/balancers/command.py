@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
 from uuid import uuid4
 
 from pydantic import Field
@@ -24,12 +23,15 @@ class CommandBalancer(Settings):
     They cannot tell how many connections are left, so the whole drain time is waited.
     """
 
-    kind: Literal["command"] = "command"
     host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
-    remove: str = Field(min_length=1, description='Command that takes a host out: /opt/lb/remove "$HOST"')
-    add: str = Field(min_length=1, description='Command that puts it back: /opt/lb/add "$HOST"')
+    remove: str = Field(default="", description='Command that takes a host out: /opt/lb/remove "$HOST"')
+    add: str = Field(default="", description='Command that puts it back: /opt/lb/add "$HOST"')
     address: str = Field(default="{host}", description="What ADDRESS is: {ansible_host}:{app_port}")
     limit: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        return "remove", "add"
 
     def open(self, reach: Reach) -> LoadBalancer:
         return _Commands(self, reach.jobs(self.host))

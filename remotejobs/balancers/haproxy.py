@@ -26,9 +26,8 @@ _LEVEL = "The line `stats socket` of haproxy.cfg must end with `level admin`, an
 class HaproxyBalancer(Settings):
     """HAProxy: servers are drained and made ready again; a reload in between is noticed."""
 
-    kind: Literal["haproxy"] = "haproxy"
     hosts: tuple[str, ...] = Field(
-        min_length=1, description="Hosts of the inventory where HAProxy runs; with a pair, both are told."
+        default=(), description="Hosts of the inventory where HAProxy runs; with a pair, both are told."
     )
     socket: str = Field(
         default="/run/haproxy/admin.sock",
@@ -37,6 +36,10 @@ class HaproxyBalancer(Settings):
     )
     backend: str = Field(default="", description="Name of the backend; empty: every one that has the server.")
     server: str = Field(default="{host}", description="What HAProxy calls the server of a host: {host}, app-{host}")
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        return ("hosts",)
 
     def open(self, reach: Reach) -> LoadBalancer:
         return _Haproxy(self, [reach.shell(host) for host in self.hosts])

@@ -13,17 +13,17 @@ from remotejobs.placeholders import filled
 from remotejobs.variables import Host
 from remotejobs.web import Answer, fetch
 
+_URL = "^(https?://.*)?$"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
 class HttpBalancer(Settings):
     """URLs, asked from the controller. `{host}` is the host's name, `{any_variable}` its inventory variable."""
 
-    kind: Literal["http"] = "http"
-    remove: str = Field(pattern="^https?://", description="URL that takes it out: http://lb/api/remove?host={host}")
-    add: str = Field(pattern="^https?://", description="URL that puts it back: http://lb/api/add?host={host}")
+    remove: str = Field(default="", pattern=_URL, description="URL that takes it out: http://lb/api/remove?host={host}")
+    add: str = Field(default="", pattern=_URL, description="URL that puts it back: http://lb/api/add?host={host}")
     method: Method = Field(default="POST", description="How the two are asked.")
-    status: str = Field(default="", pattern="^(https?://.*)?$", description="URL that tells of the host; empty: none.")
+    status: str = Field(default="", pattern=_URL, description="URL that tells of the host; empty: none.")
     inside: str = Field(default="", description="Regular expression in the status while the host gets new requests.")
     up: str = Field(default="", description="Regular expression in the status while the balancer thinks it healthy.")
     connections: str = Field(
@@ -39,6 +39,10 @@ class HttpBalancer(Settings):
         except re.error as exc:
             raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
         return pattern
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        return "remove", "add"
 
     def open(self, reach: Reach) -> LoadBalancer:  # noqa: ARG002 - the controller asks
         return _Web(self)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
 from remotejobs.variables import Host
 
 
 class NoBalancer(Settings):
     """Nothing is taken out of anything."""
-
-    kind: Literal["none"] = "none"
 
     def open(self, reach: Reach) -> LoadBalancer:  # noqa: ARG002 - there is nothing to reach
         return _Nothing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from remotejobs.batches import batches
+from remotejobs.batches import batches, size_of
 from remotejobs.rolling.budget import Amount, amount_of
 
 
@@ -27,12 +27,11 @@ def in_batches(
 ) -> tuple[Batch, ...]:
     """The canaries first, then the rest as `serial` cuts it, each without the hosts that are `done` already.
 
-    A percentage of canaries is at least one host. Batches that are done altogether are left out.
+    A percentage is one of all `hosts`, and at least one host. Batches that are done altogether are left out.
     """
     count = max(amount_of(canary, len(hosts)), 1 if amount_of(canary, 100) else 0)
-    cut = batches(
-        hosts[count:], list(serial) if isinstance(serial, Sequence) and not isinstance(serial, str) else serial
-    )
+    sizes = [serial] if isinstance(serial, int | str) else serial
+    cut = batches(hosts[count:], [size_of(size, len(hosts)) for size in sizes])
     planned = ((tuple(hosts[:count]),) if count else ()) + cut
     return tuple(
         Batch(number=number, hosts=left, canary=bool(count) and number == 1)

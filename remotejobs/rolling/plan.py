@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from remotejobs.balancers import BalancerSettings, NoBalancer
+from remotejobs.balancers import Balancing
 from remotejobs.batches import size_of
 from remotejobs.errors import BadUse
 from remotejobs.rolling.budget import Amount, Budget, amount_of
@@ -71,7 +71,7 @@ class Update(_Model):
         "In its environment VERSION is the version wanted, PREVIOUS_VERSION the one before.",
     )
     health: Health = Field(description="When a host is healthy.")
-    balancer: BalancerSettings = Field(default=NoBalancer(), description="The load balancer before the hosts.")
+    balancer: Balancing = Field(default=Balancing(), description="The load balancer before the hosts.")
     limit: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
     serial: int | str | list[int | str] = Field(
         default=1,

@@ -52,11 +52,15 @@ class HostReport:
         return not self.outcome.good and self.outcome is not Outcome.NOT_STARTED
 
     @property
-    def said(self) -> str:
-        """Its outcome in a line."""
+    def ending(self) -> str:
+        """Its outcome, and where it is now if that is not where it should be."""
         place = ", stays out of the load balancer" if self.out else ""
-        again = f", taken out {self.again} times more" if self.again else ""
-        return f"{self.outcome}{place}{again}{f': {self.reason}' if self.reason else ''}"
+        return f"{self.outcome}{place}{f', was drained again ({self.again})' if self.again else ''}"
+
+    @property
+    def said(self) -> str:
+        """Its ending with the reason."""
+        return f"{self.ending}: {self.reason}" if self.reason else self.ending
 
     def row(self) -> dict[str, str]:
         drained = duration(self.drain)
@@ -68,7 +72,8 @@ class HostReport:
             "drain": f"{drained} ({self.left} left)" if drained and self.left else drained,
             "deploy": duration(self.deploy),
             "health": duration(self.health),
-            "outcome": self.said,
+            "outcome": self.ending,
+            "reason": self.reason,
         }
 
 

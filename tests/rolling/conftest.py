@@ -41,8 +41,8 @@ def site(tmp_path: Path, prefect_server: None) -> Iterator[Site]:
 
 
 @pytest.fixture
-def load(site: Site, tmp_path: Path) -> Iterator[Load]:
-    """A load that runs from before the test's first line; `with` ends it and makes its report."""
+def load(site: Site, tmp_path: Path) -> Load:
+    """`with load:` asks the site all the while; the report is there afterwards."""
     return Load(site.haproxy.url, tmp_path / "load")
 
 
@@ -74,6 +74,12 @@ def update(site: Site, version: str, *, hosts: str = "web", resume_from: str = "
     run_id = state.state_details.flow_run_id
     assert run_id
     return Ended(run_id, state, table_of(run_id))
+
+
+def parameters(site: Site, version: str, **plan: Any) -> str:
+    """The parameters of such a run, as JSON."""
+    access = {"inventory": str(site.inventory)}
+    return json.dumps({"access": access, "hosts": "web", "update": site.update(version, **plan)})
 
 
 def table_of(run_id: UUID) -> dict[str, dict[str, str]]:

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.settings import PREFECT_API_URL
 
 from lab.load import Load
+from lab.prefect_server import PROJECT
 from lab.site import WEB, Site
-from tests.rolling.conftest import update
+from tests.rolling.conftest import parameters, update
+from tests.rolling.events import await_true, when_logged, when_there
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+# Leaves a mark when it begins and a line for each time it is run, and takes long enough to be interrupted.
+LONG = 'echo "$VERSION" >>deploys; touch begun; app/deploy.sh "$VERSION" 3'
+
+
+def home(site: Site, name: str) -> Path:
+    return site.ssh.host(name).home
+
+
+def statuses(site: Site) -> list[str]:
+    return [site.haproxy.status(name) for name in WEB]
+
+
+def versions(site: Site) -> list[str]:
+    return [site.applications[name].deployed for name in WEB]
 
 
 def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load: Load) -> None:
@@ -16,10 +44,160 @@ def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load:
         ended = update(site, "2.0")
     assert ended.name == "Completed"
     assert load.report.failures == []
+    assert load.report.rate > 200
     assert ended.column("outcome") == ["updated"] * 4
     assert ended.column("version before") == ["1.0"] * 4
     assert ended.column("version after") == ["2.0"] * 4
     assert ended.column("batch") == ["1", "2", "3", "4"]
-    assert [site.haproxy.status(name) for name in WEB] == ["UP"] * 4
-    print(load.report, load.report.seen)
-    print(ended.table)
+    assert statuses(site) == ["UP"] * 4
+
+
+def test_a_bad_version_is_stopped_at_the_canary_and_reverted_and_nobody_notices(site: Site, load: Load) -> None:
+    health = site.update("bad")["health"] | {"deadline": 3}
+    with load:
+        ended = update(site, "bad-2.0", canary=1, serial=3, health=health)
+    assert ended.name == "Reverted"
+    assert load.report.failures == []
+    assert ended.column("batch") == ["1 (canary)", "", "", ""]
+    assert ended.table["web1"]["outcome"] == "reverted"
+    assert ended.table["web1"]["reason"].startswith("not healthy: status 503")
+    assert ended.column("outcome")[1:] == ["not started"] * 3
+    assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
+
+
+def test_a_canary_that_falls_ill_in_its_soak_is_reverted_before_the_others_begin(site: Site) -> None:
+    def fall_ill() -> None:
+        (site.applications["web1"].directory / "version").write_text("bad")
+        os.kill(int((site.applications["web1"].directory / "pid").read_text()), signal.SIGTERM)
+
+    with when_logged("web1 is watched", fall_ill):
+        ended = update(site, "2.0", canary=1, soak=60)
+    assert ended.name == "Reverted"
+    assert "did not stay healthy: status 503" in ended.table["web1"]["reason"]
+    assert versions(site) == ["1.0"] * 4
+
+
+def test_what_was_updated_is_reverted_newest_first(site: Site, load: Load) -> None:
+    spoil = 'if [ "$VERSION" = 2.0 ] && [ -e spoil ]; then exit 5; fi; date +%s%N >>when; app/deploy.sh "$VERSION"'
+    (home(site, "web3") / "spoil").touch()
+    with load:
+        ended = update(site, "2.0", deploy=spoil, revert="updated")
+    assert ended.name == "Reverted"
+    assert load.report.failures == []
+    assert ended.column("outcome") == [*["reverted"] * 3, "not started"]
+    last = [int((home(site, name) / "when").read_text().split()[-1]) for name in ("web3", "web2", "web1")]
+    assert last == sorted(last)
+    assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
+
+
+def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Site, load: Load) -> None:
+    with load, when_there(home(site, "web2") / "begun", lambda: site.lose("web2")):
+        ended = update(site, "2.0", deploy=LONG, patience=2, budget={"in_all": "25%"})
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
+    assert ended.column("outcome")[::2] == ["updated", "updated"]
+    assert "web2: unreachable" in str(ended.state.message)
+
+
+def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: Site, load: Load) -> None:
+    with load:
+        ended = update(site, "hang-2.0", limit=1, revert="nothing")
+    assert ended.name == "Stopped"
+    assert load.report.failures == []
+    assert ended.table["web1"]["outcome"] == "failed"
+    assert "timed_out" in ended.table["web1"]["reason"]
+    assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
+
+
+def test_a_reload_of_the_balancer_midway_loses_nothing(site: Site, load: Load) -> None:
+    with load, when_there(home(site, "web2") / "begun", site.haproxy.reload):
+        ended = update(site, "2.0", deploy=LONG)
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert ended.column("outcome") == ["updated"] * 4
+
+
+def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: Site, load: Load) -> None:
+    def reload() -> None:
+        site.haproxy.reload(keep_state=False)
+
+    with load, when_there(home(site, "web2") / "begun", reload):
+        ended = update(site, "2.0", deploy=LONG)
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert ended.table["web2"]["outcome"] == "updated, was drained again (1)"
+
+
+def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Site, load: Load) -> None:
+    with socket.create_connection(("127.0.0.1", site.haproxy.port)) as link:
+        link.sendall(b"GET /stream?600 HTTP/1.1\r\nHost: site\r\n\r\n")
+        assert link.recv(12) == b"HTTP/1.1 200"
+        (holder,) = [name for name in WEB if site.haproxy.connections(name)]
+        with load:
+            ended = update(site, "2.0", drain=2)
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert "(1 left)" in ended.table[holder]["drain"]
+    assert ended.column("outcome") == ["updated"] * 4
+
+
+def test_too_few_healthy_hosts_keep_every_other_one_in(site: Site) -> None:
+    site.applications["web3"].die()
+    site.applications["web4"].die()
+    site.haproxy.await_status("web4", "DOWN")
+    ended = update(site, "2.0", floor_wait=0)
+    assert ended.name == "Stopped"
+    assert ended.table["web1"]["outcome"] == "failed"
+    assert "only 1 of 3 other hosts are healthy, not web3, web4" in ended.table["web1"]["reason"]
+    assert versions(site) == ["1.0"] * 4
+    assert statuses(site)[:2] == ["UP", "UP"]
+
+
+def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: Site) -> None:
+    spoil = 'echo "$VERSION" >>deploys; [ ! -e spoil ] || exit 5; app/deploy.sh "$VERSION"'
+    (home(site, "web2") / "spoil").touch()
+    first = update(site, "2.0", deploy=spoil, revert="nothing")
+    (home(site, "web2") / "spoil").unlink()
+    second = update(site, "2.0", deploy=spoil, resume_from=str(first.run_id))
+    assert (first.name, second.name) == ("Stopped", "Completed")
+    assert first.column("outcome")[2:] == ["not started"] * 2
+    assert second.column("outcome") == ["updated earlier", *["updated"] * 3]
+    assert [(home(site, name) / "deploys").read_text().split() for name in WEB] == [
+        ["2.0"],
+        ["2.0", "2.0"],
+        ["2.0"],
+        ["2.0"],
+    ]
+    third = update(site, "2.0", deploy=spoil, resume_from=str(second.run_id))
+    assert third.column("outcome") == ["updated earlier"] * 4
+
+
+def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
+    site: Site, load: Load, tmp_path: Path
+) -> None:
+    with load:
+        with subprocess.Popen(**program(site, tmp_path, deploy=LONG, serial=2)) as controller:
+            await_true((home(site, "web2") / "begun").exists)
+            controller.kill()
+        ended = update(site, "2.0", deploy=LONG, serial=2, resume_from=last_run())
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert ended.column("outcome") == ["updated"] * 4
+    assert [(home(site, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
+    assert statuses(site) == ["UP"] * 4
+
+
+def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
+    """How to run the update in a process of its own, for Popen."""
+    path = directory / "parameters.json"
+    path.write_text(parameters(site, "2.0", **plan))
+    own = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(PROJECT)}
+    words = [sys.executable, "-m", "tests.rolling.run_update", str(path)]
+    return {"args": words, "cwd": PROJECT, "env": os.environ | own}
+
+
+def last_run() -> str:
+    with get_client(sync_client=True) as client:
+        (run,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+    return str(run.id)

@@ -1,0 +1,69 @@
+"""Doing something at a certain moment of an update, which is a file that a host wrote or a line of the log."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WITHIN = 120.0
+
+
+@contextmanager
+def when_there(path: Path, act: Callable[[], object]) -> Iterator[None]:
+    """Do `act` once, as soon as `path` exists; what it raises fails the test."""
+    over = threading.Event()
+    failures: list[Exception] = []
+    done: list[bool] = []
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            if path.exists():
+                try:
+                    act()
+                    done.append(True)
+                except Exception as exc:  # noqa: BLE001 - told below, in the test's own thread
+                    failures.append(exc)
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+    assert done, f"{path} never came"
+
+
+@contextmanager
+def when_logged(words: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do `act` once, when a task run logs a line with `words`."""
+    done: list[bool] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if words in record.getMessage() and not done:
+                done.append(True)
+                act()
+
+    handler, logger = Handler(logging.INFO), logging.getLogger("prefect.task_runs")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+    assert done, f"nothing logged {words!r}"
+
+
+def await_true(come: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + WITHIN
+    while not come():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.02)

@@ -1,0 +1,12 @@
+"""Runs a rolling update in a process of its own, which may be killed. usage: run_update.py PARAMETERS (a JSON file)"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from flows.rolling_update import rolling_update
+
+if __name__ == "__main__":
+    rolling_update(**json.loads(Path(sys.argv[1]).read_text()))
