@@ -25,8 +25,8 @@ _LAG = 5.0
 _WIDE = frozenset({"sha256", "path", "kept", "removed"})
 
 
-def run_backup(stage: Stage, say: Say) -> None:
-    """Run it to its end and print the report; `LabError` with the run's own words when it did not succeed."""
+def run_backup(stage: Stage, say: Say) -> Run:
+    """Run it to its end, print the report, and return the run; `LabError` with the run's own words when it did not succeed."""
     api = stage.api
     run = api.run(_deployment(api))
     say(f"Running {NAME}: {stage.prefect.url}/runs/flow-run/{run.id}")
@@ -36,6 +36,7 @@ def run_backup(stage: Stage, say: Say) -> None:
     if ended.state is None or ended.state.type != "COMPLETED":
         raise LabError(f"{NAME} ended as {_state(ended)}: {ended.state.message if ended.state else ''}")
     say(f"{NAME} succeeded")
+    return ended
 
 
 def _deployment(api: PrefectApi) -> Deployment:

@@ -38,6 +38,7 @@ gzip gzip
 haproxy haproxy
 EOT
     [ "$1" = demo ] || cat << 'EOT'
+chromium chromium
 dash dash
 bash bash
 busybox busybox
