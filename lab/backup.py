@@ -26,7 +26,7 @@ _WIDE = frozenset({"sha256", "path", "kept", "removed"})
 
 
 def run_backup(stage: Stage, say: Say) -> Run:
-    """Run it to its end, print the report, and return the run; `LabError` with the run's own words when it did not succeed."""
+    """Run it to its end, print the report, return the run; `LabError` with its own words when it did not succeed."""
     api = stage.api
     run = api.run(_deployment(api))
     say(f"Running {NAME}: {stage.prefect.url}/runs/flow-run/{run.id}")
