@@ -16,7 +16,7 @@ from lab.prefect_api import PrefectApi
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[2]
-FLOW = "from prefect import flow\n\n@flow\ndef backup(inventory: str) -> None:\n    print(inventory)\n"
+FLOW = "from prefect import flow\n\n@flow\ndef backup(access: dict) -> None:\n    print(access)\n"
 DEPLOYMENTS = """
 deployments:
 - name: clean-jobs
@@ -81,7 +81,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def test_the_deployments_work_on_the_hosts_of_the_lab_by_default(lab: Lab) -> None:
     with PrefectApi(lab.api_url) as api:
         [deployment] = api.deployments()
-    assert deployment.parameters["inventory"] == str(lab.directory / "inventory.yml")
+    assert deployment.parameters["access"] == {"inventory": str(lab.directory / "inventory.yml")}
 
 
 def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab) -> None:
