@@ -24,11 +24,12 @@ class RunState(BaseModel):
 
 
 class Run(BaseModel):
-    """A flow run or a task run; `run_count` is the number of attempts."""
+    """A flow run or a task run; `run_count` is the number of attempts; a schedule made it if `auto_scheduled`."""
 
     id: UUID
     name: str
     run_count: int = 0
+    auto_scheduled: bool = False
     state: RunState | None = None
 
     @property
@@ -92,11 +93,21 @@ class PrefectApi:
         answer = self._ask("POST", f"/deployments/{deployment.id}/create_flow_run", {"state": {"type": "SCHEDULED"}})
         return Run.model_validate_json(answer)
 
+    def runs_of(self, deployment: Deployment) -> list[Run]:
+        """All flow runs of a deployment, those to come included."""
+        wanted = {"deployments": {"id": {"any_": [str(deployment.id)]}}}
+        return TypeAdapter(list[Run]).validate_json(self._ask("POST", "/flow_runs/filter", wanted))
+
     def flow_run(self, run: Run) -> Run:
         return Run.model_validate_json(self._ask("GET", f"/flow_runs/{run.id}"))
 
     def cancel(self, run: Run) -> None:
         wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        self._ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
+
+    def retry(self, run: Run) -> None:
+        """Let a run that has ended be run again, under its own id."""
+        wanted = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}
         self._ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
     def task_runs(self, run: Run) -> list[Run]:

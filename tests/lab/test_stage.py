@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ deployments:
 - name: clean-jobs
   entrypoint: flows/backup.py:backup
   work_pool: {name: remotejobs}
+  schedules: [{interval: 15}]
 """
 PROGRAM = """
 import pathlib, signal
@@ -82,6 +84,17 @@ def test_the_deployments_work_on_the_hosts_of_the_lab_by_default(lab: Lab) -> No
     with PrefectApi(lab.api_url) as api:
         [deployment] = api.deployments()
     assert deployment.parameters["access"] == {"inventory": str(lab.directory / "inventory.yml")}
+
+
+def test_a_schedule_makes_runs_that_a_worker_completes(lab: Lab) -> None:
+    deadline = time.monotonic() + 120
+    with PrefectApi(lab.api_url) as api:
+        [deployment] = api.deployments()
+        while not any(
+            run.auto_scheduled and run.state and run.state.name == "Completed" for run in api.runs_of(deployment)
+        ):
+            assert time.monotonic() < deadline, api.runs_of(deployment)
+            time.sleep(0.5)  # the server tells such an end to nobody; it has to be asked
 
 
 def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab) -> None:
