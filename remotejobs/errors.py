@@ -105,5 +105,9 @@ class StartFailed(HostRefused):
     """The command was not run. Mend the cause on the host and start the same jid again."""
 
 
+class DirectoryRefused(HostRefused):
+    """Each user needs a directory of his own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
+
+
 class ProtocolDamaged(HostError):
     """The answer was not understood, so nothing is claimed. Ask again; if it stays, look at the host by hand."""

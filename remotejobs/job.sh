@@ -94,7 +94,8 @@ rj_base() {
 rj_enter() { # JID -> in its directory, with $dir. False, with an error said, when there is none.
     rj_valid "$1" || return 1
     jid=$1 dir=$base/$1
-    { cd "$dir"; } 2>/dev/null || rj_fail no_such_job "$dir does not exist"
+    { cd "$dir"; } 2>/dev/null && return
+    rj_readable && rj_fail no_such_job "$dir does not exist"
 }
 
 # FILE of `key value` lines -> $j_key for each key known. False when it is missing or not whole.
@@ -137,7 +138,7 @@ rj_start() {
     shift 2
     [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
     # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
-    [ -O "$base" ] || rj_fail start_failed "$base belongs to another user" || return
+    [ -O "$base" ] || rj_fail bad_dir "$base belongs to another user" || return
     [ -z "$chdir" ] || [ -d "$chdir" ] || rj_fail start_failed "chdir: $chdir is not a directory there" || return
     command -v "${interpreter%% *}" >/dev/null ||
         rj_fail start_failed "the interpreter ${interpreter%% *} was not found there" || return
@@ -595,8 +596,19 @@ rj_wait() {
     }
 }
 
+# A directory that cannot be read is not one without jobs.
+rj_readable() {
+    if [ -e "$base" ]; then
+        [ -r "$base" ] && [ -x "$base" ] || rj_fail bad_dir "$base cannot be read by this user"
+    else
+        case $(LC_ALL=C ls -d -- "$base" 2>&1) in
+        *ermission*) rj_fail bad_dir "$base cannot be reached by this user" ;;
+        esac
+    fi
+}
+
 rj_list() { # DIRECTORY
-    rj_base "$1" || return
+    rj_base "$1" && rj_readable || return
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}
         rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
@@ -639,7 +651,7 @@ rj_kill() {
 # DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended at least OLDER_THAN seconds
 # ago, but never one that runs and never the KEEP newest.
 rj_clean() {
-    rj_base "$1" || return
+    rj_base "$1" && rj_readable || return
     now=$(date +%s)
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}

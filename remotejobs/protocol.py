@@ -17,6 +17,7 @@ from functools import cache
 from importlib import resources
 
 from remotejobs.errors import (
+    DirectoryRefused,
     HostRefused,
     InvalidJob,
     JobExists,
@@ -110,7 +111,7 @@ _BLOB = re.compile(rb"blob (cmd|stdout|stderr) (\d{1,18}) (\d{1,18}) (\d{1,18})"
 _ERRORS: dict[str, type[HostRefused]] = {
     "no_such_job": NoSuchJob,
     "start_failed": StartFailed,
-    "bad_dir": StartFailed,
+    "bad_dir": DirectoryRefused,
 }
 
 
@@ -171,6 +172,8 @@ class Answer:
                 if current:
                     yield current
                 current = Section(value, {}, {}, None)
+            elif current is None and key == "error":  # about the directory, not about a job
+                current = Section("", {}, {}, (value.partition(" ")[0], value.partition(" ")[2]))
             elif current is None:
                 raise ProtocolDamaged(self._host, f"the answer starts with {line[:80]!r}")
             elif blob:
@@ -248,4 +251,4 @@ def error_of(host: str, section: Section, job: Job | None = None) -> RemoteJobsE
     kind = _ERRORS.get(code)
     if kind is None:
         return ProtocolDamaged(host, f"an error of unknown kind came back: {code[:40]} {message[:200]}")
-    return kind(host, f"job {section.jid}: {message}")
+    return kind(host, f"job {section.jid}: {message}" if section.jid else message)

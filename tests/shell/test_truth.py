@@ -7,12 +7,13 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from remotejobs import protocol
 from remotejobs.connection import Become, Reply
-from remotejobs.errors import InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
+from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.protocol import Read
@@ -133,6 +134,23 @@ def test_many_jobs_are_told_in_one_answer_and_waiting_ends_with_the_first_that_e
         (tmp_path / "go").write_text("x")
         states = [record.state for record in waiting.result()]
     assert states == [State.RUNNING, State.SUCCEEDED, State.RUNNING]
+
+
+def test_a_directory_of_another_user_is_refused_and_not_taken_for_an_empty_one(dash: HostJobs, tmp_path: Path) -> None:
+    with TemporaryDirectory() as name:
+        for mode in (0o700, 0o755):
+            Path(name).chmod(0o711)
+            place = Path(name) / f"of-root-{mode:o}"
+            place.mkdir(mode=mode)
+            (place / "jobs").mkdir(mode=0o700)
+            there = HostJobs(ShellConnection("/usr/bin:/bin", Path(name), user=65534), directory=str(place / "jobs"))
+            for ask in (
+                there.list,
+                lambda there=there: there.start(Job(jid="j", cmd="true")),
+                lambda there=there: there.look("j"),
+            ):
+                with pytest.raises((DirectoryRefused, StartFailed), match="remotejobs_dir|Permission denied"):
+                    ask()
 
 
 @pytest.mark.timeout(60)
