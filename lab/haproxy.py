@@ -32,6 +32,7 @@ defaults
     timeout connect 2s
     timeout client 30s
     timeout server 30s
+    timeout check 5s
     default-server check inter 500ms fall 2 rise 2
 
 frontend site

@@ -1,0 +1,118 @@
+"""Updates that are cancelled, or whose controller dies, run by a worker: no host stays out in silence."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lab.ports import free_ports
+from lab.prefect_api import Run
+from lab.runs import await_end, await_state, last_table, start
+from lab.site import WEB
+from lab.site_stage import SiteStage, open_site
+from remotejobs.model import State
+from tasks.access import Access
+from tasks.connections import connections, jobs_on
+from tests.rolling.events import await_true
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+# Leaves a line for each time it is run, says that it has begun, and waits to be let go on.
+PATIENT = 'echo "$VERSION" >>deploys; touch begun; until [ -e go ]; do sleep 0.1; done; app/deploy.sh "$VERSION"'
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
+    with open_site(tmp_path_factory.mktemp("stage"), lambda _line: None, port=free_ports(1)[0]) as stage:
+        yield stage
+        connections().close()
+
+
+@pytest.fixture
+def begun(stage: SiteStage) -> Run:
+    """An update whose first host is out of the load balancer, in the middle of its deployment."""
+    for name in WEB:
+        for mark in ("begun", "go", "deploys"):
+            (home(stage, name) / mark).unlink(missing_ok=True)
+    run = start(stage.api, "rolling-update", stage.parameters("2.0", deploy=PATIENT))
+    await_true((home(stage, "web1") / "begun").exists)
+    assert stage.site.haproxy.status("web1") == "DRAIN"
+    return run
+
+
+def home(stage: SiteStage, name: str) -> Path:
+    return stage.site.ssh.host(name).home
+
+
+def processes(run: Run) -> list[int]:
+    """The processes of a flow run on this machine."""
+    mark = f"PREFECT__FLOW_RUN_ID={run.id}".encode()
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def kill_controller(run: Run) -> None:
+    """SIGKILL to the processes of a flow run, and to no other."""
+    for pid in processes(run):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def running_jobs(stage: SiteStage) -> list[str]:
+    access = Access(inventory=str(stage.site.inventory))
+    return [record.jid for name in WEB for record in jobs_on(access, name).list() if record.state is State.RUNNING]
+
+
+def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: SiteStage, begun: Run) -> None:
+    stage.api.cancel(begun)
+    ended = await_end(stage.api, begun)
+    assert ended.state
+    assert ended.state.type == "CANCELLED"
+    await_true(lambda: stage.site.haproxy.status("web1") == "UP")
+    assert running_jobs(stage) == []
+    assert stage.site.applications["web1"].deployed == "1.0"
+
+
+def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(stage: SiteStage, begun: Run) -> None:
+    kill_controller(begun)
+    await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
+    assert stage.site.haproxy.status("web1") == "DRAIN"
+    repaired = start(stage.api, "rolling-repair", {"run": str(begun.id)})
+    ended = await_end(stage.api, repaired)
+    assert ended.state
+    assert ended.state.type == "COMPLETED"
+    assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4
+    assert running_jobs(stage) == []
+
+
+def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(stage: SiteStage, begun: Run) -> None:
+    kill_controller(begun)
+    await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
+    for name in WEB:
+        (home(stage, name) / "go").touch()
+    ended = retried_to_its_end(stage, begun)
+    assert ended.state
+    assert ended.state.type == "COMPLETED"
+    outcomes = [row["outcome"] for row in last_table(stage.api, begun, "rolling-update")]
+    assert outcomes == ["updated earlier", *["updated"] * 3]
+    assert [(home(stage, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
+    assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4
+
+
+def retried_to_its_end(stage: SiteStage, run: Run) -> Run:
+    """Retry a crashed run. The worker may report the first crash once more, over the retry: then it is retried again."""
+    for _ in range(3):
+        await_true(lambda: not processes(run))
+        stage.api.retry(run)
+        if (ended := await_end(stage.api, run)).state and ended.state.type != "CRASHED":
+            return ended
+    return run
