@@ -33,7 +33,7 @@ defaults
     timeout client 30s
     timeout server 30s
     timeout check 5s
-    default-server check inter 500ms fall 2 rise 2
+    default-server inter 500ms fall 2 rise 2
 
 frontend site
     bind 127.0.0.1:{port}
@@ -48,12 +48,13 @@ backend app
 class Haproxy:
     """`with Haproxy(directory, {"web1": 8001}) as proxy:`; `reload` is the reload of its service."""
 
-    def __init__(self, directory: Path, servers: Mapping[str, int]) -> None:
+    def __init__(self, directory: Path, servers: Mapping[str, int], *, check: bool = True) -> None:
         self.directory = directory
         self.socket = directory / "admin.sock"
         self.state = directory / "server-state"
         self.port = free_ports(1)[0]
         self._servers = servers
+        self._check = "check" if check else "no-check"
         self._server = Server("HAProxy", directory / "haproxy.log")
 
     @property
@@ -68,7 +69,9 @@ class Haproxy:
                 socket=self.socket,
                 state=self.state,
                 port=self.port,
-                servers="\n".join(f"    server {name} 127.0.0.1:{port}" for name, port in self._servers.items()),
+                servers="\n".join(
+                    f"    server {name} 127.0.0.1:{port} {self._check}" for name, port in self._servers.items()
+                ),
             )
         )
         self._server.start([HAPROXY, "-W", "-f", str(self._configuration)])
@@ -116,7 +119,7 @@ class Haproxy:
         return self.directory / "haproxy.cfg"
 
     def _all_up(self) -> bool:
-        return self._worker() != "" and all(self.status(name).startswith("UP") for name in self._servers)
+        return self._worker() != "" and all(self.status(name).startswith(("UP", "no check")) for name in self._servers)
 
     def _worker(self) -> str:
         try:

@@ -109,7 +109,7 @@ def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(sta
 
 
 def retried_to_its_end(stage: SiteStage, run: Run) -> Run:
-    """Retry a crashed run. The worker may report the first crash once more, over the retry: then it is retried again."""
+    """Retry a crashed run. Its worker may report the first crash once more, over the retry: then retry again."""
     for _ in range(3):
         await_true(lambda: not processes(run))
         stage.api.retry(run)

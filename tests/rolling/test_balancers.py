@@ -1,0 +1,229 @@
+"""Each kind of load balancer, with the real thing where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lab.haproxy import Haproxy
+from lab.ports import free_ports
+from remotejobs.balancers import Balancing, CommandBalancer, HaproxyBalancer, HttpBalancer, LoadBalancer, Reach
+from remotejobs.balancers.haproxy import question
+from remotejobs.balancers.haproxy_words import LOOK, parse, set_state
+from remotejobs.errors import BadUse, HostRefused, TimedOut
+from remotejobs.inventory import Inventory, load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.local import LocalConnection
+from remotejobs.shell import Shell
+
+HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    path = tmp_path / "inventory.yml"
+    path.write_text(HOSTS)
+    return load_inventory(path)
+
+
+@pytest.fixture
+def reach(tmp_path: Path) -> Reach:
+    """The balancer's host is this machine."""
+    return Reach(
+        shell=lambda name: Shell(LocalConnection(name)),
+        jobs=lambda name: HostJobs(LocalConnection(name), directory=str(tmp_path / "jobs")),
+    )
+
+
+@pytest.fixture(scope="module")
+def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Haproxy]:
+    # Nothing checks these servers: they are up for HAProxy, and nobody asks them.
+    ports = free_ports(2)
+    with Haproxy(
+        tmp_path_factory.mktemp("haproxy"), dict(zip(["web1", "web2"], ports, strict=True)), check=False
+    ) as it:
+        yield it
+
+
+@pytest.fixture
+def balancer(haproxy: Haproxy, reach: Reach) -> LoadBalancer:
+    return HaproxyBalancer(hosts=("lb1",), socket=str(haproxy.socket), backend="app").open(reach)
+
+
+def test_haproxy_drains_one_server_and_makes_it_ready_again(balancer: LoadBalancer, inventory: Inventory) -> None:
+    web1, web2 = inventory.select("all")
+    balancer.take_out(web1)
+    balancer.take_out(web1)  # once more does no harm
+    assert (balancer.standing(web1).inside, balancer.standing(web1).connections) == (False, 0)
+    assert balancer.standing(web2).serves
+    balancer.put_back(web1)
+    assert balancer.standing(web1).serves
+
+
+def test_a_server_that_haproxy_does_not_have_is_named_with_those_it_has(
+    haproxy: Haproxy, reach: Reach, inventory: Inventory
+) -> None:
+    settings = HaproxyBalancer(hosts=("lb1",), socket=str(haproxy.socket), backend="app", server="app-{host}")
+    with pytest.raises(HostRefused, match="no server app/app-web1.* app/web1, app/web2"):
+        settings.open(reach).take_out(inventory.hosts["web1"])
+
+
+def test_a_socket_that_is_not_there_is_named_with_the_remedy(reach: Reach, inventory: Inventory) -> None:
+    settings = HaproxyBalancer(hosts=("lb1",), socket="/run/none.sock")
+    with pytest.raises(HostRefused, match=r"no socket /run/none.sock.* `stats socket`"):
+        settings.open(reach).standing(inventory.hosts["web1"])
+
+
+TOOLS = {"socat": "socat", "nc": "nc", "perl": "perl", "python3": sys.executable}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_socket_is_talked_to_with_any_one_of_the_usual_tools(haproxy: Haproxy, tool: str, tmp_path: Path) -> None:
+    said = asked_with(haproxy, tmp_path, tool)
+    assert {server.name for server in parse(said.stdout)} == {"web1", "web2"}
+
+
+def test_without_any_of_the_tools_they_are_named(haproxy: Haproxy, tmp_path: Path) -> None:
+    said = asked_with(haproxy, tmp_path)
+    assert (said.returncode, said.stdout) == (4, "none of socat, nc with -U, perl and python3 is there\n")
+
+
+def asked_with(haproxy: Haproxy, directory: Path, *tools: str) -> subprocess.CompletedProcess[str]:
+    """Ask where no other program is found than grep and `tools`."""
+    for name, program in {"grep": "grep", **{tool: TOOLS[tool] for tool in tools}}.items():
+        found = shutil.which(program)
+        assert found, f"{program} is not installed"
+        (directory / name).symlink_to(found)
+    script = question(str(haproxy.socket), LOOK)
+    return subprocess.run(
+        ["/bin/sh"], input=script, capture_output=True, text=True, env={"PATH": str(directory)}, timeout=60
+    )
+
+
+def test_a_draining_server_whose_checks_fail_is_still_seen_to_drain() -> None:
+    stats = "# pxname,svname,qcur,scur,status,\napp,web1,1,2,DOWN,\n"
+    states = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n2 app 1 web1 127.0.0.1 0 8\n"
+    (server,) = parse(f"{stats}\n{states}")
+    assert (server.ready, server.up, server.connections) == (False, False, 3)
+
+
+@pytest.mark.parametrize("answer", ["", "Permission denied", "# pxname,svname,scur,status,\napp,web1,0,UP,\n"])
+def test_an_answer_that_is_none_is_not_believed(answer: str) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        parse(answer)
+
+
+def test_all_servers_of_a_host_are_told_in_one_line() -> None:
+    stats = "# pxname,svname,qcur,scur,status,\nsite,web1,0,0,UP,\napi,web1,0,0,UP,\n\n"
+    states = "# be_id be_name srv_id srv_name srv_admin_state\n1 site 1 web1 0\n2 api 1 web1 0\n"
+    line = "set server site/web1 state drain;set server api/web1 state drain"
+    assert set_state(parse(stats + states), "drain") == line
+
+
+class Web(BaseHTTPRequestHandler):
+    """A load balancer with a web interface; the server's `asked` are its requests."""
+
+    def answer(self) -> None:
+        asked: list[str] = self.server.asked  # type: ignore[attr-defined]
+        asked.append(f"{self.command} {self.path}")
+        self.send_response(500 if "web2" in self.path else 200)
+        self.end_headers()
+        self.wfile.write(b'{"state": "in", "healthy": true, "active": 7}')
+
+    do_GET = do_POST = answer  # noqa: N815 - the names are http.server's
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Not on the terminal."""
+
+
+@pytest.fixture
+def web() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        server.asked = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def http_balancer(web: ThreadingHTTPServer) -> HttpBalancer:
+    url = f"http://127.0.0.1:{web.server_port}"
+    return HttpBalancer(
+        remove=f"{url}/remove?host={{host}}",
+        add=f"{url}/add?to={{ansible_host}}:{{app_port}}",
+        status=f"{url}/status/{{host}}",
+        inside='"state": "in"',
+        up='"healthy": true',
+        connections='"active": (\\d+)',
+    )
+
+
+def test_an_http_balancer_is_asked_at_its_urls(web: ThreadingHTTPServer, reach: Reach, inventory: Inventory) -> None:
+    balancer, web1 = http_balancer(web).open(reach), inventory.hosts["web1"]
+    balancer.take_out(web1)
+    balancer.put_back(web1)
+    standing = balancer.standing(web1)
+    assert web.asked == [  # type: ignore[attr-defined]
+        "POST /remove?host=web1",
+        "POST /add?to=192.0.2.1:8080",
+        "GET /status/web1",
+    ]
+    assert (standing.inside, standing.up, standing.connections) == (True, True, 7)
+
+
+def test_an_http_balancer_that_says_no_is_quoted(web: ThreadingHTTPServer, reach: Reach, inventory: Inventory) -> None:
+    with pytest.raises(HostRefused, match=r"answered POST .*/remove\?host=web2 with 500"):
+        http_balancer(web).open(reach).take_out(inventory.hosts["web2"])
+
+
+def test_a_variable_that_a_host_lacks_is_found_out_by_a_look(
+    web: ThreadingHTTPServer, reach: Reach, inventory: Inventory
+) -> None:
+    with pytest.raises(BadUse, match="web2: .* needs the variable ansible_host"):
+        http_balancer(web).open(reach).standing(inventory.hosts["web2"])
+
+
+def test_an_http_balancer_that_is_not_there_is_unreachable(reach: Reach, inventory: Inventory) -> None:
+    url = f"http://127.0.0.1:{free_ports(1)[0]}/"
+    with pytest.raises(TimedOut, match="Connection refused"):
+        HttpBalancer(remove=url, add=url).open(reach).take_out(inventory.hosts["web1"])
+
+
+def test_a_command_balancer_runs_its_commands_with_the_host_in_their_environment(
+    reach: Reach, inventory: Inventory, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    balancer = CommandBalancer(
+        remove=f'echo "remove $HOST $ADDRESS" >>{said}',
+        add=f'echo "add $HOST $ADDRESS" >>{said}',
+        address="{ansible_host}:{app_port}",
+    ).open(reach)
+    balancer.take_out(inventory.hosts["web1"])
+    balancer.put_back(inventory.hosts["web1"])
+    assert said.read_text().splitlines() == ["remove web1 192.0.2.1:8080", "add web1 192.0.2.1:8080"]
+
+
+def test_a_command_balancer_that_fails_is_quoted(reach: Reach, inventory: Inventory) -> None:
+    balancer = CommandBalancer(remove="echo no such pool >&2; exit 7", add="true").open(reach)
+    with pytest.raises(HostRefused, match="remove command for web1 ended as failed, rc 7: no such pool"):
+        balancer.take_out(inventory.hosts["web1"])
+
+
+def test_a_kind_whose_section_is_empty_is_refused() -> None:
+    with pytest.raises(ValidationError, match="http needs remove and add"):
+        Balancing.model_validate({"kind": "http"})
+    assert Balancing().kind == "none"
+
+
+def test_a_short_question_brings_back_output_and_exit_code() -> None:
+    said = Shell(LocalConnection("here")).run("printf 'one\\n\\ntwo'; echo three >&2; exit 9")
+    assert (said.rc, said.output) == (9, "one\n\ntwothree\n")
