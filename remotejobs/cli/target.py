@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import warnings
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from remotejobs.inventory import Host, load_inventory
 
 VARIABLE = "REMOTEJOBS_INVENTORY"
 DEFAULT_INVENTORY = Path("inventories/hosts.yml")
+
+_SET = "or set ansible_become_password, for example from the environment: {{ lookup('env', 'BECOME_PASSWORD') }}."
 
 
 def inventory_path(given: str) -> str:
@@ -76,6 +79,14 @@ class Target:
 
 
 def _ask_password() -> str:
-    from getpass import getpass  # imports termios, which nobody else needs
+    """`BadUse` where nobody can type it unseen; a password that a pipe offers is not taken, as it may not be one."""
+    from getpass import GetPassWarning, getpass  # imports termios, which nobody else needs
 
-    return getpass("BECOME password: ")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)
+            return getpass("BECOME password: ")
+    except GetPassWarning as exc:
+        raise BadUse("there is no terminal to ask for sudo's password", remedy=f"Run it in a terminal, {_SET}") from exc
+    except EOFError as exc:
+        raise BadUse("no password for sudo was typed", remedy=f"Type it and press Enter, {_SET}") from exc

@@ -38,8 +38,15 @@ def environment(**more: str) -> Mapping[str, str]:
 
 
 def remotejobs(*words: str, **env: str) -> Ended:
-    """One command line in a process of its own, into pipes."""
-    done = subprocess.run([*COMMAND, *words], capture_output=True, env=environment(**env), timeout=120)
+    """One command line in a process of its own, into pipes, with no terminal anywhere."""
+    done = subprocess.run(
+        [*COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(**env),
+        timeout=120,
+        start_new_session=True,
+    )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -157,6 +157,10 @@ def test_one_host_has_its_line_and_no_summary(local_hosts: Hosts) -> None:
         (["status", "all", "x", "--", "true"], "only run takes a command"),
         (["wait", "all", "x", "-P", "0"], "would not wait"),
         (["clean", "all", "--keep", "-1"], "'-1' is no whole number from 0 on"),
+        (
+            ["list", "all", "-bK"],
+            "there is no terminal to ask for sudo's password. Run it in a terminal, or set ansible_",
+        ),
         (["frobnicate"], "invalid choice"),
         ([], "no command is named"),
     ],
@@ -168,6 +172,7 @@ def test_bad_use_exits_1_and_says_why_without_a_traceback(local_hosts: Hosts, wo
     assert ended.out == ""
     assert said in ended.err
     assert "Traceback" not in ended.err
+    assert "Warning" not in ended.err
 
 
 def test_without_an_inventory_the_error_names_the_ways_to_give_one(

@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import termios
+from collections.abc import Callable
 
 from tests.cli.conftest import Hosts
 from tests.cli.running import COMMAND, environment
@@ -16,12 +17,22 @@ from tests.cli.running import COMMAND, environment
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-7]m")
 
 
-def on_terminal(*words: str, columns: int = 100, **env: str) -> tuple[int, str]:
-    """Run a command line on a pseudo-terminal; returns its exit code and all that it wrote there."""
+def on_terminal(
+    *words: str, columns: int = 100, when: str = "", then: Callable[[int], object] | None = None, **env: str
+) -> tuple[int, str]:
+    """Run a command line on a pseudo-terminal; returns its exit code and all that it wrote there.
+
+    Once it has written what the pattern `when` matches, `then` is called with the keyboard of that terminal.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     process = subprocess.Popen(
-        [*COMMAND, *words], stdin=slave, stdout=slave, stderr=slave, env=environment(TERM="xterm-256color", **env)
+        [*COMMAND, *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment(TERM="xterm-256color", **env),
+        start_new_session=True,  # it knows no other terminal than this
     )
     os.close(slave)
     written = bytearray()
@@ -33,6 +44,9 @@ def on_terminal(*words: str, columns: int = 100, **env: str) -> tuple[int, str]:
         if not data:
             break
         written += data
+        if then and re.search(when, written.decode(errors="replace")):
+            then(master)
+            then = None
     os.close(master)
     return process.wait(60), written.decode()
 
@@ -105,3 +119,12 @@ def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
     assert code == 0
     assert "\x1b" not in seen
     assert all(line.startswith('{"host": ') for line in seen.split("\r\n") if line)
+
+
+def test_an_end_of_input_at_the_password_is_told_without_a_traceback(local_hosts: Hosts) -> None:
+    words = ["list", "all", "-K", "-b", "-i", str(local_hosts.inventory)]
+    code, seen = on_terminal(*words, when="BECOME password: ", then=lambda keyboard: os.write(keyboard, b"\x04"))
+
+    assert code == 1
+    assert "error: no password for sudo was typed. Type it and press Enter, or set ansible_become_password" in seen
+    assert "Traceback" not in seen
