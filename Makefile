@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling up setup check style types shell imports test bench pictures lock clean
+.PHONY: help demo demo-rolling up setup check style types shell imports test bench bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -45,6 +45,9 @@ test: setup ## every test; real sshd and real PostgreSQL included
 
 bench: setup ## measure launch, poll and memory against a lab of many hosts
 	$(BIN)/python -m bench
+
+bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
+	$(BIN)/python -m bench.rolling
 
 pictures: setup ## take the README's pictures of the nightly backup anew, from Prefect's own UI
 	$(BIN)/python -m lab.pictures

@@ -193,7 +193,7 @@ def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
     path = directory / "parameters.json"
     path.write_text(parameters(site, "2.0", **plan))
     own = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(PROJECT)}
-    words = [sys.executable, "-m", "tests.rolling.run_update", str(path)]
+    words = [sys.executable, "-m", "lab.run_update", str(path)]
     return {"args": words, "cwd": PROJECT, "env": os.environ | own}
 
 

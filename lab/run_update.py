@@ -1,4 +1,7 @@
-"""Runs a rolling update in a process of its own, which may be killed. usage: run_update.py PARAMETERS (a JSON file)"""
+"""A rolling update in a process of its own, which may be killed.
+
+usage: python -m lab.run_update PARAMETERS     the flow's parameters, a JSON file
+"""
 
 from __future__ import annotations
 
