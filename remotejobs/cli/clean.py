@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 from remotejobs.cli import exits
-from remotejobs.cli.listing import say_jobs
+from remotejobs.cli.listing import jobs_of, say_jobs
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, count, seconds
 from remotejobs.cli.show import gather, warn
 from remotejobs.cli.target import Target
+from remotejobs.display.text import number_of
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -28,7 +29,7 @@ def execute(args: Namespace) -> int:
         outcomes = gather(
             fleet, lambda jobs: jobs.clean(older_than=args.older_than, keep=args.keep, dry_run=args.dry_run)
         )
-    number = say_jobs(outcomes, json=args.json, verbose=args.verbose)
+    say_jobs(outcomes, json=args.json, verbose=args.verbose)
     if not args.json:
-        warn(f"{number} {'job' if number == 1 else 'jobs'} {'would be removed' if args.dry_run else 'removed'}")
+        warn(f"{number_of(len(jobs_of(outcomes)), 'job')} {'would be removed' if args.dry_run else 'removed'}")
     return exits.of_errors(outcomes)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 from remotejobs.cli import exits
-from remotejobs.cli.listing import say_jobs
+from remotejobs.cli.listing import jobs_of, say_jobs
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach
-from remotejobs.cli.show import gather, warn
+from remotejobs.cli.show import counted, gather, say, warn
 from remotejobs.cli.target import Target
+from remotejobs.display.text import number_of
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -18,7 +19,11 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     with Target.of(args).fleet() as fleet:
         outcomes = gather(fleet, lambda jobs: jobs.list())
-    code = exits.of_errors(outcomes)
-    if say_jobs(outcomes, json=args.json, verbose=args.verbose) == 0 and code == exits.OK:
+    say_jobs(outcomes, json=args.json, verbose=args.verbose)
+    code, jobs = exits.of_errors(outcomes), jobs_of(outcomes)
+    if jobs and not args.json:
+        hosts = number_of(len({job.host for job in jobs}), "host")
+        say(f"{number_of(len(jobs), 'job')} on {hosts}: {counted(jobs)}")
+    elif not jobs and code == exits.OK:
         warn("no jobs there")
     return code

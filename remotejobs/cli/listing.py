@@ -7,31 +7,37 @@ from collections.abc import Sequence
 
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.json_lines import json_line
-from remotejobs.display.paint import Paint
+from remotejobs.display.paint import Paint, width_of
 from remotejobs.display.row import row_of
 from remotejobs.display.table import table
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record
 
-HEADS = ("host", "jid", "state", "rc", "start", "time", "label", "msg")
+HEADS = ("host", "jid", "state", "label", "start", "time", "rc", "msg")
 
 
-def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, verbose: bool) -> int:
-    """Print the jobs of each host, newest first, and the errors; returns how many jobs there were."""
-    jobs = [Outcome(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
+def jobs_of(outcomes: Sequence[Outcome[tuple[Record, ...]]]) -> list[Outcome[Record]]:
+    """The jobs of each host, newest first."""
+    return [Outcome(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
+
+
+def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, verbose: bool) -> None:
+    """Print the jobs of each host, newest first, and the errors."""
+    jobs = jobs_of(outcomes)
     if json:
         for job in jobs:
             say(json_line(job, ""))
         for outcome in outcomes:
             if outcome.error:
                 say(json_line(Outcome(outcome.host, error=outcome.error), ""))
-        return len(jobs)
+        return
     if jobs:
         heads = (*HEADS, "results_dir") if verbose else HEADS
-        for line in table(heads, [_cells(job)[: len(heads)] for job in jobs], Paint.for_stream(sys.stdout)):
+        cells = [_cells(job)[: len(heads)] for job in jobs]
+        columns = 0 if verbose else width_of(sys.stdout)
+        for line in table(heads, cells, Paint.for_stream(sys.stdout), columns=columns):
             say(line)
     warn_of_errors(outcomes)
-    return len(jobs)
 
 
 def _newest_first(outcome: Outcome[tuple[Record, ...]]) -> list[Record]:
@@ -41,4 +47,4 @@ def _newest_first(outcome: Outcome[tuple[Record, ...]]) -> list[Record]:
 def _cells(job: Outcome[Record]) -> tuple[str, ...]:
     row, record = row_of(job), job.value
     assert record is not None
-    return (row.host, record.jid, row.state, row.rc, record.start, row.time, record.label, row.msg, record.results_dir)
+    return (row.host, record.jid, row.state, record.label, record.start, row.time, row.rc, row.msg, record.results_dir)

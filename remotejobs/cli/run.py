@@ -13,12 +13,13 @@ from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_r
 from remotejobs.cli.show import follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Started
-from remotejobs.display.text import one_line
+from remotejobs.display.text import number_of, one_line
 from remotejobs.errors import BadUse
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, Record
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
+LABEL_LENGTH = 40  # of one that is taken from the command
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -34,7 +35,9 @@ def add(commands: Commands[Parser]) -> None:
     add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
     add_reach(parser)
     parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
-    parser.add_argument("--label", metavar="TEXT", default="", help="what it is, for people")
+    parser.add_argument(
+        "--label", metavar="TEXT", default="", help="what it is, for people (default the command's beginning)"
+    )
     parser.add_argument("--chdir", metavar="DIR", default="", help="directory on the host to run in (default the home)")
     parser.add_argument(
         "--env", metavar="NAME=VALUE", type=setting, action="append", default=[], help="may be repeated"
@@ -50,10 +53,11 @@ def job_of(args: Namespace) -> Job:
     """The job that the command line describes; `BadUse` without a command, `InvalidJob` where it cannot be."""
     if not args.words:
         raise BadUse("there is no command to run", remedy=f"Write it after --: {USAGE}")
+    cmd = " ".join(args.words)
     return Job(
         jid=args.jid or new_jid(),
-        cmd=" ".join(args.words),
-        label=args.label,
+        cmd=cmd,
+        label=args.label or one_line(cmd)[:LABEL_LENGTH],
         limit=args.background,
         chdir=args.chdir,
         env=dict(args.env),
@@ -64,8 +68,7 @@ def execute(args: Namespace) -> int:
     job, target = job_of(args), Target.of(args)
     with target.fleet() as fleet:
         if not args.json:
-            hosts = "1 host" if len(fleet.hosts) == 1 else f"{len(fleet.hosts)} hosts"
-            say(f"{job.jid} on {hosts}: {one_line(job.cmd)}")
+            say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
         view = view_of(fleet, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
             outcomes = follow(fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, tell))

@@ -103,6 +103,11 @@ def say_table(outcomes: Iterable[Outcome[Record]]) -> None:
         say(line)
 
 
+def counted(outcomes: Iterable[Outcome[Record]]) -> str:
+    """How many there are of each state."""
+    return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, outcomes)).items())
+
+
 def say_remedies(outcomes: Iterable[Outcome[Record]]) -> None:
     """What to do about the hosts that could not be asked, each remedy once."""
     hosts: dict[str, list[str]] = {}
@@ -124,5 +129,4 @@ def say_summary(outcomes: Outcomes) -> None:
     if len(outcomes) > 1:
         say()
         say_table(outcomes)
-        counts = Counter(map(state_of, outcomes))
-        say(f"{len(outcomes)} hosts: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
+        say(f"{len(outcomes)} hosts: {counted(outcomes)}")

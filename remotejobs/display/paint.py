@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -20,6 +21,11 @@ _COLOURS = {
     "no contact": _YELLOW,
     "unreachable": _YELLOW,
 }
+
+
+def width_of(stream: TextIO) -> int:
+    """How many columns the terminal behind `stream` has; 0 where a program reads it and lines may be long."""
+    return shutil.get_terminal_size().columns if is_terminal(stream) else 0
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -24,6 +24,11 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def shortened(text: str, width: int) -> str:
+    """`text` with at most `width` characters; an ellipsis stands for what was cut."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def last_line(content: bytes) -> str:
     """The last line of output that is not blank, as a progress bar leaves it; "" when there is none."""
     lines = [line for line in re.split("[\r\n]", decoded(content)) if line.strip()]
@@ -47,6 +52,11 @@ def duration(seconds: float | None) -> str:
     if days:
         return f"{days}d{hours:02}h"
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
+
+
+def number_of(count: int, noun: str) -> str:
+    """1 job, 2 jobs."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def size(count: int) -> str:

@@ -69,6 +69,38 @@ def test_columns_of_a_table_are_aligned_and_coloured_only_where_wanted() -> None
     assert "\x1b[31mfailed\x1b[0m" in table(("host", "state"), rows, Paint(True))[1]
 
 
+@given(st.lists(st.text("abc d", max_size=30), min_size=3, max_size=3), st.integers(37, 120))
+def test_a_table_fits_its_terminal(words: list[str], columns: int) -> None:
+    lines = table(("jid", "label", "start", "msg"), [("a-jid", *words)], Paint(False), columns=columns)
+
+    assert max(map(len, lines)) <= columns
+    assert lines[1].startswith("a-jid")
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        (60, "j1   nightly vacuum  2026-11-22T02:00:00Z  failed on purpose"),
+        (56, "j1   nightly vacuum  2026-11-22T02:00:00Z  failed on pu…"),
+        (47, "j1   nightly vacuum  2026-11-22T02…  failed on…"),
+        (40, "j1   nightly v…  2026-11-22…  failed on…"),
+    ],
+)
+def test_a_table_that_is_too_wide_is_cut_in_its_messages_then_in_its_times_then_in_its_labels(
+    columns: int, row: str
+) -> None:
+    cells = ("j1", "nightly vacuum", "2026-11-22T02:00:00Z", "failed on purpose")
+
+    assert table(("jid", "label", "start", "msg"), [cells], Paint(False), columns=columns)[1] == row
+
+
+def test_a_shortened_cell_says_so() -> None:
+    rows = [("db1", "said " * 20)]
+
+    assert table(("host", "msg"), rows, Paint(False), columns=20)[1] == "db1   said said sai…"
+    assert table(("host", "msg"), rows, Paint(False))[1].endswith("said said")
+
+
 def job(state: State, msg: str = "", survivors: str = "") -> Outcome[Record]:
     return Outcome("h", value=Record(host="h", jid="j", state=state, msg=msg, survivors=survivors))
 

@@ -73,21 +73,32 @@ def test_list_shows_the_jobs_of_each_host_newest_first(hosts: Hosts) -> None:
     hosts.call(*SLEEPER)
     ended, as_json = hosts.call("list"), hosts.call("list", "--json")
     hosts.call("kill", "sleeper")
+    number = len(hosts.names)
 
     assert ended.code == 0
-    head, *rows = [line.split() for line in ended.out.splitlines()]
-    assert head == ["host", "jid", "state", "rc", "start", "time", "label", "msg"]
+    head, *rows, summary = [line.split() for line in ended.out.splitlines()]
+    assert head == ["host", "jid", "state", "label", "start", "time", "rc", "msg"]
     expected = [(name, jid) for name in hosts.names for jid in ("sleeper", "older")]
     assert [(row[0], row[1]) for row in rows] == expected
     assert [(found["host"], found["jid"]) for found in as_json.objects] == expected
-    assert "long sleep" in ended.out
+    assert summary == f"{2 * number} jobs on {number} hosts: {number} running, {number} succeeded".split()
+
+
+def test_a_job_without_a_label_is_listed_with_the_beginning_of_its_command(local_hosts: Hosts) -> None:
+    command = "echo one\necho\ttwo; printf '\033[31mthree'; echo four"
+    local_hosts.call("run", "-l", "here", "--jid", "unnamed", "--", command)
+    local_hosts.call("run", "-l", "too", "--jid", "named", "--label", "long sleep", "--", "true")
+    labels = {found["jid"]: found["label"] for found in local_hosts.call("list", "--json").objects}
+
+    assert labels == {"unnamed": r"echo one echo two; printf '\x1b[31mthree", "named": "long sleep"}
+    assert "  long sleep  " in local_hosts.call("list").out
 
 
 def test_list_tells_the_directories_of_the_jobs_when_it_is_to_be_verbose(local_hosts: Hosts, tmp_path: Path) -> None:
     local_hosts.call("run", "--jid", "somewhere", "--", "true")
     ended = local_hosts.call("list", "-v")
 
-    assert [line.split()[-1] for line in ended.out.splitlines()[1:]] == [
+    assert [line.split()[-1] for line in ended.out.splitlines()[1:-1]] == [
         str(tmp_path / name / "somewhere") for name in local_hosts.names
     ]
 

@@ -113,6 +113,17 @@ def test_a_narrow_terminal_keeps_the_live_view_on_its_lines(local_hosts: Hosts) 
     assert [line for line in live if len(line.strip("\n")) > 50] == []
 
 
+def test_a_list_fits_a_terminal_of_eighty_columns(local_hosts: Hosts) -> None:
+    where = ["-i", str(local_hosts.inventory)]
+    local_hosts.call("run", "--", "echo a command that is longer; exit 3")
+    _, seen = on_terminal("list", "all", *where, columns=80, NO_COLOR="1")
+    _, wide = on_terminal("list", "all", *where, columns=200, NO_COLOR="1")
+
+    assert max(map(len, seen.splitlines())) <= 80
+    assert re.search(r"  echo.*…  \d{4}-\d\d-\d\d…  ", seen)
+    assert "  echo a command that is longer; exit 3  " in wide
+
+
 def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
     code, seen = on_terminal("run", "all", "-i", str(local_hosts.inventory), "--json", "--", "true")
 
