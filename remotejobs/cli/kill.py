@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
@@ -11,7 +12,7 @@ from remotejobs.cli.show import follow, say_summary, view_of
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event
 from remotejobs.jobs import HostJobs
-from remotejobs.model import Record, check_jid
+from remotejobs.model import Record, State, check_jid
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -21,13 +22,21 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
-    jid = check_jid(args.jid)
+    jid, target = check_jid(args.jid), Target.of(args)
 
     def kill(jobs: HostJobs, _tell: Callable[[Event], None]) -> Record:
-        return jobs.kill(jid)
+        return _kill(jobs, jid)
 
-    with Target.of(args).fleet() as fleet:
-        outcomes = follow(fleet, view_of(fleet, jid, json=args.json, verbose=args.verbose, output=False), kill)
+    with target.fleet() as fleet:
+        view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
+        outcomes = follow(fleet, view, kill)
     if not args.json:
         say_summary(outcomes)
     return exits.of_kills(outcomes)
+
+
+def _kill(jobs: HostJobs, jid: str) -> Record:
+    """`changed` is whether there was anything to end. Of a lost job nobody knows before it is tried."""
+    before = jobs.look(jid)
+    record = jobs.kill(jid)
+    return replace(record, changed=before.state in (State.RUNNING, State.LOST))

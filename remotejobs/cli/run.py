@@ -69,7 +69,7 @@ def execute(args: Namespace) -> int:
     with target.fleet() as fleet:
         if not args.json:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
-        view = view_of(fleet, job.jid, json=args.json, verbose=args.verbose)
+        view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
             outcomes = follow(fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, tell))
     if not args.json and args.poll == 0:

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from remotejobs.cli.crowd import side_by_side
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event, Looked, NoContact, View
+from remotejobs.display.events import CommandLine, Event, Looked, NoContact, View
 from remotejobs.display.json_lines import JsonLines
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
-from remotejobs.display.row import row_of, state_of
+from remotejobs.display.row import row_of, state_of, still_runs
 from remotejobs.display.table import table
 from remotejobs.display.text import visible
 from remotejobs.fleet import Fleet, Outcome
@@ -27,16 +27,25 @@ Outcomes = tuple[Outcome[Record], ...]
 HEADS = ("host", "state", "rc", "time", "msg")
 
 
-def view_of(fleet: Fleet, jid: str, *, json: bool, verbose: bool, output: bool = True) -> View:
+def command_lines(target: Target, jid: str) -> CommandLine:
+    """The command lines for a job of `target`, host by host."""
+
+    def command(name: str, host: str, *options: str) -> str:
+        return target.on(host).command(name, jid, *options)
+
+    return command
+
+
+def view_of(fleet: Fleet, target: Target, jid: str, *, json: bool, verbose: bool, output: bool = True) -> View:
     """JSON, a live view on a terminal, or plain lines."""
     if json:
         return JsonLines(jid, sys.stdout)
-    names, paint = list(fleet.hosts), Paint.for_stream(sys.stdout)
+    names, paint, command = list(fleet.hosts), Paint.for_stream(sys.stdout), command_lines(target, jid)
     if not is_terminal(sys.stdout):
-        return Lines(names, sys.stdout, paint, output=output, verbose=verbose)
+        return Lines(names, sys.stdout, paint, command=command, output=output, verbose=verbose)
     from remotejobs.display.live import LiveLines  # rich takes 60 ms to import, which a pipe need not wait for
 
-    return LiveLines(names, sys.stdout, paint, jid=jid, output=output, verbose=verbose)
+    return LiveLines(names, sys.stdout, paint, jid=jid, command=command, output=output, verbose=verbose)
 
 
 def follow(fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record]) -> Outcomes:
@@ -108,12 +117,14 @@ def counted(outcomes: Iterable[Outcome[Record]]) -> str:
     return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, outcomes)).items())
 
 
-def say_remedies(outcomes: Iterable[Outcome[Record]]) -> None:
-    """What to do about the hosts that could not be asked, each remedy once."""
+def say_remedies(outcomes: Iterable[Outcome[Record]], target: Target) -> None:
+    """What to do about the hosts that could not be asked, each remedy once, and about commands that run unwatched."""
     hosts: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.error:
             hosts.setdefault(outcome.error.remedy, []).append(outcome.host)
+        elif outcome.value and still_runs(outcome.value):
+            say(visible(f"{outcome.host}: End it: {target.on(outcome.host).command('kill', outcome.value.jid)}"))
     for remedy, names in hosts.items():
         say(visible(f"{', '.join(names)}: {remedy}"))
 

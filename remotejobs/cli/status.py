@@ -7,8 +7,9 @@ from argparse import Namespace
 
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
-from remotejobs.cli.show import Outcomes, gather, say, say_remedies, say_table
+from remotejobs.cli.show import Outcomes, command_lines, gather, say, say_remedies, say_table
 from remotejobs.cli.target import Target
+from remotejobs.display.events import CommandLine
 from remotejobs.display.json_lines import json_line
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
@@ -22,21 +23,22 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
-    jid = check_jid(args.jid)
-    with Target.of(args).fleet() as fleet:
+    jid, target = check_jid(args.jid), Target.of(args)
+    with target.fleet() as fleet:
         outcomes = gather(fleet, lambda jobs: jobs.look(jid))
     if args.json:
         for outcome in outcomes:
             say(json_line(outcome, jid))
     elif args.verbose:
-        _say_all(outcomes)
+        _say_all(outcomes, command_lines(target, jid))
     else:
         say_table(outcomes)
-        say_remedies(outcomes)
+        say_remedies(outcomes, target)
     return exits.of_jobs(outcomes)
 
 
-def _say_all(outcomes: Outcomes) -> None:
-    lines = Lines([outcome.host for outcome in outcomes], sys.stdout, Paint.for_stream(sys.stdout), verbose=True)
+def _say_all(outcomes: Outcomes, command: CommandLine) -> None:
+    hosts, paint = [outcome.host for outcome in outcomes], Paint.for_stream(sys.stdout)
+    lines = Lines(hosts, sys.stdout, paint, command=command, verbose=True)
     for outcome in outcomes:
         lines.ended(outcome)

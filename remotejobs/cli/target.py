@@ -6,7 +6,7 @@ import os
 import shlex
 import warnings
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from remotejobs.errors import BadUse
@@ -64,6 +64,10 @@ class Target:
         password = _ask_password() if self.ask_password else None
         choice = BecomeChoice(become=self.become or None, user=self.become_user or None, password=password)
         return Fleet(hosts, forks=self.forks, become=choice)
+
+    def on(self, host: str) -> Target:
+        """One host of them, reached in the same way."""
+        return replace(self, pattern=host, limit="")
 
     def command(self, name: str, jid: str, *options: str) -> str:
         """The command line that does `name` with the same jobs."""

@@ -27,7 +27,7 @@ def execute(args: Namespace) -> int:
     if args.poll == 0:
         raise BadUse("wait with -P 0 would not wait", remedy="Use status for one look, or at least -P 1.")
     with target.fleet() as fleet:
-        view = view_of(fleet, jid, json=args.json, verbose=args.verbose)
+        view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
             outcomes = follow(fleet, view, lambda jobs, tell: _wait(jobs, jid, args.poll, tell))
     if not args.json:

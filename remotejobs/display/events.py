@@ -35,6 +35,13 @@ class NoContact:
 Event = Started | Looked | NoContact
 
 
+class CommandLine(Protocol):
+    """What to type to go on with the watched job on one host."""
+
+    def __call__(self, name: str, host: str, *options: str) -> str:
+        """The whole command line of the subcommand `name`."""
+
+
 class View(Protocol):
     """One way to show many hosts. It is used from one thread, and closed before anything else is printed."""
 

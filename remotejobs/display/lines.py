@@ -5,25 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from remotejobs.display.events import Event, Looked, NoContact, Started
+from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
+from remotejobs.display.output import excerpt
 from remotejobs.display.paint import Paint
-from remotejobs.display.row import message_of, row_of
-from remotejobs.display.text import decoded, duration, indented, one_line, size
+from remotejobs.display.row import message_of, row_of, still_runs
+from remotejobs.display.text import duration, indented, one_line
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record, State
 
 STATE_WIDTH = len("unreachable")
-LAST_LINES = 5  # of each stream of a job that did not succeed
 
 
 class Lines:
-    """Prints to `stream`. With `output`, what a job wrote is shown when it ends; with `verbose`, all that is known."""
+    """Prints to `stream`. With `output`, what a job wrote is shown when it ends; with `verbose`, all that is known.
+
+    `command` makes the command lines that are offered for what is left to do.
+    """
 
     def __init__(
-        self, hosts: Sequence[str], stream: TextIO, paint: Paint, *, output: bool = True, verbose: bool = False
+        self,
+        hosts: Sequence[str],
+        stream: TextIO,
+        paint: Paint,
+        *,
+        command: CommandLine,
+        output: bool = True,
+        verbose: bool = False,
     ) -> None:
         self._stream = stream
         self._paint = paint
+        self._command = command
         self._output = output
         self._verbose = verbose
         self._host_width = max(map(len, hosts))
@@ -49,6 +60,8 @@ class Lines:
         self._say(outcome.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
         if outcome.error:
             self._print(indented(outcome.error.remedy))
+        if outcome.value is not None and still_runs(outcome.value):
+            self._print(indented(f"End it: {self._command('kill', outcome.host)}"))
         if outcome.value is not None and self._output:
             self._show_output(outcome.value)
         if outcome.value is not None and self._verbose:
@@ -69,18 +82,19 @@ class Lines:
         """All of it that came when the job succeeded, the last lines of each stream when it ended otherwise."""
         whole = self._verbose or record.state is State.SUCCEEDED
         if whole or record.finished:
-            self._show_stream("stdout", record.stdout, record.stdout_bytes, whole=whole)
-            self._show_stream("stderr", record.stderr, record.stderr_bytes, whole=whole)
+            self._show_stream(record.host, "stdout", record.stdout, record.stdout_bytes, whole=whole)
+            self._show_stream(record.host, "stderr", record.stderr, record.stderr_bytes, whole=whole)
 
-    def _show_stream(self, name: str, content: bytes, total: int, *, whole: bool) -> None:
-        text = decoded(content).rstrip("\n")
-        if not text:
+    def _show_stream(self, host: str, name: str, content: bytes, total: int, *, whole: bool) -> None:
+        shown = excerpt(content, total, whole=whole)
+        if shown is None:
             return
-        if whole and len(content) < total:
-            self._print(self._paint.faint(f"  {name}, the last {size(len(content))} of {size(total)}:"))
-        elif name == "stderr":
-            self._print(self._paint.faint(f"  {name}:"))
-        self._print(indented(text if whole else "\n".join(text.split("\n")[-LAST_LINES:])))
+        if shown.head or name == "stderr":
+            self._print(self._paint.faint(f"  {', '.join(filter(None, (name, shown.head)))}:"))
+        self._print(indented(shown.text))
+        if shown.cut:
+            options = ("--stderr",) if name == "stderr" else ()
+            self._print(self._paint.faint(f"  All of it: {one_line(self._command('log', host, *options))}"))
 
     def _say(self, host: str, state: str, *words: str) -> None:
         head = f"{one_line(host).ljust(self._host_width)}  {self._paint.state(state, STATE_WIDTH)}"

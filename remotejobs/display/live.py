@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from remotejobs.display.events import Event, Looked, NoContact, Started
+from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import state_of
@@ -33,10 +33,11 @@ class LiveLines(Lines):
         paint: Paint,
         *,
         jid: str,
+        command: CommandLine,
         output: bool = True,
         verbose: bool = False,
     ) -> None:
-        super().__init__(hosts, stream, paint, output=output, verbose=verbose)
+        super().__init__(hosts, stream, paint, command=command, output=output, verbose=verbose)
         self._jid = jid
         self._hosts = tuple(hosts)
         self._began = time.monotonic()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import signal
 from pathlib import Path
 
 from tests.cli.conftest import Hosts
@@ -52,6 +56,7 @@ def test_kill_shows_the_proof_and_can_be_repeated(hosts: Hosts) -> None:
     first, second = hosts.call("kill", "sleeper"), hosts.call("kill", "sleeper", "--json")
 
     assert first.code == 0
+    assert "had ended" not in first.out
     for name in hosts.names:
         assert f"{name.ljust(max(map(len, hosts.names)))}  killed       rc=143" in first.out
     assert "killed on request; its process tree is proven empty" in first.out
@@ -62,10 +67,30 @@ def test_kill_shows_the_proof_and_can_be_repeated(hosts: Hosts) -> None:
 
 def test_killing_what_has_ended_is_no_failure_and_changes_nothing(local_hosts: Hosts) -> None:
     local_hosts.call("run", "--jid", "over", "--", "exit 5")
-    ended = local_hosts.call("kill", "over", "--json")
+    ended, as_json = local_hosts.call("kill", "over"), local_hosts.call("kill", "over", "--json")
 
-    assert ended.code == 0
-    assert [(found["state"], found["rc"]) for found in ended.objects] == [("failed", 5)] * 2
+    assert (ended.code, as_json.code) == (0, 0)
+    assert len(re.findall(r"^\w+ +failed +rc=5 .*  had ended before$", ended.out, re.MULTILINE)) == 2
+    assert [(found["state"], found["rc"], found["changed"]) for found in as_json.objects] == [("failed", 5, False)] * 2
+
+
+def test_a_lost_job_whose_command_still_runs_is_shown_with_the_command_that_ends_it(
+    local_hosts: Hosts, tmp_path: Path
+) -> None:
+    local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "orphan", "--", "sleep 60")
+    record = (tmp_path / "here" / "orphan" / "job").read_text()
+    supervisor = next(line.split()[1] for line in record.splitlines() if line.startswith("supervisor "))
+    os.kill(int(supervisor), signal.SIGKILL)
+    remedy = f"End it: remotejobs kill here orphan -i {local_hosts.inventory}\n"
+    shown = [
+        local_hosts.call(*words, "-l", "here").out for words in (["status", "orphan"], ["wait", "orphan"], ["list"])
+    ]
+    killed = remotejobs(*shlex.split(remedy)[3:])
+
+    assert [remedy in seen for seen in shown] == [True] * 3
+    assert killed.code == 0
+    assert "killed on request after its supervising process was gone; its process tree is proven empty" in killed.out
+    assert "before" not in killed.out
 
 
 def test_list_shows_the_jobs_of_each_host_newest_first(hosts: Hosts) -> None:

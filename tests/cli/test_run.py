@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,39 @@ def test_a_command_that_succeeds_everywhere_shows_its_output_and_exits_0(hosts: 
 
 
 def test_a_command_that_fails_shows_the_last_lines_that_it_wrote_and_exits_2(local_hosts: Hosts) -> None:
-    ended = local_hosts.call("run", "--", "seq 9 >&2; seq 71 79; exit 3")
+    ended = local_hosts.call("run", "--jid", "bad", "--", "seq 9 >&2; seq 71 79; exit 3")
 
     assert ended.code == 2
     assert "failed       rc=3" in ended.out
-    last_lines = "    75\n    76\n    77\n    78\n    79\n  stderr:\n    5\n    6\n    7\n    8\n    9\n"
-    assert ended.out.count(last_lines) == 2
+    for host in local_hosts.names:
+        log, where = f"  All of it: remotejobs log {host} bad", f"-i {local_hosts.inventory}"
+        lines = [
+            *("  stdout, the last 5 of 9 lines:", *(f"    {number}" for number in range(75, 80)), f"{log} {where}"),
+            *(
+                "  stderr, the last 5 of 9 lines:",
+                *(f"    {number}" for number in range(5, 10)),
+                f"{log} --stderr {where}",
+            ),
+        ]
+        assert "\n".join(lines) in ended.out
     assert "    74\n" not in ended.out
+
+
+def test_the_command_that_shows_all_of_the_output_does_so(local_hosts: Hosts) -> None:
+    options = ["-l", "here", "--become-user", "root"]
+    ended = local_hosts.call("run", *options, "--", "seq 71 79; exit 3")
+    command = next(line for line in ended.out.splitlines() if line.startswith("  All of it: "))
+
+    assert "--become-user root" in command
+    assert remotejobs(*shlex.split(command)[4:]).out == "".join(f"{number}\n" for number in range(71, 80))
+
+
+def test_output_that_is_shown_whole_is_not_said_to_be_cut(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "--", "seq 5; seq 5 >&2; exit 3")
+
+    assert ended.out.count("    5\n  stderr:\n    1\n") == 2
+    assert "All of it" not in ended.out
+    assert "the last" not in ended.out
 
 
 def test_an_unreachable_host_exits_4_and_leaves_the_others_at_work(one_is_gone: Hosts) -> None:
@@ -132,7 +159,13 @@ def test_more_output_than_is_shown_is_said_to_be_more(local_hosts: Hosts) -> Non
     ended = local_hosts.call("run", "-P", "1", "--", "head -c 100000 /dev/zero | tr '\\0' x; echo; echo last")
 
     assert ended.out.count("stdout, the last 64.0 KiB of 97.7 KiB:") == 2
-    assert ended.out.count("    last\n") == 2
+    assert ended.out.count("    last\n  All of it: remotejobs log ") == 2
+
+
+def test_the_number_of_lines_is_not_claimed_where_not_all_of_them_came(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("run", "-l", "here", "--", "yes | head -c 100000; exit 3")
+
+    assert "  stdout, the last 5 lines of 97.7 KiB:\n" in ended.out
 
 
 def test_one_host_has_its_line_and_no_summary(local_hosts: Hosts) -> None:
