@@ -47,6 +47,7 @@ def wait_until_ended(
     jid: str,
     *,
     poll: float = DEFAULT_POLL,
+    first_look: float | None = None,
     on_look: Callable[[Record], None] | None = None,
     patience: float = DEFAULT_PATIENCE,
     on_silence: Callable[[Unreachable], None] | None = None,
@@ -54,19 +55,21 @@ def wait_until_ended(
     """The record of the job's end, with the last 64 KiB of its output.
 
     The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_look` gets
-    the record of the running job with its last 4 KiB of output. Raises `NoSuchJob`, and `Unreachable` after
+    the record of the running job with its last 4 KiB of output. With `first_look` it gets the first after so many
+    seconds and the next after twice as many each, until that is `poll`. Raises `NoSuchJob`, and `Unreachable` after
     `patience` seconds without contact, which says nothing of the job.
     """
     if poll < 1:
         raise BadUse(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
-    glimpse = Read(jid, limit=GLIMPSE_BYTES)
+    glimpse, pause = Read(jid, limit=GLIMPSE_BYTES), poll if first_look is None else min(first_look, poll)
 
     def look() -> Record:
-        return jobs.status([glimpse], wait=poll)[0]
+        return jobs.status([glimpse], wait=pause)[0]
 
     while not (record := patiently(look, patience=patience, on_silence=on_silence)).finished:
         if on_look:
             on_look(record)
+        pause = min(2 * pause, poll)
     if record.stdout_from or record.stderr_from:
         return patiently(lambda: jobs.look(jid), patience=patience, on_silence=on_silence)
     return record

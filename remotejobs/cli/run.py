@@ -10,15 +10,17 @@ from dataclasses import replace
 
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, limit, setting
-from remotejobs.cli.show import follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Started
+from remotejobs.display.row import message_of
 from remotejobs.display.text import number_of, one_line
-from remotejobs.errors import BadUse
+from remotejobs.errors import BadUse, ConnectionLost, ProtocolDamaged, StartFailed, TimedOut
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, Record
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
+UNCERTAIN = (ConnectionLost, TimedOut, ProtocolDamaged)  # after these a start may have reached its host
 LABEL_LENGTH = 40  # of one that is taken from the command
 
 
@@ -71,17 +73,38 @@ def execute(args: Namespace) -> int:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
         view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
-            outcomes = follow(fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, tell))
+            outcomes = follow(
+                fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, view.first_look, tell)
+            )
     if not args.json and args.poll == 0:
-        say(f"Find it again with:\n{target.commands(job.jid)}")
+        _say_where(outcomes, target.commands(job.jid))
     elif not args.json:
         say_summary(outcomes)
     return exits.of_jobs(outcomes)
 
 
-def _start_and_wait(jobs: HostJobs, job: Job, poll: float, tell: Callable[[Event], None]) -> Record:
-    begun = jobs.start(job)
+def _start_and_wait(
+    jobs: HostJobs, job: Job, poll: float, first_look: float | None, tell: Callable[[Event], None]
+) -> Record:
+    begun = _start(jobs, job)
     tell(Started(begun))
     if poll == 0:
         return replace(begun, cmd=job.cmd)
-    return replace(wait_and_tell(jobs, job.jid, poll, tell), attached=begun.attached)
+    return replace(wait_and_tell(jobs, job.jid, poll, first_look, tell), attached=begun.attached)
+
+
+def _start(jobs: HostJobs, job: Job) -> Record:
+    """Where it was refused, the remedy is made whole with the jid, which may have been drawn just now."""
+    try:
+        return jobs.start(job)
+    except StartFailed as exc:
+        message, remedy = message_of(exc.host, exc), exc.remedy.removesuffix(".")
+        raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
+
+
+def _say_where(outcomes: Outcomes, commands: str) -> None:
+    """How to find the job again, unless it is known that no host took it."""
+    if any(outcome.value for outcome in outcomes):
+        say(f"Find it again with:\n{commands}")
+    elif any(isinstance(outcome.error, UNCERTAIN) for outcome in outcomes):
+        say(f"Whether it was started is not known. Look for it with:\n{commands}")

@@ -71,12 +71,15 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...
     return tuple(outcomes[name] for name in fleet.hosts)
 
 
-def wait_and_tell(jobs: HostJobs, jid: str, poll: float, tell: Callable[[Event], None]) -> Record:
+def wait_and_tell(
+    jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]
+) -> Record:
     """Wait for a job's end on one host and tell how it goes on."""
     return wait_until_ended(
         jobs,
         jid,
         poll=poll,
+        first_look=first_look,
         on_look=lambda record: tell(Looked(record)),
         on_silence=lambda error: tell(NoContact(jobs.host, error)),
     )

@@ -29,16 +29,16 @@ def execute(args: Namespace) -> int:
     with target.fleet() as fleet:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
-            outcomes = follow(fleet, view, lambda jobs, tell: _wait(jobs, jid, args.poll, tell))
+            outcomes = follow(fleet, view, lambda jobs, tell: _wait(jobs, jid, args.poll, view.first_look, tell))
     if not args.json:
         say_summary(outcomes)
     return exits.of_jobs(outcomes)
 
 
-def _wait(jobs: HostJobs, jid: str, poll: float, tell: Callable[[Event], None]) -> Record:
+def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]) -> Record:
     """A first look that is not patient: a host that cannot be reached at all is told at once."""
     record = jobs.look(jid)
     if record.finished:
         return record
     tell(Looked(record))
-    return wait_and_tell(jobs, jid, poll, tell)
+    return wait_and_tell(jobs, jid, poll, first_look, tell)

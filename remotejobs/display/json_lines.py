@@ -64,6 +64,8 @@ def _nothing_known(outcome: Outcome[Record], jid: str) -> dict[str, object]:
 class JsonLines:
     """Prints what came of each host to `stream`, and nothing on the way."""
 
+    first_look: float | None = None
+
     def __init__(self, jid: str, stream: TextIO) -> None:
         self._jid = jid
         self._stream = stream

@@ -22,6 +22,8 @@ class Lines:
     `command` makes the command lines that are offered for what is left to do.
     """
 
+    first_look: float | None = None
+
     def __init__(
         self,
         hosts: Sequence[str],

@@ -116,6 +116,37 @@ def test_poll_0_returns_while_the_job_runs_and_says_how_to_find_it(hosts: Hosts,
     assert hosts.call("wait", "detached").code == 0
 
 
+def test_poll_0_offers_no_way_to_find_what_no_host_took(one_is_gone: Hosts) -> None:
+    refused = one_is_gone.call("run", "-P", "0", "--chdir", "/nowhere", "--", "true")
+    taken = one_is_gone.call("run", "-P", "0", "--", "true")
+
+    assert "Find it again" not in refused.out
+    assert "Find it again with:\n  remotejobs status all run-" in taken.out
+
+
+def test_a_start_that_was_refused_is_told_with_the_jid_to_start_again(local_hosts: Hosts, tmp_path: Path) -> None:
+    later = tmp_path / "later"
+    ended = local_hosts.call("run", "--chdir", str(later), "--", "echo done")
+    again = re.findall(r"start the same jid again: --jid (\S+)\n", ended.out)
+    later.mkdir()
+
+    assert ended.code == 2
+    assert len(again) == 2
+    assert again[0] == ended.out.split()[0]
+    assert local_hosts.call("run", "--chdir", str(later), "--jid", again[0], "--", "echo done").code == 0
+
+
+def test_poll_0_tells_to_look_where_an_answer_was_not_understood(tmp_path: Path) -> None:
+    program = tmp_path / "sh"
+    program.write_text("#!/bin/sh\necho no answer\n")
+    program.chmod(0o755)
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {odd: {ansible_connection: local}}}")
+    ended = remotejobs("run", "all", "-P0", "-i", str(tmp_path / "hosts.yml"), "--", "true", PATH=f"{tmp_path}:/bin")
+
+    assert ended.code == 2
+    assert "Whether it was started is not known. Look for it with:\n  remotejobs status all run-" in ended.out
+
+
 def test_starting_the_same_jid_again_attaches_instead_of_running_twice(hosts: Hosts, tmp_path: Path) -> None:
     words = ["run", "--jid", "once", "--", f"echo ran >>{tmp_path}/ran; echo done"]
     first, second = hosts.call(*words), hosts.call(*words)

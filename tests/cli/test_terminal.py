@@ -10,6 +10,9 @@ import struct
 import subprocess
 import termios
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Hosts
 from tests.cli.running import COMMAND, environment
@@ -61,6 +64,21 @@ def test_a_terminal_gets_colours_and_a_live_view_that_is_gone_at_the_end(hosts: 
     assert f"live  {len(hosts.names)} running" in seen
     assert re.search(r"\d\.\ds  (?:\x1b\[[\d;]*m)*step one", seen)
     assert seen.rstrip().endswith(f"{len(hosts.names)} hosts: {len(hosts.names)} succeeded")
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_terminal_shows_the_last_line_soon_however_long_the_polls(
+    local_hosts: Hosts, tmp_path: Path, waiting: bool
+) -> None:
+    go, where = tmp_path / "go", ["-i", str(local_hosts.inventory), "-P", "60"]
+    command = f"echo step one; until [ -e {go} ]; do sleep 0.1; done"
+    words = ["run", "here", *where, "-B", "25", "--", command]
+    if waiting:
+        local_hosts.call("run", "-l", "here", "-P", "0", "-B", "25", "--jid", "soon", "--", "sleep 2; " + command)
+        words = ["wait", "here", "soon", *where]
+    code, _ = on_terminal(*words, when=r"s  (?:\x1b\[[\d;]*m)*step one", then=lambda _: go.touch())
+
+    assert code == 0
 
 
 def test_no_color_is_honoured(local_hosts: Hosts) -> None:
