@@ -34,6 +34,19 @@ class HostLook:
     seen: Mapping[Step, Seen]
 
 
+class ContactLost(Unreachable):
+    """Nothing could be heard until the deadline. `record` is what was last seen of the job; None: it was never seen."""
+
+    def __init__(self, host: str, why: str, record: Record | None) -> None:
+        self.why = why
+        self.record = record
+        seen = f"; it was last seen {record.state} after {duration(record.delta)}" if record else ""
+        super().__init__(host, f"{why}{seen}", remedy="Retry the run when the host can be reached: it goes on there.")
+
+    def __reduce__(self) -> tuple[type[ContactLost], tuple[str, str, Record | None]]:
+        return type(self), (self.host, self.why, self.record)
+
+
 @task(task_run_name="look at {host}", cache_policy=NO_CACHE)
 def look_at(host: str, access: Access, jids: Mapping[Step, str], space: str, patience: float) -> HostLook:
     """Ask `host` how it stands, which changes nothing. `patience` is seconds without contact. Raises `HostError`."""
@@ -76,20 +89,43 @@ def run_step(job: Job, host: str, access: Access, poll: float, patience: float) 
     """Start `job` or attach to it, and wait for its end: the record of its success.
 
     Raises `JobFailed` when it ended in any other way. Silence of the host is no failure until `patience` seconds of it;
-    then `Unreachable` is raised, and the job may run on. Raises other `HostError`.
+    then `ContactLost` is raised, and the job may run on. Raises other `HostError`.
     """
-    jobs, log = jobs_on(access, host), get_run_logger()
-    record = patiently(lambda: jobs.start(job), patience=patience, on_silence=_log_silence)
-    log.info("%s job %s in %s", "attached to" if record.attached else "started", job.jid, record.results_dir)
-    if not record.finished:
-        record = wait_until_ended(
-            jobs, job.jid, poll=poll, patience=patience, on_look=_log_progress, on_silence=_log_silence
-        )
+    jobs, last_seen = jobs_on(access, host), _LastSeen()
+    try:
+        record = _run(jobs, job, poll, patience, last_seen)
+    except Unreachable as exc:
+        raise ContactLost(host, exc.message.removeprefix(f"{host}: "), last_seen.record) from exc
     if fresh := followed().fresh(record.handle, record):
-        log.info("%s", fresh)
+        get_run_logger().info("%s", fresh)
     if record.state is not State.SUCCEEDED:
         raise JobFailed(record)
     return record
+
+
+class _LastSeen:
+    """Remembers and logs the looks at a running job."""
+
+    def __init__(self) -> None:
+        self.record: Record | None = None
+
+    def __call__(self, record: Record) -> None:
+        self.record = record
+        line = last_line(record)
+        said = f", last line: {line}" if line else ", no output yet"
+        get_run_logger().info("%s on %s: running %s%s", record.label, record.host, duration(record.delta), said)
+        if fresh := followed().fresh(record.handle, record):
+            get_run_logger().info("%s", fresh)
+
+
+def _run(jobs: HostJobs, job: Job, poll: float, patience: float, last_seen: _LastSeen) -> Record:
+    record = patiently(lambda: jobs.start(job), patience=patience, on_silence=_log_silence)
+    what = "attached to" if record.attached else "started"
+    get_run_logger().info("%s job %s in %s", what, job.jid, record.results_dir)
+    if record.finished:
+        return record
+    last_seen.record = record
+    return wait_until_ended(jobs, job.jid, poll=poll, patience=patience, on_look=last_seen, on_silence=_log_silence)
 
 
 def _seen(jobs: HostJobs, jid: str) -> Seen:
@@ -110,11 +146,3 @@ def _migration_on(access: Access, host: str) -> MigrationHost:
 
 def _log_silence(error: Unreachable) -> None:
     get_run_logger().warning("%s; asking again", error.message)
-
-
-def _log_progress(record: Record) -> None:
-    line = last_line(record)
-    said = f", last line: {line}" if line else ", no output yet"
-    get_run_logger().info("%s on %s: running %s%s", record.label, record.host, duration(record.delta), said)
-    if fresh := followed().fresh(record.handle, record):
-        get_run_logger().info("%s", fresh)

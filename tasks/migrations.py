@@ -31,7 +31,7 @@ from remotejobs.migration import (
 from remotejobs.model import Job, Record
 from tasks.access import Access
 from tasks.errors import JobFailed
-from tasks.migration_steps import HostLook, lock, look_at, prove_dead, run_step, unlock
+from tasks.migration_steps import ContactLost, HostLook, lock, look_at, prove_dead, run_step, unlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,9 @@ def _sight_of(results: Mapping[Place, Record | RemoteJobsError]) -> Sight:
             case StartFailed():
                 steps[place] = Seen(Standing.NOT_RUN, reason=_words(result))
             case _:
-                silent[place.host] = f"{place.step}: {_words(result)}"
+                record = result.record if isinstance(result, ContactLost) else None
+                steps[place] = Seen(Standing.RUNNING, record, reason="nobody knows whether it still runs")
+                silent.setdefault(place.host, f"{place.step}: {_words(result)}")
     return Sight(steps=steps, silent=silent)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from remotejobs.display.text import duration, visible
 from remotejobs.migration.plan import Plan
-from remotejobs.migration.sight import Seen, Sight, Standing, Step
+from remotejobs.migration.sight import Place, Seen, Sight, Standing, Step
 from remotejobs.migration.verdict import Outcome, Verdict
 
 
@@ -51,11 +51,20 @@ def _table(story: Story) -> str:
 
 def _row(host: str, step: Step, seen: Seen, jid: str) -> str:
     record = seen.record
-    if record is None:
-        state = f"not run: {_cell(seen.reason)}" if seen.standing is Standing.NOT_RUN else "never started"
-        return f"| {host} | {step} | {state} | | | |"
-    rc = "" if record.rc is None else str(record.rc)
-    return f"| {host} | {step} | {record.state} | {rc} | {duration(record.delta)} | `{jid}` |"
+    state, rc, took, name = _STATES[seen.standing], "", "", f"`{jid}`" if seen.standing.begun else ""
+    if record is not None:
+        rc = "" if record.rc is None else str(record.rc)
+        state, took = str(record.state), duration(record.delta)
+    if seen.reason:
+        state = f"{state}: {_cell(seen.reason)}"
+    return f"| {host} | {step} | {state} | {rc} | {took} | {name} |"
+
+
+_STATES = {standing: str(standing) for standing in Standing} | {
+    Standing.ABSENT: "never started",
+    Standing.NOT_RUN: "not run",
+    Standing.RUNNING: "not heard of",
+}
 
 
 def _last_lines(story: Story) -> list[str]:
@@ -104,17 +113,16 @@ def _commands(story: Story) -> list[str]:
     return parts
 
 
-def _open_questions(story: Story) -> list[tuple[str, Step]]:
-    """The last step of each host that did not end well, or of which nothing is known."""
-    questions = []
-    for host in story.plan.hosts:
-        begun = [step for step in Step if story.sight.at(host, step).begun]
-        bad = [step for step in begun if story.sight.at(host, step) is not Standing.WELL]
-        if bad:
-            questions += [(host, step) for step in bad]
-        elif host in story.sight.silent:
-            questions.append((host, begun[-1] if begun else Step.MIGRATE))
-    return questions
+def _open_questions(story: Story) -> list[Place]:
+    """What began and did not end well, or of which nothing is known."""
+    places = [Place(host, step) for host in story.plan.hosts for step in Step if step in story.plan.steps]
+    standings = {place: story.sight.at(*place) for place in places}
+    unseen = {host for host in story.sight.silent if not any(standings[place].begun for place in places)}
+    return [
+        place
+        for place, standing in standings.items()
+        if (standing.begun and standing is not Standing.WELL) or place.host in unseen
+    ]
 
 
 def _cell(text: str) -> str:

@@ -6,8 +6,8 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from prefect.settings import (
     PREFECT_SERVER_ANALYTICS_ENABLED,
     temporary_settings,
 )
-from prefect.states import Pending
+from prefect.states import AwaitingRetry, Pending
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.migration import migration
@@ -34,6 +34,7 @@ from lab.sshd import LabHost, SshLab
 from remotejobs.model import Record
 from tasks.access import Access
 from tasks.connections import connections, jobs_on
+from tests.migration.gates import Gates
 
 PROJECT = Path(__file__).parents[2]
 HOSTS = ("db1", "db2", "db3")
@@ -72,11 +73,17 @@ def access(lab: SshLab) -> Access:
 
 
 @pytest.fixture
-def shop(all_shops: Shop, lab: SshLab) -> Iterator[Shop]:
-    """Fresh databases on all hosts; locks that a test left there are gone after it."""
+def shop(all_shops: Shop, lab: SshLab) -> Shop:
+    """Fresh databases on all hosts."""
     for host in lab.hosts:
         all_shops.open_on(host)
-    yield all_shops
+    return all_shops
+
+
+@pytest.fixture
+def unlocked(lab: SshLab) -> Iterator[SshLab]:
+    """The hosts; locks that a test left there are gone after it."""
+    yield lab
     for host in lab.hosts:
         lock_of(host).unlink(missing_ok=True)
 
@@ -96,6 +103,11 @@ class Ended:
     def id(self) -> UUID:
         assert self.state.state_details.flow_run_id
         return self.state.state_details.flow_run_id
+
+    @property
+    def name(self) -> str:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(self.id).name
 
     @property
     def end(self) -> str | None:
@@ -127,7 +139,7 @@ Migrate = Callable[..., Ended]
 
 
 @pytest.fixture
-def migrate(prefect_server: Path, access: Access) -> Migrate:
+def migrate(prefect_server: Path, unlocked: SshLab, access: Access) -> Migrate:
     """Runs the flow in this process."""
 
     def run(hosts: str, commands: object, **others: object) -> Ended:
@@ -142,8 +154,9 @@ class Controller:
     """A flow run in a process of its own, as a worker runs it, that may be killed and started again."""
 
     def __init__(self, storage: Path, parameters: Mapping[str, object]) -> None:
+        given = migration.serialize_parameters(dict(parameters))
         with get_client(sync_client=True) as client:
-            self.run: FlowRun = client.create_flow_run(migration, parameters=dict(parameters), state=Pending())
+            self.run: FlowRun = client.create_flow_run(migration, parameters=given, state=Pending())
         self._env = {
             **os.environ,
             "PREFECT_API_URL": str(PREFECT_API_URL.value()),
@@ -156,6 +169,11 @@ class Controller:
         self.said = ""
 
     def start(self) -> None:
+        """Run it in a new process. One that has run before is scheduled anew, as the UI's Retry does it."""
+        if self.said:
+            with get_client(sync_client=True) as client:
+                client.set_flow_run_state(self.run.id, AwaitingRetry(), force=True)
+        self.said = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "prefect.engine", str(self.run.id)],
             env=self._env,
@@ -167,6 +185,8 @@ class Controller:
 
     def await_words(self, words: str) -> None:
         """Return when the process says so; fail when it ends before."""
+        if words in self.said:
+            return
         assert self._process is not None and self._process.stdout is not None
         for line in self._process.stdout:
             self.said += line
@@ -191,7 +211,15 @@ class Controller:
 
 
 @pytest.fixture
-def controller(prefect_server: Path) -> Iterator[Callable[[Mapping[str, object]], Controller]]:
+def gates(tmp_path: Path) -> Gates:
+    return Gates(tmp_path)
+
+
+Control = Callable[[Mapping[str, object]], Controller]
+
+
+@pytest.fixture
+def controller(prefect_server: Path, unlocked: SshLab) -> Iterator[Control]:
     made: list[Controller] = []
 
     def make(parameters: Mapping[str, object]) -> Controller:
@@ -210,20 +238,26 @@ class TaskLog(logging.Handler):
         super().__init__(logging.INFO)
         self.lines: list[str] = []
         self._acts: list[tuple[str, Callable[[], object]]] = []
-        self._lock = threading.Lock()
+        self._doing: list[Future[object]] = []
+        # A thread of its own: nobody else can log while a line is handled.
+        self._doer = ThreadPoolExecutor(1)
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
-        with self._lock:
-            self.lines.append(line)
-            due = [act for act in self._acts if act[0] in line]
-            self._acts = [act for act in self._acts if act not in due]
-        for _, act in due:
-            act()
+        self.lines.append(line)
+        due = [act for act in self._acts if act[0] in line]
+        self._acts = [act for act in self._acts if act not in due]
+        self._doing += [self._doer.submit(act) for _, act in due]
 
     def when(self, words: str, act: Callable[[], object]) -> None:
         """Do `act` once, when a line with `words` comes."""
         self._acts.append((words, act))
+
+    def settle(self) -> None:
+        """Wait for what was to be done; whatever that raised is raised here."""
+        self._doer.shutdown()
+        for done in self._doing:
+            done.result()
 
 
 @pytest.fixture
@@ -233,3 +267,4 @@ def task_log() -> Iterator[TaskLog]:
     logger.addHandler(log)
     yield log
     logger.removeHandler(log)
+    log.settle()

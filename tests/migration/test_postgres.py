@@ -62,9 +62,7 @@ def test_a_rollback_that_did_nothing_is_found_out_by_its_verify(shop: Shop, migr
 
 
 def test_one_that_ends_with_0_but_does_not_verify_is_rolled_back(shop: Shop, migrate: Migrate) -> None:
-    ended = migrate(
-        "db1", commands("UPDATE invoice SET amount = 0 WHERE id = 7").model_copy(update={"migrate": "true"})
-    )
+    ended = migrate("db1", commands().model_copy(update={"migrate": "true"}))
     assert ended.end == "RolledBack"
     assert ended.message.startswith("db1: verify failed, rc 3. Rolled back")
 

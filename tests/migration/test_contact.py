@@ -1,0 +1,127 @@
+"""Lost contact is not failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from lab.sshd import SshLab
+from remotejobs.cli import main
+from remotejobs.migration import Commands, Step
+from remotejobs.model import State
+from tasks.access import Access
+from tests.migration.conftest import Control, Ended, Migrate, TaskLog, lock_of
+from tests.migration.gates import Gates
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+
+def gated(gates: Gates, *, verify: str = "true") -> Commands:
+    ends = {Step.VERIFY: verify}
+    return Commands(**{step: gates.command(step, ends.get(step, "true")) for step in Step})
+
+
+def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_goes_on(
+    access: Access, lab: SshLab, gates: Gates, controller: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates.close("migrate")
+    run = controller({"access": access, "hosts": "db1", "commands": gated(gates), "contact_deadline": 2, "poll": 1})
+    run.start()
+    gates.arrival("migrate")
+    lab.stop_host("db1")
+    try:
+        unknown = Ended(run.finish(), access)
+    finally:
+        lab.start_host("db1")
+    assert unknown.end == "Unknown"
+    assert unknown.message.startswith("db1: migrate: nothing listens")
+    assert "it was last seen running" in unknown.message
+    assert set(gates.runs) == {"migrate", "prepare_rollback"}, "nothing is rolled back on a guess"
+    assert lock_of(lab.host("db1")).exists()
+
+    asked = next(line for line in unknown.story.splitlines() if line.startswith("remotejobs status"))
+    assert main(asked.split()[1:]) == 0
+    assert "running" in capsys.readouterr().out
+
+    run.start()
+    run.await_words("attached to job migrate")
+    gates.open("migrate")
+    ended = Ended(run.finish(), access)
+    assert (ended.end, ended.message) == ("Completed", "Migrated and verified on db1")
+    assert sorted(gates.runs) == ["migrate", "prepare_rollback", "verify"]
+    assert not lock_of(lab.host("db1")).exists()
+
+
+def test_contact_lost_for_a_shorter_time_changes_nothing(
+    migrate: Migrate, lab: SshLab, gates: Gates, task_log: TaskLog
+) -> None:
+    gates.close("migrate")
+
+    def lose_contact() -> None:
+        gates.arrival("migrate")
+        lab.stop_host("db2")
+
+    def find_it_again() -> None:
+        lab.start_host("db2")
+        gates.open("migrate")
+
+    task_log.when("started job migrate", lose_contact)
+    task_log.when("asking again", find_it_again)
+    ended = migrate("db2", gated(gates))
+    assert ended.end == "Completed"
+    assert any("asking again" in line for line in task_log.lines)
+
+
+def test_a_host_that_is_silent_keeps_the_others_from_being_rolled_back(
+    migrate: Migrate, lab: SshLab, gates: Gates, task_log: TaskLog
+) -> None:
+    gates.close("migrate")
+
+    def lose_contact() -> None:
+        gates.arrival("migrate")
+        lab.stop_host("db2")
+        gates.open("migrate")
+
+    task_log.when("started job migrate", lose_contact)
+    fails_on_db1 = gates.command("other", "exit 3")
+    on_db2 = gates.command("migrate")
+    command = f"case $HOME in */db1/*)\n{fails_on_db1}\n;; *)\n{on_db2}\n;; esac"
+    plan = gated(gates).model_copy(update={"migrate": command})
+    try:
+        ended = migrate("db1:db2", plan, contact_deadline=2)
+    finally:
+        lab.start_host("db2")
+    assert ended.end == "Unknown"
+    assert "rollback" not in gates.runs
+    for host in ("db1", "db2"):
+        assert lock_of(lab.host(host)).exists()
+
+
+@pytest.mark.parametrize(("verify", "end"), [("true", "Completed"), ("false", "RolledBack")])
+def test_a_host_that_rebooted_midway_is_judged_by_verify(
+    migrate: Migrate, lab: SshLab, gates: Gates, task_log: TaskLog, verify: str, end: str
+) -> None:
+    def reboot() -> None:
+        gates.arrival("migrate")
+        lab.stop_host("db3")
+        jobs = lab.host("db3").results_dir.glob("migrate.*")
+        forget_boot(max(jobs, key=lambda job: job.stat().st_ctime_ns))
+        lab.start_host("db3")
+
+    gates.close("migrate")
+    task_log.when("started job migrate", reboot)
+    ended = migrate("db3", gated(gates, verify=verify))
+    assert ended.end == end
+    assert ended.jobs("db3")["migrate"].state is State.LOST
+
+
+def forget_boot(job: Path) -> None:
+    """Leave what a reboot leaves: none of the job's processes, and a record of an earlier boot."""
+    gate = job / "job"
+    fields = dict(line.partition(" ")[::2] for line in gate.read_text().splitlines())
+    os.kill(int(fields["supervisor"].split()[0]), signal.SIGKILL)
+    os.killpg(int(fields["command"].split()[0]), signal.SIGKILL)
+    gate.write_text(gate.read_text().replace(f"boot {fields['boot']}", "boot earlier"))

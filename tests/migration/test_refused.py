@@ -1,0 +1,105 @@
+"""What keeps a migration from beginning, and that nothing is changed then."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from lab.sshd import SshLab
+from remotejobs.migration import Commands, Room
+from tasks.access import Access
+from tasks.approval import Approval
+from tests.migration.conftest import Ended, Migrate, TaskLog, lock_of
+from tests.migration.gates import Gates
+
+
+def test_of_two_on_one_host_the_second_is_refused_by_the_lock_and_told_whose_it_is(
+    migrate: Migrate, gates: Gates, task_log: TaskLog, lab: SshLab
+) -> None:
+    second: list[Ended] = []
+    gates.close("migrate")
+
+    def start_another() -> None:
+        gates.arrival("migrate")
+        with ThreadPoolExecutor(1) as elsewhere:
+            second.append(elsewhere.submit(migrate, "db1:db2", Commands(migrate="echo second >>runs")).result())
+        gates.open("migrate")
+
+    task_log.when("started job migrate", start_another)
+    first = migrate("db1", Commands(migrate=gates.command("migrate")))
+    assert first.end == "Completed"
+    (refused,) = second
+    assert refused.end == "Refused"
+    assert f"db1: a migration is under way there: migration {first.name} ({first.id}) since 2" in refused.message
+    assert refused.message.endswith("Nothing was changed")
+    assert (refused.jobs("db1"), refused.jobs("db2")) == ({}, {})
+    assert not lock_of(lab.host("db2")).exists()
+
+
+def test_of_two_that_start_at_the_same_moment_one_is_refused(migrate: Migrate, gates: Gates) -> None:
+    gates.close("migrate")
+    command = Commands(migrate=gates.command("migrate"))
+    with ThreadPoolExecutor(2) as both:
+        runs = [both.submit(migrate, "db1", command) for _ in range(2)]
+        ended, other = wait(runs, return_when=FIRST_COMPLETED)
+        assert [run.result().end for run in ended] == ["Refused"], "the one that has the lock waits at the gate"
+        gates.arrival("migrate")
+        gates.open("migrate")
+        assert [run.result().end for run in other] == ["Completed"]
+    assert gates.runs == ["migrate"]
+
+
+def test_a_host_that_cannot_be_reached_refuses_it_for_all(migrate: Migrate, lab: SshLab, gates: Gates) -> None:
+    lab.stop_host("db2")
+    try:
+        ended = migrate("all", Commands(migrate=gates.command("migrate")))
+    finally:
+        lab.start_host("db2")
+    assert ended.end == "Refused"
+    assert ended.message.startswith("db2: ")
+    assert gates.runs == []
+    assert not any(lock_of(host).exists() for host in lab.hosts)
+
+
+def test_a_host_without_room_refuses_it_for_all(migrate: Migrate, gates: Gates) -> None:
+    ended = migrate("all", Commands(migrate=gates.command("migrate")), room=Room(min_free_mib=10**9))
+    assert ended.end == "Refused"
+    assert "MiB are free in the home directory, 1000000000 MiB are asked for" in ended.message
+    assert gates.runs == []
+
+
+def test_a_path_that_is_not_there_has_no_room(migrate: Migrate, gates: Gates) -> None:
+    ended = migrate("db1", Commands(migrate=gates.command("migrate")), room=Room(path="/nowhere"))
+    assert (ended.end, gates.runs) == ("Refused", [])
+    assert "/nowhere does not exist there" in ended.message
+
+
+def test_a_pattern_that_means_no_host_refuses_it(migrate: Migrate) -> None:
+    ended = migrate("web", Commands(migrate="true"))
+    assert ended.end == "Refused"
+    assert "web" in ended.message
+
+
+def test_approval_outside_of_a_deployment_is_refused_for_nobody_could_answer(migrate: Migrate, gates: Gates) -> None:
+    ended = migrate("db1", Commands(migrate=gates.command("migrate")), approval=Approval(required=True))
+    assert ended.end == "Refused"
+    assert "only a run of a deployment can wait for it" in ended.message
+    assert gates.runs == []
+
+
+def test_a_migration_that_its_host_cannot_start_changed_nothing(
+    migrate: Migrate, access: Access, lab: SshLab, tmp_path: Path
+) -> None:
+    inventory = lab.write_inventory(tmp_path / "inventory.yml")
+    # Jobs cannot lie below a file; the lock's directory cannot either, so it ends there.
+    (tmp_path / "file").write_text("")
+    path = inventory.read_text().replace(str(lab.host("db1").results_dir), str(tmp_path / "file" / "jobs"))
+    inventory.write_text(path)
+    ended = migrate("db1", Commands(migrate="true"), access=Access(inventory=str(inventory)))
+    assert ended.end == "Refused"
+    assert "file" in ended.message
+
+
+def test_only_migrate_is_needed_and_then_no_more_is_claimed(migrate: Migrate) -> None:
+    ended = migrate("db1", Commands(migrate="true"))
+    assert ended.message == "migrate ended with 0 on db1; there is no verify, so nothing more is known"
