@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -40,12 +41,22 @@ def parse(argv: Sequence[str]) -> Namespace:
     """The words after the first `--` are the command to run; all before it are ours."""
     words = [*argv]
     cut = words.index("--") if "--" in words else len(words)
-    parser = build_parser()
-    args = parser.parse_args(words[:cut])
+    args, left_over = build_parser().parse_known_args(words[:cut])
     args.words = words[cut + 1 :]
+    if left_over:
+        forgotten = args.execute is run.execute and cut == len(words) and not left_over[0].startswith("-")
+        args.parser.error(_with_dashes(words, left_over) if forgotten else f"unknown: {shlex.join(left_over)}")
     if args.words and args.execute is not run.execute:
-        parser.error("only run takes a command after --")
+        args.parser.error("only run takes a command after --")
     return args
+
+
+def _with_dashes(words: Sequence[str], command: Sequence[str]) -> str:
+    """What was meant: argparse left over the words of the command, the last of their kind each."""
+    ours = list(reversed(words))
+    for word in reversed(command):
+        ours.remove(word)
+    return f"write the command after --: {shlex.join(['remotejobs', *reversed(ours), '--', *command])}"
 
 
 def build_parser() -> Parser:
@@ -57,7 +68,7 @@ def build_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.set_defaults(execute=_without_command)
+    parser.set_defaults(execute=_without_command, parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND")
     for module in (run, status, wait, log, kill, list_jobs, clean, hosts):
         module.add(commands)

@@ -85,7 +85,7 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(execute=execute)
+    parser.set_defaults(execute=execute, parser=parser)
     parser.add_argument(
         "pattern", metavar="PATTERN", help="hosts, in Ansible's words: all, 'db*', web:!web3, ~web[0-9]+"
     )

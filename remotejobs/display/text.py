@@ -54,6 +54,14 @@ def duration(seconds: float | None) -> str:
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
+def span(seconds: float) -> str:
+    """1 day, 90 minutes: in the largest unit that says it exactly."""
+    for unit, length in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            return number_of(int(seconds // length), unit)
+    return "1 second" if seconds == 1 else f"{seconds:g} seconds"
+
+
 def number_of(count: int, noun: str) -> str:
     """1 job, 2 jobs."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -14,7 +14,7 @@ from remotejobs.cli.parser import seconds
 from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.display.text import duration, last_line, one_line, size, visible
+from remotejobs.display.text import duration, last_line, one_line, size, span, visible
 from remotejobs.errors import BadUse, BecomeFailed, TimedOut
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record, State
@@ -41,6 +41,21 @@ def test_one_line_is_one_line(text: str) -> None:
 )
 def test_durations_are_short(value: float | None, shown: str) -> None:
     assert duration(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (1.5, "1.5 seconds"),
+        (5400, "90 minutes"),
+        (86400, "1 day"),
+        (1209600, "2 weeks"),
+    ],
+)
+def test_ages_are_told_exactly(value: float, shown: str) -> None:
+    assert span(value) == shown
 
 
 @pytest.mark.parametrize(("value", "shown"), [(17, "17 bytes"), (65536, "64.0 KiB"), (3 * 1024**3, "3.0 GiB")])

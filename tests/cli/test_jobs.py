@@ -149,20 +149,26 @@ def test_clean_removes_what_ended_keeps_what_runs_and_tells_it(hosts: Hosts) -> 
     hosts.call("run", "--jid", "ended", "--", "true")
     hosts.call("run", "--jid", "newer", "--", "sleep 2.1")  # by its end the first is a whole second old
     hosts.call(*SLEEPER)
-    young = hosts.call("clean")
+    young, newest = hosts.call("clean"), hosts.call("clean", "--older-than", "0", "--keep", "2", "--dry-run")
     rehearsal = hosts.call("clean", "--older-than", "1", "--keep", "1", "--dry-run")
     before = {found["jid"] for found in hosts.call("list", "--json").objects}
     cleaned = hosts.call("clean", "--older-than", "1", "--keep", "1")
     after = {found["jid"] for found in hosts.call("list", "--json").objects}
     hosts.call("kill", "sleeper")
 
-    assert young.err.strip() == "0 jobs removed"
-    assert rehearsal.err.strip() == f"{number} jobs would be removed"
+    assert young.out == f"0 jobs removed ({number} still run, {2 * number} ended less than 1 day ago)\n"
+    assert newest.out == f"0 jobs would be removed ({number} still run, {2 * number} kept as the newest)\n"
+    assert rehearsal.out.splitlines()[-1] == f"{number} jobs would be removed"
     assert before == {"ended", "newer", "sleeper"}
     assert cleaned.code == 0
-    assert cleaned.err.strip() == f"{number} jobs removed"
+    assert cleaned.out.splitlines()[-1] == f"{number} jobs removed"
     assert cleaned.out.count(" ended ") == number
     assert after == {"newer", "sleeper"}
+
+
+def test_clean_says_that_there_was_nothing_to_remove(local_hosts: Hosts) -> None:
+    assert local_hosts.call("clean").out == "0 jobs removed (there are none)\n"
+    assert local_hosts.call("clean", "--json").out == ""
 
 
 def test_hosts_shows_addresses_and_groups_without_asking_anybody(tmp_path: Path) -> None:

@@ -239,6 +239,42 @@ def test_bad_use_exits_1_and_says_why_without_a_traceback(local_hosts: Hosts, wo
     assert "Warning" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["run", "all", "echo", "hi"], "remotejobs run all -- echo hi"),
+        (["run", "all", "-P", "0", "echo", "a b", "all"], "remotejobs run all -P 0 -- echo 'a b' all"),
+        (["run", "echo", "echo", "-n", "hi", "-b"], "remotejobs run echo -b -- echo -n hi"),
+    ],
+)
+def test_a_command_without_the_dashes_is_answered_with_the_line_that_was_meant(words: list[str], meant: str) -> None:
+    ended = remotejobs(*words)
+
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == f"error: write the command after --: {meant}"
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "unknown"),
+    [
+        (["kill", "all", "x", "--frob"], "usage: remotejobs kill [-h]", "unknown: --frob"),
+        (["run", "all", "--frob", "x", "--", "true"], "usage: remotejobs run PATTERN", "unknown: --frob x"),
+        (["run", "all", "more", "--", "true"], "usage: remotejobs run PATTERN", "unknown: more"),
+        (["status", "all"], "usage: remotejobs status [-h]", "required: JID"),
+        (["status", "all", "x", "--", "true"], "usage: remotejobs status [-h]", "only run takes a command after --"),
+        (["--frob"], "usage: remotejobs [-h]", "unknown: --frob"),
+    ],
+)
+def test_wrong_words_are_answered_with_the_usage_of_their_subcommand(
+    words: list[str], usage: str, unknown: str
+) -> None:
+    ended = remotejobs(*words)
+
+    assert ended.code == 1
+    assert ended.err.startswith(usage)
+    assert ended.err.endswith(f"{unknown}\n")
+
+
 def test_without_an_inventory_the_error_names_the_ways_to_give_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
