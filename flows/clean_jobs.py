@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from prefect import flow
+from pydantic import Field
 
 from remotejobs.model import Record
 from tasks import jobs
@@ -16,9 +19,9 @@ from tasks.reports import job_row, publish_table
 @flow(name="clean-jobs", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
 def clean_jobs(
     access: Access,
-    hosts: str = "all",
-    older_than_days: float = 14,
-    keep: int = 20,
+    hosts: Annotated[str, Field(min_length=1)] = "all",
+    older_than_days: Annotated[float, Field(ge=0)] = 14,
+    keep: Annotated[int, Field(ge=0)] = 20,
     dry_run: bool = False,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[Record]:

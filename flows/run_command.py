@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from prefect import flow
+from pydantic import Field
 
 from remotejobs.model import Job
 from tasks.access import Access
+from tasks.cancel import kill_jobs
 from tasks.connections import host_names
 from tasks.ends import End, end_of, left_running, raise_for
 from tasks.jids import jid_for
@@ -15,13 +19,18 @@ from tasks.reports import publish_table, row_of
 from tasks.until import FOR_AN_HOUR, Until
 
 
-@flow(name="run-command", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+@flow(
+    name="run-command",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+    on_cancellation=[kill_jobs],
+)
 def run_command(
     access: Access,
-    hosts: str,
-    command: str,
-    label: str = "command",
-    limit: int = 0,
+    hosts: Annotated[str, Field(min_length=1)],
+    command: Annotated[str, Field(min_length=1)],
+    label: Annotated[str, Field(min_length=1)] = "command",
+    limit: Annotated[int, Field(ge=0)] = 0,
     until: Until = FOR_AN_HOUR,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[End]:
@@ -39,10 +48,10 @@ def run_command(
     job = Job(jid=jid_for(label), cmd=command, label=label, limit=limit or None)
     started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
     if until.delay == 0:
-        ends = [left_running(label, host, start) for host, start in started.items()]
+        ends = [left_running(label, host, start, access) for host, start in started.items()]
     else:
         poll = poll_until(until)
-        polled = {host: poll.submit(start, access, until.on_exhausted) for host, start in started.items()}
+        polled = {host: poll.submit(start, access) for host, start in started.items()}
         ends = [end_of(label, host, start, polled[host]) for host, start in started.items()]
     publish_table("run-command", f"`{command}` on {hosts}", [row_of(end) for end in ends])
     raise_for(ends)

@@ -11,6 +11,7 @@ from remotejobs.errors import RemoteJobsError
 from tasks.access import Access
 from tasks.connections import host_names
 from tasks.ends import End
+from tasks.jids import jid_for
 from tasks.reports import Row
 
 
@@ -33,6 +34,11 @@ def steps_of(access: Access, plan: BackupPlan) -> tuple[list[tuple[Item, str]], 
             end = End(host=item.hosts, step=label_of(item), state="error", reason=str(exc))
             unknown.append(Backup(end=end))
     return steps, unknown
+
+
+def jid_of(item: Item, *, run: str = "") -> str:
+    """The jid of an item's job in the flow run under way, or in `run`; the same on each of the item's hosts."""
+    return jid_for("backup", item.name, run=run)
 
 
 def backup_of(end: End) -> Backup:

@@ -11,6 +11,8 @@ from prefect.futures import PrefectFuture
 from remotejobs.display.text import visible
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import Handle, Record, State
+from tasks.access import Access
+from tasks.command_line import command_line
 from tasks.errors import HostsFailed, JobFailed, RetriesExhausted
 
 _LONGEST = 600
@@ -36,16 +38,15 @@ def end_of(step: str, host: str, started: PrefectFuture[Handle], polled: Prefect
     last = _outcome(polled) if isinstance(first, Handle) else first
     if isinstance(last, Record):
         return End(host=host, step=step, state=last.state, succeeded=True, record=last)
-    if isinstance(last, JobFailed):
-        return End(host=host, step=step, state=last.record.state, record=last.record, reason=_reason(last, step, host))
-    return End(host=host, step=step, state=_word(last), reason=_reason(last, step, host))
+    record = last.record if isinstance(last, JobFailed | RetriesExhausted) else None
+    return End(host=host, step=step, state=_word(last), record=record, reason=_reason(last, step, host))
 
 
-def left_running(step: str, host: str, started: PrefectFuture[Handle]) -> End:
+def left_running(step: str, host: str, started: PrefectFuture[Handle], access: Access) -> End:
     """Wait until the job is started, not until it ends: that is all that was wanted."""
     outcome = _outcome(started)
     if isinstance(outcome, Handle):
-        left = f"left running as {outcome.jid}"
+        left = f"left running; look at it with: {command_line('status', outcome, access)}"
         return End(host=host, step=step, state=State.RUNNING, succeeded=True, reason=left)
     return End(host=host, step=step, state=_word(outcome), reason=_reason(outcome, step, host))
 
@@ -70,7 +71,7 @@ def raise_for(ends: Iterable[End]) -> None:
     all_ends = list(ends)
     failed = [end for end in all_ends if not end.succeeded]
     if failed:
-        lines = [f"{end.step} on {end.host}: {end.reason or end.state}" for end in failed]
+        lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in failed]
         raise HostsFailed("\n".join([f"{len(failed)} of {len(all_ends)} failed", *lines]))
 
 
@@ -84,12 +85,20 @@ def _word(error: object) -> str:
     match error:
         case Unreachable():
             return "unreachable"
+        case JobFailed(record=record) | RetriesExhausted(record=Record() as record):
+            return record.state
         case RetriesExhausted():
-            return error.state or "unreachable"
+            return "unreachable"
         case HostError():
             return "refused"
         case _:
             return "error"
+
+
+def _set_in(text: str) -> str:
+    """All lines but the first set in, so that a job's output is not taken for the next job's verdict."""
+    first, *output = text.split("\n")
+    return "\n".join([first, *(f"    {line}" for line in output)])
 
 
 def _reason(error: object, step: str, host: str) -> str:

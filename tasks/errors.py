@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remotejobs.display.text import visible
+from remotejobs.display.text import duration, visible
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Record
 
@@ -15,25 +15,29 @@ class StillRunning(RemoteJobsError):
 
 
 class JobFailed(RemoteJobsError):
-    """A job ended, and not well: `record` tells how. A retried flow run attaches to it; a new one runs it again."""
+    """A job ended, and not well: `record` tells how. A retried flow run attaches to it; a new one runs it again.
 
-    def __init__(self, record: Record) -> None:
+    `look` is the command line that shows its output, "" when nobody knows where to give it.
+    """
+
+    def __init__(self, record: Record, look: str = "") -> None:
         self.record = record
-        super().__init__(describe_end(record), remedy="")
+        self.look = look
+        super().__init__(describe_end(record, look), remedy="")
 
-    def __reduce__(self) -> tuple[type[JobFailed], tuple[Record]]:
-        return type(self), (self.record,)
+    def __reduce__(self) -> tuple[type[JobFailed], tuple[Record, str]]:
+        return type(self), (self.record, self.look)
 
 
 class RetriesExhausted(RemoteJobsError):
-    """A job had not ended when the last look was over; `state` is what is known of it, "" for nothing."""
+    """A job had not ended when the last look was over; `record` is what is known of it, None for nothing."""
 
-    def __init__(self, message: str, state: str = "") -> None:
-        self.state = state
+    def __init__(self, message: str, record: Record | None = None) -> None:
+        self.record = record
         super().__init__(message, remedy="")
 
-    def __reduce__(self) -> tuple[type[RetriesExhausted], tuple[str, str]]:
-        return type(self), (self.message, self.state)
+    def __reduce__(self) -> tuple[type[RetriesExhausted], tuple[str, Record | None]]:
+        return type(self), (self.message, self.record)
 
 
 class HostsFailed(RemoteJobsError):
@@ -43,9 +47,14 @@ class HostsFailed(RemoteJobsError):
         super().__init__(message, remedy="")
 
 
-def describe_end(record: Record) -> str:
-    """`pg_dump orders on db1: failed, rc 1` with the reason and the last lines, in printable characters only."""
+def describe_end(record: Record, look: str = "") -> str:
+    """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where to look, and the last lines of output.
+
+    All in printable characters; the output begins on a line of its own.
+    """
     how = [str(record.state), f"rc {record.rc}" if record.rc is not None else "", record.cause, record.signal or ""]
-    head = f"{record.label or record.jid} on {record.host}: {', '.join(word for word in how if word)}"
+    after = f" after {duration(record.delta)}" if record.delta is not None else ""
+    head = f"{record.label or record.jid} on {record.host}: {', '.join(word for word in how if word)}{after}"
+    where = f". Its output: {look}" if look else ""
     said = visible(record.last_lines)
-    return "".join([head, f" ({record.msg})" if record.msg else "", f"\n{said}" if said else ""])
+    return "".join([head, f" ({record.msg})" if record.msg else "", where, f"\n{said}" if said else ""])

@@ -12,13 +12,13 @@ from prefect.runtime import flow_run, task_run
 _READABLE = 40
 
 
-def jid_for(label: str, item: str = "") -> str:
+def jid_for(label: str, item: str = "", *, run: str = "") -> str:
     """The jid of a step's job: the same for one flow run, label and item, different otherwise.
 
     The flow run's id is stable over retries, the task run's is not. A task without a flow uses its own id, which
-    is stable over its retries; outside of both the jid is random.
+    is stable over its retries; outside of both the jid is random. `run` is the id for who asks of another flow run.
     """
-    run = flow_run.id or task_run.id or str(uuid4())
+    run = run or flow_run.id or task_run.id or str(uuid4())
     # What is readable may be cut or alike; the digest tells them apart.
     readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{label} {item}")[:_READABLE].strip("-") or "job"
     digest = hashlib.sha256(json.dumps([label, item]).encode()).hexdigest()[:12]

@@ -12,12 +12,14 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 
+from remotejobs.display.text import duration
 from remotejobs.errors import Unreachable
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Handle, Job, Record, State
 from remotejobs.protocol import Read
 from tasks.access import Access
 from tasks.attempt import Attempt, this_attempt
+from tasks.command_line import command_line
 from tasks.connections import jobs_of, jobs_on
 from tasks.errors import JobFailed, RetriesExhausted, StillRunning
 from tasks.jids import jid_for
@@ -58,37 +60,26 @@ def start_job(job: Job, host: str, access: Access) -> Handle:
     return replace(record.handle, label=job.label or job.jid)
 
 
-@task(
-    task_run_name="poll {handle.label} on {handle.host}",
-    retry_condition_fn=_while_running,
-    cache_policy=NO_CACHE,
-)
-def poll_job(handle: Handle, access: Access, on_exhausted: OnExhausted = "leave", wait: float = 0) -> Record:
-    """Look once at a job; Prefect's retries make that a poll (see `poll_until`). Returns the record of its success.
-
-    Raises `StillRunning`, the only error beside `Unreachable` that is tried again; `JobFailed` when it ended in any
-    other way; `RetriesExhausted` at the last attempt. With `wait`, wait on the host that many seconds for its end.
-    """
-    attempt = this_attempt()
-    jobs = jobs_of(access, handle)
-    try:
-        record = _look(jobs, handle, wait)
-    except Unreachable as exc:
-        if attempt.is_last and _is_silence(exc):
-            raise RetriesExhausted(_lost_sight(handle, access, attempt, exc)) from exc
-        raise
-    if fresh := followed().fresh(handle, record):
-        get_run_logger().info("%s", fresh)
-    if not record.finished and attempt.is_last:
-        record = _exhausted(jobs, handle, access, attempt, record, on_exhausted)
-    if not record.finished:
-        raise StillRunning(_progress(handle, record, attempt))
-    return _succeeded(handle, record)
-
-
 def poll_until(until: Until) -> Task[..., Record]:
-    """`poll_job`, looked at again as often and as late as `until` says."""
-    return poll_job.with_options(retries=until.retries, retry_delay_seconds=until.delay)
+    """The task that polls a job: `poll_until(until).submit(handle, access)` gives the record of its success.
+
+    One attempt is one look, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
+    nothing else. It raises `JobFailed` when the job ended in any other way, `RetriesExhausted` at the last attempt.
+    """
+
+    @task(
+        task_run_name="poll {handle.label} on {handle.host}",
+        retries=until.retries,
+        # A look takes its own part of the delay.
+        retry_delay_seconds=until.delay - until.wait,
+        retry_condition_fn=_while_running,
+        cache_policy=NO_CACHE,
+    )
+    def poll_job(handle: Handle, access: Access) -> Record:
+        """Look once at the job, for as long as `until.wait` says."""
+        return _poll(handle, access, until)
+
+    return poll_job
 
 
 @task(task_run_name="run {label} on {host}", cache_policy=NO_CACHE)
@@ -104,8 +95,10 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
     while not record.finished and time.monotonic() < give_up:
         record = jobs.look(job.jid, wait=_LONG_LOOK)
     if not record.finished:
-        raise RetriesExhausted(f"{label} on {host} has not ended {2 * job.grace} s after its limit", record.state)
-    return _succeeded(record.handle, record)
+        look = command_line("status", record.handle, access)
+        overdue = f"{label} on {host} has not ended {2 * job.grace} s after its limit"
+        raise RetriesExhausted(f"{overdue}. Look at it with: {look}", record)
+    return _succeeded(replace(record.handle, label=label), record, access)
 
 
 @task(task_run_name="kill {handle.label} on {handle.host}", cache_policy=NO_CACHE)
@@ -130,6 +123,31 @@ def clean_jobs(
     return jobs_on(access, host).clean(older_than=older_than, keep=keep, dry_run=dry_run)
 
 
+def _poll(handle: Handle, access: Access, until: Until) -> Record:
+    attempt = this_attempt()
+    jobs = jobs_of(access, handle)
+    began = time.monotonic()
+    try:
+        record = _look(jobs, handle, until.wait)
+    except Unreachable as exc:
+        if not _is_silence(exc):
+            raise
+        if attempt.is_last:
+            raise RetriesExhausted(_lost_sight(handle, access, attempt, exc)) from exc
+        # A refused connection is told at once; without its part of the delay the retries would soon be used up.
+        time.sleep(max(0.0, began + until.wait - time.monotonic()))
+        raise
+    if fresh := followed().fresh(handle, record):
+        get_run_logger().info("%s", fresh)
+    if not record.finished and attempt.is_last:
+        record = _exhausted(jobs, handle, access, attempt, record, until.on_exhausted)
+    if not record.finished:
+        raise StillRunning(_progress(handle, record, attempt))
+    record = _succeeded(handle, record, access)
+    get_run_logger().info("%s", _progress(handle, record, attempt))
+    return record
+
+
 def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
     record = jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0]
@@ -137,37 +155,38 @@ def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     return jobs.look(handle.jid) if record.finished and cut else record
 
 
-def _succeeded(handle: Handle, record: Record) -> Record:
+def _succeeded(handle: Handle, record: Record, access: Access) -> Record:
     if record.state is not State.SUCCEEDED:
-        raise JobFailed(replace(record, label=handle.label))
+        raise JobFailed(replace(record, label=handle.label), _output_of(handle, record, access))
     return record
 
 
 def _progress(handle: Handle, record: Record, attempt: Attempt) -> str:
     line = last_line(record)
-    said = f"last line: {line}" if line else "no output yet"
-    return f"{handle.label} on {handle.host}: running {record.delta or 0:.0f} s, {attempt}, {said}"
+    said = f"last line: {line}" if line else "no output" if record.finished else "no output yet"
+    return f"{handle.label} on {handle.host}: {record.state} {duration(record.delta)}, {attempt}, {said}"
 
 
 def _exhausted(
     jobs: HostJobs, handle: Handle, access: Access, attempt: Attempt, record: Record, on_exhausted: OnExhausted
 ) -> Record:
     """What becomes of a job that still runs at the last attempt; returns its record if it ended just now by itself."""
+    tried = _progress(handle, record, attempt)
     if on_exhausted == "leave":
-        look = f"It was left running; look at it with: {_command_line('status', handle, access)}"
-        raise RetriesExhausted(f"{_progress(handle, record, attempt)}. {look}", record.state)
+        look = f"It was left running; look at it with: {command_line('status', handle, access)}"
+        raise RetriesExhausted(f"{tried}. {look}", record)
     record = jobs.kill(handle.jid)
     if record.state is not State.KILLED:
         return record
-    where = f"Its output stays in {record.results_dir}: {_command_line('log', handle, access)}"
-    raise RetriesExhausted(f"{_progress(handle, record, attempt)}. It was {record.msg}. {where}", record.state)
+    where = f"Its output: {_output_of(handle, record, access)}"
+    raise RetriesExhausted(f"{tried}. It was {record.msg}. {where}", record)
 
 
 def _lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> str:
-    look = _command_line("status", handle, access)
+    look = command_line("status", handle, access)
     return f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; look at it with: {look}"
 
 
-def _command_line(verb: str, handle: Handle, access: Access) -> str:
-    become = f" --become --become-user {handle.become_user}" if handle.become_user else ""
-    return f"remotejobs {verb} {handle.host} {handle.jid} -i {access.inventory}{become}"
+def _output_of(handle: Handle, record: Record, access: Access) -> str:
+    """The command line that shows of the two streams the one whose end is shown already."""
+    return command_line("log", handle, access, *(["--stderr"] if record.stderr.strip() else []))

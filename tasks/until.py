@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_LONGEST_WAIT = 5  # seconds: most short commands end within them, and a long one is still seen retrying
+
 OnExhausted = Literal["leave", "kill"]
 
 
@@ -21,9 +23,14 @@ class Until(BaseModel):
         default="leave", description="What becomes of a job that still runs then: leave it running, or kill it."
     )
 
+    @property
+    def wait(self) -> int:
+        """Seconds of the delay for which a look waits on the host: an end within them is seen at once."""
+        return min(math.floor(self.delay), _LONGEST_WAIT)
+
     @classmethod
     def outlasting(cls, seconds: float, *, delay: float) -> Until:
-        """Looks for longer than a job can take that is ended on its host after `seconds`."""
+        """Looks for longer than a job can take that is ended on its host after `seconds`; `delay` is above 0."""
         return cls(retries=math.ceil(seconds / delay) + 1, delay=delay)
 
 

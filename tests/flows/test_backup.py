@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.schemas.objects import State as RunState
+from prefect.exceptions import ParameterTypeError
 
 from flows.backup import backup
 from lab.postgres import DATABASES, Postgres
@@ -30,7 +31,7 @@ def command(name: str, text: str, hosts: str = "db2") -> dict[str, object]:
 
 def run(access: Access, **items: list[dict[str, object]]) -> RunState[list[Backup]]:
     plan = BackupPlan.model_validate({**items, "directory": "backups", "min_free_mib": 0})
-    state: RunState[list[Backup]] = backup(access, plan, poll=0.1, return_state=True)
+    state: RunState[list[Backup]] = backup(access, plan, poll=1, return_state=True)
     return state
 
 
@@ -87,8 +88,15 @@ def test_an_item_whose_hosts_are_not_known_stops_no_other(access: Access) -> Non
 def test_an_item_that_takes_too_long_is_ended_by_its_own_limit(access: Access) -> None:
     slow = command("slow", "sleep 300") | {"limit": 1}
     state = run(access, commands=[slow, command("good", "sleep 2; echo x")])
-    with pytest.raises(HostsFailed, match="1 of 2 failed\ncommand slow on db2: timed_out"):
+    with pytest.raises(HostsFailed, match="1 of 2 failed\ncommand slow on db2: timed_out, rc 143 after"):
         state.result()
+
+
+def test_a_poll_of_zero_seconds_is_refused_before_anything_is_started(access: Access, tmp_path: Path) -> None:
+    plan = BackupPlan.model_validate({"commands": [command("thing", f"touch {tmp_path}/ran")]})
+    with pytest.raises(ParameterTypeError, match="poll"):
+        backup(access, plan, poll=0)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_two_items_of_one_name_are_refused() -> None:

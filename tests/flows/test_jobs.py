@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import shlex
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,13 +15,14 @@ from prefect.runtime import flow_run
 from pydantic import SecretStr
 
 from lab.sshd import SshLab
+from remotejobs.cli import main
 from remotejobs.errors import BadUse
 from remotejobs.model import Handle, Job, Record, State
 from tasks.access import Access
 from tasks.connections import connections, jobs_of
 from tasks.errors import JobFailed, RetriesExhausted
 from tasks.jids import jid_for
-from tasks.jobs import clean_jobs, fetch_log, kill_job, poll_job, poll_until, run_command, start_job
+from tasks.jobs import clean_jobs, fetch_log, kill_job, poll_until, run_command, start_job
 from tasks.until import Until
 from tests.flows.conftest import TaskLog
 
@@ -36,7 +39,7 @@ def waiting_for(go: Path, then: str = "echo done") -> str:
 
 @flow
 def start_and_poll(work: Job, host: str, access: Access, until: Until = OFTEN) -> Record:
-    return poll_until(until).submit(start_job.submit(work, host, access), access, until.on_exhausted).result()
+    return poll_until(until).submit(start_job.submit(work, host, access), access).result()
 
 
 def test_a_job_is_polled_until_it_succeeds(access: Access, task_log: TaskLog, go: Path) -> None:
@@ -52,7 +55,15 @@ def test_each_attempt_says_label_host_elapsed_attempt_and_last_line(
     task_log.when("last line: waiting", go.touch)
     start_and_poll(job(waiting_for(go), label="pg_dump orders"), "db2", access)
     first = task_log.having("StillRunning")[0]
-    assert "pg_dump orders on db2: running 0 s, attempt 1 of 301, " in first
+    assert re.search(r"pg_dump orders on db2: running \d\.\ds, attempt 1 of 301, ", first)
+    (last,) = task_log.having("pg_dump orders on db2: succeeded")
+    assert re.search(r"succeeded \d+\.\ds, attempt \d+ of 301, last line: done", last)
+
+
+def test_a_job_that_ends_at_once_is_not_looked_at_twice(access: Access, task_log: TaskLog) -> None:
+    start_and_poll(job("sleep 1"), "db1", access, Until(retries=1, delay=60))
+    assert task_log.having("work on db1: succeeded")
+    assert not task_log.having("Retry")
 
 
 def test_new_output_is_logged_once_and_cannot_command_a_terminal(access: Access, task_log: TaskLog, go: Path) -> None:
@@ -72,11 +83,17 @@ def test_output_in_the_log_is_bounded_and_says_so(access: Access, task_log: Task
     assert record.stdout.startswith(b"line 0\n")
 
 
-def test_a_failed_job_fails_at_the_first_look_with_its_last_lines(access: Access, task_log: TaskLog, go: Path) -> None:
-    go.touch()
-    with pytest.raises(JobFailed, match="work on db1: failed, rc 3\nno space here") as caught:
-        start_and_poll(job("echo no space here >&2; exit 3"), "db1", access, Until(retries=30, delay=0.1))
-    assert caught.value.record.rc == 3
+def test_a_failed_job_fails_at_the_first_look_with_its_last_lines_and_where_the_others_are(
+    access: Access, task_log: TaskLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = job("echo no space here >&2; exit 3")
+    with pytest.raises(JobFailed) as caught:
+        start_and_poll(work, "db1", access, Until(retries=30, delay=0.1))
+    look = f"remotejobs log db1 {work.jid} -i {access.inventory} --stderr"
+    words = rf"work on db1: failed, rc 3 after \d\.\ds\. Its output: {re.escape(look)}\nno space here"
+    assert re.fullmatch(words, str(caught.value))
+    assert main(shlex.split(look)[1:]) == 0
+    assert capsys.readouterr().out == "no space here\n"
     # It may have been seen running before; once it has failed, nothing is tried again.
     assert not task_log.having("exception: JobFailed")
 
@@ -110,7 +127,8 @@ def test_running_out_of_retries_leaves_the_job_running_and_says_how_to_find_it(a
 def test_running_out_of_retries_can_kill_the_job_with_proof(access: Access) -> None:
     with pytest.raises(RetriesExhausted, match="killed on request; its process tree is proven empty") as caught:
         start_and_poll(job("sleep 300"), "db1", access, Until(retries=1, delay=0.1, on_exhausted="kill"))
-    assert caught.value.state == "killed"
+    assert caught.value.record
+    assert (caught.value.record.state, caught.value.record.signal) == (State.KILLED, "TERM")
 
 
 def test_a_host_that_is_away_for_a_while_is_not_a_failed_job(
@@ -173,7 +191,7 @@ def test_a_short_command_that_fails_raises(access: Access) -> None:
     def ask() -> Record:
         return run_command("echo why >&2; exit 4", "db1", access, label="ask")
 
-    with pytest.raises(JobFailed, match="ask on db1: failed, rc 4\nwhy"):
+    with pytest.raises(JobFailed, match=r"ask on db1: failed, rc 4 after .*\nwhy"):
         ask()
 
 
@@ -239,7 +257,7 @@ def test_a_missing_password_block_is_named(access: Access) -> None:
 
 def test_a_poll_outside_of_a_flow_looks_once(access: Access) -> None:
     with pytest.raises(RetriesExhausted, match="attempt 1 of 1"):
-        poll_job.fn(start_outside(access), access)
+        poll_until(Until(retries=0, delay=0)).fn(start_outside(access), access)
 
 
 def start_outside(access: Access) -> Handle:
@@ -249,7 +267,9 @@ def start_outside(access: Access) -> Handle:
 
 
 def test_errors_survive_pickling() -> None:
-    failed = JobFailed(Record(host="db1", jid="j", state=State.FAILED, label="work", rc=3, stderr=b"why"))
-    for error in (failed, RetriesExhausted("it still runs", "running")):
+    failed = JobFailed(
+        Record(host="db1", jid="j", state=State.FAILED, label="work", rc=3, stderr=b"why"), "remotejobs log db1 j"
+    )
+    for error in (failed, RetriesExhausted("it still runs", failed.record)):
         copy = pickle.loads(pickle.dumps(error))
         assert (str(copy), vars(copy)) == (str(error), vars(error))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import State as RunState
+from prefect.exceptions import ParameterTypeError
 
 from flows.run_command import run_command
 from lab.sshd import SshLab
@@ -40,7 +43,7 @@ def test_a_command_runs_on_every_host_of_the_pattern(access: Access) -> None:
 
 def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(access: Access) -> None:
     state = run(access, "all", 'case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac; sleep 1; echo done')
-    with pytest.raises(HostsFailed, match="1 of 3 failed\nwork on db2: failed, rc 9\ndisk full"):
+    with pytest.raises(HostsFailed, match=r"1 of 3 failed\nwork on db2: failed, rc 9 after .*\n    disk full$"):
         state.result()
     states = {row["host"]: row["state"] for row in table_of(state.state_details.flow_run_id)}
     assert states == {"db1": "succeeded", "db2": "failed", "files1": "succeeded"}
@@ -63,9 +66,28 @@ def test_with_a_delay_of_zero_jobs_are_left_running(access: Access) -> None:
     ends = run(access, "databases", "sleep 300", until=Until(delay=0)).result()
     assert [(end.host, end.state) for end in ends] == [("db1", "running"), ("db2", "running")]
     for end in ends:
-        jid = end.reason.removeprefix("left running as ")
-        assert jobs_on(access, end.host).look(jid).state is State.RUNNING
-        jobs_on(access, end.host).kill(jid)
+        words = shlex.split(end.reason.removeprefix("left running; look at it with: "))
+        assert words[:3] == ["remotejobs", "status", end.host]
+        assert jobs_on(access, end.host).look(words[3]).state is State.RUNNING
+        jobs_on(access, end.host).kill(words[3])
+
+
+def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_ran_out(access: Access) -> None:
+    state = run(access, "db1", "echo half; exec sleep 300", until=Until(retries=1, delay=0.1, on_exhausted="kill"))
+    (row,) = table_of(state.state_details.flow_run_id)
+    assert row["state"] == "killed"
+    assert row["rc"] == 143
+    assert row["duration"]
+    assert "remotejobs log db1 " in str(row["said"])
+
+
+@pytest.mark.parametrize("wrong", [{"limit": -5}, {"command": ""}, {"hosts": ""}, {"label": ""}])
+def test_a_parameter_that_makes_no_sense_is_named_before_anything_is_started(
+    access: Access, wrong: dict[str, Any]
+) -> None:
+    (name,) = wrong
+    with pytest.raises(ParameterTypeError, match=name):
+        run_command(**({"access": access, "hosts": "db1", "command": "true"} | wrong))
 
 
 def test_a_command_is_ended_by_its_limit(access: Access) -> None:

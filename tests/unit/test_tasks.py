@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect import Flow
+from prefect.utilities.callables import parameter_schema
 
+from flows.backup import backup
+from flows.clean_jobs import clean_jobs
+from flows.run_command import run_command
 from remotejobs.backup import BackupPlan, CommandItem, job_of
 from remotejobs.model import Handle, Record, State, check_jid
 from tasks.jids import jid_for
+from tasks.jobs import poll_until
 from tasks.output import Followed
 from tasks.until import Until
 
@@ -29,6 +36,47 @@ def test_different_steps_of_one_run_have_different_jids(steps: list[tuple[str, s
 def test_looking_outlasts_the_time_that_a_job_may_take(seconds: float, delay: float) -> None:
     until = Until.outlasting(seconds, delay=delay)
     assert seconds < until.retries * delay <= seconds + 2 * delay + 1e-6
+
+
+@given(st.floats(0, 3600))
+def test_a_look_and_the_pause_after_it_make_up_the_delay(delay: float) -> None:
+    until = Until(delay=delay)
+    pause = poll_until(until).retry_delay_seconds
+    assert isinstance(pause, float)
+    assert pause >= 0
+    assert until.wait + pause == pytest.approx(delay)
+    assert until.wait <= 5
+
+
+@pytest.mark.parametrize("flow", [run_command, backup, clean_jobs])
+def test_the_run_form_describes_every_parameter(flow: Flow[..., object]) -> None:
+    schema = parameter_schema(flow)
+    for name, field in schema.properties.items():
+        # A description that is its model's own is left out of the field.
+        model = str(field.get("$ref", "")).removeprefix("#/definitions/")
+        assert field.get("description") or schema.definitions[model]["description"], name
+
+
+@pytest.mark.parametrize(
+    ("flow", "name", "bound"),
+    [
+        (run_command, "limit", {"minimum": 0}),
+        (run_command, "command", {"minLength": 1}),
+        (run_command, "hosts", {"minLength": 1}),
+        (run_command, "label", {"minLength": 1}),
+        (backup, "poll", {"minimum": 1}),
+        (clean_jobs, "hosts", {"minLength": 1}),
+        (clean_jobs, "older_than_days", {"minimum": 0}),
+        (clean_jobs, "keep", {"minimum": 0}),
+    ],
+)
+def test_the_run_form_accepts_no_nonsense(flow: Flow[..., object], name: str, bound: dict[str, int]) -> None:
+    assert form_of(flow)[name].items() >= bound.items()
+
+
+def form_of(flow: Flow[..., object]) -> dict[str, dict[str, object]]:
+    """What a deployment tells the UI of the flow's parameters."""
+    return parameter_schema(flow).properties
 
 
 @given(st.lists(st.binary(max_size=3000), max_size=8))
