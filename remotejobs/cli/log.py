@@ -11,8 +11,9 @@ from functools import partial
 
 from remotejobs.cli import exits
 from remotejobs.cli.crowd import side_by_side
-from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
+from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach, at_least_one
 from remotejobs.cli.show import jobs_run_on, warn, warn_of_errors
+from remotejobs.cli.stream import Stream, start_of_tail
 from remotejobs.cli.target import Target
 from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.row import row_of
@@ -24,9 +25,7 @@ from remotejobs.model import Record, check_jid
 from remotejobs.protocol import Read
 from remotejobs.waiting import DEFAULT_PATIENCE, patiently
 
-CHUNK_BYTES = 256 * 1024
 LATENCY = 1.0  # seconds that new output may wait on the host before it is brought
-NOTHING = 10**15  # an offset behind every end: bring nothing of that stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ def add(commands: Commands[Parser]) -> None:
     parser = add_command(commands, "log", execute, reports=False, purpose="print what a job wrote")
     add_jid(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the job has ended")
+    parser.add_argument("--tail", metavar="N", type=at_least_one, help="begin with the last N lines (default all)")
     parser.add_argument("--stderr", action="store_true", help="print standard error instead of standard output")
     add_reach(parser)
 
@@ -52,7 +52,7 @@ def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
 
     def bring(jobs: HostJobs, tell: Callable[[News], None]) -> Record:
-        return copy(jobs, jid, tell, follow=args.follow, stderr=args.stderr)
+        return copy(jobs, Stream(jid, args.stderr), tell, follow=args.follow, tail=args.tail)
 
     with target.fleet() as fleet, jobs_run_on(target, jid):
         writer = LogWriter(list(fleet.hosts), sys.stdout)
@@ -65,33 +65,24 @@ def execute(args: Namespace) -> int:
     return exits.of_errors(outcomes)
 
 
-def copy(jobs: HostJobs, jid: str, tell: Callable[[News], None], *, follow: bool, stderr: bool) -> Record:
-    """Tell a stream from its first byte to its end as it is now, or with `follow` to the job's end."""
-    record = jobs.status([_read(jid, 0, stderr=stderr)])[0]
-    until = _stream(record, stderr=stderr)[1]
-    at = 0
+def copy(jobs: HostJobs, stream: Stream, tell: Callable[[News], None], *, follow: bool, tail: int | None) -> Record:
+    """Tell a stream from its first byte, or its `tail` last lines, to its end as it is now, or to the job's end."""
+    at = start_of_tail(jobs, stream, tail) if tail else 0
+    record = jobs.status([stream.read(at)])[0]
+    until = stream.of(record)[1]
     while True:
-        content, total = _stream(record, stderr=stderr)
+        content, total = stream.of(record)
         if content:
             tell(Chunk(jobs.host, content))
             at += len(content)
         if at >= total if follow and record.finished else at >= until and not follow:
             return record
-        read, wait = _read(jid, at, stderr=stderr), LATENCY if at >= total else 0.0
+        read, wait = stream.read(at), LATENCY if at >= total else 0.0
         record = patiently(partial(_ask, jobs, read, wait), patience=DEFAULT_PATIENCE, on_silence=tell)
 
 
 def _ask(jobs: HostJobs, read: Read, wait: float) -> Record:
     return jobs.status([read], wait=wait)[0]
-
-
-def _read(jid: str, at: int, *, stderr: bool) -> Read:
-    return Read(jid, NOTHING, at, CHUNK_BYTES) if stderr else Read(jid, at, NOTHING, CHUNK_BYTES)
-
-
-def _stream(record: Record, *, stderr: bool) -> tuple[bytes, int]:
-    """What was brought, and how much there is."""
-    return (record.stderr, record.stderr_bytes) if stderr else (record.stdout, record.stdout_bytes)
 
 
 def _write_all(

@@ -53,6 +53,40 @@ def test_without_follow_the_log_ends_where_the_output_ends_now(local_hosts: Host
     assert (ended.code, ended.out) == (0, "half\n")
 
 
+def test_a_tail_is_the_last_lines_whole(local_hosts: Hosts) -> None:
+    long = 300_000  # a line of more than one chunk
+    command = f"echo one; head -c {long} /dev/zero | tr '\\0' x; echo; echo; printf end; echo error >&2"
+    local_hosts.call("run", "-l", "here", "--jid", "tail", "--", command)
+    tails = [raw(local_hosts, "tail", "--tail", str(number)) for number in (1, 2, 3, 4, 99)]
+
+    whole = [b"one\n", b"x" * long + b"\n", b"\n", b"end"]
+    assert tails == [b"".join(whole[-number:]) for number in (1, 2, 3, 4, 99)]
+    assert raw(local_hosts, "tail", "--tail", "2", "--stderr") == b"error\n"
+
+
+def test_a_tail_of_lines_that_are_ended_counts_no_empty_last_one(local_hosts: Hosts) -> None:
+    local_hosts.call("run", "-l", "here", "--jid", "ended", "--", "seq 100000")
+
+    assert raw(local_hosts, "ended", "--tail", "3") == b"99998\n99999\n100000\n"
+    assert len(raw(local_hosts, "ended", "--tail", "90000").splitlines()) == 90000
+
+
+def test_following_a_tail_goes_on_to_the_end(local_hosts: Hosts, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    command = f"seq 1000; until [ -e {go} ]; do sleep 0.1; done; seq 1001 2000"
+    local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "on", "--", command)
+    while "1000" not in local_hosts.call("status", "on", "-l", "here").out:
+        pass
+    following = begin("log", "here", "on", "--follow", "--tail", "2", "-i", str(local_hosts.inventory))
+    assert following.stdout
+    first = [following.stdout.readline() for _ in range(2)]
+    go.touch()
+    rest, _ = following.communicate(timeout=60)
+
+    assert first == ["999\n", "1000\n"]
+    assert rest == "".join(f"{number}\n" for number in range(1001, 2001))
+
+
 def test_lines_of_many_hosts_carry_the_host_in_front(hosts: Hosts) -> None:
     hosts.call("run", "--jid", "lines", "--", "echo one; printf two")
     ended = hosts.call("log", "lines")
