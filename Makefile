@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling up setup check style types shell imports test bench bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up setup check style types shell imports test bench bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -17,6 +17,10 @@ demo: ## a lab, a Prefect server, a nightly backup of real databases; ends by it
 demo-rolling: ## a rolling update of a site behind HAProxy, under load; ends by itself
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.rolling_demo
+
+demo-migration: ## a migration that succeeds and one that fails and is rolled back; ends by itself
+	@scripts/setup.sh demo
+	@$(BIN)/python -m lab.migration_demo
 
 up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
 	@scripts/setup.sh demo

@@ -117,7 +117,14 @@ class PrefectApi:
 
     def tables(self, run: Run) -> list[Artifact]:
         """The table artifacts that a flow run made."""
-        wanted = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}, "type": {"any_": ["table"]}}}
+        return self._artifacts(run, "table")
+
+    def stories(self, run: Run) -> list[Artifact]:
+        """The markdown artifacts that a flow run made."""
+        return self._artifacts(run, "markdown")
+
+    def _artifacts(self, run: Run, kind: str) -> list[Artifact]:
+        wanted = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}, "type": {"any_": [kind]}}}
         return TypeAdapter(list[Artifact]).validate_json(self._ask("POST", "/artifacts/filter", wanted))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from lab.load import Load, LoadReport
+from lab.prefect_api import Run
 from lab.process import LabError
 from lab.runs import await_end, last_table, print_rows, start
 from lab.site_stage import SiteStage, open_site_for_people
@@ -20,8 +21,8 @@ def main() -> int:
     try:
         with open_site_for_people(say) as stage:
             reports = [
-                update(stage, "2.0", "Completed", canary=1, serial="50%"),
-                update(stage, "bad-3.0", "Reverted", canary=1, serial="50%", revert="updated"),
+                update(stage, "2.0", "Completed", canary=1, serial="50%")[0],
+                update(stage, "bad-3.0", "Reverted", canary=1, serial="50%", revert="updated")[0],
             ]
     except LabError as error:
         print(f"The demo failed: {error}", file=sys.stderr)
@@ -34,7 +35,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def update(stage: SiteStage, version: str, wanted: str, **plan: Any) -> LoadReport:
+def update(stage: SiteStage, version: str, wanted: str, **plan: Any) -> tuple[LoadReport, Run]:
     """Run one update under load and show what came of it; `LabError` when it ended in another state than `wanted`."""
     if version.startswith("bad"):
         plan["health"] = stage.site.update(version)["health"] | {"deadline": 5}
@@ -50,7 +51,7 @@ def update(stage: SiteStage, version: str, wanted: str, **plan: Any) -> LoadRepo
         say(f"  {failure}")
     if state != wanted:
         raise LabError(f"the update to {version} ended as {state}, not as {wanted}")
-    return load.report
+    return load.report, ended
 
 
 if __name__ == "__main__":

@@ -70,20 +70,25 @@ class Update(_Model):
         description='Shell command, run on each host as a job: /opt/deploy/update.sh "$VERSION". '
         "In its environment VERSION is the version wanted, PREVIOUS_VERSION the one before.",
     )
-    health: Health = Field(description="When a host is healthy.")
-    balancer: Balancing = Field(default=Balancing(), description="The load balancer before the hosts.")
-    limit: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
     serial: int | str | list[int | str] = Field(
         default=1,
         description='Hosts in a batch, as in Ansible: 1, "25%", or a list whose last one repeats: [1, "50%"].',
     )
     canary: int | str = Field(default=0, description="Hosts that go first, alone: 1 or 10%. None of them may fail.")
     soak: float = Field(default=60, ge=0, description="Seconds that the canaries must then stay healthy under load.")
+    budget: Budget = Field(default=Budget(), description="How many hosts may fail; one more stops the update.")
+    revert: RevertWhat = Field(
+        default="failed", description="What is reverted when it is stopped: nothing, the failed hosts, or all updated."
+    )
+    revert_command: str = Field(
+        default="", description="Command that reverts a host; empty: the deploy command, with the version before."
+    )
     floor: int | str = Field(
         default="50%",
         description="How many of the other hosts must be healthy when one is taken out: 2 or 50% (rounded up).",
     )
     floor_wait: float = Field(default=300, ge=0, description="Seconds to wait for that before the host has failed.")
+    limit: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
     drain: float = Field(
         default=60,
         ge=0,
@@ -95,13 +100,8 @@ class Update(_Model):
     patience: float = Field(
         default=120, ge=0, description="Seconds without contact after which a host counts as unreachable, and failed."
     )
-    budget: Budget = Field(default=Budget(), description="How many hosts may fail; one more stops the update.")
-    revert: RevertWhat = Field(
-        default="failed", description="What is reverted when it is stopped: nothing, the failed hosts, or all updated."
-    )
-    revert_command: str = Field(
-        default="", description="Command that reverts a host; empty: the deploy command, with the version before."
-    )
+    health: Health = Field(description="When a host is healthy.")
+    balancer: Balancing = Field(default=Balancing(), description="The load balancer before the hosts.")
 
     @field_validator("serial")
     @classmethod
