@@ -14,7 +14,7 @@ from flows.backup import backup
 from remotejobs.backup import BackupPlan
 from remotejobs.migration import Commands, Limits, Order, Plan, Room
 from tasks.access import Access
-from tasks.approval import NOT_REQUIRED, Approval, ask
+from tasks.approval import NOT_NEEDED, Approval, ask
 from tasks.migration_run import (
     conclude,
     find,
@@ -40,7 +40,7 @@ def migration(
     commands: Commands,
     limits: Limits = AN_HOUR,
     order: Order = "together",
-    approval: Approval = NOT_REQUIRED,
+    approval: Approval = NOT_NEEDED,
     backup_first: BackupPlan | None = None,
     room: Room = SOME_ROOM,
     contact_deadline: Annotated[float, Field(ge=0)] = 600,

@@ -24,13 +24,13 @@ class Approval(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    required: bool = Field(default=False, description="Wait, after the preflight, until a person agrees in the UI.")
+    needed: bool = Field(default=False, description="Wait, after the preflight, until a person agrees in the UI.")
     within_minutes: float = Field(
         default=24 * 60, gt=0, description="Minutes to wait for an answer; none until then is a no."
     )
 
 
-NOT_REQUIRED = Approval()
+NOT_NEEDED = Approval()
 
 
 class Answer(RunInput):
@@ -41,11 +41,11 @@ class Answer(RunInput):
 
 
 def ask(approval: Approval, question: str) -> str:
-    """Wait for a person's yes or no to `question` (markdown). Returns why not; "" for a yes, or when none is required.
+    """Wait for a person's yes or no to `question` (markdown). Returns why not; "" for a yes, or when none is needed.
 
     The first time this ends the process; in the run that begins anew with the answer it returns.
     """
-    if not approval.required:
+    if not approval.needed:
         return ""
     if deployment.id is None:
         return "approval was asked for, but only a run of a deployment can wait for it"

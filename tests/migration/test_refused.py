@@ -81,7 +81,7 @@ def test_a_pattern_that_means_no_host_refuses_it(migrate: Migrate) -> None:
 
 
 def test_approval_outside_of_a_deployment_is_refused_for_nobody_could_answer(migrate: Migrate, gates: Gates) -> None:
-    ended = migrate("db1", Commands(migrate=gates.command("migrate")), approval=Approval(required=True))
+    ended = migrate("db1", Commands(migrate=gates.command("migrate")), approval=Approval(needed=True))
     assert ended.end == "Refused"
     assert "only a run of a deployment can wait for it" in ended.message
     assert gates.runs == []
