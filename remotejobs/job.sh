@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2015
 # The half of remotejobs that runs on the host. Python sends this text to `sh -s` and calls one entry at its end:
 # rj_start, rj_status, rj_kill, rj_list or rj_clean. It needs a POSIX shell and the usual small tools (mkdir, ln, mv,
-# rm, cat, ls, head, tail, awk, grep, date, sleep, sync, mkfifo, cmp); where they are missing, ARCHITECTURE.md says
+# rm, ls, head, tail, tr, sed, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md says
 # what is lost. Nothing is installed.
 #
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
@@ -91,10 +91,14 @@ rj_base() {
     esac
 }
 
+# Into $dir, but not where another user put it: in a directory that others can write, he could make it before us.
+# shellcheck disable=SC3067
+rj_own() { [ ! -L "$dir" ] && { cd "$dir"; } 2>/dev/null && [ -O . ]; }
+
 rj_enter() { # JID -> in its directory, with $dir. False, with an error said, when there is none.
     rj_valid "$1" || return 1
     jid=$1 dir=$base/$1
-    { cd "$dir"; } 2>/dev/null && return
+    rj_own && return
     rj_readable && rj_fail no_such_job "$dir does not exist"
 }
 
@@ -149,7 +153,7 @@ rj_start() {
         [ -d "$dir" ] || rj_fail start_failed "$why" || return
         cmdfile=cmd.$nonce
     }
-    { cd "$dir"; } 2>/dev/null || rj_fail start_failed "$dir cannot be entered" || return
+    rj_own || rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
     if [ -e job ]; then
         rj_attach
     elif why=$(umask 077 && rj_files 2>&1); then
@@ -188,7 +192,13 @@ rj_detach() { # [NAME=VALUE ...]
         case $said in
         started) rj_record brief ;;
         taken) rj_tidy && rj_attach ;;
-        *) rj_void && rj_fail start_failed "${said:-the supervising process ended before it could say why}" ;;
+        *)
+            if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
+                rj_record brief
+            else
+                rj_void && rj_fail start_failed "${said:-the supervising process ended before it could say why}"
+            fi
+            ;;
         esac
         rj_close
         kill -KILL "$$"
@@ -200,7 +210,7 @@ rj_attach() {
     rj_settle
     if [ -z "$whole" ]; then
         rj_record brief
-    elif [ "$j_settings" = "$settings" ] && printf '%s' "$text" | cmp -s - "$j_cmd"; then
+    elif [ "$j_settings" = "$settings" ]; then
         printf 'attached 1\n'
         rj_record full -1 -1 65536
     else
@@ -269,7 +279,8 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
     set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=$jid" \
         $rj_setsid $interpreter "$dir/$cmdfile"
-    echo started >&3
+    trap : PIPE # whoever listened may be gone: the gate is ours, so the command runs all the same
+    echo started >&3 2>/dev/null
     exec 3>&-
     while [ "$rj_count" -gt 0 ]; do
         # shellcheck disable=SC2163 # NAME=VALUE as one word
@@ -318,15 +329,18 @@ rj_finish() { # writes the result from $state $rc $signal $msg $began; never hal
 rj_timer() {
     quit=
     umask 077
-    trap 'quit=1' TERM
-    sleep "$limit" &
-    nap=$!
-    trap 'kill "$nap"; exit' TERM
-    [ -z "$quit" ] || { kill "$nap" && exit; }
-    wait "$nap"
+    due=$((began + limit * 100))
+    while rj_clock && [ "$clock" -lt "$due" ]; do # its sleep may be killed before it is over
+        trap 'quit=1' TERM
+        sleep "$(((due - clock + 99) / 100))" &
+        nap=$!
+        trap 'kill "$nap"; exit' TERM
+        [ -z "$quit" ] || { kill "$nap" && exit; }
+        wait "$nap"
+    done
     trap - TERM
     rj_load_tree
-    rj_end job
+    rj_end job || { sleep "$((j_grace + 10))" && rj_take_over; }
 }
 
 # --- ending a process tree, with proof --------------------------------------------------------------------------------
@@ -341,42 +355,66 @@ rj_tree() {
     rj_self
     anchor=0 blind=
     ! rj_alive "$j_pid" "$j_pid_born" || anchor=1
+    # Processes write their names and environments themselves: what they write must not be taken for another's. A name
+    # is too short to hold a head line of tail; environments come last, and a bearer is asked again by himself.
     tree=$(
         if [ -d "$rj_proc/self" ]; then
-            # A line that only we and the job know parts what processes can write themselves from what they cannot.
+            tail -n +1 "$rj_proc"/[0-9]*/stat
+            printf '\n==> the environments of all <==\n'
             tail -n +1 "$rj_proc"/[0-9]*/environ | tr '\0' '\n'
-            printf '\n%s\n' "$j_token"
-            cat "$rj_proc"/[0-9]*/stat
         else
-            printf '\n%s\n' "$j_token"
-            ps -A -o pid= -o stat= -o ppid= -o pgid= | awk '{ print $1, "(?)", $2, $3, $4, $4 }'
+            ps -A -o pid= -o stat= -o ppid= -o pgid= |
+                awk '{ printf "==> /%d/stat <==\n? (?) %s %d %d %d\n", $1, $2, $3, $4, $4 }'
         fi 2>/dev/null | RJ_TOKEN=$j_token awk -v leader="$j_pid" -v anchor="$anchor" -v self="$me" -v known=" $tree" '
-            $0 == ENVIRON["RJ_TOKEN"] { listing = 1; next }
-            !listing && /^==> .*\/environ <==$/ { n = split($2, part, "/"); pid = part[n - 1]; next }
-            !listing && $0 == "REMOTEJOBS_TOKEN=" ENVIRON["RJ_TOKEN"] { ours[pid] = 1 }
-            listing && /^[0-9]+ \(/ {
-                pid = $1; sub(/^.*\) /, "")
-                if ($1 !~ /^[ZX]/) { parent[pid] = $2; group[pid] = $3; session[pid] = $4; birth[pid] = $20 + 0 }
+            function pid_in(line) { n = split(line, part, "/"); return part[n - 1] }
+            function keep() {
+                sub(/^.*\) /, "", text); split(text, f, " ")
+                if (pid && f[1] !~ /^[ZX]?$/) {
+                    parent[pid] = f[2]; group[pid] = f[3]; session[pid] = f[4]; birth[pid] = f[20] == "" ? 0 : f[20]
+                }
+                pid = text = ""
             }
             function held(pid) { return pid == leader || session[pid] == leader || group[pid] == leader }
+            /^==> the environments of all <==$/ { keep(); told = 1; next }
+            !told && /^==> .*\/[0-9]+\/stat <==$/ { keep(); pid = pid_in($2); next }
+            !told { text = text $0 }
+            told && /^==> .*\/[0-9]+\/environ <==$/ { pid = pid_in($2); next }
+            told && $0 == "REMOTEJOBS_TOKEN=" ENVIRON["RJ_TOKEN"] { bears[pid] = 1 }
             END {
+                if (!told) keep()
                 for (pid in parent) if (index(known, " " pid ":" birth[pid] " ")) ours[pid] = 1
-                for (pid in parent) if (pid in ours && held(pid)) anchor = 1
+                for (pid in parent) if ((pid in ours || pid in bears) && held(pid)) anchor = 1
                 for (pid in parent) if (anchor && held(pid)) ours[pid] = 1
                 do { grown = 0
                     for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
                 } while (grown)
                 for (pid in ours) if (pid in parent) printf "%s:%s ", pid, birth[pid]
+                for (pid in bears) if (pid in parent && !(pid in ours)) printf "?%s:%s ", pid, birth[pid]
                 if (self in parent) printf "seen"
             }' 2>/dev/null
     )
     case $tree in
+    *\?*seen) rj_bearers ;;
     *seen) tree=${tree%seen} ;;
     *)
         blind=1 tree=
         [ "$anchor" = 0 ] || tree="$j_pid:$j_pid_born "
         ;;
     esac
+}
+
+rj_bearers() { # of those found by their environment alone, keep who says so himself
+    looked=${tree%seen} tree=
+    for one in $looked; do
+        case $one in
+        \?*)
+            one=${one#\?}
+            environment=$(tr '\0' '\n' <"$rj_proc/${one%:*}/environ" | sed 's/^/|/') 2>/dev/null
+            case $environment in *"|REMOTEJOBS_TOKEN=$j_token"*) ;; *) continue ;; esac
+            ;;
+        esac
+        tree="$tree$one "
+    done
 }
 
 rj_any() { # is one of $tree left? Without a new look at all processes.
@@ -399,11 +437,10 @@ rj_sweep() {
     rj_signal_tree CONT
     rj_clock
     until=$((clock + $1))
-    while [ -n "$tree" ]; do
-        while rj_any && rj_clock && [ "$clock" -lt "$until" ]; do rj_nap; done
-        rj_tree
-        [ "$clock" -lt "$until" ] || break
+    while [ -n "$tree" ] && rj_clock && [ "$clock" -lt "$until" ]; do
+        if rj_any; then rj_nap; else rj_tree; fi
     done
+    [ -z "$tree" ] || rj_tree
     tries=0
     while [ -n "$tree" ] && [ "$tries" -lt 30 ]; do
         rj_signal_tree KILL
@@ -416,6 +453,17 @@ rj_sweep() {
 # FILE to link -> proof. False when the job has ended or somebody else is ending it.
 rj_end() {
     ln "$dir/$1" "$dir/ending" 2>/dev/null || return
+    rj_prove
+}
+
+# Whoever claimed the end died before it was done: the supervisor still waits.
+rj_take_over() {
+    rj_alive "$j_sup" "$j_sup_born" && [ ! -e "$dir/proof" ] || return
+    # shellcheck disable=SC3013
+    if [ "$dir/ending" -ef "$dir/job" ] || [ "$dir/ending" -ef "$dir/$j_cmd" ]; then rj_prove; fi
+}
+
+rj_prove() { # ends the tree and writes the proof
     rj_sweep "$((j_grace * 100))"
     rj_survivors
     rj_self
@@ -473,8 +521,8 @@ rj_judge() {
     rj_clear
     j_cause=
     if ! rj_load job; then
-        if [ -e job ]; then
-            rj_lost damaged "the record is damaged: $dir/job is not whole"
+        if [ -e job ] || [ -e ending ] || [ -e result ] || [ -s stdout ] || [ -s stderr ]; then
+            rj_lost damaged "the record is damaged: $dir/job is missing or not whole"
         else
             rj_lost never "the command was not run: its start was cut off or is still under way; start it again"
         fi
@@ -489,6 +537,8 @@ rj_judge() {
         rj_since "$j_clock"
         j_delta=$delta
         [ "$pstate" != T ] || j_msg="its supervising process $j_sup is stopped by a signal"
+        [ "$j_timer" = 0 ] || rj_alive "$j_timer" "$j_timer_born" || [ -e ending ] ||
+            j_msg="its timer $j_timer is gone: the time limit no longer holds"
     elif rj_load result; then # it ended between our two looks
         return
     elif [ -e result ]; then
@@ -504,6 +554,10 @@ rj_judge() {
 
 rj_record() { # brief | full OUT_FROM ERR_FROM MAX
     rj_judge
+    rj_tell "$@"
+}
+
+rj_tell() {
     printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
         "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "cause $j_cause" "protocol $j_protocol"
     [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"
@@ -513,9 +567,15 @@ rj_record() { # brief | full OUT_FROM ERR_FROM MAX
 rj_blobs() {
     set -f
     # shellcheck disable=SC2046 # the words of three lines of ls; the size is the fifth of each
-    set -- "$1" "$2" "$3" $(LC_ALL=C ls -ln -- "$j_cmd" stderr stdout 2>/dev/null)
+    set -- "$1" "$2" "$3" $(unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE && LC_ALL=C ls -ln -- "$j_cmd" stderr stdout 2>/dev/null)
     set +f
-    [ "$#" -eq 30 ] || return
+    if [ "$#" -ne 30 ]; then # one of them was taken away by the job itself
+        for name in "$j_cmd" stderr stdout; do [ -e "$name" ] || (umask 077 && : >"$name"); done
+        rj_blob cmd "$j_cmd" "$(wc -c <"$j_cmd")" 0 65536
+        rj_blob stderr stderr "$(wc -c <stderr)" "$2" "$3"
+        rj_blob stdout stdout "$(wc -c <stdout)" "$1" "$3"
+        return
+    fi
     rj_blob cmd "$j_cmd" "$8" 0 65536
     rj_blob stderr stderr "${17}" "$2" "$3"
     rj_blob stdout stdout "${26}" "$1" "$3"
@@ -611,7 +671,7 @@ rj_list() { # DIRECTORY
     rj_base "$1" && rj_readable || return
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}
-        rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
+        rj_valid "$jid" >/dev/null && rj_own || continue
         printf 'job %s\n' "$jid"
         rj_record brief
     done
@@ -624,28 +684,46 @@ rj_untimed() { ! rj_alive "$j_timer" "$j_timer_born" || kill "$j_timer"; }
 rj_kill() {
     umask 077
     rj_base "$1" && rj_enter "$2" || return
+    rj_settle
     rj_judge
-    j_grace=${3:-$j_grace}
-    case $j_state:$j_cause in
-    running:)
-        rj_end "$j_cmd"
-        rj_wait "$((j_grace + 10))" "$dir"
-        ;;
-    lost:gone)
-        rj_untimed
-        tree=
-        rj_tree
-        if [ -n "$tree" ]; then
-            rj_sweep "$((j_grace * 100))"
-            rj_survivors
-            rj_self
-            state=killed rc='' signal='' began=$j_clock nonce=$me
-            rj_proven "killed on request after its supervising process was gone"
-            rj_finish
+    if [ "$j_cause" = never ]; then
+        cmdfile=cmd nonce=$$
+        if ln cmd job 2>/dev/null || [ ! -e cmd ]; then # the gate is ours: nobody can run it any more
+            cd / && mv "$dir" "$base/.void.$nonce" && rm -rf "$base/.void.$nonce"
+            j_msg="the command was not run, and now cannot be: its directory was taken away"
+            rj_tell brief
+            return
         fi
+        rj_settle
+        rj_judge
+    fi
+    own_grace=${3:-$j_grace}
+    case $j_state:$j_cause:$j_survivors in
+    running:*)
+        j_grace=$own_grace
+        rj_end "$j_cmd"
+        rj_wait "$((own_grace + 10))" "$dir"
+        rj_take_over && rj_wait 10 "$dir"
         ;;
+    lost:gone:*)
+        rj_untimed
+        rj_finish_off killed "killed on request after its supervising process was gone"
+        ;;
+    *:*:?*) rj_boot && [ "$boot" = "$j_boot" ] && rj_finish_off "$j_state" "${j_msg%%; *}" ;;
     esac
     rj_record full -1 -1 65536
+}
+
+rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervisor any more, and say so in its result
+    tree=
+    rj_tree
+    [ -n "$tree" ] || [ "$1" != killed ] || [ -n "$j_survivors" ] || return
+    rj_sweep "$((own_grace * 100))"
+    rj_survivors
+    rj_self
+    state=$1 rc=$j_rc signal=$j_signal began=$j_clock nonce=$me
+    rj_proven "$2"
+    rj_finish
 }
 
 # DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended at least OLDER_THAN seconds
@@ -655,10 +733,11 @@ rj_clean() {
     now=$(date +%s)
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}
-        rj_valid "$jid" >/dev/null && { cd "$dir"; } 2>/dev/null || continue
+        rj_valid "$jid" >/dev/null && rj_own || continue
         rj_judge
-        case $j_state:$j_cause in
-        running:* | lost:gone) tree='' && [ "$j_state" = lost ] && rj_tree && [ -z "$tree$blind" ] || continue ;;
+        case $j_state:$j_cause:$j_survivors in
+        running:*) continue ;;
+        lost:gone:* | *:*:?*) tree='' && rj_tree && [ -z "$tree$blind" ] || continue ;;
         esac
         # One that never ran has no time of its own; the day is find's coarse word for "not just now".
         ended=${j_end_epoch:-$j_epoch}

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from remotejobs import protocol
 from remotejobs.connection import Become, Connection
 from remotejobs.errors import ConnectionLost, ProtocolDamaged
-from remotejobs.model import Handle, Job, Record, check_jid
+from remotejobs.model import LONGEST_GRACE, Handle, Job, Record, check_jid
 from remotejobs.protocol import Answer, Read, Request, Section
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
@@ -48,7 +48,7 @@ class HostJobs:
                 timeout=EXCHANGE_TIMEOUT + patience,
                 max_bytes=request.max_bytes,
             )
-        if not reply.complete and request.begin in reply.stdout:
+        if not reply.complete and b"\n" + request.begin + b"\n" in reply.stdout:
             raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
         return Answer(self.host, request, reply.stdout, reply.stderr)
 
@@ -96,7 +96,7 @@ class HostJobs:
         Killing a job that has ended changes nothing and returns its record. Raises `NoSuchJob`.
         """
         check_jid(jid)
-        patience = float(120 if grace is None else grace + 30)
+        patience = float(LONGEST_GRACE if grace is None else grace)
         return self._only(self._ask(protocol.kill(jid, self._directory, grace), patience=patience), jid)
 
     def list(self) -> tuple[Record, ...]:

@@ -12,6 +12,7 @@ from remotejobs.errors import InvalidJob
 PROTOCOL_VERSION = 1
 JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TAIL_BYTES = 64 * 1024
+LONGEST_GRACE = 600  # seconds: whoever kills waits for it
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READONLY = {"PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_", "RANDOM", "LINENO"}
@@ -79,8 +80,13 @@ class Job:
             raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
         if self.limit is not None and self.limit < 1:
             raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy="Use None for no limit.")
-        if self.grace < 0:
-            raise InvalidJob(f"{where}: grace {self.grace} is negative", remedy="Give seconds, 0 for none.")
+        if not 0 <= self.grace <= LONGEST_GRACE:
+            raise InvalidJob(f"{where}: grace is {self.grace} s", remedy=f"Give 0 to {LONGEST_GRACE} seconds.")
+        if self.chdir and not self.chdir.startswith("/"):
+            raise InvalidJob(f"{where}: chdir {self.chdir!r} is not absolute", remedy="Begin it with /.")
+        self._check_env(where)
+
+    def _check_env(self, where: str) -> None:
         for key, value in self.env.items():
             if not _ENV_NAME.fullmatch(key) or key.startswith(("rj_", "RJ_", "REMOTEJOBS_")) or key in _READONLY:
                 raise InvalidJob(f"{where}: env name {key!r} cannot be set", remedy=_ENV_RULE)

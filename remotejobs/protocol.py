@@ -26,9 +26,9 @@ from remotejobs.errors import (
     RemoteJobsError,
     StartFailed,
 )
-from remotejobs.model import PROTOCOL_VERSION, TAIL_BYTES, Job, Record, State
+from remotejobs.model import PROTOCOL_VERSION, TAIL_BYTES, Job, Record, State, check_jid
 
-ANSWER_BYTES = 64 * 1024  # for all of a record that is not output: fields, and the command at its longest
+ANSWER_BYTES = 128 * 1024  # for all of a record that is not output: fields, and the command at its longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ def _request(call: Sequence[str], max_bytes: int) -> Request:
 
 
 def settings_of(job: Job) -> str:
-    """A digest of all that makes two starts of one command differ: interpreter, directory, environment."""
-    parts = [job.interpreter, job.chdir, *(f"{key}={value}" for key, value in sorted(job.env.items()))]
+    """A digest of all that makes two starts differ: command, interpreter, directory, environment."""
+    parts = [job.cmd, job.interpreter, job.chdir, *(f"{key}={value}" for key, value in sorted(job.env.items()))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -132,6 +132,18 @@ class Section:
     error: tuple[str, str] | None
 
 
+def _without(script: bytes, said: bytes) -> str:
+    """The end of what came, without lines that repeat ours: a login that is no shell may echo secrets back."""
+    words = set(script.split())
+    lines = [line for line in said.splitlines() if not (words & {word for word in line.split() if len(word) > 3})]
+    return b"\n".join(lines)[-300:].decode("utf-8", "replace")
+
+
+def _printable(text: str) -> str:
+    """A host's own words in one line without control characters, which a log or a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 class Answer:
     """The body of one answer, read line by line and blob by blob; anything odd is `ProtocolDamaged`."""
 
@@ -141,7 +153,7 @@ class Answer:
         start = stdout.find(head)
         end = stdout.rfind(request.end + b"\n")
         if start < 0 or end < start + len(head):
-            said = (stderr.strip() or stdout[max(start, 0) :].strip())[-300:].decode("utf-8", "replace")
+            said = _without(request.script, stderr.strip() or stdout[max(start, 0) :].strip())
             raise ProtocolDamaged(host, f"no whole answer came back; the end of what came is {said!r}")
         self._body = stdout[start + len(head) : end]
         self._at = 0
@@ -189,7 +201,7 @@ class Answer:
 
 def record_of(host: str, section: Section, become_user: str) -> Record:
     """The record of one section. Raises `ProtocolDamaged` where a field is not what it must be."""
-    fields, blobs = section.fields, section.blobs
+    fields, blobs = {key: _printable(value) for key, value in section.fields.items()}, section.blobs
     protocol = fields.get("protocol", "")
     if protocol not in ("", str(PROTOCOL_VERSION)):
         raise ProtocolDamaged(
@@ -202,11 +214,11 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
         out, err = blobs.get("stdout", empty), blobs.get("stderr", empty)
         return Record(
             host=host,
-            jid=section.jid,
+            jid=check_jid(section.jid),
             state=state,
             label=fields.get("label", ""),
             cmd=blobs.get("cmd", empty).content.decode("utf-8", "replace"),
-            rc=int(rc) if rc else None,
+            rc=_number(rc),
             signal=fields.get("signal") or None,
             start=fields.get("start", ""),
             end=fields.get("end", ""),
@@ -217,7 +229,7 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             stderr_from=err.start,
             stdout_bytes=out.size,
             stderr_bytes=err.size,
-            pid=int(pid) if pid else None,
+            pid=_number(pid),
             msg=fields.get("msg", ""),
             survivors=fields.get("survivors", ""),
             cause=fields.get("cause", ""),
@@ -225,8 +237,14 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             become_user=become_user,
             attached=fields.get("attached") == "1",
         )
-    except (KeyError, ValueError) as exc:
+    except (KeyError, ValueError, InvalidJob) as exc:
         raise ProtocolDamaged(host, f"job {section.jid}: the record is not understood: {exc}") from exc
+
+
+def _number(text: str) -> int | None:
+    if text and not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise ValueError(f"number {text[:40]!r}")
+    return int(text) if text else None
 
 
 def _seconds(text: str) -> float | None:
@@ -239,7 +257,7 @@ def error_of(host: str, section: Section, job: Job | None = None) -> RemoteJobsE
     """The error that the host answered instead of a record, if it did."""
     if section.error is None:
         return None
-    code, message = section.error
+    code, message = section.error[0], _printable(section.error[1])
     if code == "job_exists" and job is not None:
         there = section.blobs["cmd"].content.decode("utf-8", "replace") if "cmd" in section.blobs else "?"
         different = f"its command is {there!r}, yours is {job.cmd!r}"

@@ -22,11 +22,12 @@ class ShellConnection:
     def __init__(self, path: str, home: Path, *, proc: str = "/proc", user: int | None = None) -> None:
         self.host = "here"
         self.user = user
+        self.awk = b"awk"
         self.proc = proc.encode()
         self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
-        script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc)
+        script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc).replace(b" awk -v", b" " + self.awk + b" -v")
         done = subprocess.run(
             ["sh", "-s"],
             input=script,
@@ -97,6 +98,13 @@ def await_output(jobs: HostJobs, jid: str) -> bytes:
     while not (output := jobs.look(jid).stdout):
         os.sched_yield()
     return output
+
+
+def await_dead(pid: int) -> None:
+    """Return once the process is gone, or only waits for its parent to take note."""
+    stat = Path(f"/proc/{pid}/stat")
+    while (words := _read(stat).rpartition(b") ")[2].split()) and words[0] != b"Z":
+        os.sched_yield()
 
 
 def await_none(record: Record) -> None:

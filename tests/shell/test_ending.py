@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ import pytest
 
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
-from tests.shell.shells import ShellConnection, await_none, await_output, bearers, ended, supervisor
+from tests.shell.shells import ShellConnection, await_dead, await_none, await_output, bearers, ended, fields, supervisor
 
 STUBBORN = """trap '' TERM INT HUP
 echo before
@@ -122,6 +123,61 @@ def test_what_cannot_be_killed_is_named_and_nothing_is_called_proven() -> None:
         assert (record.state, record.survivors) == (State.KILLED, f"{pid}(sleep)")
         assert "proven" not in record.msg
         os.kill(pid, signal.SIGKILL)
+
+
+def test_a_killer_that_dies_midway_leaves_the_job_killable(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd=STUBBORN, limit=600, grace=1))
+    place = Path(record.results_dir)
+    os.link(place / "cmd", place / "ending")  # all that a killer had done when it died
+    killed = jobs.kill("j", grace=0)
+    assert (killed.state, bearers(record)) == (State.KILLED, [])
+    assert "proven empty" in killed.msg
+
+
+def test_the_limit_is_a_time_and_not_the_end_of_somebodys_sleep(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
+    timer = int(fields(record)["timer"].split()[0])
+    while not (naps := Path(f"/proc/{timer}/task/{timer}/children").read_text().split()):
+        os.sched_yield()
+    os.kill(int(naps[0]), signal.SIGKILL)
+    while Path(f"/proc/{timer}/task/{timer}/children").read_text().split() in ([], naps):
+        os.sched_yield()
+    assert jobs.look("j").state is State.RUNNING
+    os.kill(timer, signal.SIGKILL)
+    await_dead(timer)
+    assert "the time limit no longer holds" in jobs.look("j").msg
+
+
+def test_a_child_cannot_name_others_as_the_jobs_to_have_them_killed(dash: HostJobs) -> None:
+    with subprocess.Popen(["/bin/sleep", "600"]) as victim:
+        forged = f"\n==> /proc/{victim.pid}/environ <==\nREMOTEJOBS_TOKEN="
+        cmd = (
+            "import ctypes, os, subprocess, sys\n"
+            f"child = {{'X': {forged!r} + os.environ['REMOTEJOBS_TOKEN'] + '\\n'}}\n"
+            "subprocess.Popen(['/bin/sleep', '600'], env={**os.environ, **child})\n"
+            f"ctypes.CDLL(None).prctl(15, b'\\n{victim.pid} (', 0, 0, 0)\n"
+            "print('ready', flush=True)\n"
+            "subprocess.run(['/bin/sleep', '600'])\n"
+        )
+        record = dash.start(Job(jid="j", cmd=cmd, interpreter="python3"))
+        await_output(dash, "j")
+        killed = dash.kill("j", grace=0)
+        assert (killed.state, killed.survivors, bearers(record)) == (State.KILLED, "", [])
+        assert victim.poll() is None
+        victim.kill()
+
+
+def test_what_survived_is_ended_by_a_later_kill_and_not_cleaned_before(dash: HostJobs) -> None:
+    record = dash.start(Job(jid="j", cmd="sleep 600 & setsid sleep 600 & sleep 600", grace=1))
+    connection = dash._connection
+    assert isinstance(connection, ShellConnection)
+    connection.awk = b"false"  # blind: no process can be listed
+    assert "could not be listed" in dash.kill("j").survivors
+    connection.awk = b"awk"
+    assert dash.clean(older_than=0) == ()
+    assert dash.kill("j").survivors == ""
+    assert bearers(record) == []
+    assert len(dash.clean(older_than=0)) == 1
 
 
 def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJobs) -> None:

@@ -17,7 +17,7 @@ from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolD
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.protocol import Read
-from tests.shell.shells import ShellConnection, ended, host_jobs, shell_path, supervisor
+from tests.shell.shells import ShellConnection, await_dead, ended, host_jobs, shell_path, supervisor
 
 
 def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_again(
@@ -55,6 +55,51 @@ def test_a_reboot_makes_a_running_job_lost(jobs: HostJobs) -> None:
     assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "rebooted")
 
 
+def test_killing_a_job_that_never_ran_makes_sure_that_it_never_will(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="other", cmd="true"))
+    place = Path(ended(jobs, "other").results_dir).parent / "j"
+    place.mkdir(mode=0o700)
+    (place / "cmd").write_text("echo r")
+    record = jobs.kill("j")
+    assert (record.state, record.cause) == (State.LOST, "never")
+    assert "now cannot be" in record.msg
+    assert not place.exists()
+
+
+def test_a_directory_that_another_user_put_there_is_not_entered(dash: HostJobs, tmp_path: Path) -> None:
+    base = tmp_path / "shared"
+    base.mkdir(mode=0o777)
+    there = HostJobs(dash._connection, directory=str(base))
+    for jid in ("theirs", "link"):
+        (base / "theirs").mkdir(exist_ok=True)
+        os.chown(base / "theirs", 65534, 65534)
+        if jid == "link":
+            (tmp_path / "mine").mkdir()
+            (base / "link").symlink_to(tmp_path / "mine")
+        with pytest.raises(StartFailed, match="belongs to another user"):
+            there.start(Job(jid=jid, cmd="id"))
+        with pytest.raises(NoSuchJob):
+            there.look(jid)
+    assert there.list() == ()
+
+
+def test_what_the_logins_environment_says_to_ls_changes_no_output(
+    dash: HostJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = dash._connection
+    assert isinstance(connection, ShellConnection)
+    connection.env |= {"TIME_STYLE": "long-iso", "BLOCK_SIZE": "1K", "LS_BLOCK_SIZE": "1K"}
+    dash.start(Job(jid="j", cmd="echo out; echo err >&2"))
+    record = ended(dash, "j")
+    assert (record.stdout, record.stderr) == (b"out\n", b"err\n")
+
+
+def test_a_job_that_takes_its_output_away_hides_no_other(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd='echo err >&2; rm "$REMOTEJOBS_DIR/stdout"'))
+    record = ended(jobs, "j")
+    assert (record.state, record.stdout, record.stderr) == (State.SUCCEEDED, b"", b"err\n")
+
+
 def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
     gate = Path(record.results_dir) / "job"
@@ -71,7 +116,9 @@ def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
 @pytest.mark.parametrize("name", ["job", "result"])
 def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str) -> None:
     dash.start(Job(jid="j", cmd="exit 0"))
-    path = Path(ended(dash, "j").results_dir) / name
+    record = ended(dash, "j")
+    await_dead(supervisor(record))  # it tidies up after the result is there
+    path = Path(record.results_dir) / name
     whole = path.read_bytes().split(b"\nend\n")[0] + b"\nend\n"
     for length in range(0, len(whole) - 4, 3):
         path.write_bytes(whole[:length])

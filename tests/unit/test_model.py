@@ -39,6 +39,8 @@ def test_every_jid_of_the_rule_is_allowed(jid: str) -> None:
         ({"interpreter": " "}, "interpreter"),
         ({"limit": 0}, "limit"),
         ({"grace": -1}, "grace"),
+        ({"grace": 601}, "grace"),
+        ({"chdir": "sub"}, "absolute"),
         ({"env": {"A B": "x"}}, "'A B'"),
         ({"env": {"REMOTEJOBS_TOKEN": "x"}}, "REMOTEJOBS_TOKEN"),
         ({"env": {"rj_x": "x"}}, "rj_x"),

@@ -62,6 +62,9 @@ def test_output_of_any_bytes_comes_back_whatever_is_printed_before(out: bytes, e
         b"job j\n",
         b"job j\nstate happy\n",
         b"job j\nstate failed\nrc three\n",
+        b"job j\nstate failed\nrc 1_0\n",
+        "job j\nstate failed\nrc \u0663\n".encode(),
+        b"job ../../x\nstate failed\n",
         b"job j\nstate failed\ndelta nan\n",
         b"job j\nstate failed\nrc " + b"9" * 5000 + b"\n",
         b"job j\nstate running\nprotocol 2\n",
@@ -116,7 +119,22 @@ def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() ->
 )
 def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -> None:
     same = protocol.settings_of(Job(jid="a", cmd="x", env=env, label="l", limit=3))
-    assert same == protocol.settings_of(Job(jid="b", cmd="y", env=env))
+    assert same == protocol.settings_of(Job(jid="b", cmd="x", env=env))
+    assert same != protocol.settings_of(Job(jid="a", cmd="y", env=env))
     assert same != protocol.settings_of(Job(jid="a", cmd="x", env={**env, "OTHER_": "1"}))
     assert same != protocol.settings_of(Job(jid="a", cmd="x", env=env, interpreter="bash"))
     assert same != protocol.settings_of(Job(jid="a", cmd="x", env=env, chdir="/"))
+
+
+def test_a_login_that_echoes_what_it_is_sent_does_not_bring_secrets_into_the_error() -> None:
+    request = protocol.start(Job(jid="j", cmd="true", env={"DB_PASSWORD": "hunter2-secret"}), "/d")
+    with pytest.raises(ProtocolDamaged) as damaged:
+        Answer("h", request, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
+    assert "use help" in str(damaged.value)
+    assert "hunter2" not in str(damaged.value)
+
+
+def test_control_characters_of_a_host_reach_nobody() -> None:
+    (error, record) = records(b"job a\nerror no_such_job \x1b[2Jgone\njob b\nstate lost\nmsg \x1b]0;x\x07\n")
+    assert isinstance(record, Record)
+    assert "\x1b" not in f"{error}{record.msg}"
