@@ -16,11 +16,13 @@ from tasks.ends import end_of, raise_for
 from tasks.jobs import poll_until, start_job
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table
+from tasks.run_names import of_backup
 from tasks.until import Until
 
 
 @flow(
     name="backup",
+    flow_run_name=of_backup,
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
     on_cancellation=[kill_jobs],

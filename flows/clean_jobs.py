@@ -16,7 +16,12 @@ from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import job_row, publish_table
 
 
-@flow(name="clean-jobs", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+@flow(
+    name="clean-jobs",
+    flow_run_name="clean {hosts}",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+)
 def clean_jobs(
     access: Access,
     hosts: Annotated[str, Field(min_length=1)] = "all",

@@ -16,11 +16,13 @@ from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table, row_of
+from tasks.run_names import of_command
 from tasks.until import FOR_AN_HOUR, Until
 
 
 @flow(
     name="run-command",
+    flow_run_name=of_command,
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
     on_cancellation=[kill_jobs],

@@ -1,4 +1,4 @@
-"""The table artifacts of a flow run, as the UI gets them."""
+"""The name and the table artifacts of a flow run, as the UI gets them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from pydantic import TypeAdapter
 
 Row = dict[str, str | int | float]
 TABLES = ArtifactFilterType(any_=["table"])
+
+
+def name_of(flow_run_id: UUID | None) -> str:
+    """What the run is called."""
+    assert flow_run_id
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run_id).name
 
 
 def table_of(flow_run_id: UUID | None) -> list[Row]:

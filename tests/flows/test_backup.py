@@ -17,7 +17,7 @@ from tasks.access import Access
 from tasks.backups import Backup
 from tasks.errors import HostsFailed
 from tests.flows.conftest import TaskLog
-from tests.flows.tables import table_of
+from tests.flows.tables import name_of, table_of
 
 
 def database(postgres: Postgres, name: str, hosts: str = "db1", **others: object) -> dict[str, object]:
@@ -56,6 +56,7 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
         assert path.stat().st_size == each.report.bytes
         subprocess.run(["sha256sum", "-c", f"{path}.sha256"], cwd=path.parent, check=True, capture_output=True)
     assert task_log.having("Retry 1/")
+    assert name_of(state.state_details.flow_run_id) == "backup of 4 items"
 
 
 def test_one_failed_item_stops_no_other_and_fails_the_run_by_name(access: Access, postgres: Postgres) -> None:

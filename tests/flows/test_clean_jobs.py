@@ -12,7 +12,7 @@ from flows.clean_jobs import clean_jobs
 from remotejobs.model import Job
 from tasks.access import Access
 from tasks.connections import jobs_on
-from tests.flows.tables import table_of
+from tests.flows.tables import name_of, table_of
 
 
 def test_old_jobs_of_all_hosts_go_and_are_listed(access: Access) -> None:
@@ -23,6 +23,7 @@ def test_old_jobs_of_all_hosts_go_and_are_listed(access: Access) -> None:
     would = clean_jobs(access, "databases", older_than_days=0, keep=0, dry_run=True)
     assert {record.host for record in would if record.jid == jid} == {"db1", "db2"}
     state = clean_jobs(access, "databases", older_than_days=0, keep=0, return_state=True)
+    assert name_of(state.state_details.flow_run_id) == "clean databases"
     listed = table_of(state.state_details.flow_run_id)
     assert {row["host"] for row in listed if row["jid"] == jid} == {"db1", "db2"}
     for host in ("db1", "db2"):
