@@ -3,8 +3,8 @@
 # and one call of bk_main below it, so the whole can be run again by hand. It needs a POSIX shell, df, awk, find, sed,
 # sort, sync, wc, sha256sum or shasum, and the programs of its kind.
 #
-# Settings: ITEM KIND EXTENSION DIRECTORY MIN_BYTES MIN_FREE_KIB RETENTION (apply, dry_run, off) DAILY WEEKLY MONTHLY
-#           RESTORE_TEST (yes, no) SCRATCH (name of the database for it)
+# Settings: ITEM KIND EXTENSION DIRECTORY MIN_BYTES MIN_FREE_KIB RETENTION (apply, dry_run, off) LAST DAILY WEEKLY
+#           MONTHLY RESTORE_TEST (yes, no) SCRATCH (name of the database for it)
 #
 # Files in DIRECTORY, where FILE is ITEM-STAMP.EXTENSION:
 #   FILE.part      being made and checked; removed when anything fails
@@ -84,9 +84,9 @@ bk_preflight() {
 
 bk_room() { # room for the least that was asked for, and for a quarter more than the last backup took
     need=$MIN_FREE_KIB
-    last=$(bk_good | sed -n '1s/ .*//p')
-    if [ -n "$last" ]; then
-        again=$(($(bk_size "$ITEM-$last.$EXTENSION") * 5 / 4 / 1024))
+    previous=$(bk_good | sed -n '1s/ .*//p')
+    if [ -n "$previous" ]; then
+        again=$(($(bk_size "$ITEM-$previous.$EXTENSION") * 5 / 4 / 1024))
         [ "$again" -le "$need" ] || need=$again
     fi
     free=$(df -Pk . | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
@@ -235,11 +235,11 @@ bk_good() { # one line `STAMP TESTED` for each good backup of this item, the new
     done | sort -r
 }
 
-# DAILY WEEKLY MONTHLY, and bk_good's lines on stdin -> the stamps that may go. The newest of each of the last DAILY days
-# that have a backup stays, likewise of weeks (from Monday) and months; the newest of all and the newest that was
-# restored stay in any case. All in UTC.
+# LAST DAILY WEEKLY MONTHLY, and bk_good's lines on stdin -> the stamps that may go. The LAST newest stay, and the newest
+# of each of the last DAILY days that have a backup, likewise of weeks (from Monday) and months; the newest that was
+# restored stays in any case. All in UTC.
 bk_prunable() {
-    awk -v daily="$1" -v weekly="$2" -v monthly="$3" '
+    awk -v last="$1" -v daily="$2" -v weekly="$3" -v monthly="$4" '
         function number(stamp,    y, m, d) { # of the day, from a Wednesday on
             y = substr(stamp, 1, 4) + 0; m = substr(stamp, 5, 2) + 0; d = substr(stamp, 7, 2) + 0
             if (m <= 2) { y--; m += 12 }
@@ -252,7 +252,7 @@ bk_prunable() {
         }
         {
             day = number($1)
-            stays = NR == 1
+            stays = NR <= last
             if (first("d" day, daily)) stays = 1
             if (first("w" int((day + 2) / 7), weekly)) stays = 1
             if (first("m" substr($1, 1, 6), monthly)) stays = 1
@@ -271,7 +271,7 @@ bk_retain() {
 }
 
 bk_prune() {
-    for old in $(bk_good | bk_prunable "$DAILY" "$WEEKLY" "$MONTHLY"); do
+    for old in $(bk_good | bk_prunable "$LAST" "$DAILY" "$WEEKLY" "$MONTHLY"); do
         [ "$old" != "$stamp" ] || continue # a clock that was wrong once must not cost the backup just made
         old=$ITEM-$old.$EXTENSION
         removed=$((removed + 1))

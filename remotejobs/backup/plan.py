@@ -24,14 +24,16 @@ class _Model(BaseModel):
 
 
 class Retention(_Model):
-    """Which backups of an item stay. Old ones go only after a new one passed every check.
+    """Which backups of an item stay; the others go only after a new one passed every check.
 
-    The newest backup and the newest that was restored stay in any case.
+    Each number keeps some, and what none of them keeps goes: of two backups on one day the first goes, unless `last`
+    keeps it too. The newest that was restored stays in any case.
     """
 
     mode: Literal["apply", "dry_run", "off"] = Field(
         default="apply", description="apply removes old backups, dry_run only says which would go, off keeps all."
     )
+    last: int = Field(default=1, ge=1, description="Keep the newest so many, however close together they are.")
     daily: int = Field(
         default=7, ge=1, description="Keep the newest of each of the last so many days that have a backup."
     )
@@ -105,11 +107,9 @@ Item = PostgresItem | FilesItem | CommandItem
 
 
 class BackupPlan(_Model):
-    """What to back up, where to, and for how long to keep it. Each item is a job of its own on each of its hosts.
+    """What to back up, where to, and for how long to keep it. Each item is a job of its own on each of its hosts."""
 
-    There is a list for each kind, because Prefect's run form shows a list of different models as bare JSON.
-    """
-
+    # A list for each kind: Prefect's run form shows a list of different models as bare JSON.
     databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
     files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
     commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")

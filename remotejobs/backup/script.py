@@ -57,6 +57,7 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("MIN_BYTES", str(item.min_bytes)),
         ("MIN_FREE_KIB", str(plan.min_free_mib * 1024)),
         ("RETENTION", plan.retention.mode),
+        ("LAST", str(plan.retention.last)),
         ("DAILY", str(plan.retention.daily)),
         ("WEEKLY", str(plan.retention.weekly)),
         ("MONTHLY", str(plan.retention.monthly)),

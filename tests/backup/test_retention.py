@@ -24,13 +24,12 @@ nightly = st.builds(
     lambda last, count: [last - timedelta(days=night) for night in range(count)], moments, st.integers(1, 120)
 )
 histories = st.one_of(st.lists(moments, min_size=1, max_size=60, unique=True), nightly)
-counts = st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(0, 13))
+Counts = tuple[int, int, int, int]
+counts = st.tuples(st.integers(1, 5), st.integers(0, 8), st.integers(0, 6), st.integers(0, 13))
 ITEM = CommandItem(name="thing", hosts="here", command="echo new", extension="txt")
 
 
-def prunable(
-    history: Sequence[datetime], keep: tuple[int, int, int], tested: frozenset[datetime] = frozenset()
-) -> set[datetime]:
+def prunable(history: Sequence[datetime], keep: Counts, tested: frozenset[datetime] = frozenset()) -> set[datetime]:
     """What the shell says may go."""
     lines = [f"{at.strftime(STAMP)} {int(at in tested)}" for at in sorted(history, reverse=True)]
     script = f'{shell_text()}\nbk_prunable "$@"'
@@ -54,12 +53,12 @@ def newest_of_each(history: Sequence[datetime], period: Callable[[datetime], Has
 
 @FORM
 @given(histories, counts)
-def test_what_stays_is_the_newest_of_the_last_days_weeks_and_months(
-    history: list[datetime], keep: tuple[int, int, int]
+def test_what_stays_is_the_newest_ones_and_the_newest_of_the_last_days_weeks_and_months(
+    history: list[datetime], keep: Counts
 ) -> None:
-    daily, weekly, monthly = keep
+    last, daily, weekly, monthly = keep
     stays = (
-        {max(history)}
+        set(sorted(history, reverse=True)[:last])
         | newest_of_each(history, lambda at: at.date(), daily)
         | newest_of_each(history, lambda at: at.isocalendar()[:2], weekly)
         | newest_of_each(history, lambda at: (at.year, at.month), monthly)
@@ -70,7 +69,7 @@ def test_what_stays_is_the_newest_of_the_last_days_weeks_and_months(
 @FORM
 @given(histories, counts, st.data())
 def test_the_newest_and_the_newest_that_was_restored_never_go(
-    history: list[datetime], keep: tuple[int, int, int], data: st.DataObject
+    history: list[datetime], keep: Counts, data: st.DataObject
 ) -> None:
     tested = data.draw(st.sets(st.sampled_from(history)))
     going = prunable(history, keep, frozenset(tested))
@@ -81,15 +80,15 @@ def test_the_newest_and_the_newest_that_was_restored_never_go(
 @FORM
 @given(moments, counts, st.data())
 def test_nothing_goes_while_there_are_no_more_than_the_daily_ones(
-    last: datetime, keep: tuple[int, int, int], data: st.DataObject
+    last: datetime, keep: Counts, data: st.DataObject
 ) -> None:
-    nights = data.draw(st.integers(1, max(1, keep[0])))
+    nights = data.draw(st.integers(1, max(1, keep[1])))
     assert prunable([last - timedelta(days=night) for night in range(nights)], keep) == set()
 
 
 @FORM
 @given(histories, counts)
-def test_what_was_pruned_once_needs_no_pruning_again(history: list[datetime], keep: tuple[int, int, int]) -> None:
+def test_what_was_pruned_once_needs_no_pruning_again(history: list[datetime], keep: Counts) -> None:
     left = set(history) - prunable(history, keep)
     assert prunable(sorted(left), keep) == set()
 
@@ -112,6 +111,18 @@ def names_in(directory: Path) -> set[str]:
 
 def keep(days: int, mode: str = "apply") -> Retention:
     return Retention.model_validate({"mode": mode, "daily": days, "weekly": 0, "monthly": 0})
+
+
+@pytest.mark.parametrize(("last", "stays"), [(1, False), (2, True)])
+def test_of_two_backups_on_one_day_the_first_goes_unless_the_last_two_are_kept(
+    last: int, stays: bool, back_up: Back_up, directory: Path
+) -> None:
+    directory.mkdir(mode=0o700)
+    first = f"thing-{datetime.now(UTC).strftime('%Y%m%d')}T000000Z.txt"
+    (directory / first).write_text("old\n")
+    (directory / f"{first}.sha256").write_text("sum\n")
+    back_up(ITEM, retention=Retention(last=last))
+    assert (first in names_in(directory)) is stays
 
 
 def test_after_a_success_old_backups_and_their_checksums_go(
