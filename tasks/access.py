@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import PurePath
 
 from prefect.blocks.system import Secret
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from remotejobs.errors import BadUse
 from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice
+
+_EXAMPLE = ("inventories", "example.yml")
 
 
 class Access(BaseModel):
@@ -23,6 +26,18 @@ class Access(BaseModel):
     become_password_block: str = Field(
         default="", description="Name of the Secret block with sudo's password; empty: none, or as the inventory says."
     )
+
+    @field_validator("inventory")
+    @classmethod
+    def _not_the_manual(cls, path: str) -> str:
+        # The deployments name it until somebody names his own: their schedules would wait in vain for its hosts, which
+        # do not exist, and say "unreachable" of each.
+        if PurePath(path).parts[-2:] == _EXAMPLE:
+            raise ValueError(
+                f"{path} is only an example, and its hosts do not exist: copy it, and name the copy "
+                "as access.inventory in prefect.yaml or in the run form"
+            )
+        return path
 
     def choice(self) -> BecomeChoice:
         """How to become, with the password looked up. `BadUse` when its block cannot be read."""

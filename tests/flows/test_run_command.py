@@ -19,7 +19,7 @@ from tasks.connections import jobs_on
 from tasks.ends import End
 from tasks.errors import HostsFailed
 from tasks.until import Until
-from tests.flows.tables import table_of
+from tests.flows.tables import name_of, table_of
 
 OFTEN = Until(retries=300, delay=0.1)
 
@@ -87,7 +87,7 @@ def test_a_parameter_that_makes_no_sense_is_named_before_anything_is_started(
 ) -> None:
     (name,) = wrong
     with pytest.raises(ParameterTypeError, match=name):
-        run_command(**({"access": access, "hosts": "db1", "command": "true"} | wrong))
+        run_command(**{"access": access, "hosts": "db1", "command": "true", **wrong})
 
 
 def test_a_command_is_ended_by_its_limit(access: Access) -> None:
@@ -98,3 +98,15 @@ def test_a_command_is_ended_by_its_limit(access: Access) -> None:
 def test_a_pattern_that_matches_nothing_fails_before_anything_is_started(access: Access) -> None:
     with pytest.raises(PatternError, match="web"):
         run(access, "web", "true").result()
+
+
+def test_a_run_is_called_by_its_command_and_hosts(access: Access) -> None:
+    state = run(access, "db1", "echo one\necho two")
+    assert name_of(state.state_details.flow_run_id) == "`echo one echo two` on db1"
+
+
+def test_the_example_inventory_fails_the_run_at_once_by_the_name_of_the_parameter() -> None:
+    # As the deployment gives it.
+    given: dict[str, Any] = {"access": {"inventory": "inventories/example.yml"}, "hosts": "all", "command": "true"}
+    with pytest.raises(ParameterTypeError, match="access.inventory: Value error, inventories/example.yml is only an"):
+        run_command(**given)
