@@ -17,6 +17,7 @@ from remotejobs.jobs import HostJobs
 from remotejobs.variables import Host, text
 
 DEFAULT_FORKS = 50
+WAITS = 5  # of the eight sessions that a connection has; the others are for what does not wait
 STACK_BYTES = 512 * 1024
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Fleet:
         self._connect = connect
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
+        self._waits = {name: threading.Semaphore(WAITS) for name in self.hosts}
 
     def connection(self, name: str) -> Connection:
         """The one connection to a host; it opens on first use."""
@@ -83,6 +85,7 @@ class Fleet:
             become=become_for(host, become=choice.become, user=choice.user, password=choice.password),
             directory=text(host, "remotejobs_dir"),
             slots=self._slots,
+            waits=self._waits[name],
         )
 
     def each(self, work: Callable[[HostJobs], T]) -> Iterator[Outcome[T]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Semaphore
 
 from remotejobs import protocol
 from remotejobs.connection import Become, Connection
@@ -21,7 +23,8 @@ class HostJobs:
 
     `directory` is where the jobs' directories lie over there: absolute, or with `~/` for the home of the user in
     passwd; empty means `~/.remotejobs`. Every method raises `HostError`: `Unreachable`, `BecomeFailed`,
-    `ProtocolDamaged`, and what is named at each. `slots` is held during every exchange that does not wait.
+    `ProtocolDamaged`, and what is named at each. `slots` is held during every exchange that does not wait, `waits` by
+    each that waits over there: a connection has few sessions, and a kill must find one free.
     """
 
     def __init__(
@@ -31,9 +34,11 @@ class HostJobs:
         become: Become | None = None,
         directory: str = "",
         slots: AbstractContextManager[object] | None = None,
+        waits: Semaphore | None = None,
     ) -> None:
         self.host = connection.host
         self._slots = slots or nullcontext()
+        self._waits = waits or Semaphore()
         self._connection = connection
         self._become = become
         self._become_user = become.user if become else ""
@@ -79,12 +84,24 @@ class HostJobs:
         """
         for read in reads:
             check_jid(read.jid)
-        seconds = min(math.ceil(wait), LONGEST_WAIT)
-        answer = self._ask(protocol.status(reads, self._directory, seconds), patience=seconds)
+        with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
+            answer = self._ask(protocol.status(reads, self._directory, seconds), patience=seconds)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
             raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")
         return records
+
+    @contextmanager
+    def _waiting(self, seconds: int) -> Iterator[int]:
+        """How long to wait over there: what is left once one of the connection's few waits was free."""
+        begun = time.monotonic()
+        if not seconds or not self._waits.acquire(timeout=seconds):
+            yield 0
+            return
+        try:
+            yield max(0, seconds - math.floor(time.monotonic() - begun))
+        finally:
+            self._waits.release()
 
     def look(self, jid: str, *, wait: float = 0) -> Record:
         """The record of one job with the last 64 KiB of its output. Raises `NoSuchJob`."""
