@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import Flow
+from prefect import Flow, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
@@ -114,6 +114,30 @@ def test_each_job_of_a_cancelled_backup_is_told_and_one_that_cannot_be_reached_w
     assert words == f"remotejobs kill files1 {left.jid} -i {access.inventory}"
     assert main(shlex.split(words)[1:]) == 0
     assert jobs_of(run, access, "files1")[0].state is State.KILLED
+
+
+PART = """
+from prefect import flow
+from flows.run_command import run_command
+
+@flow
+def whole(access: dict, command: str) -> None:
+    run_command(access, "db1", command, label="part", until={"delay": 1})
+"""
+
+
+@pytest.mark.slow
+def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(access: Access, tmp_path: Path) -> None:
+    @flow
+    def whole(access: dict[str, object], command: str) -> None:
+        """Stands for the one in the file."""
+
+    (tmp_path / "whole.py").write_text(PART)
+    command = f"touch {tmp_path}/begun; sleep 300"
+    run = scheduled(whole, f"{tmp_path}/whole.py:whole", access=access.model_dump(), command=command)
+    cancel(run, [tmp_path / "begun"])
+    (record,) = [record for record in jobs_on(access, "db1").list() if record.label == "part"]
+    assert record.state is State.KILLED
 
 
 def test_a_run_that_started_nothing_has_nothing_to_end(access: Access) -> None:
