@@ -128,7 +128,7 @@ def test_running_out_of_retries_can_kill_the_job_with_proof(access: Access) -> N
     with pytest.raises(RetriesExhausted, match="killed on request; its process tree is proven empty") as caught:
         start_and_poll(job("sleep 300"), "db1", access, Until(retries=1, delay=0.1, on_exhausted="kill"))
     assert caught.value.record
-    assert (caught.value.record.state, caught.value.record.signal) == (State.KILLED, "TERM")
+    assert (caught.value.record.state, caught.value.record.rc) == (State.KILLED, 143)
 
 
 def test_a_host_that_is_away_for_a_while_is_not_a_failed_job(
