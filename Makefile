@@ -53,8 +53,9 @@ bench: setup ## measure launch, poll and memory against a lab of many hosts
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling
 
-pictures: setup ## take the README's pictures of the nightly backup anew, from Prefect's own UI
+pictures: setup ## take the pictures of the README and of docs/migration.md anew, from Prefect's own UI
 	$(BIN)/python -m lab.pictures
+	$(BIN)/python -m lab.migration_pictures
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	scripts/lock.sh

@@ -37,7 +37,7 @@ class Answer(RunInput):
     """The form behind *Resume*."""
 
     approve: bool = Field(default=False, description="Go ahead? Without it the run is refused and nothing is changed.")
-    reason: str = Field(default="", description="Why; it is shown with the outcome.")
+    reason: str = Field(default="", description="Why; it is kept in the run's log.")
 
 
 def ask(approval: Approval, question: str) -> str:

@@ -29,7 +29,13 @@ class Story:
 
 
 def markdown(story: Story) -> str:
-    parts = [f"# {story.verdict.outcome}", *_reasons(story.verdict), _table(story), *_next(story), *_last_lines(story)]
+    parts = [
+        f"# Migration: {story.verdict.outcome}",
+        *_reasons(story.verdict),
+        _table(story),
+        *_next(story),
+        *_last_lines(story),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -71,7 +77,7 @@ def _last_lines(story: Story) -> list[str]:
     parts = []
     for place, seen in sorted(story.sight.steps.items()):
         if seen.record is not None and seen.record.last_lines:
-            parts.append(f"**{place.step} on {place.host}**, its last lines:\n\n{_fenced(seen.record.last_lines)}")
+            parts.append(f"**{place.step} on {place.host}**\n\n{_fenced(seen.record.last_lines)}")
     return ["## Last lines", *parts] if parts else []
 
 

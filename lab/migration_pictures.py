@@ -1,0 +1,34 @@
+"""`make pictures`: go a person's way through a migration in the lab and keep the pictures of docs/migration.md."""
+
+from __future__ import annotations
+
+import sys
+
+from lab.demo import perform, say
+from lab.migration_demo import HOSTS, parameters
+from lab.migration_ui import MigrationPage
+from lab.pictures import IMAGES, browser
+from lab.runs import deployment
+from lab.shop import FAILURE, Shop
+from lab.stage import Stage
+
+
+def take(stage: Stage) -> None:
+    shop = Shop(stage.postgres)
+    for host in HOSTS:
+        shop.open_on(stage.ssh.host(host))
+    wanted = deployment(stage.api, "migration")
+    stage.api.set_parameters(wanted, parameters(stage, FAILURE, approval={"needed": True}))
+    with browser(height=1000) as page:
+        person = MigrationPage(page, stage.prefect.url, IMAGES)
+        person.open_form()
+        person.fill("Hosts to migrate", "db1:db2")
+        person.submit()
+        person.answer(approve=True, reason="seen on staging")
+        person.await_outcome("RolledBack")
+        person.read_story()
+    say(f"Pictures are in {IMAGES}")
+
+
+if __name__ == "__main__":
+    sys.exit(perform("taking of pictures", take))

@@ -1,0 +1,60 @@
+"""A loopback HTTP server that keeps what it is told, as whoever is on call would."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+_WITHIN = 60.0
+
+
+class Webhook:
+    """`with Webhook() as webhook:`; `webhook.next()` waits for the next message and returns its JSON."""
+
+    def __init__(self, *, status: int = 200) -> None:
+        self._told: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._server = _Server(self._told, status)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def next(self) -> dict[str, Any]:
+        """The next message; `queue.Empty` when none comes within a minute."""
+        return self._told.get(timeout=_WITHIN)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing more was told by now."""
+        return self._told.empty()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(HTTPServer):
+    def __init__(self, told: queue.Queue[dict[str, Any]], status: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Listener)
+        self.told = told
+        self.status = status
+
+
+class _Listener(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.told.put(json.loads(body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        """What was told is enough."""

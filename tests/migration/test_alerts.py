@@ -1,0 +1,39 @@
+"""Somebody is told of a migration that failed, and telling never changes what came of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.webhook import Webhook
+from remotejobs.migration import Commands
+from tasks.notify import Notify
+from tests.migration.conftest import Migrate
+
+FAILS = Commands(migrate="exit 3", rollback="true", verify_rollback="true")
+
+
+@pytest.mark.parametrize(
+    ("commands", "outcome"),
+    [(FAILS, "RolledBack"), (FAILS.model_copy(update={"rollback": "exit 4"}), "RollbackFailed")],
+)
+def test_the_alert_says_what_came_of_it(migrate: Migrate, commands: Commands, outcome: str) -> None:
+    with Webhook() as webhook:
+        ended = migrate("db1", commands, notify=Notify(webhook=webhook.url))
+        told = webhook.next()
+    assert (told["flow"], told["state"], told["message"]) == ("migration", outcome, ended.message)
+    assert str(ended.id) in told["url"]
+
+
+def test_a_success_alerts_nobody(migrate: Migrate) -> None:
+    with Webhook() as webhook:
+        assert migrate("db1", Commands(migrate="true"), notify=Notify(webhook=webhook.url)).end == "Completed"
+        assert webhook.silent
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "refusing"])
+def test_an_alert_that_fails_hides_nothing(migrate: Migrate, target: str) -> None:
+    with Webhook(status=500) as webhook:
+        notify = Notify(webhook=webhook.url if target == "refusing" else target, block="slack-webhook/nowhere")
+        ended = migrate("db1", FAILS, notify=notify)
+    assert ended.end == "RolledBack"
+    assert ended.story.startswith("# Migration: RolledBack")

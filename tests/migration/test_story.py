@@ -1,0 +1,76 @@
+"""The story that is told, for every outcome, from what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from remotejobs.migration import Outcome, Place, Plan, Seen, Sight, Standing, Step, Story, Verdict, markdown, seen_of
+from remotejobs.model import Record, State
+
+PLAN = Plan(("db1", "db2"), frozenset({Step.MIGRATE, Step.ROLLBACK}))
+JIDS = {step: f"{step}.1" for step in Step}
+
+
+def job(host: str, step: Step, state: State, rc: int | None = None, stderr: bytes = b"") -> tuple[Place, Seen]:
+    record = Record(host=host, jid=JIDS[step], state=state, rc=rc, stderr=stderr, delta=65.0)
+    return Place(host, step), seen_of(record)
+
+
+def story(
+    outcome: Outcome,
+    *steps: tuple[Place, Seen],
+    locks: Mapping[str, str] | None = None,
+    silent: Mapping[str, str] | None = None,
+) -> str:
+    verdict = Verdict(outcome, ("db1: migrate failed, rc 3",))
+    sight = Sight(steps=dict(steps), silent=silent or {})
+    return markdown(Story(PLAN, verdict, sight, JIDS, "-i hosts.yml", locks or {}))
+
+
+def test_it_tells_of_each_step_on_each_host_jid_state_rc_duration_and_last_lines() -> None:
+    text = story(
+        Outcome.ROLLED_BACK,
+        job("db1", Step.MIGRATE, State.FAILED, rc=3, stderr=b"one\ntwo\n"),
+        job("db1", Step.ROLLBACK, State.SUCCEEDED, rc=0),
+    )
+    assert "| db1 | migrate | failed | 3 | 1m05s | `migrate.1` |" in text
+    assert "| db1 | rollback | succeeded | 0 | 1m05s | `rollback.1` |" in text
+    assert "| db2 | migrate | never started |  |  |  |" in text
+    assert "**migrate on db1**\n\n```text\none\ntwo\n```" in text
+
+
+def test_a_success_needs_no_advice() -> None:
+    assert "What to do next" not in story(Outcome.COMPLETED, job("db1", Step.MIGRATE, State.SUCCEEDED, rc=0))
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.COMPLETED])
+def test_anything_else_says_what_to_do_next(outcome: Outcome) -> None:
+    text = story(outcome, job("db1", Step.MIGRATE, State.FAILED, rc=3))
+    assert text.startswith(f"# Migration: {outcome}\n")
+    assert "## What to do next" in text
+
+
+def test_a_refusal_of_which_nothing_began_says_so() -> None:
+    assert "Nothing was started on any host." in story(Outcome.REFUSED)
+
+
+def test_unknown_has_the_exact_commands_to_find_out_and_to_unlock() -> None:
+    lost = Place("db1", Step.MIGRATE), Seen(Standing.RUNNING, reason="nobody knows whether it still runs")
+    text = story(Outcome.UNKNOWN, lost, silent={"db1": "timed out"}, locks={"db1": "/home/me/.remotejobs/.locks/m"})
+    assert "remotejobs status db1 migrate.1 -i hosts.yml" in text
+    assert "remotejobs run db1 -i hosts.yml -P 1 -- 'rm /home/me/.remotejobs/.locks/m'" in text
+    assert "retry this flow run" in text
+    assert "| db1 | migrate | not heard of: nobody knows whether it still runs |" in text
+
+
+def test_of_a_host_that_was_never_heard_of_every_step_is_asked_for() -> None:
+    text = story(Outcome.UNKNOWN, silent={"db2": "refused"})
+    assert "remotejobs status db2 migrate.1" in text
+    assert "remotejobs status db2 rollback.1" in text
+
+
+def test_output_can_neither_end_its_block_nor_command_a_terminal() -> None:
+    text = story(Outcome.ROLLED_BACK, job("db1", Step.MIGRATE, State.FAILED, rc=3, stderr=b"```\n# gone\x1b[2J"))
+    assert "````text\n```\n# gone\\x1b[2J\n````" in text

@@ -1,0 +1,92 @@
+"""A migration that a person starts, approves, watches or refuses in Prefect's UI, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from lab.migration_demo import parameters
+from lab.migration_ui import MigrationPage
+from lab.pictures import browser
+from lab.prefect_api import Run
+from lab.runs import await_end, await_state, deployment, start
+from lab.shop import FAILURE, NOTHING, Shop
+from lab.stage import Stage
+from lab.webhook import Webhook
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+APPROVAL = {"needed": True, "within_minutes": 60}
+
+
+def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_back(
+    stage: Stage, shop: Shop, webhook: Webhook, tmp_path: Path
+) -> None:
+    wanted = deployment(stage.api, "migration")
+    stage.api.set_parameters(wanted, parameters(stage, FAILURE, approval=APPROVAL, hosts="fill me in"))
+    with browser(height=1000) as page:
+        person = MigrationPage(page, stage.prefect.url, tmp_path)
+        person.open_form()
+        person.fill("Hosts to migrate", "db1")
+        person.fill("URL that gets a POST", webhook.url)
+        run = person.submit()
+        person.answer(approve=True, reason="seen on staging")
+        person.await_outcome("RolledBack")
+        story = person.read_story()
+    assert "db1: migrate failed, rc 3" in story
+    assert "ERROR:  division by zero" in story
+    assert shop.checksum("db1") == shop.untouched
+    told = webhook.next()
+    assert (told["flow"], told["state"]) == ("migration", "RolledBack")
+    assert told["url"].endswith(f"/runs/flow-run/{run}")
+    assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_while_it_waits_no_process_of_it_runs_and_no_host_is_locked_and_a_no_changes_nothing(
+    stage: Stage, shop: Shop, tmp_path: Path
+) -> None:
+    run = start(stage.api, "migration", parameters(stage, NOTHING, approval=APPROVAL))
+    await_state(stage.api, run, lambda now: now.state is not None and now.state.name == "Suspended")
+    await_no_process(run.id)
+    assert not list((stage.ssh.host("db1").results_dir).glob(".locks/*"))
+    with browser(height=1000) as page:
+        page.goto(f"{stage.prefect.url}/runs/flow-run/{run.id}")
+        person = MigrationPage(page, stage.prefect.url, tmp_path)
+        person.answer(approve=False, reason="not on a Friday")
+        person.await_outcome("Refused")
+    assert message(await_end(stage.api, run)) == "not approved: not on a Friday. Nothing was changed"
+    assert {shop.checksum(host) for host in ("db1", "db2")} == {shop.untouched}
+
+
+def test_no_answer_until_the_deadline_is_a_no(stage: Stage, shop: Shop) -> None:
+    soon = {"needed": True, "within_minutes": 0.01}
+    run = start(stage.api, "migration", parameters(stage, NOTHING, approval=soon))
+    ended = await_end(stage.api, run)
+    assert ended.state is not None
+    assert ended.state.name == "Refused"
+    assert message(ended) == "not approved: nobody answered in time. Nothing was changed"
+    assert shop.checksum("db1") == shop.untouched
+
+
+def message(run: Run) -> str:
+    assert run.state is not None
+    return run.state.message or ""
+
+
+def await_no_process(run: UUID, within: float = 60.0) -> None:
+    """Return once no process on this machine works for that flow run."""
+    mark, deadline = f"PREFECT__FLOW_RUN_ID={run}".encode(), time.monotonic() + within
+    while left := [path for path in Path("/proc").glob("[0-9]*/environ") if mark in _read(path)]:
+        assert time.monotonic() < deadline, left
+        os.sched_yield()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
