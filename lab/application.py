@@ -12,7 +12,7 @@ from lab.process import Server
 from remotejobs.web import fetch
 
 _HERE = Path(__file__).resolve().parent
-_KEEP_RUNNING = 'until [ -e "$2/stop" ]; do "$0" -ESs "$1" "$2" "$3" "$4"; done'
+_KEEP_RUNNING = 'until [ -e "$2/stop" ]; do setpriv --pdeathsig=TERM "$0" -ESs "$1" "$2" "$3" "$4"; done'
 
 
 class Application:

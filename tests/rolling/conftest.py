@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import Artifact, State
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
@@ -84,11 +84,20 @@ def parameters(site: Site, version: str, **plan: Any) -> str:
 
 def table_of(run_id: UUID) -> dict[str, dict[str, str]]:
     """The last table of a run, by host; empty when it made none."""
-    tables = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=ArtifactFilterType(any_=["table"]))
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=tables)
-    if not found:
+    if not (found := artifacts_of(run_id, "table")):
         return {}
     last = max(found, key=lambda artifact: str(artifact.created))
     assert isinstance(last.data, str)
     return {row["host"]: row for row in json.loads(last.data)}
+
+
+def progress_of(run_id: UUID) -> object:
+    """The per cent that the run's progress bar shows."""
+    (bar,) = artifacts_of(run_id, "progress")
+    return bar.data
+
+
+def artifacts_of(run_id: UUID, kind: str) -> list[Artifact]:
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=ArtifactFilterType(any_=[kind]))
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(artifact_filter=wanted)

@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL
 from lab.load import Load
 from lab.prefect_server import PROJECT
 from lab.site import WEB, Site
-from tests.rolling.conftest import parameters, update
+from tests.rolling.conftest import parameters, progress_of, update
 from tests.rolling.events import await_true, when_logged, when_there
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -49,6 +49,7 @@ def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load:
     assert ended.column("version before") == ["1.0"] * 4
     assert ended.column("version after") == ["2.0"] * 4
     assert ended.column("batch") == ["1", "2", "3", "4"]
+    assert progress_of(ended.run_id) == 100
     assert statuses(site) == ["UP"] * 4
 
 
@@ -138,8 +139,26 @@ def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Sit
             ended = update(site, "2.0", drain=2)
     assert ended.name == "Completed"
     assert load.report.failures == []
-    assert "(1 left)" in ended.table[holder]["drain"]
+    waited, left = ended.table[holder]["drain"].split(" ", 1)
+    assert (float(waited.removesuffix("s")) >= 2, left) == (True, "(1 left)")
     assert ended.column("outcome") == ["updated"] * 4
+
+
+def test_a_request_that_takes_its_time_is_answered_to_its_end(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.haproxy.port)) as link:
+        link.sendall(b"GET /stream?6 HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n")
+        assert link.recv(12) == b"HTTP/1.1 200"
+        (holder,) = [name for name in WEB if site.haproxy.connections(name)]
+        ended = update(site, "2.0", hosts=holder)
+        answer = b"".join(iter(lambda: link.recv(4096), b""))
+    assert ended.table[holder]["outcome"] == "updated"
+    assert answer.count(b".") == 60
+
+
+def test_only_a_rolling_update_can_be_resumed(site: Site) -> None:
+    ended = update(site, "2.0", resume_from="00000000-0000-4000-8000-000000000000")
+    assert "there is no flow run" in str(ended.state.message)
+    assert statuses(site) == ["UP"] * 4
 
 
 def test_too_few_healthy_hosts_keep_every_other_one_in(site: Site) -> None:
