@@ -83,7 +83,8 @@ def migration(
     if fresh:
         if ground.problems:
             return conclude(here, refused(*ground.problems), ground)
-        if no := ask(approval, question(here)):
+        saved = [item.name for item in backup_first.items] if backup_first else []
+        if no := ask(approval, question(here, saved)):
             return conclude(here, refused(no), ground)
     ground = here.lock(ground)
     if ground.problems:

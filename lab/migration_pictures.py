@@ -5,24 +5,23 @@ from __future__ import annotations
 import sys
 
 from lab.demo import perform, say
-from lab.migration_demo import HOSTS, parameters
+from lab.migration_demo import parameters
 from lab.migration_ui import MigrationPage
 from lab.pictures import IMAGES, browser
 from lab.runs import deployment
-from lab.shop import FAILURE, Shop
+from lab.shop import FAILURE, Shop, backup_plan
 from lab.stage import Stage
 
 
 def take(stage: Stage) -> None:
-    shop = Shop(stage.postgres)
-    for host in HOSTS:
-        shop.open_on(stage.ssh.host(host))
+    Shop(stage.postgres).open_on(stage.ssh.host("db1"))
+    plan = backup_plan(stage.postgres, ["db1"]).model_dump(mode="json")
     wanted = deployment(stage.api, "migration")
-    stage.api.set_parameters(wanted, parameters(stage, FAILURE, approval={"needed": True}))
+    stage.api.set_parameters(wanted, parameters(stage, FAILURE, backup_first=plan, approval={"needed": True}))
     with browser(height=1000) as page:
         person = MigrationPage(page, stage.prefect.url, IMAGES)
         person.open_form()
-        person.fill("Hosts to migrate", "db1:db2")
+        person.fill("Hosts to migrate", "db1")
         person.submit()
         person.answer(approve=True, reason="seen on staging")
         person.await_outcome("RolledBack")

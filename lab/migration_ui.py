@@ -37,8 +37,8 @@ class MigrationPage:
         self._property("Hosts to migrate").evaluate("part => part.scrollIntoView()")
         self._keep("migration-form")
         self._page.get_by_role("button", name="Submit").click()
-        # There are two such notes, one upon the other: a click by mouse would meet the wrong one.
-        self._page.get_by_role("button", name="View run").first.dispatch_event("click")
+        self._page.get_by_text("Next Run").wait_for()
+        self._page.locator("a[href*='/runs/flow-run/']").first.click()
         self._page.wait_for_url("**/runs/flow-run/*")
         return UUID(self._page.url.partition("?")[0].rpartition("/")[2])
 
@@ -57,6 +57,9 @@ class MigrationPage:
     def await_outcome(self, name: str) -> None:
         """Watch the run until the badge of its last state says `name`."""
         self._page.locator(".state-badge").get_by_text(name, exact=True).first.wait_for()
+        # What the run logged last comes a little later, and so do the ends of its task runs.
+        self._page.get_by_text(f"{name}: ").first.wait_for()
+        self._page.reload()
         self._page.wait_for_load_state("networkidle")
         self._keep("migration-run")
 
@@ -77,4 +80,4 @@ class MigrationPage:
         return self._page.locator(".schema-form-property").filter(has_text=description).last
 
     def _keep(self, name: str) -> None:
-        self._page.screenshot(path=self._pictures / f"{name}.png")
+        self._page.screenshot(path=self._pictures / f"{name}.png", animations="disabled")

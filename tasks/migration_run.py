@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect import get_run_logger
@@ -50,14 +50,15 @@ def may_have_begun(ground: Ground) -> bool:
     return ground.sight.begun or bool(_begins_anew() and ground.sight.silent)
 
 
-def question(migration: Migration) -> str:
-    """What a person is asked to approve, in markdown: what will run where."""
+def question(migration: Migration, saved: Sequence[str] = ()) -> str:
+    """What a person is asked to approve, in markdown: what will run where. `saved` is what is backed up first."""
     plan = migration.plan
     how = "one by one" if plan.one_by_one else "together"
     where = f"On **{', '.join(plan.hosts)}**" + (f", {how}" if len(plan.hosts) > 1 else "")
     user = f", as {migration.access.become_user or 'root'}" if migration.access.become else ""
     steps = [f"{step}:\n\n{_indented(migration.commands.of(step))}" for step in Step if step in plan.steps]
-    return "\n\n".join([f"{where}{user}:", *steps])
+    before = [f"Backed up first: {', '.join(saved)}"] if saved else []
+    return "\n\n".join([*before, f"{where}{user}:", *steps])
 
 
 def refused(*why: str) -> Verdict:

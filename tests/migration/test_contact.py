@@ -31,6 +31,8 @@ def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_g
     run = controller({"access": access, "hosts": "db1", "commands": gated(gates), "contact_deadline": 2, "poll": 1})
     run.start()
     gates.arrival("migrate")
+    for step in ("migrate", "prepare-rollback"):  # both run side by side; contact is lost once both were started
+        run.await_words(f"started job {step}")
     lab.stop_host("db1")
     try:
         unknown = Ended(run.finish(), access)
