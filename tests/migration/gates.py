@@ -39,6 +39,11 @@ class Gates:
         finally:
             os.close(pipe)
 
+    def begun(self, name: str) -> None:
+        """Return when `name`, which has no gate, has begun."""
+        while name not in self.runs:
+            os.sched_yield()
+
     def open(self, name: str) -> None:
         """Let it go on."""
         _, go = self._pipes(name)
