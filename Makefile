@@ -26,6 +26,9 @@ up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.up
 
+repair: ## RUN=ID: put right what the rolling update with that flow run id left behind
+	$(BIN)/prefect deployment run rolling-repair/rolling-repair --param run="$(RUN)" --watch
+
 setup: ## install what is missing: system packages through apt, .venv from the lock
 	@scripts/setup.sh all
 

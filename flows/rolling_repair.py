@@ -8,7 +8,7 @@ from tasks.ends import raise_for, values_of
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table, row_of
 from tasks.rolling_repair import left_by, repair_host
-from tasks.rolling_runs import run_with_id
+from tasks.rolling_runs import ended_run
 
 
 @flow(name="rolling-repair", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
@@ -22,7 +22,7 @@ def rolling_repair(
         run: Id of the flow run of rolling-update. It must have ended.
         notify: Whom to tell when hosts stay out.
     """
-    left = left_by(run_with_id(run))
+    left = left_by(ended_run(run))
     done, ends = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})
     publish_table("rolling-repair", f"After the rolling update {left.update_id}", [row_of(end) for end in ends])
     raise_for(ends)

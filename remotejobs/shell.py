@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from remotejobs.connection import Become, Connection
@@ -26,32 +24,22 @@ class Said:
 class Shell:
     """Asks one host, as one user. The connection may send a question twice, so it must do no harm to ask again."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        become: Become | None = None,
-        slots: AbstractContextManager[object] | None = None,
-        nonce: Callable[[], str] = lambda: secrets.token_hex(8),
-    ) -> None:
+    def __init__(self, connection: Connection, *, become: Become | None = None) -> None:
         self.host = connection.host
         self._connection = connection
         self._become = become
-        self._slots = slots or nullcontext()
-        self._nonce = nonce
 
     def run(self, script: str) -> Said:
         """Run `script` by sh over there, with nothing on its stdin. Raises `HostError`."""
-        nonce = self._nonce()
+        nonce = secrets.token_hex(8)
         begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
-        with self._slots:
-            reply = self._connection.ask(
-                framed(script, nonce).encode(),
-                end=end.encode(),
-                become=self._become,
-                timeout=TIMEOUT,
-                max_bytes=LONGEST,
-            )
+        reply = self._connection.ask(
+            framed(script, nonce).encode(),
+            end=end.encode(),
+            become=self._become,
+            timeout=TIMEOUT,
+            max_bytes=LONGEST,
+        )
         text = reply.stdout.decode("utf-8", "replace")
         _, found, body = text.partition(begin)
         if not found:

@@ -44,3 +44,15 @@ def run_with_id(run_id: str) -> FlowRun:
     if not run.parameters.keys() >= _FLOW_PARAMETERS:
         raise BadUse(f"the flow run {run.name} ({run_id}) is no rolling update", remedy=_REMEDY)
     return run
+
+
+def ended_run(run_id: str) -> FlowRun:
+    """A flow run of a rolling update that is over. `BadUse` while it goes on, as far as Prefect knows."""
+    run = run_with_id(run_id)
+    if run.state is None or not run.state.is_final():
+        state = run.state.name if run.state else "not begun"
+        raise BadUse(
+            f"the flow run {run.name} is {state}, and may still change hosts",
+            remedy="Cancel it; if its controller is dead, set its state to Crashed first.",
+        )
+    return run

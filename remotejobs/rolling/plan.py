@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from remotejobs.balancers import Balancing
 from remotejobs.batches import size_of
@@ -121,3 +121,12 @@ class Update(_Model):
     def _amount(cls, amount: Amount) -> Amount:
         amount_of(amount, 1)
         return amount
+
+    @model_validator(mode="after")
+    def _can_be_reverted(self) -> Update:
+        if self.revert != "nothing" and not (self.health.version or self.revert_command):
+            raise ValueError(
+                "revert: which version ran before is not known without health.version; set that, or revert_command, "
+                "or revert nothing"
+            )
+        return self

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from remotejobs.errors import BadUse
-from remotejobs.rolling import Batch, Budget, in_batches, newest_first
+from remotejobs.rolling import Batch, Budget, Update, in_batches, newest_first
 from remotejobs.rolling.budget import amount_of
 
 hosts = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=30, unique=True)
@@ -88,3 +89,21 @@ def test_a_revert_takes_the_chosen_ones_from_the_newest_on(names: list[str], ser
     reverted = newest_first([batch.hosts for batch in in_batches(names, serial)], chosen)
     assert [host for batch in reverted for host in batch] == [host for host in reversed(names) if host in chosen]
     assert all(reverted)
+
+
+PLAN = {"version": "2.0", "deploy": "true", "health": {"url": "http://{host}/health"}}
+
+
+def test_a_plan_that_could_not_be_reverted_is_refused_at_once() -> None:
+    with pytest.raises(ValidationError, match=r"not known without health.version"):
+        Update.model_validate(PLAN)
+    assert Update.model_validate(PLAN | {"revert": "nothing"}).serial == 1
+    assert Update.model_validate(PLAN | {"revert_command": "rollback"}).revert == "failed"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"serial": "some"}, {"serial": []}, {"serial": 0}, {"canary": "-1"}, {"floor": "x"}, {"version": "2 0"}]
+)
+def test_a_plan_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Update.model_validate(PLAN | {"revert": "nothing"} | wrong)

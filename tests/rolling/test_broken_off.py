@@ -83,6 +83,9 @@ def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: S
 
 
 def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(stage: SiteStage, begun: Run) -> None:
+    early = await_end(stage.api, start(stage.api, "rolling-repair", {"run": str(begun.id)}))
+    assert early.state
+    assert "may still change hosts" in str(early.state.message)
     kill_controller(begun)
     await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
     assert stage.site.haproxy.status("web1") == "DRAIN"
