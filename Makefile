@@ -14,6 +14,10 @@ demo: ## a lab, a Prefect server, a nightly backup of real databases; ends by it
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.demo
 
+up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
+	@scripts/setup.sh demo
+	@$(BIN)/python -m lab.up
+
 demo-rolling: ## a rolling update of a site behind HAProxy, under load; ends by itself
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.rolling_demo
@@ -21,10 +25,6 @@ demo-rolling: ## a rolling update of a site behind HAProxy, under load; ends by 
 demo-migration: ## a migration that succeeds and one that fails and is rolled back; ends by itself
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.migration_demo
-
-up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
-	@scripts/setup.sh demo
-	@$(BIN)/python -m lab.up
 
 repair: ## RUN=ID: put right what the rolling update with that flow run id left behind
 	$(BIN)/prefect deployment run rolling-repair/rolling-repair --param run="$(RUN)" --watch
