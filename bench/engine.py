@@ -65,7 +65,8 @@ def ansible(inventory: Path, forks: int) -> Timing:
         "-a",
         f"sleep {SLEEP}",
     ]
-    return timed([[str(BIN / "ansible"), *words]], {"ANSIBLE_HOST_KEY_CHECKING": "False"})
+    # A peer that fails on some hosts still took its time.
+    return timed([[str(BIN / "ansible"), *words]], {"ANSIBLE_HOST_KEY_CHECKING": "False"}, check=False)
 
 
 def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
