@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -59,18 +60,21 @@ def test_given_back_it_is_free_and_giving_it_back_twice_does_no_harm(lock: HostL
 
 
 def test_of_many_at_once_one_gets_it(another: Callable[[str], HostLock], tmp_path: Path) -> None:
-    lock = another(f"{tmp_path}/jobs")
+    crowd = 8
 
-    def take(number: int) -> bool:
+    def take(lock: HostLock, number: int, together: Barrier) -> bool:
+        together.wait()
         try:
             lock.take(f"run-{number}", label="crowd")
         except LockHeld:
             return False
         return True
 
-    with ThreadPoolExecutor(16) as crowd:
-        assert sum(crowd.map(take, range(16))) == 1
-    assert [path.name for path in (tmp_path / "jobs" / ".locks").iterdir()] == ["migration"]
+    with ThreadPoolExecutor(crowd) as pool:
+        for name in map(str, range(6)):
+            lock, together = another(f"{tmp_path}/{name}"), Barrier(crowd)
+            assert sum(pool.map(lambda number: take(lock, number, together), range(crowd))) == 1  # noqa: B023
+            assert [path.name for path in (tmp_path / name / ".locks").iterdir()] == ["migration"]
 
 
 def test_only_its_user_can_read_it(another: Callable[[str], HostLock], tmp_path: Path) -> None:
