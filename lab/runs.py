@@ -16,6 +16,7 @@ from lab.process import LabError
 
 _WITHIN = 10 * 60
 _ASK_EVERY = 0.3
+_WIDTH = 140  # columns, where there is no terminal that says
 
 Row = dict[str, Any]
 
@@ -65,4 +66,6 @@ def print_rows(title: str, rows: list[Row]) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    console.width = console.width if console.is_terminal else _WIDTH
+    console.print(table)
