@@ -199,6 +199,7 @@ def test_a_stopped_supervisor_is_told_and_does_not_stop_the_limit(jobs: HostJobs
 
 @pytest.mark.slow
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 def test_of_200_stubborn_jobs_none_survives_its_limit(dash: HostJobs) -> None:
     kinds = (
         STUBBORN,
