@@ -46,9 +46,9 @@ def kill_in(run: Controller, gates: Gates, step: str) -> None:
     gates.open(step)
 
 
-def kill_after(run: Controller, task_run: str) -> None:
+def kill_after(run: Controller, what: str) -> None:
     run.start()
-    run.await_words(f"Task run '{task_run}' - Finished in state Completed")
+    run.await_words(f"{what} - Finished in state Completed")
     run.kill()
 
 
@@ -67,14 +67,15 @@ def test_killed_in_every_step_of_a_migration_that_fails_it_is_rolled_back_all_th
     assert calm.end == "RolledBack"
 
     run = controller(parameters(access, gates, FAILURE))
-    kill_after(run, "look at db1")
-    kill_after(run, "lock db1")
+    kill_after(run, "Task run 'look at db1'")
+    kill_after(run, "Task run 'lock db1'")
     kill_in(run, gates, "backup")
+    kill_after(run, "Flow run 'backup of shop'")
     kill_in(run, gates, "migrate")
-    kill_after(run, "prove all dead on db1")
+    kill_after(run, "Task run 'prove all dead on db1'")
     kill_in(run, gates, "rollback")
     kill_in(run, gates, "verify_rollback")
-    kill_after(run, "unlock db1")
+    kill_after(run, "Task run 'unlock db1'")
     run.start()
     ended = Ended(run.finish(), access)
 
