@@ -125,5 +125,6 @@ def forget_boot(job: Path) -> None:
     gate = job / "job"
     fields = dict(line.partition(" ")[::2] for line in gate.read_text().splitlines())
     os.kill(int(fields["supervisor"].split()[0]), signal.SIGKILL)
+    os.kill(int(fields["timer"].split()[0]), signal.SIGTERM)  # it ends its own sleep then
     os.killpg(int(fields["command"].split()[0]), signal.SIGKILL)
     gate.write_text(gate.read_text().replace(f"boot {fields['boot']}", "boot earlier"))
