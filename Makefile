@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling demo-migration up setup check style types shell imports test bench bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up setup check style types shell imports test test-vm bench bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -49,6 +49,9 @@ imports: setup
 
 test: setup ## every test; real sshd and real PostgreSQL included
 	$(BIN)/pytest
+
+test-vm: setup ## only the tests that boot a virtual machine: reboots, power cuts, systemd
+	$(BIN)/pytest -m vm
 
 bench: setup ## measure launch, poll and memory against a lab of many hosts
 	$(BIN)/python -m bench

@@ -23,15 +23,16 @@ def answers_as_ssh(port: int, *, alive: Callable[[], bool]) -> bool:
     """Wait until the SSH banner was read from `port`; False when `alive` says no first, or it takes too long."""
     deadline = time.monotonic() + READY_WITHIN
     while alive() and time.monotonic() < deadline:
-        if _banner(port).startswith(b"SSH-"):
+        if banner(port).startswith(b"SSH-"):
             return alive()
         time.sleep(0.01)
     return False
 
 
-def _banner(port: int) -> bytes:
+def banner(port: int, timeout: float = READY_WITHIN) -> bytes:
+    """The first words of the server behind `port`; nothing when there is none, or it says none."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=READY_WITHIN) as link:
+        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as link:
             return link.recv(64)
     except OSError:
         return b""

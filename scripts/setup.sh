@@ -53,6 +53,11 @@ useradd passwd
 socat socat
 nc netcat-openbsd
 perl perl-base
+qemu-system-x86_64 qemu-system-x86
+debootstrap debootstrap
+mkfs.ext4 e2fsprogs
+dpkg-deb dpkg
+curl curl
 EOT
 }
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import atexit
 import threading
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from remotejobs.become import become_for
+from remotejobs.connection import Become
 from remotejobs.errors import BadUse
 from remotejobs.fleet import BecomeChoice, Fleet
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Handle
+from remotejobs.shell import Shell
+from remotejobs.variables import Host
 from tasks.access import Access
 
 
@@ -64,6 +69,29 @@ def host_names(access: Access, pattern: str) -> tuple[str, ...]:
     return tuple(host.name for host in connections().inventory(access).select(pattern))
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A host, and as whom to work there; None: as the user who logs in."""
+
+    host: Host
+    become: Become | None
+
+
+def host_of(access: Access, name: str) -> Reached:
+    """The host `name` itself, for what is no job. `BadUse` for one that the inventory does not name."""
+    fleet, choice = connections().fleet(access), access.choice()
+    host = fleet.hosts.get(name)
+    if host is None:
+        raise _unknown(name, access)
+    return Reached(host, become_for(host, become=choice.become, user=choice.user, password=choice.password))
+
+
+def shell_of(access: Access, name: str) -> Shell:
+    """A shell on the host `name`, over the kept connection. `BadUse` as above."""
+    reached = host_of(access, name)
+    return Shell(connections().fleet(access).connection(name), become=reached.become)
+
+
 def jobs_on(access: Access, host: str) -> HostJobs:
     """The jobs of `host` as the user that `access` and the inventory say. `BadUse` for a host of neither."""
     return _jobs(access, host, access.choice())
@@ -79,5 +107,9 @@ def jobs_of(access: Access, handle: Handle) -> HostJobs:
 def _jobs(access: Access, host: str, become: BecomeChoice) -> HostJobs:
     fleet = connections().fleet(access)
     if host not in fleet.hosts:
-        raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
+        raise _unknown(host, access)
     return fleet.jobs(host, become=become)
+
+
+def _unknown(host: str, access: Access) -> BadUse:
+    return BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")

@@ -1,0 +1,87 @@
+"""The image of the lab's virtual machine: built once by vm_image.sh, kept outside the checkout."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.process import LabError
+
+RECIPE = Path(__file__).with_name("vm_image.sh")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a machine boots from, and how to log in there: as root or ops (who may become root), with `private_key`."""
+
+    directory: Path
+
+    @property
+    def disk(self) -> Path:
+        return self.directory / "disk"
+
+    @property
+    def kernel(self) -> Path:
+        return self.directory / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        return self.directory / "initrd"
+
+    @property
+    def private_key(self) -> Path:
+        return self.directory / "id_ed25519"
+
+    @property
+    def host_key(self) -> str:
+        """Kind and key, as known_hosts wants them."""
+        return " ".join((self.directory / "host_ed25519.pub").read_text().split()[:2])
+
+
+def cache() -> Path:
+    """Where images are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "remotejobs"
+
+
+def image() -> Image:
+    """The image of today's recipe, built when there is none: needs root and about a minute. Raises `LabError`."""
+    name = f"vm-{hashlib.sha256(RECIPE.read_bytes()).hexdigest()[:12]}"
+    place = cache() / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(place.with_suffix(".lock")):
+        if not place.exists():
+            _build(place)
+    return Image(place)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Tests run side by side, and one of them builds."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(place: Path) -> None:
+    if os.geteuid() != 0:
+        raise LabError(f"the lab's machine has no image in {place}, and only root can build it: run this once as root")
+    directory = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    log = place.with_suffix(".log")
+    try:
+        with log.open("wb") as out:
+            build = ["sh", str(RECIPE), str(directory)]
+            built = subprocess.run(build, check=False, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        if built.returncode:
+            words = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise LabError(f"the image of the lab's machine could not be built. Its log {log} ends with:\n{words}")
+        directory.rename(place)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""Rebooting a host within a flow."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from remotejobs.display.text import duration
+from remotejobs.reboot import Reboot, Rebooted, reboot
+from tasks.access import Access
+from tasks.connections import connections, host_of
+from tasks.reports import Row
+
+PROVEN_BY = Reboot()
+
+
+@task(task_run_name="reboot {host}", cache_policy=NO_CACHE)
+def reboot_host(host: str, access: Access, wanted: Reboot = PROVEN_BY) -> Rebooted:
+    """Reboot `host`, wait until it is back with another boot id, and tell which jobs it lost.
+
+    It is never tried again by itself: a second reboot is somebody's decision. Raises `RebootRefused`, `NotBack` and
+    `HostError`.
+    """
+    logger = get_run_logger()
+    reached = host_of(access, host)
+    rebooted = reboot(
+        reached.host, wanted, become=reached.become, on_news=lambda news: logger.info("%s: %s", host, news)
+    )
+    # The kept connection leads to a machine that is no more.
+    connections().fleet(access).connection(host).close()
+    for record in rebooted.lost:
+        logger.warning("%s on %s: %s (%s)", record.label or record.jid, host, record.state, record.cause)
+    return rebooted
+
+
+def row_of(rebooted: Rebooted) -> Row:
+    """One row of the table of reboots."""
+    lost = ", ".join(f"{record.label or record.jid}: {record.state} ({record.cause})" for record in rebooted.lost)
+    return {
+        "host": rebooted.host,
+        "took": duration(rebooted.seconds),
+        "boot id before": rebooted.before,
+        "boot id after": rebooted.after,
+        "jobs lost": lost,
+    }

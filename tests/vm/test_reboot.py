@@ -1,0 +1,44 @@
+"""A machine that really reboots."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.reboot import reboot as reboot_flow
+from lab.vm import Vm
+from remotejobs.model import Job, State
+from remotejobs.reboot import NotBack, Reboot, RebootRefused, reboot
+from remotejobs.shell import Shell
+from tasks.access import Access
+from tasks.connections import host_of, jobs_on
+from tests.flows.tables import table_of
+
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+def test_a_reboot_is_proven_by_its_boot_id_and_a_job_that_ran_is_told_as_lost(
+    vm: Vm, ops: Access, shell: Shell, prefect_server: None
+) -> None:
+    job = Job(jid="through-a-reboot", cmd="sleep 3600", label="long work")
+    jobs = jobs_on(ops, vm.name)
+    jobs.start(job)
+    state = reboot_flow(ops, vm.name, Reboot(test_command="systemctl is-system-running --wait"), return_state=True)
+    (rebooted,) = state.result()
+    assert rebooted.before != rebooted.after == shell.run(BOOT_ID).output.strip()
+    assert rebooted.test_output == "running"
+    (lost,) = rebooted.lost
+    assert (lost.jid, lost.state, lost.cause) == (job.jid, State.LOST, "rebooted")
+    assert jobs.look(job.jid).state is State.LOST
+    (row,) = table_of(state.state_details.flow_run_id)
+    assert row["jobs lost"] == "long work: lost (rebooted)"
+
+
+def test_a_reboot_that_is_not_allowed_is_refused_at_once_with_what_the_host_said(vm: Vm, ops: Access) -> None:
+    host = host_of(ops, vm.name).host
+    with pytest.raises(RebootRefused, match="'shutdown -r now' failed with 1"):
+        reboot(host, Reboot(), become=None)
+
+
+def test_a_command_that_does_not_reboot_is_found_out_by_the_boot_id(vm: Vm, access: Access) -> None:
+    with pytest.raises(NotBack, match="not back after 1 s: it was not rebooted: its boot id is the same"):
+        reboot(host_of(access, vm.name).host, Reboot(command="true", timeout=1))
