@@ -50,7 +50,9 @@ class Client:
 
     async def _count(self) -> None:
         try:
-            status, body = await asyncio.wait_for(self._ask(), TIMEOUT)
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the answer.
+            async with asyncio.timeout(TIMEOUT):
+                status, body = await self._ask()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, Closed, ValueError) as exc:
             self._drop()
             self.failures.append(f"{time.strftime('%H:%M:%S')} {type(exc).__name__}: {exc}")
