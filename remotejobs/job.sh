@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2015
 # The half of remotejobs that runs on the host. Python sends this text to `sh -s` and calls one entry at its end:
 # rj_start, rj_status, rj_kill, rj_list or rj_clean. It needs a POSIX shell and the usual small tools (mkdir, ln, mv,
-# rm, ls, head, tail, tr, sed, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md says
-# what is lost. Nothing is installed.
+# rm, ls, head, tail, tr, grep, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md says what is
+# lost. Nothing is installed.
 #
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
 #   cmd[.N]    the command, as it was sent                                 written by rj_start
@@ -12,7 +12,8 @@
 #   stdout, stderr                                                         written by the command
 #   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
 #              job: its time limit; cmd: a kill; nothing else: it ended by itself
-#   proof      what was left of the process tree after it was ended        written by whoever ended it
+#   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
+#              people and one of pid:birth for a later kill
 #   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
 #
 # Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
@@ -116,7 +117,7 @@ rj_load() {
         timer) j_timer=${value%% *} j_timer_born=${value#* } ;;
         command) j_pid=${value%% *} j_pid_born=${value#* } ;;
         state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
-        survivors) j_survivors=$value ;;
+        survivors) j_survivors=$value ;; left) j_left=$value ;;
         finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
         end) whole=1 && break ;;
         esac
@@ -159,7 +160,7 @@ rj_start() {
     elif why=$(umask 077 && rj_files 2>&1); then
         rj_detach "$@"
     else
-        rj_void
+        rj_void || rj_tidy
         rj_fail start_failed "cannot write in $dir: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')"
     fi
 }
@@ -172,14 +173,13 @@ rj_files() {
 }
 
 # Take the gate for nothing, so that nobody can run this job any more, and take the directory away: linking needs no
-# space. Where somebody else has the gate, only our own files go.
+# space. False where somebody else has the gate.
 rj_void() {
-    if ln "$cmdfile" job 2>/dev/null || [ ! -e "$cmdfile" ]; then
-        cd / && mv "$dir" "$base/.void.$nonce" && rm -rf "$base/.void.$nonce"
-    else
-        rj_tidy
-    fi
+    { ln "$cmdfile" job 2>/dev/null || [ ! -e "$cmdfile" ]; } && rj_remove "$nonce"
 }
+
+# SUFFIX: the directory is gone at once, or it is there as it was. What a killed rj_remove left, rj_clean removes.
+rj_remove() { cd / && mv "$dir" "$base/.void.$1" && rm -rf "$base/.void.$1"; }
 
 rj_tidy() { rm -f "result.$nonce" "death.$nonce" "cmd.$nonce"; }
 
@@ -196,7 +196,8 @@ rj_detach() { # [NAME=VALUE ...]
             if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
                 rj_record brief
             else
-                rj_void && rj_fail start_failed "${said:-the supervising process ended before it could say why}"
+                rj_void || rj_tidy
+                rj_fail start_failed "${said:-the supervising process ended before it could say why}"
             fi
             ;;
         esac
@@ -207,15 +208,15 @@ rj_detach() { # [NAME=VALUE ...]
 
 # The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.
 rj_attach() {
-    rj_settle
-    if [ -z "$whole" ]; then
-        rj_record brief
+    rj_settled
+    if [ -z "$j_settings" ]; then
+        rj_tell brief
     elif [ "$j_settings" = "$settings" ]; then
         printf 'attached 1\n'
-        rj_record full -1 -1 65536
+        rj_tell full -1 -1 65536
     else
         rj_fail job_exists "$dir holds a job with another command or settings"
-        rj_record full 0 0 0
+        rj_tell full 0 0 0
     fi
 }
 
@@ -260,7 +261,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
 
 rj_exited() {
     if [ "$rc" -eq 0 ]; then state=succeeded; else state=failed; fi
-    msg='' survivors=
+    msg='' survivors='' left=
 }
 
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
@@ -275,7 +276,8 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
     sync "$dir/$cmdfile" "$dir/job" "$dir" || rj_give_up "cannot bring $dir to disk"
     # The caller's variables are set last and by position: they may be called like ours.
-    rj_setsid=$(command -v setsid) rj_dir=$dir rj_count=$(($# + 3))
+    if command -v setsid >/dev/null; then rj_setsid=setsid; else rj_setsid=; fi
+    rj_dir=$dir rj_count=$(($# + 3))
     # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
     set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=$jid" \
         $rj_setsid $interpreter "$dir/$cmdfile"
@@ -319,7 +321,7 @@ rj_finish() { # writes the result from $state $rc $signal $msg $began; never hal
     rj_since "$began"
     tries=0
     until printf '%s\n' "remotejobs 1" "state $state" "rc $rc" "signal $signal" "finish ${now#* }" "end_epoch ${now%% *}" \
-        "delta $delta" "msg $msg" "survivors $survivors" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
+        "delta $delta" "msg $msg" "survivors $survivors" "left $left" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
         tries=$((tries + 1))
         [ "$tries" -lt 30 ] || return
         sleep 1
@@ -349,90 +351,80 @@ rj_load_tree() { rj_clear && rj_load job; }
 
 # What is left of the job -> $tree: all that carry its token in their environment, all in the command's session or
 # group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
-# only while the command, a bearer of the token, or one of an earlier look ($tree: pid:birth ...) holds them. $blind where the processes could not be listed: then only
-# the command itself is known, and nothing is proven.
+# only while the command, a bearer of the token, or one of an earlier look ($tree: pid:birth ...) holds them. A look that
+# does not see ourselves saw too little and is made again. $blind where the processes cannot be listed: then only those
+# known before are known, and nothing is proven.
 rj_tree() {
     rj_self
-    anchor=0 blind=
+    anchor=0 blind=1 known=$tree looks=0
     ! rj_alive "$j_pid" "$j_pid_born" || anchor=1
-    # Processes write their names and environments themselves: what they write must not be taken for another's. A name
-    # is too short to hold a head line of tail; environments come last, and a bearer is asked again by himself.
-    tree=$(
-        if [ -d "$rj_proc/self" ]; then
-            tail -n +1 "$rj_proc"/[0-9]*/stat
-            printf '\n==> the environments of all <==\n'
-            tail -n +1 "$rj_proc"/[0-9]*/environ | tr '\0' '\n'
-        else
-            ps -A -o pid= -o stat= -o ppid= -o pgid= |
-                awk '{ printf "==> /%d/stat <==\n? (?) %s %d %d %d\n", $1, $2, $3, $4, $4 }'
-        fi 2>/dev/null | RJ_TOKEN=$j_token awk -v leader="$j_pid" -v anchor="$anchor" -v self="$me" -v known=" $tree" '
-            function pid_in(line) { n = split(line, part, "/"); return part[n - 1] }
-            function keep() {
-                sub(/^.*\) /, "", text); split(text, f, " ")
-                if (pid && f[1] !~ /^[ZX]?$/) {
-                    parent[pid] = f[2]; group[pid] = f[3]; session[pid] = f[4]; birth[pid] = f[20] == "" ? 0 : f[20]
+    while [ -n "$blind" ] && [ "$looks" -lt 3 ]; do
+        looks=$((looks + 1))
+        tree=$(
+            rj_processes 2>/dev/null | awk -v leader="$j_pid" -v anchor="$anchor" -v self="$me" -v known=" $known" '
+                function held(pid) { return pid == leader || session[pid] == leader || group[pid] == leader }
+                match($0, /\/[0-9]+\/stat:/) {
+                    pid = substr($0, RSTART + 1, RLENGTH - 7)
+                    text[pid] = text[pid] substr($0, RSTART + RLENGTH)
+                    next
                 }
-                pid = text = ""
-            }
-            function held(pid) { return pid == leader || session[pid] == leader || group[pid] == leader }
-            /^==> the environments of all <==$/ { keep(); told = 1; next }
-            !told && /^==> .*\/[0-9]+\/stat <==$/ { keep(); pid = pid_in($2); next }
-            !told { text = text $0 }
-            told && /^==> .*\/[0-9]+\/environ <==$/ { pid = pid_in($2); next }
-            told && $0 == "REMOTEJOBS_TOKEN=" ENVIRON["RJ_TOKEN"] { bears[pid] = 1 }
-            END {
-                if (!told) keep()
-                for (pid in parent) if (index(known, " " pid ":" birth[pid] " ")) ours[pid] = 1
-                for (pid in parent) if ((pid in ours || pid in bears) && held(pid)) anchor = 1
-                for (pid in parent) if (anchor && held(pid)) ours[pid] = 1
-                do { grown = 0
-                    for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
-                } while (grown)
-                for (pid in ours) if (pid in parent) printf "%s:%s ", pid, birth[pid]
-                for (pid in bears) if (pid in parent && !(pid in ours)) printf "?%s:%s ", pid, birth[pid]
-                if (self in parent) printf "seen"
-            }' 2>/dev/null
-    )
-    case $tree in
-    *\?*seen) rj_bearers ;;
-    *seen) tree=${tree%seen} ;;
-    *)
-        blind=1 tree=
-        [ "$anchor" = 0 ] || tree="$j_pid:$j_pid_born "
-        ;;
-    esac
+                match($0, /\/[0-9]+\/environ$/) { bears[substr($0, RSTART + 1, RLENGTH - 9)] = 1 }
+                END {
+                    for (pid in text) {
+                        sub(/^.*\) /, "", text[pid])
+                        split(text[pid], f, " ")
+                        if (f[1] ~ /^[ZX]?$/) continue
+                        parent[pid] = f[2]; group[pid] = f[3]; session[pid] = f[4]; birth[pid] = f[20] == "" ? 0 : f[20]
+                    }
+                    for (pid in parent) if (pid in bears || index(known, " " pid ":" birth[pid] " ")) ours[pid] = 1
+                    for (pid in ours) if (held(pid)) anchor = 1
+                    for (pid in parent) if (anchor && held(pid)) ours[pid] = 1
+                    do { grown = 0
+                        for (pid in parent) if (!(pid in ours) && parent[pid] in ours) { ours[pid] = 1; grown = 1 }
+                    } while (grown)
+                    for (pid in ours) printf "%s:%s ", pid, birth[pid]
+                    if (self in parent) printf "seen"
+                }' 2>/dev/null
+        )
+        case $tree in *seen) blind='' tree=${tree%seen} ;; esac
+    done
+    [ -n "$blind" ] || return 0
+    tree=
+    for one in $known; do ! rj_lives "$one" || tree="$tree$one "; done
+    [ "$anchor" = 0 ] || tree="$tree$j_pid:$j_pid_born "
 }
 
-rj_bearers() { # of those found by their environment alone, keep who says so himself
-    looked=${tree%seen} tree=
-    for one in $looked; do
-        case $one in
-        \?*)
-            one=${one#\?}
-            environment=$(tr '\0' '\n' <"$rj_proc/${one%:*}/environ" | sed 's/^/|/') 2>/dev/null
-            case $environment in *"|REMOTEJOBS_TOKEN=$j_token"*) ;; *) continue ;; esac
-            ;;
-        esac
-        tree="$tree$one "
-    done
+# All processes as `FILE:text of its stat`, then the files of those whose environment holds the token. Processes write
+# their names and environments themselves: with its file before each line none is taken for another's.
+rj_processes() {
+    if [ -d "$rj_proc/self" ]; then
+        LC_ALL=C grep '' "$rj_proc"/[0-9]*/stat
+        # shellcheck disable=SC2062 # the pattern comes by -f
+        printf '%s\n' "REMOTEJOBS_TOKEN=$j_token" | LC_ALL=C grep -lzxF -f - "$rj_proc"/[0-9]*/environ
+    else
+        ps -A -o pid= -o stat= -o ppid= -o pgid= |
+            awk '{ printf "/%d/stat:? (?) %s %d %d %d\n", $1, $2, $3, $4, $4 }'
+    fi
 }
+
+rj_look() { tree=$j_left && rj_tree; }
 
 rj_any() { # is one of $tree left? Without a new look at all processes.
-    for one in $tree; do
-        case $one in
-        *:0) kill -0 "${one%:*}" 2>/dev/null && return ;; # without /proc no birth is known
-        *) rj_alive "${one%:*}" "${one#*:}" && return ;;
-        esac
-    done
+    for one in $tree; do ! rj_lives "$one" || return 0; done
     return 1
+}
+
+rj_lives() { # PID:BIRTH; without /proc the tree holds no births
+    case $1 in
+    *:0) kill -0 "${1%:*}" 2>/dev/null ;;
+    *) rj_alive "${1%:*}" "${1#*:}" ;;
+    esac
 }
 
 rj_signal_tree() { for one in $tree; do kill -"$1" "${one%:*}" 2>/dev/null; done; } # NAME
 
-# TERM to the whole tree, CENTISECONDS of grace, then KILL until two looks find nobody. -> $tree is what survived.
+# TERM to the whole $tree, CENTISECONDS of grace, then KILL until a look finds nobody. -> $tree is what survived.
 rj_sweep() {
-    tree=
-    rj_tree
     rj_signal_tree TERM
     rj_signal_tree CONT
     rj_clock
@@ -464,15 +456,16 @@ rj_take_over() {
 }
 
 rj_prove() { # ends the tree and writes the proof
+    rj_look
     rj_sweep "$((j_grace * 100))"
     rj_survivors
     rj_self
-    printf '%s\n' "$survivors" >"proof.$me" && mv "proof.$me" proof
+    printf '%s\n' "$survivors" "$left" >"proof.$me" && mv "proof.$me" proof
     kill -CONT "$j_sup" 2>/dev/null # a stopped supervisor could not tell the end
 }
 
-rj_survivors() {
-    survivors=
+rj_survivors() { # -> $survivors for people, $left for a later kill
+    survivors='' left=$tree
     [ -z "$blind" ] || survivors="unknown (the processes could not be listed)"
     for one in $tree; do
         pid=${one%:*}
@@ -489,7 +482,7 @@ rj_ended() {
     rj_clock
     until=$((clock + j_grace * 100 + 500))
     while [ ! -e proof ] && rj_clock && [ "$clock" -lt "$until" ]; do rj_nap; done
-    read -r survivors <proof || { rj_sweep 0 && rj_survivors; }
+    { read -r survivors && IFS= read -r left; } <proof || { rj_look && rj_sweep 0 && rj_survivors; }
     rj_proven "$2"
 }
 
@@ -501,14 +494,7 @@ rj_proven() { # MESSAGE -> $msg, with what became of the process tree
 
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
-    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_end='' j_end_epoch='' j_delta=''
-}
-
-# A start may be under way: its gate is whole within a moment, or it was cut off. -> $whole
-rj_settle() {
-    rj_clear
-    tries=0
-    until rj_load job || [ "$tries" -ge 10 ]; do rj_nap && tries=$((tries + 1)); done
+    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_end='' j_end_epoch='' j_delta=''
 }
 
 rj_lost() { # CAUSE MESSAGE
@@ -550,6 +536,12 @@ rj_judge() {
     else
         rj_lost gone "its supervising process $j_sup is gone; the command runs no more and its rc is not known"
     fi
+}
+
+# The same when a start may be under way: its gate is whole within a moment, or it was cut off.
+rj_settled() {
+    tries=0
+    while rj_judge && [ -z "$j_settings" ] && [ "$tries" -lt 10 ]; do rj_nap && tries=$((tries + 1)); done
 }
 
 rj_record() { # brief | full OUT_FROM ERR_FROM MAX
@@ -607,8 +599,8 @@ rj_status() {
     while [ "$#" -ge 4 ]; do
         printf 'job %s\n' "$1"
         if rj_enter "$1"; then
-            rj_settle
-            rj_record full "$2" "$3" "$4"
+            rj_settled
+            rj_tell full "$2" "$3" "$4"
         fi
         shift 4
     done
@@ -684,18 +676,15 @@ rj_untimed() { ! rj_alive "$j_timer" "$j_timer_born" || kill "$j_timer"; }
 rj_kill() {
     umask 077
     rj_base "$1" && rj_enter "$2" || return
-    rj_settle
-    rj_judge
+    rj_settled
     if [ "$j_cause" = never ]; then
         cmdfile=cmd nonce=$$
-        if ln cmd job 2>/dev/null || [ ! -e cmd ]; then # the gate is ours: nobody can run it any more
-            cd / && mv "$dir" "$base/.void.$nonce" && rm -rf "$base/.void.$nonce"
+        if rj_void; then
             j_msg="the command was not run, and now cannot be: its directory was taken away"
             rj_tell brief
             return
         fi
-        rj_settle
-        rj_judge
+        rj_settled # somebody else has the gate
     fi
     own_grace=${3:-$j_grace}
     case $j_state:$j_cause:$j_survivors in
@@ -715,9 +704,8 @@ rj_kill() {
 }
 
 rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervisor any more, and say so in its result
-    tree=
-    rj_tree
-    [ -n "$tree" ] || [ "$1" != killed ] || [ -n "$j_survivors" ] || return
+    rj_look
+    [ -n "$tree$j_survivors" ] || return
     rj_sweep "$((own_grace * 100))"
     rj_survivors
     rj_self
@@ -737,7 +725,7 @@ rj_clean() {
         rj_judge
         case $j_state:$j_cause:$j_survivors in
         running:*) continue ;;
-        lost:gone:* | *:*:?*) tree='' && rj_tree && [ -z "$tree$blind" ] || continue ;;
+        lost:gone:* | *:*:?*) rj_look && [ -z "$tree$blind" ] || continue ;;
         esac
         # One that never ran has no time of its own; the day is find's coarse word for "not just now".
         ended=${j_end_epoch:-$j_epoch}
@@ -752,7 +740,8 @@ rj_clean() {
             cd "$dir" || continue
             printf 'job %s\n' "$jid"
             rj_record brief
-            [ "$4" = 1 ] || { rj_untimed && cd / && mv "$dir" "$base/.void.$jid.$$" && rm -rf "$base/.void.$jid.$$"; }
+            [ "$4" = 1 ] || { rj_untimed && rj_remove "$jid.$$"; }
         done
+        [ "$4" = 1 ] || rm -rf "$base"/.void.*
     }
 }

@@ -122,7 +122,12 @@ def test_what_cannot_be_killed_is_named_and_nothing_is_called_proven() -> None:
         record = jobs.kill("j", grace=0)
         assert (record.state, record.survivors) == (State.KILLED, f"{pid}(sleep)")
         assert "proven" not in record.msg
+        # Its parent is dead and its environment is closed to us: only the record still knows whose it is.
+        assert jobs.kill("j", grace=0).survivors == record.survivors
+        assert jobs.clean(older_than=0) == ()
         os.kill(pid, signal.SIGKILL)
+        await_dead(pid)
+        assert "proven empty" in jobs.kill("j", grace=0).msg
 
 
 def test_a_killer_that_dies_midway_leaves_the_job_killable(jobs: HostJobs) -> None:
