@@ -1,0 +1,58 @@
+"""Upgrade the packages of a fleet in batches: locks are waited for, dpkg is never broken off, reboots where needed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from remotejobs.batches import batches
+from remotejobs.upgrade import HostUpgrade, Outcome, Upgrade
+from tasks.access import Access
+from tasks.cancel import kill_jobs
+from tasks.connections import host_names
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.upgrade import publish_changes, publish_upgrades, raise_for_upgrades, upgrade_batch
+
+EVERYTHING = Upgrade()
+
+
+@flow(
+    name="upgrade",
+    flow_run_name="upgrade {hosts}",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+    on_cancellation=[kill_jobs],
+)
+def upgrade(
+    access: Access,
+    hosts: Annotated[str, Field(min_length=1)],
+    upgrade: Upgrade = EVERYTHING,
+    poll: Annotated[float, Field(ge=1)] = 15,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> list[HostUpgrade]:
+    """Upgrade the hosts of a pattern; the batch in which one fails is the last.
+
+    Cancelling the run ends downloads; an installation that has begun goes on to its end.
+
+    Args:
+        access: Where the hosts are written down, and as whom to work there: upgrading needs root.
+        hosts: Hosts to upgrade, as a pattern, in this order: web*, databases.
+        upgrade: What to upgrade, in which batches, and whether to reboot.
+        poll: Seconds between two looks at a running job.
+        notify: Whom to tell when the run failed.
+    """
+    names = host_names(access, hosts)
+    reports: list[HostUpgrade] = []
+    every: list[HostUpgrade] = []
+    for batch in batches(names, upgrade.serial):
+        done = upgrade_batch(batch, access, upgrade, poll)
+        reports += done
+        for report in done:
+            publish_changes(report)
+        every = publish_upgrades(names, reports)
+        if any(report.outcome is Outcome.FAILED for report in done):
+            break
+    raise_for_upgrades(every)
+    return every

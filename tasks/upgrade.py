@@ -1,0 +1,124 @@
+"""One host's way through a package upgrade: fetched, installed, rebooted where that is needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+
+from remotejobs.display.text import duration, number_of
+from remotejobs.errors import RemoteJobsError
+from remotejobs.model import Job, Record
+from remotejobs.upgrade import (
+    INSTALL,
+    PREPARE,
+    HostUpgrade,
+    Outcome,
+    Upgrade,
+    changes_of,
+    install_job,
+    prepare_job,
+    why_reboot,
+)
+from tasks.access import Access
+from tasks.connections import shell_of
+from tasks.errors import HostsFailed
+from tasks.jids import jid_for
+from tasks.jobs import poll_until, start_job
+from tasks.reboot import reboot_host
+from tasks.reports import Row, publish_table
+from tasks.until import Until
+
+# Cancelling a run kills the jobs whose jids end in the run's id. This one must not be among them: a package manager is
+# left to finish what it has begun.
+_NOT_CANCELLED = "finishes"
+
+
+@task(task_run_name="upgrade {host}", cache_policy=NO_CACHE)
+def upgrade_host(host: str, access: Access, plan: Upgrade, poll: float) -> HostUpgrade:
+    """Upgrade the packages of one host, and reboot it where it says that it needs that.
+
+    A retried flow run attaches to both jobs, and asks the host again whether it needs a reboot. Raises `JobFailed`,
+    `RetriesExhausted` when the installation takes longer than the plan's patience (it goes on), and `HostError`.
+    """
+    _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_limit + 60, delay=poll))
+    install = install_job(plan, f"{jid_for(INSTALL)}.{_NOT_CANCELLED}")
+    changes = changes_of(_run(install, host, access, Until.outlasting(plan.patience, delay=poll)))
+    outcome = Outcome.UPGRADED if changes else Outcome.CURRENT
+    why = why_reboot(shell_of(access, host))
+    if why is None or plan.reboot == "never":
+        return HostUpgrade(host=host, outcome=outcome, changes=changes, reboot=_needed(why))
+    get_run_logger().info("%s needs a reboot: %s", host, why or "it does not say why")
+    back = reboot_host(host, access, plan.rebooting)
+    lost = tuple(record.label or record.jid for record in back.lost)
+    return HostUpgrade(
+        host=host, outcome=outcome, changes=changes, reboot=_needed(why), rebooted=back.seconds, lost=lost
+    )
+
+
+def upgrade_batch(hosts: Sequence[str], access: Access, plan: Upgrade, poll: float) -> list[HostUpgrade]:
+    """Upgrade some hosts side by side; one that fails stops no other, and its report says why."""
+    runs = {host: upgrade_host.submit(host, access, plan, poll) for host in hosts}
+    return _reports(runs)
+
+
+def publish_upgrades(hosts: Sequence[str], reports: Sequence[HostUpgrade]) -> list[HostUpgrade]:
+    """The table of all hosts; returns a report for each of them, those not started included."""
+    known = {report.host: report for report in reports}
+    every = [known.get(host, HostUpgrade(host=host, outcome=Outcome.NOT_STARTED)) for host in hosts]
+    publish_table("upgrade", "Package upgrades", [_row(report) for report in every])
+    return every
+
+
+def publish_changes(report: HostUpgrade) -> None:
+    """What was changed on one host, package by package."""
+    lines = [f"- `{change}`" for change in report.changes] or ["Nothing was changed."]
+    key = "upgrade-" + re.sub(r"[^a-z0-9]+", "-", report.host.lower()).strip("-")
+    create_markdown_artifact("\n".join(lines), key=key, description=f"{report.host}: {report.outcome}")
+
+
+def raise_for_upgrades(reports: Sequence[HostUpgrade]) -> None:
+    """Raise `HostsFailed` when a host failed, or was not reached for it."""
+    failed = [report for report in reports if report.outcome is Outcome.FAILED]
+    waiting = [report.host for report in reports if report.outcome is Outcome.NOT_STARTED]
+    if failed:
+        lines = [f"{len(failed)} of {len(reports)} failed", *(f"{each.host}: {each.reason}" for each in failed)]
+        lines += [f"not started: {', '.join(waiting)}"] if waiting else []
+        raise HostsFailed("\n".join(lines))
+
+
+def _run(job: Job, host: str, access: Access, until: Until) -> Record:
+    return poll_until(until)(start_job(job, host, access), access)
+
+
+def _reports(runs: Mapping[str, PrefectFuture[HostUpgrade]]) -> list[HostUpgrade]:
+    reports = []
+    for host, run in runs.items():
+        run.wait()
+        outcome: object = run.result(raise_on_failure=False)
+        if isinstance(outcome, HostUpgrade):
+            reports.append(outcome)
+        else:
+            said = str(outcome) if isinstance(outcome, RemoteJobsError) else repr(outcome)
+            reports.append(HostUpgrade(host=host, outcome=Outcome.FAILED, reason=said))
+    return reports
+
+
+def _needed(why: str | None) -> str:
+    return "" if why is None else why or "needed"
+
+
+def _row(report: HostUpgrade) -> Row:
+    return {
+        "host": report.host,
+        "outcome": report.outcome,
+        "changed": number_of(len(report.changes), "package") if report.changes else "",
+        "reboot needed": report.reboot,
+        "rebooted": duration(report.rebooted),
+        "jobs lost": ", ".join(report.lost),
+        "said": report.reason,
+    }
