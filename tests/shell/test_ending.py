@@ -87,6 +87,7 @@ def test_a_killed_supervisor_whose_command_is_gone_too_is_lost_with_an_unknown_r
     while os.getpgid(record.pid) != record.pid:  # told when it is about to run, a moment before it leads its group
         os.sched_yield()
     os.killpg(record.pid, signal.SIGKILL)
+    await_dead(record.pid)
     lost = ended(jobs, "j")
     assert (lost.state, lost.cause) == (State.LOST, "gone")
     assert lost.msg.endswith("its rc is not known")
