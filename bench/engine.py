@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 import sys
 import time
@@ -18,6 +19,7 @@ from remotejobs.fleet import Fleet
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job
+from remotejobs.variables import text
 
 BIN = Path(sys.executable).parent
 SLEEP = 5
@@ -69,6 +71,16 @@ def ansible(inventory: Path, forks: int) -> Timing:
     return timed([[str(BIN / "ansible"), *words]], {"ANSIBLE_HOST_KEY_CHECKING": "False"}, check=False)
 
 
+def openssh(inventory: Path, runs: int) -> Timing:
+    """The floor: OpenSSH's own client, one for each host and all at once, leaves a bare `sleep` behind."""
+    ports = [text(host, "ansible_port") for host in load_inventory(inventory).hosts.values()]
+    options = ["-n", "-i", inventory.with_name("id_ed25519"), "-o", "BatchMode=yes"]
+    options += ["-o", f"UserKnownHostsFile={inventory.with_name('known_hosts')}"]
+    words = [*map(str, options), "127.0.0.1", f"setsid sleep {SLEEP} >/dev/null 2>&1 &"]
+    script = [f"{shlex.join(['ssh', '-p', port, *words])} &" for port in ports]
+    return timed([["sh", "-c", "\n".join([*script, "wait"])]] * runs)
+
+
 def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
     """Launch, run and growth over the number of hosts; with 50 hosts, Ansible in the same run."""
     for count in sizes:
@@ -87,6 +99,11 @@ def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
                 f"{count} hosts: over the sleep, a host",
                 f"{over:.1f} ms wall, {whole.cpu / count * 1000:.1f} ms controller CPU",
             )
+            if count == 50:
+                say("OpenSSH, 50 hosts")
+                theirs = openssh(inventory, runs)
+                yield Row(f"{count} hosts: start only by plain `ssh` side by side, no record, no limit", str(theirs))
+                time.sleep(SLEEP)
             if count == 50 and (BIN / "ansible").exists():
                 say("Ansible, 50 hosts")
                 theirs = ansible(inventory, count)

@@ -11,7 +11,7 @@ from threading import Semaphore
 from remotejobs import protocol
 from remotejobs.connection import Become, Connection
 from remotejobs.errors import ConnectionLost, ProtocolDamaged
-from remotejobs.model import LONGEST_GRACE, Handle, Job, Record, check_jid
+from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
 from remotejobs.protocol import Answer, Read, Request, Section
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
@@ -129,8 +129,3 @@ class HostJobs:
         request = protocol.clean(self._directory, math.floor(older_than), keep, dry_run)
         answer = self._ask(request, patience=4 * EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())
-
-
-def read_of(handle: Handle, stdout_from: int = -1, stderr_from: int = -1) -> Read:
-    """What to ask of the job behind `handle`."""
-    return Read(handle.jid, stdout_from, stderr_from)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from remotejobs.errors import BadUse, Unreachable
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs import LONGEST_WAIT, HostJobs
 from remotejobs.model import Record
 from remotejobs.protocol import Read
 
@@ -48,6 +48,7 @@ def wait_until_ended(
     *,
     poll: float = DEFAULT_POLL,
     first_look: float | None = None,
+    news: bool = True,
     on_look: Callable[[Record], None] | None = None,
     patience: float = DEFAULT_PATIENCE,
     on_silence: Callable[[Unreachable], None] | None = None,
@@ -56,20 +57,28 @@ def wait_until_ended(
 
     The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_look` gets
     the record of the running job with its last 4 KiB of output. With `first_look` it gets the first after so many
-    seconds and the next after twice as many each, until that is `poll`. Raises `NoSuchJob`, and `Unreachable` after
-    `patience` seconds without contact, which says nothing of the job.
+    seconds and the next after twice as many each, until that is `poll`. Without `news` the host is spared: it gets one
+    each minute, and one within `poll` seconds after a silence. Raises `NoSuchJob`, and `Unreachable` after `patience`
+    seconds without contact, which says nothing of the job.
     """
     if poll < 1:
         raise BadUse(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
-    glimpse, pause = Read(jid, limit=GLIMPSE_BYTES), poll if first_look is None else min(first_look, poll)
+    glimpse, longest = Read(jid, limit=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
+    pause = longest if first_look is None else min(first_look, poll)
 
     def look() -> Record:
         return jobs.status([glimpse], wait=pause)[0]
 
-    while not (record := patiently(look, patience=patience, on_silence=on_silence)).finished:
+    def silent(error: Unreachable) -> None:
+        nonlocal pause
+        pause = min(pause, poll)
+        if on_silence:
+            on_silence(error)
+
+    while not (record := patiently(look, patience=patience, on_silence=silent)).finished:
         if on_look:
             on_look(record)
-        pause = min(2 * pause, poll)
+        pause = min(2 * pause, longest)
     if record.stdout_from or record.stderr_from:
         return patiently(lambda: jobs.look(jid), patience=patience, on_silence=on_silence)
     return record

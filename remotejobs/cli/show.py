@@ -80,6 +80,7 @@ def wait_and_tell(
         jid,
         poll=poll,
         first_look=first_look,
+        news=first_look is not None,
         on_look=lambda record: tell(Looked(record)),
         on_silence=lambda error: tell(NoContact(jobs.host, error)),
     )

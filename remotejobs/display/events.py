@@ -45,7 +45,7 @@ class CommandLine(Protocol):
 class View(Protocol):
     """One way to show many hosts. It is used from one thread, and closed before anything else is printed.
 
-    `first_look` is after how many seconds it wants the first news of a running job; None: as often as all other.
+    `first_look` is after how many seconds it wants the first news of a running job; None: it shows none.
     """
 
     first_look: float | None

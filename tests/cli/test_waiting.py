@@ -104,3 +104,13 @@ def test_the_end_comes_with_64_kib_of_output_although_looks_bring_little(local_h
 def test_polling_without_a_pause_is_refused(local_hosts: Hosts) -> None:
     with fleet_of(local_hosts, "here") as fleet, pytest.raises(BadUse, match="at least 1 s"):
         wait_until_ended(fleet.jobs("here"), "any", poll=0)
+
+
+def test_without_news_a_running_job_is_left_alone_until_it_ends(local_hosts: Hosts) -> None:
+    with fleet_of(local_hosts, "here") as fleet:
+        jobs = fleet.jobs("here")
+        jobs.start(Job(jid="unseen", cmd="sleep 2"))
+        looks: list[Record] = []
+        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_look=looks.append)
+
+    assert (record.rc, looks) == (0, [])
