@@ -105,6 +105,10 @@ class StartFailed(HostRefused):
     """The command was not run. Mend the cause on the host and start the same jid again."""
 
 
+class FileRefused(HostRefused):
+    """Check the path, who may read or write there, and the room on that disk."""
+
+
 class DirectoryRefused(HostRefused):
     """Each user needs a directory of his own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
 

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from remotejobs.become import become_for
 from remotejobs.connect import open_connection
-from remotejobs.connection import Connection
+from remotejobs.connection import Become, Connection
 from remotejobs.errors import BadUse, RemoteJobsError
 from remotejobs.jobs import HostJobs
 from remotejobs.variables import Host, text
@@ -78,15 +78,18 @@ class Fleet:
 
     def jobs(self, name: str, *, become: BecomeChoice | None = None) -> HostJobs:
         """The jobs of one host, as the user that the inventory, the fleet or `become` says."""
-        host = self.hosts[name]
-        choice = become or self._become
         return HostJobs(
             self.connection(name),
-            become=become_for(host, become=choice.become, user=choice.user, password=choice.password),
-            directory=text(host, "remotejobs_dir"),
+            become=self.become(name, become),
+            directory=text(self.hosts[name], "remotejobs_dir"),
             slots=self._slots,
             waits=self._waits[name],
         )
+
+    def become(self, name: str, become: BecomeChoice | None = None) -> Become | None:
+        """As whom to work on a host; None: as the user who logs in."""
+        choice = become or self._become
+        return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
     def each(self, work: Callable[[HostJobs], T]) -> Iterator[Outcome[T]]:
         """`work` on every host side by side; outcomes as they come. Only `RemoteJobsError` becomes an outcome."""

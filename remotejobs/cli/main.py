@@ -9,7 +9,7 @@ from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from typing import NoReturn
 
-from remotejobs.cli import clean, exits, hosts, kill, list_jobs, log, run, status, wait
+from remotejobs.cli import clean, exits, hosts, kill, list_jobs, log, pull, push, run, status, wait
 from remotejobs.cli.parser import Parser
 from remotejobs.display.text import visible
 from remotejobs.errors import BadUse, RemoteJobsError
@@ -70,7 +70,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(execute=_without_command, parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for module in (run, status, wait, log, kill, list_jobs, clean, hosts):
+    for module in (run, status, wait, log, kill, list_jobs, clean, hosts, push, pull):
         module.add(commands)
     return parser
 

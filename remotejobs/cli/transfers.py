@@ -1,0 +1,99 @@
+"""What `push` and `pull` share: many hosts side by side, a bar for each on a terminal, a line for each at its end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+
+from remotejobs.cli import exits
+from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli.parser import Parser
+from remotejobs.cli.show import say, warn_of_errors
+from remotejobs.display.paint import is_terminal
+from remotejobs.display.text import duration, size, visible
+from remotejobs.fleet import Fleet, Outcome
+from remotejobs.jobs import HostJobs
+from remotejobs.transfer import Ends, Moved, Transferred
+
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([KMG]?)")
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+Work = Callable[[Ends, Callable[[Moved], None]], Transferred]
+
+
+def add_rate(parser: Parser) -> None:
+    parser.add_argument(
+        "--rate", metavar="BYTES", type=_rate, default=0, help="bytes a second for all hosts together: 500K, 20M"
+    )
+
+
+def _rate(text: str) -> int:
+    match = _RATE.fullmatch(text)
+    if not match or not (rate := int(float(match[1]) * _UNITS[match[2]])):
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; write bytes a second: 500K, 20M, 1G")
+    return rate
+
+
+def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
+    """`work` on every host; says what came of each, and returns the exit code."""
+
+    def one(jobs: HostJobs, tell: Callable[[Moved], None]) -> Transferred:
+        ends = Ends.of(fleet, jobs.host)
+        with closing(ends.files):
+            return work(ends, tell)
+
+    outcomes: list[Outcome[Transferred]] = []
+    with _bars(show=not args.json and is_terminal(sys.stdout)) as bars:
+        for item in side_by_side(fleet, one):
+            if isinstance(item, Outcome):
+                outcomes.append(item)
+            else:
+                bars(item)
+    for outcome in outcomes:
+        if args.json:
+            say(_json(outcome))
+        elif outcome.value:
+            say(visible(_line(outcome.value)))
+    if not args.json:
+        warn_of_errors(outcomes)
+    return exits.of_errors(outcomes)
+
+
+def _line(done: Transferred) -> str:
+    if not done.changed:
+        return f"{done.host}: {done.path} was there already ({size(done.bytes)}, sha256 {done.sha256[:12]})"
+    notes = [f"{size(done.resumed)} from an earlier try"] if done.resumed else []
+    notes += [f"{done.cuts} lost connections"] if done.cuts else []
+    more = f"; {', '.join(notes)}" if notes else ""
+    took = duration(done.seconds)
+    return f"{done.host}: {done.path} ({size(done.bytes)} in {took}, sha256 {done.sha256[:12]} on both ends{more})"
+
+
+def _json(outcome: Outcome[Transferred]) -> str:
+    value = asdict(outcome.value) if outcome.value else {}
+    return json.dumps({"host": outcome.host, **value, "error": str(outcome.error) if outcome.error else ""})
+
+
+@contextmanager
+def _bars(*, show: bool) -> Iterator[Callable[[Moved], None]]:
+    if not show:
+        yield lambda _moved: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(binary_units=True))
+    with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), transient=True) as progress:
+        tasks = {}
+
+        def tell(moved: Moved) -> None:
+            if moved.host not in tasks:
+                tasks[moved.host] = progress.add_task(visible(moved.host), total=moved.total)
+            progress.update(tasks[moved.host], completed=moved.done, total=moved.total)
+
+        yield tell

@@ -1,0 +1,96 @@
+"""What transfers need of a host's files; `remotejobs.ssh.files` is one way to them, this machine's own the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from remotejobs.connect import SSH
+from remotejobs.errors import BadUse, FileRefused
+from remotejobs.variables import Host, text
+
+CHUNK = 256 * 1024
+
+
+class Files(Protocol):
+    """The files of one host as the user who logs in. Raises `FileRefused` for what the host refuses, and `Unreachable`;
+    after `ConnectionLost` the same may be asked again.
+    """
+
+    @property
+    def host(self) -> str: ...
+
+    def absolute(self, path: str) -> str:
+        """`path` from the root on; relative ones, and those with `~/`, begin at the user's home."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of the regular file `path`; None when there is none."""
+
+    def append(self, path: str, source: BinaryIO, at: int, on_bytes: Callable[[int], None]) -> None:
+        """Write `source`, from where it stands, to `path` from byte `at` on. `on_bytes` is told of each chunk."""
+
+    def fetch(self, path: str, sink: BinaryIO, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
+        """Write the bytes from `at` to `size` of `path` to `sink`."""
+
+    def close(self) -> None:
+        """End the connection; a later use opens another."""
+
+
+def files_of(host: Host) -> Files:
+    """The files of `host`, by its `ansible_connection`. `BadUse` names what cannot be honoured."""
+    kind = text(host, "ansible_connection").removeprefix("ansible.builtin.")
+    if kind == "local":
+        return LocalFiles(host.name)
+    if kind not in SSH:
+        raise BadUse(f"{host.name}: ansible_connection is {kind!r}", remedy="Use ssh or local.")
+    # paramiko takes 0.2 s to import, which nobody else need wait for.
+    from remotejobs.ssh import SshFiles, resolve
+
+    return SshFiles(resolve(host))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFiles:
+    """This machine's files."""
+
+    host: str
+
+    def absolute(self, path: str) -> str:
+        return str(Path.home() / path.removeprefix("~/"))
+
+    def size(self, path: str) -> int | None:
+        place = Path(path)
+        with self._translated(path):
+            if place.exists() and not place.is_file():
+                raise FileRefused(self.host, f"{path} is no regular file")
+            return place.stat().st_size if place.exists() else None
+
+    def append(self, path: str, source: BinaryIO, at: int, on_bytes: Callable[[int], None]) -> None:
+        with self._translated(path), Path(path).open("r+b" if at else "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.seek(at)
+            while chunk := source.read(CHUNK):
+                file.write(chunk)
+                on_bytes(len(chunk))
+
+    def fetch(self, path: str, sink: BinaryIO, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
+        with self._translated(path), Path(path).open("rb") as file:
+            file.seek(at)
+            while at < size and (chunk := file.read(min(CHUNK, size - at))):
+                sink.write(chunk)
+                at += len(chunk)
+                on_bytes(len(chunk))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise FileRefused(self.host, f"{path}: {exc.strerror or exc}") from exc

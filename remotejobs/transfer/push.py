@@ -1,0 +1,72 @@
+"""From the controller to a host: resumed after a cut, checked on both ends, and there at once or not at all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from remotejobs.errors import BadUse
+from remotejobs.transfer.steps import Ends, Through, Told, Transferred, part_name, sum_of
+from remotejobs.transfer.throttle import Throttle
+
+
+def push(
+    source: Path,
+    dest: str,
+    ends: Ends,
+    *,
+    sha256: str = "",
+    throttle: Throttle | None = None,
+    tell: Told = lambda _moved: None,
+) -> Transferred:
+    """Copy the file `source` to `dest` over there; with a slash at its end, into that directory.
+
+    What arrived before a cut is kept, also for a later call with the same content. `sha256` is that of `source`, where
+    it is known already. Raises `BadUse` for a source that cannot be read,
+    `FileRefused` for what the host refuses, and `Unreachable`.
+    """
+    began = time.monotonic()
+    size, mode = look_at(source)
+    sha256 = sha256 or sum_of(source)
+    files = ends.files
+    through = Through(ends, size, throttle or Throttle(0), tell)
+    path = through.persist(lambda: files.absolute(f"{dest}{source.name}" if dest.endswith("/") else dest))
+    if through.persist(lambda: files.size(path)) == size and ends.digest(path) == sha256:
+        through.begin_at(size)
+        return Transferred(host=files.host, path=path, bytes=size, sha256=sha256, changed=False)
+    # As another user, who may write where the one who logs in may not, only the end is made.
+    directory = files.absolute("").rstrip("/") if ends.becomes else str(Path(path).parent)
+    part = f"{directory}/{part_name(path, sha256)}"
+    resumed: list[int] = []
+
+    def send() -> None:
+        at = files.size(part) or 0
+        at = at if at <= size else 0
+        resumed.append(at)
+        through.begin_at(at)
+        with source.open("rb") as file:
+            file.seek(at)
+            files.append(part, file, at, through.take)
+
+    through.persist(send)
+    ends.seal(part, path, sha256, mode)
+    return Transferred(
+        host=files.host,
+        path=path,
+        bytes=size,
+        sha256=sha256,
+        resumed=resumed[0],
+        cuts=through.cuts,
+        seconds=time.monotonic() - began,
+    )
+
+
+def look_at(source: Path) -> tuple[int, int]:
+    """Size and mode of a file here. `BadUse` when it cannot be sent."""
+    try:
+        found = source.stat()
+    except OSError as exc:
+        raise BadUse(f"{source} cannot be read: {exc.strerror}", remedy="Name a file on this machine.") from exc
+    if not source.is_file():
+        raise BadUse(f"{source} is no regular file", remedy="Pack a directory into an archive first.")
+    return found.st_size, found.st_mode & 0o777

@@ -1,0 +1,99 @@
+"""`remotejobs push` and `pull`, in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.proxy import Proxy
+from remotejobs.transfer import sum_of
+from tests.cli.running import COMMAND, environment, remotejobs
+from tests.transfers.conftest import MIB, random_file
+
+MOST_MEMORY = 100 * 1024  # KiB
+
+
+def test_a_file_goes_to_every_host_and_comes_back_from_each_to_a_place_of_its_own(
+    inventory: Path, tmp_path: Path
+) -> None:
+    source = random_file(tmp_path / "source", 1)
+    ended = remotejobs("push", "files1", str(source), str(tmp_path / "there"), "-i", str(inventory))
+    assert ended.code == 0, ended.err
+    assert f"files1: {tmp_path}/there (1.0 MiB in " in ended.out and "on both ends" in ended.out
+    ended = remotejobs("pull", "all", str(source), f"{tmp_path}/{{host}}.copy", "-i", str(inventory), "--json")
+    assert ended.code == 0, ended.err
+    assert {line["host"]: line["sha256"] for line in ended.objects} == dict.fromkeys(
+        ("files1", "files2"), sum_of(source)
+    )
+    assert (tmp_path / "files2.copy").read_bytes() == source.read_bytes()
+
+
+def test_two_hosts_are_not_written_to_one_file(inventory: Path, tmp_path: Path) -> None:
+    ended = remotejobs("pull", "all", "/etc/hostname", str(tmp_path / "copy"), "-i", str(inventory))
+    assert ended.code == 1
+    assert "2 hosts would write to" in ended.err and "Put {host} into it" in ended.err
+
+
+def test_a_host_that_refuses_is_named_and_does_not_stop_the_others(inventory: Path, tmp_path: Path) -> None:
+    ended = remotejobs("pull", "all", str(tmp_path / "missing"), f"{tmp_path}/{{host}}", "-i", str(inventory))
+    assert ended.code == 2
+    assert ended.err.count("does not exist") == 2
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("mib", [128, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("verb", ["push", "pull"])
+def test_much_arrives_whole_through_three_cuts_in_little_memory(
+    shaky_inventory: Path, proxy: Proxy, tmp_path: Path, verb: str, mib: int
+) -> None:
+    source, dest = random_file(tmp_path / "source", mib), tmp_path / "dest"
+    words = [*COMMAND, verb, "files1", str(source), str(dest), "-i", str(shaky_inventory)]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment())
+    cutting = threading.Thread(target=_cut_thrice, args=(proxy, tmp_path, mib * MIB, running))
+    cutting.start()
+    _, status, usage = os.wait4(running.pid, 0)
+    cutting.join()
+    assert running.stdout
+    said = running.stdout.read().decode()
+    running.returncode = os.waitstatus_to_exitcode(status)
+    assert running.returncode == 0, said
+    assert "3 lost connections" in said
+    assert sum_of(dest) == sum_of(source)
+    assert usage.ru_maxrss < MOST_MEMORY
+
+
+def _cut_thrice(proxy: Proxy, directory: Path, size: int, running: subprocess.Popen[bytes]) -> None:
+    """Each time another quarter has arrived."""
+    for quarter in (1, 2, 3):
+        while _arrived(directory) < quarter * size // 4:
+            try:
+                os.kill(running.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
+        proxy.cut()
+
+
+def _arrived(directory: Path) -> int:
+    return max((path.stat().st_size for path in directory.glob(".dest.*.part")), default=0)
+
+
+@pytest.mark.faults
+def test_what_an_interrupted_push_left_is_gone_on_with(inventory: Path, tmp_path: Path) -> None:
+    source = random_file(tmp_path / "source", 16)
+    words = ["push", "files1", str(source), str(tmp_path / "dest"), "-i", str(inventory)]
+    running = subprocess.Popen([*COMMAND, *words, "--rate", "8M"], stdout=subprocess.DEVNULL, env=environment())
+    while _arrived(tmp_path) < 2 * MIB:
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130
+    ended = remotejobs(*words)
+    assert "from an earlier try" in ended.out
+    assert sum_of(tmp_path / "dest") == sum_of(source)
