@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import http.client
+import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 LONGEST = 64 * 1024  # bytes of a body that are looked at
 
 # Proxies of the environment are for the way out; hosts and balancers are asked directly.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as exc:
+        raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
+    return pattern
+
+
+Regex = Annotated[str, AfterValidator(_compiles)]  # in a parameter: what a body is searched for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
 from remotejobs.errors import HostRefused, TimedOut
 from remotejobs.placeholders import filled
 from remotejobs.variables import Host
-from remotejobs.web import Answer, fetch
+from remotejobs.web import Answer, Regex, fetch
 
 _URL = "^(https?://.*)?$"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -24,21 +24,12 @@ class HttpBalancer(Settings):
     add: str = Field(default="", pattern=_URL, description="URL that puts it back: http://lb/api/add?host={host}")
     method: Method = Field(default="POST", description="How the two are asked.")
     status: str = Field(default="", pattern=_URL, description="URL that tells of the host; empty: none.")
-    inside: str = Field(default="", description="Regular expression in the status while the host gets new requests.")
-    up: str = Field(default="", description="Regular expression in the status while the balancer thinks it healthy.")
-    connections: str = Field(
+    inside: Regex = Field(default="", description="Regular expression in the status while the host gets new requests.")
+    up: Regex = Field(default="", description="Regular expression in the status while the balancer thinks it healthy.")
+    connections: Regex = Field(
         default="", description='Regular expression whose group is the number of connections: "active": (\\d+)'
     )
     timeout: float = Field(default=10, gt=0, description="Seconds for an answer.")
-
-    @field_validator("inside", "up", "connections")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as exc:
-            raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
-        return pattern
 
     @classmethod
     def required(cls) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from remotejobs.balancers import Balancing
 from remotejobs.batches import size_of
 from remotejobs.errors import BadUse
 from remotejobs.rolling.budget import Amount, Budget, amount_of
+from remotejobs.web import Regex
 
 RevertWhat = Literal["nothing", "failed", "updated"]
 
@@ -28,8 +29,10 @@ class Health(_Model):
         "http://{ansible_host}:{app_port}/health",
     )
     status: int = Field(default=200, ge=100, le=599, description="HTTP status of a healthy host.")
-    body: str = Field(default="", description="Regular expression that the body must match somewhere; empty: any body.")
-    version: str = Field(
+    body: Regex = Field(
+        default="", description="Regular expression that the body must match somewhere; empty: any body."
+    )
+    version: Regex = Field(
         default="",
         description='Regular expression whose group is the version in the body: "version": "([^"]+)". '
         "With it a host counts as updated only when it says the version wanted.",
@@ -38,15 +41,6 @@ class Health(_Model):
     deadline: float = Field(default=300, gt=0, description="Seconds after which a host that is not healthy has failed.")
     interval: float = Field(default=1, gt=0, description="Seconds between two questions.")
     timeout: float = Field(default=5, gt=0, description="Seconds for an answer.")
-
-    @field_validator("body", "version")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as exc:
-            raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
-        return pattern
 
     @field_validator("version")
     @classmethod

@@ -17,7 +17,7 @@ from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolD
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.protocol import Read
-from tests.shell.shells import ShellConnection, await_dead, ended, host_jobs, shell_path, supervisor
+from tests.shell.shells import ShellConnection, await_dead, ended, supervisor
 
 
 def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_again(
@@ -237,70 +237,6 @@ def test_an_orphaned_command_is_not_cleaned_away(jobs: HostJobs) -> None:
     assert jobs.clean(older_than=-1) == ()
     jobs.kill("j", grace=0)
     assert len(jobs.clean(older_than=-1)) == 1
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> object:
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", place], check=True)
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def fill(place: Path) -> None:
-    with (place / "filler").open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 4096)
-        except OSError:
-            return
-
-
-def test_a_full_disk_refuses_the_start_and_leaves_nothing_behind(
-    dash: HostJobs, small_disk: Path, tmp_path: Path
-) -> None:
-    there = HostJobs(dash._connection, directory=str(small_disk / "jobs"))
-    there.start(Job(jid="first", cmd="true"))
-    ended(there, "first")
-    fill(small_disk)
-    with pytest.raises(StartFailed, match="No space left|cannot write"):
-        there.start(Job(jid="j", cmd="true"))
-    assert [record.jid for record in there.list()] == ["first"]
-
-
-def test_a_disk_that_fills_up_while_the_job_runs_loses_no_result(
-    dash: HostJobs, small_disk: Path, tmp_path: Path
-) -> None:
-    there = HostJobs(dash._connection, directory=str(small_disk / "jobs"))
-    os.mkfifo(tmp_path / "go")
-    there.start(Job(jid="j", cmd=f"cat '{tmp_path}/go'; exit 4"))
-    fill(small_disk)
-    (tmp_path / "go").write_text("")
-    assert (ended(there, "j").state, ended(there, "j").rc) == (State.FAILED, 4)
-
-
-def test_without_proc_the_job_still_runs_ends_and_is_killed(tmp_path: Path) -> None:
-    for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", "dash"), proc="/no-proc"):
-        jobs.start(Job(jid="j", cmd="exit 3"))
-        assert ended(jobs, "j").rc == 3
-        jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
-        assert ended(jobs, "k").state is State.TIMED_OUT
-
-
-def test_without_setsid_and_with_busybox_tools_alone_the_job_still_works(tmp_path: Path) -> None:
-    place = tmp_path / "bin"
-    place.mkdir()
-    names = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
-    for name in names:
-        if name != "setsid":
-            (place / name).symlink_to("/bin/busybox")
-    for jobs in host_jobs(tmp_path, str(place)):
-        record = jobs.start(Job(jid="j", cmd="echo out; exit 3"))
-        assert (ended(jobs, "j").rc, ended(jobs, "j").stdout) == (3, b"out\n")
-        record = jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
-        assert ended(jobs, "k").state is State.TIMED_OUT
-        assert not Path(f"/proc/{record.pid}").exists()
 
 
 def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) -> None:
