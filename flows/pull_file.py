@@ -1,0 +1,51 @@
+"""Copy a large file from many hosts to the controller: resumed after every cut, the same sha256 on both ends."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from remotejobs.transfer import Transferred
+from tasks.access import Access
+from tasks.connections import host_names
+from tasks.ends import raise_for, values_of
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.reports import publish_table
+from tasks.transfers import places, transfer_row
+from tasks.transfers import pull_file as pull_from_host
+
+
+@flow(
+    name="pull-file",
+    flow_run_name="pull {source} from {hosts}",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+)
+def pull_file(
+    access: Access,
+    hosts: Annotated[str, Field(min_length=1)],
+    source: Annotated[str, Field(min_length=1)],
+    dest: Annotated[str, Field(min_length=1)],
+    rate: Annotated[int, Field(ge=0)] = 0,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> list[Transferred]:
+    """Copy a file from every host of a pattern, all at once; fail at the end, naming the hosts where it failed.
+
+    A run that is retried, or another one, goes on with what arrived.
+
+    Args:
+        access: Where the hosts are written down. The file is read as the user who logs in.
+        hosts: Hosts to copy it from, as a pattern: all, db*.
+        source: Path of the file on the hosts.
+        dest: Path where the worker is; {host} in it is the name of the host.
+        rate: Bytes a second for each host; 0 for no limit.
+        notify: Whom to tell when the run failed.
+    """
+    targets = places(dest, host_names(access, hosts), access)
+    runs = {host: pull_from_host.submit(source, place, host, access, rate) for host, place in targets.items()}
+    done, ends = values_of("pull", runs)
+    publish_table("pull-file", f"{source} from {hosts}", [transfer_row(each) for each in done.values()])
+    raise_for(ends)
+    return list(done.values())

@@ -1,0 +1,52 @@
+"""Copy a large file from the controller to many hosts: resumed after every cut, the same sha256 on both ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from remotejobs.transfer import Transferred, sum_of
+from tasks.access import Access
+from tasks.connections import host_names
+from tasks.ends import raise_for, values_of
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.reports import publish_table
+from tasks.transfers import push_file as push_to_host
+from tasks.transfers import transfer_row
+
+
+@flow(
+    name="push-file",
+    flow_run_name="push {source} to {hosts}",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+)
+def push_file(
+    access: Access,
+    hosts: Annotated[str, Field(min_length=1)],
+    source: Annotated[str, Field(min_length=1)],
+    dest: Annotated[str, Field(min_length=1)],
+    rate: Annotated[int, Field(ge=0)] = 0,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> list[Transferred]:
+    """Copy a file to every host of a pattern, all at once; fail at the end, naming the hosts where it failed.
+
+    A run that is retried, or another one, goes on with what arrived.
+
+    Args:
+        access: Where the hosts are written down, and as whom the file is put in its place.
+        hosts: Hosts to copy it to, as a pattern: all, web*.
+        source: Path of the file, where the worker is.
+        dest: Path on the hosts; with a slash at its end, a directory that is there.
+        rate: Bytes a second for each host; 0 for no limit.
+        notify: Whom to tell when the run failed.
+    """
+    sha256 = sum_of(Path(source))
+    runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in host_names(access, hosts)}
+    done, ends = values_of("push", runs)
+    publish_table("push-file", f"{source} to {hosts}", [transfer_row(each) for each in done.values()])
+    raise_for(ends)
+    return list(done.values())
