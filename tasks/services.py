@@ -1,0 +1,137 @@
+"""Services in the background: started once, verified with Prefect's retries, looked at later, stopped with proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State as RunState
+from prefect.client.schemas.objects import TaskRun
+from prefect.tasks import Task
+from pydantic import BaseModel, ConfigDict, Field
+
+from remotejobs.display.text import duration
+from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.model import Handle, Record
+from remotejobs.service import Service, goes_on, jid_to_start, latest, look
+from tasks.access import Access
+from tasks.command_line import command_line
+from tasks.connections import host_of, jobs_of, jobs_on, shell_of
+from tasks.errors import HostsFailed, JobFailed
+from tasks.reports import Row
+
+
+class NotUp(RemoteJobsError):
+    """`remotejobs log` shows what it wrote."""
+
+
+class Patience(BaseModel):
+    """How often to look whether a service is up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    retries: int = Field(default=30, ge=0, description="How often to look again after the first time.")
+    delay: float = Field(default=2, gt=0, description="Seconds between two looks.")
+
+
+A_MINUTE = Patience()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """How a service is on one host: its job, None where it was never started, and why it is not as was wanted."""
+
+    host: str
+    record: Record | None
+    why: str = ""
+
+
+@task(task_run_name="start {service.name} on {host}", cache_policy=NO_CACHE)
+def start_service(service: Service, host: str, access: Access) -> Handle:
+    """Start the service, or find that it runs. Raises `JobExists` when it runs with another command or settings."""
+    jobs = jobs_on(access, host)
+    record = jobs.start(service.job(jid_to_start(service.name, jobs.list())))
+    what = "runs already" if record.attached else "started"
+    get_run_logger().info("%s on %s %s: pid %s, job %s", service.name, host, what, record.pid, record.jid)
+    return replace(record.handle, label=service.name)
+
+
+def verify_until(patience: Patience) -> Task[..., Found]:
+    """The task that verifies a service: `verify_until(patience).submit(service, handle, access)`.
+
+    One attempt is one look, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
+    has ended is not waited for: `JobFailed`, with its last lines.
+    """
+
+    @task(
+        task_run_name="verify {service.name} on {handle.host}",
+        retries=patience.retries,
+        retry_delay_seconds=patience.delay,
+        retry_condition_fn=_not_yet,
+        cache_policy=NO_CACHE,
+    )
+    def verify_service(service: Service, handle: Handle, access: Access) -> Found:
+        """Look once at port and URL, and then whether the very job runs: the port could be another's."""
+        condition = look(service, host_of(access, handle.host).host, shell_of(access, handle.host))
+        record = jobs_of(access, handle).look(handle.jid)
+        if record.finished:
+            raise JobFailed(replace(record, label=service.name), command_line("log", handle, access))
+        if not condition.up:
+            raise NotUp(f"{service.name} on {handle.host}: {condition.why}")
+        return Found(host=handle.host, record=record)
+
+    return verify_service
+
+
+@task(task_run_name="check {service.name} on {host}", cache_policy=NO_CACHE)
+def check_service(service: Service, host: str, access: Access) -> Found:
+    """How the service is now. Raises `HostError`."""
+    newest = latest(service.name, jobs_on(access, host).list())
+    if newest is None:
+        return Found(host=host, record=None, why="it was never started")
+    if newest.finished:
+        return Found(host=host, record=newest, why=f"{newest.state} {newest.cause} {newest.msg}".strip())
+    condition = look(service, host_of(access, host).host, shell_of(access, host))
+    return Found(host=host, record=newest, why=condition.why)
+
+
+@task(task_run_name="stop {service.name} on {host}", cache_policy=NO_CACHE)
+def stop_service(service: Service, host: str, access: Access) -> Found:
+    """End the service and all its processes, with proof; that it does not run is fine. Raises `HostError`."""
+    jobs = jobs_on(access, host)
+    newest = latest(service.name, jobs.list())
+    if newest is None or not goes_on(newest):
+        get_run_logger().info("%s did not run on %s", service.name, host)
+        return Found(host=host, record=newest)
+    record = jobs.kill(newest.jid)
+    get_run_logger().info("%s on %s: %s", service.name, host, record.msg)
+    return Found(host=host, record=record, why=record.msg if record.survivors else "")
+
+
+def raise_for_services(name: str, found: Sequence[Found]) -> None:
+    """Raise `HostsFailed`, naming the hosts, when it is not everywhere as was wanted."""
+    wrong = [f"{name} on {each.host}: {each.why}" for each in found if each.why]
+    if wrong:
+        raise HostsFailed("\n".join([f"{len(wrong)} of {len(found)} failed", *wrong]))
+
+
+def service_row(found: Found) -> Row:
+    """One row of the table of services."""
+    record = found.record
+    return {
+        "host": found.host,
+        "state": str(record.state) if record else "",
+        "pid": (record.pid or "") if record else "",
+        "since": record.start if record else "",
+        "for": duration(record.delta) if record else "",
+        "said": found.why or (record.msg if record else ""),
+        "job": record.jid if record else "",
+    }
+
+
+def _not_yet(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    error: object = state.data
+    return isinstance(error, NotUp) or (isinstance(error, Unreachable) and error.passing)
