@@ -15,6 +15,10 @@ from remotejobs.backup import BackupPlan
 from remotejobs.migration import Commands, Limits, Order, Plan, Room
 from tasks.access import Access
 from tasks.approval import NOT_NEEDED, Approval, ask
+from tasks.cancel import OnCancel
+from tasks.fence import end_when_unwanted
+from tasks.limits import share_of_forks, turn_of
+from tasks.migration_cancel import call_off
 from tasks.migration_run import (
     conclude,
     find,
@@ -33,7 +37,13 @@ AN_HOUR = Limits()
 SOME_ROOM = Room()
 
 
-@flow(name="migration", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+@flow(
+    name="migration",
+    on_running=[end_when_unwanted],
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+    on_cancellation=[call_off],
+)
 def migration(
     access: Access,
     hosts: str,
@@ -45,6 +55,7 @@ def migration(
     room: Room = SOME_ROOM,
     contact_deadline: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
+    on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> RunState[Any]:
     """Migrate every host of a pattern; on failure roll all of them back. A retried run goes on where it was.
@@ -60,25 +71,30 @@ def migration(
         room: Space that must be free on every host before anything begins.
         contact_deadline: Seconds that a host may be silent; after that the run ends as Unknown, and can be retried.
         poll: Seconds between two looks at a running command; its end is seen at once.
+        on_cancel: What becomes of its steps when it is cancelled: kill those that change data, or leave all running.
         notify: Whom to tell when it failed.
     """
     selected, nowhere = select(access, hosts)
     if nowhere:
         return state_of(nowhere)
-    here, ground = find(
-        Migration(
-            access=access,
-            plan=Plan(selected, commands.steps, one_by_one=order == "one_by_one"),
-            commands=commands,
-            limits=limits,
-            jids=jids_of_this_run(),
-            owner=str(flow_run.id),
-            label=f"migration {flow_run.name}",
-            room=room,
-            patience=contact_deadline,
-            poll=poll,
-        )
+    here = Migration(
+        access=access,
+        plan=Plan(selected, commands.steps, one_by_one=order == "one_by_one"),
+        commands=commands,
+        limits=limits,
+        jids=jids_of_this_run(),
+        owner=str(flow_run.id),
+        label=f"migration {flow_run.name}",
+        room=room,
+        patience=contact_deadline,
+        poll=poll,
     )
+    with share_of_forks(access), turn_of("migration", access, selected):
+        return _migrate(here, approval, backup_first)
+
+
+def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | None) -> RunState[Any]:
+    here, ground = find(here)
     fresh = not may_have_begun(ground)
     if fresh:
         if ground.problems:
@@ -89,7 +105,7 @@ def migration(
     ground = here.lock(ground)
     if ground.problems:
         return conclude(here, refused(*ground.problems) if fresh else unknown(*ground.problems), ground)
-    if fresh and backup_first and (no := _back_up(access, backup_first, poll)):
+    if fresh and backup_first and (no := _back_up(here.access, backup_first, here.poll)):
         return conclude(here, refused(no), ground)
     verdict, sight = here.carry_out(ground.sight)
     return conclude(here, verdict, replace(ground, sight=sight))

@@ -8,6 +8,8 @@ from prefect.client.schemas.objects import State
 from remotejobs.rolling import HostReport, Update
 from tasks.access import Access
 from tasks.connections import host_names
+from tasks.fence import end_when_unwanted
+from tasks.limits import share_of_forks
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.rolling_batches import revert_batches, survey, update_batch
 from tasks.rolling_repair import put_right
@@ -17,6 +19,7 @@ from tasks.rolling_runs import this_update
 
 @flow(
     name="rolling-update",
+    on_running=[end_when_unwanted],
     on_failure=[put_right, tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
     on_cancellation=[put_right],
@@ -38,16 +41,17 @@ def rolling_update(
         notify: Whom to tell when the run failed.
     """
     names = host_names(access, hosts)
-    rollout = survey(names, access, update, this_update(resume_from))
-    reports: list[HostReport] = list(rollout.earlier)
-    progress = Progress(len(names), reports)
-    stopped = ""
-    for batch in rollout.batches:
-        reports += update_batch(rollout, batch, progress)
-        publish(update, with_not_started(names, reports))
-        if stopped := why_stop(update.budget, batch, len(names), reports):
-            reports = revert_batches(rollout, reports, progress)
-            break
-    reports = with_not_started(names, reports)
-    publish(update, reports)
-    return end_state(update, stopped, reports)
+    with share_of_forks(access):
+        rollout = survey(names, access, update, this_update(resume_from))
+        reports: list[HostReport] = list(rollout.earlier)
+        progress = Progress(len(names), reports)
+        stopped = ""
+        for batch in rollout.batches:
+            reports += update_batch(rollout, batch, progress)
+            publish(update, with_not_started(names, reports))
+            if stopped := why_stop(update.budget, batch, len(names), reports):
+                reports = revert_batches(rollout, reports, progress)
+                break
+        reports = with_not_started(names, reports)
+        publish(update, reports)
+        return end_state(update, stopped, reports)

@@ -9,11 +9,13 @@ from pydantic import Field
 
 from remotejobs.model import Job
 from tasks.access import Access
-from tasks.cancel import kill_jobs
+from tasks.cancel import OnCancel, kill_jobs
 from tasks.connections import host_names
 from tasks.ends import End, end_of, left_running, raise_for
+from tasks.fence import end_when_unwanted
 from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
+from tasks.limits import share_of_forks
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table, row_of
 from tasks.run_names import of_command
@@ -23,6 +25,7 @@ from tasks.until import FOR_AN_HOUR, Until
 @flow(
     name="run-command",
     flow_run_name=of_command,
+    on_running=[end_when_unwanted],
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
     on_cancellation=[kill_jobs],
@@ -34,6 +37,7 @@ def run_command(
     label: Annotated[str, Field(min_length=1)] = "command",
     limit: Annotated[int, Field(ge=0)] = 0,
     until: Until = FOR_AN_HOUR,
+    on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[End]:
     """Run one shell command on every host of a pattern; fail at the end, naming the hosts where it failed.
@@ -45,16 +49,18 @@ def run_command(
         label: What it is called in names of task runs, tables and messages.
         limit: Seconds after which each host ends it with all its processes; 0 for no limit.
         until: How often to look after it; with a delay of 0 it is started and left running.
+        on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
     """
     job = Job(jid=jid_for(label), cmd=command, label=label, limit=limit or None)
-    started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
-    if until.delay == 0:
-        ends = [left_running(label, host, start, access) for host, start in started.items()]
-    else:
-        poll = poll_until(until)
-        polled = {host: poll.submit(start, access) for host, start in started.items()}
-        ends = [end_of(label, host, start, polled[host]) for host, start in started.items()]
-    publish_table("run-command", f"`{command}` on {hosts}", [row_of(end) for end in ends])
-    raise_for(ends)
-    return ends
+    with share_of_forks(access):
+        started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
+        if until.delay == 0:
+            ends = [left_running(label, host, start, access) for host, start in started.items()]
+        else:
+            poll = poll_until(until)
+            polled = {host: poll.submit(start, access) for host, start in started.items()}
+            ends = [end_of(label, host, start, polled[host]) for host, start in started.items()]
+        publish_table("run-command", f"`{command}` on {hosts}", [row_of(end) for end in ends])
+        raise_for(ends)
+        return ends

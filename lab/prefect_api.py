@@ -57,6 +57,7 @@ class Artifact(BaseModel):
 
 
 class _Worker(BaseModel):
+    name: str
     status: str = Field(default="OFFLINE")
 
 
@@ -75,10 +76,11 @@ class PrefectApi:
     ) -> None:
         self._client.close()
 
-    def worker_is_online(self, pool: str) -> bool:
+    def worker_is_online(self, pool: str, name: str) -> bool:
         response = self._client.post(f"/work_pools/{pool}/workers/filter", json={})
         return response.is_success and any(
-            worker.status == "ONLINE" for worker in TypeAdapter(list[_Worker]).validate_json(response.content)
+            (worker.name, worker.status) == (name, "ONLINE")
+            for worker in TypeAdapter(list[_Worker]).validate_json(response.content)
         )
 
     def deployments(self) -> list[Deployment]:

@@ -39,7 +39,7 @@ class PrefectServer:
         self.project = project
         self.port = _usual_port_or_free() if port is None else port
         self._server = Server("the Prefect server", self.directory / "server.log")
-        self._worker = Server("the Prefect worker", self.directory / "worker.log")
+        self._workers: list[Server] = []
 
     @property
     def url(self) -> str:
@@ -75,28 +75,40 @@ class PrefectServer:
 
     def __enter__(self) -> Self:
         self._temporary.mkdir(parents=True, exist_ok=True)
-        self._start(self._server, "server", "start")
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._worker.end()
+        for worker in self._workers:
+            worker.end()
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server, also after `stop`: its database is kept."""
+        self._start(self._server, "server", "start")
+
+    def stop(self) -> None:
+        """End the server alone; workers and flow runs stay."""
         self._server.end()
 
     def await_ready(self) -> None:
         self._server.await_ready(self._healthy)
 
-    def start_worker(self) -> None:
-        """Start a process worker; its work pool exists when this returns."""
-        self._start(self._worker, "worker", "start", "--pool", POOL, "--type", "process", "--name", "lab")
+    def start_worker(self, name: str = "lab") -> Server:
+        """Start a process worker; its work pool exists, and knows the worker, when this returns."""
+        worker = Server(f"the Prefect worker {name}", self.directory / f"worker-{name}.log")
+        self._workers.append(worker)
+        self._start(worker, "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
         with PrefectApi(self.api_url) as api:
-            self._worker.await_ready(lambda: api.worker_is_online(POOL))
+            worker.await_ready(lambda: api.worker_is_online(POOL, name))
+        return worker
 
     def wait(self) -> NoReturn:
         """Return never; `LabError` when the server or the worker ends by itself."""
         while True:
-            for server in (self._server, self._worker):
+            for server in (self._server, *self._workers):
                 if not server.alive:
                     raise LabError(f"{server.name} ended by itself. {server.last_words()}")
             time.sleep(1)

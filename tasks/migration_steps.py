@@ -50,7 +50,7 @@ class ContactLost(Unreachable):
 @task(task_run_name="look at {host}", cache_policy=NO_CACHE)
 def look_at(host: str, access: Access, jids: Mapping[Step, str], space: str, patience: float) -> HostLook:
     """Ask `host` how it stands, which changes nothing. `patience` is seconds without contact. Raises `HostError`."""
-    migration, jobs = _migration_on(access, host), jobs_on(access, host)
+    migration, jobs = migration_on(access, host), jobs_on(access, host)
 
     def look() -> HostLook:
         seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
@@ -62,7 +62,7 @@ def look_at(host: str, access: Access, jids: Mapping[Step, str], space: str, pat
 @task(task_run_name="lock {host}", cache_policy=NO_CACHE)
 def lock(host: str, access: Access, owner: str, label: str, note: str, patience: float) -> Holder:
     """Take the lock of `host`, or find that this run has it. Raises `LockHeld` and other `HostError`."""
-    migration = _migration_on(access, host)
+    migration = migration_on(access, host)
     take = lambda: migration.lock.take(owner, label=label, note=note)  # noqa: E731
     return patiently(take, patience=patience, on_silence=_log_silence)
 
@@ -70,14 +70,14 @@ def lock(host: str, access: Access, owner: str, label: str, note: str, patience:
 @task(task_run_name="unlock {host}", cache_policy=NO_CACHE)
 def unlock(host: str, access: Access, owner: str, patience: float) -> None:
     """Give the lock of `host` back. Raises `HostError`."""
-    migration = _migration_on(access, host)
+    migration = migration_on(access, host)
     patiently(lambda: migration.lock.release(owner), patience=patience, on_silence=_log_silence)
 
 
 @task(task_run_name="prove all dead on {host}", cache_policy=NO_CACHE)
 def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, patience: float) -> str:
     """End what jobs left behind on `host`; returns what survived, "" for nothing. Raises `HostError`."""
-    migration = _migration_on(access, host)
+    migration = migration_on(access, host)
     ask = lambda: migration.prove_dead(jids, grace=grace)  # noqa: E731
     survivors = patiently(ask, patience=patience, on_silence=_log_silence)
     get_run_logger().info("%s: %s", host, f"STILL ALIVE: {survivors}" if survivors else "every process is proven dead")
@@ -135,7 +135,8 @@ def _seen(jobs: HostJobs, jid: str) -> Seen:
         return ABSENT
 
 
-def _migration_on(access: Access, host: str) -> MigrationHost:
+def migration_on(access: Access, host: str) -> MigrationHost:
+    """What a migration asks `host` beside its jobs. `BadUse` for a host that the inventory does not name."""
     fleet = connections().fleet(access)
     if host not in fleet.hosts:
         raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")

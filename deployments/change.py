@@ -1,0 +1,33 @@
+"""One thing that the server does not have as it is declared, and how to make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from remotejobs.display.text import shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`what` says it in lines for people, without secrets; `apply` does it, and is None where it cannot be done yet."""
+
+    kind: str
+    name: str
+    apply: Callable[[], object] | None
+    what: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        sign = "?" if self.apply is None else "~" if self.what else "+"
+        return "\n".join([f"{sign} {self.kind} {self.name}", *(f"    {line}" for line in self.what)])
+
+
+def differences(is_: Mapping[str, Any], shall: Mapping[str, Any]) -> tuple[str, ...]:
+    """`limit: 5 -> 8`, for each value that is not as it shall be; values that nobody declares are not looked at."""
+    differ = [key for key, wanted in shall.items() if is_.get(key) != wanted]
+    return tuple(f"{key}: {_short(is_.get(key))} -> {_short(shall[key])}" for key in differ)
+
+
+def _short(value: object) -> str:
+    return shortened(repr(value), 60)

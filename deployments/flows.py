@@ -1,0 +1,84 @@
+"""The deployments of prefect.yaml: which of them the server has otherwise, or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+
+from deployments.change import Change, differences
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def deployment_changes(client: SyncPrefectClient) -> Iterator[Change]:
+    """`prefect deploy` writes a deployment anew each time; so it is asked only for those that differ."""
+    for entry in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]:
+        flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
+        name = f"{flow.name}/{entry['name']}"
+        deploy = partial(_deploy, name)
+        try:
+            there = client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            yield Change("deployment", name, deploy)
+            continue
+        if what := differences(_as_it_is(there), _as_it_shall_be(entry, flow)):
+            yield Change("deployment", name, deploy, what)
+
+
+def _as_it_shall_be(entry: dict[str, Any], flow: Flow[..., Any]) -> dict[str, Any]:
+    alone = entry.get("concurrency_limit") or {}
+    pool = entry["work_pool"]
+    return {
+        "entrypoint": entry["entrypoint"],
+        "description": entry["description"],
+        "parameters": entry.get("parameters", {}),
+        "tags": entry.get("tags", []),
+        "schedules": [(each["cron"], each["timezone"], True) for each in entry.get("schedules", [])],
+        "work_pool": pool["name"],
+        "job_variables": pool.get("job_variables", {}),
+        "concurrency": (alone.get("limit"), alone.get("collision_strategy")),
+        "form": parameter_schema(flow).model_dump(),
+        "directory": str(PROJECT),
+    }
+
+
+def _as_it_is(there: DeploymentResponse) -> dict[str, Any]:
+    limit, options = there.global_concurrency_limit, there.concurrency_options
+    cron = [(each.schedule, each.active) for each in there.schedules]
+    return {
+        "entrypoint": there.entrypoint,
+        "description": there.description,
+        "parameters": there.parameters,
+        "tags": there.tags,
+        "schedules": [(getattr(each, "cron", ""), getattr(each, "timezone", ""), active) for each, active in cron],
+        "work_pool": there.work_pool_name,
+        "job_variables": there.job_variables,
+        "concurrency": (limit.limit if limit else None, options.collision_strategy if options else None),
+        "form": {"definitions": {}, **(there.parameter_openapi_schema or {})},
+        "directory": _directory(there.pull_steps or []),
+    }
+
+
+def _directory(steps: list[dict[str, Any]]) -> str:
+    """Where a worker finds the flows; `prefect deploy` writes its own directory there when nothing else is said."""
+    words = [str(settings.get("directory", "")) for step in steps for settings in step.values()]
+    return words[0] if words else ""
+
+
+def _deploy(name: str) -> None:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--name", name]
+    done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"prefect deploy --name {name} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

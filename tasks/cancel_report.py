@@ -1,0 +1,56 @@
+"""What a cancelled run left behind: in its log, in a table that is attached to it, and in one line for its state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.logging.loggers import flow_run_logger
+
+from remotejobs.display.text import number_of, visible
+
+KEY = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """What became of one job; `open_end`: it may still run, for all that is known, or something of it survived."""
+
+    host: str
+    label: str
+    said: str
+    open_end: bool = False
+
+    @property
+    def words(self) -> str:
+        return visible(f"{self.label} on {self.host}{' MAY STILL RUN. ' if self.open_end else ': '}{self.said}")
+
+
+def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") -> None:
+    """Log every end, attach the table, and tell the line that sums it up: `line`, and what may still run."""
+    logger = flow_run_logger(flow_run)
+    for end in ends:
+        (logger.error if end.open_end else logger.info)("%s", end.words)
+    still = ", ".join(f"{end.label} on {end.host}" for end in ends if end.open_end)
+    all_ended = f"None of its {number_of(len(ends), 'job')} runs any more"
+    left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
+    line = ". ".join(words for words in (line, left) if words) or all_ended
+    logger.info("%s", line)
+    rows = [{"host": end.host, "job": end.label, "what became of it": visible(end.said)} for end in ends]
+    # A hook has no run of its own that Prefect's helper could attach it to.
+    told = ArtifactCreate(key=KEY, type="table", data=json.dumps(rows), description=line, flow_run_id=flow_run.id)
+    with get_client(sync_client=True) as client:
+        client.create_artifact(told)
+
+
+def line_of(client: SyncPrefectClient, flow_run: FlowRun) -> str:
+    """The line that was told last of this cancelled run; "" when nothing was."""
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]), key=ArtifactFilterKey(any_=[KEY]))
+    told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
+    return told[0].description or "" if told else ""

@@ -1,0 +1,70 @@
+"""Slots that all runs together share, as declared in deployments/resources.yml. What is not declared limits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+
+from prefect import get_client, get_run_logger
+from prefect.concurrency.sync import concurrency
+from prefect.runtime import flow_run
+
+from remotejobs.inventory import PatternError
+from tasks.access import Access
+from tasks.connections import connections
+
+# Seconds after its last renewal until the slots of a process that died are free again; a resumed run waits for that.
+_LEASE = 60.0
+_MOST = 200  # limits
+
+
+@contextmanager
+def share_of_forks(access: Access) -> Iterator[None]:
+    """Hold as many slots of `forks:INVENTORY` as the run has forks, or all when there are fewer.
+
+    A flow that is part of another one takes none.
+    """
+    name = f"forks:{PurePath(access.inventory).stem}"
+    most = None if flow_run.parent_flow_run_id else _declared().get(name)
+    if most is None:
+        yield
+        return
+    with _slots([name], min(access.forks, most)):
+        yield
+
+
+@contextmanager
+def turn_of(kind: str, access: Access, hosts: Sequence[str]) -> Iterator[None]:
+    """Hold one slot of `KIND:GROUP` for every group of the inventory that has one of `hosts`."""
+    prefix = f"{kind}:"
+    names = [name for name in _declared() if name.startswith(prefix)]
+    mine = [name for name in names if _in_group(name.removeprefix(prefix), access, hosts)]
+    if not mine:
+        yield
+        return
+    with _slots(mine, 1):
+        yield
+
+
+@contextmanager
+def _slots(names: list[str], occupy: int) -> Iterator[None]:
+    logger = get_run_logger()
+    logger.info("waiting for %d slots of %s", occupy, ", ".join(names))
+    with concurrency(names, occupy=occupy, lease_duration=_LEASE):
+        logger.info("got them")
+        yield
+
+
+def _declared() -> dict[str, int]:
+    with get_client(sync_client=True) as client:
+        limits = client.read_global_concurrency_limits(limit=_MOST)
+    return {limit.name: limit.limit for limit in limits if limit.active}
+
+
+def _in_group(group: str, access: Access, hosts: Sequence[str]) -> bool:
+    try:
+        members = connections().inventory(access).select(group)
+    except PatternError:
+        return False
+    return any(member.name in hosts for member in members)

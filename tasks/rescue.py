@@ -1,0 +1,115 @@
+"""A run whose process is dead begins anew on any worker; one that nobody cancels is cancelled here.
+
+Everything is asked of the server and of the hosts, so it does not matter on which machine this runs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect import get_client, get_run_logger
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
+from prefect.states import AwaitingRetry, Cancelled, Running
+
+from remotejobs.errors import RemoteJobsError
+from tasks.cancel_here import cancel_here
+from tasks.signs_of_life import is_heard, last_log, wait_until
+
+RESUMES = 5  # within an hour; then something is wrong that another try does not mend
+_WITHIN = timedelta(hours=1)
+_BECAUSE = "Its process is dead"
+# From taking a run to its first heartbeat a worker may need so long.
+_BEGINS_WITHIN = timedelta(seconds=90)
+# A worker that cancels a run logs what becomes of each job; one that says nothing for so long is not doing it.
+_CANCELS_IN_SILENCE = timedelta(seconds=45)
+
+
+class DiesAgain(RemoteJobsError):
+    """Find out from its log, and from that of its worker, what kills it; then retry it in the UI."""
+
+
+def see_to(run_id: UUID) -> str:
+    """Do for a run what is to be done in the state that it is in; says what that was. Raises `DiesAgain`."""
+    with get_client(sync_client=True) as client:
+        try:
+            run = client.read_flow_run(run_id)
+        except ObjectNotFound:
+            return "there is no such run any more"
+        done = _see_to(client, run)
+    get_run_logger().info("%s: %s", run.name, done)
+    return done
+
+
+def _see_to(client: SyncPrefectClient, run: FlowRun) -> str:
+    match _type(run):
+        case StateType.RUNNING | StateType.CRASHED:
+            return _revive(client, run)
+        case StateType.PENDING:
+            return _begin(client, run)
+        case StateType.CANCELLING:
+            return _finish_cancelling(client, run)
+        case _:
+            return f"nothing to do: it is {run.state.name if run.state else 'new'}"
+
+
+def _revive(client: SyncPrefectClient, run: FlowRun) -> str:
+    """Resume it if its process is dead. A worker may report an earlier process's death once more, over the new one."""
+    lives = is_heard(client, run.id, since=_called_at(client))
+    now = client.read_flow_run(run.id)
+    if _type(now) is not _type(run):
+        return f"nothing to do any more: it is {now.state.name if now.state else 'new'}"
+    if not lives:
+        return _resume(client, now)
+    if _type(now) is StateType.RUNNING:
+        return "it lives"
+    client.set_flow_run_state(run.id, Running(message="It was reported dead, but its process lives"), force=True)
+    return "it was reported dead, but lives: it is Running again"
+
+
+def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
+    """A worker took it; begin it anew if that worker never gets to it."""
+    taken = run.state.timestamp if run.state else datetime.now(UTC)
+
+    def begun() -> bool:
+        return _type(client.read_flow_run(run.id)) is not StateType.PENDING
+
+    return "its worker got to it" if wait_until(begun, until=taken + _BEGINS_WITHIN) else _resume(client, run)
+
+
+def _resume(client: SyncPrefectClient, run: FlowRun) -> str:
+    recent = datetime.now(UTC) - _WITHIN
+    states = [state for state in client.read_flow_run_states(run.id) if state.timestamp > recent]
+    resumed = sum((state.message or "").startswith(_BECAUSE) for state in states)
+    if resumed >= RESUMES:
+        raise DiesAgain(f"{run.name} ({run.id}) was resumed {resumed} times within an hour, and its process died again")
+    client.set_flow_run_state(run.id, AwaitingRetry(message=f"{_BECAUSE}: any worker goes on with it"))
+    return f"its process is dead: it was resumed, {resumed + 1} of at most {RESUMES} times"
+
+
+def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
+    """Wait for its worker as long as that is at it; without one, end the jobs here."""
+    asked = run.state.timestamp if run.state else datetime.now(UTC)
+
+    def over() -> bool:
+        return _type(client.read_flow_run(run.id)) is not StateType.CANCELLING
+
+    said = asked
+    while not wait_until(over, until=said + _CANCELS_IN_SILENCE):
+        if (said := last_log(client, run.id, since=asked)) + _CANCELS_IN_SILENCE < datetime.now(UTC):
+            line = cancel_here(client, run)
+            client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
+            return f"no worker cancelled it, so it was done here. {line}"
+    return "its worker cancelled it"
+
+
+def _type(run: FlowRun) -> StateType | None:
+    return run.state.type if run.state else None
+
+
+def _called_at(client: SyncPrefectClient) -> datetime:
+    """When the server made the run under way, which it did because of what it heard, or did not hear."""
+    return client.read_flow_run(UUID(flow_run.id)).created or datetime.now(UTC)
