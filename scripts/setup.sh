@@ -58,6 +58,10 @@ debootstrap debootstrap
 mkfs.ext4 e2fsprogs
 dpkg-deb dpkg
 curl curl
+wget wget
+dnf dnf
+rpm rpm
+createrepo_c createrepo-c
 EOT
 }
 

@@ -48,7 +48,7 @@ up_prepare() { # [PACKAGE...]: fetch what is to be installed, and change nothing
         up_patiently apt-get -q update
         up_apt --download-only "$@"
     else
-        dnf -y --refresh upgrade --downloadonly "$@"
+        up_dnf --refresh upgrade --downloadonly "$@"
     fi
 }
 
@@ -65,12 +65,16 @@ up_install() {
     fi
     up_list >"$work/after"
     printf 'remotejobs-upgrade 1\n'
+    # Of one name there may be several versions, as of kernels.
     awk '
-        NR == FNR { before[$1] = $2; next }
-        before[$1] != $2 { print "package", $1, ($1 in before) ? before[$1] : "-", $2 }
-        { delete before[$1] }
-        END { for (name in before) print "package", name, before[name], "-" }
-    ' "$work/before" "$work/after"
+        { versions[FILENAME, $1] = versions[FILENAME, $1] (names[$1] == FILENAME ? "," : "") $2; names[$1] = FILENAME }
+        END {
+            for (name in names) {
+                old = versions[ARGV[1], name]; new = versions[ARGV[2], name]
+                if (old != new) print "package", name, old == "" ? "-" : old, new == "" ? "-" : new
+            }
+        }
+    ' "$work/before" "$work/after" | sort
     printf 'end\n'
 }
 
@@ -78,7 +82,10 @@ up_apt_install() { # [PACKAGE...], after what an earlier upgrade may have left h
     up_patiently dpkg --force-confdef --force-confold --configure -a && up_apt --yes "$@"
 }
 
-up_dnf_install() { dnf -y upgrade "$@"; }
+up_dnf_install() { up_dnf upgrade "$@"; }
+
+# dnf would wait for its locks for ever.
+up_dnf() { up_patiently dnf --assumeyes --setopt=exit_on_lock=True "$@"; }
 
 up_list() { # name and version of every package
     if [ "$MANAGER" = apt ]; then
@@ -103,6 +110,8 @@ up_apt() { # --yes or --download-only [PACKAGE...]
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 
+UP_LOCKED='Could not get lock|[Uu]nable to (acquire|lock)|lock was locked by another process|already locked by'
+
 # COMMAND...: again, while somebody else holds a lock, for LOCK_TIMEOUT seconds. apt waits by itself for some of its
 # locks only, old ones for none, and dpkg never; without the lock nothing was done, so trying again does no harm.
 up_patiently() {
@@ -110,7 +119,7 @@ up_patiently() {
     until "$@" 2>"$said"; do
         rc=$?
         cat "$said" >&2
-        grep -Eq 'Could not get lock|[Uu]nable to (acquire|lock)|lock was locked by another process' "$said" || break
+        grep -Eq "$UP_LOCKED" "$said" || break
         [ "$(date +%s)" -lt "$give_up" ] || break
         echo "waiting for the lock that another process holds"
         sleep 2
@@ -124,11 +133,17 @@ up_patiently() {
 up_look() {
     if [ -e /var/run/reboot-required ]; then
         printf 'reboot yes %s\n' "$(sort -u /var/run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ')"
-    elif ! command -v needs-restarting >/dev/null; then
-        printf 'reboot no\n'
-    elif said=$(needs-restarting -r 2>&1); then
-        printf 'reboot no\n'
-    else
-        printf 'reboot yes %s\n' "$(printf '%s' "$said" | sed -n 's/^ *\* *//p' | tr '\n' ' ')"
+        return
     fi
+    said=
+    # Both say why in a list and then "Reboot is required"; dnf needs its plugin for it.
+    if command -v needs-restarting >/dev/null; then
+        said=$(needs-restarting -r 2>&1)
+    elif command -v dnf >/dev/null && ! command -v apt-get >/dev/null; then
+        said=$(dnf needs-restarting -r 2>&1)
+    fi
+    case $said in
+    *'eboot is required'*) printf 'reboot yes %s\n' "$(printf '%s' "$said" | sed -n 's/^ *\* *//p' | tr '\n' ' ')" ;;
+    *) printf 'reboot no\n' ;;
+    esac
 }

@@ -27,9 +27,9 @@ from remotejobs.waiting import wait_until_ended
 from tasks.access import Access
 from tasks.connections import connections, jobs_on
 from tasks.errors import HostsFailed
+from tests.awaiting import await_true
 from tests.flows.conftest import TaskLog
 from tests.flows.tables import Row
-from tests.vm.stopping import await_true
 
 HOSTS = ("web1", "web2", "web3")
 

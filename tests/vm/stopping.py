@@ -1,8 +1,7 @@
-"""Holding the host half still at a point of no return, and waiting for what comes sooner or later."""
+"""Holding the host half still at a point of no return."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,11 +27,3 @@ def stop_at_sync(shell: Shell, name: str) -> Iterator[Callable[[], bool]]:
         yield lambda: shell.run("test -e /run/stopped").rc == 0
     finally:
         assert shell.run("rm /usr/local/bin/sync").rc == 0
-
-
-def await_true(condition: Callable[[], bool], within: float = 60) -> None:
-    """Ask until it is true."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)

@@ -8,7 +8,8 @@ from lab.vm import Vm
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.shell import Shell
-from tests.vm.stopping import await_true, stop_at_sync
+from tests.awaiting import await_true
+from tests.vm.stopping import stop_at_sync
 
 pytestmark = pytest.mark.faults
 

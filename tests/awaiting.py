@@ -1,0 +1,14 @@
+"""Waiting for what comes sooner or later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def await_true(condition: Callable[[], bool], within: float = 60) -> None:
+    """Ask until it is true."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)

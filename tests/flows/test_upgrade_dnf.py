@@ -1,0 +1,115 @@
+"""Package upgrades by the real dnf and rpm, in a root of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.upgrade import upgrade
+from lab.rpms import RpmRepository, RpmRoot
+from lab.sshd import SshLab
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, State
+from remotejobs.shell import Shell
+from remotejobs.upgrade import Upgrade, install_job, why_reboot
+from tasks.access import Access
+from tasks.connections import connections, jobs_on, shell_of
+from tests.awaiting import await_true
+from tests.flows.conftest import TaskLog
+
+PLAN = Upgrade(manager="dnf")
+WAIT = """posix.mkdir("/inside") while not posix.access("/go") do posix.sleep(1) end"""
+
+
+@dataclass(frozen=True)
+class Host:
+    access: Access
+    repository: RpmRepository
+    root: RpmRoot
+    directory: Path
+
+    @property
+    def jobs(self) -> HostJobs:
+        return jobs_on(self.access, "rpm1")
+
+    @property
+    def shell(self) -> Shell:
+        return shell_of(self.access, "rpm1")
+
+    def program(self, name: str, text: str) -> None:
+        """A program that the host has beside dnf."""
+        path = self.directory / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    repository = RpmRepository(tmp_path / "repository")
+    root = RpmRoot(tmp_path / "rpm1", repository)
+    root.install(repository.add("tool", "1.0"))
+    home = tmp_path / "home"
+    home.mkdir()
+    words = [f'"{key}={value}"' for key, value in {"HOME": home, **root.environment}.items()]
+    with SshLab(tmp_path / "lab", ["rpm1"], extra_config=[f"SetEnv {' '.join(words)}"]) as lab:
+        inventory = tmp_path / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"rpm1": lab.variables("rpm1")}}}))
+        yield Host(Access(inventory=str(inventory)), repository, root, tmp_path / "rpm1")
+        connections().close()
+
+
+def test_what_is_new_is_installed_and_named(host: Host) -> None:
+    host.repository.add("tool", "2.0")
+    (report,) = upgrade(host.access, "rpm1", PLAN, 1)
+    assert [str(change) for change in report.changes] == ["tool.noarch 1.0-1 → 2.0-1"]
+    assert (report.outcome, report.reboot) == ("upgraded", "")
+    assert host.root.installed() == ["tool 2.0"]
+    (again,) = upgrade(host.access, "rpm1", PLAN, 1)
+    assert again.outcome == "nothing to do"
+
+
+def test_another_dnf_that_is_at_work_is_waited_for(host: Host, task_log: TaskLog) -> None:
+    host.root.install(host.repository.add("other", "1.0"))
+    host.repository.add("other", "2.0")
+    host.repository.add("tool", "2.0", post=WAIT)
+    host.jobs.start(Job(jid="another", cmd="dnf --assumeyes upgrade tool"))
+    await_true(host.root.inside("/inside").exists)
+    task_log.when("waiting for the lock", host.root.inside("/go").touch)
+    (report,) = upgrade(host.access, "rpm1", PLAN, 1)
+    assert task_log.having("RPMDB already locked by")
+    assert "other.noarch 1.0-1 → 2.0-1" in [str(change) for change in report.changes]
+    assert sorted(host.root.installed()) == ["other 2.0", "tool 2.0"]
+
+
+def test_a_kill_waits_until_rpm_has_finished(host: Host) -> None:
+    host.repository.add("tool", "2.0", post=WAIT)
+    started = host.jobs.start(install_job(PLAN, "install"))
+    await_true(host.root.inside("/inside").exists)
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(host.jobs.kill, "install")
+        await_true(Path(started.results_dir, "ending").exists)
+        host.root.inside("/go").touch()
+        record = killing.result()
+    assert (record.state, record.survivors) == (State.KILLED, "")
+    assert host.root.installed() == ["tool 2.0"], "one version, the new one"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "echo 'Core libraries:'; echo '  * kernel'; echo; echo 'Reboot is required to fully utilize these'; exit 1",
+            "kernel",
+        ),
+        ("echo 'No core libraries or services have been updated.'; echo 'Reboot should not be necessary.'", None),
+        ("echo 'No such command: needs-restarting' >&2; exit 1", None),
+    ],
+)
+def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(host: Host, text: str, why: str | None) -> None:
+    host.program("needs-restarting", text)
+    assert why_reboot(host.shell) == why
