@@ -1,0 +1,126 @@
+"""A disk that is full, out of inodes, or read-only at each write of a job; the disk is a small tmpfs (needs root)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from faults.trial import SURVIVED, Trial, Try, Verdict, lost
+from faults.ways import ProgramConnection, jobs_at
+from faults.witness import Witness, gated
+from remotejobs.errors import StartFailed
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record, State
+
+PAGE = 4096
+MOST_LEFT = 8  # pages or inodes: more than a job ever needs
+MOMENTS = ("start", "run", "kill")
+
+
+@contextmanager
+def disk(place: Path, options: str) -> Iterator[Path]:
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def _fill_pages(place: Path, left: int) -> None:
+    with (place / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(b"x" * PAGE)
+    size = (place / "filler").stat().st_size // PAGE
+    os.truncate(place / "filler", max(0, size - left) * PAGE)
+
+
+def _fill_inodes(place: Path, left: int) -> None:
+    made: list[Path] = []
+    with contextlib.suppress(OSError):
+        while True:
+            path = place / f"filler{len(made)}"
+            path.touch()
+            made.append(path)
+    for path in made[:left]:
+        path.unlink()
+
+
+def _free(place: Path) -> None:
+    for path in place.glob("filler*"):
+        path.unlink()
+
+
+def full_disk(trial: Trial) -> Iterator[Try]:
+    return _full(trial, "size=256k", _fill_pages)
+
+
+def full_inodes(trial: Trial) -> Iterator[Try]:
+    return _full(trial, "size=1m,nr_inodes=64", _fill_inodes)
+
+
+def _full(trial: Trial, options: str, fill: Callable[[Path, int], None]) -> Iterator[Try]:
+    """Every moment with every number of pages or inodes that are left, in turn."""
+    for number in range(trial.tries):
+        left, moment = number // len(MOMENTS) % (MOST_LEFT + 1), MOMENTS[number % len(MOMENTS)]
+        with disk(trial.directory / f"disk{number}", options) as place:
+            jobs = jobs_at(ProgramConnection(), place / "jobs")
+            witness = gated(trial.directory, f"job{number}", trial.chance)
+            yield _tried(jobs, witness, moment, lambda p=place, n=left: fill(p, n), lambda p=place: _free(p))  # type: ignore[misc]
+
+
+def _tried(jobs: HostJobs, witness: Witness, moment: str, fill: Callable[[], None], free: Callable[[], None]) -> Try:
+    if moment == "start":
+        fill()
+    try:
+        jobs.start(witness.job)
+    except StartFailed:
+        if witness.runs or jobs.list():
+            return lost(f"{witness.job.jid} ran, or left something, though its start failed")
+        free()
+        jobs.start(witness.job)
+    if moment != "start":
+        fill()
+    if moment == "kill":
+        record = jobs.kill(witness.job.jid, grace=0)
+        if not record.finished:  # a tmpfs wants an inode for a hard link, too: so it is told to run on, which is true
+            free()
+            record = jobs.kill(witness.job.jid, grace=0)
+        return _told(witness, record, killed=True)
+    witness.open_gate()
+    return _told(witness, jobs.look(witness.job.jid, wait=60))
+
+
+def _told(witness: Witness, record: Record, *, killed: bool = False) -> Try:
+    """The command's own output may be missing, for it could not write either; its end may not, unless that is said."""
+    if witness.runs > 1:
+        return witness.twice()
+    true = (State.KILLED,) if killed else (witness.state, witness.rc)
+    told = (record.state,) if killed else (record.state, record.rc)
+    if record.cause == "disk_full" or told == true:
+        return SURVIVED
+    return Try(Verdict.LOST, f"{witness.job.jid}: told {told} {record.cause} {record.msg!r}; it is {true}")
+
+
+def read_only_home(trial: Trial) -> Iterator[Try]:
+    """A start on a read-only file system says so and runs nothing; made writable again, the same start runs once."""
+    for number in range(trial.tries):
+        with disk(trial.directory / f"disk{number}", "size=1m") as place:
+            witness = gated(trial.directory, f"job{number}", trial.chance)
+            witness.open_gate()
+            jobs = jobs_at(ProgramConnection(), place / "jobs")
+            subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+            try:
+                jobs.start(witness.job)
+                yield lost(f"{witness.job.jid} was said to be started on a read-only disk")
+                continue
+            except StartFailed as exc:
+                clear = "Read-only file system" in exc.message
+            subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+            jobs.start(witness.job)
+            record = jobs.look(witness.job.jid, wait=60)
+            yield witness.judge(record) if clear else lost("the error does not say that the disk is read-only")

@@ -1,0 +1,102 @@
+"""Hosts that are odd: a clock that jumps, tools that are missing, no /proc, and ten thousand old results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from faults.processes import left_under
+from faults.trial import SURVIVED, Trial, Try, lost
+from faults.ways import ProgramConnection, jobs_at
+from faults.witness import Witness, short, stubborn
+from remotejobs.jobs import HostJobs
+from remotejobs.model import State
+
+DAY = 86400
+_DATE = """#!/bin/sh
+real=$({date} +%s)
+exec {date} -d "@$((real + $(cat {offset})))" "$@"
+"""
+
+
+def clock_jumps(trial: Trial) -> Iterator[Try]:
+    """`date` on the host jumps by up to a day while a job runs; neither its limit nor its length feels it."""
+    offset, programs = trial.directory / "offset", trial.directory / "bin"
+    programs.mkdir()
+    offset.write_text("0")
+    (programs / "date").write_text(_DATE.format(date=shutil.which("date"), offset=offset))
+    (programs / "date").chmod(0o755)
+    jobs = jobs_at(ProgramConnection(env={"PATH": f"{programs}:{os.environ['PATH']}"}), trial.directory / "jobs")
+    for number in range(trial.tries):
+        witness = _either(trial, number)
+        jobs.start(witness.job)
+        offset.write_text(str(trial.chance.choice([-DAY, -3600, 3600, DAY])))
+        record = jobs.look(witness.job.jid, wait=60)
+        offset.write_text("0")
+        true = replace(record, rc=None if witness.rc is None else record.rc)
+        yield witness.judge(true) if 0 <= (record.delta or -1) < 60 else lost(f"{record.jid} took {record.delta} s")
+
+
+def _either(trial: Trial, number: int) -> Witness:
+    """A job that ends before its limit, or one that its limit has to end."""
+    jid = f"job{number}"
+    if number % 2:
+        return replace(stubborn(trial.directory, jid, limit=1), state=State.TIMED_OUT)
+    return short(trial.directory, jid, trial.chance, limit=30)
+
+
+def without_setsid(trial: Trial) -> Iterator[Try]:
+    """busybox's tools, and among them no setsid."""
+    programs = trial.directory / "bin"
+    programs.mkdir()
+    names = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
+    for name in names:
+        if name != "setsid":
+            (programs / name).symlink_to("/bin/busybox")
+    yield from _all_ways(trial, jobs_at(ProgramConnection(env={"PATH": str(programs)}), trial.directory / "jobs"))
+
+
+def without_proc(trial: Trial) -> Iterator[Try]:
+    """A mount namespace where nothing is below /proc."""
+    hidden = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+    yield from _all_ways(trial, jobs_at(ProgramConnection(*hidden), trial.directory / "jobs"))
+
+
+def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:
+    """Jobs that end by themselves, by their limit, and by a kill, each with a child in the same session."""
+    for number in range(trial.tries):
+        witness = _either(trial, number)
+        # Without setsid and /proc a child that leaves the session cannot be found; ARCHITECTURE.md says so.
+        witness = replace(witness, job=replace(witness.job, cmd=witness.job.cmd.replace("setsid ", "")))
+        jobs.start(witness.job)
+        record = jobs.look(witness.job.jid, wait=60)
+        yield witness.judge(replace(record, rc=None) if witness.rc is None else record)
+    if left := left_under(trial.directory / "jobs"):
+        yield lost(f"{left} run on")
+
+
+def many_old_results(trial: Trial) -> Iterator[Try]:
+    """One try an old result: each is still told, a new job is started and seen among them, and all can be cleaned."""
+    jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
+    old = short(trial.directory, "old", trial.chance, longest=0.0)
+    record = jobs.start(old.job)
+    record = jobs.look("old", wait=60)
+    left_under(trial.directory / "jobs")  # what the supervisor removes at its end would be copied otherwise
+    for number in range(1, trial.tries):
+        shutil.copytree(record.results_dir, Path(record.results_dir).with_name(f"old{number}"), copy_function=os.link)
+    new = short(trial.directory, "new", trial.chance)
+    jobs.start(new.job)
+    verdict = new.judge(jobs.look("new", wait=60))
+    if verdict is not SURVIVED:
+        yield verdict
+    told = {each.jid: each.state for each in jobs.list()}
+    left = len(jobs.clean(older_than=-1)) - trial.tries - 1
+    if left:
+        yield lost(f"{-left} of {trial.tries + 1} results were not cleaned")
+    for number in range(trial.tries):
+        jid = f"old{number}" if number else "old"
+        yield SURVIVED if told.get(jid) is old.state else lost(f"{jid} is told to be {told.get(jid)}")

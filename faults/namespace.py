@@ -1,0 +1,82 @@
+"""A host that is a pid namespace of this machine: its pids are few, and the next one can be chosen (needs root)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from faults.processes import field_of
+from faults.trial import SURVIVED, Trial, Try, lost
+from faults.ways import ProgramConnection, jobs_at
+from faults.witness import Witness, stubborn
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record, State
+
+
+class Namespace:
+    """`front` is what a program stands behind to run in it; its /proc shows its own processes only."""
+
+    def __init__(self, first: int) -> None:
+        self.front = ("nsenter", f"--target={first}", "--pid", "--mount", "--")
+
+    def run(self, script: str) -> str:
+        words = [*self.front, "sh", "-c", script]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+    def take(self, pid: int) -> None:
+        """Give `pid` to a stranger that leads a session of its own."""
+        taken = self.run(f"echo {pid - 1} >/proc/sys/kernel/ns_last_pid; setsid sleep 600 >/dev/null 2>&1 & echo $!")
+        if int(taken) != pid:
+            raise RuntimeError(f"wanted pid {pid} for the stranger, and it became {taken}")
+
+    def holds_stranger(self, pid: int) -> bool:
+        return self.run(f"tr '\\0' ' ' </proc/{pid}/cmdline 2>/dev/null || :") == "sleep 600"
+
+
+@contextmanager
+def namespace() -> Iterator[Namespace]:
+    # A shell as the first process there, because it buries its dead: a pid is not free before that.
+    first = "echo in; while :; do sleep 600; done"
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", first]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as outside:
+        assert outside.stdout
+        outside.stdout.readline()
+        children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children").read_text()
+        try:
+            yield Namespace(int(children))
+        finally:
+            outside.kill()
+
+
+def pid_reused(trial: Trial) -> Iterator[Try]:
+    """The pid of the supervisor, or of the command, is a stranger's: he is not taken for the job, nor ended."""
+    with namespace() as space:
+        jobs = jobs_at(ProgramConnection(*space.front), trial.directory / "jobs")
+        for number in range(trial.tries):
+            yield _reused(space, jobs, stubborn(trial.directory, f"job{number}"), of_command=number % 2 == 1)
+
+
+def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: bool) -> Try:
+    record = jobs.start(witness.job)
+    while not witness.runs:
+        jobs.look(record.jid)
+    supervisor, command = (int(field_of(record, name).split()[0]) for name in ("supervisor", "command"))
+    pid = command if of_command else supervisor
+    space.run(f"kill -KILL {supervisor} {command}; while [ -e /proc/{pid} ]; do sleep 0.02; done")
+    space.take(pid)
+    seen, killed = jobs.look(record.jid), jobs.kill(record.jid, grace=0)
+    if not space.holds_stranger(pid):
+        return lost(f"{record.jid}: the stranger who has pid {pid} by now was killed")
+    space.run(f"kill -KILL {pid}")
+    return _truly(witness, seen, killed)
+
+
+def _truly(witness: Witness, seen: Record, killed: Record) -> Try:
+    if (seen.state, seen.cause) != (State.LOST, "gone") or "runs no more" not in seen.msg:
+        return lost(f"{seen.jid}: told {seen.state} {seen.cause} {seen.msg!r}; its supervisor and command are gone")
+    # Its child that left the session still carries the token: that one the kill finds.
+    if killed.state is not State.KILLED:
+        return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}")
+    return witness.twice() if witness.runs != 1 else SURVIVED

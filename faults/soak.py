@@ -1,0 +1,183 @@
+"""Two hours of a busy place in ten minutes: mixed jobs on many hosts while everything breaks now and then."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+from faults.controller import Orders, kill_midway, prepare
+from faults.network import PATIENCE, again_and_again
+from faults.processes import left_of, left_under, supervisor_of
+from faults.trial import SURVIVED, Trial, Try, lost
+from faults.ways import connection_to, jobs_at
+from faults.wire import BadWire
+from faults.witness import Witness, short, stubborn
+from lab.sshd import SshLab
+from remotejobs.errors import HostError
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record, State
+from remotejobs.waiting import patiently, wait_until_ended
+
+MOST_HOSTS = 20
+PER_HOST = 5  # jobs of a short soak
+JOBS_A_SECOND = 1.0
+LONGEST = 60.0  # seconds of a job in the full soak; twelve minutes in earnest
+PAUSE = 2.0  # seconds between two faults, at most
+
+
+class _Place:
+    """Hosts behind bad wires, the jobs on them, and those whose supervisor was killed on purpose."""
+
+    def __init__(self, trial: Trial, stack: ExitStack) -> None:
+        self._trial = trial
+        self._seed = trial.chance.random()
+        self.span = trial.tries / JOBS_A_SECOND
+        self.names = [f"host{n}" for n in range(max(2, min(MOST_HOSTS, trial.tries // PER_HOST)))]
+        self.lab = stack.enter_context(SshLab(trial.directory / "lab", self.names))
+        self._wires = {
+            name: stack.enter_context(BadWire(self.lab.host(name).port, Random(trial.chance.random())))
+            for name in self.names
+        }
+        self.jobs: dict[str, HostJobs] = {}
+        for name in self.names:
+            connection = connection_to(self.lab, name, wire=self._wires[name])
+            stack.callback(connection.close)
+            self.jobs[name] = jobs_at(connection, trial.directory / "jobs" / name)
+        self._running: dict[str, Record] = {}
+        self._beheaded: set[str] = set()
+
+    def one(self, number: int) -> Try:
+        """One job from its start, at its own time, to its end."""
+        chance = Random(f"{self._seed} {number}")
+        time.sleep(chance.uniform(0, self.span))
+        name, kind = chance.choice(self.names), chance.choice(["ends", "ends", "ends", "limited", "killed"])
+        witness, jobs = self._witness(number, kind, chance), self.jobs[name]
+        try:
+            if chance.random() < 0.1:
+                directory = str(self._trial.directory / "jobs" / name)
+                kill_midway(Orders(self.lab.variables(name), directory, witness.job, "start"), chance, 0.2)
+            record = patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
+            self._running[record.jid] = record
+            return self._judged(jobs, witness, self._end(jobs, witness, kind, chance))
+        except HostError as exc:
+            return lost(f"{witness.job.jid} on {name}: {exc}")
+        finally:
+            self._running.pop(witness.job.jid, None)
+
+    def _witness(self, number: int, kind: str, chance: Random) -> Witness:
+        place, jid = self._trial.directory, f"job{number}"
+        if kind == "ends":
+            return short(place, jid, chance, longest=min(LONGEST, self.span / 5))
+        if kind == "killed":
+            return stubborn(place, jid)
+        return replace(stubborn(place, jid, limit=chance.randint(1, 10)), state=State.TIMED_OUT)
+
+    def _end(self, jobs: HostJobs, witness: Witness, kind: str, chance: Random) -> Record:
+        jid = witness.job.jid
+        if kind != "killed":
+            return wait_until_ended(jobs, jid, poll=2, patience=PATIENCE)
+        while not witness.runs:
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 2))
+        return patiently(lambda: jobs.kill(jid, grace=0), patience=PATIENCE)
+
+    def _judged(self, jobs: HostJobs, witness: Witness, record: Record) -> Try:
+        if record.cause == "gone" and record.jid in self._beheaded:
+            patiently(lambda: jobs.kill(record.jid, grace=0), patience=PATIENCE)
+            left = left_of(record)
+            return witness.twice() if witness.runs > 1 else lost(f"{record.jid}: {left} run on") if left else SURVIVED
+        if record.jid in self._beheaded and record.state is State.KILLED:
+            return witness.twice() if witness.runs != 1 else SURVIVED
+        return witness.judge(replace(record, rc=record.rc if witness.rc is not None else None))
+
+    def disturb(self) -> None:
+        """One fault somewhere."""
+        chance = self._trial.chance
+        name = chance.choice(self.names)
+        wire = self._wires[name]
+        match chance.choice(["cut", "lose", "stall", "reset", "restart", "stop", "behead"]):
+            case "cut":
+                wire.cut()
+            case "lose":
+                wire.lose()
+            case "stall":
+                wire.stall()
+                time.sleep(chance.uniform(0, 1))
+                wire.resume()
+            case "reset":
+                wire.resets = chance.choice([0.0, 0.1])
+            case "restart":
+                self.lab.stop_host(name)
+                self.lab.start_host(name)
+            case "stop":
+                self._signal(chance, signal.SIGSTOP)
+            case _:
+                self._signal(chance, signal.SIGKILL)
+
+    def _signal(self, chance: Random, number: signal.Signals) -> None:
+        """To the supervisor of some job that runs; a stopped one goes on after a moment."""
+        running = sorted(self._running.items())
+        if not running:
+            return
+        jid, record = chance.choice(running)
+        # It may have ended just now.
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            supervisor = supervisor_of(record)
+            if number is signal.SIGKILL:
+                self._beheaded.add(jid)
+            os.kill(supervisor, number)
+            time.sleep(0.2)
+            os.kill(supervisor, signal.SIGCONT)
+
+
+def soak(trial: Trial) -> Iterator[Try]:
+    """Every job is accounted for; at the end no process, no file handle and no thread is left."""
+    prepare()
+    before = _held()
+    with ExitStack() as stack, patch("remotejobs.jobs.EXCHANGE_TIMEOUT", 5.0):
+        place = _Place(trial, stack)
+        threads = stack.enter_context(ThreadPoolExecutor(trial.tries))
+        with again_and_again(place.disturb, trial.chance, PAUSE):
+            yield from threads.map(place.one, range(trial.tries))
+        yield _nothing_unknown(place, trial.tries)
+    if left := left_under(trial.directory / "jobs"):
+        yield lost(f"processes left behind: {left}")
+    if left_over := _settled(before):
+        yield lost(f"left behind: {left_over}")
+
+
+def _nothing_unknown(place: _Place, jobs: int) -> Try:
+    """The hosts tell exactly the jobs that were started, and none of them as running."""
+    told = [record for each in place.jobs.values() for record in patiently(each.list, patience=PATIENCE)]
+    odd = [record.jid for record in told if not record.finished]
+    if len(told) != jobs or odd:
+        return lost(f"{len(told)} jobs are told of {jobs}, and as running: {odd}")
+    return SURVIVED
+
+
+def _held() -> tuple[int, int]:
+    """How many file descriptors and threads this process has."""
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+
+def _settled(before: tuple[int, int]) -> str:
+    """Which of the two have grown, once what was closed had time to go; "" for neither."""
+    deadline = time.monotonic() + 20
+    while any(now > then for now, then in zip(_held(), before, strict=True)):
+        if time.monotonic() > deadline:
+            (files, threads), (files_before, threads_before) = _held(), before
+            return f"{files} file descriptors ({files_before} before), {threads} threads ({threads_before} before)"
+        time.sleep(0.1)
+    return ""

@@ -1,0 +1,129 @@
+"""The processes of a job on its host killed, stopped, and run out of memory, behind the back of everybody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from shlex import quote
+
+from faults.processes import left_of, supervisor_of
+from faults.trial import SURVIVED, Trial, Try, lost
+from faults.ways import ProgramConnection, jobs_at
+from faults.witness import Witness, short, stubborn
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Record, State
+
+ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one who reads /dev/zero into memory
+
+
+def _begun(jobs: HostJobs, witness: Witness) -> Record:
+    record = jobs.start(witness.job)
+    while not witness.runs:
+        os.sched_yield()
+    return record
+
+
+def killed(trial: Trial) -> Iterator[Try]:
+    """A supervisor that dies makes its job lost at once, and says that the command runs; a kill then ends that."""
+    jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
+    for number in range(trial.tries):
+        witness = stubborn(trial.directory, f"job{number}")
+        record = _begun(jobs, witness)
+        os.kill(supervisor_of(record), signal.SIGKILL)
+        seen = jobs.look(record.jid, wait=60)
+        if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
+            yield lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
+            continue
+        yield _ended(jobs, witness, jobs.kill(record.jid, grace=0))
+
+
+def stopped(trial: Trial) -> Iterator[Try]:
+    """A stopped supervisor is told as such, and neither a limit nor a kill waits for it."""
+    jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
+    for number in range(trial.tries):
+        limited = number % 2 == 0
+        witness = stubborn(trial.directory, f"job{number}", limit=1 if limited else None)
+        if limited:
+            witness = replace(witness, state=State.TIMED_OUT)
+        record = _begun(jobs, witness)
+        os.kill(supervisor_of(record), signal.SIGSTOP)
+        yield _ended(jobs, witness, jobs.look(record.jid, wait=60) if limited else jobs.kill(record.jid, grace=0))
+
+
+def _ended(jobs: HostJobs, witness: Witness, record: Record) -> Try:
+    if left := left_of(record):
+        return lost(f"{record.jid}: {record.msg!r}, but {left} run on")
+    return witness.judge(replace(record, rc=None))
+
+
+def out_of_memory(trial: Trial) -> Iterator[Try]:
+    """The kernel kills the command for want of memory, and in every second try the supervisor first."""
+    jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
+    with _little_memory() as group:
+        for number in range(trial.tries):
+            of_command = number % 2 == 0 or group is None
+            yield _command_out(jobs, trial, number, group) if of_command else _all_out(jobs, trial, number, group)
+
+
+def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
+    # Where nobody may make control groups, what the kernel would do then is done to it: SIGKILL.
+    death = f"echo $$ >{quote(str(group))}/cgroup.procs; exec tail /dev/zero" if group else "kill -KILL $$"
+    witness = short(trial.directory, f"job{number}", trial.chance)
+    job = replace(witness.job, cmd=f"echo ran >>{quote(str(witness.ran))}; {death}")
+    witness = replace(witness, job=job, state=State.FAILED, rc=137, stdout=b"")
+    jobs.start(job)
+    record = jobs.look(job.jid, wait=60)
+    return witness.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: signal {record.signal!r} was told")
+
+
+def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
+    """Supervisor and command in one small group; the kernel is told to take the supervisor first."""
+    go = trial.directory / f"go{number}"
+    ran = trial.directory / f"job{number}.ran"
+    wait = f"until [ -e {quote(str(go))} ]; do sleep 0.02; done"
+    job = replace(
+        stubborn(trial.directory, f"job{number}").job,
+        cmd=f"echo ran >>{quote(str(ran))}; {wait}; echo 0 >/proc/self/oom_score_adj; exec tail /dev/zero",
+    )
+    record = jobs.start(job)
+    supervisor = supervisor_of(record)
+    for pid in (supervisor, record.pid):
+        (group or Path()).joinpath("cgroup.procs").write_text(str(pid))
+    Path(f"/proc/{supervisor}/oom_score_adj").write_text("1000")
+    go.touch()
+    seen = jobs.look(record.jid, wait=60)
+    # The supervisor died before it could write anything, or it lived to see its command killed: both can be true.
+    true = (seen.state, seen.cause) == (State.LOST, "gone") or (seen.state, seen.signal) == (State.FAILED, "KILL")
+    jobs.kill(record.jid, grace=0)
+    if left := left_of(record):
+        return lost(f"{record.jid}: {left} run on")
+    return SURVIVED if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
+
+
+@contextmanager
+def _little_memory() -> Iterator[Path | None]:
+    """A control group with little memory, of the first or the second kind; None where none can be made."""
+    first, second = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+    parent, limit = (first, "memory.limit_in_bytes") if first.is_dir() else (second, "memory.max")
+    group = parent / f"faults-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        yield None
+        return
+    try:
+        (group / limit).write_text(str(ENOUGH))
+    except OSError:
+        group.rmdir()
+        yield None
+        return
+    try:
+        yield group
+    finally:
+        with contextlib.suppress(OSError):  # one that dies just now holds it for a moment
+            group.rmdir()

@@ -1,0 +1,48 @@
+"""The table: for a terminal by rich, and as Markdown between two marks of docs/faults.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from faults.trial import Row, Verdict
+
+HEADS = ("fault", "tries", "survived", "lost", "double")
+DOCUMENT = Path(__file__).parent.parent / "docs" / "faults.md"
+_LINE = re.compile(r"^\| (?P<fault>[^|]+?) \|.*$", re.MULTILINE)
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    return (row.fault.name, str(row.tries), *(str(row.counts[verdict]) for verdict in Verdict))
+
+
+def show(rows: Sequence[Row], console: Console) -> None:
+    """The table, and under it why something did not survive."""
+    table = Table(*HEADS)
+    for row in rows:
+        table.add_row(*cells_of(row), style="" if row.whole else "bold red")
+    console.print(table)
+    for row in rows:
+        for reason in row.reasons[:10]:
+            console.print(f"{row.fault.name}: {reason}", markup=False, style="red")
+
+
+def write(rows: Sequence[Row], scale: str, document: Path = DOCUMENT) -> None:
+    """Put each row into the document's table: over the row of the same fault, or at the end."""
+    text = document.read_text()
+    head, begin, rest = text.partition("<!-- table -->\n")
+    body, end, tail = rest.partition("<!-- /table -->")
+    if not begin or not end:
+        raise ValueError(f"{document} lacks the marks <!-- table --> and <!-- /table -->")
+    known = {match["fault"]: match[0] for match in _LINE.finditer(body) if match["fault"] not in (HEADS[0], "---")}
+    known |= {row.fault.name: _line(row, scale) for row in rows}
+    lines = [f"| {' | '.join(HEADS)} | what survived means | run |", "|---|--:|--:|--:|--:|---|---|", *known.values()]
+    document.write_text(head + begin + "\n".join(lines) + "\n" + end + tail)
+
+
+def _line(row: Row, scale: str) -> str:
+    return f"| {' | '.join(cells_of(row))} | {row.fault.proven} | {scale}, seed {row.seed}, {row.seconds:.0f} s |"

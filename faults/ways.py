@@ -1,0 +1,59 @@
+"""Ways to hosts: the lab's own, through a bad wire, or into namespaces of this machine without any SSH."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.proxy import Proxy
+from lab.sshd import SshLab
+from remotejobs.connect import open_connection
+from remotejobs.connection import Become, Connection, Reply
+from remotejobs.errors import TimedOut
+from remotejobs.jobs import HostJobs
+
+
+@dataclass(frozen=True)
+class SomeHost:
+    """A host of no inventory."""
+
+    name: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+def connection_to(
+    lab: SshLab, name: str, *, wire: Proxy | None = None, retry_for: float = 30.0, connect_timeout: int = 10
+) -> Connection:
+    """A connection of its own to a host of the lab; over `wire` it expects the host's own key all the same."""
+    variables = lab.variables(name) | {"ansible_timeout": connect_timeout}
+    if wire:
+        alias = f"-o HostKeyAlias=[127.0.0.1]:{variables['ansible_port']}"
+        variables |= {"ansible_port": wire.port, "ansible_ssh_extra_args": alias}
+    return open_connection(SomeHost(name, variables), retry_for=retry_for)
+
+
+def jobs_at(connection: Connection, directory: object) -> HostJobs:
+    return HostJobs(connection, directory=str(directory))
+
+
+class ProgramConnection:
+    """A host that is reached by a program which runs `sh -s`: `unshare`, `nsenter`, or nothing in front at all."""
+
+    def __init__(self, *front: str, env: Mapping[str, str] | None = None) -> None:
+        self.host = "here"
+        self._front: Sequence[str] = front
+        self._env = dict(os.environ, **(env or {}))
+
+    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+        words = [*self._front, "sh", "-s"]
+        try:
+            done = subprocess.run(words, input=script, capture_output=True, timeout=timeout, env=self._env, check=False)
+        except subprocess.TimeoutExpired as exc:
+            raise TimedOut(self.host, f"no complete answer within {timeout:g} s") from exc
+        return Reply(done.stdout, done.stderr, end in done.stdout)
+
+    def close(self) -> None:
+        """Nothing is kept open."""

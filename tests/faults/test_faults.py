@@ -1,0 +1,79 @@
+"""Every fault, with few tries; `make test-faults` makes many. And the counting itself can say "lost" and "double"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from faults.suite import FAULTS, named, run
+from faults.table import write
+from faults.trial import SURVIVED, Fault, Row, Trial, Try, Verdict, lost
+from faults.ways import ProgramConnection, jobs_at
+from faults.witness import short
+from remotejobs.model import Record, State
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_no_job_is_lost_or_runs_twice(fault: Fault) -> None:
+    row = run(fault, seed=1, tries=fault.small)
+    assert row.reasons == []
+    assert row.whole
+
+
+def test_a_command_that_ran_twice_is_counted_as_double(tmp_path: Path) -> None:
+    witness = short(tmp_path, "job", Random(1))
+    jobs = jobs_at(ProgramConnection(), tmp_path / "one")
+    jobs.start(witness.job)
+    record = jobs.look("job", wait=60)
+    assert witness.judge(record).verdict is Verdict.SURVIVED
+    again = jobs_at(ProgramConnection(), tmp_path / "two")
+    again.start(witness.job)
+    assert witness.judge(again.look("job", wait=60)).verdict is Verdict.DOUBLE
+
+
+def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_lost(tmp_path: Path) -> None:
+    witness = short(tmp_path, "job", Random(1))
+    told = Record(host="h", jid="job", state=witness.state, rc=witness.rc, stdout=witness.stdout)
+    assert witness.judge(told).verdict is Verdict.LOST
+    witness.ran.write_text("ran\n")
+    assert witness.judge(told).verdict is Verdict.SURVIVED
+    assert witness.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is Verdict.LOST
+
+
+def test_the_document_keeps_the_rows_of_faults_that_were_not_tried_now(tmp_path: Path) -> None:
+    document = tmp_path / "faults.md"
+    document.write_text("Before.\n<!-- table -->\n<!-- /table -->\nAfter.\n")
+    one, two = (Row(fault, seed=7) for fault in FAULTS[:2])
+    one.add(lost("why"))
+    two.add(Try(Verdict.SURVIVED))
+    write([one], "small", document)
+    write([two], "full", document)
+    lines = document.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("Before.", "After.")
+    assert [line.split(" | ")[:5] for line in lines[4:6]] == [
+        [f"| {FAULTS[0].name}", "1", "0", "1", "0"],
+        [f"| {FAULTS[1].name}", "1", "1", "0", "0"],
+    ]
+
+
+def test_the_same_seed_makes_the_same_choices() -> None:
+    seen: list[list[float]] = []
+
+    def choose(trial: Trial) -> Iterator[Try]:
+        seen.append([trial.chance.random() for _ in range(3)])
+        yield SURVIVED
+
+    fault = Fault(name="x", proven="", small=1, full=1, run=choose)
+    for seed in (1, 1, 2):
+        run(fault, seed, 1)
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_an_unknown_fault_is_named() -> None:
+    with pytest.raises(LookupError, match="no fault is called like xyz; there are: controller killed in start"):
+        named(["xyz"])
