@@ -53,6 +53,12 @@ test: setup ## every test; real sshd and real PostgreSQL included
 test-vm: setup ## only the tests that boot a virtual machine: reboots, power cuts, systemd
 	$(BIN)/pytest -m vm
 
+test-faults: setup ## thousands of kills, cuts, full disks and a soak, and the table of docs/faults.md; SEED=n repeats one
+	$(BIN)/python -m faults --scale full --seed $(or $(SEED),1) --write
+
+fuzz: setup ## 100,000 random inputs for all that reads what others wrote
+	$(BIN)/python -m faults.fuzz
+
 bench: setup ## measure launch, poll and memory against a lab of many hosts
 	$(BIN)/python -m bench
 
