@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -14,6 +15,7 @@ import pytest
 from lab.proxy import Proxy
 from remotejobs.transfer import sum_of
 from tests.cli.running import COMMAND, environment, remotejobs
+from tests.cli.test_terminal import on_terminal
 from tests.transfers.conftest import MIB, random_file
 
 MOST_MEMORY = 100 * 1024  # KiB
@@ -82,6 +84,17 @@ def _cut_thrice(proxy: Proxy, directory: Path, size: int, running: subprocess.Po
 
 def _arrived(directory: Path) -> int:
     return max((path.stat().st_size for path in directory.glob(".dest.*.part")), default=0)
+
+
+def test_a_terminal_shows_a_bar_for_each_host_that_is_gone_at_the_end(inventory: Path, tmp_path: Path) -> None:
+    source = random_file(tmp_path / "source", 4)
+    words = ["pull", "all", str(source), f"{tmp_path}/{{host}}.copy", "-i", str(inventory), "--rate", "4M"]
+    code, seen = on_terminal(*words)
+    assert code == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+    for host in ("files1", "files2"):
+        assert re.search(rf"{host} ━+ *\d\.\d/4\.0 MiB", plain)
+    assert "━" not in "".join(plain.rstrip().splitlines()[-2:])
 
 
 @pytest.mark.faults

@@ -11,6 +11,7 @@ import pytest
 from lab.proxy import Proxy
 from remotejobs.errors import BadUse, ConnectionLost, FileRefused
 from remotejobs.fleet import BecomeChoice, Fleet
+from remotejobs.inventory import load_inventory
 from remotejobs.transfer import Ends, Moved, Throttle, TransferFailed, pull, push, sum_of
 from remotejobs.transfer.steps import part_name
 from tests.transfers.conftest import MIB, random_file
@@ -172,3 +173,16 @@ def test_as_another_user_the_part_waits_at_home_and_only_the_end_is_made_there(f
     ends.files.close()
     assert (tmp_path / "there").read_bytes() == source.read_bytes()
     assert not list(Path.home().glob(".there.*"))
+
+
+def test_this_machine_is_a_host_like_any_other(tmp_path: Path) -> None:
+    source = random_file(tmp_path / "source", 1)
+    inventory = tmp_path / "local.yml"
+    inventory.write_text("all: {hosts: {here: {ansible_connection: local}}}")
+    with Fleet(load_inventory(inventory).select("all")) as fleet:
+        ends = Ends.of(fleet, "here")
+        push(source, str(tmp_path / "there"), ends)
+        pull(str(tmp_path / "there"), tmp_path / "back", ends)
+        with pytest.raises(FileRefused, match="here: /nowhere/at/all/.x"):
+            push(source, "/nowhere/at/all/x", ends)
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
