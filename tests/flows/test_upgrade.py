@@ -25,6 +25,7 @@ from remotejobs.model import State
 from remotejobs.upgrade import HostUpgrade, Upgrade, install_job, prepare_job
 from remotejobs.waiting import wait_until_ended
 from tasks.access import Access
+from tasks.cancel import kill_jobs_of
 from tasks.connections import connections, jobs_on
 from tasks.errors import HostsFailed
 from tests.awaiting import await_true
@@ -162,6 +163,22 @@ def test_a_kill_waits_until_dpkg_has_finished(fleet: Fleet, tmp_path: Path) -> N
         record = killing.result()
     assert (record.state, record.survivors) == (State.KILLED, "")
     assert fleet.installed[0] == "install ok installed 2.0"
+
+
+def test_cancelling_a_run_leaves_an_installation_to_finish(fleet: Fleet, tmp_path: Path) -> None:
+    inside, go = tmp_path / "inside", tmp_path / "go"
+    fleet.repository.add("tool", "2.0", postinst=f"touch {inside}; until test -e {go}; do sleep 0.1; done")
+    jobs = jobs_on(fleet.access, "web1")
+    with ThreadPoolExecutor(1) as pool:
+        upgrading = pool.submit(fleet.upgrade)
+        await_true(inside.exists)
+        (running,) = [record for record in jobs.list() if not record.finished]
+        run = running.jid.split(".")[2]
+        killed = kill_jobs_of({"access": fleet.access.model_dump(), "hosts": "web*"}, run)
+        assert not killed
+        assert not jobs.look(running.jid).finished
+        go.touch()
+        assert [report.outcome for report in upgrading.result().result()] == ["upgraded"] * 3
 
 
 @pytest.mark.parametrize("wrong", [{"packages": ["--force-yes"]}, {"packages": ["a b"]}, {"serial": 0}])
