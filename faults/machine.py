@@ -60,10 +60,22 @@ def without_setsid(trial: Trial) -> Iterator[Try]:
     yield from _all_ways(trial, jobs_at(ProgramConnection(env={"PATH": str(programs)}), trial.directory / "jobs"))
 
 
+_PS = """#!/bin/sh
+exec nsenter --mount={proc}/1/ns/mnt ps "$@"
+"""
+
+
 def without_proc(trial: Trial) -> Iterator[Try]:
-    """A mount namespace where nothing is below /proc."""
-    hidden = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
-    yield from _all_ways(trial, jobs_at(ProgramConnection(*hidden), trial.directory / "jobs"))
+    """A mount namespace with nothing below /proc, as on BSD: there is only `ps`, which here looks from outside."""
+    programs, proc = trial.directory / "bin", trial.directory / "proc"
+    programs.mkdir()
+    proc.mkdir()
+    (programs / "ps").write_text(_PS.format(proc=proc))
+    (programs / "ps").chmod(0o755)
+    hide = f'mount --bind /proc "{proc}" && mount -t tmpfs none /proc && exec "$@"'
+    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    connection = ProgramConnection("unshare", "--mount", "sh", "-c", hide, "sh", env=env)
+    yield from _all_ways(trial, jobs_at(connection, trial.directory / "jobs"))
 
 
 def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.processes import field_of
+from faults.processes import field_of, left_of
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, stubborn
@@ -64,7 +64,8 @@ def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: b
         jobs.look(record.jid)
     supervisor, command = (int(field_of(record, name).split()[0]) for name in ("supervisor", "command"))
     pid = command if of_command else supervisor
-    space.run(f"kill -KILL {supervisor} {command}; while [ -e /proc/{pid} ]; do sleep 0.02; done")
+    # The whole group of the command: as long as one is left in it, its number is not given to anybody.
+    space.run(f"kill -KILL {supervisor} -{command}; while [ -e /proc/{pid} ]; do sleep 0.02; done")
     space.take(pid)
     seen, killed = jobs.look(record.jid), jobs.kill(record.jid, grace=0)
     if not space.holds_stranger(pid):
@@ -76,7 +77,7 @@ def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: b
 def _truly(witness: Witness, seen: Record, killed: Record) -> Try:
     if (seen.state, seen.cause) != (State.LOST, "gone") or "runs no more" not in seen.msg:
         return lost(f"{seen.jid}: told {seen.state} {seen.cause} {seen.msg!r}; its supervisor and command are gone")
-    # Its child that left the session still carries the token: that one the kill finds.
-    if killed.state is not State.KILLED:
-        return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}")
+    # Its child that left the session still carries the token: that one the kill finds, if it had come so far.
+    if left := left_of(seen):
+        return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}, but {left} run on")
     return witness.twice() if witness.runs != 1 else SURVIVED

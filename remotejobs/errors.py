@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from remotejobs.display.text import visible
+
 
 class RemoteJobsError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -38,11 +40,11 @@ class InvalidJob(BadUse):
 
 
 class HostError(RemoteJobsError):
-    """Base of the errors that concern one host."""
+    """Base of the errors that concern one host. Its own words in the message cannot command a terminal."""
 
     def __init__(self, host: str, message: str, *, remedy: str | None = None) -> None:
         self.host = host
-        super().__init__(f"{host}: {message}", remedy=remedy)
+        super().__init__(visible(f"{host}: {message}"), remedy=None if remedy is None else visible(remedy))
 
 
 class Unreachable(HostError):

@@ -6,6 +6,7 @@ import shlex
 from functools import cache
 from importlib import resources
 
+from remotejobs.display.text import visible
 from remotejobs.errors import ProtocolDamaged
 from remotejobs.protocol import shell_half
 from remotejobs.shell import Shell
@@ -20,7 +21,7 @@ def text_of(package: str, name: str) -> str:
 
 
 def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[str, str]:
-    """The fields that the function `words` answers with; `error CODE MESSAGE` is one of them.
+    """The fields that the function `words` answers with; `error CODE MESSAGE` is one of them. All in printable text.
 
     Raises `HostError`; `ProtocolDamaged` when the answer is not whole.
     """
@@ -28,4 +29,4 @@ def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[s
     lines = said.output.splitlines()
     if not lines or lines[-1] != _END:
         raise ProtocolDamaged(shell.host, f"no whole answer came back; the end of what came is {said.output[-200:]!r}")
-    return {key: value for key, _, value in (line.partition(" ") for line in lines[:-1])}
+    return {key: visible(value) for key, _, value in (line.partition(" ") for line in lines[:-1])}

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.connect import open_connection
 from remotejobs.connection import Become, Connection
-from remotejobs.errors import BadUse, HostError, HostKeyChanged, HostKeyUnknown, HostRefused, Unreachable
+from remotejobs.errors import (
+    BadUse,
+    HostError,
+    HostKeyChanged,
+    HostKeyUnknown,
+    HostRefused,
+    ProtocolDamaged,
+    Unreachable,
+)
 from remotejobs.host_half import call, text_of
 from remotejobs.jobs import HostJobs
 from remotejobs.local import LocalConnection
@@ -117,7 +125,9 @@ class _Rebooting:
         return call(self._shell, (text_of("remotejobs", "reboot.sh"),), words)
 
     def _boot(self) -> str:
-        return self._ask("rb_look")["boot"]
+        if not (boot := self._ask("rb_look").get("boot", "")):
+            raise ProtocolDamaged(self._host, "the answer names no boot id")
+        return boot
 
     def _command(self, before: str) -> None:
         """Silence after it is as good as an answer: the host may have gone at once."""

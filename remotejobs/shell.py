@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Shell:
         if not reply.complete:
             raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
         output, _, rc = body.removesuffix(end).rstrip("\n").rpartition("\n")
-        if not rc.isdigit():
+        if not re.fullmatch(r"\d{1,3}", rc, re.ASCII):
             raise ProtocolDamaged(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
         return Said(int(rc), output)
 

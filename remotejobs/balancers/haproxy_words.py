@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +33,16 @@ class Server:
 def parse(answer: str) -> tuple[Server, ...]:
     """The servers in the answer to `LOOK`; `ValueError` when it is not understood."""
     lines = answer.splitlines()
-    stats = _statistics(lines)
-    states = _admin_states(lines)
+    try:
+        stats, states = _statistics(lines), _admin_states(lines)
+        return _servers(stats, states, answer)
+    except (LookupError, TypeError, AttributeError, csv.Error) as exc:
+        raise ValueError(f"{exc!r} in {answer.strip()[:200]!r}") from exc
+
+
+def _servers(
+    stats: Mapping[tuple[str, str], Mapping[str, str]], states: Mapping[tuple[str, str], int], answer: str
+) -> tuple[Server, ...]:
     if not stats or set(stats) - set(states):
         raise ValueError(answer.strip()[:200] or "it is empty")
     return tuple(

@@ -45,8 +45,13 @@ def standing_of(settings: HttpBalancer, body: str) -> Standing:
     return Standing(
         inside=re.search(settings.inside, body) is not None if settings.inside else None,
         up=re.search(settings.up, body) is not None if settings.up else None,
-        connections=int(count[1]) if count and count.re.groups and count[1].isdigit() else None,
+        connections=_number(count[1]) if count and count.re.groups else None,
     )
+
+
+def _number(text: str | None) -> int | None:
+    """A group that took no part is None, and not every digit is one of ours."""
+    return int(text) if text and re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
 
 
 class _Web:

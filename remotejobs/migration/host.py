@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,8 +45,8 @@ class MigrationHost:
             raise LookFailed(self._shell.host, fields["error"].partition(" ")[2])
         holder = self.lock.read(fields)
         free = fields.get("free_kib", "")
-        if not free.isdigit():
-            raise ProtocolDamaged(self._shell.host, f"the free space came back as {free!r}")
+        if not re.fullmatch(r"\d{1,18}", free, re.ASCII):
+            raise ProtocolDamaged(self._shell.host, f"the free space came back as {free[:40]!r}")
         return Readiness(holder, int(free) // 1024)
 
     def prove_dead(self, jids: Sequence[str], *, grace: int) -> str:

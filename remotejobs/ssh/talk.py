@@ -75,14 +75,14 @@ class _Talk:
             # Looked at before draining, so that what came before the end is not lost.
             closed = bool(channel.closed or channel.eof_received)
             self._send()
-            if self._drain():
-                continue
-            if closed:
+            drained, remaining = self._drain(), deadline - time.monotonic()
+            if closed and not drained:
                 return self._check_alive()
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            # Also where something still comes: a host that never stops talking must not hold us for ever.
+            if remaining <= 0 and not self._exchange.ended:
                 raise TimedOut(self._host, f"no complete answer within {self._timeout:g} s")
-            wake.wait(min(remaining, WINDOW_CHECK) if self._unsent else remaining)
+            if not drained:
+                wake.wait(min(remaining, WINDOW_CHECK) if self._unsent else remaining)
         return None
 
     def _drain(self) -> bool:

@@ -17,6 +17,7 @@ from paramiko.ssh_exception import SSHException
 KEEPALIVE = 30
 IDLE_WAKE = 5.0
 WRITE_WITHIN = 15.0
+LONGEST_PACKET = 1024 * 1024  # bytes; OpenSSH sends a quarter of that at most
 
 FIRST_KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr")
@@ -27,7 +28,7 @@ if not logging.getLogger("paramiko").level:
 
 
 class _Packetizer(Packetizer):
-    """paramiko's goes on writing for ever when the other side has stopped reading."""
+    """paramiko's writes for ever when the other side has stopped reading, and believes any length that it is told."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -37,6 +38,12 @@ class _Packetizer(Packetizer):
         """Over a jump host closing means sending, and the connection to the jump host may be gone."""
         with contextlib.suppress(SSHException, EOFError, OSError):
             super().close()
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """A packet's length is the server's word, given before anybody has logged in: 4 GB are not waited for."""
+        if n > LONGEST_PACKET:
+            raise SSHException(f"a packet of {n} bytes was announced")
+        return super().read_all(n, check_rekey)
 
     def write_all(self, out: bytes) -> None:  # type: ignore[override]  # paramiko passes nothing but bytes
         deadline = time.monotonic() + WRITE_WITHIN

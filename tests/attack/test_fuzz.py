@@ -1,0 +1,20 @@
+"""Whatever is written into answers, inventories, options and plans: a value or a documented error, never a crash."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.fuzz import TARGETS, Target, fuzz
+
+INPUTS = 150
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_random_words_raise_documented_errors_only(name: str) -> None:
+    fuzz(TARGETS[name], INPUTS, chosen=1)
+
+
+def test_a_crash_is_found() -> None:
+    brittle = Target(TARGETS["answers of a shell"].words, lambda body: body[0], (ValueError,))
+    with pytest.raises(IndexError):
+        fuzz(brittle, INPUTS, chosen=1)
