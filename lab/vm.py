@@ -16,7 +16,7 @@ from lab.process import LabError, Server
 from lab.vm_image import Image, image
 
 QEMU = "qemu-system-x86_64"
-ARGUMENTS = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1"
+ARGUMENTS = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 quiet systemd.unit=multi-user.target"
 BOOTS_WITHIN = 180.0  # seconds; about 12 on an idle machine
 MEMORY = "512"  # MiB
 

@@ -24,7 +24,7 @@ printf '[Match]\nName=eth0\n[Network]\nAddress=10.0.2.15/24\n' > "$root/etc/syst
 chroot "$root" systemctl enable systemd-networkd ssh
 # What works by the clock would come in between; the network is there as soon as it is asked for.
 chroot "$root" systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-    fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service
+    e2scrub_reap.service fstrim.timer systemd-tmpfiles-clean.timer systemd-networkd-wait-online.service systemd-timesyncd.service
 # Nothing is fetched from outside.
 : > "$root/etc/apt/sources.list"
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*

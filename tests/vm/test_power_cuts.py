@@ -14,16 +14,6 @@ from tests.vm.stopping import stop_at_sync
 pytestmark = pytest.mark.faults
 
 
-def test_a_job_that_ran_when_the_power_went_is_told_as_lost_by_the_reboot(vm: Vm, jobs: HostJobs) -> None:
-    jobs.start(Job(jid="in-the-dark", cmd="echo begun; sleep 3600", limit=7200))
-    await_true(lambda: jobs.look("in-the-dark").stdout == b"begun\n")
-    vm.cut_power()
-    vm.start()
-    record = jobs.look("in-the-dark")
-    assert (record.state, record.cause) == (State.LOST, "rebooted")
-    assert jobs.start(Job(jid="in-the-dark", cmd="echo begun; sleep 3600", limit=7200)).attached, "it never runs twice"
-
-
 @pytest.mark.parametrize("at", ["result.", "."])
 def test_a_result_whose_writing_was_cut_off_is_whole_or_not_believed(
     vm: Vm, jobs: HostJobs, shell: Shell, at: str
@@ -42,21 +32,29 @@ def test_a_result_whose_writing_was_cut_off_is_whole_or_not_believed(
         assert (record.state, record.cause, record.rc) in [(State.LOST, "rebooted", None), (State.FAILED, "", 7)]
 
 
-def test_of_many_jobs_that_end_when_the_power_goes_none_is_called_done_that_was_not(
+def test_of_jobs_that_run_and_end_when_the_power_goes_none_is_called_done_that_was_not(
     vm: Vm, jobs: HostJobs, shell: Shell
 ) -> None:
-    jids = [f"crowd-{number}" for number in range(12)]
-    for number, jid in enumerate(jids):
-        # Its own mark is on disk before it ends: whoever is called succeeded must have left one.
-        jobs.start(Job(jid=jid, cmd=f"sleep {number / 2}; touch $HOME/{jid}; sync $HOME/{jid} $HOME"))
-    await_true(lambda: jobs.look(jids[3]).finished)
+    # Its own mark is on disk before each ends: whoever is called succeeded must have left one.
+    crowd = [
+        Job(
+            jid=f"crowd-{number}",
+            cmd=f"sleep {number / 2}; touch $HOME/crowd-{number}; sync $HOME/crowd-{number} $HOME",
+        )
+        for number in range(12)
+    ]
+    for job in (lasting := Job(jid="lasting", cmd="echo begun; sleep 3600", limit=7200), *crowd):
+        jobs.start(job)
+    await_true(lambda: jobs.look(crowd[3].jid).finished)
     vm.cut_power()
     vm.start()
     marks = set(shell.run("cd && ls").output.split())
-    told = {record.jid: record for record in jobs.list() if record.jid in jids}
-    assert set(told) == set(jids), "each was on disk before it ran"
-    assert told[jids[0]].state is State.SUCCEEDED
-    assert told[jids[-1]].state is State.LOST
-    for jid, record in told.items():
+    told = {record.jid: record for record in jobs.list()}
+    assert (told["lasting"].state, told["lasting"].cause) == (State.LOST, "rebooted")
+    assert told[crowd[0].jid].state is State.SUCCEEDED
+    for job in crowd:
+        record = told[job.jid]  # each was on disk before it ran
         assert (record.state, record.cause) in [(State.SUCCEEDED, ""), (State.LOST, "rebooted")]
-        assert record.state is State.LOST or jid in marks
+        assert record.state is State.LOST or job.jid in marks
+    again = jobs.start(lasting)
+    assert (again.attached, again.state) == (True, State.LOST), "it never runs twice"
