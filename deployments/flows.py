@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,24 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def deployment_changes(client: SyncPrefectClient) -> Iterator[Change]:
-    """`prefect deploy` writes a deployment anew each time; so it is asked only for those that differ."""
+    """One change for all. `prefect deploy` writes a deployment anew each time, so it is asked for those that differ.
+
+    It takes seconds to start, so it is asked once.
+    """
+    names: list[str] = []
+    lines: list[str] = []
     for entry in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]:
         flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
         name = f"{flow.name}/{entry['name']}"
-        deploy = partial(_deploy, name)
         try:
             there = client.read_deployment_by_name(name)
+            what = [f"~ {name}: {line}" for line in differences(_as_it_is(there), _as_it_shall_be(entry, flow))]
         except ObjectNotFound:
-            yield Change("deployment", name, deploy)
-            continue
-        if what := differences(_as_it_is(there), _as_it_shall_be(entry, flow)):
-            yield Change("deployment", name, deploy, what)
+            what = [f"+ {name}"]
+        lines += what
+        names += [name] if what else []
+    if names:
+        yield Change("deployments", "of prefect.yaml", partial(_deploy, names), tuple(lines))
 
 
 def _as_it_shall_be(entry: dict[str, Any], flow: Flow[..., Any]) -> dict[str, Any]:
@@ -77,8 +83,9 @@ def _directory(steps: list[dict[str, Any]]) -> str:
     return words[0] if words else ""
 
 
-def _deploy(name: str) -> None:
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--name", name]
+def _deploy(names: Sequence[str]) -> None:
+    wanted = [word for name in names for word in ("--name", name)]
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *wanted]
     done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"prefect deploy --name {name} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{' '.join(command[2:])} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

@@ -107,6 +107,10 @@ class PrefectApi:
         wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
         self._ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
+    def crash(self, run: Run) -> None:
+        """Say that the process of a run died, as its worker would."""
+        self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CRASHED", "name": "Crashed"}})
+
     def retry(self, run: Run) -> None:
         """Let a run that has ended be run again, under its own id."""
         wanted = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}

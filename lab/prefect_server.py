@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import NoReturn, Self
 
 import httpx
@@ -51,6 +51,11 @@ class PrefectServer:
         return f"{self.url}/api"
 
     @property
+    def database(self) -> Path:
+        """SQLite's file."""
+        return self.directory / "prefect.db"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """What makes a Prefect program work with this server and no other."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -81,8 +86,7 @@ class PrefectServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers:
-            worker.end()
+        self.end_workers()
         self.stop()
 
     def start(self) -> None:
@@ -97,13 +101,20 @@ class PrefectServer:
         self._server.await_ready(self._healthy)
 
     def start_worker(self, name: str = "lab") -> Server:
-        """Start a process worker; its work pool exists, and knows the worker, when this returns."""
+        """Start a process worker with a home of its own; its work pool exists, and knows it, when this returns."""
         worker = Server(f"the Prefect worker {name}", self.directory / f"worker-{name}.log")
         self._workers.append(worker)
-        self._start(worker, "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
+        home = {"PREFECT_HOME": str(self.directory / f"home-{name}")}
+        self._start(worker, "worker", "start", "--pool", POOL, "--type", "process", "--name", name, environment=home)
         with PrefectApi(self.api_url) as api:
             worker.await_ready(lambda: api.worker_is_online(POOL, name))
         return worker
+
+    def end_workers(self) -> None:
+        """End every worker, with the flow runs that it has."""
+        for worker in self._workers:
+            worker.end()
+        self._workers.clear()
 
     def wait(self) -> NoReturn:
         """Return never; `LabError` when the server or the worker ends by itself."""
@@ -115,24 +126,31 @@ class PrefectServer:
 
     def deploy(self) -> None:
         """Make the server know every deployment of prefect.yaml."""
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        self._run("prefect", "--no-prompt", "deploy", "--all")
+
+    def declare(self, *options: str, **environment: str) -> str:
+        """What `make deploy` does: deployments, automations, limits, blocks and pools. Returns what it said."""
+        return self._run("deployments", *options, environment=environment)
+
+    def _run(self, *module: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", *module],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=_DEPLOY_WITHIN,
             check=False,
-            env=dict(self.environment),
+            env={**self.environment, **environment},
             cwd=self.project,
         )
         if done.returncode:
-            raise LabError(f"prefect deploy --all ended with {done.returncode}:\n{done.stdout.strip()}")
+            raise LabError(f"python -m {' '.join(module)} ended with {done.returncode}:\n{done.stdout.strip()}")
+        return done.stdout
 
-    def _start(self, server: Server, *words: str) -> None:
+    def _start(self, server: Server, *words: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
-        server.start(command, env=self.environment, cwd=self.project)
+        server.start(command, env={**self.environment, **environment}, cwd=self.project)
 
     def _healthy(self) -> bool:
         try:

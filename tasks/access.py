@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import PurePath
 
@@ -10,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from remotejobs.errors import BadUse
 from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice
+from remotejobs.inventory import Host
 
 _EXAMPLE = ("inventories", "example.yml")
 
@@ -25,6 +28,9 @@ class Access(BaseModel):
     become_user: str = Field(default="", description="User to become; empty: as the inventory says, or root.")
     become_password_block: str = Field(
         default="", description="Name of the Secret block with sudo's password; empty: none, or as the inventory says."
+    )
+    ssh_password_block: str = Field(
+        default="", description="Name of the Secret block with the SSH password; empty: keys, or as the inventory says."
     )
 
     @field_validator("inventory")
@@ -46,6 +52,13 @@ class Access(BaseModel):
             user=self.become_user or None,
             password=_password(self.become_password_block) if self.become_password_block else None,
         )
+
+    def reach(self, hosts: Iterable[Host]) -> list[Host]:
+        """The same hosts, with the password that opens them looked up. `BadUse` when its block cannot be read."""
+        if not self.ssh_password_block:
+            return list(hosts)
+        password = {"ansible_ssh_password": _password(self.ssh_password_block)}
+        return [replace(host, variables={**host.variables, **password}) for host in hosts]
 
 
 @cache

@@ -26,7 +26,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inventories: dict[str, Inventory] = {}
-        self._fleets: dict[tuple[str, int], Fleet] = {}
+        self._fleets: dict[tuple[str, int, str], Fleet] = {}
 
     def inventory(self, access: Access) -> Inventory:
         """Raises `InventoryError` when it cannot be read."""
@@ -35,11 +35,11 @@ class Connections:
 
     def fleet(self, access: Access) -> Fleet:
         with self._lock:
-            key = (access.inventory, access.forks)
+            key = (access.inventory, access.forks, access.ssh_password_block)
             if key not in self._fleets:
                 inventory = self._inventory(access.inventory)
                 hosts = [*inventory.hosts.values(), *inventory.select("localhost")]
-                self._fleets[key] = Fleet(hosts, forks=access.forks)
+                self._fleets[key] = Fleet(access.reach(hosts), forks=access.forks)
             return self._fleets[key]
 
     def close(self) -> None:

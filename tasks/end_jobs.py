@@ -11,8 +11,9 @@ from remotejobs.become import become_for
 from remotejobs.display.text import duration
 from remotejobs.errors import NoSuchJob, RemoteJobsError
 from remotejobs.fleet import Fleet
+from remotejobs.inventory import Host
 from remotejobs.model import Handle, Record, State
-from remotejobs.variables import Host
+from remotejobs.variables import Host as AnyHost
 from tasks.access import Access
 from tasks.cancel_report import JobEnd
 from tasks.command_line import command_line
@@ -32,7 +33,7 @@ def end_jobs_found(hosts: Sequence[Host], run: str, access: Access) -> list[JobE
 
 @contextmanager
 def _side_by_side(hosts: Sequence[Host], access: Access) -> Iterator[tuple[Fleet, ThreadPoolExecutor]]:
-    with Fleet(hosts, forks=access.forks) as fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:
+    with Fleet(access.reach(hosts), forks=access.forks) as fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield fleet, pool
 
 
@@ -58,7 +59,7 @@ def _end_found(fleet: Fleet, host: Host, run: str, access: Access) -> list[JobEn
     return [_end(fleet, host, replace(record.handle, label=record.label or record.jid), access) for record in running]
 
 
-def user_on(host: Host, access: Access) -> str:
+def user_on(host: AnyHost, access: Access) -> str:
     """The user that the job belongs to; "" for the one that logs in."""
     become = become_for(host, become=True if access.become else None, user=access.become_user or None)
     return become.user if become else ""

@@ -16,6 +16,7 @@ from tasks.command_line import command_line
 from tasks.errors import HostsFailed, JobFailed, RetriesExhausted
 
 _LONGEST = 600
+_RUNS_NO_MORE = ("rebooted", "disk_full")  # causes of a loss that say so
 T = TypeVar("T")
 
 
@@ -29,6 +30,17 @@ class End:
     succeeded: bool = False
     record: Record | None = None
     reason: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether its host says that it runs no more, however it ended: only then can one clean up behind it.
+
+        False for a job that goes on, for one of which something survived, for a silent host, and where nobody can know.
+        """
+        record = self.record
+        if record is None or not record.finished or record.survivors:
+            return False
+        return record.state is not State.LOST or record.cause in _RUNS_NO_MORE
 
 
 def end_of(step: str, host: str, started: PrefectFuture[Handle], polled: PrefectFuture[Record]) -> End:

@@ -25,6 +25,7 @@ from tasks.errors import JobFailed, RetriesExhausted, StillRunning
 from tasks.jids import jid_for
 from tasks.output import LOG_BYTES, followed, last_line
 from tasks.until import OnExhausted, Until
+from tasks.verdict import FailedWhen, judged
 
 _START_AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds
 _LONG_LOOK = 30.0  # seconds to wait on the host at a time
@@ -60,11 +61,12 @@ def start_job(job: Job, host: str, access: Access) -> Handle:
     return replace(record.handle, label=job.label or job.jid)
 
 
-def poll_until(until: Until) -> Task[..., Record]:
+def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[..., Record]:
     """The task that polls a job: `poll_until(until).submit(handle, access)` gives the record of its success.
 
     One attempt is one look, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
     nothing else. It raises `JobFailed` when the job ended in any other way, `RetriesExhausted` at the last attempt.
+    `failed_when` decides about a command that ended by itself, in place of its return code.
     """
 
     @task(
@@ -77,7 +79,7 @@ def poll_until(until: Until) -> Task[..., Record]:
     )
     def poll_job(handle: Handle, access: Access) -> Record:
         """Look once at the job, for as long as `until.wait` says."""
-        return _poll(handle, access, until)
+        return _poll(handle, access, until, failed_when)
 
     return poll_job
 
@@ -123,7 +125,7 @@ def clean_jobs(
     return jobs_on(access, host).clean(older_than=older_than, keep=keep, dry_run=dry_run)
 
 
-def _poll(handle: Handle, access: Access, until: Until) -> Record:
+def _poll(handle: Handle, access: Access, until: Until, failed_when: FailedWhen | None) -> Record:
     attempt = this_attempt()
     jobs = jobs_of(access, handle)
     began = time.monotonic()
@@ -143,7 +145,7 @@ def _poll(handle: Handle, access: Access, until: Until) -> Record:
         record = _exhausted(jobs, handle, access, attempt, record, until.on_exhausted)
     if not record.finished:
         raise StillRunning(_progress(handle, record, attempt))
-    record = _succeeded(handle, record, access)
+    record = _succeeded(handle, judged(record, failed_when), access)
     get_run_logger().info("%s", _progress(handle, record, attempt))
     return record
 

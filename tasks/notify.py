@@ -1,6 +1,7 @@
-"""Telling somebody that a flow run failed. These are hooks of the flow: whatever happens in them, the outcome stands.
+"""Telling somebody: by hooks that a flow run failed, and by `tell`, within a flow, anything else.
 
-Prefect logs what a hook raises and goes on with the next one.
+Whatever happens in them, the run's outcome stands: Prefect logs what a hook raises and goes on with the next one, and a
+`tell` that fails is a failed task run, no more.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from prefect import Flow
+from prefect import Flow, task
 from prefect.blocks.abstract import NotificationBlock
 from prefect.blocks.core import Block
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
+from prefect.runtime import flow_run as this_run
+from prefect.utilities.asyncutils import run_coro_as_sync
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,10 +24,11 @@ from remotejobs.errors import BadUse
 
 _TIMEOUT = 10  # seconds
 _PARAMETER = "notify"
+_TELL_AGAIN_AFTER = [1.0, 5.0]  # seconds
 
 
 class Notify(BaseModel):
-    """Whom to tell when the run failed; both empty: nobody."""
+    """Whom to tell, when the run failed for example; both empty: nobody."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +46,7 @@ NOBODY = Notify()
 
 
 class Message(BaseModel):
-    """What is told, and the JSON that a webhook gets."""
+    """What is told, and the JSON that a webhook gets; `state` is what happened, in a word or two."""
 
     flow: str
     run: str
@@ -60,21 +65,43 @@ class Message(BaseModel):
 
 async def tell_webhook(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
     """Hook for on_failure and on_crashed: posts to the webhook of the flow's parameter `notify`, if it has one."""
-    whom = _whom(flow_run)
-    if whom.webhook:
-        message = _message(flow, flow_run, state)
-        async with httpx.AsyncClient(timeout=_TIMEOUT) as client:
-            (await client.post(whom.webhook, json=message.model_dump())).raise_for_status()
+    await _to_webhook(_whom(flow_run), _message(flow, flow_run, state))
 
 
 async def tell_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
     """Hook for on_failure and on_crashed: tells the notification block of the flow's parameter `notify`."""
-    whom = _whom(flow_run)
+    await _to_block(_whom(flow_run), _message(flow, flow_run, state))
+
+
+def tell(whom: Notify, happened: str, text: str) -> None:
+    """Tell `whom` from within a flow what `happened`, in a word or two, and the rest in `text`."""
+    url = this_run.ui_url or ""
+    message = Message(flow=this_run.flow_name or "", run=this_run.name or "", state=happened, message=text, url=url)
+    _tell(whom, message, return_state=True)
+
+
+@task(
+    task_run_name="tell of: {message.state}",
+    retries=len(_TELL_AGAIN_AFTER),
+    retry_delay_seconds=_TELL_AGAIN_AFTER,
+    cache_policy=NO_CACHE,
+)
+def _tell(whom: Notify, message: Message) -> None:
+    run_coro_as_sync(_to_webhook(whom, message))
+    run_coro_as_sync(_to_block(whom, message))
+
+
+async def _to_webhook(whom: Notify, message: Message) -> None:
+    if whom.webhook:
+        async with httpx.AsyncClient(timeout=_TIMEOUT) as client:
+            (await client.post(whom.webhook, json=message.model_dump())).raise_for_status()
+
+
+async def _to_block(whom: Notify, message: Message) -> None:
     if whom.block:
         block: Block = await Block.aload(whom.block)
         if not isinstance(block, NotificationBlock):
             raise BadUse(f"the block {whom.block} cannot notify", remedy="Name one such as slack-webhook/x.")
-        message = _message(flow, flow_run, state)
         await block.notify(message.text, subject=message.subject)
 
 

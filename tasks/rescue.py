@@ -17,7 +17,7 @@ from prefect.states import AwaitingRetry, Cancelled, Running
 
 from remotejobs.errors import RemoteJobsError
 from tasks.cancel_here import cancel_here
-from tasks.signs_of_life import is_heard, last_log, wait_until
+from tasks.signs_of_life import is_heard, last_log, wait_until, was_heard
 
 RESUMES = 5  # within an hour; then something is wrong that another try does not mend
 _WITHIN = timedelta(hours=1)
@@ -26,6 +26,8 @@ _BECAUSE = "Its process is dead"
 _BEGINS_WITHIN = timedelta(seconds=90)
 # A worker that cancels a run logs what becomes of each job; one that says nothing for so long is not doing it.
 _CANCELS_IN_SILENCE = timedelta(seconds=45)
+_ENDS_ITSELF_WITHIN = timedelta(minutes=3)
+_HOOKS_TAKE_AT_MOST = timedelta(hours=1)  # as in deployments/server.env
 
 
 class DiesAgain(RemoteJobsError):
@@ -97,13 +99,19 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
     def over() -> bool:
         return _type(client.read_flow_run(run.id)) is not StateType.CANCELLING
 
-    said = asked
-    while not wait_until(over, until=said + _CANCELS_IN_SILENCE):
-        if (said := last_log(client, run.id, since=asked)) + _CANCELS_IN_SILENCE < datetime.now(UTC):
-            line = cancel_here(client, run)
-            client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
-            return f"no worker cancelled it, so it was done here. {line}"
-    return "its worker cancelled it"
+    def deserted() -> bool:
+        now = datetime.now(UTC)
+        if last_log(client, run.id, since=asked) + _CANCELS_IN_SILENCE > now:
+            return False
+        # A process whose worker is gone ends itself. It is waited for, so that it does not act on what is done here.
+        return not was_heard(client, run.id) or now > asked + _ENDS_ITSELF_WITHIN
+
+    wait_until(lambda: over() or deserted(), until=asked + _HOOKS_TAKE_AT_MOST)
+    if over():
+        return "its worker cancelled it"
+    line = cancel_here(client, run)
+    client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
+    return f"no worker cancelled it, so it was done here. {line}"
 
 
 def _type(run: FlowRun) -> StateType | None:

@@ -1,0 +1,64 @@
+"""Commands in the background of a flow: started now, awaited when the flow wants to know.
+
+dump = in_background("pg_dump -Fc shop > /backup/shop.dump", "db1", access, label="dump", limit=3600)
+...                      # other work meanwhile
+end = dump.end()         # waits; whatever came of it is told, not raised
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect.futures import PrefectFuture
+
+from remotejobs.model import Handle, Job, Record
+from tasks.access import Access
+from tasks.ends import End, end_of
+from tasks.jids import jid_for
+from tasks.jobs import poll_until, start_job
+from tasks.until import FOR_AN_HOUR, Until
+from tasks.verdict import FailedWhen
+
+_SETTLING = 60  # seconds after limit and grace: by then its host has said how it ended
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A job that was started and is looked after by a task run of its own, with the limit and the pace of its own."""
+
+    label: str
+    host: str
+    started: PrefectFuture[Handle]
+    polled: PrefectFuture[Record]
+
+    def end(self) -> End:
+        """Wait until it has ended; of one that did not succeed the `End` says why. Nothing is raised.
+
+        To ignore an error, look at the `End` or leave it; to fail the flow for it, give it to `raise_for`.
+        """
+        return end_of(self.label, self.host, self.started, self.polled)
+
+
+def in_background(
+    command: str,
+    host: str,
+    access: Access,
+    *,
+    label: str,
+    limit: int | None = None,
+    poll: float = 15,
+    chdir: str = "",
+    env: Mapping[str, str] | None = None,
+    failed_when: FailedWhen | None = None,
+) -> Background:
+    """Start a shell command detached on `host` and return at once; it is looked at every `poll` seconds meanwhile.
+
+    `label` tells it from the other jobs of this flow run on this host. After `limit` seconds its host ends it with all
+    its processes; without one it is looked after for an hour and then left running. `failed_when` decides, in place of
+    the return code, about a command that ended by itself. Raises `InvalidJob`.
+    """
+    job = Job(jid=jid_for(label), cmd=command, label=label, limit=limit, chdir=chdir, env=env or {})
+    until = Until.outlasting(limit + job.grace + _SETTLING, delay=poll) if limit else FOR_AN_HOUR
+    started = start_job.submit(job, host, access)
+    return Background(label, host, started, poll_until(until, failed_when).submit(started, access))

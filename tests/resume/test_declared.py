@@ -1,0 +1,43 @@
+"""`make deploy` shows what would change, makes it so, and changes nothing the second time."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from lab.webhook import Webhook
+from tests.resume.conftest import Night
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_server_that_is_as_declared_is_left_as_it_is(night: Night) -> None:
+    night.prefect.declare()
+    said = night.prefect.declare()
+    assert "nothing to change" in said
+    assert not [line for line in said.splitlines() if line.startswith(("+", "~"))]
+
+
+def test_what_somebody_changed_is_shown_and_only_then_put_right(night: Night) -> None:
+    limit = f"{night.prefect.api_url}/v2/concurrency_limits/forks:hosts"
+    httpx.patch(limit, json={"limit": 7}).raise_for_status()
+    shown = night.prefect.declare("--plan")
+    assert "~ limit forks:hosts\n    limit: 7 -> 200\n1 to change" in shown
+    assert httpx.get(limit).json()["limit"] == 7
+    assert "applied 1 changes" in night.prefect.declare()
+    assert httpx.get(limit).json()["limit"] == 200
+
+
+def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(night: Night) -> None:
+    with Webhook() as webhook:
+        said = night.prefect.declare(REMOTEJOBS_ALERT_URL=webhook.url, REMOTEJOBS_SUDO_PASSWORD="hunter2")
+        assert "+ block sudo-password" in said
+        assert "+ automation A failed run is told" in said
+        assert "hunter2" not in said
+        assert "nothing to change" in night.prefect.declare(
+            REMOTEJOBS_ALERT_URL=webhook.url, REMOTEJOBS_SUDO_PASSWORD="hunter2"
+        )
+        night.prefect.start_worker("alerting")
+        run = night.api.run(next(each for each in night.api.deployments() if each.name == "clean-jobs"))
+        night.await_state(run, "Failed")
+        assert webhook.next()["text"].startswith("clean-jobs: Failed\n")
