@@ -1,4 +1,4 @@
-"""Hosts that are odd: a clock that jumps, tools that are missing, no /proc, and ten thousand old results."""
+"""Hosts that are odd: a clock that jumps, tools that are missing, and ten thousand old results."""
 
 from __future__ import annotations
 
@@ -60,29 +60,11 @@ def without_setsid(trial: Trial) -> Iterator[Try]:
     yield from _all_ways(trial, jobs_at(ProgramConnection(env={"PATH": str(programs)}), trial.directory / "jobs"))
 
 
-_PS = """#!/bin/sh
-exec nsenter --mount={proc}/1/ns/mnt ps "$@"
-"""
-
-
-def without_proc(trial: Trial) -> Iterator[Try]:
-    """A mount namespace with nothing below /proc, as on BSD: there is only `ps`, which here looks from outside."""
-    programs, proc = trial.directory / "bin", trial.directory / "proc"
-    programs.mkdir()
-    proc.mkdir()
-    (programs / "ps").write_text(_PS.format(proc=proc))
-    (programs / "ps").chmod(0o755)
-    hide = f'mount --bind /proc "{proc}" && mount -t tmpfs none /proc && exec "$@"'
-    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
-    connection = ProgramConnection("unshare", "--mount", "sh", "-c", hide, "sh", env=env)
-    yield from _all_ways(trial, jobs_at(connection, trial.directory / "jobs"))
-
-
 def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:
     """Jobs that end by themselves, by their limit, and by a kill, each with a child in the same session."""
     for number in range(trial.tries):
         witness = _either(trial, number)
-        # Without setsid and /proc a child that leaves the session cannot be found; ARCHITECTURE.md says so.
+        # setsid is not there to be used by the command either.
         witness = replace(witness, job=replace(witness.job, cmd=witness.job.cmd.replace("setsid ", "")))
         jobs.start(witness.job)
         record = jobs.look(witness.job.jid, wait=60)

@@ -107,7 +107,6 @@ _HOST = (
         run=supervisor.out_of_memory,
     ),
     Fault(name="busybox without setsid", proven=_ENDS_ALIKE, small=4, full=40, run=machine.without_setsid),
-    Fault(name="/proc empty, only ps", proven=_ENDS_ALIKE, small=4, full=40, run=machine.without_proc),
     Fault(
         name="10,000 old results there",
         proven="each is told and cleaned; a new job runs among them",
