@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling demo-migration up setup check style types shell imports test test-vm bench bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up plan deploy setup check style types shell imports test test-vm bench bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -25,6 +25,12 @@ demo-rolling: ## a rolling update of a site behind HAProxy, under load; ends by 
 demo-migration: ## a migration that succeeds and one that fails and is rolled back; ends by itself
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.migration_demo
+
+plan: setup ## show what make deploy would change on the server at PREFECT_API_URL
+	@$(BIN)/python -m deployments --plan
+
+deploy: setup ## make the server have all that is declared: deployments, automations, limits, blocks, the work pool
+	@$(BIN)/python -m deployments
 
 repair: ## RUN=ID: put right what the rolling update with that flow run id left behind
 	$(BIN)/prefect deployment run rolling-repair/rolling-repair --param run="$(RUN)" --watch

@@ -39,7 +39,7 @@ class Night:
 
     def command(self, name: str) -> str:
         """Leaves a line each time it is run, and waits for its file."""
-        return f"echo x >>{name}.runs; until [ -e {self.directory}/{name} ]; do sleep 0.2; done"
+        return f'echo x >>"$HOME/{name}.runs"; until [ -e {self.directory}/{name} ]; do sleep 0.2; done'
 
     def start_command(self, name: str) -> Run:
         """A run of run-command on all hosts that is under way on each."""

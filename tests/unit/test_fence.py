@@ -1,0 +1,47 @@
+"""When a process finds that its flow run does not need it any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.schemas.objects import State
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Pending, Running
+
+from tasks.fence import why_unwanted
+
+BEGAN = datetime.now(UTC) - timedelta(minutes=10)
+
+
+def at(state: State[None], seconds: float) -> State[None]:
+    """The state, entered so long after the process began."""
+    return state.model_copy(update={"timestamp": BEGAN + timedelta(seconds=seconds)})
+
+
+MINE = at(Running(), 0)
+BEFORE = [at(AwaitingRetry(), -20), at(Pending(), -10), MINE]
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        pytest.param([], id="nothing has happened since"),
+        pytest.param([at(Crashed(), 60), at(Running(), 100)], id="it was reported dead, and put right"),
+        pytest.param([at(Cancelling(), 595)], id="it is being cancelled, and its worker has its turn"),
+    ],
+)
+def test_it_goes_on_while_the_run_is_its_own(since: list[State[None]]) -> None:
+    assert why_unwanted(MINE, [*BEFORE, *since]) == ""
+
+
+@pytest.mark.parametrize(
+    ("since", "why"),
+    [
+        ([at(AwaitingRetry(), 60)], "Another process goes on with this run"),
+        ([at(AwaitingRetry(), 60), at(Pending(), 70), at(Running(), 80)], "Another process goes on with this run"),
+        ([at(Cancelling(), 60)], "The run was cancelled, and its worker did not end it"),
+        ([at(Cancelling(), 60), at(Cancelled(), 70)], "The run was cancelled"),
+    ],
+)
+def test_it_ends_when_the_run_was_given_to_another_or_cancelled(since: list[State[None]], why: str) -> None:
+    assert why_unwanted(MINE, [*BEFORE, *since]) == why

@@ -1,0 +1,28 @@
+"""A lease that could not be renewed because the server was away is not taken for one that nobody renews."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from deployments import patient_leases
+
+
+def expired(storage: patient_leases.ConcurrencyLeaseStorage) -> int:
+    return len(asyncio.run(storage.read_expired_lease_ids()))
+
+
+def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = patient_leases.ConcurrencyLeaseStorage(tmp_path)
+    lease = asyncio.run(storage.create_lease([uuid4()], timedelta(seconds=-300)))
+    assert expired(storage) == 0
+    assert asyncio.run(storage.renew_lease(lease.id, timedelta(seconds=300)))
+    asyncio.run(storage.create_lease([uuid4()], timedelta(seconds=-300)))
+    monkeypatch.setattr(patient_leases, "_LOADED", patient_leases._LOADED - patient_leases._GRACE)
+    assert expired(storage) == 1
