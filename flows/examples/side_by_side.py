@@ -1,0 +1,63 @@
+"""Several jobs with limits of their own on each host, other work meanwhile, each awaited by itself, and a report."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+from prefect import flow, get_run_logger
+from pydantic import Field
+
+from tasks.access import Access
+from tasks.background import in_background
+from tasks.cancel import kill_jobs
+from tasks.connections import host_names
+from tasks.ends import End, raise_for
+from tasks.jobs import run_command
+from tasks.reports import publish_table, row_of
+
+LIBPQ: dict[str, str] = {}  # for example PGHOST, PGUSER and PGPASSFILE, or nothing where the login's own will do
+
+
+@flow(name="side-by-side", flow_run_name="side by side on {hosts}", on_cancellation=[kill_jobs])
+def side_by_side(
+    access: Access,
+    hosts: Annotated[str, Field(min_length=1)],
+    databases: list[str],
+    data: str = "/opt/myapp/data",
+    logs: str = "/var/log/myapp",
+    directory: str = "/backup",
+    env: dict[str, str] = LIBPQ,
+    poll: Annotated[float, Field(gt=0)] = 15,
+) -> list[End]:
+    """Dump databases and archive files and logs, all at once, and look at the disk meanwhile.
+
+    Args:
+        access: Where the hosts are written down, and as whom to work there.
+        hosts: Hosts, as a pattern.
+        databases: Databases of PostgreSQL; a job for each.
+        data: Directory to archive within an hour.
+        logs: Directory to archive within half an hour.
+        directory: Where the backups go.
+        env: Added to the environment of the jobs; nothing secret.
+        poll: Seconds between two looks at a running job.
+    """
+    work = {f"dump of {name}": (shlex.join(["pg_dump", "-Fc", "-f", f"{name}.dump", name]), 3600) for name in databases}
+    work["files"] = (shlex.join(["tar", "-czf", "files.tar.gz", data]), 3600)
+    work["log archive"] = (shlex.join(["tar", "-czf", "logs.tar.gz", logs]), 1800)
+    names = host_names(access, hosts)
+
+    jobs = [
+        in_background(command, host, access, label=label, limit=limit, chdir=directory, env=env, poll=poll)
+        for host in names
+        for label, (command, limit) in work.items()
+    ]
+    for host in names:  # other work, while they run
+        run_command(shlex.join(["df", "-h", directory]), host, access, label="disk")
+    ends = [job.end() for job in jobs]
+
+    for end in ends:
+        get_run_logger().info("%s on %s: %s", end.step, end.host, "SUCCESS" if end.succeeded else "FAILED")
+    publish_table("side-by-side", f"Backups on {hosts}", [row_of(end) for end in ends])
+    raise_for(ends)
+    return ends
