@@ -50,7 +50,7 @@ class BadWire(Proxy):
         return self._left is not None
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        answers = source.getpeername()[1] == self.target
+        answers = _port_of(source) == self.target
         last = self._chance.randrange(8000) if answers and self._chance.random() < self.resets else None
         line: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
         threading.Thread(target=self._deliver, args=(line, sink), daemon=True).start()
@@ -91,6 +91,13 @@ class BadWire(Proxy):
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
         sink.close()
+
+
+def _port_of(link: socket.socket) -> int | None:
+    """The port at its other end; None when it was cut just now."""
+    with contextlib.suppress(OSError):
+        return int(link.getpeername()[1])
+    return None
 
 
 def _reset(link: socket.socket) -> None:

@@ -1,0 +1,188 @@
+"""Inventories and parameters full of tricks: what they say stays data or is refused, and nothing of it runs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from remotejobs.backup import BackupPlan, job_of
+from remotejobs.become import become_for
+from remotejobs.connect import open_connection
+from remotejobs.errors import BadUse, HostError, RemoteJobsError
+from remotejobs.fleet import Fleet
+from remotejobs.inventory import InventoryError, load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.local import LocalConnection
+from remotejobs.model import Job
+from remotejobs.ssh import resolve
+from tests.ssh.asking import SomeHost
+
+TRICKS = [
+    "$(touch {canary})",
+    "`touch {canary}`",
+    "'; touch {canary}; '",
+    '"; touch {canary}; "',
+    "x\ntouch {canary}\n",
+    "x & touch {canary} &",
+    "| touch {canary}",
+    "${{IFS}}touch${{IFS}}{canary}",
+    "-oProxyCommand=touch {canary}",
+    "--rsh=touch {canary}",
+    "../../../../{canary}",
+    "x\\'; touch {canary} #",
+]
+
+
+@pytest.fixture(params=TRICKS)
+def trick(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(request.param).format(canary=tmp_path / "canary")
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    yield
+    assert not (tmp_path / "canary").exists()
+
+
+VARIABLES = [
+    "ansible_host", "ansible_user", "ansible_port", "ansible_connection", "ansible_ssh_private_key_file",
+    "ansible_timeout", "ansible_ssh_common_args", "ansible_become_user",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_trick_in_a_variable_of_a_host_runs_nothing(name: str, trick: str) -> None:
+    host = SomeHost("h", {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_become": True} | {name: trick})
+    with pytest.raises(RemoteJobsError):
+        asked(host)
+
+
+def asked(host: SomeHost) -> object:
+    return HostJobs(open_connection(host, retry_for=0), become=become_for(host)).look("j")
+
+
+def test_a_trick_in_the_directory_of_the_jobs_is_a_directory(trick: str, tmp_path: Path) -> None:
+    here = SomeHost("here", {"ansible_connection": "local", "remotejobs_dir": f"{tmp_path}/jobs/{trick}"})
+    with Fleet([here]) as fleet:
+        try:
+            record = fleet.jobs("here").start(Job(jid="j", cmd="echo ran"))
+        except HostError:
+            return
+        assert fleet.jobs("here").look("j", wait=60).stdout == b"ran\n"
+        assert record.results_dir.startswith(str(tmp_path))
+
+
+def test_a_trick_in_every_word_of_a_job_is_data(trick: str, tmp_path: Path) -> None:
+    jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
+    line = " ".join(trick.split("\n"))
+    job = Job(jid="j", cmd='printf %s "$WORD"', label=line, env={"WORD": trick})
+    jobs.start(job)
+    record = jobs.look("j", wait=60)
+    assert record.stdout.decode() == trick
+    for wrong in (Job(jid="other", cmd="true", chdir=f"/{line}"), Job(jid="other", cmd="true", interpreter=line)):
+        with pytest.raises(RemoteJobsError):
+            jobs.start(wrong)
+
+
+@pytest.mark.parametrize("jid", ["../x", "a/b", "-rf", "$(id)", "a b", "a\n", "", "x" * 101])
+def test_a_jid_that_is_no_name_is_refused_before_anything_is_sent(jid: str, tmp_path: Path) -> None:
+    jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path))
+    asks: list[Callable[[], object]] = [
+        lambda: Job(jid=jid, cmd="true"),
+        lambda: jobs.look(jid),
+        lambda: jobs.kill(jid),
+    ]
+    for ask in asks:
+        with pytest.raises(BadUse, match="is not allowed"):
+            ask()
+
+
+FIELDS = ["database", "server", "user", "passfile"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_trick_in_a_backup_plan_runs_nothing(field: str, trick: str, tmp_path: Path) -> None:
+    item = {"name": "a", "hosts": "all", "database": "d", field: trick}
+    plan = {"directory": str(tmp_path / "backups"), "databases": [item]}
+    _run_backup(plan, "databases", tmp_path)
+
+
+@pytest.mark.parametrize("field", ["base", "paths", "exclude"])
+def test_a_trick_in_a_plan_of_files_runs_nothing(field: str, trick: str, tmp_path: Path) -> None:
+    item: dict[str, Any] = {"name": "a", "hosts": "all", "paths": ["hosts"], "base": str(tmp_path)}
+    item[field] = trick if field == "base" else [trick]
+    _run_backup({"directory": str(tmp_path / "backups"), "files": [item]}, "files", tmp_path)
+
+
+def test_a_trick_in_the_directory_of_backups_runs_nothing(trick: str, tmp_path: Path) -> None:
+    item = {"name": "a", "hosts": "all", "paths": ["."], "base": str(tmp_path / "few")}
+    _run_backup({"directory": str(tmp_path / "few" / trick), "files": [item]}, "files", tmp_path)
+
+
+def _run_backup(data: dict[str, Any], kind: str, tmp_path: Path) -> None:
+    """By a real shell, whether it succeeds or not; a plan may also be refused."""
+    (tmp_path / "few").mkdir()
+    try:
+        plan = BackupPlan.model_validate(data | {"min_free_mib": 0})
+    except ValidationError:
+        return
+    job = job_of(plan, plan.items[0], host="h", jid="j")
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "few"), "REMOTEJOBS_JID": "j"}
+    subprocess.run(["sh", "-c", job.cmd], capture_output=True, cwd=tmp_path / "few", env=env, timeout=60)
+
+
+TEMPLATES = [
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ lipsum.__globals__['os'].popen('touch CANARY').read() }}",
+    "{{ cycler.__init__.__globals__.os.system('touch CANARY') }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ ''|attr('__class__') }}",
+    "{{ '{0.__class__.__mro__}'.format('') }}",
+    "{{ '%s'|format(lookup.__globals__) }}",
+    "{{ lookup.__globals__.os.system('touch CANARY') }}",
+    "{{ lookup('pipe', 'touch CANARY') }}",
+    "{{ lookup('ansible.builtin.pipe', 'touch CANARY') }}",
+    "{{ hostvars['h'].__class__ }}",
+    "{{ groups.__class__.__base__ }}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'os' as os %}{{ os }}",
+    "{{ [].__reduce_ex__(2) }}",
+    "{{ range(10 ** 9) | list }}",
+    "{{ groups.clear() }}",
+    "{{ namespace.__init__.__globals__ }}",
+    "{{ ((1).__class__)('1') }}",
+    "{{ ['x'] | map('attr', '__class__') | list }}",
+    "{{ [lookup] | map(attribute='__globals__') | list }}",
+    "{{ {'a': lookup} | dictsort | first }}",
+]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_template_reaches_python(template: str, tmp_path: Path) -> None:
+    text = template.replace("CANARY", str(tmp_path / "canary"))
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"h": {"x": text}}}}))
+    host = load_inventory(tmp_path / "hosts.yml").hosts["h"]
+    with pytest.raises(InventoryError, match="is no good template|cannot be filled in"):
+        host.var("x")
+
+
+@pytest.mark.parametrize("text", ["!!python/object/apply:os.system ['touch CANARY']", "!!python/name:os.system ''"])
+def test_no_yaml_makes_objects(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "hosts.yml"
+    path.write_text(f"all: {{hosts: {{h: {{x: {text.replace('CANARY', str(tmp_path / 'canary'))}}}}}}}")
+    with pytest.raises(InventoryError, match="the tag .* is not known|is no"):
+        load_inventory(path).hosts["h"].var("x")
+
+
+def test_options_are_no_way_around_the_host_key(tmp_path: Path) -> None:
+    """A name that the inventory gives cannot bring options with it."""
+    for name in ("-oStrictHostKeyChecking=no", "h -oStrictHostKeyChecking=no", "h\n  StrictHostKeyChecking no"):
+        with pytest.raises(BadUse):
+            resolve(SomeHost("h", {"ansible_host": name}))
