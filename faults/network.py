@@ -81,7 +81,7 @@ def cut(trial: Trial) -> Iterator[Try]:
         network(trial) as net,
         ThreadPoolExecutor(AT_ONCE) as threads,
         net.jobs() as jobs,
-        again_and_again(net.wire.cut, trial.chance, 0.3),
+        again_and_again(net.wire.cut, trial.chance, 1.0),
     ):
         yield from threads.map(lambda n: _judged(jobs, net.short(n)), range(trial.tries))
 

@@ -36,13 +36,13 @@ _ENDS_ALIKE = "no false failure; ran once, same result as without the fault"
 _NETWORK = (
     Fault(name="connections cut", proven=_ENDS_ALIKE, small=10, full=200, run=network.cut),
     Fault(name="connection half-open", proven=_ENDS_ALIKE, small=10, full=100, run=network.half_open),
-    Fault(name="everything 2 s late", proven=_ENDS_ALIKE, small=10, full=50, run=network.delayed),
-    Fault(name="10 % of connections reset", proven=_ENDS_ALIKE, small=20, full=300, run=network.resets),
+    Fault(name="everything 2 s late", proven=_ENDS_ALIKE, small=3, full=50, run=network.delayed),
+    Fault(name="10 % of connections reset", proven=_ENDS_ALIKE, small=10, full=300, run=network.resets),
     Fault(name="cut in the middle of an answer", proven=_ENDS_ALIKE, small=10, full=200, run=network.cut_in_an_answer),
     Fault(
         name="network gone for good",
         proven="an error that names host and remedy after the deadline; the job ran once all the same",
-        small=4,
+        small=2,
         full=50,
         run=network.gone_for_good,
     ),
@@ -53,14 +53,14 @@ _HOST = (
     Fault(
         name="disk full",
         proven="refused and not run, or its true end, or the cause disk_full",
-        small=9,
+        small=6,
         full=135,
         run=disk.full_disk,
     ),
     Fault(
         name="no inodes left",
         proven="refused and not run, or its true end, or the cause disk_full",
-        small=9,
+        small=3,
         full=135,
         run=disk.full_inodes,
     ),
@@ -119,7 +119,7 @@ _HOST = (
 _SOAK = Fault(
     name="soak: 20 hosts, 10 minutes, everything breaks",
     proven="every job accounted for; no process, file handle or thread left",
-    small=15,
+    small=10,
     full=600,
     run=soak.soak,
 )
