@@ -22,8 +22,8 @@ from tasks.signs_of_life import is_heard, last_log, wait_until, was_heard
 RESUMES = 5  # within an hour; then something is wrong that another try does not mend
 _WITHIN = timedelta(hours=1)
 _BECAUSE = "Its process is dead"
-# From taking a run to its first heartbeat a worker may need so long.
-_BEGINS_WITHIN = timedelta(seconds=90)
+# From taking a run to beginning it a worker may need so long.
+_BEGINS_WITHIN = timedelta(seconds=150)
 # A worker that cancels a run logs what becomes of each job; one that says nothing for so long is not doing it.
 _CANCELS_IN_SILENCE = timedelta(seconds=45)
 _ENDS_ITSELF_WITHIN = timedelta(minutes=3)

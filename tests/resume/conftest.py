@@ -24,7 +24,7 @@ from tasks.access import Access
 from tasks.connections import connections, jobs_on
 
 HOSTS = ("db1", "db2", "files1")
-WITHIN = 240.0
+WITHIN = 400.0  # seconds; far more than it takes, for machines that have much else to do
 
 
 @dataclass(frozen=True)
