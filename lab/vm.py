@@ -16,8 +16,9 @@ from lab.process import LabError, Server
 from lab.vm_image import Image, image
 
 QEMU = "qemu-system-x86_64"
-ARGUMENTS = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 quiet systemd.unit=multi-user.target"
-BOOTS_WITHIN = 180.0  # seconds; about 12 on an idle machine
+ARGUMENTS = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 systemd.unit=multi-user.target"
+BOOTS_WITHIN = 300.0  # seconds; about 11 on an idle machine, and a minute on a busy one
+LOGIN_WITHIN = 60  # seconds
 MEMORY = "512"  # MiB
 
 
@@ -73,6 +74,7 @@ class Vm:
             "ansible_host": "127.0.0.1",
             "ansible_port": self.port,
             "ansible_user": user,
+            "ansible_timeout": LOGIN_WITHIN,
             "ansible_ssh_private_key_file": str(self._image.private_key),
             "ansible_ssh_common_args": f"-o 'UserKnownHostsFile=\"{self._known_hosts}\"' -o StrictHostKeyChecking=yes",
         }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def await_true(condition: Callable[[], bool], within: float = 60) -> None:
+def await_true(condition: Callable[[], bool], within: float = 120) -> None:
     """Ask until it is true."""
     deadline = time.monotonic() + within
     while not condition():

@@ -22,7 +22,9 @@ def test_a_reboot_is_proven_by_its_boot_id_and_a_job_that_ran_is_told_as_lost(
     job = Job(jid="through-a-reboot", cmd="sleep 3600", label="long work")
     jobs = jobs_on(ops, vm.name)
     jobs.start(job)
-    state = reboot_flow(ops, vm.name, Reboot(test_command="systemctl is-system-running --wait"), return_state=True)
+    state = reboot_flow(
+        ops, vm.name, Reboot(connect_timeout=30, test_command="systemctl is-system-running --wait"), return_state=True
+    )
     (rebooted,) = state.result()
     assert rebooted.before != rebooted.after == shell.run(BOOT_ID).output.strip()
     assert rebooted.test_output == "running"

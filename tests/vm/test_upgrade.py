@@ -10,10 +10,13 @@ from lab.packages import Repository
 from lab.vm import Vm
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
+from remotejobs.reboot import Reboot
 from remotejobs.shell import Shell
 from remotejobs.upgrade import Upgrade
 from tasks.access import Access
 
+# The machine may be slow to let somebody in.
+PLAN = Upgrade(rebooting=Reboot(connect_timeout=30))
 WANTS_REBOOT = "echo kernel >> /var/run/reboot-required.pkgs; touch /var/run/reboot-required"
 
 
@@ -36,7 +39,7 @@ def test_a_host_is_upgraded_and_rebooted_only_when_it_says_that_it_needs_it(
     repository.add("kernel", "2.0", postinst=WANTS_REBOOT)
     put(shell, repository)
 
-    (report,) = upgrade(ops, vm.name, Upgrade(), 1)
+    (report,) = upgrade(ops, vm.name, PLAN, 1)
     assert [str(change) for change in report.changes] == ["kernel 1.0 → 2.0"]
     assert (report.outcome, report.reboot) == ("upgraded", "kernel")
     assert report.rebooted
@@ -45,6 +48,6 @@ def test_a_host_is_upgraded_and_rebooted_only_when_it_says_that_it_needs_it(
     assert (record.state, record.cause) == (State.LOST, "rebooted")
 
     boot = shell.run("cat /proc/sys/kernel/random/boot_id").output
-    (again,) = upgrade(ops, vm.name, Upgrade(), 1)
+    (again,) = upgrade(ops, vm.name, PLAN, 1)
     assert (again.outcome, again.reboot, again.rebooted) == ("nothing to do", "", None)
     assert shell.run("cat /proc/sys/kernel/random/boot_id").output == boot
