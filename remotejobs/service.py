@@ -20,6 +20,7 @@ from remotejobs.shell import Shell
 from remotejobs.variables import Host
 from remotejobs.web import fetch
 
+_SERVICE = re.compile(r"service\.[A-Za-z0-9_-]+\.\d+")
 _DIGITS = re.compile(r"\d{3}")
 
 
@@ -78,6 +79,11 @@ def jid_to_start(name: str, records: Iterable[Record]) -> str:
     if newest is None:
         return f"service.{name}.1"
     return newest.jid if goes_on(newest) else f"service.{name}.{_number(name, newest.jid) + 1}"
+
+
+def is_service(jid: str) -> bool:
+    """Whether the job under this jid is a service's, and so meant to go on."""
+    return bool(_SERVICE.fullmatch(jid))
 
 
 def goes_on(record: Record) -> bool:

@@ -48,6 +48,7 @@ fish fish
 tcsh tcsh
 sudo sudo
 ps procps
+/usr/sbin/logrotate logrotate
 git git
 useradd passwd
 socat socat

@@ -63,6 +63,22 @@ def left_running(step: str, host: str, started: PrefectFuture[Handle], access: A
     return End(host=host, step=step, state=_word(outcome), reason=_reason(outcome, step, host))
 
 
+def end_as_found(record: Record, access: Access) -> End:
+    """The end of a job that was found on its host; one that still runs is none to be blamed for."""
+    step = record.label or record.jid
+    if not record.finished:
+        return End(host=record.host, step=step, state=record.state, succeeded=True, record=record, reason="still runs")
+    if record.state is State.SUCCEEDED:
+        return End(host=record.host, step=step, state=record.state, succeeded=True, record=record)
+    error = JobFailed(record, command_line("log", record.handle, access))
+    return End(host=record.host, step=step, state=record.state, record=record, reason=_reason(error, step, record.host))
+
+
+def not_asked(host: str, error: RemoteJobsError) -> End:
+    """What came of a host whose jobs are not known."""
+    return End(host=host, step="look", state=_word(error), reason=_reason(error, "look", host))
+
+
 def values_of(step: str, runs: Mapping[str, PrefectFuture[T]]) -> tuple[dict[str, T], list[End]]:
     """Wait for one task run a host, which needs no polling: the values by host, and how each ended."""
     values: dict[str, T] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.sshd import SshLab
 from lab.webhook import Webhook
@@ -21,16 +23,9 @@ def webhook() -> Iterator[Webhook]:
 
 
 @pytest.fixture
-def own_jobs(access: Access, lab: SshLab, request: pytest.FixtureRequest) -> Access:
-    """The same hosts with a directory for jobs that no other test uses."""
-    name = request.node.name[:60]
-    variables = {host: lab.variables(host) | {"remotejobs_dir": f"~/{name}"} for host in lab.names}
-    return write(lab, f"{name}.yml", variables)
-
-
-def write(lab: SshLab, name: str, variables: dict[str, dict[str, object]]) -> Access:
-    import yaml
-
-    path = lab.directory / name
+def own_jobs(access: Access, lab: SshLab, tmp_path: Path) -> Access:
+    """The same hosts with directories for jobs that no other test uses: `tmp_path`/HOST."""
+    variables = {host: lab.variables(host) | {"remotejobs_dir": str(tmp_path / host)} for host in lab.names}
+    path = tmp_path / "hosts.yml"
     path.write_text(yaml.safe_dump({"all": {"hosts": variables}}))
     return Access(inventory=str(path))

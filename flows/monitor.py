@@ -1,0 +1,47 @@
+"""Look at the jobs of all hosts every few minutes, and speak up once for each that was lost or takes too long."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from remotejobs.overview import Overdue, alerts, in_order, is_recent, now, summary
+from tasks.access import Access
+from tasks.monitor import Survey, publish_alerts, raise_for_alerts, seen_row, survey
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.reports import publish_table
+
+A_DAY = Overdue()
+
+
+@flow(
+    name="monitor",
+    flow_run_name="monitor {hosts}",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+)
+def monitor(
+    access: Access,
+    hosts: Annotated[str, Field(min_length=1)] = "all",
+    overdue: Overdue = A_DAY,
+    recent_hours: Annotated[float, Field(ge=0)] = 24,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> Survey:
+    """Show what runs, what ended lately and what was lost; fail once for every job lost or overdue and silent host.
+
+    The run fails only for what the run before it, of the same hosts, did not see: so each is told once.
+
+    Args:
+        access: Where the hosts are written down, and as whose user to look.
+        hosts: Hosts to look at, as a pattern: all, web*, databases.
+        overdue: When a job that runs has run too long.
+        recent_hours: Show jobs that ended within so many hours.
+        notify: Whom to tell when the run failed.
+    """
+    seen = survey(access, hosts)
+    recent = in_order(record for record in seen.records if is_recent(record, recent_hours * 3600, now()))
+    publish_table("fleet", f"{hosts}: {summary(recent)}", [seen_row(record) for record in recent])
+    raise_for_alerts(publish_alerts(alerts(seen.records, seen.silent, overdue), seen, access, hosts))
+    return seen

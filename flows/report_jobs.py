@@ -1,0 +1,48 @@
+"""Tell how jobs ended that nobody waited for: started by a flow or by hand, from here or from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from remotejobs.overview import in_order, summary
+from tasks.access import Access
+from tasks.ends import End, end_as_found, not_asked, raise_for
+from tasks.errors import HostsFailed
+from tasks.monitor import survey
+from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.reports import publish_table, row_of
+
+
+@flow(
+    name="report-jobs",
+    flow_run_name="report {jobs} on {hosts}",
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+)
+def report_jobs(
+    access: Access,
+    hosts: Annotated[str, Field(min_length=1)],
+    jobs: Annotated[str, Field(min_length=1)],
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> list[End]:
+    """Report every job of a name on every host; fail, naming them, when one did not succeed or none is there.
+
+    A job that still runs is reported as such.
+
+    Args:
+        access: Where the hosts are written down, and as whose user to look.
+        hosts: Hosts to look at, as a pattern: all, web*.
+        jobs: A label or a jid, with * and ?, or the beginning of a jid. *RUN-ID means the jobs of one flow run.
+        notify: Whom to tell when the run failed.
+    """
+    seen = survey(access, hosts, jobs, output=True)
+    ends = [end_as_found(record, access) for record in in_order(seen.records)]
+    ends += [not_asked(host, error) for host, error in seen.silent.items()]
+    publish_table("report-jobs", f"{jobs} on {hosts}: {summary(seen.records)}", [row_of(end) for end in ends])
+    raise_for(ends)
+    if not ends:
+        raise HostsFailed(f"no job on {hosts} is like {jobs}: it was never started there, or was cleaned away")
+    return ends
