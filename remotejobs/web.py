@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import Annotated
+from email.message import Message
+from io import BufferedReader, RawIOBase
+from typing import IO, TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-LONGEST = 64 * 1024  # bytes of a body that are looked at
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
-# Proxies of the environment are for the way out; hosts and balancers are asked directly.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+LONGEST = 64 * 1024  # bytes of a body that are looked at
 
 
 def _compiles(pattern: str) -> str:
@@ -38,19 +43,90 @@ class Answer:
 
 
 def fetch(url: str, *, method: str = "GET", timeout: float = 5) -> Answer:
-    """Ask `url`, following redirects. `timeout` is seconds for each step of the network; never raises for it."""
+    """Ask `url`, following redirects on the same host; any other host would answer in its place.
+
+    `timeout` is seconds to connect, and again for all of the answer. Never raises for what comes back, or does not.
+    """
     try:
         request = urllib.request.Request(url, method=method)  # noqa: S310 - settings allow http and https alone
-        with _OPENER.open(request, timeout=timeout) as response:
-            return Answer(status=response.status, body=_text(response.read(LONGEST)))
-    except urllib.error.HTTPError as exc:
-        with exc:
-            return Answer(status=exc.code, body=_text(exc.read(LONGEST)))
+        try:
+            response = _OPENER.open(request, timeout=timeout)
+        except urllib.error.HTTPError as exc:
+            response = exc  # an answer too
+        with response:
+            body = _text(response.read(LONGEST))
+            return Answer(status=response.status, body=body or _whereto(response.headers))
     except urllib.error.URLError as exc:
         return Answer(error=str(exc.reason))
     except (OSError, http.client.HTTPException, ValueError) as exc:
         return Answer(error=str(exc) or type(exc).__name__)
 
 
+def _whereto(headers: Message) -> str:
+    return f"redirected to {headers['Location']}" if headers["Location"] else ""
+
+
 def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
+
+
+class _Reader(RawIOBase):
+    """What comes in on a socket until its time is over. Time for each step alone would allow a byte a second."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._stream = sock.makefile("rb", buffering=0)
+        self._until = time.monotonic() + (sock.gettimeout() or 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        plain, self.fp = self.fp, BufferedReader(_Reader(sock))
+        plain.close()
+
+
+class _Http(urllib.request.HTTPHandler):
+    class _Connection(http.client.HTTPConnection):
+        response_class = _Response
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    class _Connection(http.client.HTTPSConnection):
+        response_class = _Response
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._Connection, req)
+
+
+class _OnTheSameHost(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> urllib.request.Request | None:
+        there = urlsplit(newurl)
+        if there.scheme not in ("http", "https") or there.hostname != urlsplit(req.full_url).hostname:
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+# Proxies of the environment are for the way out; hosts and balancers are asked directly.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Http, _Https, _OnTheSameHost)
