@@ -63,6 +63,7 @@ class _Way:
         self.access = access
         self.update = update
         self.report = HostReport(host=host, outcome=Outcome.FAILED, batch=change.batch)
+        self._left = False  # whether the balancer was told to take it out, heard or not
 
     def go(self) -> None:
         past = history(self.host, self.access, self.change.update_id)
@@ -80,19 +81,23 @@ class _Way:
 
     def _change(self, past: History, step: Step | None, target: str, before: str) -> None:
         """All steps; `step` is one that still runs, which is attached to."""
-        self._leave(past, step, target, before)
         trouble = ""
         try:
+            self._leave(past, step, target, before)
             drained = drain(self.host, self.access, self.update)
             self._note(drain=drained.seconds, left=drained.left, again=self.report.again + drained.again)
             past = history(self.host, self.access, self.change.update_id)
             self._run(step or past.next(self.change.kind, target, before))
-        except LostContact:
-            raise
         except RemoteJobsError as exc:
+            if not self._left or self._may_be_at_work(step, exc):
+                raise
             trouble = str(exc)
         verdict = self._healthy("" if trouble else target)
         self._settle(verdict, trouble)
+
+    def _may_be_at_work(self, step: Step | None, error: RemoteJobsError) -> bool:
+        """Whether something may be at work on the host, which must not be put back then however healthy it looks."""
+        return isinstance(error, LostContact) or (step is not None and not isinstance(error, JobFailed))
 
     def _leave(self, past: History, step: Step | None, target: str, before: str) -> None:
         """End what an earlier attempt left running, leave a note, and take the host out once enough others serve."""
@@ -105,6 +110,7 @@ class _Way:
                 note = past.next(Kind.NOTE, target, before)
                 leave_note(note, self.host, self.access, self.change.update_id)
             self._note(out=self.update.balancer.kind != "none")
+            self._left = True
             take_out(self.host, self.access, self.update)
 
     def _run(self, step: Step) -> None:
@@ -127,8 +133,8 @@ class _Way:
         if verdict.condition is Condition.SICK:
             self._note(reason=f"{trouble}\nnot healthy: {verdict.why}".strip())
         elif trouble or verdict.condition is Condition.SOUND:
-            self._back(Outcome.FAILED)
             self._note(reason=trouble or verdict.why)
+            self._back(Outcome.FAILED)
         else:
             self._back(Outcome.UPDATED if self.change.kind is Kind.DEPLOY else Outcome.REVERTED)
 
@@ -140,16 +146,18 @@ class _Way:
         """As the balancer says; as we left it where that cannot tell or cannot be asked."""
         try:
             site = site_of(self.host, self.access, self.update)
-            inside = site.balancer.standing(site.host).inside
+            out = site.balancer.standing(site.host).out
         except HostError as exc:
             get_run_logger().error("the load balancer cannot be asked of %s: %s", self.host, exc)
-            inside = None
-        return self.report.out if inside is None else not inside
+            out = None
+        return self.report.out if out is None else out
 
     def stop(self, error: RemoteJobsError) -> None:
         unreachable = isinstance(error, Unreachable | LostContact)
         self._note(
-            outcome=Outcome.UNREACHABLE if unreachable else Outcome.FAILED, out=self._is_out(), reason=str(error)
+            outcome=Outcome.UNREACHABLE if unreachable else Outcome.FAILED,
+            out=self._is_out(),
+            reason=f"{self.report.reason}\n{error}".strip(),
         )
 
     def _note(self, **facts: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import Unreachable
+from remotejobs.errors import HostError, HostRefused
 from remotejobs.model import Job, Record, State
 from remotejobs.rolling import Update
 from remotejobs.rolling.history import History, Kind, Step, history_of
@@ -54,6 +54,7 @@ def run_step(step: Step, host: str, access: Access, update: Update, update_id: s
     site = site_of(host, access, update)
     held = Held(site.balancer, site.host, logger.warning)
     jid = step.jid(update_id)
+    record: Record | None = None
     try:
         record = patiently(lambda: _found_or_started(site, step, jid), patience=update.patience)
 
@@ -67,7 +68,9 @@ def run_step(step: Step, host: str, access: Access, update: Update, update_id: s
         if record.state is State.LOST:
             # Its supervisor is gone; what it left behind may still be at work on the host.
             record = patiently(lambda: site.jobs.kill(jid), patience=update.patience)
-    except Unreachable as exc:
+    except HostError as exc:
+        if record is None and isinstance(exc, HostRefused):
+            raise  # so nothing was started
         raise LostContact(host, f"contact was lost during {step.kind} {step.target}: {exc.message}") from exc
     if fresh := followed().fresh(record.handle, record):
         logger.info("%s", fresh)

@@ -17,17 +17,24 @@ from remotejobs.variables import Host
 class Standing:
     """Where a host stands in its load balancer, as the balancer says it now; None where it cannot tell.
 
-    `inside`: it may get new requests. `up`: the balancer thinks it healthy. `connections`: how many it serves.
+    `inside`: it may get new requests. `partly`: only from some of the balancers that there are, or in some backends.
+    `up`: the balancer thinks it healthy. `connections`: how many it serves.
     """
 
     inside: bool | None = None
+    partly: bool = False
     up: bool | None = None
     connections: int | None = None
 
     @property
+    def out(self) -> bool | None:
+        """Whether it was taken out anywhere."""
+        return None if self.inside is None else self.partly or not self.inside
+
+    @property
     def serves(self) -> bool:
         """Nothing speaks against requests reaching it."""
-        return self.inside is not False and self.up is not False
+        return not self.out and self.up is not False
 
 
 class LoadBalancer(Protocol):

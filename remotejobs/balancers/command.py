@@ -64,7 +64,7 @@ class _Commands:
         patiently(lambda: self._jobs.start(job), patience=PATIENCE)
         record = wait_until_ended(self._jobs, job.jid, patience=PATIENCE)
         if record.state is not State.SUCCEEDED:
-            said = record.last_lines or record.msg
+            said = record.last_lines or record.msg or "it said nothing"
             raise HostRefused(
                 self._jobs.host,
                 f"the balancer's {verb} command for {host.name} ended as {record.state}, rc {record.rc}: {said}",

@@ -11,16 +11,21 @@ from pydantic import Field
 
 from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
 from remotejobs.balancers.haproxy_words import LOOK, Server, chosen, parse, set_state, standing_of
-from remotejobs.errors import HostRefused, ProtocolDamaged
+from remotejobs.errors import HostError, HostRefused, ProtocolDamaged, Unreachable
 from remotejobs.placeholders import filled
 from remotejobs.shell import Shell
 from remotejobs.variables import Host
 
+_NO_TOOL = 4  # the exit code of admin_socket.sh when there is no program to talk to the socket with
 _REMEDIES = {
     3: "Set socket to the path that haproxy.cfg names after `stats socket`.",
-    4: "Install one of them there: apt-get install socat",
+    _NO_TOOL: "Install one of them there: apt-get install socat",
 }
 _LEVEL = "The line `stats socket` of haproxy.cfg must end with `level admin`, and the user there must be let in."
+
+
+class NoAnswer(Unreachable):
+    """HAProxy may be starting anew; otherwise look at its socket there."""
 
 
 class HaproxyBalancer(Settings):
@@ -60,12 +65,22 @@ class _Haproxy:
         return standing_of([server for shell in self._shells for server in self._servers(shell, host)])
 
     def _set(self, host: Host, state: Literal["drain", "ready"]) -> None:
+        """Every HAProxy is told, also when another one cannot be; the first failure is raised then."""
+        failures: list[HostError] = []
         for shell in self._shells:
-            answer = _say(shell, self._settings.socket, set_state(self._servers(shell, host), state))
-            if answer.strip():
-                raise HostRefused(
-                    shell.host, f"HAProxy did not set {host.name} to {state}: {answer.strip()}", remedy=_LEVEL
-                )
+            try:
+                self._set_on(shell, host, state)
+            except HostError as exc:
+                failures.append(exc)
+        if failures:
+            raise failures[0]
+
+    def _set_on(self, shell: Shell, host: Host, state: Literal["drain", "ready"]) -> None:
+        answer = _say(shell, self._settings.socket, set_state(self._servers(shell, host), state))
+        if answer.strip():
+            raise HostRefused(
+                shell.host, f"HAProxy did not set {host.name} to {state}: {answer.strip()}", remedy=_LEVEL
+            )
 
     def _servers(self, shell: Shell, host: Host) -> tuple[Server, ...]:
         name, backend = filled(self._settings.server, host), self._settings.backend
@@ -97,5 +112,6 @@ def _say(shell: Shell, socket: str, line: str) -> str:
     said = shell.run(question(socket, line))
     if said.rc:
         message = f"HAProxy's socket {socket} cannot be asked: {said.output.strip() or f'exit code {said.rc}'}"
-        raise HostRefused(shell.host, message, remedy=_REMEDIES.get(said.rc, _LEVEL))
+        kind = HostRefused if said.rc == _NO_TOOL else NoAnswer
+        raise kind(shell.host, message, remedy=_REMEDIES.get(said.rc, _LEVEL))
     return said.output

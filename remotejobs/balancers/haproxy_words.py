@@ -74,7 +74,7 @@ def _admin_states(lines: Sequence[str]) -> dict[tuple[str, str], int]:
         if line.startswith("# be_id "):
             columns = line.removeprefix("# ").split()
         elif columns and line:
-            row = dict(zip(columns, line.split(), strict=False))
+            row = dict(zip(columns, line.split(), strict=True))  # one that was cut off would say another number
             states[row["be_name"], row["srv_name"]] = int(row["srv_admin_state"])
     return states
 
@@ -86,8 +86,10 @@ def chosen(servers: Iterable[Server], name: str, backend: str = "") -> tuple[Ser
 
 def standing_of(servers: Sequence[Server]) -> Standing:
     """A host is inside when any of its servers is, up when all are, and serves what all serve together."""
+    inside = [server.ready for server in servers]
     return Standing(
-        inside=any(server.ready for server in servers),
+        inside=any(inside),
+        partly=any(inside) and not all(inside),
         up=all(server.up for server in servers),
         connections=sum(server.connections for server in servers),
     )

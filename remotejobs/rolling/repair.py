@@ -25,7 +25,7 @@ def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, upd
     try:
         history = history_of(jobs.list(), update)
     except Unreachable as exc:
-        if balancer.standing(host).inside is False:
+        if balancer.standing(host).out:
             raise StaysOut(host.name, f"is out of the load balancer and cannot be reached: {exc.message}") from exc
         raise
     if history.last is None:
@@ -33,7 +33,7 @@ def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, upd
     if history.last.state in (State.RUNNING, State.LOST):
         record = jobs.kill(history.last.jid(update))
         tell(f"{history.last.kind} on {host.name} was ended: {record.state}. {record.msg}")
-    if balancer.standing(host).inside:
+    if balancer.standing(host).out is False:
         return "it is in the load balancer"
     quick = plan.health.model_copy(update={"deadline": plan.health.stable_for + plan.health.interval})
     verdict = await_health(lambda: look(plan.health, host), quick, "", lambda: None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from remotejobs.balancers import LoadBalancer, Standing
-from remotejobs.errors import Unreachable
+from remotejobs.errors import HostError
 from remotejobs.rolling.health import Sight, Streak
 from remotejobs.rolling.plan import Health
 from remotejobs.variables import Host
@@ -42,10 +42,10 @@ class Held:
         return standing
 
     def look_kindly(self) -> None:
-        """The same, but a balancer that cannot be reached now is only told of: a deployment goes on without it."""
+        """The same, but a balancer that cannot be asked now is only told of: a deployment goes on without it."""
         try:
             self.look()
-        except Unreachable as exc:
+        except HostError as exc:
             self._tell(f"the load balancer cannot be asked: {exc.message}")
 
 
@@ -126,7 +126,7 @@ def put_back(balancer: LoadBalancer, host: Host, *, within: float, patience: flo
     while not (standing := patiently(lambda: balancer.standing(host), patience=patience)).serves:
         if time.monotonic() - began >= within:
             return False
-        if standing.inside is False:
-            balancer.put_back(host)
+        if standing.out:
+            patiently(lambda: balancer.put_back(host), patience=patience)
         time.sleep(PAUSE)
     return True

@@ -17,8 +17,9 @@ from lab.haproxy import Haproxy
 from lab.ports import free_ports
 from remotejobs.balancers import Balancing, CommandBalancer, HaproxyBalancer, HttpBalancer, LoadBalancer, Reach
 from remotejobs.balancers.haproxy import question
-from remotejobs.balancers.haproxy_words import LOOK, parse, set_state
-from remotejobs.errors import BadUse, HostRefused, TimedOut
+from remotejobs.balancers.haproxy_words import LOOK, parse, set_state, standing_of
+from remotejobs.connection import Reply
+from remotejobs.errors import BadUse, HostRefused, TimedOut, Unreachable
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs import HostJobs
 from remotejobs.local import LocalConnection
@@ -76,9 +77,31 @@ def test_a_server_that_haproxy_does_not_have_is_named_with_those_it_has(
         settings.open(reach).take_out(inventory.hosts["web1"])
 
 
-def test_a_socket_that_is_not_there_is_named_with_the_remedy(reach: Reach, inventory: Inventory) -> None:
+class Silent(LocalConnection):
+    """The connection to a host that is switched off."""
+
+    def ask(self, *_: object, **__: object) -> Reply:
+        raise TimedOut(self.host, "did not answer")
+
+
+def test_of_a_pair_the_one_that_answers_is_told_though_the_other_does_not(
+    haproxy: Haproxy, inventory: Inventory, balancer: LoadBalancer
+) -> None:
+    connections = {"lb1": LocalConnection("lb1"), "lb2": Silent("lb2")}
+    reach = Reach(shell=lambda name: Shell(connections[name]), jobs=lambda name: HostJobs(connections[name]))
+    pair = HaproxyBalancer(hosts=("lb2", "lb1"), socket=str(haproxy.socket)).open(reach)
+    web1 = inventory.hosts["web1"]
+    balancer.take_out(web1)
+    with pytest.raises(TimedOut, match="lb2"):
+        pair.put_back(web1)
+    assert balancer.standing(web1).serves
+
+
+def test_a_socket_that_is_not_there_may_come_back_and_is_named_with_the_remedy(
+    reach: Reach, inventory: Inventory
+) -> None:
     settings = HaproxyBalancer(hosts=("lb1",), socket="/run/none.sock")
-    with pytest.raises(HostRefused, match=r"no socket /run/none.sock.* `stats socket`"):
+    with pytest.raises(Unreachable, match=r"no socket /run/none.sock.* `stats socket`"):
         settings.open(reach).standing(inventory.hosts["web1"])
 
 
@@ -119,6 +142,22 @@ def test_a_draining_server_whose_checks_fail_is_still_seen_to_drain() -> None:
 def test_an_answer_that_is_none_is_not_believed(answer: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         parse(answer)
+
+
+STATS = "# pxname,svname,qcur,scur,status,\nsite,web1,0,0,UP,\napi,web1,0,0,DRAIN,\n\n"
+STATES = "# be_id be_name srv_id srv_name srv_admin_state srv_port\n1 site 1 web1 0 80\n2 api 1 web1 8 80\n"
+
+
+def test_an_answer_that_was_cut_off_is_not_believed() -> None:
+    assert [server.ready for server in parse(STATS + STATES)] == [True, False]
+    with pytest.raises(ValueError, match="shorter"):
+        parse(STATS + STATES.removesuffix(" 80\n"))
+
+
+def test_a_host_that_is_out_somewhere_is_out_and_does_not_serve() -> None:
+    both = parse(STATS + STATES)
+    assert (standing_of(both).inside, standing_of(both).out, standing_of(both).serves) == (True, True, False)
+    assert (standing_of(both[:1]).out, standing_of(both[:1]).serves) == (False, True)
 
 
 def test_all_servers_of_a_host_are_told_in_one_line() -> None:

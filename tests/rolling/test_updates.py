@@ -130,6 +130,58 @@ def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: Site, load: 
     assert ended.table["web2"]["outcome"] == "updated, was drained again (1)"
 
 
+def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(site: Site, load: Load) -> None:
+    shown, hidden = site.haproxy.socket, site.haproxy.socket.with_name("hidden.sock")
+    with (
+        load,
+        when_there(home(site, "web2") / "begun", lambda: shown.rename(hidden)),
+        when_logged("the load balancer cannot be asked", lambda: hidden.rename(shown)),
+    ):
+        ended = update(site, "2.0", deploy=LONG)
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert ended.column("outcome") == ["updated"] * 4
+
+
+def test_a_host_whose_removal_broke_off_halfway_is_put_back(site: Site) -> None:
+    commands = {"remove": f"{ready_by(site).replace('ready', 'drain')}; exit 7", "add": ready_by(site)}
+    ended = update(site, "2.0", balancer={"kind": "command", "command": commands}, drain=1, revert="nothing")
+    assert ended.name == "Stopped"
+    assert ended.table["web1"]["outcome"] == "failed"
+    assert "remove command for web1 ended as failed, rc 7" in ended.table["web1"]["reason"]
+    assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
+
+
+def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it_looks(site: Site) -> None:
+    def hide() -> None:
+        (job,) = site.ssh.host("web2").results_dir.glob("rolling-*-deploy.*")
+        job.rename(home(site, "web2") / "hidden")
+
+    with when_there(home(site, "web2") / "begun", hide):
+        ended = update(site, "2.0", deploy=LONG, revert="nothing")
+    assert ended.name == "Stopped"
+    assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
+    assert statuses(site) == ["UP", "DRAIN", "UP", "UP"]
+
+
+def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_update_cannot_go_on(
+    site: Site, tmp_path: Path
+) -> None:
+    long = LONG.replace(" 3", " 20")
+    with subprocess.Popen(**program(site, tmp_path, deploy=long)) as controller:
+        await_true((home(site, "web1") / "begun").exists)
+        controller.kill()
+    broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
+    ended = update(site, "2.0", deploy=long, resume_from=last_run(), balancer=broken, revert="nothing")
+    assert ended.table["web1"]["outcome"] == "failed, stays out of the load balancer"
+    assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
+
+
+def ready_by(site: Site) -> str:
+    """The command that puts $HOST back."""
+    return f'echo "set server app/$HOST state ready" | socat - UNIX-CONNECT:{site.haproxy.socket}'
+
+
 def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Site, load: Load) -> None:
     with socket.create_connection(("127.0.0.1", site.haproxy.port)) as link:
         link.sendall(b"GET /stream?600 HTTP/1.1\r\nHost: site\r\n\r\n")
