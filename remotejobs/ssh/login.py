@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from paramiko import Agent, BadAuthenticationType, Transport
 from paramiko.ssh_exception import SSHException
 
-from remotejobs.errors import AuthenticationFailed, ConnectionLost
+from remotejobs.errors import AuthenticationFailed, ConnectionLost, TimedOut
 from remotejobs.ssh.endpoint import Endpoint
 from remotejobs.ssh.host_key import is_trusted
 from remotejobs.ssh.keys import candidates
@@ -16,7 +17,10 @@ from remotejobs.ssh.known_hosts import HostKey
 
 
 def log_in(transport: Transport, endpoint: Endpoint, host_key: HostKey) -> None:
-    """Authenticate. `AuthenticationFailed` says what was tried, `ConnectionLost` that the server went away first."""
+    """Authenticate. `AuthenticationFailed` says what was tried.
+
+    `ConnectionLost` says that the server went away first, `TimedOut` that it fell silent.
+    """
     agent = _agent(endpoint)
     try:
         login = _Login(transport, endpoint)
@@ -71,14 +75,22 @@ class _Login:
         )
 
     def _try(self, authenticate: Callable[[], list[str]]) -> bool:
+        began = time.monotonic()
         try:
             self._accepted = authenticate()
         except BadAuthenticationType as exc:
             self._accepted = exc.allowed_types
         except (SSHException, EOFError, OSError) as exc:
             self._refused += 1
-            if not self._transport.is_active():
+            # EOFError is a write that failed; the reading thread may not have noticed the end yet.
+            if isinstance(exc, EOFError) or not self._transport.is_active():
                 raise self._gone(exc) from exc
+            within = self._endpoint.connect_timeout
+            if time.monotonic() - began >= within:
+                # Silence is no refusal: whoever waits for a network to come back must go on waiting.
+                raise TimedOut(
+                    self._endpoint.host, f"{self._endpoint} did not answer the login within {within:g} s"
+                ) from exc
         return self._transport.is_authenticated()
 
     def _gone(self, exc: Exception) -> AuthenticationFailed | ConnectionLost:
