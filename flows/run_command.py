@@ -38,6 +38,7 @@ def run_command(
     command: Annotated[str, Field(min_length=1)],
     label: Annotated[str, Field(min_length=1)] = "command",
     limit: Annotated[int, Field(ge=0)] = 0,
+    stall: Annotated[int, Field(ge=0)] = 0,
     chdir: Annotated[str, Field(pattern="^(/.*)?$")] = "",
     env: dict[str, str] = NO_ENV,
     until: Until = FOR_AN_HOUR,
@@ -52,13 +53,15 @@ def run_command(
         command: Shell command, of one or more lines. It runs detached: no lost connection ends it.
         label: What it is called in names of task runs, tables and messages.
         limit: Seconds after which each host ends it with all its processes; 0 for no limit.
+        stall: Seconds without new output after which each host ends it likewise; 0 for no such limit.
         chdir: Directory to run it in, from / on; empty for the user's home.
         env: Added to its environment. Nothing secret: parameters are shown in the UI.
         until: How often to look after it; with a delay of 0 it is started and left running.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
     """
-    job = Job(jid=jid_for(label), cmd=command, label=label, limit=limit or None, chdir=chdir, env=env)
+    limits = {"limit": limit or None, "stall": stall or None}
+    job = Job(jid=jid_for(label), cmd=command, label=label, **limits, chdir=chdir, env=env)
     with share_of_forks(access):
         started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
         if until.delay == 0:

@@ -10,8 +10,11 @@
 #   job        THE GATE: who supervises, who runs, since when. Created exclusively by rj_launch and on disk *before* the
 #              command runs: whoever creates it runs the command, so that runs at most once, whoever starts it again
 #   stdout, stderr                                                         written by the command
+#   progress   its last line says how far it is                            written by the command, if it likes
+#   heard      empty; the timer of a job with a stall limit touches it when there was output
+#   processes  what ran when a limit ended the job: the lines of ps       written by its timer
 #   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
-#              job: its time limit; cmd: a kill; nothing else: it ended by itself
+#              job: its time limit; heard: its stall limit; cmd: a kill; nothing else: it ended by itself
 #   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
 #              people and one of pid:birth for a later kill
 #   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
@@ -134,13 +137,13 @@ rj_since() { # CLOCK -> $delta, seconds since then
 
 # --- start -----------------------------------------------------------------------------------------------------------
 
-# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT GRACE LABEL SETTINGS NONCE TOKEN [NAME=VALUE ...]
+# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS NONCE TOKEN [NAME=VALUE ...]
 rj_start() {
     rj_base "$1" && rj_valid "$2" || return
-    jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 grace=$7 label=$8 settings=$9
+    jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 stall=$7 grace=$8 label=$9
     shift 9
-    nonce=$1 token=$2
-    shift 2
+    settings=$1 nonce=$2 token=$3
+    shift 3
     [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
     # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
     [ -O "$base" ] || rj_fail bad_dir "$base belongs to another user" || return
@@ -231,7 +234,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     rj_clock
     began=$clock
     exec 9<>events
-    [ "$limit" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
+    [ "$limit$stall" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
     { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
     exec 3>&-
     umask 077
@@ -246,6 +249,9 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
         rj_exited
     elif [ ending -ef job ]; then
         rj_ended timed_out "time limit of $limit s exceeded"
+        timer=
+    elif [ ending -ef heard ]; then
+        rj_ended stalled "no output for $stall s"
         timer=
     elif [ ending -ef "$cmdfile" ]; then
         rj_ended killed "killed on request"
@@ -277,10 +283,10 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     sync "$dir/$cmdfile" "$dir/job" "$dir" || rj_give_up "cannot bring $dir to disk"
     # The caller's variables are set last and by position: they may be called like ours.
     if command -v setsid >/dev/null; then rj_setsid=setsid; else rj_setsid=; fi
-    rj_dir=$dir rj_count=$(($# + 3))
+    rj_dir=$dir rj_count=$(($# + 4))
     # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
     set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=$jid" \
-        $rj_setsid $interpreter "$dir/$cmdfile"
+        "REMOTEJOBS_PROGRESS=$dir/progress" $rj_setsid $interpreter "$dir/$cmdfile"
     trap : PIPE # whoever listened may be gone: the gate is ours, so the command runs all the same
     echo started >&3 2>/dev/null
     exec 3>&-
@@ -329,10 +335,11 @@ rj_finish() { # writes the result from $state $rc $signal $msg $began; never hal
 }
 
 rj_timer() {
-    quit=
+    quit='' why=''
     umask 077
-    due=$((began + limit * 100))
-    while rj_clock && [ "$clock" -lt "$due" ]; do # its sleep may be killed before it is over
+    heard=$began
+    [ "$stall" -eq 0 ] || : >heard
+    while rj_due; do # its sleep may be killed before it is over
         trap 'quit=1' TERM
         sleep "$(((due - clock + 99) / 100))" &
         nap=$!
@@ -342,7 +349,25 @@ rj_timer() {
     done
     trap - TERM
     rj_load_tree
-    rj_end job || { sleep "$((j_grace + 10))" && rj_take_over; }
+    rj_end "$why" || { sleep "$((j_grace + 10))" && rj_take_over; }
+}
+
+# -> $due, when to look again; false when a limit is reached, and then $why is the file that says which. Silence is
+# looked for ten times within the stall limit, so it may last a tenth longer.
+rj_due() {
+    rj_clock
+    due=
+    if [ "$stall" -gt 0 ]; then
+        # shellcheck disable=SC3013 # -nt is POSIX since 2024 and older than that in all shells
+        if [ stdout -nt heard ] || [ stderr -nt heard ]; then : >heard && heard=$clock; fi
+        why=heard
+        [ "$clock" -lt "$((heard + stall * 100))" ] || return
+        due=$((clock + stall * 10 + 90))
+        [ "$due" -lt "$((heard + stall * 100))" ] || due=$((heard + stall * 100))
+    fi
+    [ "$limit" -gt 0 ] || return 0
+    [ -n "$due" ] && [ "$due" -lt "$((began + limit * 100))" ] || due=$((began + limit * 100))
+    [ "$clock" -lt "$((began + limit * 100))" ] || { why=job && return 1; }
 }
 
 # --- ending a process tree, with proof --------------------------------------------------------------------------------
@@ -445,14 +470,23 @@ rj_sweep() {
 # FILE to link -> proof. False when the job has ended or somebody else is ending it.
 rj_end() {
     ln "$dir/$1" "$dir/ending" 2>/dev/null || return
+    [ "$1" = "$j_cmd" ] || { rj_look && rj_picture; }
     rj_prove
+}
+
+rj_picture() { # what runs in $tree, for those who ask afterwards why it took so long
+    pids=
+    for one in $tree; do pids=${pids:+$pids,}${one%:*}; done
+    ps -o pid,ppid,stat,etime,args -p "$pids" >processes || rm -f processes
 }
 
 # Whoever claimed the end died before it was done: the supervisor still waits.
 rj_take_over() {
     rj_alive "$j_sup" "$j_sup_born" && [ ! -e "$dir/proof" ] || return
     # shellcheck disable=SC3013
-    if [ "$dir/ending" -ef "$dir/job" ] || [ "$dir/ending" -ef "$dir/$j_cmd" ]; then rj_prove; fi
+    if [ "$dir/ending" -ef "$dir/job" ] || [ "$dir/ending" -ef "$dir/heard" ] || [ "$dir/ending" -ef "$dir/$j_cmd" ]; then
+        rj_prove
+    fi
 }
 
 rj_prove() { # ends the tree and writes the proof
@@ -552,7 +586,10 @@ rj_record() { # brief | full OUT_FROM ERR_FROM MAX
 rj_tell() {
     printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
         "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "cause $j_cause" "protocol $j_protocol"
+    # Not of a FIFO, which would keep us.
+    [ ! -f progress ] || [ ! -s progress ] || printf 'progress %s\n' "$(tail -n 1 progress | head -c 200)"
     [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"
+    [ "$1" = brief ] || [ ! -e processes ] || rj_blob processes processes "$(wc -c <processes)" 0 16384
 }
 
 # OUT_FROM ERR_FROM MAX: at most MAX bytes of each from that offset on; -1 means the last MAX bytes.

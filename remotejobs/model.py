@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from remotejobs.errors import InvalidJob
+from remotejobs.progress import Progress
 
 PROTOCOL_VERSION = 1
 JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -28,6 +29,7 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    STALLED = "stalled"
     KILLED = "killed"
     LOST = "lost"
 
@@ -51,7 +53,8 @@ def _encodable(text: str) -> bool:
 class Job:
     """One command to run detached on a host, under a jid that the caller chooses.
 
-    `limit` and `grace` are seconds (None: no limit); `env` is added to the environment of the login;
+    `limit`, `stall` and `grace` are seconds: the job is ended after `limit`, or when it wrote nothing for `stall`
+    (None: no limit), by TERM and, `grace` later, KILL; `env` is added to the environment of the login;
     `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
     """
 
@@ -59,6 +62,7 @@ class Job:
     cmd: str
     label: str = ""
     limit: int | None = None
+    stall: int | None = None
     grace: int = 10
     chdir: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -80,6 +84,8 @@ class Job:
             raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
         if self.limit is not None and self.limit < 1:
             raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy="Use None for no limit.")
+        if self.stall is not None and self.stall < 1:
+            raise InvalidJob(f"{where}: stall {self.stall} is below one second", remedy="Use None for no limit.")
         if not 0 <= self.grace <= LONGEST_GRACE:
             raise InvalidJob(f"{where}: grace is {self.grace} s", remedy=f"Give 0 to {LONGEST_GRACE} seconds.")
         if self.chdir and not self.chdir.startswith("/"):
@@ -116,7 +122,8 @@ class Record:
     None until known. `stdout` and `stderr` hold the bytes from `stdout_from` / `stderr_from` on, out of
     `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for. `cause` says why a job is
     lost, in one word: rebooted, gone (its supervising process), damaged, disk_full, never (it was not run).
-    `survivors` names, as pid(name), what outlived KILL.
+    `survivors` names, as pid(name), what outlived KILL; `processes` is what ran when a limit ended the job, by `ps`.
+    `progress` is what the job last said of it.
     """
 
     host: str
@@ -138,6 +145,8 @@ class Record:
     pid: int | None = None
     msg: str = ""
     survivors: str = ""
+    processes: str = ""
+    progress: Progress | None = None
     cause: str = ""
     results_dir: str = ""
     become_user: str = ""

@@ -27,6 +27,7 @@ from remotejobs.errors import (
     StartFailed,
 )
 from remotejobs.model import PROTOCOL_VERSION, TAIL_BYTES, Job, Record, State, check_jid
+from remotejobs.progress import progress_of
 
 ANSWER_BYTES = 128 * 1024  # for all of a record that is not output: fields, and the command at its longest
 
@@ -83,7 +84,15 @@ def settings_of(job: Job) -> str:
 
 
 def start(job: Job, directory: str) -> Request:
-    options = [job.interpreter, job.chdir, str(job.limit or 0), str(job.grace), job.label, settings_of(job)]
+    options = [
+        job.interpreter,
+        job.chdir,
+        str(job.limit or 0),
+        str(job.stall or 0),
+        str(job.grace),
+        job.label,
+        settings_of(job),
+    ]
     secret = [secrets.token_hex(4), secrets.token_hex(16)]
     env = [f"{key}={value}" for key, value in job.env.items()]
     return _request(["rj_start", directory, job.jid, job.cmd, *options, *secret, *env], 2 * TAIL_BYTES)
@@ -107,7 +116,7 @@ def clean(directory: str, older_than: int, keep: int, dry_run: bool) -> Request:
     return _request(["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024)
 
 
-_BLOB = re.compile(rb"blob (cmd|stdout|stderr) (\d{1,18}) (\d{1,18}) (\d{1,18})")
+_BLOB = re.compile(rb"blob (cmd|stdout|stderr|processes) (\d{1,18}) (\d{1,18}) (\d{1,18})")
 _ERRORS: dict[str, type[HostRefused]] = {
     "no_such_job": NoSuchJob,
     "start_failed": StartFailed,
@@ -232,6 +241,8 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             pid=_number(pid),
             msg=fields.get("msg", ""),
             survivors=fields.get("survivors", ""),
+            progress=progress_of(fields.get("progress", "")),
+            processes=blobs.get("processes", empty).content.decode("utf-8", "replace"),
             cause=fields.get("cause", ""),
             results_dir=fields.get("results_dir", ""),
             become_user=become_user,

@@ -6,6 +6,8 @@ from remotejobs.display.text import duration, visible
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Record
 
+RAN_LINES = 20  # of the processes that a limit ended
+
 
 class StillRunning(RemoteJobsError):
     """The only end of a look that Prefect tries again; its message is what people read in the UI."""
@@ -57,4 +59,9 @@ def describe_end(record: Record, look: str = "") -> str:
     head = f"{record.label or record.jid} on {record.host}: {', '.join(word for word in how if word)}{after}"
     where = f". Its output: {look}" if look else ""
     said = visible(record.last_lines)
-    return "".join([head, f" ({record.msg})" if record.msg else "", where, f"\n{said}" if said else ""])
+    ran = (
+        "\n".join(["\nWhat ran when it was ended:", *record.processes.splitlines()[:RAN_LINES]])
+        if record.processes
+        else ""
+    )
+    return "".join([head, f" ({record.msg})" if record.msg else "", where, f"\n{said}" if said else "", visible(ran)])

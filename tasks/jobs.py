@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 
+from remotejobs.display.row import progress_line
 from remotejobs.display.text import duration
 from remotejobs.errors import Unreachable
 from remotejobs.jobs import HostJobs
@@ -164,8 +165,9 @@ def _succeeded(handle: Handle, record: Record, access: Access) -> Record:
 
 
 def _progress(handle: Handle, record: Record, attempt: Attempt) -> str:
-    line = last_line(record)
+    line, progress = last_line(record), "" if record.finished else progress_line(record)
     said = f"last line: {line}" if line else "no output" if record.finished else "no output yet"
+    said = f"{progress}, {said}" if progress else said
     return f"{handle.label} on {handle.host}: {record.state} {duration(record.delta)}, {attempt}, {said}"
 
 

@@ -34,6 +34,9 @@ def add(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "-B", "--background", metavar="SECONDS", type=limit, help="time limit on the host (default none)"
     )
+    parser.add_argument(
+        "--stall", metavar="SECONDS", type=limit, help="end it when it wrote nothing for so long (default never)"
+    )
     add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
     add_reach(parser)
     parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
@@ -61,6 +64,7 @@ def job_of(args: Namespace) -> Job:
         cmd=cmd,
         label=args.label or one_line(cmd)[:LABEL_LENGTH],
         limit=args.background,
+        stall=args.stall,
         chdir=args.chdir,
         env=dict(args.env),
     )

@@ -86,6 +86,9 @@ class Lines:
         if whole or record.finished:
             self._show_stream(record.host, "stdout", record.stdout, record.stdout_bytes, whole=whole)
             self._show_stream(record.host, "stderr", record.stderr, record.stderr_bytes, whole=whole)
+        if record.processes:
+            self._print(self._paint.faint("  what ran when it was ended:"))
+            self._print(indented(record.processes))
 
     def _show_stream(self, host: str, name: str, content: bytes, total: int, *, whole: bool) -> None:
         shown = excerpt(content, total, whole=whole)

@@ -15,6 +15,7 @@ _COLOURS = {
     "succeeded": _GREEN,
     "failed": _RED,
     "timed_out": _RED,
+    "stalled": _RED,
     "lost": _RED,
     "error": _RED,
     "killed": _MAGENTA,

@@ -8,6 +8,7 @@ from remotejobs.display.text import duration, last_line, one_line
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record
+from remotejobs.progress import seconds_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ def message_of(host: str, error: RemoteJobsError) -> str:
     return error.message.removeprefix(f"{host}: ")
 
 
+def progress_line(record: Record) -> str:
+    """`40 % copying orders, about 2m05s left`; "" for a job that says nothing of its progress."""
+    if record.progress is None:
+        return ""
+    left = seconds_left(record.progress, record.delta or 0.0)
+    return one_line(str(record.progress)) + (f", about {duration(left)} left" if left else "")
+
+
 def row_of(outcome: Outcome[Record]) -> Row:
     record, error = outcome.value, outcome.error
     if record is None:
@@ -46,7 +55,7 @@ def row_of(outcome: Outcome[Record]) -> Row:
     rc = "" if record.rc is None else str(record.rc)
     if record.signal:
         rc = f"{rc} ({record.signal})".strip()
-    msg = record.msg or (last_line(record.stdout) if not record.finished else "")
+    msg = record.msg or ("" if record.finished else progress_line(record) or last_line(record.stdout))
     if not record.changed:
         msg = "; ".join(filter(None, ("had ended before", msg)))
     return Row(one_line(outcome.host), state_of(outcome), rc, duration(record.delta), one_line(msg))

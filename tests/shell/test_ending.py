@@ -131,6 +131,27 @@ def test_what_cannot_be_killed_is_named_and_nothing_is_called_proven() -> None:
         assert "proven empty" in jobs.kill("j", grace=0).msg
 
 
+def test_silence_beyond_the_stall_limit_ends_the_job_and_what_ran_is_told(jobs: HostJobs) -> None:
+    record = jobs.start(Job(jid="j", cmd=f"{STUBBORN} # in silence", stall=1, grace=1))
+    end = ended(jobs, "j")
+    assert (end.state, end.stdout) == (State.STALLED, b"before\n")
+    assert end.msg == "no output for 1 s; its process tree is proven empty"
+    assert "sleep 600" in end.processes
+    assert bearers(record) == []
+
+
+def test_output_on_either_stream_keeps_a_job_from_being_stalled(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="for n in 1 2 3 4 5 6; do sleep 0.7; echo >&2; sleep 0.7; echo $n; done", stall=3))
+    assert ended(jobs, "j").state is State.SUCCEEDED
+
+
+def test_the_time_limit_holds_for_a_talkative_job_with_a_stall_limit(jobs: HostJobs) -> None:
+    jobs.start(Job(jid="j", cmd="while :; do echo; sleep 0.2; done", limit=2, stall=60, grace=0))
+    end = ended(jobs, "j")
+    assert end.state is State.TIMED_OUT
+    assert "sh " in end.processes
+
+
 def test_a_killer_that_dies_midway_leaves_the_job_killable(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd=STUBBORN, limit=600, grace=1))
     place = Path(record.results_dir)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from remotejobs.errors import JobExists, StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
-from tests.shell.shells import ended, fields
+from remotejobs.progress import Progress
+from tests.shell.shells import await_output, ended, fields
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
@@ -150,3 +151,11 @@ def test_times_are_utc_in_iso_8601_and_delta_is_the_run_time(jobs: HostJobs) -> 
     assert record.start.endswith("Z") and record.end >= record.start
     assert record.delta is not None and record.delta >= 0.2
     assert fields(record)["remotejobs"] == "1"
+
+
+def test_a_job_may_say_how_far_it_is(jobs: HostJobs) -> None:
+    says = 'echo "10 begun" >"$REMOTEJOBS_PROGRESS"; printf "40 %% copying orders" >>"$REMOTEJOBS_PROGRESS"'
+    jobs.start(Job(jid="j", cmd=f"{says}; echo said; sleep 600"))
+    await_output(jobs, "j")
+    assert jobs.look("j").progress == Progress(40, "copying orders")
+    assert jobs.list()[0].progress == Progress(40, "copying orders")
