@@ -60,8 +60,9 @@ def run_command(
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
     """
-    limits = {"limit": limit or None, "stall": stall or None}
-    job = Job(jid=jid_for(label), cmd=command, label=label, **limits, chdir=chdir, env=env)
+    job = Job(
+        jid=jid_for(label), cmd=command, label=label, limit=limit or None, stall=stall or None, chdir=chdir, env=env
+    )
     with share_of_forks(access):
         started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
         if until.delay == 0:
