@@ -14,6 +14,8 @@ from faults.witness import Witness, stubborn
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
 
+ATTEMPTS = 50
+
 
 class Namespace:
     """`front` is what a program stands behind to run in it; its /proc shows its own processes only."""
@@ -27,9 +29,13 @@ class Namespace:
 
     def take(self, pid: int) -> None:
         """Give `pid` to a stranger that leads a session of its own."""
-        taken = self.run(f"echo {pid - 1} >/proc/sys/kernel/ns_last_pid; setsid sleep 600 >/dev/null 2>&1 & echo $!")
-        if int(taken) != pid:
-            raise RuntimeError(f"wanted pid {pid} for the stranger, and it became {taken}")
+        for _ in range(ATTEMPTS):
+            last = "/proc/sys/kernel/ns_last_pid"
+            taken = self.run(f"echo {pid - 1} >{last}; setsid sleep 600 >/dev/null 2>&1 & echo $!")
+            if int(taken) == pid:
+                return
+            self.run(f"kill -KILL {taken}")  # somebody else came first, for a moment
+        raise RuntimeError(f"pid {pid} could not be given to the stranger")
 
     def holds_stranger(self, pid: int) -> bool:
         return self.run(f"tr '\\0' ' ' </proc/{pid}/cmdline 2>/dev/null || :") == "sleep 600"
