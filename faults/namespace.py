@@ -71,7 +71,8 @@ def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: b
     supervisor, command = (int(field_of(record, name).split()[0]) for name in ("supervisor", "command"))
     pid = command if of_command else supervisor
     # The whole group of the command: as long as one is left in it, its number is not given to anybody.
-    space.run(f"kill -KILL {supervisor} -{command}; while [ -e /proc/{pid} ]; do sleep 0.02; done")
+    dead = f"[ ! -e /proc/{supervisor} ] && [ ! -e /proc/{command} ]"
+    space.run(f"kill -KILL {supervisor} -{command}; until {dead}; do sleep 0.02; done")
     space.take(pid)
     seen, killed = jobs.look(record.jid), jobs.kill(record.jid, grace=0)
     if not space.holds_stranger(pid):
