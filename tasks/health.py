@@ -33,10 +33,12 @@ def await_health(host: str, wanted: str, access: Access, update: Update, *, keep
 
 @task(task_run_name="soak {host}", cache_policy=NO_CACHE)
 def soak(host: str, access: Access, update: Update) -> None:
-    """Watch an updated canary under load; when it fails it is taken out, and `SoakFailed` says why."""
+    """Watch an updated canary under load; when it fails it is taken out, and `SoakFailed` says why.
+
+    Raises other `HostError` when the load balancer is silent, or does not take it out.
+    """
     get_run_logger().info("%s is watched for %g s", host, update.soak)
     site = site_of(host, access, update)
-    why = watch_soak(site.look, site.balancer, site.host, update.health, update.version, update.soak)
-    if why:
+    if why := watch_soak(site.look, site.balancer, site.host, update):
         site.balancer.take_out(site.host)
         raise SoakFailed(host, f"did not stay healthy: {why}")

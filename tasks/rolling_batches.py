@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect.futures import as_completed, wait
 
 from remotejobs.errors import Unreachable
 from remotejobs.model import State
@@ -17,7 +17,7 @@ from tasks.access import Access
 from tasks.ends import raise_for, values_of
 from tasks.health import soak
 from tasks.rolling import Change, change_host
-from tasks.rolling_errors import HostNotChanged
+from tasks.rolling_errors import HostNotChanged, SoakFailed
 from tasks.rolling_jobs import history
 from tasks.rolling_reports import Progress
 from tasks.rolling_site import site_of
@@ -152,9 +152,14 @@ def _soaked(rollout: Rollout, reports: Sequence[HostReport]) -> list[HostReport]
     if len(good) < len(reports):
         return list(reports)
     runs = {host: soak.submit(host, rollout.access, rollout.update) for host in good}
-    _, ends = values_of("soak", runs)
-    failed = {end.host: end.reason for end in ends if not end.succeeded}
-    return [
-        replace(each, outcome=Outcome.FAILED, out=True, reason=failed[each.host]) if each.host in failed else each
-        for each in reports
-    ]
+    wait(list(runs.values()))
+    outcomes = {host: run.result(raise_on_failure=False) for host, run in runs.items()}
+    return [_unless_failed(report, outcomes[report.host]) for report in reports]
+
+
+def _unless_failed(report: HostReport, soaked: object) -> HostReport:
+    """Only `SoakFailed` says that the host was taken out; of anything else it is not known."""
+    if not isinstance(soaked, BaseException):
+        return report
+    reason = str(soaked).removeprefix(f"{report.host}: ")
+    return replace(report, outcome=Outcome.FAILED, out=isinstance(soaked, SoakFailed), reason=reason)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from remotejobs.balancers import LoadBalancer, Standing
 from remotejobs.errors import HostError
 from remotejobs.rolling.health import Sight, Streak
-from remotejobs.rolling.plan import Health
+from remotejobs.rolling.plan import Health, Update
 from remotejobs.variables import Host
 from remotejobs.waiting import patiently
 
@@ -105,18 +105,18 @@ def await_health(ask: Callable[[], Sight], health: Health, wanted: str, meanwhil
         time.sleep(health.interval)
 
 
-def soak(ask: Callable[[], Sight], balancer: LoadBalancer, host: Host, health: Health, wanted: str, soak: float) -> str:
-    """Watch an updated host for `soak` seconds. Returns why it must not stay, or "" when nothing was seen."""
-    until = time.monotonic() + soak
+def soak(ask: Callable[[], Sight], balancer: LoadBalancer, host: Host, plan: Update) -> str:
+    """Watch an updated host for as long as the plan says. Returns why it must not stay, or "" when nothing was seen."""
+    until = time.monotonic() + plan.soak
     while True:
-        streak = Streak(wanted=wanted).after(ask(), 0)
+        streak = Streak(wanted=plan.version if plan.health.version else "").after(ask(), 0)
         if streak.ready_since is None:
             return streak.why
-        if not balancer.standing(host).serves:
+        if not patiently(lambda: balancer.standing(host), patience=plan.patience).serves:
             return "the load balancer does not see it up"
         if time.monotonic() >= until:
             return ""
-        time.sleep(min(health.interval, max(0.0, until - time.monotonic())))
+        time.sleep(min(plan.health.interval, max(0.0, until - time.monotonic())))
 
 
 def put_back(balancer: LoadBalancer, host: Host, *, within: float, patience: float) -> bool:

@@ -78,6 +78,22 @@ def test_a_canary_that_falls_ill_in_its_soak_is_reverted_before_the_others_begin
     assert versions(site) == ["1.0"] * 4
 
 
+def test_a_canary_soaks_well_where_no_version_can_be_seen(site: Site) -> None:
+    health = {name: value for name, value in site.update("2.0")["health"].items() if name != "version"}
+    ended = update(site, "2.0", hosts="web1:web2", canary=1, health=health, revert="nothing")
+    assert (ended.name, ended.table["web1"]["reason"]) == ("Completed", "")
+
+
+def test_a_canary_is_not_said_to_be_out_when_its_balancer_falls_silent_in_its_soak(site: Site) -> None:
+    hidden = site.haproxy.socket.with_name("hidden.sock")
+    with when_logged("web1 is watched", lambda: site.haproxy.socket.rename(hidden)):
+        ended = update(site, "2.0", canary=1, soak=60, patience=1, revert="nothing")
+    hidden.rename(site.haproxy.socket)
+    assert ended.table["web1"]["outcome"] == "failed"
+    assert "there is no socket" in ended.table["web1"]["reason"]
+    assert statuses(site) == ["UP"] * 4
+
+
 def test_what_was_updated_is_reverted_newest_first(site: Site, load: Load) -> None:
     spoil = 'if [ "$VERSION" = 2.0 ] && [ -e spoil ]; then exit 5; fi; date +%s%N >>when; app/deploy.sh "$VERSION"'
     (home(site, "web3") / "spoil").touch()
