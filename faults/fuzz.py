@@ -277,8 +277,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same inputs (default 1)")
     args = parser.parse_args(words)
     each = -(-args.inputs // len(TARGETS))
-    table, crashes = Table("what", "inputs", "crashes"), 0
+    table, crashes, console = Table("what", "inputs", "crashes"), 0, Console(highlight=False)
     for name, target in TARGETS.items():
+        console.print(f"{name} ...")
         try:
             fuzz(target, each, args.seed)
             table.add_row(name, str(each), "0")
@@ -286,7 +287,7 @@ def main(words: Sequence[str] | None = None) -> int:
             crashes += 1
             traceback.print_exc()
             table.add_row(name, f"at most {each}", "1", style="bold red")
-    Console(highlight=False).print(table)
+    console.print(table)
     return 1 if crashes else 0
 
 
