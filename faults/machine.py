@@ -15,8 +15,10 @@ from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, short, stubborn
 from remotejobs.jobs import HostJobs
 from remotejobs.model import State
+from remotejobs.waiting import patiently
 
 DAY = 86400
+CLEANED_WITHIN = 1800.0
 _DATE = """#!/bin/sh
 real=$({date} +%s)
 exec {date} -d "@$((real + $(cat {offset})))" "$@"
@@ -88,9 +90,10 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
     if verdict is not SURVIVED:
         yield verdict
     told = {each.jid: each.state for each in jobs.list()}
-    left = len(jobs.clean(older_than=-1)) - trial.tries - 1
-    if left:
-        yield lost(f"{-left} of {trial.tries + 1} results were not cleaned")
+    # One answer has five minutes; on a busy host ten thousand take longer, and the next clean goes on where it ended.
+    patiently(lambda: jobs.clean(older_than=-1), patience=CLEANED_WITHIN)
+    if left := jobs.list():
+        yield lost(f"{len(left)} of {trial.tries + 1} results were not cleaned")
     for number in range(trial.tries):
         jid = f"old{number}" if number else "old"
         yield SURVIVED if told.get(jid) is old.state else lost(f"{jid} is told to be {told.get(jid)}")
