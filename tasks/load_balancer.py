@@ -24,6 +24,8 @@ _LOOK_AGAIN_AFTER = 1.0  # seconds
 def await_floor(host: str, others: Sequence[str], access: Access, update: Update) -> None:
     """Wait until enough of the `others` are healthy and in the load balancer, as they are now; `BelowFloor`."""
     needed = amount_of(update.floor, len(others), round_up=True)
+    if needed > len(others):
+        raise BelowFloor(host, f"{needed} other hosts must be healthy, and there are only {len(others)}")
     until = time.monotonic() + update.floor_wait
     while True:
         healthy = [other for other in others if site_of(other, access, update).serves]

@@ -53,11 +53,12 @@ class _Commands:
         return Standing()
 
     def _run(self, verb: str, command: str, host: Host) -> None:
+        self._let_end(host)
         # A jid of its own each time: an earlier removal says nothing of how the balancer is now.
         job = Job(
             jid=f"balancer-{verb}.{uuid4()}",
             cmd=command,
-            label=f"balancer {verb} {host.name}",
+            label=_label(verb, host),
             limit=self._settings.limit,
             env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
         )
@@ -70,3 +71,14 @@ class _Commands:
                 f"the balancer's {verb} command for {host.name} ended as {record.state}, rc {record.rc}: {said}",
                 remedy=f"Run it by hand; its job is {job.jid}.",
             )
+
+    def _let_end(self, host: Host) -> None:
+        """A command that a controller left behind must not have the last word: its limit ends it."""
+        labels = {_label(verb, host) for verb in ("remove", "add")}
+        for record in patiently(self._jobs.list, patience=PATIENCE):
+            if record.label in labels and not record.finished:
+                wait_until_ended(self._jobs, record.jid, patience=PATIENCE)
+
+
+def _label(verb: str, host: Host) -> str:
+    return f"balancer {verb} {host.name}"

@@ -23,6 +23,7 @@ from remotejobs.errors import BadUse, HostRefused, TimedOut, Unreachable
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs import HostJobs
 from remotejobs.local import LocalConnection
+from remotejobs.model import Job
 from remotejobs.shell import Shell
 
 HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
@@ -249,6 +250,17 @@ def test_a_command_balancer_runs_its_commands_with_the_host_in_their_environment
     balancer.take_out(inventory.hosts["web1"])
     balancer.put_back(inventory.hosts["web1"])
     assert said.read_text().splitlines() == ["remove web1 192.0.2.1:8080", "add web1 192.0.2.1:8080"]
+
+
+def test_a_command_that_a_killed_controller_left_running_does_not_have_the_last_word(
+    reach: Reach, inventory: Inventory, tmp_path: Path
+) -> None:
+    said, added, web1 = tmp_path / "said", tmp_path / "added", inventory.hosts["web1"]
+    late = f"n=0; until [ -e {added} ] || [ $n = 20 ]; do sleep 0.1; n=$((n+1)); done; echo remove >>{said}"
+    settings = CommandBalancer(remove="true", add=f"echo add >>{said}; touch {added}")
+    reach.jobs("localhost").start(Job(jid="balancer-remove.left", cmd=late, label="balancer remove web1"))
+    settings.open(reach).put_back(web1)
+    assert said.read_text().split() == ["remove", "add"]
 
 
 def test_a_command_balancer_that_fails_is_quoted(reach: Reach, inventory: Inventory) -> None:

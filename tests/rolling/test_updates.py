@@ -241,6 +241,13 @@ def test_too_few_healthy_hosts_keep_every_other_one_in(site: Site) -> None:
     assert statuses(site)[:2] == ["UP", "UP"]
 
 
+def test_a_floor_that_can_never_be_kept_is_told_at_once(site: Site) -> None:
+    ended = update(site, "2.0", hosts="web1:web2", floor=2, floor_wait=10_000)
+    assert ended.name == "Stopped"
+    assert "2 other hosts must be healthy, and there are only 1" in ended.table["web1"]["reason"]
+    assert statuses(site) == ["UP"] * 4
+
+
 def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: Site) -> None:
     spoil = 'echo "$VERSION" >>deploys; [ ! -e spoil ] || exit 5; app/deploy.sh "$VERSION"'
     (home(site, "web2") / "spoil").touch()
