@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling demo-migration up plan deploy setup check style types shell imports test test-vm bench bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup check style types shell imports test test-vm bench bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -33,7 +33,7 @@ deploy: setup ## make the server have all that is declared: deployments, automat
 	@$(BIN)/python -m deployments
 
 repair: ## RUN=ID: put right what the rolling update with that flow run id left behind
-	$(BIN)/prefect deployment run rolling-repair/rolling-repair --param run="$(RUN)" --watch
+	@scripts/repair.sh "$(RUN)"
 
 setup: ## install what is missing: system packages through apt, .venv from the lock
 	@scripts/setup.sh all

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from lab.ports import free_ports
 from lab.prefect_api import Run
+from lab.prefect_server import PROJECT
 from lab.runs import await_end, await_state, last_table, start
 from lab.site import WEB
 from lab.site_stage import SiteStage, open_site
@@ -89,12 +91,32 @@ def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(st
     kill_controller(begun)
     await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
     assert stage.site.haproxy.status("web1") == "DRAIN"
-    repaired = start(stage.api, "rolling-repair", {"run": str(begun.id)})
-    ended = await_end(stage.api, repaired)
-    assert ended.state
-    assert ended.state.type == "COMPLETED"
+    stage.site.applications["web1"].die()
+    sick = make_repair(stage, begun)
+    assert sick.returncode
+    assert "repair on web1: is not healthy and stays out of the load balancer" in sick.stdout
+    stage.site.applications["web1"].start()
+    done = make_repair(stage, begun)
+    assert done.stdout.splitlines()[-1].startswith("Completed")
+    assert done.returncode == 0
     assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4
     assert running_jobs(stage) == []
+
+
+def make_repair(stage: SiteStage, run: Run) -> subprocess.CompletedProcess[str]:
+    """Run `make repair` as a person does."""
+    command = ["make", "--silent", "repair", f"RUN={run.id}"]
+    env = dict(stage.prefect.environment)
+    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+
+
+def test_without_a_run_or_a_server_make_repair_says_what_is_missing(tmp_path: Path) -> None:
+    lonely = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    for run, wanted in (("", "make repair RUN=ID"), ("x", "export PREFECT_API_URL")):
+        command = ["make", "--silent", "repair", f"RUN={run}"]
+        env = lonely | {"PREFECT_HOME": str(tmp_path)}
+        said = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+        assert wanted in said.stderr
 
 
 def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(stage: SiteStage, begun: Run) -> None:
