@@ -7,6 +7,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.command_text import Command
 from remotejobs.errors import HostRefused
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
@@ -24,8 +25,8 @@ class CommandBalancer(Settings):
     """
 
     host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
-    remove: str = Field(default="", description='Command that takes a host out: /opt/lb/remove "$HOST"')
-    add: str = Field(default="", description='Command that puts it back: /opt/lb/add "$HOST"')
+    remove: Command = Field(default="", description='Command that takes a host out: /opt/lb/remove "$HOST"')
+    add: Command = Field(default="", description='Command that puts it back: /opt/lb/add "$HOST"')
     address: str = Field(default="{host}", description="What ADDRESS is: {ansible_host}:{app_port}")
     limit: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
 

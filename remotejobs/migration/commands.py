@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from remotejobs.command_text import Command
 from remotejobs.migration.sight import Step
+from remotejobs.model import LONGEST_GRACE
 
 Order = Literal["together", "one_by_one"]
 
@@ -19,25 +21,25 @@ class Commands(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    migrate: str = Field(min_length=1, description="Changes the data.", json_schema_extra={"position": 0})
-    verify: str = Field(
+    migrate: Command = Field(min_length=1, description="Changes the data.", json_schema_extra={"position": 0})
+    verify: Command = Field(
         default="",
         description="Says whether the data are as they should be; it changes nothing. Without it, success means only "
         "that migrate ended with 0.",
         json_schema_extra={"position": 1},
     )
-    rollback: str = Field(
+    rollback: Command = Field(
         default="",
         description="Undoes what migrate did, in whole or in part. It runs only when migrate and all its processes "
         "are proven dead. Without it nothing can be undone.",
         json_schema_extra={"position": 2},
     )
-    verify_rollback: str = Field(
+    verify_rollback: Command = Field(
         default="",
         description="Says whether the data are as before; it changes nothing.",
         json_schema_extra={"position": 3},
     )
-    prepare_rollback: str = Field(
+    prepare_rollback: Command = Field(
         default="",
         description="Gets ready what rollback needs, at the same time as migrate. When it fails, no rollback is run.",
         json_schema_extra={"position": 4},
@@ -63,7 +65,7 @@ class Limits(BaseModel):
     rollback: int = Field(default=3600, ge=1, description="Seconds for rollback.")
     verify_rollback: int = Field(default=600, ge=1, description="Seconds for verify_rollback.")
     prepare_rollback: int = Field(default=3600, ge=1, description="Seconds for prepare_rollback.")
-    grace: int = Field(default=10, ge=0, description="Seconds between TERM and KILL.")
+    grace: int = Field(default=10, ge=0, le=LONGEST_GRACE, description="Seconds between TERM and KILL.")
 
     def of(self, step: Step) -> int:
         return int(getattr(self, step))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from remotejobs.balancers import Balancing
 from remotejobs.batches import size_of
+from remotejobs.command_text import Command
 from remotejobs.errors import BadUse
 from remotejobs.rolling.budget import Amount, Budget, amount_of
 from remotejobs.web import Regex
@@ -49,6 +50,12 @@ class Health(_Model):
             raise ValueError(f"{pattern!r} has no group; put the version into (...)")
         return pattern
 
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Health:
+        if self.deadline <= self.stable_for:
+            raise ValueError(f"deadline must be longer than stable_for, which is {self.stable_for:g} s")
+        return self
+
 
 class Update(_Model):
     """What to deploy, in which batches, when to stop, and what to revert then."""
@@ -59,7 +66,7 @@ class Update(_Model):
         pattern=r"^[!-+\--~]+$",
         description="Version to deploy: 2.0.1. One word, no comma.",
     )
-    deploy: str = Field(
+    deploy: Command = Field(
         min_length=1,
         description='Shell command, run on each host as a job: /opt/deploy/update.sh "$VERSION". '
         "In its environment VERSION is the version wanted, PREVIOUS_VERSION the one before.",
@@ -74,7 +81,7 @@ class Update(_Model):
     revert: RevertWhat = Field(
         default="failed", description="What is reverted when it is stopped: nothing, the failed hosts, or all updated."
     )
-    revert_command: str = Field(
+    revert_command: Command = Field(
         default="", description="Command that reverts a host; empty: the deploy command, with the version before."
     )
     floor: int | str = Field(
