@@ -5,12 +5,14 @@ Everything is asked of the server and of the hosts, so it does not matter on whi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect import get_client, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled, Running
@@ -60,6 +62,8 @@ def _see_to(client: SyncPrefectClient, run: FlowRun) -> str:
 
 def _revive(client: SyncPrefectClient, run: FlowRun) -> str:
     """Resume it if its process is dead. A worker may report an earlier process's death once more, over the new one."""
+    if was_being_cancelled(client.read_flow_run_states(run.id)):
+        return _finish_cancelling(client, run)
     lives = is_heard(client, run.id, since=_called_at(client))
     now = client.read_flow_run(run.id)
     if _type(now) is not _type(run):
@@ -97,7 +101,7 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
     asked = run.state.timestamp if run.state else datetime.now(UTC)
 
     def over() -> bool:
-        return _type(client.read_flow_run(run.id)) is not StateType.CANCELLING
+        return _type(client.read_flow_run(run.id)) is not _type(run)
 
     def deserted() -> bool:
         now = datetime.now(UTC)
@@ -108,10 +112,20 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
 
     wait_until(lambda: over() or deserted(), until=asked + _HOOKS_TAKE_AT_MOST)
     if over():
-        return "its worker cancelled it"
+        return "it is over: its worker saw to it"
     line = cancel_here(client, run)
     client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
     return f"no worker cancelled it, so it was done here. {line}"
+
+
+def was_being_cancelled(states: Sequence[State[Any]]) -> bool:
+    """Whether somebody cancelled the run since it was scheduled last: then no death of its process is to be mended.
+
+    A process may die of its cancelling, and be reported Crashed.
+    """
+    asked = [state.timestamp for state in states if state.is_cancelling()]
+    scheduled = [state.timestamp for state in states if state.is_scheduled()]
+    return bool(asked) and (not scheduled or max(asked) > max(scheduled))
 
 
 def _type(run: FlowRun) -> StateType | None:

@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Pending, Running
 
 from tasks.fence import why_unwanted
+from tasks.rescue import was_being_cancelled
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=10)
 
@@ -45,3 +46,15 @@ def test_it_goes_on_while_the_run_is_its_own(since: list[State[None]]) -> None:
 )
 def test_it_ends_when_the_run_was_given_to_another_or_cancelled(since: list[State[None]], why: str) -> None:
     assert why_unwanted(MINE, [*BEFORE, *since]) == why
+
+
+@pytest.mark.parametrize(
+    ("since", "cancelled"),
+    [
+        ([at(Crashed(), 60)], False),
+        ([at(Cancelling(), 60), at(Crashed(), 61)], True),
+        ([at(Cancelling(), 60), at(Cancelled(), 90), at(AwaitingRetry(), 100), at(Running(), 110)], False),
+    ],
+)
+def test_a_run_that_died_of_its_cancelling_is_not_resumed(since: list[State[None]], cancelled: bool) -> None:
+    assert was_being_cancelled([*BEFORE, *since]) is cancelled
