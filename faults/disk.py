@@ -79,8 +79,10 @@ def _tried(jobs: HostJobs, witness: Witness, moment: str, fill: Callable[[], Non
     try:
         jobs.start(witness.job)
     except StartFailed:
-        if witness.runs or jobs.list():
-            return lost(f"{witness.job.jid} ran, or left something, though its start failed")
+        # Where not even a link can be made, its directory stays, and says so: never run, start it again.
+        told = [f"{record.state} {record.cause} {record.msg}" for record in jobs.list() if record.cause != "never"]
+        if witness.runs or told:
+            return lost(f"{witness.job.jid} ran {witness.runs} times though its start failed; it is told {told}")
         free()
         jobs.start(witness.job)
     if moment != "start":
