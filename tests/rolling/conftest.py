@@ -76,10 +76,11 @@ def update(site: Site, version: str, *, hosts: str = "web", resume_from: str = "
     return Ended(run_id, state, table_of(run_id))
 
 
-def parameters(site: Site, version: str, **plan: Any) -> str:
+def parameters(site: Site, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> str:
     """The parameters of such a run, as JSON."""
     access = {"inventory": str(site.inventory)}
-    return json.dumps({"access": access, "hosts": "web", "update": site.update(version, **plan)})
+    given = {"access": access, "hosts": hosts, "update": site.update(version, **plan), "resume_from": resume_from}
+    return json.dumps(given)
 
 
 def table_of(run_id: UUID) -> dict[str, dict[str, str]]:

@@ -282,6 +282,36 @@ def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
     assert statuses(site) == ["UP"] * 4
 
 
+def test_killed_after_each_step_of_a_host_it_goes_on_there_and_deploys_once(
+    site: Site, load: Load, tmp_path: Path
+) -> None:
+    count, earlier = 'echo "$VERSION" >>deploys; app/deploy.sh "$VERSION"', ""
+    with load:
+        for step in ("floor for", "note on", "take out", "drain", "deploy 2.0 on", "health of", "put back"):
+            killed_after(f"Task run '{step} web1' - Finished", site, tmp_path, deploy=count, resume_from=earlier)
+            earlier = last_run()
+        ended = update(site, "2.0", hosts="web1:web2", deploy=count, resume_from=earlier)
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert [(home(site, name) / "deploys").read_text() for name in ("web1", "web2")] == ["2.0\n"] * 2
+    assert statuses(site) == ["UP"] * 4
+
+
+def killed_after(words: str, site: Site, directory: Path, **plan: Any) -> None:
+    """Run the update of two hosts until it says so, and kill it."""
+    words_to_run = program(site, directory, hosts="web1:web2", **plan)
+    with subprocess.Popen(**words_to_run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as controller:
+        assert controller.stdout
+        said = []
+        for line in controller.stdout:
+            said.append(line)
+            if words in line:
+                break
+        else:
+            raise AssertionError(f"it ended without saying {words!r}:\n{''.join(said)}")
+        controller.kill()
+
+
 def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
     """How to run the update in a process of its own, for Popen."""
     path = directory / "parameters.json"
