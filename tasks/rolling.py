@@ -89,15 +89,11 @@ class _Way:
             past = history(self.host, self.access, self.change.update_id)
             self._run(step or past.next(self.change.kind, target, before))
         except RemoteJobsError as exc:
-            if not self._left or self._may_be_at_work(step, exc):
+            if not self._left or may_be_at_work(step, exc):
                 raise
             trouble = str(exc)
         verdict = self._healthy("" if trouble else target)
         self._settle(verdict, trouble)
-
-    def _may_be_at_work(self, step: Step | None, error: RemoteJobsError) -> bool:
-        """Whether something may be at work on the host, which must not be put back then however healthy it looks."""
-        return isinstance(error, LostContact) or (step is not None and not isinstance(error, JobFailed))
 
     def _leave(self, past: History, step: Step | None, target: str, before: str) -> None:
         """End what an earlier attempt left running, leave a note, and take the host out once enough others serve."""
@@ -162,6 +158,16 @@ class _Way:
 
     def _note(self, **facts: Any) -> None:
         self.report = replace(self.report, **facts)
+
+
+def may_be_at_work(step: Step | None, error: RemoteJobsError) -> bool:
+    """Whether `error` leaves something at work on the host, which must not be put back then however healthy it looks.
+
+    `step` is one that was found running.
+    """
+    if isinstance(error, JobFailed):
+        return bool(error.record.survivors)
+    return isinstance(error, LostContact) or step is not None
 
 
 @cache

@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 from prefect.logging.loggers import flow_run_logger
+from pydantic import ValidationError
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.rolling import Update
@@ -59,7 +60,11 @@ def put_right(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> 
     if state.name in _SETTLED:
         return
     logger = flow_run_logger(flow_run)
-    left = left_by(flow_run)
+    try:
+        left = left_by(flow_run)
+    except (RemoteJobsError, ValidationError) as exc:
+        logger.error("no host could be put right: %s", exc)
+        return
 
     def one(host: str) -> None:
         try:

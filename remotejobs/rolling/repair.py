@@ -33,6 +33,8 @@ def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, upd
     if history.last.state in (State.RUNNING, State.LOST):
         record = jobs.kill(history.last.jid(update))
         tell(f"{history.last.kind} on {host.name} was ended: {record.state}. {record.msg}")
+        if record.survivors:
+            raise StaysOut(host.name, f"has processes of the update that survived KILL: {record.survivors}")
     if balancer.standing(host).out is False:
         return "it is in the load balancer"
     quick = plan.health.model_copy(update={"deadline": plan.health.stable_for + plan.health.interval})

@@ -229,6 +229,15 @@ def test_only_a_rolling_update_can_be_resumed(site: Site) -> None:
     assert statuses(site) == ["UP"] * 4
 
 
+def test_a_pattern_that_means_no_host_is_said_in_words_and_not_by_a_hook_that_broke(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = update(site, "2.0", hosts="web9")
+    assert "no host or group is named 'web9'" in str(ended.state.message)
+    assert "Hook 'put_right' finished running successfully" in caplog.text
+    assert "An error was encountered while running hook" not in caplog.text
+
+
 def test_too_few_healthy_hosts_keep_every_other_one_in(site: Site) -> None:
     site.applications["web3"].die()
     site.applications["web4"].die()

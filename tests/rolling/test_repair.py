@@ -1,0 +1,77 @@
+"""What survives KILL keeps a host out, in an update and in its repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remotejobs.balancers import LoadBalancer, Standing
+from remotejobs.errors import HostRefused
+from remotejobs.inventory import load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.local import LocalConnection
+from remotejobs.model import Record, State
+from remotejobs.rolling import Update
+from remotejobs.rolling.history import Kind, Step
+from remotejobs.rolling.repair import StaysOut, repair
+from remotejobs.variables import Host
+from tasks.errors import JobFailed
+from tasks.rolling import may_be_at_work
+from tasks.rolling_errors import LostContact
+
+PLAN = Update.model_validate(
+    {"version": "2.0", "deploy": "true", "revert": "nothing", "health": {"url": "http://127.0.0.1:9/"}}
+)
+STEP = Step(number=1, kind=Kind.DEPLOY, target="2.0", before="1.0")
+UPDATE = "0b7c2b3e"
+
+
+def record(state: State, survivors: str = "") -> Record:
+    return Record(host="web1", jid=STEP.jid(UPDATE), state=state, label=STEP.label, survivors=survivors)
+
+
+class Immortal(HostJobs):
+    """A deployment that runs, and of which something survives."""
+
+    def list(self, *_: Any, **__: Any) -> Any:
+        return (record(State.RUNNING),)
+
+    def kill(self, jid: str, *, grace: int | None = None) -> Record:
+        return record(State.KILLED, survivors="71(dd)")
+
+
+class Never(LoadBalancer):
+    """A balancer that must not be told anything."""
+
+    def take_out(self, host: Host) -> None:
+        raise AssertionError(host)
+
+    put_back = take_out
+
+    def standing(self, host: Host) -> Standing:
+        return Standing(inside=False)
+
+
+def test_a_host_with_survivors_is_not_put_back_by_the_repair_and_they_are_named(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all:\n  hosts:\n    web1:\n")
+    jobs = Immortal(LocalConnection("web1"))
+    with pytest.raises(StaysOut, match=r"survived KILL: 71\(dd\)"):
+        repair(load_inventory(inventory).hosts["web1"], jobs, Never(), PLAN, UPDATE, lambda _line: None)
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "at_work"),
+    [
+        (None, JobFailed(record(State.FAILED)), False),
+        (STEP, JobFailed(record(State.TIMED_OUT)), False),
+        (None, JobFailed(record(State.TIMED_OUT, survivors="71(dd)")), True),
+        (None, LostContact("web1", "contact was lost"), True),
+        (None, HostRefused("lb1", "no"), False),
+        (STEP, HostRefused("lb1", "no"), True),
+    ],
+)
+def test_only_what_is_proven_dead_lets_a_host_back(step: Step | None, error: Any, at_work: bool) -> None:
+    assert may_be_at_work(step, error) is at_work
