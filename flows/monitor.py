@@ -7,7 +7,8 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from remotejobs.overview import Overdue, alerts, in_order, is_recent, now, summary
+from remotejobs.alerts import Overdue, alerts
+from remotejobs.overview import in_order, is_recent, now, summary
 from tasks.access import Access
 from tasks.monitor import Survey, publish_alerts, raise_for_alerts, seen_row, survey
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook

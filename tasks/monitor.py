@@ -14,12 +14,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 from pydantic import TypeAdapter
 
+from remotejobs.alerts import Alert
 from remotejobs.display.text import duration, number_of, one_line
 from remotejobs.errors import RemoteJobsError
 from remotejobs.fleet import Fleet
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
-from remotejobs.overview import Alert, is_like
+from remotejobs.overview import is_like
 from remotejobs.protocol import Read
 from tasks.access import Access
 from tasks.connections import connections

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from typing import NoReturn
 
-from remotejobs.cli import clean, exits, hosts, kill, list_jobs, log, pull, push, run, status, wait
+from remotejobs.cli import clean, exits, hosts, kill, list_jobs, log, pull, push, run, status, wait, watch
 from remotejobs.cli.parser import Parser
 from remotejobs.display.text import visible
 from remotejobs.errors import BadUse, RemoteJobsError
@@ -31,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {visible(str(exc))}\n")
         return exits.of_error(exc)
     except KeyboardInterrupt:
-        leave(exits.INTERRUPTED)
+        exits.leave(exits.INTERRUPTED)
     except BrokenPipeError:
-        leave(exits.BROKEN_PIPE)
+        exits.leave(exits.BROKEN_PIPE)
     return code
 
 
@@ -43,6 +41,8 @@ def parse(argv: Sequence[str]) -> Namespace:
     cut = words.index("--") if "--" in words else len(words)
     args, left_over = build_parser().parse_known_args(words[:cut])
     args.words = words[cut + 1 :]
+    if args.execute is watch.execute and not args.jobs and len(left_over) == 1 and not left_over[0].startswith("-"):
+        args.jobs = left_over.pop()  # behind an option, argparse gives a word that may be missing to nobody
     if left_over:
         forgotten = args.execute is run.execute and cut == len(words) and not left_over[0].startswith("-")
         args.parser.error(_with_dashes(words, left_over) if forgotten else f"unknown: {shlex.join(left_over)}")
@@ -70,7 +70,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(execute=_without_command, parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for module in (run, status, wait, log, kill, list_jobs, clean, hosts, push, pull):
+    for module in (run, status, wait, watch, log, kill, list_jobs, clean, hosts, push, pull):
         module.add(commands)
     return parser
 
@@ -82,13 +82,3 @@ def _without_command(args: Namespace) -> int:
 
     sys.stdout.write(f"remotejobs {version('remotejobs')}\n")
     return exits.OK
-
-
-def leave(code: int) -> NoReturn:
-    """End without waiting for the threads: each may be waiting on its host, which nobody wants to hear of any more."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        pass
-    os._exit(code)

@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import State as RunState
 from flows.monitor import monitor
 from lab.sshd import SshLab
 from lab.webhook import Webhook
+from remotejobs.alerts import Overdue
 from remotejobs.model import Job
-from remotejobs.overview import Overdue
 from tasks.access import Access
 from tasks.connections import jobs_on
 from tasks.monitor import Alarm, Survey

@@ -1,0 +1,82 @@
+"""What is known of the jobs of many hosts at this moment, and what changed since the last look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.fleet import Outcome
+from remotejobs.model import Record
+from remotejobs.overview import in_order, is_like, is_recent, now
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at the jobs of a host: its records, or why it could not be asked."""
+
+    host: str
+    records: tuple[Record, ...] = ()
+    error: RemoteJobsError | None = None
+
+
+class Board:
+    """The last look at each host, of the jobs that are like `jobs` and ended at most `since` seconds ago."""
+
+    def __init__(self, hosts: Sequence[str], *, jobs: str, since: float) -> None:
+        self._jobs = jobs
+        self._since = since
+        self._looks: dict[str, Seen | None] = dict.fromkeys(hosts)
+        self._at: dict[str, float] = {}
+        self._silent_since: dict[str, float] = {}
+
+    def take(self, seen: Seen) -> list[Outcome[Record]]:
+        """Keep this look; returns the jobs that are new or not as before, and a host that has fallen silent."""
+        before = self._looks[seen.host]
+        if seen.error:
+            self._silent_since.setdefault(seen.host, time.monotonic())
+            # What was known of its jobs stands, beside the error, until the host says otherwise.
+            self._looks[seen.host] = Seen(seen.host, before.records if before else (), seen.error)
+            return [] if before and before.error else [Outcome(seen.host, error=seen.error)]
+        self._silent_since.pop(seen.host, None)
+        chosen = tuple(record for record in seen.records if self._is_shown(record))
+        self._looks[seen.host], self._at[seen.host] = Seen(seen.host, chosen), time.monotonic()
+        known = {record.jid: record.state for record in before.records} if before else {}
+        return [
+            Outcome(seen.host, value=record) for record in in_order(chosen) if known.get(record.jid) != record.state
+        ]
+
+    @property
+    def records(self) -> list[Record]:
+        """All jobs in order, with the time that they have run by now."""
+        return in_order(self._aged(record) for look in self._looks.values() if look for record in look.records)
+
+    @property
+    def silent(self) -> dict[str, RemoteJobsError]:
+        """The hosts that could not be asked at the last look."""
+        return {host: look.error for host, look in self._looks.items() if look and look.error}
+
+    @property
+    def asked(self) -> bool:
+        """Whether every host was asked."""
+        return all(self._looks.values())
+
+    def ended(self, patience: float) -> bool:
+        """Whether no job runs any more; a host that may answer again is waited for so many seconds."""
+        return self.asked and all(record.finished for record in self.records) and not self._awaited(patience)
+
+    def _awaited(self, patience: float) -> bool:
+        silent_long_enough = time.monotonic() - patience
+        return any(
+            isinstance(error, Unreachable) and error.passing and self._silent_since[host] > silent_long_enough
+            for host, error in self.silent.items()
+        )
+
+    def _is_shown(self, record: Record) -> bool:
+        return is_like(record, self._jobs) and is_recent(record, self._since, now())
+
+    def _aged(self, record: Record) -> Record:
+        if record.finished or record.delta is None:
+            return record
+        return replace(record, delta=record.delta + time.monotonic() - self._at[record.host])

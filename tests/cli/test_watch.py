@@ -1,0 +1,178 @@
+"""Watching the jobs of many hosts: on a terminal with keys, in a pipe as lines."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.cli.conftest import Hosts
+from tests.cli.running import COMMAND, begin, environment
+
+KEYS = "q quit"
+DOWN = b"\x1b[B"
+MAIN_SCREEN = "\x1b[?1049l"  # the terminal shows again what it showed before
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """A file that jobs wait for."""
+    return tmp_path / "go"
+
+
+def start(hosts: Hosts, jid: str, command: str, *, on: str = "here", label: str = "") -> None:
+    hosts.call("run", "-l", on, "-P", "0", "--jid", jid, "--label", label or jid, "--", command)
+
+
+@contextlib.contextmanager
+def watching(hosts: Hosts, *words: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """`remotejobs watch all` into a pipe, and its lines; it ends with the block at the latest."""
+    process = begin("watch", "all", *words, "-P", "1", "-i", str(hosts.inventory))
+    assert process.stdout
+    try:
+        yield process, process.stdout
+    finally:
+        process.kill()
+        process.wait()
+
+
+def waiting_for(go: Path, then: str = "true") -> str:
+    return f"echo waiting; until [ -e {go} ]; do sleep 0.1; done; {then}"
+
+
+def test_a_pipe_gets_a_line_for_each_change_and_the_counts_until_the_jobs_have_ended(
+    local_hosts: Hosts, go: Path
+) -> None:
+    for host in ("here", "too"):
+        start(local_hosts, "dump", waiting_for(go, "exit 3" if host == "too" else "true"), on=host)
+    start(local_hosts, "other", "true")
+    with watching(local_hosts, "dump") as (process, said):
+        lines = [said.readline() for _ in range(3)]
+        go.touch()
+        lines += list(said)
+        assert process.wait(60) == 2
+    told = "".join(re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in lines)
+    assert re.search(r"^here  running      dump  dump  \d", told, re.MULTILINE)
+    assert re.search(r"^2 running; longest running: dump on \w+, \d+\.\ds$", told, re.MULTILINE)
+    assert re.search(r"^here  succeeded    dump  dump  rc=0", told, re.MULTILINE)
+    assert re.search(r"^too  failed       dump  dump  rc=3", told, re.MULTILINE)
+    assert told.endswith("1 succeeded, 1 failed\n")
+    assert "other" not in told
+
+
+def test_without_a_name_it_goes_on_and_ctrl_c_ends_it_and_no_job(local_hosts: Hosts, go: Path) -> None:
+    start(local_hosts, "one", waiting_for(go))
+    with watching(local_hosts) as (process, said):
+        await_line(said, "1 running")
+        start(local_hosts, "two", waiting_for(go), on="too")
+        await_line(said, "2 running")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert local_hosts.call("status", "one", "-l", "here").out.count("running") == 1
+    go.touch()
+
+
+def await_line(lines: Iterable[str], words: str) -> None:
+    assert any(words in line for line in lines)
+
+
+def test_a_name_that_no_job_has_is_no_success(local_hosts: Hosts) -> None:
+    ended = local_hosts.call("watch", "nihgtly")
+    assert (ended.code, ended.err) == (2, "no job there is like nihgtly\n")
+
+
+def test_polls_of_zero_seconds_are_bad_use(local_hosts: Hosts) -> None:
+    assert local_hosts.call("watch", "-P", "0").code == 1
+
+
+def test_a_host_that_cannot_be_reached_is_told_beside_the_others(one_is_gone: Hosts) -> None:
+    start(one_is_gone, "job", "sleep 30")
+    with watching(one_is_gone) as (_, said):
+        first = [said.readline() for _ in range(3)]
+    one_is_gone.call("kill", "job", "-l", "here")
+    assert any("gone  unreachable" in line for line in first)
+    assert any("1 running" in line for line in first)
+
+
+def on_screen(words: Sequence[str], *steps: tuple[str, bytes | signal.Signals]) -> tuple[int, str]:
+    """`remotejobs watch` on a terminal: whenever the next pattern is seen, its keys are pressed or its signal is sent.
+
+    Returns the exit code and all that was written.
+    """
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, "watch", *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment(TERM="xterm-256color"),
+        start_new_session=True,
+    )
+    os.close(slave)
+    seen, at, left = "", 0, list(steps)
+    with contextlib.suppress(OSError):  # how a terminal says that nobody holds its other end
+        while data := os.read(master, 65536):
+            seen += data.decode(errors="replace")
+            if left and re.search(left[0][0], seen[at:]):
+                at = len(seen)
+                act = left.pop(0)[1]
+                process.send_signal(act) if isinstance(act, signal.Signals) else os.write(master, act)
+    os.close(master)
+    assert not left, f"never seen: {left[0][0]}"
+    return process.wait(60), seen
+
+
+def test_a_terminal_shows_a_table_that_is_gone_when_q_is_pressed(hosts: Hosts, go: Path) -> None:
+    start(hosts, "slow-1", waiting_for(go), on=hosts.names[0], label="slow job")
+    code, seen = on_screen(["all", "-i", str(hosts.inventory)], ("slow-1", b"q"))
+    go.touch()
+    assert code == 0
+    assert KEYS in seen
+    left = seen.rpartition(MAIN_SCREEN)[2]
+    assert left.startswith("1 running; longest running: slow job on ")
+    assert KEYS not in left
+
+
+def test_keys_choose_a_job_and_show_what_it_wrote_but_obey_nothing_of_it(local_hosts: Hosts, go: Path) -> None:
+    start(local_hosts, "old", waiting_for(go))
+    start(local_hosts, "new", f"echo new words; printf '\\033]0;owned\\007'; {waiting_for(go)}")
+    where = ["here", "-P", "1", "-i", str(local_hosts.inventory)]
+    _, seen = on_screen(where, ("2 running[^q]*new", DOWN + b"l"), ("new on here wrote:[^q]*new words", b"q"))
+    go.touch()
+    assert "\x1b]0;" not in seen
+    assert r"\x1b]0;owned\x07" in seen
+
+
+def test_a_kill_wants_a_yes_and_shows_the_proof(local_hosts: Hosts, go: Path) -> None:
+    start(local_hosts, "doomed", waiting_for(go))
+    where = ["here", "doom*", "-P", "1", "-i", str(local_hosts.inventory)]
+    code, seen = on_screen(
+        [*where],
+        ("1 running", b"k"),
+        ("Kill doomed on here\\? y/n", b"n"),
+        ("left alone", b"k"),
+        ("Kill doomed on here\\? y/n", b"y"),
+    )
+    assert code == 2  # it did not succeed
+    assert "1 killed" in seen.rpartition(MAIN_SCREEN)[2]
+    assert "proven empty" in local_hosts.call("status", "doomed", "-l", "here").out
+
+
+def test_the_terminal_is_as_before_when_ctrl_c_is_pressed(local_hosts: Hosts, go: Path) -> None:
+    start(local_hosts, "slow", waiting_for(go))
+    code, seen = on_screen(["here", "-i", str(local_hosts.inventory)], ("1 running", signal.SIGINT))
+    go.touch()
+    assert code == 130
+    assert seen.rstrip().endswith(MAIN_SCREEN)
