@@ -38,7 +38,7 @@ LABEL = "log watch"
 KEPT_BYTES = 256 * 1024  # of each host's lines, the last ones
 _LONGEST = 12 * 3600  # seconds: for a watch that nobody stopped
 _BEGINS_WITHIN = 60.0  # seconds
-# Where the kernel does not tell it, tail looks once a second: so long may lines stand in the file that it has not copied.
+# Where the kernel does not tell it, tail looks once a second: so long may lines stand in the file without being copied.
 _COPIED_WITHIN = 2
 
 # From the end that the file has now, through rotations, also when it is only made later.
