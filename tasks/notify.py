@@ -75,8 +75,10 @@ async def tell_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[An
 
 def tell(whom: Notify, happened: str, text: str) -> None:
     """Tell `whom` from within a flow what `happened`, in a word or two, and the rest in `text`."""
-    url = this_run.ui_url or ""
-    message = Message(flow=this_run.flow_name or "", run=this_run.name or "", state=happened, message=text, url=url)
+    # The runtime's own `ui_url` leads to a page that is not there.
+    url = url_for("flow-run", obj_id=this_run.id) if this_run.id else None
+    names = {"flow": this_run.flow_name or "", "run": this_run.name or ""}
+    message = Message(**names, state=happened, message=text, url=url or "")
     _tell(whom, message, return_state=True)
 
 
