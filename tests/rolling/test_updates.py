@@ -107,6 +107,31 @@ def test_what_was_updated_is_reverted_newest_first(site: Site, load: Load) -> No
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
 
+def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: Site) -> None:
+    one_way = '[ "$VERSION" = bad-2.0 ] || exit 7; app/deploy.sh "$VERSION"'
+    health = site.update("bad")["health"] | {"deadline": 3}
+    ended = update(site, "bad-2.0", deploy=one_way, canary=1, health=health)
+    assert ended.name == "Stopped"
+    assert ended.table["web1"]["outcome"].startswith("revert failed")
+    assert "web1" in str(ended.state.message)
+    assert (versions(site)[1:], statuses(site)[1:]) == (["1.0"] * 3, ["UP"] * 3)
+
+
+def test_an_unreachable_host_counts_against_the_budget(site: Site) -> None:
+    with when_there(home(site, "web1") / "begun", lambda: site.lose("web1")):
+        ended = update(site, "2.0", deploy=LONG, patience=2, revert="nothing")
+    assert ended.name == "Stopped"
+    assert ended.table["web1"]["outcome"].startswith("unreachable")
+    assert ended.column("outcome")[1:] == ["not started"] * 3
+
+
+def test_the_hosts_of_a_batch_go_in_parallel(site: Site) -> None:
+    both = "[ -e ../../web1/home/met ] && [ -e ../../web2/home/met ]"
+    meet = f'touch met; until {both}; do sleep 0.1; done; app/deploy.sh "$VERSION"'
+    ended = update(site, "2.0", hosts="web1:web2", serial=2, floor=0, deploy=meet, limit=60, revert="nothing")
+    assert ended.name == "Completed"
+
+
 def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Site, load: Load) -> None:
     with load, when_there(home(site, "web2") / "begun", lambda: site.lose("web2")):
         ended = update(site, "2.0", deploy=LONG, patience=2, budget={"in_all": "25%"})
