@@ -10,6 +10,12 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.backup import backup
 from flows.clean_jobs import clean_jobs
+from flows.examples.fire_and_forget import fire_and_forget
+from flows.examples.side_by_side import side_by_side
+from flows.examples.watched_deploy import watched_deploy
+from flows.examples.with_rollback import with_rollback
+from flows.monitor import monitor
+from flows.report_jobs import report_jobs
 from flows.run_command import run_command
 from remotejobs.backup import BackupPlan, CommandItem, job_of
 from remotejobs.model import Handle, Record, State, check_jid
@@ -48,7 +54,11 @@ def test_a_look_and_the_pause_after_it_make_up_the_delay(delay: float) -> None:
     assert until.wait <= 5
 
 
-@pytest.mark.parametrize("flow", [run_command, backup, clean_jobs])
+FORMS = [run_command, backup, clean_jobs, monitor, report_jobs]
+EXAMPLES = [side_by_side, with_rollback, fire_and_forget, watched_deploy]
+
+
+@pytest.mark.parametrize("flow", [*FORMS, *EXAMPLES])
 def test_the_run_form_describes_every_parameter(flow: Flow[..., object]) -> None:
     schema = parameter_schema(flow)
     for name, field in schema.properties.items():
