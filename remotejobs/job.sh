@@ -109,7 +109,7 @@ rj_enter() { # JID -> in its directory, with $dir. False, with an error said, wh
 # FILE of `key value` lines -> $j_key for each key known. False when it is missing or not whole.
 rj_load() {
     whole=
-    [ -r "$1" ] || return 1
+    [ -f "$1" ] && [ -r "$1" ] || return 1 # a job may have put a FIFO there
     while IFS= read -r line; do
         value=${line#* }
         case ${line%% *} in
@@ -229,7 +229,10 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     exec 3>&1 >/dev/null 2>&1 </dev/null # 3: the ear of rj_detach
     trap '' HUP # the end of a login with a terminal, which sudo may give us
     timer=
-    rj_self
+    rj_self || {
+        echo "no process can be seen there, neither in $rj_proc nor by ps, so nothing could be told of it" >&3
+        return
+    }
     sup=$me sup_born=$born
     rj_clock
     began=$clock
@@ -598,16 +601,23 @@ rj_blobs() {
     # shellcheck disable=SC2046 # the words of three lines of ls; the size is the fifth of each
     set -- "$1" "$2" "$3" $(unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE && LC_ALL=C ls -ln -- "$j_cmd" stderr stdout 2>/dev/null)
     set +f
-    if [ "$#" -ne 30 ]; then # one of them was taken away by the job itself
-        for name in "$j_cmd" stderr stdout; do [ -e "$name" ] || (umask 077 && : >"$name"); done
-        rj_blob cmd "$j_cmd" "$(wc -c <"$j_cmd")" 0 65536
-        rj_blob stderr stderr "$(wc -c <stderr)" "$2" "$3"
-        rj_blob stdout stdout "$(wc -c <stdout)" "$1" "$3"
+    if [ "$#" -ne 30 ]; then # the job took one of them away, or put something else there
+        rj_measured cmd "$j_cmd" 0 65536
+        rj_measured stderr stderr "$2" "$3"
+        rj_measured stdout stdout "$1" "$3"
         return
     fi
     rj_blob cmd "$j_cmd" "$8" 0 65536
     rj_blob stderr stderr "${17}" "$2" "$3"
     rj_blob stdout stdout "${26}" "$1" "$3"
+}
+
+rj_measured() { # NAME FILE FROM MAX: nothing of what is no file; /dev/zero would have no end
+    if [ -f "$2" ] && [ ! -L "$2" ]; then
+        rj_blob "$1" "$2" "$(wc -c <"$2")" "$3" "$4"
+    else
+        rj_blob "$1" "$2" 0 0 0
+    fi
 }
 
 rj_blob() { # NAME FILE SIZE FROM MAX: a head line and then the very bytes

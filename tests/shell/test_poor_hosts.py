@@ -76,3 +76,13 @@ def test_without_setsid_and_with_busybox_tools_alone_the_job_still_works(tmp_pat
         record = jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
         assert ended(jobs, "k").state is State.TIMED_OUT
         assert not Path(f"/proc/{record.pid}").exists()
+
+
+def test_where_no_process_can_be_seen_nothing_is_started_rather_than_called_lost(tmp_path: Path) -> None:
+    blind = tmp_path / "bin" / "ps"
+    for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", "dash"), proc="/no-proc"):
+        blind.write_text("#!/bin/sh\nexit 1\n")
+        blind.chmod(0o755)
+        with pytest.raises(StartFailed, match="no process can be seen there"):
+            jobs.start(Job(jid="j", cmd="true"))
+        assert jobs.list() == ()

@@ -100,6 +100,26 @@ def test_a_job_that_takes_its_output_away_hides_no_other(jobs: HostJobs) -> None
     assert (record.state, record.stdout, record.stderr) == (State.SUCCEEDED, b"", b"err\n")
 
 
+@pytest.mark.parametrize("thing", ["ln -s /dev/zero", "mkfifo", "mkdir"])
+def test_what_a_job_puts_in_place_of_its_files_holds_no_question_up(dash: HostJobs, thing: str) -> None:
+    cmd = f'cd "$REMOTEJOBS_DIR"; rm -f stdout stderr; {thing} stdout; {thing} stderr; exit 3'
+    dash.start(Job(jid="j", cmd=cmd))
+    record = ended(dash, "j")
+    assert (record.rc, record.stdout, record.stderr) == (3, b"", b"")
+
+
+@pytest.mark.parametrize("thing", ["ln -s /dev/zero", "mkfifo", "mkdir"])
+def test_a_record_that_is_no_file_is_damaged_and_hides_no_other_job(dash: HostJobs, thing: str) -> None:
+    dash.start(Job(jid="good", cmd="true"))
+    ended(dash, "good")
+    record = dash.start(Job(jid="odd", cmd="true"))
+    place = Path(ended(dash, "odd").results_dir)
+    (place / "job").unlink()
+    subprocess.run(f"{thing} job", shell=True, cwd=place, check=True)
+    assert {each.jid: each.cause for each in dash.list()} == {"good": "", "odd": "damaged"}
+    assert dash.look(record.jid).cause == "damaged"
+
+
 def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
     gate = Path(record.results_dir) / "job"
