@@ -51,7 +51,9 @@ def _as_it_shall_be(entry: dict[str, Any], flow: Flow[..., Any]) -> dict[str, An
         "description": entry["description"],
         "parameters": entry.get("parameters", {}),
         "tags": entry.get("tags", []),
-        "schedules": [(each["cron"], each["timezone"], True) for each in entry.get("schedules", [])],
+        "schedules": [
+            (each["cron"], each["timezone"], True, each.get("parameters", {})) for each in entry.get("schedules", [])
+        ],
         "work_pool": pool["name"],
         "job_variables": pool.get("job_variables", {}),
         "concurrency": (alone.get("limit"), alone.get("collision_strategy")),
@@ -62,13 +64,15 @@ def _as_it_shall_be(entry: dict[str, Any], flow: Flow[..., Any]) -> dict[str, An
 
 def _as_it_is(there: DeploymentResponse) -> dict[str, Any]:
     limit, options = there.global_concurrency_limit, there.concurrency_options
-    cron = [(each.schedule, each.active) for each in there.schedules]
     return {
         "entrypoint": there.entrypoint,
         "description": there.description,
         "parameters": there.parameters,
         "tags": there.tags,
-        "schedules": [(getattr(each, "cron", ""), getattr(each, "timezone", ""), active) for each, active in cron],
+        "schedules": [
+            (getattr(each.schedule, "cron", ""), getattr(each.schedule, "timezone", ""), each.active, each.parameters)
+            for each in there.schedules
+        ],
         "work_pool": there.work_pool_name,
         "job_variables": there.job_variables,
         "concurrency": (limit.limit if limit else None, options.collision_strategy if options else None),
