@@ -72,7 +72,10 @@ def refuse(waiting: UUID) -> bool:
 
 
 def _refuse_at(deadline: datetime) -> bool:
-    """Schedule the no; once only, however often the run begins anew. False when nothing can be scheduled."""
+    """Schedule the no; once for each attempt, of which a resumed run is none. False when nothing can be scheduled.
+
+    A retried attempt asks again, perhaps when the first no has long been said to nobody.
+    """
     try:
         run_deployment(
             REFUSAL,
@@ -81,7 +84,7 @@ def _refuse_at(deadline: datetime) -> bool:
             flow_run_name=f"no to {flow_run.name}",
             timeout=0,
             as_subflow=False,
-            idempotency_key=f"{_KEY} {flow_run.id}",
+            idempotency_key=f"{_KEY} {flow_run.id} {flow_run.run_count}",
         )
     except ObjectNotFound:
         return False
