@@ -157,14 +157,11 @@ def test_keys_choose_a_job_and_show_what_it_wrote_but_obey_nothing_of_it(local_h
 
 def test_a_kill_wants_a_yes_and_shows_the_proof(local_hosts: Hosts, go: Path) -> None:
     start(local_hosts, "doomed", waiting_for(go))
-    where = ["here", "doom*", "-P", "1", "-i", str(local_hosts.inventory)]
-    code, seen = on_screen(
-        [*where],
-        ("1 running", b"k"),
-        ("Kill doomed on here\\? y/n", b"n"),
-        ("left alone", b"k"),
-        ("Kill doomed on here\\? y/n", b"y"),
-    )
+    words = ["here", "doom*", "-P", "1", "-i", str(local_hosts.inventory)]
+    asked = "Kill doomed on here\\? y/n"
+    on_screen(words, ("1 running", b"k"), (asked, b"n"), ("left alone", b"l"), ("wrote:[^q]*waiting", b"q"))
+    assert local_hosts.call("status", "doomed", "-l", "here").out.count("running") == 1
+    code, seen = on_screen(words, ("1 running", b"k"), (asked, b"y"))
     assert code == 2  # it did not succeed
     assert "1 killed" in seen.rpartition(MAIN_SCREEN)[2]
     assert "proven empty" in local_hosts.call("status", "doomed", "-l", "here").out
