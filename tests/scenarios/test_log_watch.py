@@ -10,10 +10,13 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State as RunState
+from prefect.runtime import flow_run
 
 from flows.examples.watched_deploy import watched_deploy
 from remotejobs.model import State
 from tasks.access import Access
+from tasks.cancel import kill_jobs_of
+from tasks.cancel_report import JobEnd
 from tasks.connections import jobs_on
 from tasks.ends import End
 from tasks.errors import HostsFailed
@@ -113,3 +116,14 @@ def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> No
     state = much(return_state=True)
     text = kept(state.state_details.flow_run_id)["db1"]
     assert text.startswith("The last 256.0 KiB of 512.0 KiB; all of it: `remotejobs log db1`\n\n```\nxx")
+
+
+def test_cancelling_the_run_ends_the_watch(own_jobs: Access, tmp_path: Path) -> None:
+    @flow
+    def cancelled() -> list[JobEnd]:
+        with log_watch(str(tmp_path / "app.log"), "db1", own_jobs):
+            return kill_jobs_of({"access": own_jobs.model_dump(), "hosts": "db1"}, str(flow_run.id))
+
+    (end,) = cancelled()
+    assert end.label.startswith("log watch")
+    assert "proven empty" in end.said
