@@ -134,8 +134,13 @@ class PrefectApi:
         return TypeAdapter(list[Artifact]).validate_json(self._ask("POST", "/artifacts/filter", wanted))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        for _ in range(BUSY_TRIES):
-            response = self._client.request(method, path, json=body)
+        for tries_left in reversed(range(BUSY_TRIES)):
+            try:
+                response = self._client.request(method, path, json=body)
+            except httpx.TimeoutException as exc:
+                if method == "GET" and tries_left:  # what only reads may be asked again
+                    continue
+                raise LabError(f"the Prefect server did not answer {method} {path}") from exc
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             time.sleep(float(response.headers.get("Retry-After", 1)))  # SQLite is locked; the server says for how long
