@@ -197,12 +197,13 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
 ) -> None:
     # The reader of an idle connection is woken by the closing, not by its clock.
     monkeypatch.setattr("remotejobs.ssh.transport.IDLE_WAKE", 3600.0)
+    before = _transports()
     connection = connect("db2")
     ask(connection, "true")
     connection.close()
 
     _until(lambda: lab.connections("db2") == 0)
-    _until(lambda: not any("QuickTransport" in type(thread).__name__ for thread in threading.enumerate()))
+    _until(lambda: _transports() <= before)
     assert said(ask(connection, "echo again")) == "again\n"
 
 
@@ -224,6 +225,10 @@ def _known_at(lab: SshLab, proxy: Proxy) -> dict[str, str]:
     key = lab.known_hosts.read_text().splitlines()[0].split(" ", 1)[1]
     known.write_text(f"[127.0.0.1]:{proxy.port} {key}\n")
     return {"ansible_ssh_common_args": f"-o UserKnownHostsFile={known}"}
+
+
+def _transports() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "QuickTransport" in type(thread).__name__}
 
 
 def _until(true: Callable[[], bool]) -> None:

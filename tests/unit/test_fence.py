@@ -28,11 +28,15 @@ BEFORE = [at(AwaitingRetry(), -20), at(Pending(), -10), MINE]
     [
         pytest.param([], id="nothing has happened since"),
         pytest.param([at(Crashed(), 60), at(Running(), 100)], id="it was reported dead, and put right"),
-        pytest.param([at(Cancelling(), 595)], id="it is being cancelled, and its worker has its turn"),
     ],
 )
 def test_it_goes_on_while_the_run_is_its_own(since: list[State[None]]) -> None:
     assert why_unwanted(MINE, [*BEFORE, *since]) == ""
+
+
+def test_it_goes_on_while_its_worker_has_its_turn_to_cancel_it() -> None:
+    just_now: State[None] = Cancelling(timestamp=datetime.now(UTC) - timedelta(seconds=5))
+    assert why_unwanted(MINE, [*BEFORE, just_now]) == ""
 
 
 @pytest.mark.parametrize(
