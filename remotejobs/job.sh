@@ -12,7 +12,7 @@
 #   stdout, stderr                                                         written by the command
 #   progress   its last line says how far it is                            written by the command, if it likes
 #   heard      empty; the timer of a job with a stall limit touches it when there was output
-#   processes  what ran when a limit ended the job: the lines of ps       written by its timer
+#   processes  what ran when a limit ended the job: the lines of ps        written by whoever ended it
 #   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
 #              job: its time limit; heard: its stall limit; cmd: a kill; nothing else: it ended by itself
 #   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
@@ -237,7 +237,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     rj_clock
     began=$clock
     exec 9<>events
-    [ "$limit$stall" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
+    [ "$((limit + stall))" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
     { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
     exec 3>&-
     umask 077
@@ -356,7 +356,7 @@ rj_timer() {
 }
 
 # -> $due, when to look again; false when a limit is reached, and then $why is the file that says which. Silence is
-# looked for ten times within the stall limit, so it may last a tenth longer.
+# looked for ten times within the stall limit, and by whole seconds, so it may last a tenth and a second longer.
 rj_due() {
     rj_clock
     due=
@@ -365,7 +365,7 @@ rj_due() {
         if [ stdout -nt heard ] || [ stderr -nt heard ]; then : >heard && heard=$clock; fi
         why=heard
         [ "$clock" -lt "$((heard + stall * 100))" ] || return
-        due=$((clock + stall * 10 + 90))
+        due=$((clock + stall * 10))
         [ "$due" -lt "$((heard + stall * 100))" ] || due=$((heard + stall * 100))
     fi
     [ "$limit" -gt 0 ] || return 0
@@ -473,7 +473,6 @@ rj_sweep() {
 # FILE to link -> proof. False when the job has ended or somebody else is ending it.
 rj_end() {
     ln "$dir/$1" "$dir/ending" 2>/dev/null || return
-    [ "$1" = "$j_cmd" ] || { rj_look && rj_picture; }
     rj_prove
 }
 
@@ -494,6 +493,8 @@ rj_take_over() {
 
 rj_prove() { # ends the tree and writes the proof
     rj_look
+    # shellcheck disable=SC3013
+    [ "$dir/ending" -ef "$dir/$j_cmd" ] || rj_picture
     rj_sweep "$((j_grace * 100))"
     rj_survivors
     rj_self
@@ -592,7 +593,7 @@ rj_tell() {
     # Not of a FIFO, which would keep us.
     [ ! -f progress ] || [ ! -s progress ] || printf 'progress %s\n' "$(tail -n 1 progress | head -c 200)"
     [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"
-    [ "$1" = brief ] || [ ! -e processes ] || rj_blob processes processes "$(wc -c <processes)" 0 16384
+    [ "$1" = brief ] || [ ! -e processes ] || rj_measured processes processes 0 16384
 }
 
 # OUT_FROM ERR_FROM MAX: at most MAX bytes of each from that offset on; -1 means the last MAX bytes.

@@ -102,7 +102,8 @@ def test_a_job_that_takes_its_output_away_hides_no_other(jobs: HostJobs) -> None
 
 @pytest.mark.parametrize("thing", ["ln -s /dev/zero", "mkfifo", "mkdir"])
 def test_what_a_job_puts_in_place_of_its_files_holds_no_question_up(dash: HostJobs, thing: str) -> None:
-    cmd = f'cd "$REMOTEJOBS_DIR"; rm -f stdout stderr; {thing} stdout; {thing} stderr; exit 3'
+    names = ("stdout", "stderr", "processes")
+    cmd = f'cd "$REMOTEJOBS_DIR"; rm -f {" ".join(names)}; {"; ".join(f"{thing} {name}" for name in names)}; exit 3'
     dash.start(Job(jid="j", cmd=cmd))
     record = ended(dash, "j")
     assert (record.rc, record.stdout, record.stderr) == (3, b"", b"")
