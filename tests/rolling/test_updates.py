@@ -5,38 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.sorting import FlowRunSort
-from prefect.settings import PREFECT_API_URL
 
 from lab.load import Load
-from lab.prefect_server import PROJECT
 from lab.site import WEB, Site
-from tests.rolling.conftest import parameters, progress_of, update
-from tests.rolling.events import await_true, when_logged, when_there
+from tests.rolling.conftest import progress_of, update
+from tests.rolling.events import when_logged, when_there
+from tests.rolling.site_state import LONG, home, ready_by, statuses, versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-# Leaves a mark when it begins and a line for each time it is run, and takes long enough to be interrupted.
-LONG = 'echo "$VERSION" >>deploys; touch begun; app/deploy.sh "$VERSION" 3'
-
-
-def home(site: Site, name: str) -> Path:
-    return site.ssh.host(name).home
-
-
-def statuses(site: Site) -> list[str]:
-    return [site.haproxy.status(name).split()[0] for name in WEB]
-
-
-def versions(site: Site) -> list[str]:
-    return [site.applications[name].deployed for name in WEB]
 
 
 def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load: Load) -> None:
@@ -205,24 +183,6 @@ def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it
     assert statuses(site) == ["UP", "DRAIN", "UP", "UP"]
 
 
-def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_update_cannot_go_on(
-    site: Site, tmp_path: Path
-) -> None:
-    long = LONG.replace(" 3", " 20")
-    with subprocess.Popen(**program(site, tmp_path, deploy=long)) as controller:
-        await_true((home(site, "web1") / "begun").exists)
-        controller.kill()
-    broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
-    ended = update(site, "2.0", deploy=long, resume_from=last_run(), balancer=broken, revert="nothing")
-    assert ended.table["web1"]["outcome"] == "failed, stays out of the load balancer"
-    assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
-
-
-def ready_by(site: Site) -> str:
-    """The command that puts $HOST back."""
-    return f'echo "set server app/$HOST state ready" | socat - UNIX-CONNECT:{site.haproxy.socket}'
-
-
 def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Site, load: Load) -> None:
     with socket.create_connection(("127.0.0.1", site.haproxy.port)) as link:
         link.sendall(b"GET /stream?600 HTTP/1.1\r\nHost: site\r\n\r\n")
@@ -246,12 +206,6 @@ def test_a_request_that_takes_its_time_is_answered_to_its_end(site: Site) -> Non
         answer = b"".join(iter(lambda: link.recv(4096), b""))
     assert ended.table[holder]["outcome"] == "updated"
     assert answer.count(b".") == 60
-
-
-def test_only_a_rolling_update_can_be_resumed(site: Site) -> None:
-    ended = update(site, "2.0", resume_from="00000000-0000-4000-8000-000000000000")
-    assert "there is no flow run" in str(ended.state.message)
-    assert statuses(site) == ["UP"] * 4
 
 
 def test_a_pattern_that_means_no_host_is_said_in_words_and_not_by_a_hook_that_broke(
@@ -280,82 +234,3 @@ def test_a_floor_that_can_never_be_kept_is_told_at_once(site: Site) -> None:
     assert ended.name == "Stopped"
     assert "2 other hosts must be healthy, and there are only 1" in ended.table["web1"]["reason"]
     assert statuses(site) == ["UP"] * 4
-
-
-def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: Site) -> None:
-    spoil = 'echo "$VERSION" >>deploys; [ ! -e spoil ] || exit 5; app/deploy.sh "$VERSION"'
-    (home(site, "web2") / "spoil").touch()
-    first = update(site, "2.0", deploy=spoil, revert="nothing")
-    (home(site, "web2") / "spoil").unlink()
-    second = update(site, "2.0", deploy=spoil, resume_from=str(first.run_id))
-    assert (first.name, second.name) == ("Stopped", "Completed")
-    assert first.column("outcome")[2:] == ["not started"] * 2
-    assert second.column("outcome") == ["updated earlier", *["updated"] * 3]
-    assert [(home(site, name) / "deploys").read_text().split() for name in WEB] == [
-        ["2.0"],
-        ["2.0", "2.0"],
-        ["2.0"],
-        ["2.0"],
-    ]
-    third = update(site, "2.0", deploy=spoil, resume_from=str(second.run_id))
-    assert third.column("outcome") == ["updated earlier"] * 4
-
-
-def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
-    site: Site, load: Load, tmp_path: Path
-) -> None:
-    with load:
-        with subprocess.Popen(**program(site, tmp_path, deploy=LONG, serial=2)) as controller:
-            await_true((home(site, "web2") / "begun").exists)
-            controller.kill()
-        ended = update(site, "2.0", deploy=LONG, serial=2, resume_from=last_run())
-    assert ended.name == "Completed"
-    assert load.report.failures == []
-    assert ended.column("outcome") == ["updated"] * 4
-    assert [(home(site, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
-    assert statuses(site) == ["UP"] * 4
-
-
-def test_killed_after_each_step_of_a_host_it_goes_on_there_and_deploys_once(
-    site: Site, load: Load, tmp_path: Path
-) -> None:
-    count, earlier = 'echo "$VERSION" >>deploys; app/deploy.sh "$VERSION"', ""
-    with load:
-        for step in ("floor for", "note on", "take out", "drain", "deploy 2.0 on", "health of", "put back"):
-            killed_after(f"Task run '{step} web1' - Finished", site, tmp_path, deploy=count, resume_from=earlier)
-            earlier = last_run()
-        ended = update(site, "2.0", hosts="web1:web2", deploy=count, resume_from=earlier)
-    assert ended.name == "Completed"
-    assert load.report.failures == []
-    assert [(home(site, name) / "deploys").read_text() for name in ("web1", "web2")] == ["2.0\n"] * 2
-    assert statuses(site) == ["UP"] * 4
-
-
-def killed_after(words: str, site: Site, directory: Path, **plan: Any) -> None:
-    """Run the update of two hosts until it says so, and kill it."""
-    words_to_run = program(site, directory, hosts="web1:web2", **plan)
-    with subprocess.Popen(**words_to_run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as controller:
-        assert controller.stdout
-        said = []
-        for line in controller.stdout:
-            said.append(line)
-            if words in line:
-                break
-        else:
-            raise AssertionError(f"it ended without saying {words!r}:\n{''.join(said)}")
-        controller.kill()
-
-
-def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
-    """How to run the update in a process of its own, for Popen."""
-    path = directory / "parameters.json"
-    path.write_text(parameters(site, "2.0", **plan))
-    own = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(PROJECT)}
-    words = [sys.executable, "-m", "lab.run_update", str(path)]
-    return {"args": words, "cwd": PROJECT, "env": os.environ | own}
-
-
-def last_run() -> str:
-    with get_client(sync_client=True) as client:
-        (run,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
-    return str(run.id)
