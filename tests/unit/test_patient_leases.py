@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +20,7 @@ def expired(storage: patient_leases.ConcurrencyLeaseStorage) -> int:
 def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(patient_leases, "_LOADED", time.monotonic())
     storage = patient_leases.ConcurrencyLeaseStorage(tmp_path)
     lease = asyncio.run(storage.create_lease([uuid4()], timedelta(seconds=-300)))
     assert expired(storage) == 0
