@@ -42,3 +42,10 @@ def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(nigh
         run = night.api.run(next(each for each in night.api.deployments() if each.name == "clean-jobs"))
         night.await_state(run, "Failed")
         assert webhook.next()["text"].startswith("clean-jobs: Failed\n")
+
+
+def test_a_limit_that_somebody_gave_the_work_pool_is_taken_away(night: Night) -> None:
+    pool = f"{night.prefect.api_url}/work_pools/remotejobs"
+    httpx.patch(pool, json={"concurrency_limit": 20}).raise_for_status()
+    assert "~ work pool remotejobs\n    concurrency_limit: 20 -> None\n" in night.prefect.declare()
+    assert httpx.get(pool).json()["concurrency_limit"] is None
