@@ -12,6 +12,7 @@ from tasks import jobs
 from tasks.access import Access
 from tasks.connections import host_names
 from tasks.ends import raise_for, values_of
+from tasks.fence import end_when_unwanted
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import job_row, publish_table
 
@@ -19,6 +20,7 @@ from tasks.reports import job_row, publish_table
 @flow(
     name="clean-jobs",
     flow_run_name="clean {hosts}",
+    on_running=[end_when_unwanted],
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
 )

@@ -12,6 +12,7 @@ from tasks.access import Access
 from tasks.cancel import kill_jobs
 from tasks.connections import host_names
 from tasks.ends import End, end_of, raise_for
+from tasks.fence import end_when_unwanted
 from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
@@ -22,6 +23,7 @@ from tasks.until import Until
 @flow(
     name="download",
     flow_run_name="download {url} on {hosts}",
+    on_running=[end_when_unwanted],
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
     on_cancellation=[kill_jobs],

@@ -11,6 +11,7 @@ from remotejobs.overview import in_order, summary
 from tasks.access import Access
 from tasks.ends import End, end_as_found, not_asked, raise_for
 from tasks.errors import HostsFailed
+from tasks.fence import end_when_unwanted
 from tasks.monitor import survey
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table, row_of
@@ -19,6 +20,7 @@ from tasks.reports import publish_table, row_of
 @flow(
     name="report-jobs",
     flow_run_name="report {jobs} on {hosts}",
+    on_running=[end_when_unwanted],
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
 )

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from prefect import flow
 
+from tasks.fence import end_when_unwanted
 from tasks.rescue import see_to
 
 
-@flow(name="rescue", flow_run_name="rescue {flow_run_id}")
+@flow(name="rescue", flow_run_name="rescue {flow_run_id}", on_running=[end_when_unwanted])
 def rescue(flow_run_id: UUID) -> str:
     """Resume a dead run, finish the cancelling of one, or let it be; says what was done.
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.ends import raise_for, values_of
+from tasks.fence import end_when_unwanted
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table, row_of
 from tasks.rolling_repair import left_by, repair_host
 from tasks.rolling_runs import ended_run
 
 
-@flow(name="rolling-repair", on_failure=[tell_webhook, tell_block], on_crashed=[tell_webhook, tell_block])
+@flow(
+    name="rolling-repair",
+    on_running=[end_when_unwanted],
+    on_failure=[tell_webhook, tell_block],
+    on_crashed=[tell_webhook, tell_block],
+)
 def rolling_repair(
     run: str,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it

@@ -11,6 +11,7 @@ from remotejobs.service import Service
 from tasks.access import Access
 from tasks.connections import host_names
 from tasks.ends import raise_for, values_of
+from tasks.fence import end_when_unwanted
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.reports import publish_table
 from tasks.services import (
@@ -29,6 +30,7 @@ from tasks.services import (
 @flow(
     name="service",
     flow_run_name="{action} service on {hosts}",
+    on_running=[end_when_unwanted],
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
 )

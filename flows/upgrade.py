@@ -12,6 +12,7 @@ from remotejobs.upgrade import HostUpgrade, Outcome, Upgrade
 from tasks.access import Access
 from tasks.cancel import kill_jobs
 from tasks.connections import host_names
+from tasks.fence import end_when_unwanted
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.upgrade import publish_changes, publish_upgrades, raise_for_upgrades, upgrade_batch
 
@@ -21,6 +22,7 @@ EVERYTHING = Upgrade()
 @flow(
     name="upgrade",
     flow_run_name="upgrade {hosts}",
+    on_running=[end_when_unwanted],
     on_failure=[tell_webhook, tell_block],
     on_crashed=[tell_webhook, tell_block],
     on_cancellation=[kill_jobs],
