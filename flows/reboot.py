@@ -9,6 +9,7 @@ from pydantic import Field
 
 from remotejobs.batches import batches
 from remotejobs.reboot import Reboot, Rebooted
+from remotejobs.serial import Serial
 from tasks.access import Access
 from tasks.connections import host_names
 from tasks.ends import raise_for, values_of
@@ -27,7 +28,7 @@ def reboot(
     access: Access,
     hosts: Annotated[str, Field(min_length=1)],
     wanted: Reboot = PROVEN_BY,
-    serial: int | str | list[int | str] = 1,
+    serial: Serial = 1,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[Rebooted]:
     """Reboot every host of a pattern; stop after the first batch in which one does not come back.

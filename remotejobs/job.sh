@@ -532,7 +532,7 @@ rj_proven() { # MESSAGE -> $msg, with what became of the process tree
 
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
-    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_end='' j_end_epoch='' j_delta=''
+    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_runs='' j_end='' j_end_epoch='' j_delta=''
 }
 
 rj_lost() { # CAUSE MESSAGE
@@ -571,6 +571,7 @@ rj_judge() {
         rj_lost disk_full "the command ended, but its result could not be written: disk full"
     elif rj_alive "$j_pid" "$j_pid_born"; then
         rj_lost gone "its supervising process $j_sup is gone; the command still runs as pid $j_pid"
+        j_runs=1
     else
         rj_lost gone "its supervising process $j_sup is gone; the command runs no more and its rc is not known"
     fi
@@ -589,7 +590,7 @@ rj_record() { # brief | full OUT_FROM ERR_FROM MAX
 
 rj_tell() {
     printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
-        "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "cause $j_cause" "protocol $j_protocol"
+        "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "cause $j_cause" "still_runs $j_runs" "protocol $j_protocol"
     # Not of a FIFO, which would keep us.
     [ ! -f progress ] || [ ! -s progress ] || printf 'progress %s\n' "$(tail -n 1 progress | head -c 200)"
     [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"

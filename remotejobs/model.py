@@ -121,7 +121,8 @@ class Record:
     `start` and `end` are UTC in ISO 8601, `delta` is seconds (so far, while running); `rc` and `signal` are
     None until known. `stdout` and `stderr` hold the bytes from `stdout_from` / `stderr_from` on, out of
     `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for. `cause` says why a job is
-    lost, in one word: rebooted, gone (its supervising process), damaged, disk_full, never (it was not run).
+    lost, in one word: rebooted, gone (its supervising process), damaged, disk_full, never (it was not run);
+    `still_runs` that a command whose supervising process is gone goes on, unwatched.
     `survivors` names, as pid(name), what outlived KILL; `processes` is what ran when a limit ended the job, by `ps`.
     `progress` is what the job last said of it.
     """
@@ -148,6 +149,7 @@ class Record:
     processes: str = ""
     progress: Progress | None = None
     cause: str = ""
+    still_runs: bool = False
     results_dir: str = ""
     become_user: str = ""
     protocol: int = PROTOCOL_VERSION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from remotejobs.display.text import duration, one_line
@@ -18,7 +18,7 @@ def is_like(record: Record, jobs: str) -> bool:
 
 def is_recent(record: Record, seconds: float, now: datetime) -> bool:
     """Whether the job has not ended, or ended at most so many seconds ago; one whose end nobody knows is recent."""
-    return not record.end or datetime.fromisoformat(record.end) >= now - timedelta(seconds=seconds)
+    return not record.end or (now - datetime.fromisoformat(record.end)).total_seconds() <= seconds
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:

@@ -13,6 +13,7 @@ import secrets
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib import resources
 
@@ -229,8 +230,8 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             cmd=blobs.get("cmd", empty).content.decode("utf-8", "replace"),
             rc=_number(rc),
             signal=fields.get("signal") or None,
-            start=fields.get("start", ""),
-            end=fields.get("end", ""),
+            start=_time(fields.get("start", "")),
+            end=_time(fields.get("end", "")),
             delta=_seconds(delta),
             stdout=out.content,
             stderr=err.content,
@@ -244,6 +245,7 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             progress=progress_of(fields.get("progress", "")),
             processes=blobs.get("processes", empty).content.decode("utf-8", "replace"),
             cause=fields.get("cause", ""),
+            still_runs=fields.get("still_runs") == "1",
             results_dir=fields.get("results_dir", ""),
             become_user=become_user,
             attached=fields.get("attached") == "1",
@@ -256,6 +258,15 @@ def _number(text: str) -> int | None:
     if text and not re.fullmatch(r"\d{1,18}", text, re.ASCII):
         raise ValueError(f"number {text[:40]!r}")
     return int(text) if text else None
+
+
+def _time(text: str) -> str:
+    """Others compute with it."""
+    if text and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII):
+        raise ValueError(f"time {text[:40]!r}")
+    if text:
+        datetime.fromisoformat(text)  # raises ValueError for a thirteenth month
+    return text
 
 
 def _seconds(text: str) -> float | None:

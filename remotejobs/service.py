@@ -12,7 +12,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.display.row import still_runs
 from remotejobs.host_half import call, text_of
 from remotejobs.model import LONGEST_GRACE, Job, Record
 from remotejobs.placeholders import filled
@@ -88,7 +87,7 @@ def is_service(jid: str) -> bool:
 
 def goes_on(record: Record) -> bool:
     """Whether the service's processes live, with or without somebody who supervises them."""
-    return not record.finished or still_runs(record)
+    return not record.finished or record.still_runs
 
 
 def look(service: Service, host: Host, shell: Shell) -> Condition:

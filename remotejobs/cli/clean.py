@@ -11,7 +11,6 @@ from remotejobs.cli.listing import jobs_of, say_jobs
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, count, seconds
 from remotejobs.cli.show import gather, say
 from remotejobs.cli.target import Target
-from remotejobs.display.row import still_runs
 from remotejobs.display.text import number_of, span
 from remotejobs.fleet import Outcome
 from remotejobs.jobs import HostJobs
@@ -57,8 +56,8 @@ def _clean(jobs: HostJobs, args: Namespace) -> Cleaned:
 
 def _why_none(hosts: Sequence[tuple[Record, ...]], args: Namespace) -> str:
     """Why each of the jobs there stays. None was removed: of those that ended, the rest is young."""
-    running = sum(not record.finished or still_runs(record) for jobs in hosts for record in jobs)
-    ended = [sum(record.finished and not still_runs(record) for record in jobs) for jobs in hosts]
+    running = sum(not record.finished or record.still_runs for jobs in hosts for record in jobs)
+    ended = [sum(record.finished and not record.still_runs for record in jobs) for jobs in hosts]
     kept = sum(min(number, args.keep) for number in ended)
     reasons = [
         f"{running} still {'runs' if running == 1 else 'run'}" if running else "",

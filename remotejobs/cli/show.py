@@ -14,7 +14,7 @@ from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Vie
 from remotejobs.display.json_lines import JsonLines
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
-from remotejobs.display.row import row_of, state_of, still_runs
+from remotejobs.display.row import row_of, state_of
 from remotejobs.display.table import table
 from remotejobs.display.text import visible
 from remotejobs.fleet import Fleet, Outcome
@@ -127,7 +127,7 @@ def say_remedies(outcomes: Iterable[Outcome[Record]], target: Target) -> None:
     for outcome in outcomes:
         if outcome.error:
             hosts.setdefault(outcome.error.remedy, []).append(outcome.host)
-        elif outcome.value and still_runs(outcome.value):
+        elif outcome.value and outcome.value.still_runs:
             say(visible(f"{outcome.host}: End it: {target.on(outcome.host).command('kill', outcome.value.jid)}"))
     for remedy, names in hosts.items():
         say(visible(f"{', '.join(names)}: {remedy}"))

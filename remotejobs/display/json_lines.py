@@ -34,6 +34,7 @@ def _known(record: Record) -> dict[str, object]:
         "signal": record.signal,
         "msg": record.msg,
         "cause": record.cause,
+        "still_runs": record.still_runs,
         "survivors": record.survivors,
         "processes": record.processes,
         "percent": record.progress.percent if record.progress else None,

@@ -8,7 +8,7 @@ from typing import TextIO
 from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
 from remotejobs.display.output import excerpt
 from remotejobs.display.paint import Paint
-from remotejobs.display.row import message_of, row_of, still_runs
+from remotejobs.display.row import message_of, row_of
 from remotejobs.display.text import duration, indented, one_line
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record, State
@@ -62,7 +62,7 @@ class Lines:
         self._say(outcome.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
         if outcome.error:
             self._print(indented(outcome.error.remedy))
-        if outcome.value is not None and still_runs(outcome.value):
+        if outcome.value is not None and outcome.value.still_runs:
             self._print(indented(f"End it: {self._command('kill', outcome.host)}"))
         if outcome.value is not None and self._output:
             self._show_output(outcome.value)

@@ -29,11 +29,6 @@ def state_of(outcome: Outcome[Record]) -> str:
     return "unreachable" if isinstance(outcome.error, Unreachable) else "error"
 
 
-def still_runs(record: Record) -> bool:
-    """Whether a job is lost although its command runs: only its host's message tells this from one that is gone."""
-    return record.cause == "gone" and "the command still runs as pid" in record.msg
-
-
 def message_of(host: str, error: RemoteJobsError) -> str:
     """What went wrong, without the host's name in front and the remedy behind."""
     return error.message.removeprefix(f"{host}: ")

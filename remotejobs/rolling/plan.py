@@ -8,10 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from remotejobs.balancers import Balancing
-from remotejobs.batches import size_of
 from remotejobs.command_text import Command
-from remotejobs.errors import BadUse
 from remotejobs.rolling.budget import Amount, Budget, amount_of
+from remotejobs.serial import Serial
 from remotejobs.web import Regex
 
 RevertWhat = Literal["nothing", "failed", "updated"]
@@ -71,7 +70,7 @@ class Update(_Model):
         description='Shell command, run on each host as a job: /opt/deploy/update.sh "$VERSION". '
         "In its environment VERSION is the version wanted, PREVIOUS_VERSION the one before.",
     )
-    serial: int | str | list[int | str] = Field(
+    serial: Serial = Field(
         default=1,
         description='Hosts in a batch, as in Ansible: 1, "25%", or a list whose last one repeats: [1, "50%"].',
     )
@@ -103,19 +102,6 @@ class Update(_Model):
     )
     health: Health = Field(description="When a host is healthy.")
     balancer: Balancing = Field(default=Balancing(), description="The load balancer before the hosts.")
-
-    @field_validator("serial")
-    @classmethod
-    def _sizes(cls, serial: int | str | list[int | str]) -> int | str | list[int | str]:
-        sizes = serial if isinstance(serial, list) else [serial]
-        if not sizes:
-            raise ValueError("the list of batch sizes is empty; give at least one")
-        try:
-            for size in sizes:
-                size_of(size, 1)
-        except BadUse as exc:
-            raise ValueError(str(exc)) from exc
-        return serial
 
     @field_validator("canary", "floor")
     @classmethod

@@ -6,11 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from remotejobs.batches import size_of
-from remotejobs.errors import BadUse
 from remotejobs.reboot import Reboot
-
-Size = int | str
+from remotejobs.serial import Serial
 
 
 class Upgrade(BaseModel):
@@ -37,7 +34,7 @@ class Upgrade(BaseModel):
         description="Seconds after which an installation that goes on counts as failed. It is not ended: "
         "a package manager that is broken off leaves a broken host.",
     )
-    serial: Size | list[Size] = Field(
+    serial: Serial = Field(
         default="25%",
         description="How many hosts at a time: 2, 25%, or a list such as [1, 25%], whose last element repeats.",
     )
@@ -53,13 +50,3 @@ class Upgrade(BaseModel):
             if not name or name.startswith("-") or name.split() != [name]:
                 raise ValueError(f"{name!r} is not the name of a package")
         return packages
-
-    @field_validator("serial")
-    @classmethod
-    def _can_be_cut(cls, serial: Size | list[Size]) -> Size | list[Size]:
-        try:
-            for size in serial if isinstance(serial, list) else [serial]:
-                size_of(size, 1)
-        except BadUse as exc:
-            raise ValueError(str(exc)) from exc
-        return serial

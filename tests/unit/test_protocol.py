@@ -67,6 +67,8 @@ def test_output_of_any_bytes_comes_back_whatever_is_printed_before(out: bytes, e
         b"job ../../x\nstate failed\n",
         b"job j\nstate failed\ndelta nan\n",
         b"job j\nstate failed\nrc " + b"9" * 5000 + b"\n",
+        b"job j\nstate failed\nend yesterday\n",
+        b"job j\nstate failed\nend 2026-13-01T00:00:00Z\n",
         b"job j\nstate running\nprotocol 2\n",
         b"job j\nstate failed\nblob stdout 9 0 9\nshort\n",
         b"state failed\n",
