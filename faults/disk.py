@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faults.trial import SURVIVED, Trial, Try, Verdict, lost
 from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, gated
+from faults.witness import Witness, begun_or_lost, gated
 from remotejobs.errors import StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
@@ -73,6 +73,7 @@ def _full(trial: Trial, options: str, fill: Callable[[Path, int], None]) -> Iter
             yield _tried(jobs, witness, moment, lambda p=place, n=left: fill(p, n), lambda p=place: _free(p))  # type: ignore[misc]
 
 
+@begun_or_lost
 def _tried(jobs: HostJobs, witness: Witness, moment: str, fill: Callable[[], None], free: Callable[[], None]) -> Try:
     if moment == "start":
         fill()
@@ -86,6 +87,7 @@ def _tried(jobs: HostJobs, witness: Witness, moment: str, fill: Callable[[], Non
         free()
         jobs.start(witness.job)
     if moment != "start":
+        witness.await_run()
         fill()
     if moment == "kill":
         record = jobs.kill(witness.job.jid, grace=0)
@@ -99,8 +101,8 @@ def _tried(jobs: HostJobs, witness: Witness, moment: str, fill: Callable[[], Non
 
 def _told(witness: Witness, record: Record, *, killed: bool = False) -> Try:
     """The command's own output may be missing, for it could not write either; its end may not, unless that is said."""
-    if witness.runs > 1:
-        return witness.twice()
+    if (ran := witness.once()) is not SURVIVED:
+        return ran
     true = (State.KILLED,) if killed else (witness.state, witness.rc)
     told = (record.state,) if killed else (record.state, record.rc)
     if record.cause == "disk_full" or told == true:

@@ -13,7 +13,7 @@ from faults.controller import Orders, kill_midway, run_to_the_end
 from faults.processes import left_of
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
-from faults.witness import Witness, short, stubborn
+from faults.witness import Witness, begun_or_lost, short, stubborn
 from lab.sshd import SshLab
 from remotejobs.connection import Connection
 from remotejobs.jobs import HostJobs
@@ -40,6 +40,7 @@ class _Killing:
         for connection in self._connections:
             connection.close()
 
+    @begun_or_lost
     def one(self, number: int) -> Try:
         chance = Random(f"{self._seed} {number}")
         for again in range(AGAIN):
@@ -57,8 +58,7 @@ class _Killing:
         if self._step in ("poll", "kill", "clean"):
             jobs.start(witness.job)
         if self._step == "kill":
-            while not jobs.look(jid, wait=0.0).stdout:
-                pass
+            witness.await_run()
         if self._step == "clean":
             wait_until_ended(jobs, jid)
         return witness
@@ -77,9 +77,7 @@ class _Killing:
         return verdict
 
     def _cleaned(self, jobs: HostJobs, witness: Witness) -> Try:
-        if witness.runs != 1:
-            return witness.twice() if witness.runs else lost(f"{witness.job.jid} never ran")
-        return lost(f"{witness.job.jid} is still there") if jobs.list() else SURVIVED
+        return lost(f"{witness.job.jid} is still there") if jobs.list() else witness.once()
 
     def _orders(self, witness: Witness) -> Orders:
         return Orders(self._lab.variables("host"), self._directory(witness), witness.job, self._step)

@@ -79,7 +79,7 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
     """One try an old result: each is still told, a new job is started and seen among them, and all can be cleaned."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     old = short(trial.directory, "old", trial.chance, longest=0.0)
-    record = jobs.start(old.job)
+    jobs.start(old.job)
     record = jobs.look("old", wait=60)
     left_under(trial.directory / "jobs")  # what the supervisor removes at its end would be copied otherwise
     for number in range(1, trial.tries):

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faults.processes import field_of, left_of
-from faults.trial import SURVIVED, Trial, Try, lost
+from faults.trial import Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, stubborn
+from faults.witness import Witness, begun_or_lost, stubborn
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
 
@@ -64,10 +64,10 @@ def pid_reused(trial: Trial) -> Iterator[Try]:
             yield _reused(space, jobs, stubborn(trial.directory, f"job{number}"), of_command=number % 2 == 1)
 
 
+@begun_or_lost
 def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: bool) -> Try:
     record = jobs.start(witness.job)
-    while not witness.runs:
-        jobs.look(record.jid)
+    witness.await_run()
     supervisor, command = (int(field_of(record, name).split()[0]) for name in ("supervisor", "command"))
     pid = command if of_command else supervisor
     # The whole group of the command: as long as one is left in it, its number is not given to anybody.
@@ -87,4 +87,4 @@ def _truly(witness: Witness, seen: Record, killed: Record) -> Try:
     # Its child that left the session still carries the token: that one the kill finds, if it had come so far.
     if left := left_of(seen):
         return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}, but {left} run on")
-    return witness.twice() if witness.runs != 1 else SURVIVED
+    return witness.once()

@@ -22,7 +22,7 @@ from faults.processes import left_of, left_under, supervisor_of
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
-from faults.witness import Witness, short, stubborn
+from faults.witness import NeverRan, Witness, short, stubborn
 from lab.sshd import SshLab
 from remotejobs.errors import HostError
 from remotejobs.jobs import HostJobs
@@ -70,7 +70,7 @@ class _Place:
             record = patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
             self._running[record.jid] = record
             return self._judged(jobs, witness, self._end(jobs, witness, kind, chance))
-        except HostError as exc:
+        except (HostError, NeverRan) as exc:
             return lost(f"{witness.job.jid} on {name}: {exc}")
         finally:
             self._running.pop(witness.job.jid, None)
@@ -87,18 +87,19 @@ class _Place:
         jid = witness.job.jid
         if kind != "killed":
             return wait_until_ended(jobs, jid, poll=2, patience=PATIENCE)
-        while not witness.runs:
-            time.sleep(0.02)
+        witness.await_run()
         time.sleep(chance.uniform(0, 2))
         return patiently(lambda: jobs.kill(jid, grace=0), patience=PATIENCE)
 
     def _judged(self, jobs: HostJobs, witness: Witness, record: Record) -> Try:
         if record.cause == "gone" and record.jid in self._beheaded:
             patiently(lambda: jobs.kill(record.jid, grace=0), patience=PATIENCE)
-            left = left_of(record)
-            return witness.twice() if witness.runs > 1 else lost(f"{record.jid}: {left} run on") if left else SURVIVED
+            if left := left_of(record):
+                return lost(f"{record.jid}: {left} run on")
+            # The kill may have come before the command's first step.
+            return witness.once() if witness.runs else SURVIVED
         if record.jid in self._beheaded and record.state is State.KILLED:
-            return witness.twice() if witness.runs != 1 else SURVIVED
+            return witness.once()
         return witness.judge(replace(record, rc=record.rc if witness.rc is not None else None))
 
     def disturb(self) -> None:
@@ -150,20 +151,21 @@ def soak(trial: Trial) -> Iterator[Try]:
         threads = stack.enter_context(ThreadPoolExecutor(trial.tries))
         with again_and_again(place.disturb, trial.chance, PAUSE):
             yield from threads.map(place.one, range(trial.tries))
-        yield _nothing_unknown(place, trial.tries)
+        if unknown := _unknown(place, trial.tries):
+            yield lost(unknown)
     if left := left_under(trial.directory / "jobs"):
         yield lost(f"processes left behind: {left}")
     if left_over := _settled(before):
         yield lost(f"left behind: {left_over}")
 
 
-def _nothing_unknown(place: _Place, jobs: int) -> Try:
-    """The hosts tell exactly the jobs that were started, and none of them as running."""
+def _unknown(place: _Place, jobs: int) -> str:
+    """What the hosts tell other than exactly the jobs that were started, none of them as running; "" for nothing."""
     told = [record for each in place.jobs.values() for record in patiently(each.list, patience=PATIENCE)]
     odd = [record.jid for record in told if not record.finished]
     if len(told) != jobs or odd:
-        return lost(f"{len(told)} jobs are told of {jobs}, and as running: {odd}")
-    return SURVIVED
+        return f"{len(told)} jobs are told of {jobs}, and as running: {odd}"
+    return ""
 
 
 def _held() -> tuple[int, int]:

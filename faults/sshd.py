@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 from faults.network import again_and_again, seen_to_its_end
 from faults.trial import Trial, Try, lost
 from faults.ways import connection_to, jobs_at
-from faults.witness import short
+from faults.witness import Witness, short
 from lab.sshd import SshLab
 from remotejobs.errors import Unreachable
 
@@ -40,13 +41,14 @@ def burst(trial: Trial) -> Iterator[Try]:
         ThreadPoolExecutor(CROWD) as threads,
     ):
         for begin in range(0, trial.tries, CROWD):
-            crowd = range(begin, min(begin + CROWD, trial.tries))
-            together = Barrier(len(crowd))
-            yield from threads.map(lambda n, gate=together: _one_of_many(trial, lab, gate, n), crowd)
+            numbers = range(begin, min(begin + CROWD, trial.tries))
+            # Drawn here, one after the other: threads would draw in any order.
+            crowd = [short(trial.directory, f"job{n}", trial.chance) for n in numbers]
+            one = partial(_one_of_many, trial, lab, Barrier(len(crowd)))
+            yield from threads.map(one, crowd)
 
 
-def _one_of_many(trial: Trial, lab: SshLab, together: Barrier, number: int) -> Try:
-    witness = short(trial.directory, f"job{number}", trial.chance)
+def _one_of_many(trial: Trial, lab: SshLab, together: Barrier, witness: Witness) -> Try:
     connection = connection_to(lab, "host")
     together.wait()
     try:

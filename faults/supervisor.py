@@ -12,9 +12,9 @@ from pathlib import Path
 from shlex import quote
 
 from faults.processes import left_of, supervisor_of
-from faults.trial import SURVIVED, Trial, Try, lost
+from faults.trial import Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, short, stubborn
+from faults.witness import Witness, begun_or_lost, short, stubborn
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
 
@@ -23,8 +23,7 @@ ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one who read
 
 def _begun(jobs: HostJobs, witness: Witness) -> Record:
     record = jobs.start(witness.job)
-    while not witness.runs:
-        os.sched_yield()
+    witness.await_run()
     return record
 
 
@@ -32,30 +31,37 @@ def killed(trial: Trial) -> Iterator[Try]:
     """A supervisor that dies makes its job lost at once, and says that the command runs; a kill then ends that."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
-        witness = stubborn(trial.directory, f"job{number}")
-        record = _begun(jobs, witness)
-        os.kill(supervisor_of(record), signal.SIGKILL)
-        seen = jobs.look(record.jid, wait=60)
-        if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
-            yield lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
-            continue
-        yield _ended(jobs, witness, jobs.kill(record.jid, grace=0))
+        yield _killed(jobs, stubborn(trial.directory, f"job{number}"))
+
+
+@begun_or_lost
+def _killed(jobs: HostJobs, witness: Witness) -> Try:
+    record = _begun(jobs, witness)
+    os.kill(supervisor_of(record), signal.SIGKILL)
+    seen = jobs.look(record.jid, wait=60)
+    if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
+        return lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
+    return _ended(witness, jobs.kill(record.jid, grace=0))
 
 
 def stopped(trial: Trial) -> Iterator[Try]:
     """A stopped supervisor is told as such, and neither a limit nor a kill waits for it."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
-        limited = number % 2 == 0
-        witness = stubborn(trial.directory, f"job{number}", limit=1 if limited else None)
-        if limited:
-            witness = replace(witness, state=State.TIMED_OUT)
-        record = _begun(jobs, witness)
-        os.kill(supervisor_of(record), signal.SIGSTOP)
-        yield _ended(jobs, witness, jobs.look(record.jid, wait=60) if limited else jobs.kill(record.jid, grace=0))
+        limit = 1 if number % 2 == 0 else None
+        yield _stopped(jobs, stubborn(trial.directory, f"job{number}", limit=limit))
 
 
-def _ended(jobs: HostJobs, witness: Witness, record: Record) -> Try:
+@begun_or_lost
+def _stopped(jobs: HostJobs, witness: Witness) -> Try:
+    record = _begun(jobs, witness)
+    os.kill(supervisor_of(record), signal.SIGSTOP)
+    if witness.job.limit:
+        return _ended(replace(witness, state=State.TIMED_OUT), jobs.look(record.jid, wait=60))
+    return _ended(witness, jobs.kill(record.jid, grace=0))
+
+
+def _ended(witness: Witness, record: Record) -> Try:
     if left := left_of(record):
         return lost(f"{record.jid}: {record.msg!r}, but {left} run on")
     return witness.judge(replace(record, rc=None))
@@ -81,16 +87,15 @@ def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) 
     return witness.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: signal {record.signal!r} was told")
 
 
+@begun_or_lost
 def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
     """Supervisor and command in one small group; the kernel is told to take the supervisor first."""
     go = trial.directory / f"go{number}"
-    ran = trial.directory / f"job{number}.ran"
+    witness = stubborn(trial.directory, f"job{number}")
+    ran = f"echo ran >>{quote(str(witness.ran))}"
     wait = f"until [ -e {quote(str(go))} ]; do sleep 0.02; done"
-    job = replace(
-        stubborn(trial.directory, f"job{number}").job,
-        cmd=f"echo ran >>{quote(str(ran))}; {wait}; echo 0 >/proc/self/oom_score_adj; exec tail /dev/zero",
-    )
-    record = jobs.start(job)
+    cmd = f"{ran}; {wait}; echo 0 >/proc/self/oom_score_adj; exec tail /dev/zero"
+    record = _begun(jobs, replace(witness, job=replace(witness.job, cmd=cmd)))
     supervisor = supervisor_of(record)
     for pid in (supervisor, record.pid):
         (group or Path()).joinpath("cgroup.procs").write_text(str(pid))
@@ -102,7 +107,7 @@ def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> T
     jobs.kill(record.jid, grace=0)
     if left := left_of(record):
         return lost(f"{record.jid}: {left} run on")
-    return SURVIVED if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
+    return witness.once() if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
 
 
 @contextmanager

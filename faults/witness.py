@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from random import Random
 from shlex import quote
+from typing import ParamSpec
 
 from faults.trial import SURVIVED, Try, Verdict, lost
 from remotejobs.model import Job, Record, State
+
+STARTS_WITHIN = 60.0  # seconds; any host here takes a fraction of one
+
+
+class NeverRan(Exception):
+    """A command that was started did not begin: the job is lost."""
+
+
+_P = ParamSpec("_P")
+
+
+def begun_or_lost(attempt: Callable[_P, Try]) -> Callable[_P, Try]:
+    """A try in which `Witness.await_run` raises is a lost one."""
+
+    @wraps(attempt)
+    def tried(*args: _P.args, **kwargs: _P.kwargs) -> Try:
+        try:
+            return attempt(*args, **kwargs)
+        except NeverRan as exc:
+            return lost(str(exc))
+
+    return tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +52,18 @@ class Witness:
     def runs(self) -> int:
         return len(self.ran.read_bytes().splitlines()) if self.ran.exists() else 0
 
+    def await_run(self, within: float = STARTS_WITHIN) -> None:
+        """Wait until the command has begun. Raises `NeverRan` after `within` seconds."""
+        deadline = time.monotonic() + within
+        while not self.runs:
+            if time.monotonic() > deadline:
+                raise NeverRan(f"{self.job.jid} did not begin within {within:g} s")
+            time.sleep(0.005)
+
     def judge(self, record: Record) -> Try:
         """Whether the command ran once and `record` says exactly how it ended."""
-        if self.runs > 1:
-            return self.twice()
-        if self.runs == 0:
-            return lost(f"{self.job.jid} never ran; it is {record.state} ({record.msg})")
+        if (ran := self.once()) is not SURVIVED:
+            return ran
         told = (record.state, record.rc if self.rc is not None else None, record.stdout)
         true = (self.state, self.rc, self.stdout)
         return SURVIVED if told == true else lost(f"{self.job.jid}: told {told}, {record.msg!r}; it is {true}")
@@ -41,8 +73,11 @@ class Witness:
         if self.gate:
             self.gate.touch()
 
-    def twice(self) -> Try:
-        return Try(Verdict.DOUBLE, f"{self.job.jid} ran {self.runs} times")
+    def once(self) -> Try:
+        """Whether the command ran once."""
+        if self.runs > 1:
+            return Try(Verdict.DOUBLE, f"{self.job.jid} ran {self.runs} times")
+        return SURVIVED if self.runs else lost(f"{self.job.jid} never ran")
 
 
 def short(place: Path, jid: str, chance: Random, *, longest: float = 0.3, limit: int | None = 600) -> Witness:
@@ -64,5 +99,6 @@ def gated(place: Path, jid: str, chance: Random) -> Witness:
 def stubborn(place: Path, jid: str, *, grace: int = 0, limit: int | None = 600) -> Witness:
     """A job that ends only when it is ended, with a child that leaves its session."""
     ran = place / f"{jid}.ran"
-    cmd = f"echo ran >>{quote(str(ran))}; echo begun; setsid sleep 600 & sleep 600"
+    # What it writes first, so that whoever saw it run knows that its output is there.
+    cmd = f"echo begun; echo ran >>{quote(str(ran))}; setsid sleep 600 & sleep 600"
     return Witness(Job(jid=jid, cmd=cmd, limit=limit, grace=grace), ran, State.KILLED, None, b"begun\n")
