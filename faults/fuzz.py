@@ -24,6 +24,7 @@ from remotejobs import protocol
 from remotejobs.backup import BackupPlan
 from remotejobs.balancers.haproxy_words import parse as parse_haproxy
 from remotejobs.balancers.http import HttpBalancer, standing_of
+from remotejobs.become import READY
 from remotejobs.connection import Become, Reply
 from remotejobs.display.text import visible
 from remotejobs.errors import BadUse, RemoteJobsError
@@ -121,7 +122,7 @@ def _inventory(text: bytes) -> None:
 def _hosts() -> Inventory:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "hosts.yml"
-        path.write_text("all: {hosts: {web[1:9]: , db1: }, children: {web: {hosts: {web[1:4]: }}}}")
+        path.write_text('all: {hosts: {"web[1:9]": , db1: }, children: {web: {hosts: {"web[1:4]": }}}}')
         return load_inventory(path)
 
 
@@ -195,13 +196,33 @@ _VARIABLES = st.dictionaries(
     ),
     st.text(max_size=10) | st.integers() | st.sampled_from(["-oProxyCommand=x", "a b", "$(id)", "::1", "%h", "root"]),
 )
-_ITEM = st.dictionaries(
+_ODD_FIELDS = st.dictionaries(
     st.sampled_from(["name", "hosts", "database", "paths", "base", "command", "extension", "limit"]),
     st.text(max_size=8) | st.integers(-3, 9) | st.lists(st.text(max_size=4), max_size=2),
+    max_size=2,
 )
-_PLANS = st.dictionaries(
-    st.sampled_from(["databases", "files", "commands", "directory"]), st.lists(_ITEM, max_size=2) | st.text(max_size=5)
+_ITEMS: Mapping[str, Mapping[str, object]] = {
+    "databases": {"name": "shop", "hosts": "db1", "database": "shop"},
+    "files": {"name": "etc", "hosts": "all", "base": "/", "paths": ["etc"]},
+    "commands": {"name": "redis", "hosts": "web*", "command": "redis-cli --rdb -"},
+}
+
+
+def _items(kind: str) -> SearchStrategy[object]:
+    """Up to two items, some with odd fields over the good ones."""
+    return st.lists(_ODD_FIELDS.map(lambda odd: {**_ITEMS[kind], **odd}), max_size=2) | st.text(max_size=5)
+
+
+_PLANS = st.fixed_dictionaries(
+    {}, optional={**{kind: _items(kind) for kind in _ITEMS}, "directory": st.text(max_size=5)}
 )
+_JOBS = st.tuples(
+    st.just("job-1") | st.text(max_size=12),
+    st.just("true") | st.text(max_size=12),
+    st.sampled_from(["", "/"]) | st.text(max_size=12).map("/{}".format) | st.text(max_size=12),
+    st.dictionaries(st.sampled_from(["A", "PATH", "rj_dir"]) | st.text(max_size=4), st.text(max_size=4), max_size=2),
+)
+_ENDS = st.sampled_from([b"\n0\n", b"\n137\n", b"\n0", b"0\n", b"\n-1\n", b""])
 _WEB = HttpBalancer(remove="http://h/r", add="http://h/a", status="http://h/s", connections=r"n=(\w+)|x")
 _HAPROXY = (
     b"# pxname,svname,qcur,scur,status,\napp,web1,0,1,UP,\n\n1\n"
@@ -216,9 +237,15 @@ def _job(parts: tuple[str, str, str, dict[str, str]]) -> None:
 
 TARGETS: Mapping[str, Target] = {
     "answers": Target(_LINES | _mutations(_ANSWER), _answer, (RemoteJobsError,)),
-    "answers of a shell": Target(st.binary(max_size=40), lambda body: Shell(_Said(body)).run("x"), (RemoteJobsError,)),
+    "answers of a shell": Target(
+        st.tuples(st.binary(max_size=40), _ENDS).map(b"".join),
+        lambda body: Shell(_Said(body)).run("x"),
+        (RemoteJobsError,),
+    ),
     "exchanges": Target(
-        st.lists(st.tuples(st.booleans(), st.sampled_from([b"remotejobs-", b"ready\n", b"end\n"]) | st.binary())),
+        st.lists(
+            st.tuples(st.booleans(), st.sampled_from([READY, b"remotejobs-", b"ready\n", b"end\n"]) | st.binary())
+        ),
         _exchange,
         (RemoteJobsError,),
     ),
@@ -235,11 +262,7 @@ TARGETS: Mapping[str, Target] = {
         lambda text: [key.is_for("h") for key in parse_known_hosts(text.decode("utf-8", "replace"), Path("k"))],
         (),
     ),
-    "jobs": Target(
-        st.tuples(*[st.text(max_size=12)] * 3, st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2)),
-        _job,
-        (BadUse,),
-    ),
+    "jobs": Target(_JOBS, _job, (BadUse,)),
     "backup plans": Target(_PLANS, BackupPlan.model_validate, (ValidationError,)),
     "a web balancer's answers": Target(
         st.text(alphabet="n=x109²٣ a", max_size=9), lambda body: standing_of(_WEB, body), ()
@@ -250,8 +273,17 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
-def fuzz(target: Target, inputs: int, chosen: int) -> None:
+@dataclass(slots=True)
+class Fuzzed:
+    """How many inputs a target was given, and how many it read without an error: none would show little."""
+
+    inputs: int = 0
+    read: int = 0
+
+
+def fuzz(target: Target, inputs: int, chosen: int) -> Fuzzed:
     """Give `inputs` words to the target; raises what it crashed with, for the smallest words that do it."""
+    counted = Fuzzed()
 
     @seed(chosen)
     @settings(
@@ -263,12 +295,15 @@ def fuzz(target: Target, inputs: int, chosen: int) -> None:
     )
     @given(target.words)
     def read(words: Any) -> None:
+        counted.inputs += 1
         try:
             target.read(words)
         except target.documented:
             return
+        counted.read += 1
 
     read()
+    return counted
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -277,16 +312,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same inputs (default 1)")
     args = parser.parse_args(words)
     each = -(-args.inputs // len(TARGETS))
-    table, crashes, console = Table("what", "inputs", "crashes"), 0, Console(highlight=False)
+    table, crashes, console = Table("what", "inputs", "read without an error", "crashes"), 0, Console(highlight=False)
     for name, target in TARGETS.items():
         console.print(f"{name} ...")
         try:
-            fuzz(target, each, args.seed)
-            table.add_row(name, str(each), "0")
+            fuzzed = fuzz(target, each, args.seed)
+            if not fuzzed.read:
+                raise ValueError(f"{name}: none of {fuzzed.inputs} inputs was ever read without an error")
+            table.add_row(name, str(fuzzed.inputs), str(fuzzed.read), "0")
         except Exception:  # noqa: BLE001 - whatever it is, it is what was looked for
             crashes += 1
             traceback.print_exc()
-            table.add_row(name, f"at most {each}", "1", style="bold red")
+            table.add_row(name, f"at most {each}", "", "1", style="bold red")
     console.print(table)
     return 1 if crashes else 0
 

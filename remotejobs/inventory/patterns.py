@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +171,10 @@ def _matches(term: Term, text: str, names: Names) -> list[str]:
 
 def _matcher(text: str, origin: str) -> Callable[[str], object]:
     try:
-        return re.compile(text[1:] if text.startswith("~") else fnmatch.translate(text)).match
+        with warnings.catch_warnings():
+            # That `~[[` may mean something else in a later Python: to the user, who wrote a pattern, it is no news.
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(text[1:] if text.startswith("~") else fnmatch.translate(text)).match
     except re.error as exc:
         raise PatternError(f"{origin}: {text!r} is no regular expression ({exc})", remedy=_REGEX) from exc
 

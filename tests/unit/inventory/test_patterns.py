@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,14 @@ def test_what_a_pattern_cannot_name_is_an_error_that_helps(inventory: Inventory,
     with pytest.raises(PatternError) as caught:
         inventory.select(pattern)
     assert said.format(path=inventory.path) in str(caught.value)
+
+
+def test_a_bracket_in_the_brackets_of_a_regular_expression_is_taken_for_itself_without_a_word(
+    inventory: Inventory,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [host.name for host in inventory.select("~[[d]b1")] == ["db1"]
 
 
 def test_a_file_without_a_host_is_an_error_and_not_all_hosts(inventory: Inventory, tmp_path: Path) -> None:
