@@ -14,10 +14,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of several runs: wall time each, and the CPU time of the command itself (not of the hosts)."""
+    """Seconds of several runs: wall time each, the CPU time of the command itself (not of the hosts); exit codes."""
 
     walls: tuple[float, ...]
     cpus: tuple[float, ...]
+    codes: tuple[int, ...]
 
     @property
     def wall(self) -> float:
@@ -28,20 +29,22 @@ class Timing:
         return statistics.median(self.cpus)
 
     def __str__(self) -> str:
-        return f"{self.wall:.2f} s ({min(self.walls):.2f}-{max(self.walls):.2f})"
+        spread = f"{min(self.walls):.2f}-{max(self.walls):.2f}" if len(self.walls) > 1 else "one run"
+        failed = [code for code in self.codes if code]
+        return f"{self.wall:.2f} s ({spread})" + (f", exit code {failed[0]}" if failed else "")
 
 
 def timed(commands: Sequence[Sequence[str]], env: dict[str, str] | None = None, *, check: bool = True) -> Timing:
     """Run each command to its end, one after the other; one that fails raises `CalledProcessError` unless told not."""
-    walls, cpus = [], []
+    walls, cpus, codes = [], [], []
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})}  # an installed program is compiled once
     for command in commands:
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(command, check=check, stdout=subprocess.DEVNULL, env=env)
+        codes.append(subprocess.run(command, check=check, stdout=subprocess.DEVNULL, env=env).returncode)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         walls.append(time.perf_counter() - start)
         cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return Timing(tuple(walls), tuple(cpus))
+    return Timing(tuple(walls), tuple(cpus), tuple(codes))
 
 
 def pss(pid: int) -> int:
