@@ -55,7 +55,7 @@ def survey(access: Access, hosts: str, jobs: str = "*", output: bool = False) ->
     records: list[Record] = []
     silent: dict[str, RemoteJobsError] = {}
     selected = connections().inventory(access).select(hosts)
-    with Fleet(selected, forks=access.forks, become=access.choice()) as fleet:
+    with Fleet(access.reach(selected), forks=access.forks, become=access.choice()) as fleet:
         for outcome in fleet.each(lambda there: _jobs(there, jobs, output)):
             records += outcome.value or ()
             if outcome.error:

@@ -10,6 +10,7 @@ from remotejobs.errors import BadUse
 from remotejobs.variables import text
 from tasks.access import Access
 from tasks.connections import connections
+from tasks.monitor import survey
 
 
 def test_it_opens_every_host_and_is_looked_up_by_its_name(access: Access) -> None:
@@ -27,3 +28,9 @@ def test_a_block_that_is_not_there_is_named(access: Access) -> None:
     mine = access.model_copy(update={"ssh_password_block": "nowhere-to-be-found"})
     with pytest.raises(BadUse, match="Secret block 'nowhere-to-be-found' cannot be read"):
         connections().fleet(mine)
+
+
+def test_who_surveys_the_jobs_opens_the_hosts_with_it_too(access: Access) -> None:
+    mine = access.model_copy(update={"ssh_password_block": "nowhere-to-be-found"})
+    with pytest.raises(BadUse, match="Secret block 'nowhere-to-be-found' cannot be read"):
+        survey.fn(mine, "db1")
