@@ -89,7 +89,8 @@ def migration(
         patience=contact_deadline,
         poll=poll,
     )
-    with share_of_forks(access), turn_of("migration", access, selected):
+    # In this order: a migration that waits for its turn keeps no forks from others.
+    with turn_of("migration", access, selected), share_of_forks(access):
         return _migrate(here, approval, backup_first)
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
 
 from prefect import get_client, get_run_logger
 from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from remotejobs.inventory import PatternError
 from tasks.access import Access
 from tasks.connections import connections
 
 # Seconds after its last renewal until the slots of a process that died are free again; a resumed run waits for that.
 _LEASE = 60.0
-_MOST = 200  # limits
 
 
 @contextmanager
@@ -26,7 +25,7 @@ def share_of_forks(access: Access) -> Iterator[None]:
     A flow that is part of another one takes none.
     """
     name = f"forks:{PurePath(access.inventory).stem}"
-    most = None if flow_run.parent_flow_run_id else _declared().get(name)
+    most = None if flow_run.parent_flow_run_id else _declared([name]).get(name)
     if most is None:
         yield
         return
@@ -37,13 +36,12 @@ def share_of_forks(access: Access) -> Iterator[None]:
 @contextmanager
 def turn_of(kind: str, access: Access, hosts: Sequence[str]) -> Iterator[None]:
     """Hold one slot of `KIND:GROUP` for every group of the inventory that has one of `hosts`."""
-    prefix = f"{kind}:"
-    names = [name for name in _declared() if name.startswith(prefix)]
-    mine = [name for name in names if _in_group(name.removeprefix(prefix), access, hosts)]
+    groups = connections().inventory(access).groups
+    mine = _declared(f"{kind}:{name}" for name, members in groups.items() if not set(hosts).isdisjoint(members))
     if not mine:
         yield
         return
-    with _slots(mine, 1):
+    with _slots(list(mine), 1):
         yield
 
 
@@ -56,15 +54,15 @@ def _slots(names: list[str], occupy: int) -> Iterator[None]:
         yield
 
 
-def _declared() -> dict[str, int]:
+def _declared(names: Iterable[str]) -> dict[str, int]:
+    """Those of the limits that there are, and how much each lets through."""
+    found: dict[str, int] = {}
     with get_client(sync_client=True) as client:
-        limits = client.read_global_concurrency_limits(limit=_MOST)
-    return {limit.name: limit.limit for limit in limits if limit.active}
-
-
-def _in_group(group: str, access: Access, hosts: Sequence[str]) -> bool:
-    try:
-        members = connections().inventory(access).select(group)
-    except PatternError:
-        return False
-    return any(member.name in hosts for member in members)
+        for name in names:
+            try:
+                limit = client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                continue
+            if limit.active:
+                found[name] = limit.limit
+    return found

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.concurrency.sync import concurrency
 
+from flows.migration import migration
+from remotejobs.migration import Commands
 from tasks.access import Access
 from tasks.limits import share_of_forks, turn_of
 
@@ -61,3 +68,45 @@ def test_a_migration_takes_its_turn_on_the_groups_of_its_hosts_and_on_no_others(
     assert taken(access, names, ["db2"]) == [1, 0, 0]
     assert taken(access, names, ["db2", "files1"]) == [1, 1, 0]
     assert slots(names) == [0, 0, 0]
+
+
+def test_a_limit_counts_however_many_others_there_are(access: Access, declare: Declare) -> None:
+    declare({f"another-{number:03}": 1 for number in range(201)})
+    declare({"forks:inventory": 8, "migration:databases": 1})
+    mine = access.model_copy(update={"forks": 3})
+    assert taken(mine, ["forks:inventory", "migration:databases"], ["db1"]) == [3, 1]
+
+
+def test_a_limit_that_was_switched_off_limits_nothing(access: Access, declare: Declare) -> None:
+    declare({"forks:inventory": 8})
+    with get_client(sync_client=True) as client:
+        client.update_global_concurrency_limit("forks:inventory", GlobalConcurrencyLimitUpdate(active=False))
+    assert taken(access, ["forks:inventory"], ["db1"]) == [0]
+
+
+def test_a_migration_that_waits_for_its_turn_keeps_no_forks_from_others(access: Access, declare: Declare) -> None:
+    declare({"forks:inventory": 8, "migration:databases": 1})
+    waits, ended = threading.Event(), []
+    given = {"access": access, "hosts": "db1", "commands": Commands(migrate="true"), "poll": 1}
+    waiting = threading.Thread(target=lambda: ended.append(migration(**given, return_state=True)))
+    with concurrency("migration:databases"), told("waiting for 1 slots of migration:databases", waits):
+        waiting.start()
+        assert waits.wait(60)
+        assert slots(["forks:inventory"]) == [0]
+    waiting.join(60)
+    assert [state.name for state in ended] == ["Completed"]
+
+
+@contextmanager
+def told(words: str, event: threading.Event) -> Iterator[None]:
+    """Sets `event` when a flow run logs `words`."""
+
+    def heed(record: logging.LogRecord) -> bool:
+        if words in record.getMessage():
+            event.set()
+        return True
+
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addFilter(heed)
+    yield
+    logger.removeFilter(heed)
