@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.fleet import Outcome
+from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
 from remotejobs.overview import in_order, is_like, is_recent, now
 
@@ -19,6 +20,14 @@ class Seen:
     host: str
     records: tuple[Record, ...] = ()
     error: RemoteJobsError | None = None
+
+
+Looks = Callable[[HostJobs, Callable[[Seen], None]], None]  # looks at a host again and again, and tells of each look
+
+
+def seen_of(item: Seen | Outcome[None]) -> Seen:
+    """What is known of a host by this: looks have an end only where the host cannot be asked at all."""
+    return item if isinstance(item, Seen) else Seen(item.host, error=item.error)
 
 
 class Board:

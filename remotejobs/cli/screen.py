@@ -14,15 +14,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from remotejobs.cli.board import Board, Seen
+from remotejobs.cli.board import Board, Looks, Seen, seen_of
 from remotejobs.cli.crowd import side_by_side
 from remotejobs.cli.keyboard import Keyboard
 from remotejobs.display.jobs_table import jobs_table
 from remotejobs.display.paint import Paint
 from remotejobs.display.text import decoded, one_line, visible
 from remotejobs.errors import RemoteJobsError
-from remotejobs.fleet import Fleet, Outcome
-from remotejobs.jobs import HostJobs
+from remotejobs.fleet import Fleet
 from remotejobs.model import Record
 from remotejobs.overview import name_of, summary
 
@@ -30,8 +29,6 @@ GLANCE = 0.25  # seconds between two looks at the news and the keys
 LOG_SHARE = 2  # the log gets the lower half of the terminal
 LINES_BESIDE = 5  # summary, heads, rule, what was said, keys
 KEYS = "up/down choose   l log   k kill   q quit"
-
-Looks = Callable[[HostJobs, Callable[[Seen], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,7 @@ class Screen:
 
     def _listen(self, looks: Looks) -> None:
         for item in side_by_side(self._fleet, looks):
-            if not isinstance(item, Outcome):
-                self._news.put(item)
+            self._news.put(seen_of(item))
 
     def _hear(self) -> None:
         while not self._news.empty():

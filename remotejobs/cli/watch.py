@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from remotejobs.cli import exits
-from remotejobs.cli.board import Board, Seen
+from remotejobs.cli.board import Board, Looks, Seen, seen_of
 from remotejobs.cli.crowd import side_by_side
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, poll, seconds
 from remotejobs.cli.show import say, warn
@@ -26,8 +26,6 @@ from remotejobs.waiting import DEFAULT_PATIENCE
 
 POLL = 5.0  # seconds
 EVER = 10.0**9
-
-Looks = Callable[[HostJobs, Callable[[Seen], None]], None]
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -86,9 +84,7 @@ def _look_again_and_again(jobs: HostJobs, tell: Callable[[Seen], None], *, poll:
 def _print_changes(fleet: Fleet, board: Board, looks: Looks, is_over: Callable[[], bool]) -> None:
     paint, counts = Paint.for_stream(sys.stdout), ""
     for item in side_by_side(fleet, looks):
-        if isinstance(item, Outcome):
-            continue  # never: no host is done with
-        for change in board.take(item):
+        for change in board.take(seen_of(item)):
             say(_line(change, paint))
         if board.asked and counted(board.records) != counts:
             counts = counted(board.records)
@@ -111,7 +107,7 @@ def _time() -> str:
 def _exit_code(board: Board, jobs: str) -> int:
     """Of named jobs how they ended; that there is none of that name is no success either."""
     if not jobs:
-        return exits.OK
+        return exits.BAD_USE if any(isinstance(error, BadUse) for error in board.silent.values()) else exits.OK
     outcomes = [Outcome(record.host, value=record) for record in board.records]
     outcomes += [Outcome(host, error=error) for host, error in board.silent.items()]
     if not outcomes:

@@ -17,7 +17,7 @@ from typing import IO
 
 import pytest
 
-from tests.cli.conftest import Hosts
+from tests.cli.conftest import Hosts, written
 from tests.cli.running import COMMAND, begin, environment
 
 KEYS = "q quit"
@@ -103,6 +103,14 @@ def test_a_host_that_cannot_be_reached_is_told_beside_the_others(one_is_gone: Ho
     one_is_gone.call("kill", "job", "-l", "here")
     assert any("gone  unreachable" in line for line in first)
     assert any("1 running" in line for line in first)
+
+
+@pytest.mark.parametrize("name", [["none"], []])
+def test_a_host_that_can_never_be_asked_is_told_and_is_not_waited_for(tmp_path: Path, name: list[str]) -> None:
+    odd = written(tmp_path, {"odd": {"ansible_connection": "carrier_pigeon"}})
+    ended = odd.call("watch", *name, "-P", "1")
+    assert ended.code == 1
+    assert "ansible_connection is 'carrier_pigeon'" in ended.out
 
 
 def on_screen(words: Sequence[str], *steps: tuple[str, bytes | signal.Signals]) -> tuple[int, str]:
