@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     rows = _tried(faults, args.seed, args.scale, args.tries, console)
     show(rows, console)
     if args.write:
-        write(rows, args.scale)
+        write(rows)
     return 0 if all(row.whole for row in rows) else 1
 
 

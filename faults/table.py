@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from faults.suite import FAULTS
 from faults.trial import Row, Verdict
 
 HEADS = ("fault", "tries", "survived", "lost", "double")
@@ -31,18 +32,19 @@ def show(rows: Sequence[Row], console: Console) -> None:
             console.print(f"{row.fault.name}: {reason}", markup=False, style="red")
 
 
-def write(rows: Sequence[Row], scale: str, document: Path = DOCUMENT) -> None:
-    """Put each row into the document's table: over the row of the same fault, or at the end."""
+def write(rows: Sequence[Row], document: Path = DOCUMENT) -> None:
+    """Put each row into the document's table, in the order of `FAULTS`; what is no fault any more goes."""
     text = document.read_text()
     head, begin, rest = text.partition("<!-- table -->\n")
     body, end, tail = rest.partition("<!-- /table -->")
     if not begin or not end:
         raise ValueError(f"{document} lacks the marks <!-- table --> and <!-- /table -->")
-    known = {match["fault"]: match[0] for match in _LINE.finditer(body) if match["fault"] not in (HEADS[0], "---")}
-    known |= {row.fault.name: _line(row, scale) for row in rows}
-    lines = [f"| {' | '.join(HEADS)} | what survived means | run |", "|---|--:|--:|--:|--:|---|---|", *known.values()]
+    known = {match["fault"]: match[0] for match in _LINE.finditer(body)} | {row.fault.name: _line(row) for row in rows}
+    lines = [f"| {' | '.join(HEADS)} | what survived means | run |", "|---|--:|--:|--:|--:|---|---|"]
+    lines += [known[fault.name] for fault in FAULTS if fault.name in known]
     document.write_text(head + begin + "\n".join(lines) + "\n" + end + tail)
 
 
-def _line(row: Row, scale: str) -> str:
+def _line(row: Row) -> str:
+    scale = "full" if row.tries >= row.fault.full else "fewer"
     return f"| {' | '.join(cells_of(row))} | {row.fault.proven} | {scale}, seed {row.seed}, {row.seconds:.0f} s |"

@@ -45,19 +45,21 @@ def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_los
     assert witness.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is Verdict.LOST
 
 
-def test_the_document_keeps_the_rows_of_faults_that_were_not_tried_now(tmp_path: Path) -> None:
+def test_the_document_keeps_the_rows_of_faults_that_were_not_tried_now_and_of_no_others(tmp_path: Path) -> None:
     document = tmp_path / "faults.md"
-    document.write_text("Before.\n<!-- table -->\n<!-- /table -->\nAfter.\n")
+    document.write_text("Before.\n<!-- table -->\n| renamed since | 1 |\n<!-- /table -->\nAfter.\n")
     one, two = (Row(fault, seed=7) for fault in FAULTS[:2])
     one.add(lost("why"))
-    two.add(Try(Verdict.SURVIVED))
-    write([one], "small", document)
-    write([two], "full", document)
-    lines = document.read_text().splitlines()
-    assert (lines[0], lines[-1]) == ("Before.", "After.")
-    assert [line.split(" | ")[:5] for line in lines[4:6]] == [
-        [f"| {FAULTS[0].name}", "1", "0", "1", "0"],
-        [f"| {FAULTS[1].name}", "1", "1", "0", "0"],
+    for _ in range(FAULTS[1].full):
+        two.add(SURVIVED)
+    write([two], document)
+    write([one], document)
+    first, *middle, last = document.read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in middle[3:-1]]
+    assert (first, last) == ("Before.", "After.")
+    assert [(row[:5], row[6]) for row in rows] == [
+        ([FAULTS[0].name, "1", "0", "1", "0"], "fewer, seed 7, 0 s"),
+        ([FAULTS[1].name, "200", "200", "0", "0"], "full, seed 7, 0 s"),
     ]
 
 
