@@ -35,11 +35,12 @@ def counted(records: Iterable[Record]) -> str:
 
 def summary(records: Iterable[Record]) -> str:
     """`2 running, 5 succeeded, 1 lost; longest running: vacuum on db1, 2h03m`"""
-    ordered = in_order(records)
-    if not ordered or ordered[0].finished:
-        return counted(ordered)
-    longest = ordered[0]
-    return f"{counted(ordered)}; longest running: {name_of(longest)} on {longest.host}, {duration(longest.delta)}"
+    known = list(records)
+    running = [record for record in known if not record.finished]
+    if not running:
+        return counted(known)
+    longest = max(running, key=lambda record: record.delta or 0.0)
+    return f"{counted(known)}; longest running: {name_of(longest)} on {longest.host}, {duration(longest.delta)}"
 
 
 def name_of(record: Record) -> str:

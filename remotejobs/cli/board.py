@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from remotejobs.errors import RemoteJobsError, Unreachable
@@ -59,7 +59,12 @@ class Board:
     @property
     def records(self) -> list[Record]:
         """All jobs in order, with the time that they have run by now."""
-        return in_order(self._aged(record) for look in self._looks.values() if look for record in look.records)
+        return in_order(map(self._aged, self.told))
+
+    @property
+    def told(self) -> Iterator[Record]:
+        """All jobs as their hosts told of them, in no order: of thousands, putting them in order takes long."""
+        return (record for look in self._looks.values() if look for record in look.records)
 
     @property
     def silent(self) -> dict[str, RemoteJobsError]:
@@ -73,7 +78,7 @@ class Board:
 
     def ended(self, patience: float) -> bool:
         """Whether no job runs any more; a host that may answer again is waited for so many seconds."""
-        return self.asked and all(record.finished for record in self.records) and not self._awaited(patience)
+        return self.asked and all(record.finished for record in self.told) and not self._awaited(patience)
 
     def _awaited(self, patience: float) -> bool:
         silent_long_enough = time.monotonic() - patience

@@ -86,8 +86,8 @@ def _print_changes(fleet: Fleet, board: Board, looks: Looks, is_over: Callable[[
     for item in side_by_side(fleet, looks):
         for change in board.take(seen_of(item)):
             say(_line(change, paint))
-        if board.asked and counted(board.records) != counts:
-            counts = counted(board.records)
+        if board.asked and (new := counted(board.told)) != counts:
+            counts = new
             say(f"{_time()}  {summary(board.records)}")
         if is_over():
             return
@@ -108,7 +108,7 @@ def _exit_code(board: Board, jobs: str) -> int:
     """Of named jobs how they ended; that there is none of that name is no success either."""
     if not jobs:
         return exits.BAD_USE if any(isinstance(error, BadUse) for error in board.silent.values()) else exits.OK
-    outcomes = [Outcome(record.host, value=record) for record in board.records]
+    outcomes = [Outcome(record.host, value=record) for record in board.told]
     outcomes += [Outcome(host, error=error) for host, error in board.silent.items()]
     if not outcomes:
         warn(f"no job there is like {visible(jobs)}")
