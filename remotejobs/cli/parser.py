@@ -13,6 +13,8 @@ from remotejobs.waiting import DEFAULT_POLL
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([KMG]?)")
+_BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
@@ -56,6 +58,14 @@ def count(text: str) -> int:
 def at_least_one(text: str) -> int:
     if (value := count(text)) < 1:
         raise argparse.ArgumentTypeError("it must be at least 1")
+    return value
+
+
+def rate(text: str) -> int:
+    """500K, 20M, 1G as bytes a second."""
+    match = _RATE.fullmatch(text)
+    if not match or not (value := int(float(match[1]) * _BYTES[match[2]])):
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; write bytes a second: 500K, 20M, 1G")
     return value
 
 
@@ -111,6 +121,12 @@ def add_reach(parser: Parser) -> None:
     parser.add_argument("-b", "--become", action="store_true", help="become another user by sudo (default root)")
     parser.add_argument("--become-user", metavar="USER", default="", help="become this user; says --become as well")
     parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for sudo's password")
+
+
+def add_rate(parser: Parser) -> None:
+    parser.add_argument(
+        "--rate", metavar="BYTES", type=rate, default=0, help="bytes a second for all hosts together: 500K, 20M"
+    )
 
 
 def add_jid(parser: Parser) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from remotejobs.cli.parser import Commands, Parser, add_command, add_reach
+from remotejobs.cli.parser import Commands, Parser, add_command, add_rate, add_reach
 from remotejobs.cli.target import Target
-from remotejobs.cli.transfers import add_rate, transfer
 from remotejobs.errors import BadUse
 from remotejobs.placeholders import filled
-from remotejobs.transfer import Throttle, pull
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -24,6 +22,9 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
+    from remotejobs.cli.transfers import transfer  # only who transfers needs these
+    from remotejobs.transfer import Throttle, pull
+
     with Target.of(args).fleet() as fleet:
         places = {name: filled(args.dest, host) for name, host in fleet.hosts.items()}
         if len(set(places.values())) < len(places):

@@ -5,11 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from remotejobs.cli.parser import Commands, Parser, add_command, add_reach
+from remotejobs.cli.parser import Commands, Parser, add_command, add_rate, add_reach
 from remotejobs.cli.target import Target
-from remotejobs.cli.transfers import add_rate, transfer
-from remotejobs.transfer import Throttle, push, sum_of
-from remotejobs.transfer.push import look_at
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -23,6 +20,10 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
+    from remotejobs.cli.transfers import transfer  # only who transfers needs these
+    from remotejobs.transfer import Throttle, push, sum_of
+    from remotejobs.transfer.push import look_at
+
     look_at(args.source)
     with Target.of(args).fleet() as fleet:
         sha256, throttle = sum_of(args.source), Throttle(args.rate)

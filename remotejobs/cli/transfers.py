@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -13,7 +11,6 @@ from dataclasses import asdict
 
 from remotejobs.cli import exits
 from remotejobs.cli.crowd import side_by_side
-from remotejobs.cli.parser import Parser
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.paint import is_terminal
 from remotejobs.display.text import duration, size, visible
@@ -21,23 +18,7 @@ from remotejobs.fleet import Fleet, Outcome
 from remotejobs.jobs import HostJobs
 from remotejobs.transfer import Ends, Moved, Transferred
 
-_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([KMG]?)")
-_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
-
 Work = Callable[[Ends, Callable[[Moved], None]], Transferred]
-
-
-def add_rate(parser: Parser) -> None:
-    parser.add_argument(
-        "--rate", metavar="BYTES", type=_rate, default=0, help="bytes a second for all hosts together: 500K, 20M"
-    )
-
-
-def _rate(text: str) -> int:
-    match = _RATE.fullmatch(text)
-    if not match or not (rate := int(float(match[1]) * _UNITS[match[2]])):
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate; write bytes a second: 500K, 20M, 1G")
-    return rate
 
 
 def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
