@@ -1,8 +1,9 @@
-"""Calling a function of a shell text on a host: job.sh goes before it, and its answer is lines of `key value`."""
+"""Calling a function of a shell text on a host: as a job, or behind job.sh as a question with lines of `key value`."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -18,6 +19,14 @@ _END = "answered"
 def text_of(package: str, name: str) -> str:
     """A shell text that lies beside its Python half."""
     return resources.files(package).joinpath(name).read_text("ascii")
+
+
+def command_of(text: str, *words: str, before: Sequence[str] = ()) -> str:
+    """The command of a job that calls the function `words` of `text`, comments and all: somebody may find it there.
+
+    The lines `before` come first.
+    """
+    return "\n".join([*before, text, shlex.join(words), ""])
 
 
 def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[str, str]:

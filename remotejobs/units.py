@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from remotejobs.errors import BadUse
-from remotejobs.host_half import text_of
+from remotejobs.host_half import command_of, text_of
 from remotejobs.model import Job
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.@\\-]*")
@@ -21,5 +20,5 @@ def restart_job(unit: str, jid: str, *, limit: int, stay_active: int) -> Job:
         raise BadUse(
             f"{unit!r} is not the name of a unit", remedy="Give it as systemctl does: nginx, backup@db1.service."
         )
-    command = "\n".join([text_of("remotejobs", "units.sh"), shlex.join(["un_restart", unit, str(stay_active)]), ""])
+    command = command_of(text_of("remotejobs", "units.sh"), "un_restart", unit, str(stay_active))
     return Job(jid=jid, cmd=command, label=f"restart {unit}", limit=limit)

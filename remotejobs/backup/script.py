@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from functools import cache
-from importlib import resources
 
 from remotejobs.backup.plan import BackupPlan, CommandItem, FilesItem, Item, PostgresItem
+from remotejobs.host_half import command_of, text_of
 from remotejobs.model import Job
 
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
@@ -16,20 +15,18 @@ GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 _LABELS = {"postgres": "pg_dump", "files": "tar", "command": "command"}
 
 
-@cache
 def shell_text() -> str:
-    """The text of `backup.sh`, comments included: it is what somebody finds in the job's directory."""
-    return resources.files("remotejobs.backup").joinpath("backup.sh").read_text("ascii")
+    """The text of `backup.sh`."""
+    return text_of("remotejobs.backup", "backup.sh")
 
 
 def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
     """The job that backs `item` up on `host`. The same arguments give the same job, so that it can be attached to."""
     settings = [f"{name}={shlex.quote(value)}" for name, value in _settings(plan, item, host)]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
-    call = shlex.join(["bk_main", *_words(item)])
     return Job(
         jid=jid,
-        cmd="\n".join([*settings, *exports, shell_text(), call, ""]),
+        cmd=command_of(shell_text(), "bk_main", *_words(item), before=[*settings, *exports]),
         label=label_of(item),
         limit=item.limit,
         grace=GRACE,

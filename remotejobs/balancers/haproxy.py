@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from functools import cache
-from importlib import resources
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +10,7 @@ from pydantic import Field
 from remotejobs.balancers.balancer import LoadBalancer, Reach, Settings, Standing
 from remotejobs.balancers.haproxy_words import LOOK, Server, chosen, parse, set_state, standing_of
 from remotejobs.errors import HostError, HostRefused, ProtocolDamaged, Unreachable
+from remotejobs.host_half import text_of
 from remotejobs.placeholders import filled
 from remotejobs.shell import Shell
 from remotejobs.variables import Host
@@ -98,14 +97,9 @@ class _Haproxy:
         return found
 
 
-@cache
-def _talk() -> str:
-    return resources.files("remotejobs.balancers").joinpath("admin_socket.sh").read_text("ascii")
-
-
 def question(socket: str, line: str) -> str:
     """The shell text that says `line` to `socket`."""
-    return f"set -- {shlex.quote(socket)} {shlex.quote(line)}\n{_talk()}"
+    return f"set -- {shlex.quote(socket)} {shlex.quote(line)}\n{text_of('remotejobs.balancers', 'admin_socket.sh')}"
 
 
 def _say(shell: Shell, socket: str, line: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from remotejobs.errors import BadUse
-from remotejobs.host_half import text_of
+from remotejobs.host_half import command_of, text_of
 from remotejobs.model import Job
 
 
@@ -22,6 +21,6 @@ def download_job(url: str, dest: str, jid: str, *, sha256: str = "", rate: int =
         raise BadUse(f"{sha256!r} is no sha256", remedy="Give 64 hexadecimal digits in lower case, or none.")
     if not dest.startswith("/"):
         raise BadUse(f"{dest!r} is not absolute", remedy="Begin it with /.")
-    call = shlex.join(["tr_download", url, dest, sha256, str(rate)])
-    command = "\n".join([text_of("remotejobs.transfer", "transfer.sh"), call, ""])
+    text = text_of("remotejobs.transfer", "transfer.sh")
+    command = command_of(text, "tr_download", url, dest, sha256, str(rate))
     return Job(jid=jid, cmd=command, label=f"download {dest.rpartition('/')[2]}", limit=limit)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from remotejobs.connect import SSH
-from remotejobs.errors import BadUse, FileRefused
-from remotejobs.variables import Host, text
+from remotejobs.connect import is_local
+from remotejobs.errors import FileRefused
+from remotejobs.variables import Host
 
 CHUNK = 256 * 1024
 
@@ -42,11 +42,8 @@ class Files(Protocol):
 
 def files_of(host: Host) -> Files:
     """The files of `host`, by its `ansible_connection`. `BadUse` names what cannot be honoured."""
-    kind = text(host, "ansible_connection").removeprefix("ansible.builtin.")
-    if kind == "local":
+    if is_local(host):
         return LocalFiles(host.name)
-    if kind not in SSH:
-        raise BadUse(f"{host.name}: ansible_connection is {kind!r}", remedy="Use ssh or local.")
     # paramiko takes 0.2 s to import, which nobody else need wait for.
     from remotejobs.ssh import SshFiles, resolve
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TypeVar
 from remotejobs.display.text import one_line
 from remotejobs.errors import FileRefused, ProtocolDamaged, Unreachable
 from remotejobs.fleet import BecomeChoice, Fleet
-from remotejobs.host_half import text_of
+from remotejobs.host_half import command_of, text_of
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.transfer.files import Files, files_of
@@ -93,7 +92,7 @@ class Ends:
     def run(self, verb: str, *words: str) -> str:
         """Call a function of transfer.sh as a job, which outlives every connection; the sha256 that it told."""
         jid = f"{verb}-transfer.{secrets.token_hex(8)}"
-        command = "\n".join([text_of("remotejobs.transfer", "transfer.sh"), shlex.join(words), ""])
+        command = command_of(text_of("remotejobs.transfer", "transfer.sh"), *words)
         job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", limit=_SUM_LIMIT)
         patiently(lambda: self.jobs.start(job), patience=self.patience)
         record = wait_until_ended(self.jobs, jid, patience=self.patience)

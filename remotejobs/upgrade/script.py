@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
-from remotejobs.host_half import text_of
+from remotejobs.host_half import command_of, text_of
 from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.shell import Shell
 from remotejobs.upgrade.plan import Upgrade
@@ -37,7 +35,7 @@ def _command(plan: Upgrade, function: str) -> str:
         f"DIST={'yes' if plan.dist else 'no'}",
         f"LOCK_TIMEOUT={plan.lock_timeout}",
     ]
-    return "\n".join([*settings, _text(), shlex.join([function, *plan.packages]), ""])
+    return command_of(_text(), function, *plan.packages, before=settings)
 
 
 def _text() -> str:
