@@ -33,7 +33,7 @@ deploy: setup ## make the server have all that is declared: deployments, automat
 	@$(BIN)/python -m deployments
 
 repair: ## RUN=ID: put right what the rolling update with that flow run id left behind
-	@scripts/repair.sh "$(RUN)"
+	@BIN="$(BIN)" scripts/repair.sh "$(RUN)"
 
 setup: ## install what is missing: system packages through apt, .venv from the lock
 	@scripts/setup.sh all

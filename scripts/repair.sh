@@ -1,9 +1,11 @@
 #!/bin/sh
 # Runs the deployment rolling-repair after a rolling update, waits for its end, and says what came of it.
-# usage: scripts/repair.sh FLOW_RUN_ID     fails when a host stays out
+# usage: [BIN=DIRECTORY] scripts/repair.sh FLOW_RUN_ID     fails when a host stays out
+# BIN is where prefect and python are, .venv/bin if nothing is said.
 set -eu
 cd "$(dirname "$0")/.."
-prefect=.venv/bin/prefect
+bin=${BIN:-.venv/bin}
+prefect=$bin/prefect
 
 die() {
     printf 'repair: %s\n' "$@" >&2
@@ -20,7 +22,7 @@ made=$("$prefect" deployment run rolling-repair/rolling-repair --param run="\"$1
 id=$(printf '%s\n' "$made" | sed -n 's/.*UUID: //p')
 printf '%s\n' "$made" | sed -n 's/.*URL: //p'
 "$prefect" flow-run watch "$id" > /dev/null && ended=0 || ended=1
-"$prefect" flow-run inspect "$id" --output json | .venv/bin/python -c '
+"$prefect" flow-run inspect "$id" --output json | "$bin/python" -c '
 import json, sys
 
 state = json.load(sys.stdin)["state"]

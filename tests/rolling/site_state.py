@@ -9,6 +9,9 @@ from lab.site import WEB, Site
 # Leaves a mark when it begins and a line for each time it is run, and takes long enough to be interrupted.
 LONG = 'echo "$VERSION" >>deploys; touch begun; app/deploy.sh "$VERSION" 3'
 
+# The same, but waits to be let go on: until there is a file `go`.
+PATIENT = 'echo "$VERSION" >>deploys; touch begun; until [ -e go ]; do sleep 0.1; done; app/deploy.sh "$VERSION"'
+
 
 def home(site: Site, name: str) -> Path:
     return site.ssh.host(name).home

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +22,12 @@ from remotejobs.model import State
 from tasks.access import Access
 from tasks.connections import connections, jobs_on
 from tests.rolling.events import await_true
+from tests.rolling.site_state import PATIENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-# Leaves a line for each time it is run, says that it has begun, and waits to be let go on.
-PATIENT = 'echo "$VERSION" >>deploys; touch begun; until [ -e go ]; do sleep 0.1; done; app/deploy.sh "$VERSION"'
+# With the programs of this very Python.
+REPAIR = ("make", "--silent", "repair", f"BIN={Path(sys.executable).parent}")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(st
 
 def make_repair(stage: SiteStage, run: Run) -> subprocess.CompletedProcess[str]:
     """Run `make repair` as a person does."""
-    command = ["make", "--silent", "repair", f"RUN={run.id}"]
+    command = [*REPAIR, f"RUN={run.id}"]
     env = dict(stage.prefect.environment)
     return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
 
@@ -113,7 +115,7 @@ def make_repair(stage: SiteStage, run: Run) -> subprocess.CompletedProcess[str]:
 def test_without_a_run_or_a_server_make_repair_says_what_is_missing(tmp_path: Path) -> None:
     lonely = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     for run, wanted in (("", "make repair RUN=ID"), ("x", "export PREFECT_API_URL")):
-        command = ["make", "--silent", "repair", f"RUN={run}"]
+        command = [*REPAIR, f"RUN={run}"]
         env = lonely | {"PREFECT_HOME": str(tmp_path)}
         said = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
         assert wanted in said.stderr

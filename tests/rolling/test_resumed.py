@@ -18,7 +18,7 @@ from lab.prefect_server import PROJECT
 from lab.site import WEB, Site
 from tests.rolling.conftest import parameters, update
 from tests.rolling.events import await_true
-from tests.rolling.site_state import LONG, home, ready_by, statuses
+from tests.rolling.site_state import LONG, PATIENT, home, ready_by, statuses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -26,12 +26,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_update_cannot_go_on(
     site: Site, tmp_path: Path
 ) -> None:
-    long = LONG.replace(" 3", " 20")
-    with subprocess.Popen(**program(site, tmp_path, deploy=long)) as controller:
+    with subprocess.Popen(**program(site, tmp_path, deploy=PATIENT)) as controller:
         await_true((home(site, "web1") / "begun").exists)
         controller.kill()
     broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
-    ended = update(site, "2.0", deploy=long, resume_from=last_run(), balancer=broken, revert="nothing")
+    ended = update(site, "2.0", deploy=PATIENT, resume_from=last_run(), balancer=broken, revert="nothing")
+    (home(site, "web1") / "go").touch()
     assert ended.table["web1"]["outcome"] == "failed, stays out of the load balancer"
     assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
 

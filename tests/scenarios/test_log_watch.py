@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from tasks.cancel_report import JobEnd
 from tasks.connections import jobs_on
 from tasks.ends import End
 from tasks.errors import HostsFailed
-from tasks.log_watch import KEPT_BYTES, Watched, log_watch, publish_watched
+from tasks.log_watch import KEPT_BYTES, NotFollowing, Watched, log_watch, publish_watched, start_watch
 from tasks.until import Until
 
 OFTEN = Until(retries=600, delay=0.1)
@@ -62,6 +63,7 @@ def quoted(path: Path) -> str:
 def test_a_rotation_in_between_loses_nothing(own_jobs: Access, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text("")
+    # Where the kernel tells it nothing, tail looks once a second; what it had not seen then, a rotation takes away.
     rotate = f"echo old >> {log}; sleep 2; mv {log} {log}.1; echo new > {log}"
     state = deploy(own_jobs, rotate, log, "db1")
     assert "\nold\nnew\n" in kept(state.state_details.flow_run_id)["db1"]
@@ -89,6 +91,23 @@ def test_what_cannot_be_followed_is_told_before_anything_is_deployed(own_jobs: A
     with pytest.raises(HostsFailed, match="(?s)1 of 1 failed\nlog watch on db1: failed, rc 1.*Is a directory"):
         deploy(own_jobs, f"touch {touched}", tmp_path, "db1").result()
     assert not touched.exists()
+
+
+def test_a_file_that_is_not_followed_in_time_is_an_error_and_nothing_goes_on_trying(
+    own_jobs: Access, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")  # whoever opens it waits
+
+    @flow
+    def follow() -> None:
+        start_watch(str(tmp_path / "pipe"), "db1", own_jobs, within=1)
+
+    with pytest.raises(
+        NotFollowing, match="db1: .*/pipe is not followed after 1 s. The watch was killed after .*empty"
+    ):
+        follow()
+    (watch,) = jobs_on(own_jobs, "db1").list()
+    assert (watch.state, watch.survivors) == (State.KILLED, "")
 
 
 def test_a_retried_run_follows_anew_and_a_resumed_one_goes_on(own_jobs: Access, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import randrange
 from typing import Any
 
 import pytest
@@ -25,7 +26,11 @@ def undone(tmp_path: Path) -> Path:
 
 
 def run(access: Access, command: str, undone: Path, **more: Any) -> RunState[End]:
-    rollback = f"! pgrep -f 'sleep 98[7]' && touch {undone}"
+    """LONG in the command is a sleep that nobody else on this machine sleeps."""
+    number = str(randrange(10**6, 10**7))
+    command = command.replace("LONG", f"sleep {number}")
+    # The brackets keep the pattern from finding the rollback itself.
+    rollback = f"! pgrep -f 'sleep {number[:-1]}[{number[-1]}]' && touch {undone}"
     state: RunState[End] = with_rollback(
         access, "db1", command, prepare="true", rollback=rollback, poll=0.1, **more, return_state=True
     )
@@ -43,13 +48,13 @@ def test_what_counts_as_good_is_not_rolled_back(access: Access, undone: Path, co
     [
         ("exit 1", "failed, rolled back"),
         ("echo ERROR: half of it", "failed, rolled back"),
-        ("sleep 987", "timed out, rolled back"),
+        ("LONG", "timed out, rolled back"),
     ],
 )
 def test_a_failure_or_a_time_out_is_rolled_back_and_told(
     access: Access, webhook: Webhook, undone: Path, command: str, happened: str
 ) -> None:
-    state = run(access, command, undone, limit=1 if "sleep" in command else 60, alert=Notify(webhook=webhook.url))
+    state = run(access, command, undone, limit=1 if command == "LONG" else 60, alert=Notify(webhook=webhook.url))
     assert undone.exists()
     told = webhook.next()
     assert (told["flow"], told["state"]) == ("with-rollback", happened)
