@@ -44,8 +44,9 @@ def push_file(
         rate: Bytes a second for each host; 0 for no limit.
         notify: Whom to tell when the run failed.
     """
+    names = host_names(access, hosts)
     sha256 = sum_of(Path(source))
-    runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in host_names(access, hosts)}
+    runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in names}
     done, ends = values_of("push", runs)
     publish_table("push-file", f"{source} to {hosts}", [transfer_row(each) for each in done.values()])
     raise_for(ends)

@@ -6,7 +6,6 @@ import contextlib
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from paramiko import SFTPClient
 from paramiko.sftp import SFTPError
@@ -47,14 +46,14 @@ class SshFiles:
                 raise FileRefused(self.host, f"{path} is no regular file")
             return found.st_size or 0
 
-    def append(self, path: str, source: BinaryIO, at: int, on_bytes: Callable[[int], None]) -> None:
+    def append(self, path: str, read: Callable[[int], bytes], at: int, on_bytes: Callable[[int], None]) -> None:
         """See `Files.append`."""
         with self._translated(path) as client, client.open(path, "r+b" if at else "wb") as file:
             client.chmod(path, 0o600)
             file.settimeout(STALLS)
             file.set_pipelined(True)
             file.seek(at)
-            while chunk := source.read(CHUNK):
+            while chunk := read(CHUNK):
                 file.write(chunk)
                 at += len(chunk)
                 on_bytes(len(chunk))
@@ -62,14 +61,16 @@ class SshFiles:
             if (written := client.stat(path).st_size or 0) < at:
                 raise FileRefused(self.host, f"{path}: only {written} of {at} bytes could be written")
 
-    def fetch(self, path: str, sink: BinaryIO, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
+    def fetch(
+        self, path: str, write: Callable[[bytes], None], at: int, size: int, on_bytes: Callable[[int], None]
+    ) -> None:
         """See `Files.fetch`."""
         with self._translated(path) as client, client.open(path, "rb") as file:
             file.settimeout(STALLS)
             if (client.stat(path).st_size or 0) < size:
                 raise FileRefused(self.host, f"{path} became shorter than {size} bytes")
             for chunk in ReadAhead(client, file.handle).chunks(at, size):
-                sink.write(chunk)
+                write(chunk)
                 on_bytes(len(chunk))
 
     def close(self) -> None:

@@ -2,9 +2,10 @@
 
 from remotejobs.transfer.download import download_job
 from remotejobs.transfer.files import Files, files_of
+from remotejobs.transfer.here import sum_of
 from remotejobs.transfer.pull import pull
 from remotejobs.transfer.push import push
-from remotejobs.transfer.steps import Ends, Moved, TransferFailed, Transferred, sum_of
+from remotejobs.transfer.steps import Ends, Moved, TransferFailed, Transferred
 from remotejobs.transfer.throttle import Throttle
 
 __all__ = [

@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from remotejobs.connect import is_local
 from remotejobs.errors import FileRefused
 from remotejobs.variables import Host
 
 CHUNK = 256 * 1024
+
+# The other end of a transfer. Neither raises an OSError, which would be taken for the host's.
+Read = Callable[[int], bytes]
+Write = Callable[[bytes], None]
 
 
 class Files(Protocol):
@@ -30,11 +34,11 @@ class Files(Protocol):
     def size(self, path: str) -> int | None:
         """Bytes of the regular file `path`; None when there is none."""
 
-    def append(self, path: str, source: BinaryIO, at: int, on_bytes: Callable[[int], None]) -> None:
-        """Write `source`, from where it stands, to `path` from byte `at` on. `on_bytes` is told of each chunk."""
+    def append(self, path: str, read: Read, at: int, on_bytes: Callable[[int], None]) -> None:
+        """Write what `read` gives, to its end, to `path` from byte `at` on. `on_bytes` is told of each chunk."""
 
-    def fetch(self, path: str, sink: BinaryIO, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
-        """Write the bytes from `at` to `size` of `path` to `sink`."""
+    def fetch(self, path: str, write: Write, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
+        """Give the bytes from `at` to `size` of `path` to `write`."""
 
     def close(self) -> None:
         """End the connection; a later use opens another."""
@@ -66,19 +70,19 @@ class LocalFiles:
                 raise FileRefused(self.host, f"{path} is no regular file")
             return place.stat().st_size if place.exists() else None
 
-    def append(self, path: str, source: BinaryIO, at: int, on_bytes: Callable[[int], None]) -> None:
+    def append(self, path: str, read: Read, at: int, on_bytes: Callable[[int], None]) -> None:
         with self._translated(path), Path(path).open("r+b" if at else "wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.seek(at)
-            while chunk := source.read(CHUNK):
+            while chunk := read(CHUNK):
                 file.write(chunk)
                 on_bytes(len(chunk))
 
-    def fetch(self, path: str, sink: BinaryIO, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
+    def fetch(self, path: str, write: Write, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
         with self._translated(path), Path(path).open("rb") as file:
             file.seek(at)
             while at < size and (chunk := file.read(min(CHUNK, size - at))):
-                sink.write(chunk)
+                write(chunk)
                 at += len(chunk)
                 on_bytes(len(chunk))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import stat
 from pathlib import Path
 
 from remotejobs.errors import BadUse
-from remotejobs.transfer.steps import Ends, Through, Told, Transferred, part_name, sum_of
+from remotejobs.transfer.here import here, sum_of
+from remotejobs.transfer.steps import Ends, Through, Told, Transferred, part_name
 from remotejobs.transfer.throttle import Throttle
 
 
@@ -22,51 +23,42 @@ def push(
     """Copy the file `source` to `dest` over there; with a slash at its end, into that directory.
 
     What arrived before a cut is kept, also for a later call with the same content. `sha256` is that of `source`, where
-    it is known already. Raises `BadUse` for a source that cannot be read,
-    `FileRefused` for what the host refuses, and `Unreachable`.
+    it is known already. Raises `BadUse` for a source that cannot be read, `FileRefused` for what the host refuses, and
+    `Unreachable`.
     """
-    began = time.monotonic()
     size, mode = look_at(source)
     sha256 = sha256 or sum_of(source)
     files = ends.files
-    through = Through(ends, size, throttle or Throttle(0), tell)
+    through = Through(ends, throttle, tell, total=size)
     path = through.persist(lambda: files.absolute(f"{dest}{source.name}" if dest.endswith("/") else dest))
     if through.persist(lambda: files.size(path)) == size and ends.digest(path) == sha256:
-        through.begin_at(size)
-        return Transferred(host=files.host, path=path, bytes=size, sha256=sha256, changed=False)
+        return through.was_there(path, sha256)
     # As another user, who may write where the one who logs in may not, only the end is made.
     directory = files.absolute("").rstrip("/") if ends.becomes else str(Path(path).parent)
     part = f"{directory}/{part_name(path, sha256)}"
-    resumed: list[int] = []
 
     def send() -> None:
         at = files.size(part) or 0
         at = at if at <= size else 0
-        resumed.append(at)
         through.begin_at(at)
-        with source.open("rb") as file:
+        with here(source), source.open("rb") as file:
+
+            def read(count: int) -> bytes:
+                with here(source):
+                    return file.read(count)
+
             file.seek(at)
-            files.append(part, file, at, through.take)
+            files.append(part, read, at, through.take)
 
     through.persist(send)
     ends.seal(part, path, sha256, mode)
-    return Transferred(
-        host=files.host,
-        path=path,
-        bytes=size,
-        sha256=sha256,
-        resumed=resumed[0],
-        cuts=through.cuts,
-        seconds=time.monotonic() - began,
-    )
+    return through.ended(path, sha256)
 
 
 def look_at(source: Path) -> tuple[int, int]:
-    """Size and mode of a file here. `BadUse` when it cannot be sent."""
-    try:
+    """Size and mode of a file here. `BadUse` when there is none to send."""
+    with here(source):
         found = source.stat()
-    except OSError as exc:
-        raise BadUse(f"{source} cannot be read: {exc.strerror}", remedy="Name a file on this machine.") from exc
-    if not source.is_file():
+    if not stat.S_ISREG(found.st_mode):
         raise BadUse(f"{source} is no regular file", remedy="Pack a directory into an archive first.")
-    return found.st_size, found.st_mode & 0o777
+    return found.st_size, stat.S_IMODE(found.st_mode) & 0o777

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -105,30 +104,46 @@ class Ends:
 
 
 class Through:
-    """Counts what was moved, and goes on after cuts: each time from where the other end is by then."""
+    """Counts what was moved, and goes on after cuts: each time from where the other end is by then.
 
-    def __init__(self, ends: Ends, total: int, throttle: Throttle, tell: Told) -> None:
-        self.cuts = 0
+    `total` is how many bytes there are; whoever learns it on the way sets it before the first of them.
+    """
+
+    def __init__(self, ends: Ends, throttle: Throttle | None, tell: Told, *, total: int = 0) -> None:
+        self.total = total
         self._host = ends.files.host
         self._patience = ends.patience
-        self._total = total
-        self._done = 0
-        self._throttle = throttle
+        self._throttle = throttle or Throttle(0)
         self._tell = tell
+        self._began = time.monotonic()
+        self._cuts = 0
+        self._done = 0
+        self._resumed: int | None = None
         self._told_at = 0.0
 
     def begin_at(self, done: int) -> None:
         """So much is there already."""
         self._done = done
-        self._tell(Moved(self._host, done, self._total, self.cuts))
+        if self._resumed is None:
+            self._resumed = done
+        self._say()
 
     def take(self, count: int) -> None:
         """So much more was moved."""
         self._throttle.spend(count)
         self._done += count
-        if self._done == self._total or time.monotonic() >= self._told_at + TELL_EVERY:
+        if self._done == self.total or time.monotonic() >= self._told_at + TELL_EVERY:
             self._told_at = time.monotonic()
-            self.begin_at(self._done)
+            self._say()
+
+    def ended(self, path: str, sha256: str) -> Transferred:
+        """The whole file is under its name now."""
+        return self._transferred(path, sha256, resumed=self._resumed or 0, changed=True)
+
+    def was_there(self, path: str, sha256: str) -> Transferred:
+        """The same content was there before, so nothing was moved."""
+        self.begin_at(self.total)
+        return self._transferred(path, sha256, resumed=0, changed=False)
 
     def persist(self, attempt: Callable[[], T]) -> T:
         """`attempt`, again after each cut, for as long as new bytes come, or patience lasts."""
@@ -142,15 +157,24 @@ class Through:
                     give_up, best, pause = now + self._patience, self._done, FIRST_PAUSE
                 if now >= give_up or not exc.passing:
                     raise
-                self.cuts += 1
+                self._cuts += 1
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _say(self) -> None:
+        self._tell(Moved(self._host, self._done, self.total, self._cuts))
 
-def sum_of(path: Path) -> str:
-    """The sha256 of a file here."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def _transferred(self, path: str, sha256: str, *, resumed: int, changed: bool) -> Transferred:
+        return Transferred(
+            host=self._host,
+            path=path,
+            bytes=self.total,
+            sha256=sha256,
+            resumed=resumed,
+            cuts=self._cuts,
+            seconds=time.monotonic() - self._began,
+            changed=changed,
+        )
 
 
 def part_name(path: str, sha256: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +91,18 @@ def test_a_pull_goes_on_after_each_cut_from_where_it_was(shaky_ends: Ends, proxy
 
 
 @pytest.mark.faults
+def test_a_connection_that_is_lost_before_the_size_is_known_is_counted_too(
+    shaky_ends: Ends, proxy: Proxy, tmp_path: Path
+) -> None:
+    there = random_file(tmp_path / "there", 1)
+    for dest, changed in ((tmp_path / "back", True), (tmp_path / "back", False)):
+        shaky_ends.files.close()
+        proxy.refuse(1)
+        pulled = pull(str(there), dest, shaky_ends)
+        assert (pulled.cuts, pulled.changed) == (1, changed)
+
+
+@pytest.mark.faults
 def test_a_cut_after_the_last_byte_was_sent_is_noticed(shaky_ends: Ends, proxy: Proxy, tmp_path: Path) -> None:
     """The answers to the last writes never come, and closing a file over a lost connection raises nothing."""
     source = random_file(tmp_path / "source", 4)
@@ -158,12 +173,45 @@ def test_what_the_host_refuses_is_told_at_once_with_the_path(ends: Ends, tmp_pat
 
 
 def test_a_source_that_is_no_file_is_bad_use(ends: Ends, tmp_path: Path) -> None:
-    with pytest.raises(BadUse, match="cannot be read"):
+    with pytest.raises(BadUse, match="/missing on this machine: No such file"):
         push(tmp_path / "missing", "/tmp/x", ends)
     with pytest.raises(BadUse, match="no regular file"):
         push(tmp_path, "/tmp/x", ends)
     with pytest.raises(FileRefused, match="does not exist"):
         pull(str(tmp_path / "missing"), tmp_path / "back", ends)
+
+
+def test_a_place_here_that_cannot_be_is_bad_use_and_not_laid_to_the_host(ends: Ends) -> None:
+    with pytest.raises(BadUse, match="^/proc/nowhere/x on this machine: No such file"):
+        pull("/etc/hostname", Path("/proc/nowhere/x"), ends)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """What this process writes may not grow over `size`, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_here_that_takes_no_more_is_bad_use_and_the_part_is_kept(ends: Ends, tmp_path: Path) -> None:
+    there, back = random_file(tmp_path / "there", 3), tmp_path / "back"
+    with files_of_at_most(MIB), pytest.raises(BadUse, match=r"\.back\..*part on this machine: File too large"):
+        pull(str(there), back, ends)
+    assert pull(str(there), back, ends).resumed == MIB
+
+
+def test_a_source_that_cannot_be_read_to_its_end_is_bad_use(ends: Ends, tmp_path: Path) -> None:
+    gone = random_file(tmp_path / "gone", 1)
+    with pytest.raises(BadUse, match="/gone on this machine: No such file"):
+        push(gone, str(tmp_path / "there"), ends, tell=lambda _moved: gone.unlink())
+    with pytest.raises(BadUse, match="^/proc/self/mem on this machine: Input/output error"):
+        push(Path("/proc/self/mem"), str(tmp_path / "there"), ends)
+    with pytest.raises(BadUse, match="^/proc/self/mem on this machine: Input/output error"):
+        push(Path("/proc/self/mem"), str(tmp_path / "there"), ends, sha256="0" * 64)
 
 
 def test_as_another_user_the_part_waits_at_home_and_only_the_end_is_made_there(fleet: Fleet, tmp_path: Path) -> None:
