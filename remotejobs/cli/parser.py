@@ -85,8 +85,12 @@ def add_command(
     purpose: str,
     usage: str | None = None,
     reports: bool = True,
+    details: bool = True,
 ) -> Parser:
-    """A subcommand with what all of them take: a pattern, and how to find and reach its hosts."""
+    """A subcommand with what all of them take: a pattern, and how to find and reach its hosts.
+
+    One that `reports` can do so in JSON, and where it knows `details`, in more words.
+    """
     parser = commands.add_parser(
         name,
         help=purpose,
@@ -101,8 +105,9 @@ def add_command(
     )
     parser.add_argument("-i", "--inventory", metavar="FILE", default="", help=_INVENTORY)
     parser.add_argument("-l", "--limit", metavar="PATTERN", default="", help="of the pattern's hosts only these")
-    if reports:
+    if reports and details:
         parser.add_argument("-v", "--verbose", action="store_true", help="show all that is known")
+    if reports:
         parser.add_argument("--json", action="store_true", help="print one JSON object a line, and nothing else")
     return parser
 

@@ -13,7 +13,11 @@ from remotejobs.placeholders import filled
 
 def add(commands: Commands[Parser]) -> None:
     parser = add_command(
-        commands, "pull", execute, purpose="copy a large file from every host to here, resumed and checked"
+        commands,
+        "pull",
+        execute,
+        details=False,
+        purpose="copy a large file from every host to here, resumed and checked",
     )
     parser.add_argument("source", metavar="FILE", help="path over there")
     parser.add_argument("dest", metavar="DEST", help="path here; {host} in it is the host's name: logs/{host}.log")

@@ -11,7 +11,11 @@ from remotejobs.cli.target import Target
 
 def add(commands: Commands[Parser]) -> None:
     parser = add_command(
-        commands, "push", execute, purpose="copy a large file from here to every host, resumed and checked"
+        commands,
+        "push",
+        execute,
+        details=False,
+        purpose="copy a large file from here to every host, resumed and checked",
     )
     parser.add_argument("source", metavar="FILE", type=Path, help="file on this machine")
     parser.add_argument("dest", metavar="DEST", help="path over there; with / at its end, a directory that is there")

@@ -8,13 +8,14 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from threading import BoundedSemaphore
 
 from remotejobs.cli import exits
 from remotejobs.cli.crowd import side_by_side
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.paint import is_terminal
 from remotejobs.display.text import duration, size, visible
-from remotejobs.fleet import Fleet, Outcome
+from remotejobs.fleet import DEFAULT_FORKS, Fleet, Outcome
 from remotejobs.jobs import HostJobs
 from remotejobs.transfer import Ends, Moved, Transferred
 
@@ -22,20 +23,22 @@ Work = Callable[[Ends, Callable[[Moved], None]], Transferred]
 
 
 def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
-    """`work` on every host; says what came of each, and returns the exit code."""
+    """`work` on every host, on as many at a time as there are forks; says what came of each, returns the exit code."""
+    free = BoundedSemaphore(args.forks or DEFAULT_FORKS)
 
     def one(jobs: HostJobs, tell: Callable[[Moved], None]) -> Transferred:
         ends = Ends.of(fleet, jobs.host)
-        with closing(ends.files):
+        with free, closing(ends.files):
             return work(ends, tell)
 
-    outcomes: list[Outcome[Transferred]] = []
+    ended: dict[str, Outcome[Transferred]] = {}
     with _bars(show=not args.json and is_terminal(sys.stdout)) as bars:
         for item in side_by_side(fleet, one):
             if isinstance(item, Outcome):
-                outcomes.append(item)
+                ended[item.host] = item
             else:
                 bars(item)
+    outcomes = [ended[name] for name in fleet.hosts]
     for outcome in outcomes:
         if args.json:
             say(_json(outcome))
