@@ -64,7 +64,7 @@ class _Commands:
             env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
         )
         patiently(lambda: self._jobs.start(job), patience=PATIENCE)
-        record = wait_until_ended(self._jobs, job.jid, patience=PATIENCE)
+        record = wait_until_ended(self._jobs, job.jid, news=False, patience=PATIENCE)
         if record.state is not State.SUCCEEDED:
             said = record.last_lines or record.msg or "it said nothing"
             raise HostRefused(
@@ -78,7 +78,7 @@ class _Commands:
         labels = {_label(verb, host) for verb in ("remove", "add")}
         for record in patiently(self._jobs.list, patience=PATIENCE):
             if record.label in labels and not record.finished:
-                wait_until_ended(self._jobs, record.jid, patience=PATIENCE)
+                wait_until_ended(self._jobs, record.jid, news=False, patience=PATIENCE)
 
 
 def _label(verb: str, host: Host) -> str:

@@ -24,7 +24,7 @@ _LEVEL = "The line `stats socket` of haproxy.cfg must end with `level admin`, an
 
 
 class NoAnswer(Unreachable):
-    """HAProxy may be starting anew; otherwise look at its socket there."""
+    """HAProxy may be starting anew; otherwise look at its socket there, and whether the user is let in."""
 
 
 class HaproxyBalancer(Settings):
@@ -107,5 +107,5 @@ def _say(shell: Shell, socket: str, line: str) -> str:
     if said.rc:
         message = f"HAProxy's socket {socket} cannot be asked: {said.output.strip() or f'exit code {said.rc}'}"
         kind = HostRefused if said.rc == _NO_TOOL else NoAnswer
-        raise kind(shell.host, message, remedy=_REMEDIES.get(said.rc, _LEVEL))
+        raise kind(shell.host, message, remedy=_REMEDIES.get(said.rc))
     return said.output

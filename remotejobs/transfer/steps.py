@@ -94,7 +94,7 @@ class Ends:
         command = command_of(text_of("remotejobs.transfer", "transfer.sh"), *words)
         job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", limit=_SUM_LIMIT)
         patiently(lambda: self.jobs.start(job), patience=self.patience)
-        record = wait_until_ended(self.jobs, jid, patience=self.patience)
+        record = wait_until_ended(self.jobs, jid, news=False, patience=self.patience)
         if record.state is not State.SUCCEEDED:
             raise FileRefused(record.host, f"{job.label}: {record.state}: {one_line(record.last_lines) or record.msg}")
         for line in record.stdout.splitlines():

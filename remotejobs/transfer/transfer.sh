@@ -21,8 +21,8 @@ tr_digest() { # FILE: says what it is, for a pull, or before a push that may not
     printf 'sha256 %s\n' "$(tr_sum "$1")"
 }
 
-# PART DEST SHA256 MODE: PART becomes DEST when it has the sha256, at once and for good. It is copied beside DEST first
-# where it is elsewhere, because only the same directory has room for sure to rename in.
+# PART DEST SHA256 MODE: PART becomes DEST when it has the sha256 ("": any), at once and for good. It is copied beside
+# DEST first where it is elsewhere, because only the same directory has room for sure to rename in.
 tr_seal() {
     directory=$(dirname "$2") near=$1
     if [ "$directory" != "$(dirname "$1")" ]; then
@@ -31,7 +31,7 @@ tr_seal() {
         rm -f -- "$1"
     fi
     found=$(tr_sum "$near")
-    if [ "$found" != "$3" ]; then
+    if [ "$found" != "${3:-$found}" ]; then
         rm -f -- "$near"
         tr_fail "what arrived has the sha256 $found, not $3; it was removed"
     fi
@@ -61,7 +61,7 @@ tr_download() {
     rc=$?
     kill "$watch"
     [ "$rc" -eq 0 ] || tr_fail "$url could not be fetched ($rc); what came so far is kept in $part"
-    tr_seal "$part" "$dest" "${wanted:-$(tr_sum "$part")}" 644
+    tr_seal "$part" "$dest" "$wanted" 644
 }
 
 tr_watch() { # a line now and then for whoever follows the job
@@ -78,14 +78,14 @@ tr_fetch() { # $url to the end of $part; a connection that ends is taken up agai
         return
     fi
     set -- --fail --location --silent --show-error --retry 10 --retry-connrefused --output "$part" --continue-at -
-    set -- "$@" --speed-limit 1 --speed-time 60
+    set -- "$@" --speed-limit 1 --speed-time 60 --write-out '%{http_code}'
     [ "$rate" -eq 0 ] || set -- "$@" --limit-rate "$rate"
     tries=0
-    until curl "$@" "$url"; do
+    until status=$(curl "$@" "$url"); do
         rc=$? tries=$((tries + 1))
-        case $rc in
-        18 | 28 | 52 | 56) sleep 1 ;; # cut off on the way
-        22 | 33 | 36) # refused: perhaps only to go on from there
+        case $rc,$status in
+        18,* | 28,* | 52,* | 56,*) sleep 1 ;; # cut off on the way
+        22,*416 | 33,* | 36,*) # refused, but perhaps only to go on from there
             [ -s "$part" ] || return "$rc"
             rm -f "$part"
             ;;

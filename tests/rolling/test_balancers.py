@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -103,6 +104,17 @@ def test_a_socket_that_is_not_there_may_come_back_and_is_named_with_the_remedy(
 ) -> None:
     settings = HaproxyBalancer(hosts=("lb1",), socket="/run/none.sock")
     with pytest.raises(Unreachable, match=r"no socket /run/none.sock.* `stats socket`"):
+        settings.open(reach).standing(inventory.hosts["web1"])
+
+
+def test_a_socket_at_which_nobody_listens_may_come_back_and_is_told_so(
+    reach: Reach, inventory: Inventory, tmp_path: Path
+) -> None:
+    path = tmp_path / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    settings = HaproxyBalancer(hosts=("lb1",), socket=str(path))
+    with pytest.raises(Unreachable, match=r"refused.*HAProxy may be starting anew"):
         settings.open(reach).standing(inventory.hosts["web1"])
 
 
