@@ -19,7 +19,7 @@ from tasks.services import (
     Found,
     Patience,
     check_service,
-    raise_for_services,
+    end_of_service,
     service_row,
     start_service,
     stop_service,
@@ -67,5 +67,5 @@ def service(
     found, ends = values_of(action, runs)
     publish_table("service", f"{action} {service.name} on {hosts}", [service_row(each) for each in found.values()])
     raise_for(ends)
-    raise_for_services(service.name, list(found.values()))
+    raise_for(end_of_service(service.name, each) for each in found.values())
     return list(found.values())

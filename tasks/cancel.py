@@ -51,27 +51,31 @@ def kill_jobs_of(given: Mapping[str, Any], run: str) -> list[JobEnd]:
     inventory = load_inventory(Path(access.inventory))
     if "plan" in given:
         plan = BackupPlan.model_validate(given["plan"])
-        return end_jobs(
-            _jobs(inventory, ((item.hosts, label_of(item), jid_of(item, run=run)) for item in plan.items)), access
-        )
+        items = [(item.hosts, label_of(item), jid_of(item, run=run)) for item in plan.items]
+        return _end_steps(inventory, items, access)
     pattern = ":".join(given["hosts"]) if isinstance(given["hosts"], list) else str(given["hosts"])
     if "label" in given:
         label = str(given["label"])
-        return end_jobs(_jobs(inventory, [(pattern, label, jid_for(label, run=run))]), access)
-    return end_jobs_found(hosts_of(inventory, pattern), run, access)
-
-
-def _jobs(inventory: Inventory, steps: Iterable[tuple[str, str, str]]) -> list[tuple[Host, Handle]]:
-    return [
-        (host, Handle(host=host.name, jid=jid, label=label))
-        for pattern, label, jid in steps
-        for host in hosts_of(inventory, pattern)
-    ]
-
-
-def hosts_of(inventory: Inventory, pattern: str) -> tuple[Host, ...]:
-    """None for a pattern without hosts: nothing was started there, and the other items' jobs are to be ended."""
+        return _end_steps(inventory, [(pattern, label, jid_for(label, run=run))], access)
     try:
-        return inventory.select(pattern)
-    except PatternError:
-        return ()
+        return end_jobs_found(inventory.select(pattern), run, access)
+    except PatternError as exc:
+        return [_not_asked(pattern, "every job", f"whose jid ends in {run}", exc)]
+
+
+def _end_steps(inventory: Inventory, steps: Iterable[tuple[str, str, str]], access: Access) -> list[JobEnd]:
+    """`steps` are pattern, label and jid. One whose pattern means no host any more keeps no other from being ended."""
+    jobs: list[tuple[Host, Handle]] = []
+    not_asked: list[JobEnd] = []
+    for pattern, label, jid in steps:
+        try:
+            jobs += [(host, Handle(host=host.name, jid=jid, label=label)) for host in inventory.select(pattern)]
+        except PatternError as exc:
+            not_asked.append(_not_asked(pattern, label, jid, exc))
+    return [*end_jobs(jobs, access), *not_asked]
+
+
+def _not_asked(pattern: str, label: str, jid: str, error: PatternError) -> JobEnd:
+    """The inventory may have meant hosts by `pattern` when the run began."""
+    words = f"{error.message}: no host was asked. Where it began before that, it is the job {jid}"
+    return JobEnd(pattern, label, words, open_end=True)

@@ -38,7 +38,7 @@ def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") ->
     for end in ends:
         (logger.error if end.open_end else logger.info)("%s", end.words)
     still = ", ".join(f"{end.label} on {end.host}" for end in ends if end.open_end)
-    all_ended = f"None of its {number_of(len(ends), 'job')} runs any more"
+    all_ended = f"None of its {number_of(len(ends), 'job')} runs any more" if ends else "No job of it was found to end"
     left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
     line = ". ".join(words for words in (line, left) if words) or all_ended
     logger.info("%s", line)

@@ -28,27 +28,29 @@ from tasks.output import LOG_BYTES, followed, last_line
 from tasks.until import OnExhausted, Until
 from tasks.verdict import FailedWhen, judged
 
-_START_AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds
+AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twice
 _LONG_LOOK = 30.0  # seconds to wait on the host at a time
 
 
-def _is_silence(error: object) -> bool:
+def is_silence(error: object) -> bool:
+    """Whether a host could not be asked that may be heard again a little later."""
     return isinstance(error, Unreachable) and error.passing
 
 
-def _after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    return _is_silence(state.data)
+def after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    """For retry_condition_fn: only a host that could not be asked is asked again."""
+    return is_silence(state.data)
 
 
 def _while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    return isinstance(state.data, StillRunning) or _is_silence(state.data)
+    return isinstance(state.data, StillRunning) or is_silence(state.data)
 
 
 @task(
     task_run_name="start {job.label} on {host}",
-    retries=len(_START_AGAIN_AFTER),
-    retry_delay_seconds=_START_AGAIN_AFTER,
-    retry_condition_fn=_after_silence,
+    retries=len(AGAIN_AFTER),
+    retry_delay_seconds=AGAIN_AFTER,
+    retry_condition_fn=after_silence,
     cache_policy=NO_CACHE,
 )
 def start_job(job: Job, host: str, access: Access) -> Handle:
@@ -133,7 +135,7 @@ def _poll(handle: Handle, access: Access, until: Until, failed_when: FailedWhen 
     try:
         record = _look(jobs, handle, until.wait)
     except Unreachable as exc:
-        if not _is_silence(exc):
+        if not is_silence(exc):
             raise
         if attempt.is_last:
             raise RetriesExhausted(_lost_sight(handle, access, attempt, exc)) from exc

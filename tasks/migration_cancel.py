@@ -4,9 +4,9 @@ that is not as before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from prefect import Flow
@@ -17,7 +17,7 @@ from prefect.utilities.callables import get_parameter_defaults
 from remotejobs.errors import NoSuchJob, RemoteJobsError
 from remotejobs.jobs import HostJobs
 from remotejobs.locks import LockHeld
-from remotejobs.migration import Seen, Standing, Step, seen_of
+from remotejobs.migration import Place, Seen, Sight, Standing, Step, seen_of
 from remotejobs.migration.sight import ABSENT
 from remotejobs.model import Handle, State
 from tasks.access import Access
@@ -33,23 +33,6 @@ from tasks.migration_steps import migration_on
 _ENDED = (Step.MIGRATE, Step.VERIFY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """How a host was left: its steps as they stand now, what became of those that ran, and why it is not known."""
-
-    host: str
-    steps: Mapping[Step, Seen] = field(default_factory=dict)
-    ends: tuple[JobEnd, ...] = ()
-    silent: bool = False
-
-    @property
-    def begun(self) -> bool:
-        return any(seen.standing.begun for seen in self.steps.values())
-
-    def any(self, standing: Standing, *steps: Step) -> bool:
-        return any(seen.standing is standing for step, seen in self.steps.items() if step in steps)
-
-
 def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
     """Hook for on_cancellation: end migrate and verify wherever they run, and say what is true and what to do next."""
     given = get_parameter_defaults(flow.fn) | flow_run.parameters
@@ -61,12 +44,36 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
     hosts = host_names(access, str(given["hosts"]))
     with ThreadPoolExecutor(max_workers=access.forks) as pool:
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
-    ends = [*saved, *(end for each in left for end in each.ends)]
-    report_ends(flow_run, ends, line=_next(left, access, run))
+    sight = reduce(Sight.updated, (seen for seen, _ in left), Sight())
+    kept = [] if sight.begun or sight.silent else _unlock(hosts, access, run)
+    report_ends(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(sight, kept))
 
 
-def _leave(host: str, access: Access, run: str) -> Left:
-    """End what is to be ended on one host, and look at the rest."""
+def next_step(sight: Sight, kept: Sequence[str] = ()) -> str:
+    """What is true now, and what a person does next; `kept` says which locks could not be given back."""
+    if sight.silent:
+        silent = ", ".join(sight.silent)
+        return f"{silent} could not be asked, and may be changed still. Retry the run when it can be reached"
+    if not sight.begun:
+        locked = f"not every lock could be given back: {'; '.join(kept)}" if kept else "no host is locked by it"
+        return f"Nothing was begun on any host, and {locked}. Start a new run"
+    begun = ", ".join(host for host, step in sight.steps if step is Step.MIGRATE and sight.at(host, step).begun)
+    if not begun:
+        return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
+    locked = f"The data on {begun} are in between, and the hosts stay locked"
+    if _any(sight, Standing.RUNNING, Step.ROLLBACK, Step.VERIFY_ROLLBACK):
+        return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
+    if _any(sight, Standing.BADLY, *_ENDED):
+        return f"{locked}. Retry the run: it rolls back every host where migrate began"
+    return f"{locked}. Whatever began ended well or is lost. Retry the run: it goes on where it was"
+
+
+def _any(sight: Sight, standing: Standing, *steps: Step) -> bool:
+    return any(seen.standing is standing for (_, step), seen in sight.steps.items() if step in steps)
+
+
+def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[JobEnd]]:
+    """End what is to be ended on one host, and look at the rest. Returns how it stands, and what became of what ran."""
     try:
         jobs = jobs_on(access, host)
         found = {step: _leave_step(jobs, host, step, jid_for(step, run=run)) for step in Step}
@@ -77,12 +84,9 @@ def _leave(host: str, access: Access, run: str) -> Left:
             become_user=user_on(connections().fleet(access).hosts[host], access),
         )
         words = f"{exc} End it with: {command_line('kill', handle, access)}"
-        return Left(host=host, ends=(JobEnd(host, Step.MIGRATE, words, open_end=True),), silent=True)
-    return Left(
-        host=host,
-        steps={step: seen for step, (seen, _) in found.items()},
-        ends=tuple(end for _, end in found.values() if end),
-    )
+        return Sight(silent={host: str(exc)}), [JobEnd(host, Step.MIGRATE, words, open_end=True)]
+    steps = {Place(host, step): seen for step, (seen, _) in found.items()}
+    return Sight(steps=steps), [end for _, end in found.values() if end]
 
 
 def _leave_step(jobs: HostJobs, host: str, step: Step, jid: str) -> tuple[Seen, JobEnd | None]:
@@ -98,22 +102,8 @@ def _leave_step(jobs: HostJobs, host: str, step: Step, jid: str) -> tuple[Seen, 
     return seen_of(record), None
 
 
-def _next(left: Sequence[Left], access: Access, run: str) -> str:
-    """What is true now, and what a person does next."""
-    if silent := [each.host for each in left if each.silent]:
-        return f"{', '.join(silent)} could not be asked, and may be changed still. Retry the run when it can be reached"
-    if not any(each.begun for each in left):
-        return _unlocked([each.host for each in left], access, run)
-    begun = ", ".join(each.host for each in left if each.steps[Step.MIGRATE].standing.begun)
-    locked = f"The data on {begun} are in between, and the hosts stay locked"
-    if any(each.any(Standing.RUNNING, Step.ROLLBACK, Step.VERIFY_ROLLBACK) for each in left):
-        return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
-    if any(each.any(Standing.BADLY, *_ENDED) for each in left):
-        return f"{locked}. Retry the run: it rolls back every host where migrate began"
-    return f"{locked}. Whatever began ended well or is lost. Retry the run: it goes on where it was"
-
-
-def _unlocked(hosts: Sequence[str], access: Access, run: str) -> str:
+def _unlock(hosts: Sequence[str], access: Access, run: str) -> list[str]:
+    """Give the locks of `run` back. Returns why some could not be."""
     kept = []
     for host in hosts:
         try:
@@ -122,5 +112,4 @@ def _unlocked(hosts: Sequence[str], access: Access, run: str) -> str:
             continue  # somebody else's
         except RemoteJobsError as exc:
             kept.append(str(exc))
-    still = f", but the lock could not be given back: {'; '.join(kept)}" if kept else ""
-    return f"Nothing was begun on any host, and no host is locked by it{still}. Start a new run"
+    return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
@@ -25,7 +24,7 @@ from remotejobs.protocol import Read
 from tasks.access import Access
 from tasks.connections import connections
 from tasks.output import LOG_BYTES
-from tasks.reports import Row, publish_table
+from tasks.reports import Row, key_of, publish_table
 
 _AT_ONCE = 50  # jobs whose output is asked for in one exchange
 _ALERTS = TypeAdapter(list[Alert])
@@ -68,9 +67,10 @@ def publish_alerts(found: Sequence[Alert], seen: Survey, access: Access, hosts: 
 
     What it had of a host that is silent now stands on, so that it is not told anew when the host is back.
     """
-    key = "fleet-alerts-" + re.sub(r"[^a-z0-9]+", "-", f"{PurePath(access.inventory).stem} {hosts}".lower()).strip("-")
+    key = key_of("fleet-alerts", PurePath(access.inventory).stem, hosts)
     told = _last_table(key)
-    new = [alert for alert in found if _same(alert) not in {_same(each) for each in told}]
+    known = {_same(alert) for alert in told}
+    new = [alert for alert in found if _same(alert) not in known]
     standing = [alert for alert in told if alert.host in seen.silent and alert.what != "not asked"]
     title = f"{number_of(len(found), 'alert')} on {hosts}, {len(new)} of them new"
     publish_table(key, title, [{**asdict(alert)} for alert in (*found, *standing)])

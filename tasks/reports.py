@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,13 @@ from tasks.output import last_line
 Row = dict[str, str | int | float]
 
 
+def key_of(*words: str) -> str:
+    """The key of an artifact, which names its series in the UI: a-z, 0-9 and -."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+
+
 def publish_table(key: str, title: str, rows: Sequence[Row]) -> None:
-    """Attach `rows` to the flow run under way; `key` (a-z, 0-9, -) names the series of such tables in the UI."""
+    """Attach `rows` to the flow run under way; `key` is as `key_of` makes it."""
     table: list[dict[str, Any]] = [dict(row) for row in rows]
     create_table_artifact(key=key, table=table, description=title)
 

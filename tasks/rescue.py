@@ -13,6 +13,7 @@ from uuid import UUID
 from prefect import get_client, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import SetStateStatus, StateAcceptDetails
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.states import AwaitingRetry, Cancelled, Running
@@ -21,7 +22,7 @@ from remotejobs.errors import RemoteJobsError
 from tasks.cancel_here import cancel_here
 from tasks.signs_of_life import is_heard, last_log, wait_until, was_heard
 
-RESUMES = 5  # within an hour; then something is wrong that another try does not mend
+_RESUMES = 5  # within an hour; then something is wrong that another try does not mend
 _WITHIN = timedelta(hours=1)
 _BECAUSE = "Its process is dead"
 # From taking a run to beginning it a worker may need so long.
@@ -36,8 +37,15 @@ class DiesAgain(RemoteJobsError):
     """Find out from its log, and from that of its worker, what kills it; then retry it in the UI."""
 
 
+class NotResumed(RemoteJobsError):
+    """Nobody goes on with it: retry it in the UI."""
+
+
 def see_to(run_id: UUID) -> str:
-    """Do for a run what is to be done in the state that it is in; says what that was. Raises `DiesAgain`."""
+    """Do for a run what is to be done in the state that it is in; says what that was.
+
+    Raises `DiesAgain` and `NotResumed`.
+    """
     with get_client(sync_client=True) as client:
         try:
             run = client.read_flow_run(run_id)
@@ -69,7 +77,7 @@ def _revive(client: SyncPrefectClient, run: FlowRun) -> str:
     if _type(now) is not _type(run):
         return f"nothing to do any more: it is {now.state.name if now.state else 'new'}"
     if not lives:
-        return _resume(client, now)
+        return resume(client, now)
     if _type(now) is StateType.RUNNING:
         return "it lives"
     client.set_flow_run_state(run.id, Running(message="It was reported dead, but its process lives"), force=True)
@@ -83,17 +91,22 @@ def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
     def begun() -> bool:
         return _type(client.read_flow_run(run.id)) is not StateType.PENDING
 
-    return "its worker got to it" if wait_until(begun, until=taken + _BEGINS_WITHIN) else _resume(client, run)
+    return "its worker got to it" if wait_until(begun, until=taken + _BEGINS_WITHIN) else resume(client, run)
 
 
-def _resume(client: SyncPrefectClient, run: FlowRun) -> str:
+def resume(client: SyncPrefectClient, run: FlowRun) -> str:
+    """Let any worker go on with a run whose process is dead. Raises `DiesAgain`, or `NotResumed` if it may not."""
     recent = datetime.now(UTC) - _WITHIN
     states = [state for state in client.read_flow_run_states(run.id) if state.timestamp > recent]
     resumed = sum((state.message or "").startswith(_BECAUSE) for state in states)
-    if resumed >= RESUMES:
+    if resumed >= _RESUMES:
         raise DiesAgain(f"{run.name} ({run.id}) was resumed {resumed} times within an hour, and its process died again")
-    client.set_flow_run_state(run.id, AwaitingRetry(message=f"{_BECAUSE}: any worker goes on with it"))
-    return f"its process is dead: it was resumed, {resumed + 1} of at most {RESUMES} times"
+    anew: State[Any] = AwaitingRetry(message=f"{_BECAUSE}: any worker goes on with it")
+    answer = client.set_flow_run_state(run.id, anew)
+    if answer.status is not SetStateStatus.ACCEPT:
+        why = "" if isinstance(answer.details, StateAcceptDetails) else answer.details.reason
+        raise NotResumed(f"{run.name} ({run.id}): its process is dead, and the server did not let it be resumed: {why}")
+    return f"its process is dead: it was resumed, {resumed + 1} of at most {_RESUMES} times"
 
 
 def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,13 +13,15 @@ from prefect.tasks import Task
 from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.display.text import duration
-from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Handle, Record
 from remotejobs.service import Service, goes_on, jid_to_start, latest, look
 from tasks.access import Access
 from tasks.command_line import command_line
 from tasks.connections import host_of, jobs_of, jobs_on, shell_of
-from tasks.errors import HostsFailed, JobFailed
+from tasks.ends import End
+from tasks.errors import JobFailed
+from tasks.jobs import is_silence
 from tasks.reports import Row
 
 
@@ -111,11 +112,10 @@ def stop_service(service: Service, host: str, access: Access) -> Found:
     return Found(host=host, record=record, why=record.msg if record.survivors else "")
 
 
-def raise_for_services(name: str, found: Sequence[Found]) -> None:
-    """Raise `HostsFailed`, naming the hosts, when it is not everywhere as was wanted."""
-    wrong = [f"{name} on {each.host}: {each.why}" for each in found if each.why]
-    if wrong:
-        raise HostsFailed("\n".join([f"{len(wrong)} of {len(found)} failed", *wrong]))
+def end_of_service(name: str, found: Found) -> End:
+    """Whether the service is as was wanted, for `raise_for`."""
+    state = found.record.state if found.record else "absent"
+    return End(host=found.host, step=name, state=state, succeeded=not found.why, record=found.record, reason=found.why)
 
 
 def service_row(found: Found) -> Row:
@@ -133,5 +133,4 @@ def service_row(found: Found) -> Row:
 
 
 def _not_yet(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    error: object = state.data
-    return isinstance(error, NotUp) or (isinstance(error, Unreachable) and error.passing)
+    return isinstance(state.data, NotUp) or is_silence(state.data)

@@ -12,9 +12,9 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId, LogFil
 from prefect.client.schemas.sorting import LogSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 
-HEARTBEAT = "prefect.flow-run.heartbeat"
+_HEARTBEAT = "prefect.flow-run.heartbeat"
 # One heartbeat, and the time that it takes to reach the server's database.
-LISTEN = timedelta(seconds=40)
+_LISTEN = timedelta(seconds=40)
 _LISTEN_AT_LEAST = timedelta(seconds=15)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 _ASK_EVERY = 2.0  # seconds
@@ -27,13 +27,13 @@ def is_heard(client: SyncPrefectClient, run: UUID, *, since: datetime) -> bool:
     A server that was away hears nothing for that long. When it is back, the heartbeats of living processes reach it
     within this time.
     """
-    until = max(since + LISTEN, datetime.now(UTC) + _LISTEN_AT_LEAST)
+    until = max(since + _LISTEN, datetime.now(UTC) + _LISTEN_AT_LEAST)
     return wait_until(lambda: _heartbeats(client, run, since) > 0, until=until)
 
 
 def was_heard(client: SyncPrefectClient, run: UUID) -> bool:
     """Whether the server received a heartbeat of `run` within the last 40 s."""
-    return _heartbeats(client, run, datetime.now(UTC) - LISTEN) > 0
+    return _heartbeats(client, run, datetime.now(UTC) - _LISTEN) > 0
 
 
 def wait_until(come: Callable[[], bool], *, until: datetime) -> bool:
@@ -59,6 +59,6 @@ def _heartbeats(client: SyncPrefectClient, run: UUID, since: datetime) -> int:
     around = {"since": since - _CLOCKS_DIFFER, "until": datetime.now(UTC) + _CLOCKS_DIFFER}
     mine = EventResourceFilter(id=[f"prefect.flow-run.{run}"])
     wanted = EventFilter(
-        event=EventNameFilter(name=[HEARTBEAT]), resource=mine, occurred=EventOccurredFilter.model_validate(around)
+        event=EventNameFilter(name=[_HEARTBEAT]), resource=mine, occurred=EventOccurredFilter.model_validate(around)
     )
     return sum(event.received > since for event in client.read_events(wanted, limit=_NEWEST).events)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,7 +18,7 @@ from remotejobs.placeholders import filled
 from remotejobs.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from tasks.access import Access
 from tasks.connections import connections, host_of
-from tasks.reports import Row
+from tasks.reports import Row, key_of
 
 _UPDATE_EVERY = 2.0  # seconds
 
@@ -82,8 +81,7 @@ class _Bar:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        key = "transfer-" + re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-")
-        made = create_progress_artifact(0.0, key=key, description=what)
+        made = create_progress_artifact(0.0, key=key_of("transfer", what), description=what)
         assert isinstance(made, UUID)  # a coroutine only where an event loop runs
         self._artifact = made
         self._moved_at = 0.0

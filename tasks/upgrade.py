@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture
 
 from remotejobs.display.text import duration, number_of
-from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Job, Record
 from remotejobs.upgrade import (
     INSTALL,
@@ -26,11 +23,12 @@ from remotejobs.upgrade import (
 )
 from tasks.access import Access
 from tasks.connections import shell_of
+from tasks.ends import values_of
 from tasks.errors import HostsFailed
 from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
 from tasks.reboot import reboot_host
-from tasks.reports import Row, publish_table
+from tasks.reports import Row, key_of, publish_table
 from tasks.until import Until
 
 # Cancelling a run kills the jobs whose jids end in the run's id. This one must not be among them: a package manager is
@@ -63,7 +61,12 @@ def upgrade_host(host: str, access: Access, plan: Upgrade, poll: float) -> HostU
 def upgrade_batch(hosts: Sequence[str], access: Access, plan: Upgrade, poll: float) -> list[HostUpgrade]:
     """Upgrade some hosts side by side; one that fails stops no other, and its report says why."""
     runs = {host: upgrade_host.submit(host, access, plan, poll) for host in hosts}
-    return _reports(runs)
+    reports, ends = values_of("upgrade", runs)
+    failed = [end for end in ends if not end.succeeded]
+    return [
+        *reports.values(),
+        *(HostUpgrade(host=end.host, outcome=Outcome.FAILED, reason=end.reason) for end in failed),
+    ]
 
 
 def publish_upgrades(hosts: Sequence[str], reports: Sequence[HostUpgrade]) -> list[HostUpgrade]:
@@ -77,8 +80,8 @@ def publish_upgrades(hosts: Sequence[str], reports: Sequence[HostUpgrade]) -> li
 def publish_changes(report: HostUpgrade) -> None:
     """What was changed on one host, package by package."""
     lines = [f"- `{change}`" for change in report.changes] or ["Nothing was changed."]
-    key = "upgrade-" + re.sub(r"[^a-z0-9]+", "-", report.host.lower()).strip("-")
-    create_markdown_artifact("\n".join(lines), key=key, description=f"{report.host}: {report.outcome}")
+    title = f"{report.host}: {report.outcome}"
+    create_markdown_artifact("\n".join(lines), key=key_of("upgrade", report.host), description=title)
 
 
 def raise_for_upgrades(reports: Sequence[HostUpgrade]) -> None:
@@ -93,19 +96,6 @@ def raise_for_upgrades(reports: Sequence[HostUpgrade]) -> None:
 
 def _run(job: Job, host: str, access: Access, until: Until) -> Record:
     return poll_until(until)(start_job(job, host, access), access)
-
-
-def _reports(runs: Mapping[str, PrefectFuture[HostUpgrade]]) -> list[HostUpgrade]:
-    reports = []
-    for host, run in runs.items():
-        run.wait()
-        outcome: object = run.result(raise_on_failure=False)
-        if isinstance(outcome, HostUpgrade):
-            reports.append(outcome)
-        else:
-            said = str(outcome) if isinstance(outcome, RemoteJobsError) else repr(outcome)
-            reports.append(HostUpgrade(host=host, outcome=Outcome.FAILED, reason=said))
-    return reports
 
 
 def _needed(why: str | None) -> str:

@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,22 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling, Scheduled
 
 from flows.backup import backup
+from flows.clean_jobs import clean_jobs
 from flows.run_command import run_command
 from lab.sshd import SshLab
 from remotejobs.backup import BackupPlan
 from remotejobs.cli import main
 from remotejobs.model import Record, State
 from tasks.access import Access
-from tasks.cancel import kill_jobs
+from tasks.backups import jid_of
+from tasks.cancel import kill_jobs, kill_jobs_of
 from tasks.connections import jobs_on
 from tasks.until import Until
+from tests.awaiting import await_true
 
 OFTEN = Until(retries=300, delay=1)
 PROJECT = Path(__file__).parents[2]
 WITHIN = 120
-
-
-def await_true(come: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not come():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
 
 
 def scheduled(flow: Flow[..., Any], entrypoint: str, **parameters: object) -> FlowRun:
@@ -111,6 +106,10 @@ def test_each_job_of_a_cancelled_backup_is_told_and_one_that_cannot_be_reached_w
     (left,) = jobs_of(run, access, "files1")
     assert left.state is State.RUNNING
     words = logged(run, "command away on files1 MAY STILL RUN. files1: ").partition("End it with: ")[2]
+    unknown = logged(run, "command nowhere on gone MAY STILL RUN. ")
+    assert "'gone'" in unknown
+    jid = jid_of(plan.items[-1], run=str(run.id))
+    assert unknown.endswith(f"no host was asked. Where it began before that, it is the job {jid}")
     assert words == f"remotejobs kill files1 {left.jid} -i {access.inventory}"
     assert main(shlex.split(words)[1:]) == 0
     assert jobs_of(run, access, "files1")[0].state is State.KILLED
@@ -144,3 +143,17 @@ def test_a_run_that_started_nothing_has_nothing_to_end(access: Access) -> None:
     run = scheduled(run_command, "flows/run_command.py:run_command", access=access, hosts="db1", command="true")
     kill_jobs(run_command, run, Cancelling())
     assert logged(run, "command on db1: ") == "it had not been started"
+
+
+def test_that_no_job_was_found_is_not_called_a_proof(access: Access) -> None:
+    run = scheduled(clean_jobs, "flows/clean_jobs.py:clean_jobs", access=access, hosts="db1")
+    kill_jobs(clean_jobs, run, Cancelling())
+    assert logged(run, "No job of it was found to end") == ""
+
+
+@pytest.mark.parametrize("given", [{}, {"label": "work"}])
+def test_hosts_that_the_inventory_does_not_name_any_more_are_an_open_end(access: Access, given: dict[str, str]) -> None:
+    (end,) = kill_jobs_of({"access": access.model_dump(), "hosts": "db9", **given}, "1234")
+    assert (end.host, end.open_end) == ("db9", True)
+    assert "no host was asked" in end.said
+    assert end.said.endswith("1234")
