@@ -11,4 +11,5 @@ def await_true(condition: Callable[[], bool], within: float = 120) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
+        # Nobody tells when it comes true, and to ask without a pause would take the time of what is awaited.
         time.sleep(0.05)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -22,9 +21,11 @@ from lab.sshd import SshLab
 from remotejobs.model import Record
 from tasks.access import Access
 from tasks.connections import connections, jobs_on
+from tests import awaiting
 
 HOSTS = ("db1", "db2", "files1")
 WITHIN = 400.0  # seconds; far more than it takes, for machines that have much else to do
+await_true = partial(awaiting.await_true, within=WITHIN)
 
 
 @dataclass(frozen=True)
@@ -92,24 +93,7 @@ def worker(night: Night) -> Server:
     return night.prefect.start_worker("survivor")
 
 
-def processes(run: UUID) -> list[int]:
-    """The processes of a flow run on this machine."""
-    mark, found = f"PREFECT__FLOW_RUN_ID={run}".encode(), []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-    return found
-
-
 def send(number: signal.Signals, pids: list[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-
-
-def await_true(come: Callable[[], bool], within: float = WITHIN) -> None:
-    deadline = time.monotonic() + within
-    while not come():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)

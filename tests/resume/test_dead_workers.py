@@ -10,7 +10,8 @@ import pytest
 
 from lab.prefect_api import Run
 from remotejobs.model import State
-from tests.resume.conftest import HOSTS, Night, await_true, processes, send
+from tests.resume.conftest import HOSTS, Night, await_true, send
+from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -14,7 +14,8 @@ from lab.runs import start
 from remotejobs.locks import Holder
 from remotejobs.model import State
 from tasks.migration_steps import migration_on
-from tests.resume.conftest import Night, await_true, processes, send
+from tests.resume.conftest import Night, await_true, send
+from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 

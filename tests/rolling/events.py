@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-WITHIN = 120.0
 
 
 @contextmanager
@@ -59,11 +56,3 @@ def when_logged(words: str, act: Callable[[], object]) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
     assert done, f"nothing logged {words!r}"
-
-
-def await_true(come: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + WITHIN
-    while not come():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)

@@ -21,8 +21,9 @@ from lab.site_stage import SiteStage, open_site
 from remotejobs.model import State
 from tasks.access import Access
 from tasks.connections import connections, jobs_on
-from tests.rolling.events import await_true
+from tests.awaiting import await_true
 from tests.rolling.site_state import PATIENT
+from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -53,20 +54,9 @@ def home(stage: SiteStage, name: str) -> Path:
     return stage.site.ssh.host(name).home
 
 
-def processes(run: Run) -> list[int]:
-    """The processes of a flow run on this machine."""
-    mark = f"PREFECT__FLOW_RUN_ID={run.id}".encode()
-    found: list[int] = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-    return found
-
-
 def kill_controller(run: Run) -> None:
     """SIGKILL to the processes of a flow run, and to no other."""
-    for pid in processes(run):
+    for pid in processes(run.id):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -138,7 +128,7 @@ def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(sta
 def retried_to_its_end(stage: SiteStage, run: Run) -> Run:
     """Retry a crashed run. Its worker may report the first crash once more, over the retry: then retry again."""
     for _ in range(3):
-        await_true(lambda: not processes(run))
+        await_true(lambda: not processes(run.id))
         stage.api.retry(run)
         if (ended := await_end(stage.api, run)).state and ended.state.type != "CRASHED":
             return ended

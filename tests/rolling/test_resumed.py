@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_URL
 from lab.load import Load
 from lab.prefect_server import PROJECT
 from lab.site import WEB, Site
+from tests.awaiting import await_true
 from tests.rolling.conftest import parameters, update
-from tests.rolling.events import await_true
 from tests.rolling.site_state import LONG, PATIENT, home, ready_by, statuses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from lab.sshd import SshLab
 from remotejobs.connection import Connection, Reply
 from remotejobs.errors import ConnectionLost, ProtocolDamaged, TimedOut
 from remotejobs.ssh.transport import QuickTransport
+from tests.awaiting import await_true
 from tests.ssh.asking import END, ask, said
 
 Connect = Callable[..., Connection]
@@ -38,7 +38,7 @@ def test_one_connection_serves_many_questions(connect: Connect, lab: SshLab) -> 
     # The parent of the shell is the sshd process that serves this connection.
     assert len({said(ask(connection, "echo $PPID")) for _ in range(5)}) == 1
     # Those of other tests may take a moment to end.
-    _until(lambda: lab.connections("db1") == 1)
+    await_true(lambda: lab.connections("db1") == 1)
 
 
 def test_more_threads_than_sshd_allows_sessions_share_one_connection(connect: Connect) -> None:
@@ -54,7 +54,7 @@ def test_more_threads_than_sshd_allows_sessions_share_one_connection(connect: Co
 def test_a_connection_dropped_between_two_questions_is_opened_again(connect: Connect, lab: SshLab) -> None:
     connection = connect()
     first = said(ask(connection, "echo $PPID"))
-    _until(lambda: lab.connections("db1") == 1)
+    await_true(lambda: lab.connections("db1") == 1)
 
     assert lab.drop_connections("db1") == 1
     assert said(ask(connection, "echo $PPID")) != first
@@ -202,8 +202,8 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
     ask(connection, "true")
     connection.close()
 
-    _until(lambda: lab.connections("db2") == 0)
-    _until(lambda: _transports() <= before)
+    await_true(lambda: lab.connections("db2") == 0)
+    await_true(lambda: _transports() <= before)
     assert said(ask(connection, "echo again")) == "again\n"
 
 
@@ -229,10 +229,3 @@ def _known_at(lab: SshLab, proxy: Proxy) -> dict[str, str]:
 
 def _transports() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if "QuickTransport" in type(thread).__name__}
-
-
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

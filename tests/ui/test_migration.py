@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -17,6 +14,8 @@ from lab.runs import await_end, await_state, deployment, start
 from lab.shop import FAILURE, NOTHING, Shop
 from lab.stage import Stage
 from lab.webhook import Webhook
+from tests.awaiting import await_true
+from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -51,7 +50,7 @@ def test_while_it_waits_no_process_of_it_runs_and_no_host_is_locked_and_a_no_cha
 ) -> None:
     run = start(stage.api, "migration", parameters(stage, NOTHING, approval=APPROVAL))
     await_state(stage.api, run, lambda now: now.state is not None and now.state.name == "Suspended")
-    await_no_process(run.id)
+    await_true(lambda: not processes(run.id))
     assert not list((stage.ssh.host("db1").results_dir).glob(".locks/*"))
     with browser(height=1000) as page:
         page.goto(f"{stage.prefect.url}/runs/flow-run/{run.id}")
@@ -75,18 +74,3 @@ def test_no_answer_until_the_deadline_is_a_no(stage: Stage, shop: Shop) -> None:
 def message(run: Run) -> str:
     assert run.state is not None
     return run.state.message or ""
-
-
-def await_no_process(run: UUID, within: float = 60.0) -> None:
-    """Return once no process on this machine works for that flow run."""
-    mark, deadline = f"PREFECT__FLOW_RUN_ID={run}".encode(), time.monotonic() + within
-    while left := [path for path in Path("/proc").glob("[0-9]*/environ") if mark in _read(path)]:
-        assert time.monotonic() < deadline, left
-        os.sched_yield()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
