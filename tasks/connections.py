@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from remotejobs.become import become_for
-from remotejobs.connection import Become
+from remotejobs.connect import open_connection
+from remotejobs.connection import Become, Connection
 from remotejobs.errors import BadUse
 from remotejobs.fleet import BecomeChoice, Fleet
 from remotejobs.inventory import Inventory, load_inventory
@@ -19,11 +22,14 @@ from remotejobs.shell import Shell
 from remotejobs.variables import Host
 from tasks.access import Access
 
+Connect = Callable[[Host], Connection]
+
 
 class Connections:
     """Inventories, read once, and the fleets of their hosts, each bounded by its number of forks."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Connect = open_connection) -> None:
+        self._connect = connect
         self._lock = threading.Lock()
         self._inventories: dict[str, Inventory] = {}
         self._fleets: dict[tuple[str, int, str], Fleet] = {}
@@ -39,7 +45,7 @@ class Connections:
             if key not in self._fleets:
                 inventory = self._inventory(access.inventory)
                 hosts = [*inventory.hosts.values(), *inventory.select("localhost")]
-                self._fleets[key] = Fleet(access.reach(hosts), forks=access.forks)
+                self._fleets[key] = Fleet(access.reach(hosts), forks=access.forks, connect=self._connect)
             return self._fleets[key]
 
     def close(self) -> None:
@@ -56,12 +62,31 @@ class Connections:
         return self._inventories[path]
 
 
+_IN_PLACE: list[Connections] = []  # of those of the process; the last one counts
+
+
 @cache
-def connections() -> Connections:
-    """The connections of this process."""
+def _of_the_process() -> Connections:
     kept = Connections()
     atexit.register(kept.close)
     return kept
+
+
+def connections() -> Connections:
+    """The connections of this process."""
+    return _IN_PLACE[-1] if _IN_PLACE else _of_the_process()
+
+
+@contextmanager
+def reached_by(connect: Connect) -> Iterator[Connections]:
+    """Meanwhile all tasks of this process reach their hosts by `connect`, for example that of `remotejobs.fake`."""
+    others = Connections(connect)
+    _IN_PLACE.append(others)
+    try:
+        yield others
+    finally:
+        _IN_PLACE.remove(others)
+        others.close()
 
 
 def host_names(access: Access, pattern: str) -> tuple[str, ...]:

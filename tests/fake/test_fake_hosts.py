@@ -1,0 +1,115 @@
+"""What a test can do to hosts that are not there."""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from remotejobs.errors import BadUse, ConnectionLost, StartFailed, TimedOut, Unreachable
+from remotejobs.fake import FakeHosts, Plan
+from remotejobs.fleet import Fleet
+from remotejobs.inventory import load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.model import Job, State
+from remotejobs.waiting import wait_until_ended
+
+JOB = Job(jid="nightly", cmd="pg_dump orders", label="dump", limit=7200)
+
+
+def test_an_hour_on_the_host_takes_the_test_no_time() -> None:
+    fake = FakeHosts(Plan(lasts=3600))
+    jobs, began = HostJobs(fake.host("db1")), time.monotonic()
+    assert jobs.start(JOB).state is State.RUNNING
+    record = wait_until_ended(jobs, "nightly")
+    assert record.state is State.SUCCEEDED and record.delta == 3600
+    assert time.monotonic() - began < 60
+
+
+def test_a_limit_ends_what_would_never_end() -> None:
+    fake = FakeHosts(Plan(lasts=math.inf))
+    jobs = HostJobs(fake.host("db1"))
+    jobs.start(JOB)
+    record = wait_until_ended(jobs, "nightly")
+    assert (record.state, record.delta) == (State.TIMED_OUT, 7200)
+
+
+def test_the_last_plan_that_fits_command_and_host_counts() -> None:
+    fake = FakeHosts(lambda host, cmd: Plan(stdout=f"{cmd} on {host}"))
+    fake.plan("pg_dump", Plan(rc=1, stderr="disk full"), on="db2")
+    hosts = load_inventory("db1,db2").select("all")
+    with Fleet(hosts, connect=fake.connect) as fleet:
+        for outcome in fleet.each(lambda jobs: jobs.start(JOB)):
+            assert outcome.value
+        ends = {outcome.host: outcome.value for outcome in fleet.each(lambda jobs: jobs.look("nightly"))}
+    assert ends["db1"] and ends["db1"].stdout == b"pg_dump orders on db1"
+    assert ends["db2"] and (ends["db2"].rc, ends["db2"].stderr) == (1, b"disk full")
+    assert [start.host for start in fake.started("dump", count=2)] == ["db1", "db2"]
+    assert fake.started()[0].job == JOB
+
+
+def test_an_unreachable_host_keeps_its_jobs() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    jobs = HostJobs(fake.host("db1"))
+    jobs.start(JOB)
+    fake.host("db1").unreachable()
+    with pytest.raises(Unreachable):
+        jobs.look("nightly")
+    fake.host("db1").reachable()
+    assert jobs.look("nightly").state is State.RUNNING
+
+
+def test_who_waits_on_a_host_that_reboots_loses_the_connection_and_then_hears_of_it() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    jobs = HostJobs(fake.host("db1"))
+    jobs.start(JOB)
+    with ThreadPoolExecutor(1) as pool:
+        look = pool.submit(jobs.look, "nightly", wait=60)
+        while not look.done():
+            fake.host("db1").reboot()
+        assert isinstance(look.exception(), ConnectionLost) or look.result().cause == "rebooted"
+    assert (jobs.look("nightly").state, jobs.look("nightly").cause) == (State.LOST, "rebooted")
+
+
+def test_a_start_whose_answer_is_lost_was_carried_out_all_the_same() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    jobs = HostJobs(fake.host("db1"))
+    fake.host("db1").lose_answers()
+    with pytest.raises(ConnectionLost):
+        jobs.start(JOB)
+    assert jobs.start(JOB).attached
+
+
+def test_a_host_may_be_too_slow() -> None:
+    fake = FakeHosts()
+    fake.host("db1").latency = 90  # seconds; an answer is awaited for 60
+    with pytest.raises(TimedOut):
+        HostJobs(fake.host("db1")).look("nightly")
+
+
+def test_a_start_may_be_refused_and_a_job_be_lost() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    fake.plan("vacuum", Plan(refused="no space"))
+    jobs = HostJobs(fake.host("db1"))
+    with pytest.raises(StartFailed, match="no space"):
+        jobs.start(Job(jid="v", cmd="vacuum"))
+    jobs.start(JOB)
+    fake.loses("dump")
+    assert jobs.look("nightly").cause == "gone"
+    with pytest.raises(BadUse, match="no job 'dump' runs"):
+        fake.ends("dump")
+
+
+def test_in_real_time_a_job_lasts_as_long_as_it_says() -> None:
+    fake = FakeHosts(Plan(lasts=0.3), real_time=True, latency=0.01)
+    jobs, began = HostJobs(fake.host("db1")), time.monotonic()
+    jobs.start(JOB)
+    assert jobs.look("nightly", wait=30).finished
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_test_that_waits_in_vain_for_a_start_is_told_so() -> None:
+    with pytest.raises(BadUse, match="0 of 1 jobs 'dump' were started"):
+        FakeHosts().started("dump", count=1, timeout=0)
