@@ -97,7 +97,7 @@ class FakeHosts:
         self._change(job, on, lose)
 
     def started(self, job: str = "", *, on: str = "*", count: int = 0, timeout: float = 30.0) -> tuple[Started, ...]:
-        """The jobs with that jid or label (all, where it is empty), host by host in the order of their starts.
+        """The jobs with that jid or label (all, where it is empty), sorted by host.
 
         With `count`, wait until there are so many. `BadUse` where that takes longer than `timeout` seconds.
         """
@@ -119,7 +119,7 @@ class FakeHosts:
 
     def _like(self, on: str) -> list[FakeHost]:
         with self._lock:
-            return [host for name, host in self._hosts.items() if fnmatchcase(name, on)]
+            return [host for name, host in sorted(self._hosts.items()) if fnmatchcase(name, on)]
 
     def _change(self, name: str, on: str, act: Callable[[FakeJob, float], None]) -> None:
         if not sum(host.change(act, name) for host in self._like(on)):
