@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup check style types shell imports test test-vm bench bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup setup-server check style types shell imports test test-vm bench bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -26,10 +26,10 @@ demo-migration: ## a migration that succeeds and one that fails and is rolled ba
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.migration_demo
 
-plan: setup ## show what make deploy would change on the server at PREFECT_API_URL
+plan: setup-server ## show what make deploy would change on the server at PREFECT_API_URL
 	@$(BIN)/python -m deployments --plan
 
-deploy: setup ## make the server have all that is declared: deployments, automations, limits, blocks, the work pool
+deploy: setup-server ## make the server have all that is declared: deployments, automations, limits, blocks, the work pool
 	@$(BIN)/python -m deployments
 
 repair: ## RUN=ID: put right what the rolling update with that flow run id left behind
@@ -37,6 +37,9 @@ repair: ## RUN=ID: put right what the rolling update with that flow run id left 
 
 setup: ## install what is missing: system packages through apt, .venv from the lock
 	@scripts/setup.sh all
+
+setup-server: ## install what a server or a worker needs, and nothing of the tests
+	@scripts/setup.sh server
 
 check: style types shell imports ## style, types, shell scripts, import contracts
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the checkout ready: system programs through apt, and .venv from requirements.lock.
-# usage: scripts/setup.sh demo|all     (demo: what the lab needs; all: what the tests need as well)
+# usage: scripts/setup.sh server|demo|all     (server: what a server or worker needs; demo: the lab; all: the tests as well)
 # $PYTHON chooses the interpreter; otherwise the first python3 that is new enough.
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,6 +27,7 @@ find_python() {
 
 # A program and the package that brings it; a name with a slash is a file pattern.
 programs() {
+    [ "$1" != server ] || return 0
     cat << 'EOT'
 sshd openssh-server
 ssh-keygen openssh-client
@@ -100,24 +101,33 @@ apt_install() {
 
 install_python() {
     wanted=$(cat requirements.lock pyproject.toml scripts/setup.sh | cksum)
-    [ "$(cat "$stamp" 2> /dev/null)" != "$wanted" ] || return 0
+    case $(cat "$stamp" 2> /dev/null) in
+        "$wanted") return 0 ;;
+        "$wanted server") [ "$1" != server ] || return 0 ;;
+    esac
     if ! [ -x "$venv/bin/python" ]; then
         say "making $venv with $("$python" -V) ($python)"
         "$python" -m venv "$venv"
     fi
     say "installing the packages of requirements.lock"
     pip="$venv/bin/python -m pip --disable-pip-version-check --no-input --quiet"
-    $pip install --requirement requirements.lock
     # hatchling is locked too, so that nothing unpinned is fetched to build with.
-    $pip install --no-deps --no-build-isolation --editable .
+    if [ "$1" = server ]; then
+        wanted="$wanted server"
+        $pip install --constraint requirements.lock hatchling
+        $pip install --constraint requirements.lock --no-build-isolation --editable .
+    else
+        $pip install --requirement requirements.lock
+        $pip install --no-deps --no-build-isolation --editable .
+    fi
     printf '%s\n' "$wanted" > "$stamp"
 }
 
 scope=${1:-all}
-case $scope in demo | all) ;; *) die "unknown scope $scope: say demo or all." ;; esac
+case $scope in server | demo | all) ;; *) die "unknown scope $scope: say server, demo or all." ;; esac
 python=$(find_python)
 packages=$(missing_packages "$scope")
 # shellcheck disable=SC2086 # a list of words
 [ -z "$packages" ] || install_packages $packages
 [ -z "$packages" ] || [ -z "$(missing_packages "$scope")" ] || die "still missing after the installation: $(missing_packages "$scope")"
-install_python
+install_python "$scope"
