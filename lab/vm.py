@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,30 +19,19 @@ QEMU = "qemu-system-x86_64"
 ARGUMENTS = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 systemd.unit=multi-user.target"
 BOOTS_WITHIN = 300.0  # seconds; about 11 on an idle machine, and a minute on a busy one
 LOGIN_WITHIN = 60  # seconds
-MEMORY = 512  # MiB
+MEMORY = "512"  # MiB
 
 
 class Vm:
     """`with Vm(directory) as vm:` gives a machine whose sshd listens on 127.0.0.1:`vm.port`; its network is that alone.
 
-    What it writes stays on its disk in `directory` from one start to the next. `more` are further disks, /dev/vdb and so
-    on; what it writes there is forgotten. `memory` is in MiB.
+    What it writes stays on its disk in `directory` from one start to the next.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        name: str = "vm",
-        base: Image | None = None,
-        *,
-        memory: int = MEMORY,
-        more: Sequence[Path] = (),
-    ) -> None:
+    def __init__(self, directory: Path, name: str = "vm", base: Image | None = None) -> None:
         self.directory = directory
         self.name = name
         self.port = free_ports(1)[0]
-        self._memory = memory
-        self._more = tuple(more)
         self._image = base or image()
         self._disk = directory / "disk"
         self._console = directory / "console.log"
@@ -102,11 +90,8 @@ class Vm:
 
     def _command(self) -> list[str]:
         forward = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"
-        machine = ["-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self._memory)]
-        alone = ["-nodefaults", "-display", "none"]
+        machine = ["-accel", "tcg,thread=multi", "-smp", "2", "-m", MEMORY, "-nodefaults", "-display", "none"]
         kernel = ["-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd), "-append", ARGUMENTS]
         disk = ["-drive", f"file={self._disk},format=raw,if=virtio"]
-        for path in self._more:
-            disk += ["-drive", f"file={path},format=raw,if=virtio,snapshot=on"]
         network = ["-netdev", forward, "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
-        return [QEMU, *machine, *alone, *kernel, *disk, *network, "-serial", f"file:{self._console}"]
+        return [QEMU, *machine, *kernel, *disk, *network, "-serial", f"file:{self._console}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -41,8 +41,14 @@ def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") ->
     all_ended = f"None of its {number_of(len(ends), 'job')} runs any more" if ends else "No job of it was found to end"
     left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
     line = ". ".join(words for words in (line, left) if words) or all_ended
-    logger.info("%s", line)
-    rows = [{"host": end.host, "job": end.label, "what became of it": visible(end.said)} for end in ends]
+    attach(
+        flow_run, line, [{"host": end.host, "job": end.label, "what became of it": visible(end.said)} for end in ends]
+    )
+
+
+def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Log `line`, and attach the table to the cancelled run with the line over it."""
+    flow_run_logger(flow_run).info("%s", line)
     # A hook has no run of its own that Prefect's helper could attach it to.
     told = ArtifactCreate(key=KEY, type="table", data=json.dumps(rows), description=line, flow_run_id=flow_run.id)
     with get_client(sync_client=True) as client:

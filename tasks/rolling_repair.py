@@ -14,10 +14,12 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.logging.loggers import flow_run_logger
 from pydantic import ValidationError
 
+from remotejobs.display.text import visible
 from remotejobs.errors import RemoteJobsError
 from remotejobs.rolling import Update
 from remotejobs.rolling.repair import repair
 from tasks.access import Access
+from tasks.cancel_report import KEY, attach
 from tasks.connections import host_names
 from tasks.rolling_runs import origin_of
 from tasks.rolling_site import site_of
@@ -56,24 +58,41 @@ def repair_host(host: str, left: Left) -> str:
 
 
 def put_right(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
-    """Hook for on_cancellation and on_failure: repair every host, and log what was done and what stays out."""
+    """Hook for on_cancellation and on_failure: repair every host, and log what was done and what stays out.
+
+    A cancelled run also gets the line and the table of all cancelled runs.
+    """
     if state.name in _SETTLED:
         return
+    line, rows = _put_all_right(flow_run)
+    if state.is_cancelling() or state.is_cancelled():
+        attach(flow_run, line, rows)
+
+
+def _put_all_right(flow_run: FlowRun) -> tuple[str, list[dict[str, str]]]:
+    """What came of it, in a line and for each host."""
     logger = flow_run_logger(flow_run)
     try:
         left = left_by(flow_run)
     except (RemoteJobsError, ValidationError) as exc:
         logger.error("no host could be put right: %s", exc)
-        return
+        return f"NO HOST WAS PUT RIGHT: {exc}", []
 
-    def one(host: str) -> None:
+    def one(host: str) -> tuple[str, bool]:
         try:
-            logger.info("%s: %s", host, _repair(host, left, logger.info))
+            done = _repair(host, left, logger.info)
         except RemoteJobsError as exc:
             logger.error("%s", exc)
+            return str(exc), False
+        logger.info("%s: %s", host, done)
+        return done, True
 
     with ThreadPoolExecutor(max_workers=left.access.forks) as pool:
-        list(pool.map(one, left.hosts))
+        said = dict(zip(left.hosts, pool.map(one, left.hosts), strict=True))
+    wrong = ", ".join(host for host, (_, right) in said.items() if not right)
+    how = f"its table `{KEY}` tells why. `make repair RUN={flow_run.id}` does it later"
+    line = f"NOT PUT RIGHT: {wrong}; {how}" if wrong else "None of its jobs runs any more, and it keeps no host out"
+    return line, [{"host": host, "what became of it": visible(words)} for host, (words, _) in said.items()]
 
 
 def _repair(host: str, left: Left, tell: Callable[[str], None]) -> str:
