@@ -1,1 +1,46 @@
-"""Long jobs on remote hosts: start detached, ask later, believe the answer."""
+"""Long jobs on remote hosts: start detached, ask later, believe the answer.
+
+`RemoteJobs` is the command line as Python; see docs/api.md. Nothing is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from remotejobs.api import RemoteJobs, Started
+    from remotejobs.errors import BadUse, HostError, RemoteJobsError, Unreachable
+    from remotejobs.fleet import Outcome
+    from remotejobs.model import Job, Record, State
+
+__all__ = [
+    "BadUse",
+    "HostError",
+    "Job",
+    "Outcome",
+    "Record",
+    "RemoteJobs",
+    "RemoteJobsError",
+    "Started",
+    "State",
+    "Unreachable",
+]
+
+_HOMES = {
+    "api": ("RemoteJobs", "Started"),
+    "errors": ("BadUse", "HostError", "RemoteJobsError", "Unreachable"),
+    "fleet": ("Outcome",),
+    "model": ("Job", "Record", "State"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

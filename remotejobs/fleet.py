@@ -91,8 +91,12 @@ class Fleet:
         choice = become or self._become
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
-    def each(self, work: Callable[[HostJobs], T]) -> Iterator[Outcome[T]]:
-        """`work` on every host side by side; outcomes as they come. Only `RemoteJobsError` becomes an outcome."""
+    def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[Outcome[T]]:
+        """`work` on every host (or on those of `names`) side by side; outcomes as they come.
+
+        Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
+        """
+        chosen = list(self.hosts if names is None else names)
 
         def one(name: str) -> Outcome[T]:
             try:
@@ -102,11 +106,12 @@ class Fleet:
 
         # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
         before = threading.stack_size(STACK_BYTES)
+        pool = ThreadPoolExecutor(max_workers=max(1, len(chosen)), thread_name_prefix="host")
         try:
-            with ThreadPoolExecutor(max_workers=max(1, len(self.hosts)), thread_name_prefix="host") as pool:
-                for done in as_completed([pool.submit(one, name) for name in self.hosts]):
-                    yield done.result()
+            for done in as_completed([pool.submit(one, name) for name in chosen]):
+                yield done.result()
         finally:
+            pool.shutdown(wait=False)
             threading.stack_size(before)
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class Connections:
     """Inventories, read once, and the fleets of their hosts, each bounded by its number of forks."""
 
     def __init__(self, connect: Connect = open_connection) -> None:
-        self._connect = connect
+        self.connect = connect
         self._lock = threading.Lock()
         self._inventories: dict[str, Inventory] = {}
         self._fleets: dict[tuple[str, int, str], Fleet] = {}
@@ -45,7 +45,7 @@ class Connections:
             if key not in self._fleets:
                 inventory = self._inventory(access.inventory)
                 hosts = [*inventory.hosts.values(), *inventory.select("localhost")]
-                self._fleets[key] = Fleet(access.reach(hosts), forks=access.forks, connect=self._connect)
+                self._fleets[key] = Fleet(access.reach(hosts), forks=access.forks, connect=self.connect)
             return self._fleets[key]
 
     def close(self) -> None:

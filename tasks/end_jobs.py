@@ -17,6 +17,7 @@ from remotejobs.variables import Host as AnyHost
 from tasks.access import Access
 from tasks.cancel_report import JobEnd
 from tasks.command_line import command_line
+from tasks.connections import connections
 
 
 def end_jobs(jobs: Sequence[tuple[Host, Handle]], access: Access) -> list[JobEnd]:
@@ -33,7 +34,8 @@ def end_jobs_found(hosts: Sequence[Host], run: str, access: Access) -> list[JobE
 
 @contextmanager
 def _side_by_side(hosts: Sequence[Host], access: Access) -> Iterator[tuple[Fleet, ThreadPoolExecutor]]:
-    with Fleet(access.reach(hosts), forks=access.forks) as fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:
+    fleet = Fleet(access.reach(hosts), forks=access.forks, connect=connections().connect)
+    with fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield fleet, pool
 
 

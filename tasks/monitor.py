@@ -54,7 +54,8 @@ def survey(access: Access, hosts: str, jobs: str = "*", output: bool = False) ->
     records: list[Record] = []
     silent: dict[str, RemoteJobsError] = {}
     selected = connections().inventory(access).select(hosts)
-    with Fleet(access.reach(selected), forks=access.forks, become=access.choice()) as fleet:
+    connect = connections().connect
+    with Fleet(access.reach(selected), forks=access.forks, become=access.choice(), connect=connect) as fleet:
         for outcome in fleet.each(lambda there: _jobs(there, jobs, output)):
             records += outcome.value or ()
             if outcome.error:

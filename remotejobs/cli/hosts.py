@@ -9,10 +9,9 @@ from argparse import Namespace
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Commands, Parser, add_command
 from remotejobs.cli.show import say
-from remotejobs.cli.target import inventory_path
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.inventory import Host, load_inventory
+from remotejobs.inventory import Host, inventory_path, load_inventory
 from remotejobs.variables import text
 
 

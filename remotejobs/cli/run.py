@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,10 +16,10 @@ from remotejobs.display.text import number_of, one_line
 from remotejobs.errors import BadUse, ConnectionLost, ProtocolDamaged, StartFailed, TimedOut
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, Record
+from remotejobs.naming import label_of, new_jid
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
 UNCERTAIN = (ConnectionLost, TimedOut, ProtocolDamaged)  # after these a start may have reached its host
-LABEL_LENGTH = 40  # of one that is taken from the command
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -49,11 +47,6 @@ def add(commands: Commands[Parser]) -> None:
     )
 
 
-def new_jid() -> str:
-    """Readable, sorted by time, and unique among controllers."""
-    return f"run-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-
-
 def job_of(args: Namespace) -> Job:
     """The job that the command line describes; `BadUse` without a command, `InvalidJob` where it cannot be."""
     if not args.words:
@@ -62,7 +55,7 @@ def job_of(args: Namespace) -> Job:
     return Job(
         jid=args.jid or new_jid(),
         cmd=cmd,
-        label=args.label or one_line(cmd)[:LABEL_LENGTH],
+        label=args.label or label_of(cmd),
         limit=args.background,
         stall=args.stall,
         chdir=args.chdir,

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import warnings
 from argparse import Namespace
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from remotejobs.errors import BadUse
 from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet
-from remotejobs.inventory import Host, load_inventory
-
-VARIABLE = "REMOTEJOBS_INVENTORY"
-DEFAULT_INVENTORY = Path("inventories/hosts.yml")
+from remotejobs.inventory import Host, inventory_path, load_inventory
 
 _SET = "or set ansible_become_password, for example from the environment: {{ lookup('env', 'BECOME_PASSWORD') }}."
-
-
-def inventory_path(given: str) -> str:
-    """`given`, or what stands for it. `BadUse` when nothing does."""
-    if given := given or os.environ.get(VARIABLE, ""):
-        return given
-    if DEFAULT_INVENTORY.exists():
-        return str(DEFAULT_INVENTORY)
-    raise BadUse(
-        "no inventory is named", remedy=f"Give one with -i, set ${VARIABLE}, or write {DEFAULT_INVENTORY} here."
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,202 @@
+"""The product as Python: what the command line can do, in as many words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from remotejobs.connect import open_connection
+from remotejobs.connection import Connection
+from remotejobs.errors import BadUse
+from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, Outcome
+from remotejobs.inventory import Host, inventory_path, load_inventory
+from remotejobs.jobs import HostJobs
+from remotejobs.model import TAIL_BYTES, Job, Record, check_jid
+from remotejobs.naming import label_of, new_jid
+from remotejobs.protocol import Read
+from remotejobs.variables import Host as AnyHost
+from remotejobs.waiting import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
+
+T = TypeVar("T")
+NO_ENV: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job that was started on the hosts of a pattern, and what came of it on each, in the inventory's order."""
+
+    jid: str
+    outcomes: tuple[Outcome[Record], ...]
+
+
+class RemoteJobs:
+    """The hosts of one inventory, over connections that are kept. Use it as a context manager, or call `close`.
+
+    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. What concerns hosts comes as one `Outcome` for each, a
+    value or the error that says why there is none, in the inventory's order; only `wait` yields them as they come. What
+    is wrong with the question itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `BadUse`.
+    """
+
+    def __init__(
+        self,
+        inventory: str | Path = "",
+        *,
+        forks: int = DEFAULT_FORKS,
+        become: bool | None = None,
+        become_user: str | None = None,
+        become_password: str | None = None,
+        connect: Callable[[AnyHost], Connection] = open_connection,
+    ) -> None:
+        """`inventory` is a file, a directory or a list ("web1,web2"); without it, as for the command line."""
+        self._inventory = load_inventory(inventory_path(str(inventory)))
+        wanted = True if become is None and become_user else become
+        self._fleet = Fleet(
+            [*self._inventory.hosts.values(), *self._inventory.select("localhost")],
+            forks=forks,
+            become=BecomeChoice(become=wanted, user=become_user, password=become_password),
+            connect=connect,
+        )
+
+    def hosts(self, pattern: str = "all") -> tuple[Host, ...]:
+        """The hosts that it names. None is asked."""
+        return self._inventory.select(pattern)
+
+    def start(
+        self,
+        pattern: str,
+        command: str,
+        *,
+        jid: str = "",
+        label: str = "",
+        limit: int | None = None,
+        stall: int | None = None,
+        grace: int = 10,
+        chdir: str = "",
+        env: Mapping[str, str] = NO_ENV,
+        interpreter: str = "sh",
+    ) -> Started:
+        """Start a shell command on every host, detached. Under a `jid` that is there already it attaches.
+
+        The words mean what they mean in `Job`. A start that failed is an error among the outcomes.
+        """
+        job = Job(
+            jid=jid or new_jid(),
+            cmd=command,
+            label=label or label_of(command),
+            limit=limit,
+            stall=stall,
+            grace=grace,
+            chdir=chdir,
+            env=env,
+            interpreter=interpreter,
+        )
+        return Started(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
+
+    def wait(
+        self,
+        pattern: str,
+        jid: str,
+        *,
+        count: int | None = None,
+        poll: float = DEFAULT_POLL,
+        patience: float = DEFAULT_PATIENCE,
+        on_look: Callable[[Record], None] | None = None,
+    ) -> Iterator[Outcome[Record]]:
+        """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
+
+        An error is yielded and is not counted: no such job, unreachable at the first look or later for `patience`
+        seconds. `on_look` gets a record of the running job every `poll` seconds, in a thread of each host.
+        """
+        names = self._names(pattern)
+        if count is not None and not 1 <= count <= len(names):
+            raise BadUse(
+                f"count is {count}", remedy=f"The pattern names {len(names)} hosts: wait for 1 to {len(names)}."
+            )
+        return self._ends(names, check_jid(jid), count, poll, patience, on_look)
+
+    def status(self, pattern: str, jid: str) -> tuple[Outcome[Record], ...]:
+        """One look at the job on every host, with the last 64 KiB of its output."""
+        return self.log(pattern, jid, max_bytes=TAIL_BYTES)
+
+    def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[Outcome[Record], ...]:
+        """The same with the last `max_bytes` of both streams."""
+        read = Read(check_jid(jid), limit=max_bytes)
+        return self._gather(pattern, lambda jobs: jobs.status([read])[0])
+
+    def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[Outcome[Record], ...]:
+        """End the job with all its processes, with proof; what has ended stays as it is."""
+        check_jid(jid)
+        return self._gather(pattern, lambda jobs: jobs.kill(jid, grace=grace))
+
+    def list(self, pattern: str = "all") -> tuple[Outcome[tuple[Record, ...]], ...]:
+        """The jobs that are on every host, without command and output."""
+        return self._gather(pattern, lambda jobs: jobs.list())
+
+    def clean(
+        self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
+    ) -> tuple[Outcome[tuple[Record, ...]], ...]:
+        """Remove what jobs left that ended over `older_than` seconds ago, but not the `keep` newest of each host."""
+        return self._gather(pattern, lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run))
+
+    def close(self) -> None:
+        """Close the connections. Jobs run on."""
+        self._fleet.close()
+
+    def __enter__(self) -> RemoteJobs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _names(self, pattern: str) -> tuple[str, ...]:
+        return tuple(host.name for host in self.hosts(pattern))
+
+    def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
+        names = self._names(pattern)
+        found = {outcome.host: outcome for outcome in self._fleet.each(work, names)}
+        return tuple(found[name] for name in names)
+
+    def _ends(
+        self,
+        names: tuple[str, ...],
+        jid: str,
+        count: int | None,
+        poll: float,
+        patience: float,
+        on_look: Callable[[Record], None] | None,
+    ) -> Iterator[Outcome[Record]]:
+        over = threading.Event()
+
+        def go_on(news: object) -> None:
+            if over.is_set():
+                raise _NobodyListensError
+            if on_look and isinstance(news, Record):
+                on_look(news)
+
+        def wait(jobs: HostJobs) -> Record:
+            record = jobs.look(jid)
+            return (
+                record
+                if record.finished
+                else wait_until_ended(jobs, jid, poll=poll, patience=patience, on_look=go_on, on_silence=go_on)
+            )
+
+        ended = 0
+        try:
+            for outcome in self._fleet.each(wait, names):
+                yield outcome
+                ended += outcome.value is not None
+                if ended == count:
+                    return
+        finally:
+            over.set()
+
+
+class _NobodyListensError(Exception):
+    """Ends the wait of one host within `poll` seconds after enough others have ended."""
