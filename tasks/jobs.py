@@ -42,7 +42,8 @@ def after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) ->
     return is_silence(state.data)
 
 
-def _while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+def while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    """For retry_condition_fn: what runs on is looked at again, and who is silent asked again."""
     return isinstance(state.data, StillRunning) or is_silence(state.data)
 
 
@@ -77,7 +78,7 @@ def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[...,
         retries=until.retries,
         # A look takes its own part of the delay.
         retry_delay_seconds=until.delay - until.wait,
-        retry_condition_fn=_while_running,
+        retry_condition_fn=while_running,
         cache_policy=NO_CACHE,
     )
     def poll_job(handle: Handle, access: Access) -> Record:

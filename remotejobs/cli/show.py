@@ -48,17 +48,28 @@ def view_of(fleet: Fleet, target: Target, jid: str, *, json: bool, verbose: bool
     return LiveLines(names, sys.stdout, paint, jid=jid, command=command, output=output, verbose=verbose)
 
 
-def follow(fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record]) -> Outcomes:
-    """`work` on every host, seen through `view`; the outcomes in the order of the inventory."""
+def follow(
+    fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record], *, count: int | None = None
+) -> Outcomes:
+    """`work` on every host, seen through `view`; the outcomes in the order of the inventory.
+
+    With `count` only until it gave so many records: then the other hosts are still at it, and are left out.
+    """
     ended: dict[str, Outcome[Record]] = {}
     with closing(view):
         for item in side_by_side(fleet, work):
             if isinstance(item, Outcome):
                 ended[item.host] = item
                 view.ended(item)
+                if len(_records(ended.values())) == count:
+                    break
             else:
                 view.show(item)
-    return tuple(ended[name] for name in fleet.hosts)
+    return tuple(ended[name] for name in fleet.hosts if name in ended)
+
+
+def _records(outcomes: Iterable[Outcome[T]]) -> list[T]:
+    return [outcome.value for outcome in outcomes if outcome.value is not None]
 
 
 def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
