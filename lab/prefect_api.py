@@ -84,42 +84,42 @@ class PrefectApi:
         )
 
     def deployments(self) -> list[Deployment]:
-        return TypeAdapter(list[Deployment]).validate_json(self._ask("POST", "/deployments/filter", {}))
+        return TypeAdapter(list[Deployment]).validate_json(self.ask("POST", "/deployments/filter", {}))
 
     def set_parameters(self, deployment: Deployment, parameters: dict[str, object]) -> None:
         """Make `parameters` the defaults of `deployment`: what its schedule and the UI's run form start from."""
-        self._ask("PATCH", f"/deployments/{deployment.id}", {"parameters": parameters})
+        self.ask("PATCH", f"/deployments/{deployment.id}", {"parameters": parameters})
 
     def run(self, deployment: Deployment) -> Run:
         """Start a run of `deployment` with its default parameters."""
-        answer = self._ask("POST", f"/deployments/{deployment.id}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+        answer = self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", {"state": {"type": "SCHEDULED"}})
         return Run.model_validate_json(answer)
 
     def runs_of(self, deployment: Deployment) -> list[Run]:
         """All flow runs of a deployment, those to come included."""
         wanted = {"deployments": {"id": {"any_": [str(deployment.id)]}}}
-        return TypeAdapter(list[Run]).validate_json(self._ask("POST", "/flow_runs/filter", wanted))
+        return TypeAdapter(list[Run]).validate_json(self.ask("POST", "/flow_runs/filter", wanted))
 
     def flow_run(self, run: Run) -> Run:
-        return Run.model_validate_json(self._ask("GET", f"/flow_runs/{run.id}"))
+        return Run.model_validate_json(self.ask("GET", f"/flow_runs/{run.id}"))
 
     def cancel(self, run: Run) -> None:
         wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-        self._ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
+        self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
     def crash(self, run: Run) -> None:
         """Say that the process of a run died, as its worker would."""
-        self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CRASHED", "name": "Crashed"}})
+        self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CRASHED", "name": "Crashed"}})
 
     def retry(self, run: Run) -> None:
         """Let a run that has ended be run again, under its own id."""
         wanted = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}
-        self._ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
+        self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
     def task_runs(self, run: Run) -> list[Run]:
         """The task runs of a flow run, oldest first; their states lag a little behind the flow run's."""
         wanted = {"flow_runs": {"id": {"any_": [str(run.id)]}}, "sort": "EXPECTED_START_TIME_ASC"}
-        return TypeAdapter(list[Run]).validate_json(self._ask("POST", "/task_runs/filter", wanted))
+        return TypeAdapter(list[Run]).validate_json(self.ask("POST", "/task_runs/filter", wanted))
 
     def tables(self, run: Run) -> list[Artifact]:
         """The table artifacts that a flow run made."""
@@ -131,9 +131,10 @@ class PrefectApi:
 
     def _artifacts(self, run: Run, kind: str) -> list[Artifact]:
         wanted = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}, "type": {"any_": [kind]}}}
-        return TypeAdapter(list[Artifact]).validate_json(self._ask("POST", "/artifacts/filter", wanted))
+        return TypeAdapter(list[Artifact]).validate_json(self.ask("POST", "/artifacts/filter", wanted))
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        """The body of the answer. A server whose SQLite is locked is asked again."""
         for tries_left in reversed(range(BUSY_TRIES)):
             try:
                 response = self._client.request(method, path, json=body)

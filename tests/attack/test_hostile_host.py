@@ -141,7 +141,7 @@ def test_a_lock_cannot_bring_escapes_into_an_error(tmp_path: Path) -> None:
         connection.close()
 
 
-FIELDS = (b"label", b"start", b"end", b"signal", b"msg", b"survivors", b"cause", b"results_dir")
+FIELDS = (b"label", b"signal", b"msg", b"survivors", b"cause", b"results_dir")
 
 
 def test_no_word_of_a_host_reaches_a_terminal_as_an_escape(tmp_path: Path) -> None:
@@ -155,11 +155,12 @@ def test_no_word_of_a_host_reaches_a_terminal_as_an_escape(tmp_path: Path) -> No
             ended = remotejobs(*words, *where)
             assert "owned" in ended.out, ended
             assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err), words
-    with lying(tmp_path / "refusing", b"job j\nerror start_failed " + ESCAPE + b"\n") as lab:
-        where = ["-i", str(lab.write_inventory(tmp_path / "hosts.yml"))]
-        ended = remotejobs("status", "all", "j", *where)
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err)
-        assert "owned" in ended.out + ended.err
+    for name, body in (("refusing", b"error start_failed "), ("timeless", b"state failed\nstart ")):
+        with lying(tmp_path / name, b"job j\n" + body + ESCAPE + b"\n") as lab:
+            where = ["-i", str(lab.write_inventory(tmp_path / "hosts.yml"))]
+            ended = remotejobs("status", "all", "j", *where)
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err)
+            assert "owned" in ended.out + ended.err
 
 
 def test_a_host_cannot_make_a_start_look_like_another_job(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
+import json
+
 import pytest
 
 from lab.webhook import Webhook
@@ -19,14 +20,14 @@ def test_a_server_that_is_as_declared_is_left_as_it_is(night: Night) -> None:
 
 
 def test_what_somebody_changed_is_shown_and_only_then_put_right(night: Night) -> None:
-    limit = f"{night.prefect.api_url}/v2/concurrency_limits/forks:hosts"
-    httpx.patch(limit, json={"limit": 7}).raise_for_status()
+    limit = "/v2/concurrency_limits/forks:hosts"
+    night.api.ask("PATCH", limit, {"limit": 7})
     shown = night.prefect.declare("--plan")
     assert "~ limit forks:hosts\n    limit: 7 -> 200\n" in shown
     assert shown.endswith("1 to change\n")
-    assert httpx.get(limit).json()["limit"] == 7
+    assert json.loads(night.api.ask("GET", limit))["limit"] == 7
     assert "applied 1 changes" in night.prefect.declare()
-    assert httpx.get(limit).json()["limit"] == 200
+    assert json.loads(night.api.ask("GET", limit))["limit"] == 200
 
 
 def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(night: Night) -> None:
@@ -45,7 +46,7 @@ def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(nigh
 
 
 def test_a_limit_that_somebody_gave_the_work_pool_is_taken_away(night: Night) -> None:
-    pool = f"{night.prefect.api_url}/work_pools/remotejobs"
-    httpx.patch(pool, json={"concurrency_limit": 20}).raise_for_status()
+    pool = "/work_pools/remotejobs"
+    night.api.ask("PATCH", pool, {"concurrency_limit": 20})
     assert "~ work pool remotejobs\n    concurrency_limit: 20 -> None\n" in night.prefect.declare()
-    assert httpx.get(pool).json()["concurrency_limit"] is None
+    assert json.loads(night.api.ask("GET", pool))["concurrency_limit"] is None
