@@ -24,7 +24,7 @@ from remotejobs.errors import (
 from remotejobs.host_half import call, text_of
 from remotejobs.jobs import HostJobs
 from remotejobs.local import LocalConnection
-from remotejobs.model import Record
+from remotejobs.model import Record, State
 from remotejobs.shell import Shell
 from remotejobs.variables import Host, text
 
@@ -59,7 +59,7 @@ class Reboot(BaseModel):
 class Rebooted:
     """A reboot that is proven: the boot ids `before` and `after` differ. `seconds` from the command to the test's end.
 
-    `lost` are the jobs that ran until then, as the host tells of them now; `test_output` is what the test said.
+    `lost` are the jobs that it ended, as the host tells of them now; `test_output` is what the test said.
     """
 
     host: str
@@ -107,10 +107,10 @@ class _Rebooting:
 
     def run(self, owners: list[HostJobs]) -> Rebooted:
         before = self._boot()
+        time.sleep(self._wanted.pre_delay)
         running = [(jobs, record) for jobs in owners for record in jobs.list() if not record.finished]
         if running:
             self._say("these jobs end with it: " + ", ".join(record.label or record.jid for _, record in running))
-        time.sleep(self._wanted.pre_delay)
         began = time.monotonic()
         self._command(before)
         after = self._await(lambda: self._boot_after(before))
@@ -118,7 +118,8 @@ class _Rebooting:
         time.sleep(self._wanted.post_delay)
         said = self._await(self._tested)
         seconds = time.monotonic() - began
-        lost = tuple(jobs.look(record.jid) for jobs, record in running)
+        ended = [jobs.look(record.jid) for jobs, record in running]
+        lost = tuple(record for record in ended if _is_lost(record))
         return Rebooted(host=self._host, before=before, after=after, seconds=seconds, test_output=said, lost=lost)
 
     def _ask(self, *words: str) -> dict[str, str]:
@@ -167,6 +168,11 @@ class _Rebooting:
                     why = exc.message if isinstance(exc, HostError) else str(exc)
                     raise NotBack(self._host, f"not back after {self._wanted.timeout:g} s: {why}") from exc
             time.sleep(LOOK_EVERY)
+
+
+def _is_lost(record: Record) -> bool:
+    """Whether the reboot ended it, and not the job itself just before; a host that goes down sends TERM first."""
+    return record.state is State.LOST or (record.state is State.FAILED and record.signal is not None)
 
 
 class _NotYet(Exception):

@@ -19,10 +19,10 @@ from remotejobs.upgrade import (
     changes_of,
     install_job,
     prepare_job,
-    why_reboot,
+    reboot_need,
 )
 from tasks.access import Access
-from tasks.connections import shell_of
+from tasks.connections import jobs_on, shell_of
 from tasks.ends import values_of
 from tasks.errors import HostsFailed
 from tasks.jids import jid_for
@@ -45,17 +45,16 @@ def upgrade_host(host: str, access: Access, plan: Upgrade, poll: float) -> HostU
     """
     _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_limit + 60, delay=poll))
     install = install_job(plan, f"{jid_for(INSTALL)}.{_NOT_CANCELLED}")
-    changes = changes_of(_run(install, host, access, Until.outlasting(plan.patience, delay=poll)))
+    installed = _run(install, host, access, Until.outlasting(plan.patience, delay=poll))
+    changes = changes_of(installed, jobs_on(access, host))
     outcome = Outcome.UPGRADED if changes else Outcome.CURRENT
-    why = why_reboot(shell_of(access, host))
-    if why is None or plan.reboot == "never":
-        return HostUpgrade(host=host, outcome=outcome, changes=changes, reboot=_needed(why))
-    get_run_logger().info("%s needs a reboot: %s", host, why or "it does not say why")
+    need = reboot_need(shell_of(access, host))
+    if not need.needed or plan.reboot == "never":
+        return HostUpgrade(host=host, outcome=outcome, changes=changes, reboot=str(need))
+    get_run_logger().info("%s needs a reboot: %s", host, need.why or "it does not say why")
     back = reboot_host(host, access, plan.rebooting)
     lost = tuple(record.label or record.jid for record in back.lost)
-    return HostUpgrade(
-        host=host, outcome=outcome, changes=changes, reboot=_needed(why), rebooted=back.seconds, lost=lost
-    )
+    return HostUpgrade(host=host, outcome=outcome, changes=changes, reboot=str(need), rebooted=back.seconds, lost=lost)
 
 
 def upgrade_batch(hosts: Sequence[str], access: Access, plan: Upgrade, poll: float) -> list[HostUpgrade]:
@@ -96,10 +95,6 @@ def raise_for_upgrades(reports: Sequence[HostUpgrade]) -> None:
 
 def _run(job: Job, host: str, access: Access, until: Until) -> Record:
     return poll_until(until)(start_job(job, host, access), access)
-
-
-def _needed(why: str | None) -> str:
-    return "" if why is None else why or "needed"
 
 
 def _row(report: HostUpgrade) -> Row:

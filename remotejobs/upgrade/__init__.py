@@ -2,7 +2,7 @@
 
 from remotejobs.upgrade.plan import Upgrade
 from remotejobs.upgrade.report import Change, HostUpgrade, Outcome, changes_of
-from remotejobs.upgrade.script import INSTALL, PREPARE, install_job, prepare_job, why_reboot
+from remotejobs.upgrade.script import INSTALL, PREPARE, RebootNeed, install_job, prepare_job, reboot_need
 
 __all__ = [
     "INSTALL",
@@ -10,9 +10,10 @@ __all__ = [
     "Change",
     "HostUpgrade",
     "Outcome",
+    "RebootNeed",
     "Upgrade",
     "changes_of",
     "install_job",
     "prepare_job",
-    "why_reboot",
+    "reboot_need",
 ]

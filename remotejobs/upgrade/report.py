@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from remotejobs.errors import ProtocolDamaged
+from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
+from remotejobs.protocol import Read
 
+LONGEST = 4 * 1024 * 1024  # bytes of a report: some sixty thousand packages
+_LINE = re.compile(r"package (\S+) (\S+) (\S+)")
 _HEAD = b"remotejobs-upgrade 1\n"
 
 
@@ -34,7 +39,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostUpgrade:
-    """What became of one host. `reboot` is why a reboot was, or is, needed; `rebooted` is how many seconds it took."""
+    """What became of one host. `reboot` is why a reboot was, or is, needed, or that nobody knows; `rebooted` is how
+    many seconds it took, and `lost` are the jobs that it ended.
+    """
 
     host: str
     outcome: Outcome
@@ -45,14 +52,19 @@ class HostUpgrade:
     reason: str = ""
 
 
-def changes_of(record: Record) -> tuple[Change, ...]:
-    """The changes at the end of an installation's output. Raises `ProtocolDamaged` when they are not whole."""
+def changes_of(record: Record, jobs: HostJobs) -> tuple[Change, ...]:
+    """The changes at the end of an installation's output; of a long one more is asked for.
+
+    Raises `ProtocolDamaged` when they are not whole, and `HostError`.
+    """
+    if record.stdout_from and _HEAD not in record.stdout:
+        (record,) = jobs.status([Read(record.jid, limit=LONGEST)])
     _, found, tail = record.stdout.rpartition(_HEAD)
-    lines = tail.decode("utf-8", "replace").splitlines()
-    if not found or not lines or lines[-1] != "end":
+    *lines, last = tail.decode("utf-8", "replace").splitlines() or [""]
+    changes = [_LINE.fullmatch(line) for line in lines]
+    if not found or last != "end" or not all(changes):
         raise ProtocolDamaged(record.host, f"job {record.jid} succeeded without a whole report of its upgrade")
-    words = [line.split() for line in lines[:-1]]
-    return tuple(Change(name, _version(before), _version(after)) for _, name, before, after in words)
+    return tuple(Change(each[1], _version(each[2]), _version(each[3])) for each in changes if each)
 
 
 def _version(text: str) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
+from remotejobs.display.text import visible
+from remotejobs.errors import ProtocolDamaged
 from remotejobs.host_half import command_of, text_of
 from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.shell import Shell
 from remotejobs.upgrade.plan import Upgrade
 
+_NEED = re.compile(r"reboot (yes|no|unknown) *(.*?) *")
+_ANSWERS = {"yes": True, "no": False, "unknown": None}
 PREPARE, INSTALL = "prepare upgrade", "install upgrade"
 
 
@@ -20,13 +27,26 @@ def install_job(plan: Upgrade, jid: str) -> Job:
     return Job(jid=jid, cmd=_command(plan, "up_install"), label=INSTALL, grace=LONGEST_GRACE)
 
 
-def why_reboot(shell: Shell) -> str | None:
-    """Why the host wants a reboot, in its own words (perhaps none); None when it does not. Raises `HostError`."""
+@dataclass(frozen=True, slots=True)
+class RebootNeed:
+    """Whether a host needs a reboot, None where it cannot tell, and why, in its own words (perhaps none)."""
+
+    needed: bool | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.needed is None:
+            return f"unknown: {self.why}"
+        return (self.why or "needed") if self.needed else ""
+
+
+def reboot_need(shell: Shell) -> RebootNeed:
+    """What the host says of it; that it needs none is said only where it has the means to know. Raises `HostError`."""
     said = shell.run(f"{_text()}\nup_look").output
     for line in said.splitlines():
-        if line.startswith("reboot yes"):
-            return line.removeprefix("reboot yes").strip()
-    return None
+        if found := _NEED.fullmatch(line):
+            return RebootNeed(_ANSWERS[found[1]], visible(found[2]))
+    raise ProtocolDamaged(shell.host, f"whether it needs a reboot was not answered: {said[-200:]!r}")
 
 
 def _command(plan: Upgrade, function: str) -> str:

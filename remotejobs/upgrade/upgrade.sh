@@ -45,8 +45,7 @@ up_prepare() { # [PACKAGE...]: fetch what is to be installed, and change nothing
     # shellcheck disable=SC2086 # a list of words
     set -- $names
     if [ "$MANAGER" = apt ]; then
-        up_patiently apt-get -q update
-        up_apt --download-only "$@"
+        up_patiently apt-get -q update && up_apt --download-only "$@"
     else
         up_dnf --refresh upgrade --downloadonly "$@"
     fi
@@ -116,6 +115,7 @@ UP_LOCKED='Could not get lock|[Uu]nable to (acquire|lock)|lock was locked by ano
 # locks only, old ones for none, and dpkg never; without the lock nothing was done, so trying again does no harm.
 up_patiently() {
     give_up=$(($(date +%s) + LOCK_TIMEOUT)) said=$(mktemp)
+    rc=0
     until "$@" 2>"$said"; do
         rc=$?
         cat "$said" >&2
@@ -126,24 +126,32 @@ up_patiently() {
         rc=0
     done
     rm -f "$said"
-    return "${rc:-0}"
+    return "$rc"
 }
 
-# Whether a reboot is needed: `reboot yes WHY` or `reboot no`.
+# Whether a reboot is needed: `reboot yes WHY`, `reboot no`, or `reboot unknown WHY`.
 up_look() {
     if [ -e /var/run/reboot-required ]; then
         printf 'reboot yes %s\n' "$(sort -u /var/run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ')"
-        return
+    elif command -v needs-restarting >/dev/null; then
+        needs-restarting -r 2>&1 | up_judge
+    elif command -v apt-get >/dev/null; then
+        # That the file is not there says something only where there is somebody who would make it.
+        for maker in unattended-upgrades update-notifier; do
+            [ ! -e "/etc/kernel/postinst.d/$maker" ] || { echo 'reboot no' && return; }
+        done
+        echo 'reboot unknown nothing there would make /var/run/reboot-required: install unattended-upgrades'
+    else
+        dnf needs-restarting -r 2>&1 | up_judge
     fi
-    said=
-    # Both say why in a list and then "Reboot is required"; dnf needs its plugin for it.
-    if command -v needs-restarting >/dev/null; then
-        said=$(needs-restarting -r 2>&1)
-    elif command -v dnf >/dev/null && ! command -v apt-get >/dev/null; then
-        said=$(dnf needs-restarting -r 2>&1)
-    fi
+}
+
+# needs-restarting and its twin, dnf's plugin, say why in a list, and then whether it is required.
+up_judge() {
+    said=$(cat)
     case $said in
     *'eboot is required'*) printf 'reboot yes %s\n' "$(printf '%s' "$said" | sed -n 's/^ *\* *//p' | tr '\n' ' ')" ;;
-    *) printf 'reboot no\n' ;;
+    *'eboot should not be necessary'*) echo 'reboot no' ;;
+    *) printf 'reboot unknown needs-restarting said: %s\n' "$(printf '%s' "$said" | tail -n 1)" ;;
     esac
 }

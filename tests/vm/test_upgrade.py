@@ -12,7 +12,7 @@ from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.reboot import Reboot
 from remotejobs.shell import Shell
-from remotejobs.upgrade import Upgrade
+from remotejobs.upgrade import Upgrade, reboot_need
 from tasks.access import Access
 
 # The machine may be slow to let somebody in.
@@ -49,5 +49,11 @@ def test_a_host_is_upgraded_and_rebooted_only_when_it_says_that_it_needs_it(
 
     boot = shell.run("cat /proc/sys/kernel/random/boot_id").output
     (again,) = upgrade(ops, vm.name, PLAN, 1)
-    assert (again.outcome, again.reboot, again.rebooted) == ("nothing to do", "", None)
+    assert (again.outcome, again.rebooted) == ("nothing to do", None)
     assert shell.run("cat /proc/sys/kernel/random/boot_id").output == boot
+    assert again.reboot.startswith("unknown: nothing there would make /var/run/reboot-required")
+
+    hook = "/etc/kernel/postinst.d/unattended-upgrades"
+    shell.run(f"mkdir -p /etc/kernel/postinst.d; touch {hook}")
+    assert reboot_need(shell).needed is False
+    shell.run(f"rm {hook}")
