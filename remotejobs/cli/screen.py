@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from remotejobs.cli.keyboard import Keyboard
 from remotejobs.display.jobs_table import jobs_table
 from remotejobs.display.paint import Paint
 from remotejobs.display.text import decoded, one_line, visible
-from remotejobs.errors import RemoteJobsError
+from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.fleet import Fleet
 from remotejobs.model import Record
 from remotejobs.overview import name_of, summary
@@ -153,7 +153,7 @@ class Screen:
         at = self._index(records)
         lines = [Text(summary(records), style="bold", no_wrap=True, overflow="ellipsis")]
         if silent := self._board.silent:
-            lines[0].append(f"   no contact: {', '.join(map(one_line, silent))}", style="yellow")
+            lines[0].append("   " + "; ".join(_not_asked(silent)), style="yellow")
         below = [Text(self._asking() or self._said, no_wrap=True, overflow="ellipsis"), Text(KEYS, style="dim")]
         return Group(*lines, jobs_table(records, at, room, self._paint), *self._log_lines(log_room), *below)
 
@@ -166,3 +166,10 @@ class Screen:
         head = Text(f"{name_of(self._log_of)} on {one_line(self._log_of.host)} wrote:", style="bold")
         last = (self._log or "nothing yet").split("\n")[-max(1, room - 1) :]
         return [head, *(Text(line, no_wrap=True, overflow="ellipsis") for line in last)]
+
+
+def _not_asked(errors: Mapping[str, RemoteJobsError]) -> list[str]:
+    """`no contact: db1, db2`, and of every host that said no, or that cannot be asked at all, why."""
+    silent = [host for host, error in errors.items() if isinstance(error, Unreachable) and error.passing]
+    others = [one_line(error.message) for host, error in errors.items() if host not in silent]
+    return [*([f"no contact: {', '.join(map(one_line, silent))}"] if silent else []), *others]

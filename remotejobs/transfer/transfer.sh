@@ -60,8 +60,16 @@ tr_download() {
     tr_fetch
     rc=$?
     kill "$watch"
-    [ "$rc" -eq 0 ] || tr_fail "$url could not be fetched ($rc); what came so far is kept in $part"
+    [ "$rc" -eq 0 ] || tr_fail "$url could not be fetched: $(tr_why)"
     tr_seal "$part" "$dest" "$wanted" 644
+}
+
+tr_why() { # what $rc means, and what is left
+    case $rc,$status in
+    22,*) printf 'the server answered %s' "${status#"${status%???}"}" ;;
+    *) printf '%s ended with %s' "$tool" "$rc" ;;
+    esac
+    [ ! -s "$part" ] || printf '; what came so far is kept in %s' "$part"
 }
 
 tr_watch() { # a line now and then for whoever follows the job
@@ -70,8 +78,10 @@ tr_watch() { # a line now and then for whoever follows the job
     done
 }
 
-tr_fetch() { # $url to the end of $part; a connection that ends is taken up again
+tr_fetch() { # $url to the end of $part; a connection that ends is taken up again -> $tool $status
+    tool=curl status=
     if ! command -v curl >/dev/null; then
+        tool=wget
         set -- --continue --tries 10 --waitretry 2 --timeout 60 --no-verbose --output-document "$part"
         [ "$rate" -eq 0 ] || set -- "$@" --limit-rate "$rate"
         wget "$@" "$url"

@@ -78,6 +78,14 @@ def test_without_a_sha256_to_have_the_file_is_summed_once(tmp_path: Path) -> Non
     assert sums.read_text().split() == ["sum"]
 
 
+def test_an_answer_that_is_no_file_is_told_as_such_and_leaves_nothing(tmp_path: Path) -> None:
+    with WebFiles(tmp_path) as web:
+        done = run(download_job(f"{web.url}missing", str(tmp_path / "copy"), "download"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"{web.url}missing could not be fetched: the server answered 404"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("url", "dest", "sha256"),
     [("file:///etc/passwd", "/tmp/x", ""), ("http://a/b", "x", ""), ("http://a/b", "/tmp/x", "ABC")],
