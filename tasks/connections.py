@@ -6,13 +6,11 @@ import atexit
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from remotejobs.become import become_for
 from remotejobs.connect import open_connection
-from remotejobs.connection import Become, Connection
+from remotejobs.connection import Connection
 from remotejobs.errors import BadUse
 from remotejobs.fleet import BecomeChoice, Fleet
 from remotejobs.inventory import Inventory, load_inventory
@@ -94,27 +92,23 @@ def host_names(access: Access, pattern: str) -> tuple[str, ...]:
     return tuple(host.name for host in connections().inventory(access).select(pattern))
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A host, and as whom to work there; None: as the user who logs in."""
+def fleet_with(host: str, access: Access) -> Fleet:
+    """The fleet that `host` is of. `BadUse` for one that the inventory does not name."""
+    fleet = connections().fleet(access)
+    if host not in fleet.hosts:
+        raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
+    return fleet
 
-    host: Host
-    become: Become | None
 
-
-def host_of(access: Access, name: str) -> Reached:
+def host_of(access: Access, name: str) -> Host:
     """The host `name` itself, for what is no job. `BadUse` for one that the inventory does not name."""
-    fleet, choice = connections().fleet(access), access.choice()
-    host = fleet.hosts.get(name)
-    if host is None:
-        raise _unknown(name, access)
-    return Reached(host, become_for(host, become=choice.become, user=choice.user, password=choice.password))
+    return fleet_with(name, access).hosts[name]
 
 
 def shell_of(access: Access, name: str) -> Shell:
     """A shell on the host `name`, over the kept connection. `BadUse` as above."""
-    reached = host_of(access, name)
-    return Shell(connections().fleet(access).connection(name), become=reached.become)
+    fleet = fleet_with(name, access)
+    return Shell(fleet.connection(name), become=fleet.become(name, access.choice()))
 
 
 def jobs_on(access: Access, host: str) -> HostJobs:
@@ -130,11 +124,4 @@ def jobs_of(access: Access, handle: Handle) -> HostJobs:
 
 
 def _jobs(access: Access, host: str, become: BecomeChoice) -> HostJobs:
-    fleet = connections().fleet(access)
-    if host not in fleet.hosts:
-        raise _unknown(host, access)
-    return fleet.jobs(host, become=become)
-
-
-def _unknown(host: str, access: Access) -> BadUse:
-    return BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
+    return fleet_with(host, access).jobs(host, become=become)

@@ -24,7 +24,7 @@ from tasks.access import Access
 from tasks.cancel import kill_parts
 from tasks.cancel_report import JobEnd, report_ends
 from tasks.command_line import command_line
-from tasks.connections import connections, host_names, jobs_on
+from tasks.connections import host_names, host_of, jobs_on
 from tasks.end_jobs import became, user_on
 from tasks.jids import jid_for
 from tasks.migration_steps import migration_on
@@ -81,7 +81,7 @@ def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[JobEnd]]:
         handle = Handle(
             host=host,
             jid=jid_for(Step.MIGRATE, run=run),
-            become_user=user_on(connections().fleet(access).hosts[host], access),
+            become_user=user_on(host_of(access, host), access),
         )
         words = f"{exc} End it with: {command_line('kill', handle, access)}"
         return Sight(silent={host: str(exc)}), [JobEnd(host, Step.MIGRATE, words, open_end=True)]

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.become import become_for
 from remotejobs.display.text import duration
-from remotejobs.errors import BadUse, NoSuchJob, Unreachable
+from remotejobs.errors import NoSuchJob, Unreachable
 from remotejobs.jobs import HostJobs
 from remotejobs.locks import Holder
 from remotejobs.migration import Seen, Step, seen_of
 from remotejobs.migration.host import MigrationHost, Readiness
 from remotejobs.migration.sight import ABSENT
 from remotejobs.model import Job, Record, State
-from remotejobs.shell import Shell
 from remotejobs.variables import text
 from remotejobs.waiting import patiently, wait_until_ended
 from tasks.access import Access
-from tasks.connections import connections, jobs_on
+from tasks.connections import host_of, jobs_on, shell_of
 from tasks.errors import JobFailed
 from tasks.output import followed, last_line
 
@@ -137,12 +135,7 @@ def _seen(jobs: HostJobs, jid: str) -> Seen:
 
 def migration_on(access: Access, host: str) -> MigrationHost:
     """What a migration asks `host` beside its jobs. `BadUse` for a host that the inventory does not name."""
-    fleet = connections().fleet(access)
-    if host not in fleet.hosts:
-        raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
-    choice, variables = access.choice(), fleet.hosts[host]
-    become = become_for(variables, become=choice.become, user=choice.user, password=choice.password)
-    return MigrationHost(Shell(fleet.connection(host), become=become), directory=text(variables, "remotejobs_dir"))
+    return MigrationHost(shell_of(access, host), directory=text(host_of(access, host), "remotejobs_dir"))
 
 
 def _log_silence(error: Unreachable) -> None:

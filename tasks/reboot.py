@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from remotejobs.display.text import duration
 from remotejobs.reboot import Reboot, Rebooted, reboot
 from tasks.access import Access
-from tasks.connections import connections, host_of
+from tasks.connections import fleet_with
 from tasks.reports import Row
 
 PROVEN_BY = Reboot()
@@ -22,12 +22,11 @@ def reboot_host(host: str, access: Access, wanted: Reboot = PROVEN_BY) -> Reboot
     `HostError`.
     """
     logger = get_run_logger()
-    reached = host_of(access, host)
-    rebooted = reboot(
-        reached.host, wanted, become=reached.become, on_news=lambda news: logger.info("%s: %s", host, news)
-    )
+    fleet = fleet_with(host, access)
+    become = fleet.become(host, access.choice())
+    rebooted = reboot(fleet.hosts[host], wanted, become=become, on_news=lambda news: logger.info("%s: %s", host, news))
     # The kept connection leads to a machine that is no more.
-    connections().fleet(access).connection(host).close()
+    fleet.connection(host).close()
     for record in rebooted.lost:
         logger.warning("%s on %s: %s (%s)", record.label or record.jid, host, record.state, record.cause)
     return rebooted

@@ -76,7 +76,7 @@ def verify_until(patience: Patience) -> Task[..., Found]:
     )
     def verify_service(service: Service, handle: Handle, access: Access) -> Found:
         """Look once at port and URL, and then whether the very job runs: the port could be another's."""
-        condition = look(service, host_of(access, handle.host).host, shell_of(access, handle.host))
+        condition = look(service, host_of(access, handle.host), shell_of(access, handle.host))
         record = jobs_of(access, handle).look(handle.jid)
         if record.finished:
             raise JobFailed(replace(record, label=service.name), command_line("log", handle, access))
@@ -95,7 +95,7 @@ def check_service(service: Service, host: str, access: Access) -> Found:
         return Found(host=host, record=None, why="it was never started")
     if newest.finished:
         return Found(host=host, record=newest, why=f"{newest.state} {newest.cause} {newest.msg}".strip())
-    condition = look(service, host_of(access, host).host, shell_of(access, host))
+    condition = look(service, host_of(access, host), shell_of(access, host))
     return Found(host=host, record=newest, why=condition.why)
 
 

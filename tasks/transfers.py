@@ -17,7 +17,7 @@ from remotejobs.errors import BadUse
 from remotejobs.placeholders import filled
 from remotejobs.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from tasks.access import Access
-from tasks.connections import connections, host_of
+from tasks.connections import fleet_with, host_of
 from tasks.reports import Row, key_of
 
 _UPDATE_EVERY = 2.0  # seconds
@@ -44,7 +44,7 @@ def pull_file(source: str, dest: str, host: str, access: Access, rate: int = 0) 
 
 def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
     """Where each host's file goes: `dest` with {host} filled in. `BadUse` when two would go to the same place."""
-    found = {name: filled(dest, host_of(access, name).host) for name in hosts}
+    found = {name: filled(dest, host_of(access, name)) for name in hosts}
     if len(set(found.values())) < len(found):
         raise BadUse(f"{len(found)} hosts would write to {dest}", remedy="Put {host} into it.")
     return found
@@ -65,8 +65,7 @@ def transfer_row(done: Transferred) -> Row:
 
 @contextmanager
 def _ends(access: Access, host: str) -> Iterator[Ends]:
-    host_of(access, host)
-    ends = Ends.of(connections().fleet(access), host, access.choice())
+    ends = Ends.of(fleet_with(host, access), host, access.choice())
     with closing(ends.files):
         yield ends
 
