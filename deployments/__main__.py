@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Callable, Iterator
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL
 
 from deployments.automations import automation_changes
 from deployments.blocks import block_changes
@@ -14,6 +16,8 @@ from deployments.change import Change
 from deployments.declared import Declared, read
 from deployments.flows import deployment_changes
 from deployments.pools_and_limits import limit_changes, pool_changes
+from remotejobs.display.text import number_of
+from remotejobs.errors import BadUse, RemoteJobsError
 
 Stage = Callable[[SyncPrefectClient, Declared], Iterator[Change]]
 
@@ -28,33 +32,44 @@ STAGES: tuple[Stage, ...] = (
 
 
 def main() -> int:
-    """Exit code 0, also when something was left out, which is said."""
+    """Exit code 0, also when something was left out, which is said; 1 when what is declared cannot be."""
+    try:
+        _make_it_so()
+    except RemoteJobsError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _make_it_so() -> None:
     arguments = argparse.ArgumentParser(prog="python -m deployments", description=__doc__)
     arguments.add_argument("--plan", action="store_true", help="show what would change, and change nothing")
     only_show = arguments.parse_args().plan
     logging.getLogger("prefect").setLevel(logging.WARNING)
     declared = read()
+    if not PREFECT_API_URL.value():
+        # Prefect would start a server of its own, and forget it at the end.
+        raise BadUse("which Prefect server?", remedy="Say: export PREFECT_API_URL=http://HOST:4200/api")
     with get_client(sync_client=True) as client:
         print(f"{client.api_url}")
-        found = [change for stage in STAGES for change in stage(client, declared)]
-        for change in found:
-            print(change)
-        todo = sum(change.apply is not None for change in found)
-        if only_show or not todo:
-            print(f"{todo or 'nothing'} to change")
-            return 0
-        print(f"applied {sum(_apply(stage, client, declared) for stage in STAGES)} changes")
-    return 0
+        # Stage by stage: what one has made has an id for the next.
+        todo = sum(_settled(stage(client, declared), only_show=only_show) for stage in STAGES)
+    if only_show or not todo:
+        print(f"{todo or 'nothing'} to change")
+    else:
+        print(f"applied {number_of(todo, 'change')}")
 
 
-def _apply(stage: Stage, client: SyncPrefectClient, declared: Declared) -> int:
-    """Look again: what an earlier stage made has an id now."""
-    applied = 0
-    for change in list(stage(client, declared)):
+def _settled(changes: Iterator[Change], *, only_show: bool) -> int:
+    """Show each and, unless that is all, make it; returns how many could be made."""
+    todo = 0
+    for change in list(changes):
+        print(change)
         if change.apply is not None:
-            change.apply()
-            applied += 1
-    return applied
+            todo += 1
+            if not only_show:
+                change.apply()
+    return todo
 
 
 if __name__ == "__main__":

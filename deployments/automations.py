@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -10,7 +10,8 @@ from prefect.exceptions import ObjectNotFound
 
 from deployments.blocks import find_block
 from deployments.change import Change, differences
-from deployments.declared import Declared
+from deployments.declared import FILE, Declared
+from remotejobs.errors import BadUse
 
 
 def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterator[Change]:
@@ -20,9 +21,11 @@ def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterato
     for automation in declared.automations:
         missing = [name for name in automation.needs if name not in ids]
         if missing:
-            lost = [name for name in missing if "/" not in name and name not in coming]
-            why = (f"left out: there is no block {', '.join(lost)}",) if lost else ()
-            yield Change("automation", automation.name, None if lost else _too_early, why)
+            if lost := [name for name in missing if "/" not in name and name not in coming]:
+                why = f"left out: there is no block {', '.join(lost)}"
+                yield Change("automation", automation.name, None, (why,))
+            else:
+                yield Change("automation", automation.name, partial(_refuse, automation.name, missing))
             continue
         wanted = automation.core(ids)
         there = client.read_automations_by_name(automation.name)
@@ -32,8 +35,12 @@ def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterato
             yield Change("automation", automation.name, partial(client.update_automation, there[0].id, wanted), what)
 
 
-def _too_early() -> None:
-    raise AssertionError("what it names comes first")
+def _refuse(automation: str, missing: Sequence[str]) -> None:
+    """What comes first was made by now, so what is missing still is of nowhere."""
+    raise BadUse(
+        f"{FILE.name}: automation {automation!r}: the server has no {', '.join(missing)}",
+        remedy="Name a deployment of prefect.yaml as FLOW/NAME, or a block of the same file.",
+    )
 
 
 def _ids(client: SyncPrefectClient, declared: Declared) -> dict[str, str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from prefect.blocks.core import Block
+from prefect.blocks.core import Block, UnknownBlockType
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from deployments.change import Change
-from deployments.declared import BlockValues
+from deployments.declared import FILE, BlockValues, named
+from remotejobs.errors import BadUse
 
 
 def block_changes(client: SyncPrefectClient, declared: list[BlockValues]) -> Iterator[Change]:
@@ -21,8 +22,9 @@ def block_changes(client: SyncPrefectClient, declared: list[BlockValues]) -> Ite
             if find_block(client, block) is None:
                 yield Change("block", block.name, None, (f"left out: {', '.join(block.unset)} is not set",))
             continue
-        kind = Block.get_block_class_from_key(block.type)
-        wanted = kind.model_validate(block.filled)
+        kind = _kind_of(block)
+        with named(f"block {block.name!r}"):
+            wanted = kind.model_validate(block.filled)
         save = partial(wanted.save, block.name, overwrite=True)
         there = find_block(client, block)
         if there is None:
@@ -39,6 +41,16 @@ def find_block(client: SyncPrefectClient, block: BlockValues) -> BlockDocument |
         return client.read_block_document_by_name(block.name, block.type, include_secrets=True)
     except ObjectNotFound:
         return None
+
+
+def _kind_of(block: BlockValues) -> type[Block]:
+    try:
+        return Block.get_block_class_from_key(block.type)
+    except UnknownBlockType as exc:
+        raise BadUse(
+            f"{FILE.name}: block {block.name!r}: there is no type {block.type!r}",
+            remedy="`prefect block type ls` lists them.",
+        ) from exc
 
 
 def _values(block: Block) -> dict[str, Any]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from prefect.events.schemas.automations import AutomationCore
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from remotejobs.errors import BadUse
 
 FILE = Path(__file__).with_name("resources.yml")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -51,7 +56,7 @@ class BlockValues(_Strict):
         return {key: _filled(value) for key, value in self.values.items()}
 
 
-class Named(_Strict):
+class Automation(_Strict):
     """An automation whose actions name deployments (FLOW/NAME) and blocks."""
 
     name: str
@@ -60,14 +65,14 @@ class Named(_Strict):
     actions: list[dict[str, Any]]
 
     def core(self, ids: dict[str, str]) -> AutomationCore:
-        """As Prefect has it; `ids` are those of the deployments and blocks, by name."""
+        """As Prefect has it; `ids` are those of the deployments and blocks, by name. `BadUse` for what it refuses."""
         actions = [
             {_KEYS.get(key, key): ids[value] if key in _KEYS else value for key, value in action.items()}
             for action in self.actions
         ]
-        return AutomationCore.model_validate(
-            {"name": self.name, "description": self.description, "trigger": self.trigger, "actions": actions}
-        )
+        whole = {"name": self.name, "description": self.description, "trigger": self.trigger, "actions": actions}
+        with named(f"automation {self.name!r}"):
+            return AutomationCore.model_validate(whole)
 
     @property
     def needs(self) -> list[str]:
@@ -83,12 +88,32 @@ class Declared(_Strict):
     work_pools: list[WorkPool] = []
     limits: list[Limit] = []
     blocks: list[BlockValues] = []
-    automations: list[Named] = []
+    automations: list[Automation] = []
 
 
 def read(path: Path = FILE) -> Declared:
-    """Raises pydantic's ValidationError, which names the key."""
-    return Declared.model_validate(yaml.safe_load(path.read_text()))
+    """`BadUse` names the key that is wrong, before anything is changed."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as exc:
+        raise BadUse(f"{path} is no YAML: {exc}") from exc
+    with named("the file"):
+        declared = Declared.model_validate(content)
+    for automation in declared.automations:
+        automation.core(dict.fromkeys(automation.needs, str(UUID(int=0))))
+    return declared
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Pydantic's refusal of `what` as `BadUse`, which shows keys and no values: they may be secret."""
+    try:
+        yield
+    except ValidationError as exc:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors(include_input=False)
+        )
+        raise BadUse(f"{FILE.name}: {what}: {wrong}", remedy="Correct it there.") from None
 
 
 def _filled(value: Any) -> Any:

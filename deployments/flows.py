@@ -18,6 +18,7 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from deployments.change import Change, differences
+from remotejobs.errors import RemoteJobsError
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -92,4 +93,5 @@ def _deploy(names: Sequence[str]) -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *wanted]
     done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command[2:])} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        said = f"{done.stdout}{done.stderr}".strip()
+        raise RemoteJobsError(f"{' '.join(command[2:])} ended with {done.returncode}:\n{said}", remedy="")

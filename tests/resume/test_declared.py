@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
+from deployments.declared import WorkPool
+from deployments.pools_and_limits import pool_changes
 from lab.webhook import Webhook
+from remotejobs.errors import BadUse
 from tests.resume.conftest import Night
 
 pytestmark = pytest.mark.slow
@@ -21,13 +25,20 @@ def test_a_server_that_is_as_declared_is_left_as_it_is(night: Night) -> None:
 
 def test_what_somebody_changed_is_shown_and_only_then_put_right(night: Night) -> None:
     limit = "/v2/concurrency_limits/forks:hosts"
-    night.api.ask("PATCH", limit, {"limit": 7})
+    night.api.ask("PATCH", limit, {"limit": 7, "active": False})
     shown = night.prefect.declare("--plan")
-    assert "~ limit forks:hosts\n    limit: 7 -> 200\n" in shown
+    assert "~ limit forks:hosts\n    limit: 7 -> 200\n    active: False -> True\n" in shown
     assert shown.endswith("1 to change\n")
     assert json.loads(night.api.ask("GET", limit))["limit"] == 7
-    assert "applied 1 changes" in night.prefect.declare()
-    assert json.loads(night.api.ask("GET", limit))["limit"] == 200
+    assert "applied 1 change\n" in night.prefect.declare()
+    now = json.loads(night.api.ask("GET", limit))
+    assert (now["limit"], now["active"]) == (200, True)
+
+
+def test_a_pool_of_another_type_is_refused_with_what_to_do(night: Night) -> None:
+    night.api.ask("POST", "/work_pools/", {"name": "other", "type": "docker"})
+    with SyncPrefectClient(night.prefect.api_url) as client, pytest.raises(BadUse, match="the server has it as docker"):
+        list(pool_changes(client, [WorkPool(name="other", type="process")]))
 
 
 def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(night: Night) -> None:

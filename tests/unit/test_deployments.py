@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
 from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.flows import load_flow_from_entrypoint
 
-from deployments.declared import read
+from deployments.blocks import block_changes
+from deployments.declared import BlockValues, read
 from deployments.flows import PROJECT
+from remotejobs.errors import BadUse
 from tasks.fence import end_when_unwanted
 
 DECLARED = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
@@ -27,3 +32,35 @@ def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itsel
     assert (end_when_unwanted in flow.on_running_hooks) is resumable
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (resumable and flow.retries)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("limits: [{name: a, limit: 0}]", "resources.yml: the file: limits.0.limit: Input should be greater than"),
+        ("limits: [{name: a, most: 1}]", "limits.0.most: Extra inputs are not permitted"),
+        (
+            "automations: [{name: x, trigger: {type: event, posture: Loud}, actions: [{type: do-nothing}]}]",
+            "resources.yml: automation 'x': trigger.event.posture: Input should be Posture.Reactive",
+        ),
+        ("limits: [", "wrong.yml is no YAML: "),
+    ],
+)
+def test_what_is_declared_wrongly_is_named_before_anything_is_changed(tmp_path: Path, text: str, told: str) -> None:
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(text)
+    with pytest.raises(BadUse, match=re.escape(told)):
+        read(wrong)
+
+
+def test_no_value_of_a_block_is_shown_where_it_is_refused() -> None:
+    secret = BlockValues(type="custom-webhook", name="alert", values={"name": "alert", "url": 17, "method": "hunter2"})
+    with pytest.raises(BadUse, match="resources.yml: block 'alert': .*method: ") as refused:
+        next(block_changes(cast(SyncPrefectClient, None), [secret]))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_block_of_a_type_that_there_is_not_is_bad_use() -> None:
+    odd = BlockValues(type="sercet", name="password", values={})
+    with pytest.raises(BadUse, match="block 'password': there is no type 'sercet'"):
+        next(block_changes(cast(SyncPrefectClient, None), [odd]))
