@@ -53,10 +53,6 @@ class Site:
         self.ssh.stop_host(name)
         self.applications[name].die()
 
-    def bring_back(self, name: str) -> None:
-        self.ssh.start_host(name)
-        self.applications[name].start()
-
     def update(self, version: str, **others: Any) -> dict[str, Any]:
         """The parameter `update` of a rolling update of this site, quick enough for a lab."""
         haproxy = {"hosts": [BALANCER], "socket": str(self.haproxy.socket), "backend": "app"}

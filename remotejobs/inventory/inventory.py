@@ -50,10 +50,6 @@ class Host:
     variables: Mapping[str, Any] = field(compare=False, repr=False)
     source: str
 
-    def var(self, name: str, default: Any = None) -> Any:
-        """The final value of a variable, or `default` when it is not set. Raises `InventoryError`."""
-        return self.variables.get(name, default)
-
 
 @dataclass(frozen=True, slots=True)
 class Inventory:

@@ -130,11 +130,11 @@ def test_a_nonsensical_template_raises_nothing_but_the_documented_error(template
     inventory = loaded(yaml.safe_dump({"all": {"hosts": {"h": {"x": template, "y": f"{{{{ {template} }}}}"}}}}))
     for name in ("x", "y"):
         with suppress(InventoryError):
-            inventory.hosts["h"].var(name)
+            inventory.hosts["h"].variables.get(name)
 
 
 def read_all(inventory: Inventory) -> None:
     for host in inventory.hosts.values():
         for name in host.variables:
             with suppress(InventoryError):
-                host.var(name)
+                host.variables.get(name)

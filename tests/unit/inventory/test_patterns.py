@@ -102,7 +102,7 @@ def test_localhost_needs_no_entry_and_is_reached_without_ssh(write: Write) -> No
 
 def test_every_word_for_this_machine_means_the_one_that_the_inventory_has(load: Load) -> None:
     inventory = load("all: {hosts: {localhost: {ansible_port: 2222}}}")
-    assert [host.var("ansible_port") for host in inventory.select("127.0.0.1")] == [2222]
+    assert [host.variables["ansible_port"] for host in inventory.select("127.0.0.1")] == [2222]
 
 
 @pytest.mark.parametrize(

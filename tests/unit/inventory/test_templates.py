@@ -65,40 +65,35 @@ all:
 @pytest.mark.parametrize("template", list(WRONG))
 def test_a_wrong_template_is_an_error_with_place_and_reason_when_it_is_used(load: Load, template: str) -> None:
     wrong = host(load, template.replace("'", '"') if "'" in template else template)
-    assert wrong.var("fine") == 1
+    assert wrong.variables["fine"] == 1
     with pytest.raises(InventoryError) as caught:
-        wrong.var("x")
+        wrong.variables["x"]
     assert "hosts.yml:" in str(caught.value)
     said = WRONG[template]
     assert said in str(caught.value) or said.replace("'", '"') in str(caught.value)
 
 
-def test_a_variable_that_is_not_set_is_the_default(load: Load) -> None:
-    assert host(load, "a").var("nope") is None
-    assert host(load, "a").var("nope", 22) == 22
-
-
 def test_an_environment_variable_is_no_template_itself(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", "pa{{ss}}word")
-    assert host(load, '{{ lookup("env", "PASSWORD") }}').var("x") == "pa{{ss}}word"
+    assert host(load, '{{ lookup("env", "PASSWORD") }}').variables["x"] == "pa{{ss}}word"
 
 
 def test_a_lookup_has_a_default_and_files_lose_their_last_newline(load: Load, tmp_path: Path) -> None:
     (tmp_path / "word").write_text("secret\n")
     found = host(load, '{{ lookup("ansible.builtin.file", inventory_dir ~ "/word") }}')
-    assert found.var("x") == "secret"
-    assert host(load, '{{ lookup("env", "NOT_SET_ANYWHERE", default="d") }}').var("x") == "d"
+    assert found.variables["x"] == "secret"
+    assert host(load, '{{ lookup("env", "NOT_SET_ANYWHERE", default="d") }}').variables["x"] == "d"
 
 
 def test_a_host_shows_no_values_when_it_is_printed(load: Load) -> None:
     printed = host(load, "hunter2")
-    printed.var("x")
+    printed.variables["x"]
     assert "hunter2" not in f"{printed!r} {printed.variables!r}"
 
 
 def test_a_password_that_looks_like_a_broken_template_is_not_shown(load: Load) -> None:
     with pytest.raises(InventoryError) as caught:
-        host(load, "hunter2{{").var("x")
+        host(load, "hunter2{{").variables["x"]
     assert "hunter2" not in str(caught.value)
 
 
@@ -106,16 +101,16 @@ def test_an_inventory_survives_being_pickled(load: Load) -> None:
     load("all: {hosts: {a: {x: '{{ inventory_hostname }}'}}}")
     inventory = load("all: {hosts: {a: {x: '{{ inventory_hostname }}'}}}")
     copied = pickle.loads(pickle.dumps(inventory))
-    assert copied.select("a")[0].var("x") == "a"
-    assert copied.select("localhost")[0].var("ansible_connection") == "local"
+    assert copied.select("a")[0].variables["x"] == "a"
+    assert copied.select("localhost")[0].variables["ansible_connection"] == "local"
 
 
 def test_jinja2_is_not_loaded_for_an_inventory_without_templates(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {a: {ansible_host: b, t: '{{ 1 }}'}}}")
     program = (
         "import sys; from remotejobs.inventory import load_inventory; "
-        f"h, = load_inventory({str(tmp_path / 'hosts.yml')!r}).select('all'); h.var('ansible_host'); "
-        "assert 'jinja2' not in sys.modules; h.var('t'); assert 'jinja2' in sys.modules"
+        f"h, = load_inventory({str(tmp_path / 'hosts.yml')!r}).select('all'); h.variables.get('ansible_host'); "
+        "assert 'jinja2' not in sys.modules; h.variables.get('t'); assert 'jinja2' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
