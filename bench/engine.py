@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.measure import Timing, children, pss, timed
+from lab.job_files import supervisor_of
 from lab.sshd import SshLab
 from remotejobs.fleet import Fleet
 from remotejobs.inventory import load_inventory
@@ -120,7 +121,7 @@ def host_rows(say: Say) -> Iterator[Row]:
         jobs = fleet.jobs("h000")
         record = jobs.start(Job(jid="costs", cmd="sleep 600", limit=600))
         yield Row("controller CPU for a status on an open connection", f"{_status_cpu(jobs):.2f} ms", "at most 1.5 ms")
-        supervisor = _supervisor(record.results_dir)
+        supervisor = supervisor_of(record)
         timer = [pid for pid in children(supervisor) if pid != record.pid]
         whole = pss(supervisor) + sum(pss(pid) + sum(map(pss, children(pid))) for pid in timer)
         yield Row("host memory (PSS) of the supervising process", f"{pss(supervisor)} KiB", "at most 1 MiB")
@@ -135,11 +136,6 @@ def _status_cpu(jobs: HostJobs, looks: int = 300) -> float:
     for _ in range(looks):
         jobs.look("costs")
     return (time.process_time() - before) / looks * 1000
-
-
-def _supervisor(results_dir: str) -> int:
-    lines = (Path(results_dir) / "job").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("supervisor ")))
 
 
 def _lag(jobs: HostJobs, times: int = 11) -> float:

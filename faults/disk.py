@@ -23,6 +23,7 @@ MOMENTS = ("start", "run", "kill")
 
 @contextmanager
 def disk(place: Path, options: str) -> Iterator[Path]:
+    """A tmpfs of its own at `place`."""
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=True)
     try:
@@ -31,7 +32,8 @@ def disk(place: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", place], check=True)
 
 
-def _fill_pages(place: Path, left: int) -> None:
+def fill_pages(place: Path, left: int = 0) -> None:
+    """Leave so many pages of the disk free."""
     with (place / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
         while True:
             filler.write(b"x" * PAGE)
@@ -56,7 +58,7 @@ def _free(place: Path) -> None:
 
 
 def full_disk(trial: Trial) -> Iterator[Try]:
-    return _full(trial, "size=256k", _fill_pages)
+    return _full(trial, "size=256k", fill_pages)
 
 
 def full_inodes(trial: Trial) -> Iterator[Try]:

@@ -10,10 +10,10 @@ from random import Random
 from threading import local
 
 from faults.controller import Orders, kill_midway, run_to_the_end
-from faults.processes import left_of
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.witness import Witness, begun_or_lost, short, stubborn
+from lab.job_files import bearers_of
 from lab.sshd import SshLab
 from remotejobs.connection import Connection
 from remotejobs.jobs import HostJobs
@@ -72,7 +72,7 @@ class _Killing:
         jobs.start(witness.job)
         record = jobs.kill(jid) if self._step == "kill" else wait_until_ended(jobs, jid)
         verdict = witness.judge(record)
-        if verdict is SURVIVED and record.state is State.KILLED and (left := left_of(record)):
+        if verdict is SURVIVED and record.state is State.KILLED and (left := bearers_of(record)):
             return lost(f"{jid}: told to be proven empty, but {left} run on")
         return verdict
 

@@ -53,13 +53,18 @@ def _either(trial: Trial, number: int) -> Witness:
 
 def without_setsid(trial: Trial) -> Iterator[Try]:
     """busybox's tools, and among them no setsid."""
-    programs = trial.directory / "bin"
-    programs.mkdir()
+    path = str(busybox_without(trial.directory / "bin", "setsid"))
+    yield from _all_ways(trial, jobs_at(ProgramConnection(env={"PATH": path}), trial.directory / "jobs"))
+
+
+def busybox_without(place: Path, missing: str) -> Path:
+    """A directory of programs: all that busybox is, but one."""
+    place.mkdir()
     names = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
     for name in names:
-        if name != "setsid":
-            (programs / name).symlink_to("/bin/busybox")
-    yield from _all_ways(trial, jobs_at(ProgramConnection(env={"PATH": str(programs)}), trial.directory / "jobs"))
+        if name != missing:
+            (place / name).symlink_to("/bin/busybox")
+    return place
 
 
 def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.processes import field_of, left_of
 from faults.trial import Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, begun_or_lost, stubborn
+from lab.job_files import bearers_of, fields_of
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
 
@@ -68,7 +68,8 @@ def pid_reused(trial: Trial) -> Iterator[Try]:
 def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: bool) -> Try:
     record = jobs.start(witness.job)
     witness.await_run()
-    supervisor, command = (int(field_of(record, name).split()[0]) for name in ("supervisor", "command"))
+    fields = fields_of(record.results_dir)
+    supervisor, command = (int(fields[name].split()[0]) for name in ("supervisor", "command"))
     pid = command if of_command else supervisor
     # The whole group of the command: as long as one is left in it, its number is not given to anybody.
     dead = f"[ ! -e /proc/{supervisor} ] && [ ! -e /proc/{command} ]"
@@ -85,6 +86,6 @@ def _truly(witness: Witness, seen: Record, killed: Record) -> Try:
     if (seen.state, seen.cause) != (State.LOST, "gone") or "runs no more" not in seen.msg:
         return lost(f"{seen.jid}: told {seen.state} {seen.cause} {seen.msg!r}; its supervisor and command are gone")
     # Its child that left the session still carries the token: that one the kill finds, if it had come so far.
-    if left := left_of(seen):
+    if left := bearers_of(seen):
         return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}, but {left} run on")
     return witness.once()

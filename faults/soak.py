@@ -18,11 +18,12 @@ from unittest.mock import patch
 
 from faults.controller import Orders, kill_midway, prepare
 from faults.network import PATIENCE, again_and_again
-from faults.processes import left_of, left_under, supervisor_of
+from faults.processes import left_under
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
 from faults.witness import NeverRan, Witness, short, stubborn
+from lab.job_files import bearers_of, supervisor_of
 from lab.sshd import SshLab
 from remotejobs.errors import HostError
 from remotejobs.jobs import HostJobs
@@ -94,7 +95,7 @@ class _Place:
     def _judged(self, jobs: HostJobs, witness: Witness, record: Record) -> Try:
         if record.cause == "gone" and record.jid in self._beheaded:
             patiently(lambda: jobs.kill(record.jid, grace=0), patience=PATIENCE)
-            if left := left_of(record):
+            if left := bearers_of(record):
                 return lost(f"{record.jid}: {left} run on")
             # The kill may have come before the command's first step.
             return witness.once() if witness.runs else SURVIVED

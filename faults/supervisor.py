@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from faults.processes import left_of, supervisor_of
 from faults.trial import Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, begun_or_lost, short, stubborn
+from lab.job_files import bearers_of, supervisor_of
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
 
@@ -62,7 +62,7 @@ def _stopped(jobs: HostJobs, witness: Witness) -> Try:
 
 
 def _ended(witness: Witness, record: Record) -> Try:
-    if left := left_of(record):
+    if left := bearers_of(record):
         return lost(f"{record.jid}: {record.msg!r}, but {left} run on")
     return witness.judge(replace(record, rc=None))
 
@@ -105,7 +105,7 @@ def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> T
     # The supervisor died before it could write anything, or it lived to see its command killed: both can be true.
     true = (seen.state, seen.cause) == (State.LOST, "gone") or (seen.state, seen.signal) == (State.FAILED, "KILL")
     jobs.kill(record.jid, grace=0)
-    if left := left_of(record):
+    if left := bearers_of(record):
         return lost(f"{record.jid}: {left} run on")
     return witness.once() if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
 

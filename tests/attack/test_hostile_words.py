@@ -170,7 +170,7 @@ def test_no_template_reaches_python(template: str, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"h": {"x": text}}}}))
     host = load_inventory(tmp_path / "hosts.yml").hosts["h"]
     with pytest.raises(InventoryError, match="is no good template|cannot be filled in"):
-        host.var("x")
+        host.variables["x"]
 
 
 @pytest.mark.parametrize("text", ["!!python/object/apply:os.system ['touch CANARY']", "!!python/name:os.system ''"])
@@ -178,7 +178,7 @@ def test_no_yaml_makes_objects(text: str, tmp_path: Path) -> None:
     path = tmp_path / "hosts.yml"
     path.write_text(f"all: {{hosts: {{h: {{x: {text.replace('CANARY', str(tmp_path / 'canary'))}}}}}}}")
     with pytest.raises(InventoryError, match="the tag .* is not known|is no"):
-        load_inventory(path).hosts["h"].var("x")
+        load_inventory(path).hosts["h"].variables["x"]
 
 
 def test_options_are_no_way_around_the_host_key(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.job_files import fields_of
 from lab.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connect import open_connection
@@ -82,8 +83,7 @@ def test_who_carries_a_stolen_token_harms_only_himself(way: Connection, other: L
     """The token is in the environment of the job's processes; were it known, carrying it would only get one killed."""
     jobs = HostJobs(way)
     record = jobs.start(Job(jid="token", cmd="sleep 600"))
-    gate = (Path(record.results_dir) / "job").read_text()
-    token = next(line.split()[1] for line in gate.splitlines() if line.startswith("token "))
+    token = fields_of(record.results_dir)["token"]
     words = ["setpriv", "--reuid", other.name, "--regid", other.name, "--init-groups", "sleep", "600"]
     with subprocess.Popen(words, env={**os.environ, "REMOTEJOBS_TOKEN": token}) as stranger:
         ended = jobs.kill("token", grace=0)

@@ -8,6 +8,7 @@ import shlex
 import signal
 from pathlib import Path
 
+from lab.job_files import fields_of
 from tests.cli.conftest import Hosts
 from tests.cli.running import remotejobs
 
@@ -78,8 +79,7 @@ def test_a_lost_job_whose_command_still_runs_is_shown_with_the_command_that_ends
     local_hosts: Hosts, tmp_path: Path
 ) -> None:
     local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "orphan", "--", "sleep 60")
-    record = (tmp_path / "here" / "orphan" / "job").read_text()
-    supervisor = next(line.split()[1] for line in record.splitlines() if line.startswith("supervisor "))
+    supervisor, _birth = fields_of(tmp_path / "here" / "orphan")["supervisor"].split()
     os.kill(int(supervisor), signal.SIGKILL)
     remedy = f"End it: remotejobs kill here orphan -i {local_hosts.inventory}\n"
     shown = [

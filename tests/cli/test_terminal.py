@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
-import termios
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Hosts
-from tests.cli.running import COMMAND, environment
+from tests.cli.terminal import on_terminal
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-7]m")
-
-
-def on_terminal(
-    *words: str, columns: int = 100, when: str = "", then: Callable[[int], object] | None = None, **env: str
-) -> tuple[int, str]:
-    """Run a command line on a pseudo-terminal; returns its exit code and all that it wrote there.
-
-    Once it has written what the pattern `when` matches, `then` is called with the keyboard of that terminal.
-    """
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *words],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=environment(TERM="xterm-256color", **env),
-        start_new_session=True,  # it knows no other terminal than this
-    )
-    os.close(slave)
-    written = bytearray()
-    while True:
-        try:
-            data = os.read(master, 65536)
-        except OSError:  # how a terminal says that nobody holds its other end
-            break
-        if not data:
-            break
-        written += data
-        if then and re.search(when, written.decode(errors="replace")):
-            then(master)
-            then = None
-    os.close(master)
-    return process.wait(60), written.decode()
 
 
 def test_a_terminal_gets_colours_and_a_live_view_that_is_gone_at_the_end(hosts: Hosts) -> None:
@@ -76,7 +35,7 @@ def test_a_terminal_shows_the_last_line_soon_however_long_the_polls(
     if waiting:
         local_hosts.call("run", "-l", "here", "-P", "0", "-B", "25", "--jid", "soon", "--", "sleep 2; " + command)
         words = ["wait", "here", "soon", *where]
-    code, _ = on_terminal(*words, when=r"s  (?:\x1b\[[\d;]*m)*step one", then=lambda _: go.touch())
+    code, _ = on_terminal(*words, steps=[(r"s  (?:\x1b\[[\d;]*m)*step one", go.touch)])
 
     assert code == 0
 
@@ -152,7 +111,7 @@ def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
 
 def test_an_end_of_input_at_the_password_is_told_without_a_traceback(local_hosts: Hosts) -> None:
     words = ["list", "all", "-K", "-b", "-i", str(local_hosts.inventory)]
-    code, seen = on_terminal(*words, when="BECOME password: ", then=lambda keyboard: os.write(keyboard, b"\x04"))
+    code, seen = on_terminal(*words, steps=[("BECOME password: ", b"\x04")])
 
     assert code == 1
     assert "error: no password for sudo was typed. Type it and press Enter, or set ansible_become_password" in seen

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import termios
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -18,7 +13,8 @@ from typing import IO
 import pytest
 
 from tests.cli.conftest import Hosts, written
-from tests.cli.running import COMMAND, begin, environment
+from tests.cli.running import begin
+from tests.cli.terminal import Act, on_terminal
 
 KEYS = "q quit"
 DOWN = b"\x1b[B"
@@ -113,33 +109,9 @@ def test_a_host_that_can_never_be_asked_is_told_and_is_not_waited_for(tmp_path: 
     assert "ansible_connection is 'carrier_pigeon'" in ended.out
 
 
-def on_screen(words: Sequence[str], *steps: tuple[str, bytes | signal.Signals]) -> tuple[int, str]:
-    """`remotejobs watch` on a terminal: whenever the next pattern is seen, its keys are pressed or its signal is sent.
-
-    Returns the exit code and all that was written.
-    """
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, "watch", *words],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=environment(TERM="xterm-256color"),
-        start_new_session=True,
-    )
-    os.close(slave)
-    seen, at, left = "", 0, list(steps)
-    with contextlib.suppress(OSError):  # how a terminal says that nobody holds its other end
-        while data := os.read(master, 65536):
-            seen += data.decode(errors="replace")
-            if left and re.search(left[0][0], seen[at:]):
-                at = len(seen)
-                act = left.pop(0)[1]
-                process.send_signal(act) if isinstance(act, signal.Signals) else os.write(master, act)
-    os.close(master)
-    assert not left, f"never seen: {left[0][0]}"
-    return process.wait(60), seen
+def on_screen(words: Sequence[str], *steps: tuple[str, Act]) -> tuple[int, str]:
+    """`remotejobs watch` on a terminal."""
+    return on_terminal("watch", *words, steps=steps, columns=120)
 
 
 def test_a_terminal_shows_a_table_that_is_gone_when_q_is_pressed(hosts: Hosts, go: Path) -> None:
@@ -151,6 +123,14 @@ def test_a_terminal_shows_a_table_that_is_gone_when_q_is_pressed(hosts: Hosts, g
     left = seen.rpartition(MAIN_SCREEN)[2]
     assert left.startswith("1 running; longest running: slow job on ")
     assert KEYS not in left
+
+
+def test_a_terminal_tells_why_a_host_cannot_be_asked_where_that_is_not_silence(tmp_path: Path) -> None:
+    gone = {"ansible_host": "127.0.0.1", "ansible_port": 1}
+    hosts = written(tmp_path, {"odd": {"ansible_connection": "carrier_pigeon"}, "gone": gone})
+    why = "no contact: gone; odd: ansible_connection is 'carrier_pigeon'"
+    code, _ = on_screen(["all", "-i", str(hosts.inventory)], (why, b"q"))
+    assert code == 1
 
 
 def test_keys_choose_a_job_and_show_what_it_wrote_but_obey_nothing_of_it(local_hosts: Hosts, go: Path) -> None:

@@ -16,8 +16,8 @@ from remotejobs.backup import BackupPlan
 from tasks.access import Access
 from tasks.backups import Backup
 from tasks.errors import HostsFailed
-from tests.flows.conftest import TaskLog
-from tests.flows.tables import name_of, table_of
+from tests.artifacts import name_of, table_of
+from tests.task_log import TaskLog
 
 
 def database(postgres: Postgres, name: str, hosts: str = "db1", **others: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from flows.clean_jobs import clean_jobs
 from remotejobs.model import Job
 from tasks.access import Access
 from tasks.connections import jobs_on
-from tests.flows.tables import name_of, table_of
+from tests.artifacts import name_of, table_of
 
 
 def test_old_jobs_of_all_hosts_go_and_are_listed(access: Access) -> None:

@@ -24,7 +24,7 @@ from tasks.errors import JobFailed, RetriesExhausted
 from tasks.jids import jid_for
 from tasks.jobs import clean_jobs, fetch_log, kill_job, poll_until, run_command, start_job
 from tasks.until import Until
-from tests.flows.conftest import TaskLog
+from tests.task_log import TaskLog
 
 OFTEN = Until(retries=300, delay=0.1)
 
@@ -134,20 +134,12 @@ def test_running_out_of_retries_can_kill_the_job_with_proof(access: Access) -> N
 def test_a_host_that_is_away_for_a_while_is_not_a_failed_job(
     lab: SshLab, access: Access, task_log: TaskLog, go: Path
 ) -> None:
-    stopped: list[str] = []
+    def come_back() -> None:
+        lab.start_host("files1")
+        go.touch()
 
-    def leave() -> None:
-        lab.stop_host("files1")
-        stopped.append("files1")
-
-    def react(line: str) -> None:
-        if "attempt 1 of" in line and not stopped:
-            leave()
-        elif "exception: ConnectionRefused" in line and stopped:
-            lab.start_host(stopped.pop())
-            go.touch()
-
-    task_log.react = react
+    task_log.when("attempt 1 of", lambda: lab.stop_host("files1"))
+    task_log.when("exception: ConnectionRefused", come_back)
     record = start_and_poll(job(waiting_for(go)), "files1", access)
     assert record.state is State.SUCCEEDED
     assert task_log.having("exception: ConnectionRefused")

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
 from flows.run_command import run_command
+from lab.webhook import Webhook
 from tasks.access import Access
 from tasks.ends import End
 from tasks.errors import HostsFailed
 from tasks.notify import Message, Notify
 from tasks.until import Until
-
-
-class Webhook(HTTPServer):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Listener)
-        self.told: list[Message] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/"
-
-
-class Listener(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, Webhook)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.append(Message.model_validate(json.loads(body)))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Tests say enough."""
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def run(access: Access, command: str, notify: Notify) -> RunState[list[End]]:
@@ -57,7 +24,7 @@ def run(access: Access, command: str, notify: Notify) -> RunState[list[End]]:
 
 def test_a_failed_run_is_told_to_a_webhook(access: Access, webhook: Webhook) -> None:
     run(access, "exit 3", Notify(webhook=webhook.url))
-    (told,) = webhook.told
+    told = Message.model_validate(webhook.next())
     assert (told.flow, told.state) == ("run-command", "Failed")
     assert "work on db1: failed, rc 3" in told.message
     assert "/runs/flow-run/" in told.url
@@ -65,7 +32,7 @@ def test_a_failed_run_is_told_to_a_webhook(access: Access, webhook: Webhook) -> 
 
 def test_a_run_that_succeeds_is_not_told(access: Access, webhook: Webhook) -> None:
     run(access, "true", Notify(webhook=webhook.url))
-    assert webhook.told == []
+    assert webhook.silent
 
 
 def test_a_notification_that_fails_does_not_hide_the_outcome(access: Access) -> None:

@@ -19,7 +19,7 @@ from tasks.connections import jobs_on
 from tasks.ends import End
 from tasks.errors import HostsFailed
 from tasks.until import Until
-from tests.flows.tables import name_of, table_of
+from tests.artifacts import name_of, table_of
 
 OFTEN = Until(retries=300, delay=0.1)
 

@@ -12,6 +12,7 @@ import pytest
 from prefect.client.schemas.objects import State as RunState
 
 from flows.service import service as service_flow
+from lab.job_files import supervisor_of
 from lab.ports import free_ports
 from remotejobs.model import Record, State
 from remotejobs.service import Service, jid_to_start
@@ -19,7 +20,7 @@ from tasks.access import Access
 from tasks.connections import jobs_on
 from tasks.errors import HostsFailed
 from tasks.services import Found, Patience, service_row
-from tests.flows.tables import table_of
+from tests.artifacts import table_of
 
 SOON = Patience(retries=100, delay=0.1)
 
@@ -147,12 +148,7 @@ def test_one_whose_supervisor_died_is_not_started_a_second_time_while_it_lives(a
     (found,) = run(access, service, "start").result()
     assert found.record and found.record.pid
     jobs = jobs_on(access, "db1")
-    (supervisor,) = [
-        int(line.split()[1])
-        for line in Path(found.record.results_dir, "job").read_text().splitlines()
-        if line.startswith("supervisor ")
-    ]
-    os.kill(supervisor, 9)
+    os.kill(supervisor_of(found.record), 9)
     assert jid_to_start("orphan", jobs.list()) == found.record.jid
     (stopped,) = run(access, service, "stop").result()
     assert stopped.record and "proven empty" in stopped.record.msg

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 
 from flows.download import download
 from flows.pull_file import pull_file
@@ -19,7 +16,7 @@ from lab.web_files import WebFiles
 from remotejobs.errors import BadUse
 from tasks.access import Access
 from tasks.errors import HostsFailed
-from tests.flows.tables import table_of
+from tests.artifacts import bars_of, table_of
 
 MIB = 1024 * 1024
 
@@ -33,15 +30,6 @@ def content(tmp_path: Path) -> bytes:
     return content
 
 
-def percents(run_id: UUID | None) -> list[object]:
-    """What the progress bars of a run show."""
-    assert run_id
-    kind = ArtifactFilterType(any_=["progress"])
-    with get_client(sync_client=True) as client:
-        mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=kind)
-        return [artifact.data for artifact in client.read_artifacts(artifact_filter=mine)]
-
-
 def test_a_file_is_pushed_with_a_bar_and_a_row_for_each_host(access: Access, content: bytes, tmp_path: Path) -> None:
     source = str(tmp_path / "web" / "big")
     state = push_file(access, "db1", source, str(tmp_path / "copy"), return_state=True)
@@ -49,7 +37,7 @@ def test_a_file_is_pushed_with_a_bar_and_a_row_for_each_host(access: Access, con
     assert (tmp_path / "copy").read_bytes() == content
     (row,) = table_of(state.state_details.flow_run_id)
     assert (row["host"], row["size"], row["sha256"]) == ("db1", "3.0 MiB", done.sha256)
-    assert percents(state.state_details.flow_run_id) == [100.0]
+    assert bars_of(state.state_details.flow_run_id) == [100.0]
 
 
 def test_files_are_pulled_to_a_place_for_each_host(access: Access, content: bytes, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,8 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 from prefect.client.schemas.objects import State as RunState
 from pydantic import ValidationError
 
@@ -28,9 +25,9 @@ from tasks.access import Access
 from tasks.cancel import kill_jobs_of
 from tasks.connections import connections, jobs_on
 from tasks.errors import HostsFailed
+from tests.artifacts import tables_of
 from tests.awaiting import await_true
-from tests.flows.conftest import TaskLog
-from tests.flows.tables import Row
+from tests.task_log import TaskLog
 
 HOSTS = ("web1", "web2", "web3")
 
@@ -73,17 +70,6 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         connections().close()
 
 
-def tables_of(state: RunState[Any]) -> list[list[Row]]:
-    """The tables that a run made, oldest first."""
-    with get_client(sync_client=True) as client:
-        run_id = state.state_details.flow_run_id
-        assert run_id
-        run = ArtifactFilterFlowRunId(any_=[run_id])
-        wanted = ArtifactFilter(flow_run_id=run, type=ArtifactFilterType(any_=["table"]))
-        found = sorted(client.read_artifacts(artifact_filter=wanted), key=lambda artifact: str(artifact.created))
-    return [json.loads(str(artifact.data)) for artifact in found]
-
-
 @contextmanager
 def held(lock: Path) -> Iterator[Callable[[], None]]:
     """The lock as another apt holds it; gives what lets it go."""
@@ -97,7 +83,7 @@ def test_every_host_is_upgraded_in_batches_and_its_report_names_the_packages(fle
     state = fleet.upgrade(serial=[1, 2])
     assert fleet.installed == ["install ok installed 2.0"] * 3
     assert [str(change) for report in state.result() for change in report.changes] == ["tool 1.0 → 2.0"] * 3
-    outcomes = [[row["outcome"] for row in table] for table in tables_of(state)]
+    outcomes = [[row["outcome"] for row in table] for table in tables_of(state.state_details.flow_run_id)]
     assert outcomes == [["upgraded", "not started", "not started"], ["upgraded"] * 3]
 
 

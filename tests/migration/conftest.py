@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +13,10 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_LOCAL_STORAGE_PATH,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry, Pending
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.migration import migration
 from lab.postgres import Postgres
@@ -34,7 +25,10 @@ from lab.sshd import LabHost, SshLab
 from remotejobs.model import Record
 from tasks.access import Access
 from tasks.connections import connections, jobs_on
+from tests.artifacts import artifacts_of, name_of
 from tests.migration.gates import Gates
+from tests.prefect_harness import prefect_harness
+from tests.task_log import TaskLog
 
 PROJECT = Path(__file__).parents[2]
 HOSTS = ("db1", "db2", "db3")
@@ -44,8 +38,7 @@ HOSTS = ("db1", "db2", "db3")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The server; what is persisted goes to a directory of its own."""
     storage = tmp_path_factory.mktemp("storage")
-    mine = {PREFECT_LOCAL_STORAGE_PATH: storage, PREFECT_SERVER_ANALYTICS_ENABLED: False}
-    with temporary_settings(mine), prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness(storage):
         yield storage
 
 
@@ -106,8 +99,7 @@ class Ended:
 
     @property
     def name(self) -> str:
-        with get_client(sync_client=True) as client:
-            return client.read_flow_run(self.id).name
+        return name_of(self.id)
 
     @property
     def end(self) -> str | None:
@@ -120,14 +112,7 @@ class Ended:
     @property
     def story(self) -> str:
         """The markdown artifact of the run, the newest one."""
-        mine = ArtifactFilter(
-            flow_run_id=ArtifactFilterFlowRunId(any_=[self.id]), type=ArtifactFilterType(any_=["markdown"])
-        )
-        with get_client(sync_client=True) as client:
-            artifacts = client.read_artifacts(artifact_filter=mine)
-        newest = max(artifacts, key=lambda artifact: str(artifact.created))
-        assert isinstance(newest.data, str)
-        return newest.data
+        return str(artifacts_of(self.id, "markdown")[-1].data)
 
     def jobs(self, host: str) -> dict[str, Record]:
         """The run's jobs on a host, by step."""
@@ -231,40 +216,7 @@ def controller(prefect_server: Path, unlocked: SshLab) -> Iterator[Control]:
         each.kill()
 
 
-class TaskLog(logging.Handler):
-    """What the task runs log; `when` acts on a line as it comes, an event to wait for instead of a time."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.lines: list[str] = []
-        self._acts: list[tuple[str, Callable[[], object]]] = []
-        self._doing: list[Future[object]] = []
-        # A thread of its own: nobody else can log while a line is handled.
-        self._doer = ThreadPoolExecutor(1)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = record.getMessage()
-        self.lines.append(line)
-        due = [act for act in self._acts if act[0] in line]
-        self._acts = [act for act in self._acts if act not in due]
-        self._doing += [self._doer.submit(act) for _, act in due]
-
-    def when(self, words: str, act: Callable[[], object]) -> None:
-        """Do `act` once, when a line with `words` comes."""
-        self._acts.append((words, act))
-
-    def settle(self) -> None:
-        """Wait for what was to be done; whatever that raised is raised here."""
-        self._doer.shutdown()
-        for done in self._doing:
-            done.result()
-
-
 @pytest.fixture
 def task_log() -> Iterator[TaskLog]:
-    log = TaskLog()
-    logger = logging.getLogger("prefect.task_runs")
-    logger.addHandler(log)
-    yield log
-    logger.removeHandler(log)
-    log.settle()
+    with TaskLog() as log:
+        yield log

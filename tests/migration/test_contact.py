@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from lab.job_files import fields_of
 from lab.sshd import SshLab
 from remotejobs.cli import main
 from remotejobs.migration import Commands, Step
 from remotejobs.model import State
 from tasks.access import Access
-from tests.migration.conftest import Control, Ended, Migrate, TaskLog, lock_of
+from tests.migration.conftest import Control, Ended, Migrate, lock_of
 from tests.migration.gates import Gates
+from tests.task_log import TaskLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -123,7 +125,7 @@ def test_a_host_that_rebooted_midway_is_judged_by_verify(
 def forget_boot(job: Path) -> None:
     """Leave what a reboot leaves: none of the job's processes, and a record of an earlier boot."""
     gate = job / "job"
-    fields = dict(line.partition(" ")[::2] for line in gate.read_text().splitlines())
+    fields = fields_of(job)
     os.kill(int(fields["supervisor"].split()[0]), signal.SIGKILL)
     os.kill(int(fields["timer"].split()[0]), signal.SIGTERM)  # it ends its own sleep then
     os.killpg(int(fields["command"].split()[0]), signal.SIGKILL)

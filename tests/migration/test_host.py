@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.job_files import bearers_of, supervisor_of
 from remotejobs.jobs import HostJobs
 from remotejobs.migration.host import LookFailed, MigrationHost
 from remotejobs.model import Job, Record, State
 from remotejobs.shell import Shell
-from tests.shell.shells import SHELLS, ShellConnection, bearers, ended, host_jobs, shell_path, supervisor
+from tests.shell.shells import SHELLS, ShellConnection, ended, host_jobs, shell_path
 
 LEFT_BEHIND = (
     "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 300; done' & read -r _ <go; exit 1"
@@ -37,7 +38,7 @@ class Host:
         (self.home / "go").write_text("\n")
         record = ended(self.jobs, jid)
         assert record.state is State.FAILED
-        assert bearers(record)
+        assert bearers_of(record)
         return record
 
 
@@ -71,7 +72,7 @@ def test_a_path_that_is_not_there_is_named(dash: Host) -> None:
 def test_what_a_failed_job_left_behind_is_ended_with_proof(host: Host) -> None:
     record = host.leave_behind("migrate")
     assert host.migration.prove_dead(["migrate", "never-started"], grace=0) == ""
-    assert bearers(record) == []
+    assert bearers_of(record) == []
 
 
 def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
@@ -82,10 +83,10 @@ def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
 
 def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:
     record = dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
-    os.kill(supervisor(record), signal.SIGKILL)
+    os.kill(supervisor_of(record), signal.SIGKILL)
     assert ended(dash.jobs, "migrate").state is State.LOST
     assert dash.migration.prove_dead(["migrate"], grace=0) == ""
-    assert bearers(record) == []
+    assert bearers_of(record) == []
 
 
 def test_a_damaged_record_proves_nothing(dash: Host) -> None:

@@ -9,8 +9,9 @@ from lab.sshd import SshLab
 from remotejobs.migration import Commands, Room
 from tasks.access import Access
 from tasks.approval import Approval
-from tests.migration.conftest import Ended, Migrate, TaskLog, lock_of
+from tests.migration.conftest import Ended, Migrate, lock_of
 from tests.migration.gates import Gates
+from tests.task_log import TaskLog
 
 
 def test_of_two_on_one_host_the_second_is_refused_by_the_lock_and_told_whose_it_is(

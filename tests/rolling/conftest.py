@@ -10,26 +10,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
-from prefect.client.schemas.objects import Artifact, State
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
+from prefect.client.schemas.objects import State
 
 from flows.rolling_update import rolling_update
 from lab.load import Load
 from lab.site import WEB, Site
 from tasks.access import Access
 from tasks.connections import connections
+from tests.artifacts import tables_of
+from tests.prefect_harness import prefect_harness
 
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    mine = {
-        PREFECT_LOCAL_STORAGE_PATH: tmp_path_factory.mktemp("storage"),
-        PREFECT_SERVER_ANALYTICS_ENABLED: False,
-    }
-    with temporary_settings(mine), prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness(tmp_path_factory.mktemp("storage")):
         yield
 
 
@@ -73,7 +67,10 @@ def update(site: Site, version: str, *, hosts: str = "web", resume_from: str = "
     )
     run_id = state.state_details.flow_run_id
     assert run_id
-    return Ended(run_id, state, table_of(run_id))
+    # The last table, by host; empty when there is none.
+    rows = (tables_of(run_id) or [[]])[-1]
+    table = {str(row["host"]): {name: str(value) for name, value in row.items()} for row in rows}
+    return Ended(run_id, state, table)
 
 
 def parameters(site: Site, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> str:
@@ -81,24 +78,3 @@ def parameters(site: Site, version: str, *, hosts: str = "web", resume_from: str
     access = {"inventory": str(site.inventory)}
     given = {"access": access, "hosts": hosts, "update": site.update(version, **plan), "resume_from": resume_from}
     return json.dumps(given)
-
-
-def table_of(run_id: UUID) -> dict[str, dict[str, str]]:
-    """The last table of a run, by host; empty when it made none."""
-    if not (found := artifacts_of(run_id, "table")):
-        return {}
-    last = max(found, key=lambda artifact: str(artifact.created))
-    assert isinstance(last.data, str)
-    return {row["host"]: row for row in json.loads(last.data)}
-
-
-def progress_of(run_id: UUID) -> object:
-    """The per cent that the run's progress bar shows."""
-    (bar,) = artifacts_of(run_id, "progress")
-    return bar.data
-
-
-def artifacts_of(run_id: UUID, kind: str) -> list[Artifact]:
-    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=ArtifactFilterType(any_=[kind]))
-    with get_client(sync_client=True) as client:
-        return client.read_artifacts(artifact_filter=wanted)

@@ -10,7 +10,8 @@ import pytest
 
 from lab.load import Load
 from lab.site import WEB, Site
-from tests.rolling.conftest import progress_of, update
+from tests.artifacts import bars_of
+from tests.rolling.conftest import update
 from tests.rolling.events import when_logged, when_there
 from tests.rolling.site_state import LONG, home, ready_by, statuses, versions
 
@@ -27,7 +28,7 @@ def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load:
     assert ended.column("version before") == ["1.0"] * 4
     assert ended.column("version after") == ["2.0"] * 4
     assert ended.column("batch") == ["1", "2", "3", "4"]
-    assert progress_of(ended.run_id) == 100
+    assert bars_of(ended.run_id) == [100]
     assert statuses(site) == ["UP"] * 4
 
 

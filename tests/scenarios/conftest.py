@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lab.sshd import SshLab
-from lab.webhook import Webhook
 from tasks.access import Access
-from tests.flows.conftest import access, go, lab, postgres, prefect_server, task_log
+from tests.flows.conftest import access, go, lab, postgres, prefect_server, task_log, webhook
 
-__all__ = ["access", "go", "lab", "postgres", "prefect_server", "task_log"]
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook() as webhook:
-        yield webhook
+__all__ = ["access", "go", "lab", "postgres", "prefect_server", "task_log", "webhook"]
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tasks.access import Access
 from tasks.background import in_background
 from tasks.ends import End, raise_for
 from tasks.errors import HostsFailed
-from tests.flows.conftest import TaskLog
-from tests.flows.tables import table_of
+from tests.artifacts import table_of
+from tests.task_log import TaskLog
 
 OFTEN = 0.1  # seconds
 

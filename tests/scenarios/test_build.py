@@ -16,7 +16,7 @@ from tasks.ends import End
 from tasks.errors import HostsFailed
 from tasks.until import Until
 from tests.cli.running import begin
-from tests.flows.conftest import TaskLog
+from tests.task_log import TaskLog
 
 MAKEFILE = """
 all: compile link

@@ -8,8 +8,6 @@ from uuid import UUID
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 
@@ -23,17 +21,14 @@ from tasks.ends import End
 from tasks.errors import HostsFailed
 from tasks.log_watch import KEPT_BYTES, NotFollowing, Watched, log_watch, publish_watched, start_watch
 from tasks.until import Until
+from tests.artifacts import artifacts_of
 
 OFTEN = Until(retries=600, delay=0.1)
 
 
 def kept(run: UUID | None) -> dict[str, str]:
     """What was kept with a flow run, by host."""
-    assert run
-    with get_client(sync_client=True) as client:
-        mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
-        found = client.read_artifacts(artifact_filter=mine)
-    return {str(each.key).removeprefix("log-watch-"): str(each.data) for each in found if each.type == "markdown"}
+    return {str(each.key).removeprefix("log-watch-"): str(each.data) for each in artifacts_of(run, "markdown")}
 
 
 def deploy(access: Access, command: str, log: Path, hosts: str = "db1:db2") -> RunState[list[End]]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.objects import State as RunState
 
 from flows.monitor import monitor
+from lab.job_files import supervisor_of
 from lab.sshd import SshLab
 from lab.webhook import Webhook
 from remotejobs.alerts import Overdue
@@ -21,6 +18,7 @@ from tasks.access import Access
 from tasks.connections import jobs_on
 from tasks.monitor import Alarm, Survey
 from tasks.notify import Notify
+from tests.artifacts import artifacts_of
 
 AT_ONCE = Overdue(hours=1e-9)
 
@@ -45,26 +43,13 @@ def watch(access: Access, overdue: Overdue | None = None, **more: Notify) -> Run
 def lose(access: Access, jid: str) -> None:
     """Start a job and kill who watches over it."""
     record = jobs_on(access, "db1").start(Job(jid=jid, cmd="sleep 300", label="careless"))
-    lines = Path(record.results_dir, "job").read_text().splitlines()
-    (supervisor,) = [int(line.split()[1]) for line in lines if line.startswith("supervisor ")]
-    os.kill(supervisor, 9)
-
-
-def tables(state: RunState[Survey]) -> dict[str, Artifact]:
-    run = state.state_details.flow_run_id
-    assert run
-    with get_client(sync_client=True) as client:
-        mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
-        return {
-            str(each.key).partition("-")[0 if each.key == "fleet" else 2]: each
-            for each in client.read_artifacts(artifact_filter=mine)
-        }
+    os.kill(supervisor_of(record), 9)
 
 
 def test_what_runs_ended_and_failed_is_shown_with_what_runs_longest(busy: Access) -> None:
     state = watch(busy)
     assert state.is_completed()
-    shown = tables(state)["fleet"]
+    (shown,) = [each for each in artifacts_of(state.state_details.flow_run_id, "table") if each.key == "fleet"]
     assert shown.description
     assert shown.description.startswith("all: 1 running, 1 succeeded, 1 failed; longest running: long job on db1, ")
     assert [word for word in ("long", "bad", "good") if f'"jid": "{word}"' in str(shown.data)] == [

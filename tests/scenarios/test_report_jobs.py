@@ -16,7 +16,7 @@ from tasks.access import Access
 from tasks.connections import jobs_on
 from tasks.ends import End
 from tasks.errors import HostsFailed
-from tests.flows.tables import table_of
+from tests.artifacts import table_of
 
 
 def report(access: Access, jobs: str, hosts: str) -> RunState[list[End]]:

@@ -14,7 +14,7 @@ from flows.run_command import run_command
 from lab.webhook import Webhook
 from tasks.access import Access
 from tasks.notify import NOBODY, Notify, tell
-from tests.flows.conftest import TaskLog
+from tests.task_log import TaskLog
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab.job_files import read
 from remotejobs.connection import Become, Reply
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, State
+from tests.awaiting import await_true
 
 SHELLS = ("dash", "busybox", "bash", "mksh", "yash")
 
@@ -70,53 +71,18 @@ def ended(jobs: HostJobs, jid: str) -> Record:
     return record
 
 
-def fields(record: Record, name: str = "job") -> dict[str, str]:
-    """One of the record's files on the host."""
-    lines = (Path(record.results_dir) / name).read_text().splitlines()
-    return {key: value for key, _, value in (line.partition(" ") for line in lines)}
-
-
-def supervisor(record: Record) -> int:
-    return int(fields(record)["supervisor"].split()[0])
-
-
-def bearers(record: Record) -> list[int]:
-    """The pids that carry the job's token in their environment, by a look of our own."""
-    token = b"REMOTEJOBS_TOKEN=" + fields(record)["token"].encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and token in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found
-
-
 def await_output(jobs: HostJobs, jid: str) -> bytes:
     """The first output of a running job."""
-    while not (output := jobs.look(jid).stdout):
-        os.sched_yield()
-    return output
+    await_true(lambda: bool(jobs.look(jid).stdout))
+    return jobs.look(jid).stdout
 
 
 def await_dead(pid: int) -> None:
     """Return once the process is gone, or only waits for its parent to take note."""
-    stat = Path(f"/proc/{pid}/stat")
-    while (words := _read(stat).rpartition(b") ")[2].split()) and words[0] != b"Z":
-        os.sched_yield()
+    await_true(lambda: read(Path(f"/proc/{pid}/stat")).rpartition(b") ")[2][:1] in (b"", b"Z"))
 
 
 def await_none(record: Record) -> None:
-    """Return once no process has the job's directory in its arguments; fail after half a minute."""
-    mark, deadline = record.results_dir.encode(), time.monotonic() + 30
-    while left := [path for path in Path("/proc").glob("[0-9]*/cmdline") if mark in _read(path)]:
-        assert time.monotonic() < deadline, left
-        os.sched_yield()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+    """Return once no process has the job's directory in its arguments."""
+    mark = record.results_dir.encode()
+    await_true(lambda: not any(mark in read(path) for path in Path("/proc").glob("[0-9]*/cmdline")))

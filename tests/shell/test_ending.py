@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from lab.job_files import bearers_of, fields_of, supervisor_of
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
-from tests.shell.shells import ShellConnection, await_dead, await_none, await_output, bearers, ended, fields, supervisor
+from tests.shell.shells import ShellConnection, await_dead, await_none, await_output, ended
 
 STUBBORN = """trap '' TERM INT HUP
 echo before
@@ -36,7 +37,7 @@ def test_the_time_limit_ends_children_that_ignore_term_or_left_the_session(jobs:
     end = ended(jobs, "j")
     assert (end.state, end.signal, end.stdout) == (State.TIMED_OUT, "KILL", b"before\n")
     assert (end.msg, end.survivors) == ("time limit of 1 s exceeded; its process tree is proven empty", "")
-    assert bearers(record) == []
+    assert bearers_of(record) == []
 
 
 def test_grace_lets_a_command_clean_up_and_keeps_what_it_said(jobs: HostJobs) -> None:
@@ -50,7 +51,7 @@ def test_kill_is_proven_and_idempotent(jobs: HostJobs, gate: Path) -> None:
     gate.read_text()
     record = jobs.kill("j")
     assert (record.state, record.msg) == (State.KILLED, "killed on request; its process tree is proven empty")
-    assert bearers(record) == []
+    assert bearers_of(record) == []
     assert jobs.kill("j") == record
 
 
@@ -64,25 +65,25 @@ def test_a_job_that_ends_in_time_leaves_its_children_alone_and_no_timer_behind(j
     record = jobs.start(Job(jid="j", cmd=f"sleep 600 & echo $! >'{tmp_path}/pid'", limit=600))
     assert ended(jobs, "j").state is State.SUCCEEDED
     child = int((tmp_path / "pid").read_text())
-    assert bearers(record) == [child]
+    assert bearers_of(record) == [child]
     os.kill(child, signal.SIGKILL)
 
 
 def test_a_killed_supervisor_makes_the_job_lost_and_tells_that_the_command_runs(jobs: HostJobs, gate: Path) -> None:
     record = jobs.start(Job(jid="j", cmd=f"read -r _ <'{gate}'"))
-    os.kill(supervisor(record), signal.SIGKILL)
+    os.kill(supervisor_of(record), signal.SIGKILL)
     lost = ended(jobs, "j")
     assert (lost.state, lost.cause, lost.rc) == (State.LOST, "gone", None)
     assert lost.msg.endswith(f"the command still runs as pid {record.pid}")
     killed = jobs.kill("j")
     assert killed.state is State.KILLED
     assert "proven empty" in killed.msg
-    assert bearers(record) == []
+    assert bearers_of(record) == []
 
 
 def test_a_killed_supervisor_whose_command_is_gone_too_is_lost_with_an_unknown_rc(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
-    os.kill(supervisor(record), signal.SIGKILL)
+    os.kill(supervisor_of(record), signal.SIGKILL)
     assert record.pid
     while os.getpgid(record.pid) != record.pid:  # told when it is about to run, a moment before it leads its group
         os.sched_yield()
@@ -137,7 +138,7 @@ def test_silence_beyond_the_stall_limit_ends_the_job_and_what_ran_is_told(jobs: 
     assert (end.state, end.stdout) == (State.STALLED, b"before\n")
     assert end.msg == "no output for 1 s; its process tree is proven empty"
     assert "sleep 600" in end.processes
-    assert bearers(record) == []
+    assert bearers_of(record) == []
 
 
 def test_output_on_either_stream_keeps_a_job_from_being_stalled(jobs: HostJobs) -> None:
@@ -157,13 +158,13 @@ def test_a_killer_that_dies_midway_leaves_the_job_killable(jobs: HostJobs) -> No
     place = Path(record.results_dir)
     os.link(place / "cmd", place / "ending")  # all that a killer had done when it died
     killed = jobs.kill("j", grace=0)
-    assert (killed.state, bearers(record)) == (State.KILLED, [])
+    assert (killed.state, bearers_of(record)) == (State.KILLED, [])
     assert "proven empty" in killed.msg
 
 
 def test_the_limit_is_a_time_and_not_the_end_of_somebodys_sleep(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
-    timer = int(fields(record)["timer"].split()[0])
+    timer = int(fields_of(record.results_dir)["timer"].split()[0])
     while not (naps := Path(f"/proc/{timer}/task/{timer}/children").read_text().split()):
         os.sched_yield()
     os.kill(int(naps[0]), signal.SIGKILL)
@@ -189,7 +190,7 @@ def test_a_child_cannot_name_others_as_the_jobs_to_have_them_killed(dash: HostJo
         record = dash.start(Job(jid="j", cmd=cmd, interpreter="python3"))
         await_output(dash, "j")
         killed = dash.kill("j", grace=0)
-        assert (killed.state, killed.survivors, bearers(record)) == (State.KILLED, "", [])
+        assert (killed.state, killed.survivors, bearers_of(record)) == (State.KILLED, "", [])
         assert victim.poll() is None
         victim.kill()
 
@@ -203,23 +204,23 @@ def test_what_survived_is_ended_by_a_later_kill_and_not_cleaned_before(dash: Hos
     connection.awk = b"awk"
     assert dash.clean(older_than=0) == ()
     assert dash.kill("j").survivors == ""
-    assert bearers(record) == []
+    assert bearers_of(record) == []
     assert len(dash.clean(older_than=0)) == 1
 
 
 def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
     child, deadline = Path(f"/proc/{record.pid}"), time.monotonic() + 30
-    os.kill(supervisor(record), signal.SIGKILL)
+    os.kill(supervisor_of(record), signal.SIGKILL)
     while child.exists() and time.monotonic() < deadline:
         os.sched_yield()
-    assert bearers(record) == []
+    assert bearers_of(record) == []
     assert ended(jobs, "j").state is State.LOST
 
 
 def test_a_stopped_supervisor_is_told_and_does_not_stop_the_limit(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
-    os.kill(supervisor(record), signal.SIGSTOP)
+    os.kill(supervisor_of(record), signal.SIGSTOP)
     assert "stopped" in jobs.look("j").msg
     assert ended(jobs, "j").state is State.TIMED_OUT
 
@@ -238,4 +239,4 @@ def test_of_200_stubborn_jobs_none_survives_its_limit(dash: HostJobs) -> None:
     for record in records:
         end = ended(dash, record.jid)
         assert (end.state, "proven empty" in end.msg) == (State.TIMED_OUT, True), end
-        assert bearers(record) == []
+        assert bearers_of(record) == []

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lab.job_files import fields_of
 from remotejobs.errors import JobExists, StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.progress import Progress
-from tests.shell.shells import await_output, ended, fields
+from tests.shell.shells import await_output, ended
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
@@ -150,7 +151,7 @@ def test_times_are_utc_in_iso_8601_and_delta_is_the_run_time(jobs: HostJobs) -> 
     record = ended(jobs, "j")
     assert record.start.endswith("Z") and record.end >= record.start
     assert record.delta is not None and record.delta >= 0.2
-    assert fields(record)["remotejobs"] == "1"
+    assert fields_of(record.results_dir)["remotejobs"] == "1"
 
 
 def test_a_job_may_say_how_far_it_is(jobs: HostJobs) -> None:

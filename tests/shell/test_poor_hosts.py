@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from faults.disk import disk, fill_pages
+from faults.machine import busybox_without
 from remotejobs.errors import StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
@@ -15,21 +17,9 @@ from tests.shell.shells import ended, host_jobs, shell_path
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> object:
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", place], check=True)
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def fill(place: Path) -> None:
-    with (place / "filler").open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 4096)
-        except OSError:
-            return
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    with disk(tmp_path / "small", "size=256k") as place:
+        yield place
 
 
 def test_a_full_disk_refuses_the_start_and_leaves_nothing_behind(
@@ -38,7 +28,7 @@ def test_a_full_disk_refuses_the_start_and_leaves_nothing_behind(
     there = HostJobs(dash._connection, directory=str(small_disk / "jobs"))
     there.start(Job(jid="first", cmd="true"))
     ended(there, "first")
-    fill(small_disk)
+    fill_pages(small_disk)
     with pytest.raises(StartFailed, match="No space left|cannot write"):
         there.start(Job(jid="j", cmd="true"))
     assert [record.jid for record in there.list()] == ["first"]
@@ -50,7 +40,7 @@ def test_a_disk_that_fills_up_while_the_job_runs_loses_no_result(
     there = HostJobs(dash._connection, directory=str(small_disk / "jobs"))
     os.mkfifo(tmp_path / "go")
     there.start(Job(jid="j", cmd=f"cat '{tmp_path}/go'; exit 4"))
-    fill(small_disk)
+    fill_pages(small_disk)
     (tmp_path / "go").write_text("")
     assert (ended(there, "j").state, ended(there, "j").rc) == (State.FAILED, 4)
 
@@ -64,13 +54,7 @@ def test_without_proc_the_job_still_runs_ends_and_is_killed(tmp_path: Path) -> N
 
 
 def test_without_setsid_and_with_busybox_tools_alone_the_job_still_works(tmp_path: Path) -> None:
-    place = tmp_path / "bin"
-    place.mkdir()
-    names = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
-    for name in names:
-        if name != "setsid":
-            (place / name).symlink_to("/bin/busybox")
-    for jobs in host_jobs(tmp_path, str(place)):
+    for jobs in host_jobs(tmp_path, str(busybox_without(tmp_path / "bin", "setsid"))):
         record = jobs.start(Job(jid="j", cmd="echo out; exit 3"))
         assert (ended(jobs, "j").rc, ended(jobs, "j").stdout) == (3, b"out\n")
         record = jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))

@@ -11,13 +11,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from lab.job_files import supervisor_of
 from remotejobs import protocol
 from remotejobs.connection import Become, Reply
 from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.protocol import Read
-from tests.shell.shells import ShellConnection, await_dead, ended, supervisor
+from tests.shell.shells import ShellConnection, await_dead, ended
 
 
 def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_again(
@@ -138,7 +139,7 @@ def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
 def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str) -> None:
     dash.start(Job(jid="j", cmd="exit 0"))
     record = ended(dash, "j")
-    await_dead(supervisor(record))  # it tidies up after the result is there
+    await_dead(supervisor_of(record))  # it tidies up after the result is there
     path = Path(record.results_dir) / name
     whole = path.read_bytes().split(b"\nend\n")[0] + b"\nend\n"
     for length in range(0, len(whole) - 4, 17):
@@ -232,7 +233,7 @@ def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) ->
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(jobs.look, "j", wait=60)
-        os.kill(supervisor(record), signal.SIGKILL)
+        os.kill(supervisor_of(record), signal.SIGKILL)
         assert waiting.result().state is State.LOST
 
 
@@ -253,7 +254,7 @@ def test_list_shows_all_jobs_and_clean_never_takes_a_running_one(jobs: HostJobs)
 
 def test_an_orphaned_command_is_not_cleaned_away(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
-    os.kill(supervisor(record), signal.SIGKILL)
+    os.kill(supervisor_of(record), signal.SIGKILL)
     assert ended(jobs, "j").cause == "gone"
     assert jobs.clean(older_than=-1) == ()
     jobs.kill("j", grace=0)
@@ -271,6 +272,6 @@ def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) 
 
 def test_a_supervisor_costs_at_most_one_megabyte(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
-    rollup = Path(f"/proc/{supervisor(record)}/smaps_rollup").read_text()
+    rollup = Path(f"/proc/{supervisor_of(record)}/smaps_rollup").read_text()
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     assert pss <= 1024

@@ -15,7 +15,7 @@ import pytest
 from lab.proxy import Proxy
 from remotejobs.transfer import sum_of
 from tests.cli.running import COMMAND, environment, remotejobs
-from tests.cli.test_terminal import on_terminal
+from tests.cli.terminal import on_terminal
 from tests.transfers.conftest import MIB, random_file
 
 MOST_MEMORY = 100 * 1024  # KiB

@@ -9,7 +9,9 @@ import pytest
 from lab.migration_demo import HOSTS
 from lab.shop import Shop
 from lab.stage import Stage, open_stage
-from lab.webhook import Webhook
+from tests.flows.conftest import webhook
+
+__all__ = ["webhook"]
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +33,3 @@ def shop(all_shops: Shop, stage: Stage) -> Shop:
     for host in HOSTS:
         all_shops.open_on(stage.ssh.host(host))
     return all_shops
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook() as server:
-        yield server

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 
 from lab.vm import Vm
 from remotejobs.jobs import HostJobs
 from remotejobs.shell import Shell
 from tasks.access import Access
 from tasks.connections import connections, jobs_on, shell_of
+from tests.prefect_harness import prefect_harness
 
 # Building the image takes a minute or two, once.
 LONGEST = 900
@@ -27,11 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    mine = {
-        PREFECT_LOCAL_STORAGE_PATH: tmp_path_factory.mktemp("storage"),
-        PREFECT_SERVER_ANALYTICS_ENABLED: False,
-    }
-    with temporary_settings(mine), prefect_test_harness(server_startup_timeout=120):
+    with prefect_harness(tmp_path_factory.mktemp("storage")):
         yield
 
 

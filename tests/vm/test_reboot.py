@@ -11,20 +11,28 @@ from remotejobs.reboot import NotBack, Reboot, RebootRefused, reboot
 from remotejobs.shell import Shell
 from tasks.access import Access
 from tasks.connections import host_of, jobs_on
-from tests.flows.tables import table_of
+from tests.artifacts import table_of
+from tests.awaiting import await_true
+from tests.rolling.events import when_logged
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
-def test_a_reboot_is_proven_by_its_boot_id_and_a_job_that_ran_is_told_as_lost(
+def test_a_reboot_is_proven_by_its_boot_id_and_of_the_jobs_that_ran_those_it_ended_are_told_as_lost(
     vm: Vm, ops: Access, shell: Shell, prefect_server: None
 ) -> None:
     job = Job(jid="through-a-reboot", cmd="sleep 3600", label="long work")
     jobs = jobs_on(ops, vm.name)
     jobs.start(job)
-    state = reboot_flow(
-        ops, vm.name, Reboot(connect_timeout=30, test_command="systemctl is-system-running --wait"), return_state=True
-    )
+    jobs.start(Job(jid="ends-just-before", cmd="until [ -e /root/go ]; do sleep 0.1; done"))
+
+    def end_one() -> None:
+        shell.run("touch /root/go")
+        await_true(lambda: jobs.look("ends-just-before").finished)
+
+    wanted = Reboot(connect_timeout=30, test_command="systemctl is-system-running --wait")
+    with when_logged("these jobs end with it", end_one):
+        state = reboot_flow(ops, vm.name, wanted, return_state=True)
     (rebooted,) = state.result()
     assert rebooted.before != rebooted.after == shell.run(BOOT_ID).output.strip()
     assert rebooted.test_output == "running"
@@ -36,11 +44,11 @@ def test_a_reboot_is_proven_by_its_boot_id_and_a_job_that_ran_is_told_as_lost(
 
 
 def test_a_reboot_that_is_not_allowed_is_refused_at_once_with_what_the_host_said(vm: Vm, ops: Access) -> None:
-    host = host_of(ops, vm.name).host
+    host = host_of(ops, vm.name)
     with pytest.raises(RebootRefused, match="'shutdown -r now' failed with 1"):
         reboot(host, Reboot(), become=None)
 
 
 def test_a_command_that_does_not_reboot_is_found_out_by_the_boot_id(vm: Vm, access: Access) -> None:
     with pytest.raises(NotBack, match="not back after 1 s: it was not rebooted: its boot id is the same"):
-        reboot(host_of(access, vm.name).host, Reboot(command="true", timeout=1))
+        reboot(host_of(access, vm.name), Reboot(command="true", timeout=1))
