@@ -12,11 +12,13 @@ from remotejobs.backup.script import GRACE, label_of
 from tasks.access import Access
 from tasks.backups import Backup, backup_of, jid_of, row_of, steps_of
 from tasks.cancel import OnCancel, kill_jobs
+from tasks.dry_run import would_run
 from tasks.ends import end_of, raise_for
 from tasks.fence import end_when_unwanted
 from tasks.jobs import poll_until, start_job
 from tasks.limits import share_of_forks
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.planned import backups_of
 from tasks.reports import publish_table
 from tasks.run_names import of_backup
 from tasks.until import Until
@@ -36,6 +38,7 @@ def backup(
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    dry_run: bool = False,
 ) -> list[Backup]:
     """Back up every item of the plan on each of its hosts, all at once; fail at the end, naming those that failed.
 
@@ -45,7 +48,10 @@ def backup(
         poll: Seconds between two looks at a running job.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
+        dry_run: Show what would run where, and run nothing.
     """
+    if dry_run:
+        return would_run(backups_of(access, plan), access)
     steps, backups = steps_of(access, plan)
     jobs = [job_of(plan, item, host=host, jid=jid_of(item)) for item, host in steps]
     # The host ends a job at its limit; looking for longer than that sees how.

@@ -16,6 +16,7 @@ from remotejobs.migration import Commands, Limits, Order, Plan, Room
 from tasks.access import Access
 from tasks.approval import NOT_NEEDED, Approval, ask
 from tasks.cancel import OnCancel
+from tasks.dry_run import dry_run_state
 from tasks.fence import end_when_unwanted
 from tasks.limits import share_of_forks, turn_of
 from tasks.migration_cancel import call_off
@@ -32,6 +33,7 @@ from tasks.migration_run import (
 )
 from tasks.migrations import Migration
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.planned import migration_of
 
 AN_HOUR = Limits()
 SOME_ROOM = Room()
@@ -57,6 +59,7 @@ def migration(
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    dry_run: bool = False,
 ) -> RunState[Any]:
     """Migrate every host of a pattern; on failure roll all of them back. A retried run goes on where it was.
 
@@ -73,6 +76,7 @@ def migration(
         poll: Seconds between two looks at a running command; its end is seen at once.
         on_cancel: What becomes of its steps when it is cancelled: kill those that change data, or leave all running.
         notify: Whom to tell when it failed.
+        dry_run: Show what would run where, and run nothing.
     """
     selected, nowhere = select(access, hosts)
     if nowhere:
@@ -89,6 +93,8 @@ def migration(
         patience=contact_deadline,
         poll=poll,
     )
+    if dry_run:
+        return dry_run_state(migration_of(here, backup_first), access)
     # In this order: a migration that waits for its turn keeps no forks from others.
     with turn_of("migration", access, selected), share_of_forks(access):
         return _migrate(here, approval, backup_first)

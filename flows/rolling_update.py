@@ -8,9 +8,11 @@ from prefect.client.schemas.objects import State
 from remotejobs.rolling import HostReport, Update
 from tasks.access import Access
 from tasks.connections import host_names
+from tasks.dry_run import dry_run_state
 from tasks.fence import end_when_unwanted
 from tasks.limits import share_of_forks
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.planned import updates_of
 from tasks.rolling_batches import revert_batches, survey, update_batch
 from tasks.rolling_repair import put_right
 from tasks.rolling_reports import Progress, end_state, publish, why_stop, with_not_started
@@ -30,6 +32,7 @@ def rolling_update(
     update: Update,
     resume_from: str = "",
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    dry_run: bool = False,
 ) -> State[None]:
     """Bring a new version to every host of a pattern; when too many fail, stop and revert what the plan says.
 
@@ -39,8 +42,11 @@ def rolling_update(
         update: What to deploy, in which batches, when to stop, and what to revert then.
         resume_from: Id of an earlier flow run to go on with: hosts that it updated are left alone. Empty: none.
         notify: Whom to tell when the run failed.
+        dry_run: Show what would run where, and run nothing.
     """
     names = host_names(access, hosts)
+    if dry_run:
+        return dry_run_state(updates_of(names, update), access)
     with share_of_forks(access):
         rollout = survey(names, access, update, this_update(resume_from))
         reports: list[HostReport] = list(rollout.earlier)

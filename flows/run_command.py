@@ -11,12 +11,14 @@ from remotejobs.model import Job
 from tasks.access import Access
 from tasks.cancel import OnCancel, kill_jobs
 from tasks.connections import host_names
+from tasks.dry_run import would_run
 from tasks.ends import End, end_of, left_running, raise_for
 from tasks.fence import end_when_unwanted
 from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
 from tasks.limits import share_of_forks
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.planned import commands_of
 from tasks.reports import publish_table, row_of
 from tasks.run_names import of_command
 from tasks.until import FOR_AN_HOUR, Until
@@ -44,6 +46,7 @@ def run_command(
     until: Until = FOR_AN_HOUR,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    dry_run: bool = False,
 ) -> list[End]:
     """Run one shell command on every host of a pattern; fail at the end, naming the hosts where it failed.
 
@@ -59,10 +62,13 @@ def run_command(
         until: How often to look after it; with a delay of 0 it is started and left running.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
+        dry_run: Show what would run where, and run nothing.
     """
     job = Job(
         jid=jid_for(label), cmd=command, label=label, limit=limit or None, stall=stall or None, chdir=chdir, env=env
     )
+    if dry_run:
+        return would_run(commands_of(label, command, host_names(access, hosts), limit), access)
     with share_of_forks(access):
         started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
         if until.delay == 0:

@@ -12,8 +12,10 @@ from remotejobs.upgrade import HostUpgrade, Outcome, Upgrade
 from tasks.access import Access
 from tasks.cancel import kill_jobs
 from tasks.connections import host_names
+from tasks.dry_run import would_run
 from tasks.fence import end_when_unwanted
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
+from tasks.planned import upgrades_of
 from tasks.upgrade import publish_changes, publish_upgrades, raise_for_upgrades, upgrade_batch
 
 EVERYTHING = Upgrade()
@@ -33,6 +35,7 @@ def upgrade(
     upgrade: Upgrade = EVERYTHING,
     poll: Annotated[float, Field(ge=1)] = 15,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    dry_run: bool = False,
 ) -> list[HostUpgrade]:
     """Upgrade the hosts of a pattern; the batch in which one fails is the last.
 
@@ -44,8 +47,11 @@ def upgrade(
         upgrade: What to upgrade, in which batches, and whether to reboot.
         poll: Seconds between two looks at a running job.
         notify: Whom to tell when the run failed.
+        dry_run: Show what would run where, and run nothing.
     """
     names = host_names(access, hosts)
+    if dry_run:
+        return would_run(upgrades_of(names, upgrade), access)
     reports: list[HostUpgrade] = []
     every: list[HostUpgrade] = []
     for batch in batches(names, upgrade.serial):

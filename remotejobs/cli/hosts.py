@@ -6,13 +6,13 @@ import json
 import sys
 from argparse import Namespace
 
+from remotejobs.address import address_of
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Commands, Parser, add_command
 from remotejobs.cli.show import say
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.inventory import Host, inventory_path, load_inventory
-from remotejobs.variables import text
+from remotejobs.inventory import inventory_path, load_inventory
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -34,14 +34,3 @@ def execute(args: Namespace) -> int:
     for line in table(heads, rows, Paint.for_stream(sys.stdout)):
         say(line)
     return exits.OK
-
-
-def address_of(host: Host) -> str:
-    """user@address:port as far as the inventory says it; ssh_config may say more. `local` needs none."""
-    if text(host, "ansible_connection").removeprefix("ansible.builtin.") == "local":
-        return "local"
-    user, port = text(host, "ansible_user"), text(host, "ansible_port")
-    address = text(host, "ansible_host") or host.name
-    if port and ":" in address:
-        address = f"[{address}]"
-    return f"{user}@{address}".removeprefix("@") + (f":{port}" if port else "")

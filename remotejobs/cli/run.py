@@ -45,6 +45,7 @@ def add(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--env", metavar="NAME=VALUE", type=setting, action="append", default=[], help="may be repeated"
     )
+    parser.add_argument("--dry-run", action="store_true", help="show what would run where; no host is asked")
 
 
 def job_of(args: Namespace) -> Job:
@@ -65,6 +66,11 @@ def job_of(args: Namespace) -> Job:
 
 def execute(args: Namespace) -> int:
     job, target = job_of(args), Target.of(args)
+    if args.dry_run:
+        from remotejobs.cli.dry_run import say_what_would_run  # a real run need not wait for it
+
+        say_what_would_run(job, target, as_json=args.json)
+        return exits.OK
     with target.fleet() as fleet:
         if not args.json:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")

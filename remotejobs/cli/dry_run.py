@@ -1,0 +1,72 @@
+"""`remotejobs run --dry-run`: what would run where. No host is asked, and no password either."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from remotejobs.address import address_of
+from remotejobs.become import become_for
+from remotejobs.cli.show import say
+from remotejobs.cli.target import Target
+from remotejobs.display.paint import Paint
+from remotejobs.display.table import table
+from remotejobs.display.text import duration, indented, number_of, one_line, visible
+from remotejobs.inventory import Host
+from remotejobs.model import Job
+from remotejobs.variables import text
+
+HEADS = ("host", "address", "as user")
+
+
+def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
+    """A table of the hosts and what is the same on all; in JSON an object for each host. `BadUse` as for a real run."""
+    hosts = target.hosts()
+    if as_json:
+        for host in hosts:
+            say(json.dumps(_object(job, target, host)))
+        return
+    say(f"{job.jid} would run on {number_of(len(hosts), 'host')}:")
+    say(indented(visible(job.cmd)))
+    for name, value in _settings(job):
+        say(f"{name}: {one_line(value)}")
+    for line in table(HEADS, _rows(hosts, target), Paint.for_stream(sys.stdout)):
+        say(line)
+    say("Nothing was started, and no host was asked.")
+
+
+def _rows(hosts: Sequence[Host], target: Target) -> list[tuple[str, ...]]:
+    return [(host.name, address_of(host), _user(target, host) or "(who logs in)") for host in hosts]
+
+
+def _user(target: Target, host: Host) -> str:
+    """Whom it would run as; "" for the user who logs in where the inventory does not name him."""
+    become = become_for(host, become=target.become or None, user=target.become_user or None)
+    return become.user if become else text(host, "ansible_user")
+
+
+def _settings(job: Job) -> list[tuple[str, str]]:
+    """What was asked for, name by name. Of the environment only the names: values may be secret."""
+    given = [
+        ("time limit", duration(job.limit) if job.limit else ""),
+        ("stall limit", duration(job.stall) if job.stall else ""),
+        ("directory", job.chdir),
+        ("environment", ", ".join(sorted(job.env))),
+    ]
+    return [(name, value) for name, value in given if value]
+
+
+def _object(job: Job, target: Target, host: Host) -> dict[str, object]:
+    return {
+        "host": host.name,
+        "address": address_of(host),
+        "user": _user(target, host),
+        "jid": job.jid,
+        "label": job.label,
+        "cmd": job.cmd,
+        "limit": job.limit,
+        "stall": job.stall,
+        "chdir": job.chdir,
+        "env": sorted(job.env),
+    }
