@@ -24,6 +24,7 @@ from tasks.run_names import of_command
 from tasks.until import FOR_AN_HOUR, Until
 
 NO_ENV: dict[str, str] = {}
+NO_LOCKS: list[str] = []
 
 
 @flow(
@@ -43,6 +44,9 @@ def run_command(
     stall: Annotated[int, Field(ge=0)] = 0,
     chdir: Annotated[str, Field(pattern="^(/.*)?$")] = "",
     env: dict[str, str] = NO_ENV,
+    locks: list[str] = NO_LOCKS,
+    slots: Annotated[int, Field(ge=0)] = 0,
+    pool: str = "",
     until: Until = FOR_AN_HOUR,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
@@ -59,13 +63,25 @@ def run_command(
         stall: Seconds without new output after which each host ends it likewise; 0 for no such limit.
         chdir: Directory to run it in, from / on; empty for the user's home.
         env: Added to its environment. Nothing secret: parameters are shown in the UI.
+        locks: Locks that it waits for on each host, for example apt: one job that names it runs there at a time.
+        slots: So many jobs of its pool run on a host at once, and it waits for its turn; 0 for no such wait.
+        pool: Which jobs count for the slots: those that name the same pool; empty for those that name none.
         until: How often to look after it; with a delay of 0 it is started and left running.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
     """
     job = Job(
-        jid=jid_for(label), cmd=command, label=label, limit=limit or None, stall=stall or None, chdir=chdir, env=env
+        jid=jid_for(label),
+        cmd=command,
+        label=label,
+        limit=limit or None,
+        stall=stall or None,
+        chdir=chdir,
+        env=env,
+        locks=tuple(locks),
+        slots=slots or None,
+        pool=pool,
     )
     if dry_run:
         return would_run(commands_of(label, command, host_names(access, hosts), limit), access)

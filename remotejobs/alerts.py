@@ -47,12 +47,15 @@ class Alert:
 
 
 def alerts(records: Iterable[Record], silent: Mapping[str, RemoteJobsError], overdue: Overdue) -> list[Alert]:
-    """The hosts that could not be asked, the lost and the overdue; not what was never run: who started it knows."""
+    """The hosts that could not be asked, the lost and the overdue.
+
+    Not what was never run, for who started it knows, unless it was lost while it was queued: it has a label then.
+    """
     found = [Alert("not asked", host, "", one_line(error.message)) for host, error in silent.items()]
     for record in in_order(records):
-        if record.state is State.LOST and record.cause != "never":
+        if record.state is State.LOST and (record.cause != "never" or record.label):
             found.append(Alert("lost", record.host, record.jid, f"{name_of(record)}: {one_line(record.msg)}"))
         elif overdue.has(record):
-            said = f"{name_of(record)}: running for {duration(record.delta)}"
+            said = f"{name_of(record)}: {record.state} for {duration(record.delta)}"
             found.append(Alert("overdue", record.host, record.jid, said))
     return found

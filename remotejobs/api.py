@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,6 +78,9 @@ class RemoteJobs:
         chdir: str = "",
         env: Mapping[str, str] = NO_ENV,
         interpreter: str = "sh",
+        locks: Sequence[str] = (),
+        slots: int | None = None,
+        pool: str = "",
     ) -> Started:
         """Start a shell command on every host, detached. Under a `jid` that is there already it attaches.
 
@@ -93,6 +96,9 @@ class RemoteJobs:
             chdir=chdir,
             env=env,
             interpreter=interpreter,
+            locks=tuple(locks),
+            slots=slots,
+            pool=pool,
         )
         return Started(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
 

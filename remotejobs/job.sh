@@ -18,6 +18,10 @@
 #   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
 #              people and one of pid:birth for a later kill
 #   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
+# and of a job that has to wait for a lock or a slot (queue.sh), before its gate:
+#   queued     what is known of it until then                              written by rj_queued
+#   line       FIFO; its write end is held open by the supervisor as long as it waits
+#   refused    why it could not be started when its turn came              written by whoever tried
 #
 # Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
 
@@ -121,6 +125,7 @@ rj_load() {
         command) j_pid=${value%% *} j_pid_born=${value#* } ;;
         state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
         survivors) j_survivors=$value ;; left) j_left=$value ;;
+        ticket) j_ticket=$value ;; wants) j_wants=$value ;; nonce) j_nonce=$value ;;
         finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
         end) whole=1 && break ;;
         esac
@@ -137,13 +142,13 @@ rj_since() { # CLOCK -> $delta, seconds since then
 
 # --- start -----------------------------------------------------------------------------------------------------------
 
-# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS NONCE TOKEN [NAME=VALUE ...]
+# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS WANTS NONCE TOKEN [NAME=VALUE ...]
 rj_start() {
     rj_base "$1" && rj_valid "$2" || return
     jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 stall=$7 grace=$8 label=$9
     shift 9
-    settings=$1 nonce=$2 token=$3
-    shift 3
+    settings=$1 wants=$2 nonce=$3 token=$4
+    shift 4
     [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
     # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
     [ -O "$base" ] || rj_fail bad_dir "$base belongs to another user" || return
@@ -158,7 +163,7 @@ rj_start() {
         cmdfile=cmd.$nonce
     }
     rj_own || rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
-    if [ -e job ]; then
+    if [ -e job ] || { [ -e queued ] && rj_judge && [ "$j_state" = queued ]; }; then
         rj_attach
     elif why=$(umask 077 && rj_files 2>&1); then
         rj_detach "$@"
@@ -193,7 +198,7 @@ rj_detach() { # [NAME=VALUE ...]
     rj_supervise "$@" | {
         IFS= read -r said
         case $said in
-        started) rj_record brief ;;
+        started | queued) rj_record brief ;;
         taken) rj_tidy && rj_attach ;;
         *)
             if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
@@ -234,9 +239,10 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
         return
     }
     sup=$me sup_born=$born
+    exec 9<>events
+    [ -z "$wants" ] || rj_queue || return
     rj_clock
     began=$clock
-    exec 9<>events
     [ "$((limit + stall))" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
     { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
     exec 3>&-
@@ -244,6 +250,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     rj_load_tree
     if [ "$j_token" != "$token" ]; then # the gate is not ours: nothing was run
         [ -z "$timer" ] || kill "$timer"
+        rj_leave
         return
     fi
     rj_signal
@@ -263,8 +270,9 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     fi
     [ -z "$timer" ] || kill "$timer"
     rj_finish || : >unwritten
+    rj_leave
     exec 9>&-
-    rm -f "death.$nonce" "result.$nonce" proof
+    rm -f "death.$nonce" "result.$nonce" proof ${wants:+queued refused}
     sync .
 }
 
@@ -282,6 +290,8 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
         "boot $boot" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
         "timer ${timer:-0} ${timer_born:-0}" "command $me $born" end >>job || rj_give_up "cannot write $dir/job"
+    # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
+    [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
     cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
     sync "$dir/$cmdfile" "$dir/job" "$dir" || rj_give_up "cannot bring $dir to disk"
     # The caller's variables are set last and by position: they may be called like ours.
@@ -530,9 +540,10 @@ rj_proven() { # MESSAGE -> $msg, with what became of the process tree
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # three of them are for queue.sh
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
-    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_runs='' j_end='' j_end_epoch='' j_delta=''
+    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_runs='' j_end='' j_end_epoch='' j_delta='' j_ticket='' j_wants='' j_nonce=''
 }
 
 rj_lost() { # CAUSE MESSAGE
@@ -544,6 +555,10 @@ rj_lost() { # CAUSE MESSAGE
 rj_judge() {
     rj_clear
     j_cause=
+    if [ ! -e job ] && [ -e queued ] && rj_load queued; then
+        rj_judge_queued
+        return
+    fi
     if ! rj_load job; then
         if [ -e job ] || [ -e ending ] || [ -e result ] || [ -s stdout ] || [ -s stderr ]; then
             rj_lost damaged "the record is damaged: $dir/job is missing or not whole"
@@ -553,6 +568,11 @@ rj_judge() {
         return
     fi
     rj_load result && return
+    # shellcheck disable=SC3013
+    if [ -z "$j_pid" ] && [ job -ef queued ]; then # a kill has taken its gate and is about to say so
+        rj_judge_queued
+        return
+    fi
     rj_boot
     if [ "$boot" != "$j_boot" ]; then
         rj_lost rebooted "the host was rebooted while the job ran"
@@ -659,7 +679,8 @@ rj_wait_jids() { # SECONDS [JID OUT_FROM ERR_FROM MAX ...]: returns at once when
     seconds=$1 dirs=0
     shift
     while [ "$#" -gt "$dirs" ]; do # each four words become one directory at the end of the list
-        rj_enter "$1" >/dev/null && rj_judge && [ "$j_state" = running ] || return
+        rj_enter "$1" >/dev/null && rj_judge || return
+        case $j_state in running | queued) ;; *) return ;; esac
         shift 4
         set -- "$@" "$dir"
         dirs=$((dirs + 1))
@@ -667,8 +688,8 @@ rj_wait_jids() { # SECONDS [JID OUT_FROM ERR_FROM MAX ...]: returns at once when
     rj_wait "$seconds" "$@"
 }
 
-# SECONDS DIR...: wait until the supervisor of one of them ends, in whatever way. A reader of the FIFO sees its last
-# write end close; the reader's own write end is there only so that opening never blocks.
+# SECONDS DIR...: wait until the supervisor of one of them ends, in whatever way, or its turn comes. A reader of the FIFO
+# sees its last write end close; the reader's own write end is there only so that opening never blocks.
 rj_wait() {
     seconds=$1
     shift
@@ -676,8 +697,10 @@ rj_wait() {
         pids=
         for dir in "$@"; do
             {
+                fifo=$dir/line
+                [ -p "$fifo" ] || fifo=$dir/events
                 # shellcheck disable=SC2094
-                [ -p "$dir/events" ] && exec 8<>"$dir/events" 9<"$dir/events" 8>&- && read -r _ <&9
+                [ -p "$fifo" ] && exec 8<>"$fifo" 9<"$fifo" 8>&- && read -r _ <&9
                 echo ended
             } &
             pids="$pids $!"
@@ -736,6 +759,7 @@ rj_kill() {
         rj_settled # somebody else has the gate
     fi
     own_grace=${3:-$j_grace}
+    case $j_state:$j_cause in queued:* | lost:never) rj_dequeue || rj_settled ;; esac
     case $j_state:$j_cause:$j_survivors in
     running:*)
         j_grace=$own_grace
@@ -773,7 +797,7 @@ rj_clean() {
         rj_valid "$jid" >/dev/null && rj_own || continue
         rj_judge
         case $j_state:$j_cause:$j_survivors in
-        running:*) continue ;;
+        running:* | queued:*) continue ;;
         lost:gone:* | *:*:?*) rj_look && [ -z "$tree$blind" ] || continue ;;
         esac
         # One that never ran has no time of its own; the day is find's coarse word for "not just now".
@@ -791,6 +815,6 @@ rj_clean() {
             rj_record brief
             [ "$4" = 1 ] || { rj_untimed && rj_remove "$jid.$$"; }
         done
-        [ "$4" = 1 ] || rm -rf "$base"/.void.*
+        [ "$4" = 1 ] || { rm -rf "$base"/.void.* && rj_forget_boots; }
     }
 }

@@ -78,7 +78,7 @@ class HostJobs:
 
     def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
-        but at most 60; the records may therefore still be of running jobs.
+        but at most 60, or until the turn of a queued one comes; the records may therefore be of jobs that go on.
 
         Raises `NoSuchJob` for the first that is not there.
         """

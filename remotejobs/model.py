@@ -18,13 +18,16 @@ LONGEST_GRACE = 600  # seconds: whoever kills waits for it
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READONLY = {"PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_", "RANDOM", "LINENO"}
 _ENV_RULE = "Use letters, digits and _, but not rj_, RJ_ or REMOTEJOBS_ in front, nor a variable that shells keep."
+_QUEUE_RULE = "Use at most 100 letters, digits and . _ : - and begin with a letter or a digit."
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class State(StrEnum):
-    """What is known of a job; every one but `running` is an end."""
+    """What is known of a job; every one but `queued` and `running` is an end."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -35,7 +38,7 @@ class State(StrEnum):
 
     @property
     def finished(self) -> bool:
-        return self is not State.RUNNING
+        return self not in (State.QUEUED, State.RUNNING)
 
 
 def check_jid(jid: str) -> str:
@@ -56,6 +59,9 @@ class Job:
     `limit`, `stall` and `grace` are seconds: the job is ended after `limit`, or when it wrote nothing for `stall`
     (None: no limit), by TERM and, `grace` later, KILL; `env` is added to the environment of the login;
     `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
+
+    Of the jobs of one user on a host that name a lock, one runs at a time; of those that want slots of a pool, `slots`
+    do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes.
     """
 
     jid: str
@@ -67,6 +73,9 @@ class Job:
     chdir: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     interpreter: str = "sh"
+    locks: tuple[str, ...] = ()
+    slots: int | None = None
+    pool: str = ""
 
     def __post_init__(self) -> None:
         check_jid(self.jid)
@@ -91,6 +100,7 @@ class Job:
         if self.chdir and not self.chdir.startswith("/"):
             raise InvalidJob(f"{where}: chdir {self.chdir!r} is not absolute", remedy="Begin it with /.")
         self._check_env(where)
+        self._check_queues(where)
 
     def _check_env(self, where: str) -> None:
         for key, value in self.env.items():
@@ -98,6 +108,16 @@ class Job:
                 raise InvalidJob(f"{where}: env name {key!r} cannot be set", remedy=_ENV_RULE)
             if "\0" in value or not _encodable(value):
                 raise InvalidJob(f"{where}: env {key} holds a NUL byte or half a character", remedy="Remove it.")
+
+    def _check_queues(self, where: str) -> None:
+        for what, names in (("lock", self.locks), ("pool", (self.pool,) if self.pool else ())):
+            for name in names:
+                if not _QUEUE.fullmatch(name):
+                    raise InvalidJob(f"{where}: {what} {name!r} is not allowed", remedy=_QUEUE_RULE)
+        if self.slots is not None and self.slots < 1:
+            raise InvalidJob(f"{where}: slots is {self.slots}", remedy="Use None for as many as there are.")
+        if self.pool and self.slots is None:
+            raise InvalidJob(f"{where}: pool {self.pool} without slots", remedy="Say how many of it may run at once.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +138,11 @@ class Handle:
 class Record:
     """What the host says of a job. Names are Ansible's where it has one.
 
-    `start` and `end` are UTC in ISO 8601, `delta` is seconds (so far, while running); `rc` and `signal` are
-    None until known. `stdout` and `stderr` hold the bytes from `stdout_from` / `stderr_from` on, out of
-    `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was asked for. `cause` says why a job is
-    lost, in one word: rebooted, gone (its supervising process), damaged, disk_full, never (it was not run);
-    `still_runs` that a command whose supervising process is gone goes on, unwatched.
+    `start` and `end` are UTC in ISO 8601, `delta` is seconds: so far, while running; while queued, how long it has
+    waited, and `msg` says for what. `rc` and `signal` are None until known. `stdout` and `stderr` hold the bytes from
+    `stdout_from` / `stderr_from` on, out of `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was
+    asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
+    disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.
     `survivors` names, as pid(name), what outlived KILL; `processes` is what ran when a limit ended the job, by `ps`.
     `progress` is what the job last said of it.
     """

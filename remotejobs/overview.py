@@ -22,7 +22,7 @@ def is_recent(record: Record, seconds: float, now: datetime) -> bool:
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
-    """What runs, the longest first, then what ended without success, then the rest, the newest first."""
+    """What runs, the longest first, what is queued, what ended without success, then the rest, the newest first."""
     newest_first = sorted(records, key=lambda record: record.end or record.start, reverse=True)
     return sorted(newest_first, key=_urgency)
 
@@ -36,7 +36,7 @@ def counted(records: Iterable[Record]) -> str:
 def summary(records: Iterable[Record]) -> str:
     """`2 running, 5 succeeded, 1 lost; longest running: vacuum on db1, 2h03m`"""
     known = list(records)
-    running = [record for record in known if not record.finished]
+    running = [record for record in known if record.state is State.RUNNING]
     if not running:
         return counted(known)
     longest = max(running, key=lambda record: record.delta or 0.0)
@@ -55,5 +55,5 @@ def now() -> datetime:
 
 def _urgency(record: Record) -> tuple[int, float]:
     if not record.finished:
-        return 0, -(record.delta or 0.0)
-    return (2 if record.state is State.SUCCEEDED else 1), 0.0
+        return int(record.state is State.QUEUED), -(record.delta or 0.0)
+    return (3 if record.state is State.SUCCEEDED else 2), 0.0

@@ -1,4 +1,4 @@
-"""The Python half of the protocol: requests as shell text, answers as records. `job.sh` is the other half.
+"""The Python half of the protocol: requests as shell text, answers as records. `job.sh` and `queue.sh` are the other.
 
 A request is the shell half, one call, and nothing else: `sh -s` reads all of it before it runs any of it, because
 the whole stands in braces. An answer stands between two lines that carry a nonce, so that what a start-up file or
@@ -54,20 +54,20 @@ class Request:
 
 
 @cache
-def shell_half() -> str:
-    """The text of `job.sh` without its comments and indentation, which need not travel."""
-    text = resources.files("remotejobs").joinpath("job.sh").read_text("ascii")
-    lines = (line.strip() for line in text.splitlines())
+def shell_half(*more: str) -> str:
+    """`job.sh`, `queue.sh` and the files `more`, without comments and indentation, which need not travel."""
+    texts = (resources.files("remotejobs").joinpath(name).read_text("ascii") for name in ("job.sh", "queue.sh", *more))
+    lines = (line.strip() for text in texts for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
-def _request(call: Sequence[str], max_bytes: int) -> Request:
+def _request(call: Sequence[str], max_bytes: int, *more: str) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
     # The empty line first: what a start-up file printed may lack its last newline.
     lines = [
         "{",
-        shell_half(),
+        shell_half(*more),
         f"RJ_END='{end}'",
         f"printf '\\n%s\\n' '{begin}'",
         shlex.join(call),
@@ -84,6 +84,12 @@ def settings_of(job: Job) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+def wants_of(job: Job) -> str:
+    """The locks and slots of a job as words `NAME=MOST`: at most so many jobs that want the name run at once."""
+    slots = [f"slots:{job.pool}={job.slots}"] if job.slots else []
+    return " ".join([*(f"lock:{lock}=1" for lock in job.locks), *slots])
+
+
 def start(job: Job, directory: str) -> Request:
     options = [
         job.interpreter,
@@ -93,10 +99,12 @@ def start(job: Job, directory: str) -> Request:
         str(job.grace),
         job.label,
         settings_of(job),
+        wants_of(job),
     ]
     secret = [secrets.token_hex(4), secrets.token_hex(16)]
     env = [f"{key}={value}" for key, value in job.env.items()]
-    return _request(["rj_start", directory, job.jid, job.cmd, *options, *secret, *env], 2 * TAIL_BYTES)
+    call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
+    return _request(call, 2 * TAIL_BYTES, *(["stand.sh"] if wants_of(job) else []))
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:

@@ -57,8 +57,9 @@ def _end_found(fleet: Fleet, host: Host, run: str, access: Access) -> list[JobEn
     except RemoteJobsError as exc:
         remedy = f"Look with `remotejobs list {host.name} -i {access.inventory}` for jids that end in {run}"
         return [JobEnd(host.name, "every job", f"{exc} {remedy}", open_end=True)]
-    running = [record for record in records if record.jid.endswith(run) and record.state in (State.RUNNING, State.LOST)]
-    return [_end(fleet, host, replace(record.handle, label=record.label or record.jid), access) for record in running]
+    own = [record for record in records if record.jid.endswith(run)]
+    left = [record for record in own if not record.finished or record.state is State.LOST]
+    return [_end(fleet, host, replace(record.handle, label=record.label or record.jid), access) for record in left]
 
 
 def user_on(host: AnyHost, access: Access) -> str:

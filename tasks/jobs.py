@@ -171,6 +171,7 @@ def _progress(handle: Handle, record: Record, attempt: Attempt) -> str:
     line, progress = last_line(record), "" if record.finished else progress_line(record)
     said = f"last line: {line}" if line else "no output" if record.finished else "no output yet"
     said = f"{progress}, {said}" if progress else said
+    said = record.msg if record.state is State.QUEUED else said
     return f"{handle.label} on {handle.host}: {record.state} {duration(record.delta)}, {attempt}, {said}"
 
 

@@ -33,7 +33,7 @@ def of_errors(outcomes: Iterable[Outcome[T]]) -> int:
 
 
 def of_jobs(outcomes: Iterable[Outcome[Record]]) -> int:
-    """0 when every job succeeded or still runs."""
+    """0 when every job succeeded, still runs, or waits for its turn."""
     return max(map(_of_job, outcomes), default=OK)
 
 
@@ -45,7 +45,7 @@ def of_kills(outcomes: Iterable[Outcome[Record]]) -> int:
 def _of_job(outcome: Outcome[Record]) -> int:
     if outcome.error:
         return of_error(outcome.error)
-    good = outcome.value is not None and outcome.value.state in (State.SUCCEEDED, State.RUNNING)
+    good = outcome.value is not None and (outcome.value.state is State.SUCCEEDED or not outcome.value.finished)
     return OK if good else NOT_SUCCEEDED
 
 

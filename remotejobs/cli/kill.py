@@ -39,4 +39,4 @@ def _kill(jobs: HostJobs, jid: str) -> Record:
     """`changed` is whether there was anything to end. Of a lost job nobody knows before it is tried."""
     before = jobs.look(jid)
     record = jobs.kill(jid)
-    return replace(record, changed=before.state in (State.RUNNING, State.LOST))
+    return replace(record, changed=not before.finished or before.state is State.LOST)

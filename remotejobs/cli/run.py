@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from remotejobs.cli import exits
-from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, limit, setting
+from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
 from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Started
@@ -35,6 +35,13 @@ def add(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--stall", metavar="SECONDS", type=limit, help="end it when it wrote nothing for so long (default never)"
     )
+    parser.add_argument(
+        "--lock", metavar="NAME", action="append", default=[], help="queue on the host while a job has it; repeatable"
+    )
+    parser.add_argument(
+        "--slots", metavar="N", type=at_least_one, help="queue on the host while N jobs of its pool run"
+    )
+    parser.add_argument("--pool", metavar="NAME", default="", help="the pool that --slots counts (default that of all)")
     add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
     add_reach(parser)
     parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
@@ -61,6 +68,9 @@ def job_of(args: Namespace) -> Job:
         stall=args.stall,
         chdir=args.chdir,
         env=dict(args.env),
+        locks=tuple(args.lock),
+        slots=args.slots,
+        pool=args.pool,
     )
 
 

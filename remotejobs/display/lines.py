@@ -42,6 +42,7 @@ class Lines:
         self._host_width = max(map(len, hosts))
         self._begun: set[str] = set()
         self._silent: set[str] = set()
+        self._queued: set[str] = set()
 
     def show(self, event: Event) -> None:
         match event:
@@ -50,7 +51,10 @@ class Lines:
                 self._started(record)
             case Looked(record) if record.host in self._silent:
                 self._silent.discard(record.host)
-                self._say(record.host, "running", duration(record.delta), "in contact again")
+                self._say(record.host, record.state, duration(record.delta), "in contact again")
+            case Looked(record) if record.state is State.RUNNING and record.host in self._queued:
+                self._queued.discard(record.host)
+                self._say(record.host, "started", f"pid {record.pid}")
             case NoContact(host, error) if host not in self._silent:
                 self._silent.add(host)
                 self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
@@ -73,7 +77,10 @@ class Lines:
         self._stream.flush()
 
     def _started(self, record: Record) -> None:
-        if not record.attached:
+        if record.state is State.QUEUED:
+            self._queued.add(record.host)
+            self._say(record.host, record.state, record.msg)
+        elif not record.attached:
             self._say(record.host, "started", f"pid {record.pid}" if record.pid else "")
         elif record.finished:
             self._say(record.host, "attached", "it has ended already")

@@ -17,7 +17,7 @@ from remotejobs.display.paint import Paint
 from remotejobs.display.row import progress_line, state_of
 from remotejobs.display.text import duration, last_line, one_line
 from remotejobs.fleet import Outcome
-from remotejobs.model import Record
+from remotejobs.model import Record, State
 
 REFRESHES = 4  # per second
 MOST_HOSTS = 10
@@ -67,10 +67,13 @@ class LiveLines(Lines):
         super().close()
 
     def _running(self, record: Record) -> None:
-        self._state[record.host] = "running"
+        self._state[record.host] = record.state.value
         self._since[record.host] = time.monotonic() - (record.delta or 0.0)
         self._last[record.host] = (
-            progress_line(record) or last_line(record.stdout) or last_line(record.stderr) or self._last[record.host]
+            progress_line(record)
+            or last_line(record.stdout)
+            or last_line(record.stderr)
+            or (record.msg if record.state is State.QUEUED else self._last[record.host])
         )
 
     def _print(self, text: str) -> None:
@@ -89,12 +92,12 @@ class LiveLines(Lines):
 
     def _open_hosts(self, room: int) -> Iterator[Text]:
         now = time.monotonic()
-        open_hosts = [host for host in self._hosts if self._state[host] in ("running", "no contact")]
+        open_hosts = [host for host in self._hosts if self._state[host] in ("queued", "running", "no contact")]
         for host in open_hosts[:room]:
             age = duration(now - self._since[host]) if host in self._since else ""
             head = f"  {one_line(host).ljust(self._host_width)}  {age:>7}  "
             text = Text(head, no_wrap=True, overflow="ellipsis")
-            text.append(self._last[host] if self._state[host] == "running" else "no contact", style="dim")
+            text.append("no contact" if self._state[host] == "no contact" else self._last[host], style="dim")
             yield text
         if len(open_hosts) > room:
             yield Text(f"  and {len(open_hosts) - room} more", style="dim")

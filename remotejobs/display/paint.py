@@ -11,6 +11,7 @@ _RED, _GREEN, _YELLOW, _MAGENTA, _CYAN = "31", "32", "33", "35", "36"
 _COLOURS = {
     "started": _CYAN,
     "attached": _CYAN,
+    "queued": _YELLOW,
     "running": _CYAN,
     "succeeded": _GREEN,
     "failed": _RED,

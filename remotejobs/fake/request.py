@@ -52,7 +52,7 @@ def _unquoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The words of `rj_start`."""
+    """The words of `rj_start`. A host that is not there keeps no line: locks and slots are not waited for."""
 
     directory: str
     job: Job
@@ -60,7 +60,7 @@ class Start:
 
     @classmethod
     def of(cls, words: list[str]) -> Start:
-        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, _nonce, _token, *env = words
+        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, *_unused = words[:13]
         job = Job(
             jid=jid,
             cmd=cmd,
@@ -69,7 +69,7 @@ class Start:
             stall=int(stall) or None,
             grace=int(grace),
             chdir=chdir,
-            env=dict(setting.split("=", 1) for setting in env),
+            env=dict(setting.split("=", 1) for setting in words[13:]),
             interpreter=interpreter,
         )
         return cls(directory, job, settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.job_files import fields_of
 from tests.cli.conftest import Hosts
-from tests.cli.running import remotejobs
+from tests.cli.running import begin, remotejobs
 
 SLEEPER = ["run", "-P", "0", "--jid", "sleeper", "--label", "long sleep", "--", "echo asleep; sleep 60"]
 
@@ -199,3 +199,22 @@ def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_pla
     named = remotejobs("hosts", "here", "--json", REMOTEJOBS_INVENTORY=str(local_hosts.inventory))
 
     assert [found["host"] for found in named.objects] == ["here"]
+
+
+def test_a_queued_job_is_shown_with_what_it_waits_for_until_its_turn_comes(local_hosts: Hosts, tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    words = ["-l", "here", "--lock", "db:orders"]
+    assert local_hosts.call("run", *words, "-P", "0", "--jid", "first", "--", f"read -r _ <{go}").code == 0
+    ended = local_hosts.call("run", *words, "-P", "0", "--jid", "second", "--slots", "2", "--", "echo its turn")
+    why = "waits for lock db:orders, held by first; number 1 in line"
+    assert ended.code == 0
+    assert f"here  queued       {why}" in ended.out
+    assert re.search(rf"here +queued +\d+\.\ds +{why}", local_hosts.call("status", "-l", "here", "second").out)
+    (told,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
+    assert (told["state"], told["started"], told["finished"], told["start"]) == ("queued", False, False, None)
+    waiting = begin("wait", "all", "second", "-i", str(local_hosts.inventory), "-l", "here")
+    go.write_text("\n")
+    out, err = waiting.communicate(timeout=60)
+    assert (waiting.returncode, "its turn" in out) == (0, True), err

@@ -13,7 +13,7 @@ from prefect.exceptions import ParameterTypeError
 from flows.run_command import run_command
 from lab.sshd import SshLab
 from remotejobs.inventory import PatternError
-from remotejobs.model import State
+from remotejobs.model import Job, State
 from tasks.access import Access
 from tasks.connections import jobs_on
 from tasks.ends import End
@@ -110,3 +110,15 @@ def test_the_example_inventory_fails_the_run_at_once_by_the_name_of_the_paramete
     given: dict[str, Any] = {"access": {"inventory": "inventories/example.yml"}, "hosts": "all", "command": "true"}
     with pytest.raises(ParameterTypeError, match="access.inventory: Value error, inventories/example.yml is only an"):
         run_command(**given)
+
+
+def test_a_run_that_waits_for_a_lock_says_so_and_can_be_ended_with_nothing_run(access: Access) -> None:
+    holder = jobs_on(access, "db1")
+    holder.start(Job(jid="holds-the-lock", cmd="sleep 600", locks=("apt",)))
+    until = Until(retries=1, delay=0.1, on_exhausted="kill")
+    state = run(access, "db1", "echo ran", locks=["apt"], slots=2, until=until)
+    with pytest.raises(HostsFailed, match=r"queued .* waits for lock apt, held by holds-the-lock; number 1 in line"):
+        state.result()
+    (row,) = table_of(state.state_details.flow_run_id)
+    assert (row["state"], row["rc"]) == ("killed", "")
+    assert holder.kill("holds-the-lock", grace=0).state is State.KILLED

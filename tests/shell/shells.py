@@ -60,13 +60,17 @@ def host_jobs(tmp_path: Path, path: str, *, proc: str = "/proc") -> Iterator[Hos
     here = HostJobs(ShellConnection(path, home, proc=proc), directory=f"{home}/jobs")
     yield here
     for record in here.list():
-        if record.state is State.RUNNING or record.cause == "gone":
+        if not record.finished or record.cause == "gone":
             here.kill(record.jid, grace=0)
 
 
 def ended(jobs: HostJobs, jid: str) -> Record:
-    """The record once the job has ended; waits on the host, at most a minute."""
-    record = jobs.look(jid, wait=60)
+    """The record once the job has ended; waits on the host, at most a minute once its turn has come."""
+    record = jobs.look(jid)
+    while (before := record.state) is State.QUEUED or record.state is State.RUNNING:
+        record = jobs.look(jid, wait=60)
+        if before is State.RUNNING:
+            break
     assert record.finished, record
     return record
 

@@ -41,6 +41,10 @@ def test_every_jid_of_the_rule_is_allowed(jid: str) -> None:
         ({"grace": -1}, "grace"),
         ({"grace": 601}, "grace"),
         ({"chdir": "sub"}, "absolute"),
+        ({"locks": ("apt", "a b")}, "lock 'a b'"),
+        ({"slots": 0}, "slots"),
+        ({"slots": 1, "pool": "a=b"}, "pool 'a=b'"),
+        ({"pool": "dumps"}, "without slots"),
         ({"env": {"A B": "x"}}, "'A B'"),
         ({"env": {"REMOTEJOBS_TOKEN": "x"}}, "REMOTEJOBS_TOKEN"),
         ({"env": {"rj_x": "x"}}, "rj_x"),
@@ -57,8 +61,8 @@ def test_environment_values_are_in_no_repr() -> None:
     assert "hunter2" not in repr(Job(jid="j", cmd="true", env={"PASSWORD": "hunter2"}))
 
 
-def test_only_running_is_not_an_end() -> None:
-    assert [state for state in State if not state.finished] == [State.RUNNING]
+def test_only_queued_and_running_are_no_ends() -> None:
+    assert [state for state in State if not state.finished] == [State.QUEUED, State.RUNNING]
 
 
 def test_the_last_lines_are_those_of_stderr_where_there_are_any() -> None:
