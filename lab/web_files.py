@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from lab.loopback import LoopbackServer
 
 _RANGE = re.compile(r"bytes=(\d+)-")
 
 
-class WebFiles:
+class WebFiles(LoopbackServer):
     """`with WebFiles(directory) as web:`; `web.url` ends with a slash.
 
     `hang_up_after` is how many bytes of an answer are sent before the connection is closed, once for each time in
@@ -24,18 +24,7 @@ class WebFiles:
         self.hang_up_after = hang_up_after
         self.hang_ups = hang_ups
         self.began_at: list[int] = []
-        self._server = _Server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Server(self))
 
     def part(self, content: bytes) -> bytes:
         """What is sent of `content` this time."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from lab.loopback import LoopbackServer
 
 _WITHIN = 60.0
 
 
-class Webhook:
+class Webhook(LoopbackServer):
     """`with Webhook() as webhook:`; `webhook.next()` waits for the next message and returns its JSON."""
 
     def __init__(self, *, status: int = 200) -> None:
         self._told: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._server = _Server(self._told, status)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        super().__init__(_Server(self._told, status))
 
     def next(self) -> dict[str, Any]:
         """The next message; `queue.Empty` when none comes within a minute."""
@@ -28,16 +27,6 @@ class Webhook:
     def silent(self) -> bool:
         """Whether nothing more was told by now."""
         return self._told.empty()
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class _Server(HTTPServer):

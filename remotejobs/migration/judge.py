@@ -18,31 +18,25 @@ class Judgement(Enum):
 
 def judge_migration(plan: Plan, sight: Sight, host: str) -> Judgement:
     """Success is rc 0 of migrate and of verify. One that was lost may have succeeded: verify judges it alone."""
-    match sight.at(host, Step.MIGRATE):
-        case Standing.BADLY | Standing.NOT_RUN:
-            return Judgement.BAD
-        case Standing.WELL:
-            return _judge_check(plan, sight, host, Step.VERIFY, unchecked=Judgement.GOOD)
-        case Standing.LOST if sight.survivors.get(host):
-            return Judgement.BAD
-        case Standing.LOST:
-            return _judge_check(plan, sight, host, Step.VERIFY, unchecked=Judgement.UNKNOWABLE)
-        case _:
-            return Judgement.OPEN
+    return _judge_step(plan, sight, host, Step.MIGRATE, check=Step.VERIFY)
 
 
 def judge_rollback(plan: Plan, sight: Sight, host: str) -> Judgement:
     if not rolled(sight, host):
         return Judgement.BAD if withheld(plan, sight, host) else Judgement.OPEN
-    match sight.at(host, Step.ROLLBACK):
+    return _judge_step(plan, sight, host, Step.ROLLBACK, check=Step.VERIFY_ROLLBACK)
+
+
+def _judge_step(plan: Plan, sight: Sight, host: str, step: Step, *, check: Step) -> Judgement:
+    match sight.at(host, step):
         case Standing.BADLY | Standing.NOT_RUN:
             return Judgement.BAD
         case Standing.WELL:
-            return _judge_check(plan, sight, host, Step.VERIFY_ROLLBACK, unchecked=Judgement.GOOD)
+            return _judge_check(plan, sight, host, check, unchecked=Judgement.GOOD)
         case Standing.LOST if sight.survivors.get(host):
             return Judgement.BAD
         case Standing.LOST:
-            return _judge_check(plan, sight, host, Step.VERIFY_ROLLBACK, unchecked=Judgement.UNKNOWABLE)
+            return _judge_check(plan, sight, host, check, unchecked=Judgement.UNKNOWABLE)
         case _:
             return Judgement.OPEN
 

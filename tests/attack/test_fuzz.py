@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faults.fuzz import TARGETS, Target, fuzz
+from faults.fuzz import fuzz
+from faults.fuzz_targets import TARGETS, Target
 
 INPUTS = 150
 

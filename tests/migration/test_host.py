@@ -14,7 +14,7 @@ from remotejobs.jobs import HostJobs
 from remotejobs.migration.host import LookFailed, MigrationHost
 from remotejobs.model import Job, Record, State
 from remotejobs.shell import Shell
-from tests.shell.shells import SHELLS, ShellConnection, ended, host_jobs, shell_path
+from tests.shell.shells import SHELLS, ShellConnection, await_output, ended, host_jobs, shell_path
 
 LEFT_BEHIND = (
     "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 300; done' & read -r _ <go; exit 1"
@@ -33,8 +33,7 @@ class Host:
         """A job that failed and left a process that heeds no TERM, in a session of its own."""
         os.mkfifo(self.home / "go")
         self.jobs.start(Job(jid=jid, cmd=LEFT_BEHIND, chdir=str(self.home)))
-        while not self.jobs.look(jid).stdout:
-            os.sched_yield()
+        await_output(self.jobs, jid)
         (self.home / "go").write_text("\n")
         record = ended(self.jobs, jid)
         assert record.state is State.FAILED

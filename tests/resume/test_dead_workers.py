@@ -42,39 +42,41 @@ def victims(night: Night) -> Iterator[Victims]:
     send(signal.SIGKILL, frozen_pids)
 
 
+def await_second_try(night: Night, run: Run) -> None:
+    await_true(lambda: night.api.flow_run(run).run_count == 2)
+
+
+def complete(night: Night, run: Run, name: str) -> None:
+    """Let the jobs of the run end, and see it end well."""
+    night.go(name)
+    ended = night.await_state(run, "Completed", "Failed", "Cancelled")
+    assert ended.state and ended.state.name == "Completed", ended.state
+
+
 def test_a_run_whose_worker_and_process_were_killed_ends_on_another_worker_as_it_would_have(
     night: Night, victims: Victims
 ) -> None:
-    await_true(lambda: night.api.flow_run(victims.dead).run_count == 2)
-    night.go("dead")
-    ended = night.await_state(victims.dead, "Completed", "Failed", "Cancelled")
-    assert ended.state
-    assert ended.state.name == "Completed"
+    await_second_try(night, victims.dead)
+    complete(night, victims.dead, "dead")
     assert night.runs_of("dead") == [1, 1, 1]
 
 
 def test_one_that_may_not_overlap_itself_is_not_kept_out_by_the_place_that_it_held_when_it_died(
     night: Night, victims: Victims
 ) -> None:
-    await_true(lambda: night.api.flow_run(victims.alone).run_count == 2)
-    night.go("alone")
-    ended = night.await_state(victims.alone, "Completed", "Failed", "Cancelled")
-    assert ended.state
-    assert ended.state.name == "Completed"
+    await_second_try(night, victims.alone)
+    complete(night, victims.alone, "alone")
     assert night.runs_of("alone")[0] == 1
 
 
 def test_a_frozen_process_that_wakes_beside_its_successor_ends_itself_and_nothing_runs_twice(
     night: Night, victims: Victims
 ) -> None:
-    await_true(lambda: night.api.flow_run(victims.frozen).run_count == 2)
+    await_second_try(night, victims.frozen)
     send(signal.SIGCONT, victims.frozen_pids)
     await_true(lambda: not set(victims.frozen_pids) & set(processes(victims.frozen.id)))
     assert processes(victims.frozen.id), "its successor goes on"
-    night.go("frozen")
-    ended = night.await_state(victims.frozen, "Completed", "Failed", "Cancelled")
-    assert ended.state
-    assert ended.state.name == "Completed", ended.state
+    complete(night, victims.frozen, "frozen")
     assert night.runs_of("frozen") == [1, 1, 1]
 
 

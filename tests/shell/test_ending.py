@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +14,7 @@ import pytest
 from lab.job_files import bearers_of, fields_of, supervisor_of
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
+from tests.awaiting import await_true
 from tests.shell.shells import ShellConnection, await_dead, await_none, await_output, ended
 
 STUBBORN = """trap '' TERM INT HUP
@@ -165,11 +165,14 @@ def test_a_killer_that_dies_midway_leaves_the_job_killable(jobs: HostJobs) -> No
 def test_the_limit_is_a_time_and_not_the_end_of_somebodys_sleep(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
     timer = int(fields_of(record.results_dir)["timer"].split()[0])
-    while not (naps := Path(f"/proc/{timer}/task/{timer}/children").read_text().split()):
-        os.sched_yield()
-    os.kill(int(naps[0]), signal.SIGKILL)
-    while Path(f"/proc/{timer}/task/{timer}/children").read_text().split() in ([], naps):
-        os.sched_yield()
+
+    def naps() -> list[str]:
+        return Path(f"/proc/{timer}/task/{timer}/children").read_text().split()
+
+    await_true(lambda: bool(naps()))
+    first = naps()
+    os.kill(int(first[0]), signal.SIGKILL)
+    await_true(lambda: naps() not in ([], first))
     assert jobs.look("j").state is State.RUNNING
     os.kill(timer, signal.SIGKILL)
     await_dead(timer)
@@ -210,10 +213,9 @@ def test_what_survived_is_ended_by_a_later_kill_and_not_cleaned_before(dash: Hos
 
 def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
-    child, deadline = Path(f"/proc/{record.pid}"), time.monotonic() + 30
     os.kill(supervisor_of(record), signal.SIGKILL)
-    while child.exists() and time.monotonic() < deadline:
-        os.sched_yield()
+    assert record.pid
+    await_dead(record.pid)
     assert bearers_of(record) == []
     assert ended(jobs, "j").state is State.LOST
 

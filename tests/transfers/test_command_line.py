@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from lab.proxy import Proxy
 from remotejobs.transfer import sum_of
+from tests.awaiting import await_true
 from tests.cli.running import COMMAND, environment, remotejobs
 from tests.cli.terminal import on_terminal
 from tests.transfers.conftest import MIB, random_file
@@ -78,10 +78,8 @@ def test_much_arrives_whole_through_three_cuts_in_little_memory(
 def _cut_thrice(proxy: Proxy, directory: Path, size: int, running: subprocess.Popen[str]) -> None:
     """Each time another quarter has arrived."""
     for quarter in (1, 2, 3):
-        while _arrived(directory) < quarter * size // 4:
-            if running.poll() is not None:
-                return
-            time.sleep(0.01)
+        arrived = quarter * size // 4
+        await_true(lambda: _arrived(directory) >= arrived or running.poll() is not None)  # noqa: B023 - called at once
         proxy.cut()
 
 
@@ -106,9 +104,7 @@ def test_what_an_interrupted_push_left_is_gone_on_with(inventory: Path, tmp_path
     words = ["push", "files1", str(source), str(tmp_path / "dest"), "-i", str(inventory)]
     # At that rate seven seconds are left when it is interrupted.
     running = subprocess.Popen([*COMMAND, *words, "--rate", "2M"], stdout=subprocess.DEVNULL, env=environment())
-    while _arrived(tmp_path) < 2 * MIB:
-        assert running.poll() is None
-        time.sleep(0.01)
+    await_true(lambda: _arrived(tmp_path) >= 2 * MIB)
     running.send_signal(signal.SIGINT)
     assert running.wait() == 130
     ended = remotejobs(*words)
