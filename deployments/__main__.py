@@ -18,6 +18,9 @@ from deployments.flows import deployment_changes
 from deployments.pools_and_limits import limit_changes, pool_changes
 from remotejobs.display.text import number_of
 from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.web import fetch
+
+_WITHIN = 60.0  # seconds
 
 Stage = Callable[[SyncPrefectClient, Declared], Iterator[Change]]
 
@@ -47,9 +50,14 @@ def _make_it_so() -> None:
     only_show = arguments.parse_args().plan
     logging.getLogger("prefect").setLevel(logging.WARNING)
     declared = read()
-    if not PREFECT_API_URL.value():
+    url = PREFECT_API_URL.value()
+    if not url:
         # Prefect would start a server of its own, and forget it at the end.
-        raise BadUse("which Prefect server?", remedy="Say: export PREFECT_API_URL=http://HOST:4200/api")
+        raise BadUse("no Prefect server is named", remedy="Say: export PREFECT_API_URL=http://HOST:4200/api")
+    if error := fetch(f"{url}/health", timeout=_WITHIN).error:
+        raise BadUse(
+            f"the Prefect server at {url} does not answer: {error}", remedy="Start it, or correct the address."
+        )
     with get_client(sync_client=True) as client:
         print(f"{client.api_url}")
         # Stage by stage: what one has made has an id for the next.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,3 +67,18 @@ def test_a_block_of_a_type_that_there_is_not_is_bad_use() -> None:
     odd = BlockValues(type="sercet", name="password", values={})
     with pytest.raises(BadUse, match="block 'password': there is no type 'sercet'"):
         next(block_changes(cast(SyncPrefectClient, None), [odd]))
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("", "error: no Prefect server is named. Say: export PREFECT_API_URL="),
+        ("http://127.0.0.1:9/api", "error: the Prefect server at http://127.0.0.1:9/api does not answer: "),
+    ],
+)
+def test_without_a_server_nothing_is_started_and_what_to_say_is_told(tmp_path: Path, url: str, told: str) -> None:
+    env = {**os.environ, "PREFECT_API_URL": url, "PREFECT_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "deployments", "--plan"]
+    done = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 1
+    assert done.stderr.startswith(told)
