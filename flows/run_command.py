@@ -12,11 +12,12 @@ from tasks.access import Access
 from tasks.cancel import OnCancel, kill_jobs
 from tasks.connections import host_names
 from tasks.dry_run import would_run
-from tasks.ends import End, end_of, left_running, raise_for
+from tasks.ends import End, raise_for
 from tasks.fence import end_when_unwanted
+from tasks.groups import Step
 from tasks.jids import jid_for
-from tasks.jobs import poll_until, start_job
 from tasks.limits import share_of_forks
+from tasks.look_after import look_after
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.planned import commands_of
 from tasks.reports import publish_table, row_of
@@ -48,6 +49,7 @@ def run_command(
     slots: Annotated[int, Field(ge=0)] = 0,
     pool: str = "",
     until: Until = FOR_AN_HOUR,
+    group: Annotated[int, Field(ge=0)] = 0,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
     dry_run: bool = False,
@@ -67,6 +69,7 @@ def run_command(
         slots: So many jobs of its pool run on a host at once, and it waits for its turn; 0 for no such wait.
         pool: Which jobs count for the slots: those that name the same pool; empty for those that name none.
         until: How often to look after it; with a delay of 0 it is started and left running.
+        group: Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and groups of 100 above.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
@@ -86,13 +89,8 @@ def run_command(
     if dry_run:
         return would_run(commands_of(label, command, host_names(access, hosts), limit), access)
     with share_of_forks(access):
-        started = {host: start_job.submit(job, host, access) for host in host_names(access, hosts)}
-        if until.delay == 0:
-            ends = [left_running(label, host, start, access) for host, start in started.items()]
-        else:
-            poll = poll_until(until)
-            polled = {host: poll.submit(start, access) for host, start in started.items()}
-            ends = [end_of(label, host, start, polled[host]) for host, start in started.items()]
+        steps = [Step(job, host, until) for host in host_names(access, hosts)]
+        ends = look_after(steps, access, group=group)
         publish_table("run-command", f"`{command}` on {hosts}", [row_of(end) for end in ends])
         raise_for(ends)
         return ends

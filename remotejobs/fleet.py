@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,11 +14,12 @@ from remotejobs.connect import open_connection
 from remotejobs.connection import Become, Connection
 from remotejobs.errors import BadUse, RemoteJobsError
 from remotejobs.jobs import HostJobs
+from remotejobs.room import make_room
+from remotejobs.threads import small_stacks
 from remotejobs.variables import Host, text
 
 DEFAULT_FORKS = 50
 WAITS = 5  # of the eight sessions that a connection has; the others are for what does not wait
-STACK_BYTES = 512 * 1024
 
 T = TypeVar("T")
 
@@ -92,27 +93,13 @@ class Fleet:
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
     def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[Outcome[T]]:
-        """`work` on every host (or on those of `names`) side by side; outcomes as they come.
+        """`work` on every host (or on those of `names`) side by side; outcomes as they come, as `each_of` tells them.
 
-        Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
+        Raises `NoRoom` before anything is asked.
         """
         chosen = list(self.hosts if names is None else names)
-
-        def one(name: str) -> Outcome[T]:
-            try:
-                return Outcome(name, value=work(self.jobs(name)))
-            except RemoteJobsError as exc:
-                return Outcome(name, error=exc)
-
-        # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
-        before = threading.stack_size(STACK_BYTES)
-        pool = ThreadPoolExecutor(max_workers=max(1, len(chosen)), thread_name_prefix="host")
-        try:
-            for done in as_completed([pool.submit(one, name) for name in chosen]):
-                yield done.result()
-        finally:
-            pool.shutdown(wait=False)
-            threading.stack_size(before)
+        make_room(len(chosen))
+        return each_of(chosen, lambda name: work(self.jobs(name)))
 
     def close(self) -> None:
         """Close every connection; a later use opens it again."""
@@ -129,3 +116,26 @@ class Fleet:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def each_of(names: Collection[str], work: Callable[[str], T]) -> Iterator[Outcome[T]]:
+    """`work` for each host's name side by side; outcomes as they come.
+
+    Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
+    """
+
+    def one(name: str) -> Outcome[T]:
+        try:
+            return Outcome(name, value=work(name))
+        except RemoteJobsError as exc:
+            return Outcome(name, error=exc)
+
+    # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
+    pool = ThreadPoolExecutor(max_workers=max(1, len(names)), thread_name_prefix="host")
+    try:
+        with small_stacks():
+            running = [pool.submit(one, name) for name in names]
+        for done in as_completed(running):
+            yield done.result()
+    finally:
+        pool.shutdown(wait=False)

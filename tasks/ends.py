@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from tasks.command_line import command_line
 from tasks.errors import HostsFailed, JobFailed, RetriesExhausted
 
 _LONGEST = 600
+_EXPLAINED = 50  # failures in one message, which Prefect's server keeps with the state
 _RUNS_NO_MORE = ("rebooted", "disk_full")  # causes of a loss that say so
 T = TypeVar("T")
 
@@ -46,17 +47,20 @@ class End:
 def end_of(step: str, host: str, started: PrefectFuture[Handle], polled: PrefectFuture[Record]) -> End:
     """Wait for both task runs of one job; whatever they raised is told, not raised."""
     # A poll whose start failed never begins, and has nothing to say.
-    first = _outcome(started)
-    last = _outcome(polled) if isinstance(first, Handle) else first
-    if isinstance(last, Record):
-        return End(host=host, step=step, state=last.state, succeeded=True, record=last)
-    record = last.record if isinstance(last, JobFailed | RetriesExhausted) else None
-    return End(host=host, step=step, state=_word(last), record=record, reason=_reason(last, step, host))
+    first = outcome_of(started)
+    return ended(step, host, outcome_of(polled) if isinstance(first, Handle) else first)
 
 
-def left_running(step: str, host: str, started: PrefectFuture[Handle], access: Access) -> End:
-    """Wait until the job is started, not until it ends: that is all that was wanted."""
-    outcome = _outcome(started)
+def ended(step: str, host: str, outcome: object) -> End:
+    """How a job ended of which `outcome` is the record or, where it did not succeed, the error."""
+    if isinstance(outcome, Record):
+        return End(host=host, step=step, state=outcome.state, succeeded=True, record=outcome)
+    record = outcome.record if isinstance(outcome, JobFailed | RetriesExhausted) else None
+    return End(host=host, step=step, state=_word(outcome), record=record, reason=_reason(outcome, step, host))
+
+
+def left_running(step: str, host: str, outcome: object, access: Access) -> End:
+    """That a job is started is all that was wanted; `outcome` is its handle, or why it was not."""
     if isinstance(outcome, Handle):
         left = f"left running; look at it with: {command_line('status', outcome, access)}"
         return End(host=host, step=step, state=State.RUNNING, succeeded=True, reason=left)
@@ -96,14 +100,22 @@ def values_of(step: str, runs: Mapping[str, PrefectFuture[T]]) -> tuple[dict[str
 
 def raise_for(ends: Iterable[End]) -> None:
     """Raise `HostsFailed`, naming them, when not all succeeded."""
-    all_ends = list(ends)
-    failed = [end for end in all_ends if not end.succeeded]
-    if failed:
-        lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in failed]
-        raise HostsFailed("\n".join([f"{len(failed)} of {len(all_ends)} failed", *lines]))
+    if said := failures_of(list(ends)):
+        raise HostsFailed(said)
 
 
-def _outcome(future: PrefectFuture[Any]) -> object:
+def failures_of(ends: Sequence[End]) -> str:
+    """`2 of 60 failed` and a line for each of them; "" when all succeeded. Of many, the last are only named."""
+    failed = [end for end in ends if not end.succeeded]
+    if not failed:
+        return ""
+    lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in failed[:_EXPLAINED]]
+    others = ", ".join(f"{end.step} on {end.host}" for end in failed[_EXPLAINED:])
+    return "\n".join([f"{len(failed)} of {len(ends)} failed", *lines, *([f"and {others}"] if others else [])])
+
+
+def outcome_of(future: PrefectFuture[Any]) -> object:
+    """Wait for a task run: what it returned, or raised."""
     future.wait()
     outcome: object = future.result(raise_on_failure=False)
     return outcome

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from remotejobs.display.text import duration, visible
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Record
@@ -47,6 +49,21 @@ class HostsFailed(RemoteJobsError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
+
+
+class HostsSilent(RemoteJobsError):
+    """Some hosts of a group could not be asked, and may be heard again a little later: the group is tried again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, remedy="")
+
+
+class GroupFailed(HostsFailed):
+    """Not all jobs of a group did well. `outcomes` has of each, in their order, its record or handle, or the error."""
+
+    def __init__(self, message: str, outcomes: Sequence[object]) -> None:
+        self.outcomes = tuple(outcomes)
+        super().__init__(message)
 
 
 def describe_end(record: Record, look: str = "") -> str:

@@ -12,29 +12,23 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 
-from remotejobs.display.row import progress_line
-from remotejobs.display.text import duration
 from remotejobs.errors import Unreachable
 from remotejobs.jobs import HostJobs
-from remotejobs.model import Handle, Job, Record, State
+from remotejobs.model import Handle, Job, Record
 from remotejobs.protocol import Read
 from tasks.access import Access
-from tasks.attempt import Attempt, this_attempt
+from tasks.attempt import this_attempt
 from tasks.command_line import command_line
 from tasks.connections import jobs_of, jobs_on
-from tasks.errors import JobFailed, RetriesExhausted, StillRunning
+from tasks.errors import RetriesExhausted, StillRunning
 from tasks.jids import jid_for
-from tasks.output import LOG_BYTES, followed, last_line
-from tasks.until import OnExhausted, Until
-from tasks.verdict import FailedWhen, judged
+from tasks.outcomes import given_up, is_silence, lost_sight, progress_of, success_of
+from tasks.output import LOG_BYTES, followed
+from tasks.until import Until
+from tasks.verdict import FailedWhen
 
 AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twice
 _LONG_LOOK = 30.0  # seconds to wait on the host at a time
-
-
-def is_silence(error: object) -> bool:
-    """Whether a host could not be asked that may be heard again a little later."""
-    return isinstance(error, Unreachable) and error.passing
 
 
 def after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
@@ -104,7 +98,7 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
         look = command_line("status", record.handle, access)
         overdue = f"{label} on {host} has not ended {2 * job.grace} s after its limit"
         raise RetriesExhausted(f"{overdue}. Look at it with: {look}", record)
-    return _succeeded(replace(record.handle, label=label), record, access)
+    return success_of(replace(record.handle, label=label), record, access)
 
 
 @task(task_run_name="kill {handle.label} on {handle.host}", cache_policy=NO_CACHE)
@@ -139,18 +133,18 @@ def _poll(handle: Handle, access: Access, until: Until, failed_when: FailedWhen 
         if not is_silence(exc):
             raise
         if attempt.is_last:
-            raise RetriesExhausted(_lost_sight(handle, access, attempt, exc)) from exc
+            raise lost_sight(handle, access, attempt, exc) from exc
         # A refused connection is told at once; without its part of the delay the retries would soon be used up.
         time.sleep(max(0.0, began + until.wait - time.monotonic()))
         raise
     if fresh := followed().fresh(handle, record):
         get_run_logger().info("%s", fresh)
     if not record.finished and attempt.is_last:
-        record = _exhausted(jobs, handle, access, attempt, record, until.on_exhausted)
+        record = given_up(jobs, handle, access, attempt, record, until.on_exhausted)
     if not record.finished:
-        raise StillRunning(_progress(handle, record, attempt))
-    record = _succeeded(handle, judged(record, failed_when), access)
-    get_run_logger().info("%s", _progress(handle, record, attempt))
+        raise StillRunning(progress_of(handle, record, attempt))
+    record = success_of(handle, record, access, failed_when)
+    get_run_logger().info("%s", progress_of(handle, record, attempt))
     return record
 
 
@@ -159,42 +153,3 @@ def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     record = jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0]
     cut = record.stdout_from or record.stderr_from
     return jobs.look(handle.jid) if record.finished and cut else record
-
-
-def _succeeded(handle: Handle, record: Record, access: Access) -> Record:
-    if record.state is not State.SUCCEEDED:
-        raise JobFailed(replace(record, label=handle.label), _output_of(handle, record, access))
-    return record
-
-
-def _progress(handle: Handle, record: Record, attempt: Attempt) -> str:
-    line, progress = last_line(record), "" if record.finished else progress_line(record)
-    said = f"last line: {line}" if line else "no output" if record.finished else "no output yet"
-    said = f"{progress}, {said}" if progress else said
-    said = record.msg if record.state is State.QUEUED else said
-    return f"{handle.label} on {handle.host}: {record.state} {duration(record.delta)}, {attempt}, {said}"
-
-
-def _exhausted(
-    jobs: HostJobs, handle: Handle, access: Access, attempt: Attempt, record: Record, on_exhausted: OnExhausted
-) -> Record:
-    """What becomes of a job that still runs at the last attempt; returns its record if it ended just now by itself."""
-    tried = _progress(handle, record, attempt)
-    if on_exhausted == "leave":
-        look = f"It was left running; look at it with: {command_line('status', handle, access)}"
-        raise RetriesExhausted(f"{tried}. {look}", record)
-    record = jobs.kill(handle.jid)
-    if record.state is not State.KILLED:
-        return record
-    where = f"Its output: {_output_of(handle, record, access)}"
-    raise RetriesExhausted(f"{tried}. It was {record.msg}. {where}", record)
-
-
-def _lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> str:
-    look = command_line("status", handle, access)
-    return f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; look at it with: {look}"
-
-
-def _output_of(handle: Handle, record: Record, access: Access) -> str:
-    """The command line that shows of the two streams the one whose end is shown already."""
-    return command_line("log", handle, access, *(["--stderr"] if record.stderr.strip() else []))

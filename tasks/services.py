@@ -21,7 +21,7 @@ from tasks.command_line import command_line
 from tasks.connections import host_of, jobs_of, jobs_on, shell_of
 from tasks.ends import End
 from tasks.errors import JobFailed
-from tasks.jobs import is_silence
+from tasks.outcomes import is_silence
 from tasks.reports import Row
 
 

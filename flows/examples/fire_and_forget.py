@@ -10,7 +10,7 @@ from pydantic import Field
 from remotejobs.model import Job
 from tasks.access import Access
 from tasks.connections import host_names
-from tasks.ends import End, left_running, raise_for
+from tasks.ends import End, left_running, outcome_of, raise_for
 from tasks.jids import jid_for
 from tasks.jobs import start_job
 
@@ -35,6 +35,9 @@ def fire_and_forget(
     jobs = [Job(jid=jid_for(label), cmd=command, label=label, limit=limit) for label, command in commands.items()]
     steps = [(job, host) for host in host_names(access, hosts) for job in jobs]
     started = [start_job.submit(job, host, access) for job, host in steps]
-    ends = [left_running(job.label, host, start, access) for (job, host), start in zip(steps, started, strict=True)]
+    ends = [
+        left_running(job.label, host, outcome_of(start), access)
+        for (job, host), start in zip(steps, started, strict=True)
+    ]
     raise_for(ends)
     return ends

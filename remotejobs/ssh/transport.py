@@ -14,6 +14,8 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from paramiko.packet import Packetizer
 from paramiko.ssh_exception import SSHException
 
+from remotejobs.threads import small_stacks
+
 KEEPALIVE = 30
 IDLE_WAKE = 5.0
 WRITE_WITHIN = 15.0
@@ -89,7 +91,8 @@ class QuickTransport(Transport):
         """Exchange keys; False when it took too long, otherwise paramiko's exception on failure."""
         done = threading.Event()
         self.banner_timeout = self.handshake_timeout = self.auth_timeout = timeout
-        self.start_client(event=done)
+        with small_stacks():
+            self.start_client(event=done)
         if not done.wait(timeout):
             return False
         if not self.is_active():

@@ -77,9 +77,17 @@ def jobs_of(run: FlowRun, access: Access, host: str) -> list[Record]:
 
 
 @pytest.mark.slow
-def test_the_jobs_of_a_cancelled_command_are_killed_with_proof(access: Access, tmp_path: Path) -> None:
+@pytest.mark.parametrize("group", [1, 2])
+def test_the_jobs_of_a_cancelled_command_are_killed_with_proof(access: Access, tmp_path: Path, group: int) -> None:
     forking = f"setsid sleep 300 & touch {tmp_path}/$(basename $(dirname $HOME)); sleep 300"
-    given = {"access": access, "hosts": "databases", "command": forking, "label": "work", "until": OFTEN}
+    given = {
+        "access": access,
+        "hosts": "databases",
+        "command": forking,
+        "label": "work",
+        "until": OFTEN,
+        "group": group,
+    }
     run = scheduled(run_command, "flows/run_command.py:run_command", **given)
     cancel(run, [tmp_path / "db1", tmp_path / "db2"])
     for host in ("db1", "db2"):

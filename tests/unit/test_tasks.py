@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from remotejobs.backup import BackupPlan, CommandItem, job_of
 from remotejobs.model import Handle, Record, State, check_jid
 from tasks.jids import jid_for
 from tasks.jobs import poll_until
+from tasks.look_after import group_size
 from tasks.output import Followed
 from tasks.until import Until
 
@@ -54,6 +57,18 @@ def test_a_look_and_the_pause_after_it_make_up_the_delay(delay: float) -> None:
     assert until.wait <= 5
 
 
+@given(st.integers(1, 20_000), st.floats(0.1, 3600))
+def test_groups_send_at_most_ten_attempts_a_second_however_many_hosts(hosts: int, delay: float) -> None:
+    size = group_size(hosts, delay)
+    assert 1 <= size <= hosts
+    if hosts <= 50:
+        assert size == 1
+    else:
+        groups = math.ceil(hosts / size)
+        assert groups / delay <= 10 + 1e-9
+        assert groups <= math.ceil(hosts / 100)
+
+
 FORMS = [run_command, backup, clean_jobs, monitor, report_jobs]
 EXAMPLES = [side_by_side, with_rollback, fire_and_forget, watched_deploy]
 
@@ -71,6 +86,7 @@ def test_the_run_form_describes_every_parameter(flow: Flow[..., object]) -> None
     ("flow", "name", "bound"),
     [
         (run_command, "limit", {"minimum": 0}),
+        (run_command, "group", {"minimum": 0}),
         (run_command, "command", {"minLength": 1}),
         (run_command, "hosts", {"minLength": 1}),
         (run_command, "label", {"minLength": 1}),
