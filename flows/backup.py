@@ -15,7 +15,7 @@ from tasks.cancel import OnCancel, kill_jobs
 from tasks.dry_run import would_run
 from tasks.ends import raise_for
 from tasks.fence import end_when_unwanted
-from tasks.groups import Step
+from tasks.host_group import Step
 from tasks.limits import share_of_forks
 from tasks.look_after import look_after
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook

@@ -14,7 +14,7 @@ from tasks.connections import host_names
 from tasks.dry_run import would_run
 from tasks.ends import End, raise_for
 from tasks.fence import end_when_unwanted
-from tasks.groups import Step
+from tasks.host_group import Step
 from tasks.jids import jid_for
 from tasks.limits import share_of_forks
 from tasks.look_after import look_after

@@ -87,6 +87,15 @@ def reached_by(connect: Connect) -> Iterator[Connections]:
         others.close()
 
 
+def prepare(access: Access) -> None:
+    """Read the inventory and Prefect's blocks now: in threads that are no task run's, nobody could.
+
+    Raises `BadUse` and `InventoryError`.
+    """
+    connections().fleet(access)
+    access.choice()
+
+
 def host_names(access: Access, pattern: str) -> tuple[str, ...]:
     """The hosts that `pattern` means. Raises `PatternError` when there are none."""
     return tuple(host.name for host in connections().inventory(access).select(pattern))

@@ -20,7 +20,8 @@ from tasks.attempt import this_attempt
 from tasks.command_line import command_line
 from tasks.connections import jobs_of
 from tasks.errors import RetriesExhausted, StillRunning
-from tasks.jobs import is_silence, while_running
+from tasks.jobs import while_running
+from tasks.outcomes import is_silence
 from tasks.output import LOG_BYTES
 from tasks.until import Until
 

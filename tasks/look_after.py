@@ -11,7 +11,7 @@ from remotejobs.model import Handle
 from remotejobs.room import make_room
 from tasks.access import Access
 from tasks.ends import End, end_of, ended, left_running, outcome_of
-from tasks.groups import Step, outcomes_of, poll_group, start_group
+from tasks.host_group import Step, outcomes_of, poll_group, start_group
 from tasks.jobs import poll_until, start_job
 from tasks.verdict import FailedWhen
 

@@ -28,7 +28,7 @@ from tasks.access import Access
 from tasks.connections import jobs_on, reached_by
 from tasks.ends import End
 from tasks.errors import HostsFailed
-from tasks.groups import Step
+from tasks.host_group import Step
 from tasks.jids import jid_for
 from tasks.look_after import look_after
 from tasks.until import Until

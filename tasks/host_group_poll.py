@@ -14,10 +14,10 @@ from remotejobs.model import Handle, Record
 from remotejobs.watch import News, Watch
 from tasks.access import Access
 from tasks.attempt import Attempt
-from tasks.connections import jobs_of
+from tasks.connections import jobs_of, prepare
 from tasks.ends import End, ended, failures_of
 from tasks.errors import GroupFailed, StillRunning
-from tasks.group_progress import GroupProgress
+from tasks.host_group_progress import GroupProgress
 from tasks.outcomes import given_up, is_silence, lost_sight, progress_of, success_of
 from tasks.until import Until
 from tasks.verdict import FailedWhen
@@ -44,6 +44,7 @@ class GroupPoll:
         self._by_host: dict[str, list[Handle]] = {}
         for handle in handles:
             self._by_host.setdefault(handle.host, []).append(handle)
+        prepare(access)
         jids = {host: [handle.jid for handle in mine] for host, mine in self._by_host.items()}
         self._watch = Watch(jids, lambda host: jobs_of(access, self._by_host[host][0]))
 

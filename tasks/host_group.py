@@ -23,10 +23,10 @@ from remotejobs.fleet import each_of
 from remotejobs.model import Handle, Job, Record
 from tasks.access import Access
 from tasks.attempt import this_attempt
-from tasks.connections import jobs_on
+from tasks.connections import jobs_on, prepare
 from tasks.ends import failures_of, left_running
 from tasks.errors import GroupFailed, HostsSilent, StillRunning
-from tasks.group_poll import GroupPoll
+from tasks.host_group_poll import GroupPoll
 from tasks.jobs import AGAIN_AFTER
 from tasks.outcomes import is_silence
 from tasks.until import Until
@@ -122,6 +122,7 @@ def _to_be_tried_again(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any
 
 def _start(steps: Sequence[Step], access: Access, known: dict[tuple[str, str], Started]) -> None:
     """Start on every host what `known` has no answer of, side by side, and keep the answers there."""
+    prepare(access)
     wanted: dict[str, list[Job]] = {}
     for step in steps:
         answer = known.get((step.host, step.job.jid))
