@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.__main__ import PROJECT, machine
+from bench.documents import PROJECT, machine, put
 from lab.load import Load, LoadReport
 from lab.prefect_server import PrefectServer
 from lab.site import Site
 
 _PAGE = PROJECT / "docs" / "rolling-update.md"
-_BETWEEN = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +47,11 @@ def main() -> None:
             _measure(site, "this project, serial 2", lambda: _ours(site, prefect, "4.0", serial=2)),
         ]
     head = ["| update of four hosts | wall time | requests meanwhile | rate | failed |", "|---|---|---|---|---|"]
-    text = "\n".join([f"All on one machine: {machine()}.\n", *head, *(each.row for each in measured)]) + "\n"
+    how = f"All on one machine: {machine('paramiko', 'ansible-core')}."
+    text = "\n".join([how, "", *head, *(each.row for each in measured)]) + "\n"
     print(text)
     if options.write:
-        _PAGE.write_text(_BETWEEN.sub(lambda match: match[1] + text + match[2], _PAGE.read_text()))
+        put("bench", text, _PAGE)
 
 
 @contextmanager

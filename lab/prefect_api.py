@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from lab.process import LabError
 
 BUSY_TRIES = 10
+_PAGE = 200  # the most that the server gives at a time
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -118,8 +119,13 @@ class PrefectApi:
 
     def task_runs(self, run: Run) -> list[Run]:
         """The task runs of a flow run, oldest first; their states lag a little behind the flow run's."""
-        wanted = {"flow_runs": {"id": {"any_": [str(run.id)]}}, "sort": "EXPECTED_START_TIME_ASC"}
-        return TypeAdapter(list[Run]).validate_json(self.ask("POST", "/task_runs/filter", wanted))
+        wanted = {"flow_runs": {"id": {"any_": [str(run.id)]}}, "sort": "EXPECTED_START_TIME_ASC", "limit": _PAGE}
+        found: list[Run] = []
+        while True:
+            page = self.ask("POST", "/task_runs/filter", {**wanted, "offset": len(found)})
+            found += (runs := TypeAdapter(list[Run]).validate_json(page))
+            if len(runs) < _PAGE:
+                return found
 
     def tables(self, run: Run) -> list[Artifact]:
         """The table artifacts that a flow run made."""

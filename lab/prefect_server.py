@@ -51,6 +51,11 @@ class PrefectServer:
         return f"{self.url}/api"
 
     @property
+    def pid(self) -> int:
+        """The server's process, without its workers."""
+        return self._server.pid
+
+    @property
     def database(self) -> Path:
         """SQLite's file."""
         return self.directory / "prefect.db"

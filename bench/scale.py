@@ -1,0 +1,193 @@
+"""What many hosts cost one process: simulated ones, watched by the core alone and by a flow under a Prefect server.
+
+    python -m bench.scale [--sizes 10,100,1000,10000] [--part core|flow|all] [--write]
+
+Each measurement is a process of its own (`bench.core`, `bench.flow`). With --write the table goes into
+docs/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from bench.core import Watched
+from bench.documents import machine, put, save, say, table
+from bench.flow import Flown
+from lab.prefect_api import PrefectApi, Run
+from lab.prefect_server import PrefectServer
+
+SIZES = "10,100,1000,10000"
+# Hosts, delay, group: by itself at two delays, and one by one for comparison.
+FLIGHTS = ((10, 15, 0), (100, 15, 0), (200, 15, 0), (200, 15, 1), (1000, 15, 0), (1000, 1, 0), (10000, 15, 0))
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAUSE = 2.0
+_IDLE = 0.1  # of a core: what a server takes that has nothing to do
+_DIGESTED_WITHIN = 300.0  # seconds until the server has nothing to do any more
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A flow run, and what it cost the server: seconds of CPU until all was digested, task runs and their attempts."""
+
+    flown: Flown
+    delay: float
+    group: int
+    server_cpu: float
+    task_runs: int
+    attempts: int
+
+
+def measured_core(sizes: list[int]) -> Iterator[Watched]:
+    for size in sizes:
+        say(f"core, {size} hosts")
+        yield TypeAdapter(Watched).validate_json(_run("bench.core", str(size)))
+
+
+def measured_flights(sizes: list[int]) -> Iterator[Flight]:
+    flights = [flight for flight in FLIGHTS if flight[0] <= max(sizes)]
+    with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, PrefectServer(Path(name)) as server:
+        server.await_ready()
+        _fly(server, 10, 15, 0)  # the first run finds a server that has not compiled its queries
+        for hosts, delay, group in flights:
+            say(f"flow, {hosts} hosts, delay {delay} s, group {group}")
+            yield _fly(server, hosts, delay, group)
+
+
+def _fly(server: PrefectServer, hosts: int, delay: float, group: int) -> Flight:
+    words = ["--delay", str(delay), "--group", str(group)]
+    with _cpu_of(server) as cpu:
+        printed = _run("bench.flow", str(hosts), *words, environment=server.environment)
+        flown = TypeAdapter(Flown).validate_json(printed)
+        with PrefectApi(server.api_url) as api:
+            runs = _all_task_runs(api, Run(id=UUID(flown.run), name="bench"))
+    return Flight(flown, delay, group, cpu[0], len(runs), sum(run.run_count for run in runs))
+
+
+def _all_task_runs(api: PrefectApi, run: Run) -> list[Run]:
+    """Once all of them have ended for the server too, which may lag behind."""
+    deadline = time.monotonic() + _DIGESTED_WITHIN
+    while not (runs := api.task_runs(run)) or not all(each.final for each in runs):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the server has not digested flow run {run.id}")
+        time.sleep(0.5)
+    return runs
+
+
+@contextmanager
+def _cpu_of(server: PrefectServer) -> Iterator[list[float]]:
+    """Seconds of CPU time that the server takes meanwhile, and afterwards until it is idle."""
+    before, took = _seconds(server.pid), list[float]()
+    yield took
+    last, idle = _seconds(server.pid), False
+    while not idle:
+        time.sleep(_PAUSE)
+        now = _seconds(server.pid)
+        last, idle = now, now - last < _IDLE * _PAUSE
+    took.append(last - before)
+
+
+def _seconds(pid: int) -> float:
+    """CPU time of a process and of all that it started and that lives."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = (int(fields[11]) + int(fields[12])) / _TICKS
+    children = [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
+    return own + sum(map(_seconds, children))
+
+
+def _run(*module: str, environment: Mapping[str, str] = os.environ) -> str:
+    """What a measuring program prints last."""
+    quiet = {**environment, "PREFECT_LOGGING_TO_CONSOLE": "off", "PYTHONDONTWRITEBYTECODE": ""}
+    done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=False, env=quiet)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(module)} failed:\n{done.stderr[-3000:]}")
+    return done.stdout.splitlines()[-1]
+
+
+def core_table(rows: list[Watched]) -> str:
+    head = [
+        "simulated hosts",
+        "CPU to start all",
+        "CPU a host, start to end",
+        "peak memory",
+        "threads",
+        "end known after",
+    ]
+    cells = [
+        (
+            f"{row.hosts:,}",
+            f"{row.start_cpu:.2f} s",
+            f"{1000 * (row.start_cpu + row.watch_cpu) / row.hosts:.2f} ms",
+            f"{row.memory:.0f} MiB",
+            f"{row.threads:,}",
+            lag(row.lags),
+        )
+        for row in rows
+    ]
+    return table(head, cells)
+
+
+def flow_table(rows: list[Flight]) -> str:
+    head = ["hosts", "delay", "task runs", "all started after", "client CPU a host", "server CPU a host", "peak memory"]
+    head += ["threads", "attempts a second, mean, most", "end known after"]
+    cells = [
+        (
+            f"{row.flown.hosts:,}" + (", one by one" if row.group == 1 else ""),
+            f"{row.delay:g} s",
+            f"{row.task_runs:,}",
+            f"{row.flown.started:.1f} s",
+            f"{1000 * row.flown.cpu / row.flown.hosts:.1f} ms",
+            f"{1000 * row.server_cpu / row.flown.hosts:.1f} ms",
+            f"{row.flown.memory:.0f} MiB",
+            f"{row.flown.threads:,}",
+            f"{row.attempts / row.flown.wall:.1f}, {most_a_second(row.flown.attempts)}",
+            lag(row.flown.lags),
+        )
+        for row in rows
+    ]
+    return table(head, cells)
+
+
+def lag(lags: tuple[float, ...]) -> str:
+    return f"{1000 * median(lags):.0f} ms, at worst {1000 * max(lags):.0f} ms"
+
+
+def most_a_second(times: tuple[float, ...]) -> int:
+    """The most that came within any one second."""
+    return max(sum(at <= other < at + 1 for other in times) for at in times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser.add_argument("--sizes", default=SIZES, help="numbers of hosts; for the flow, the largest")
+    parser.add_argument("--part", choices=["core", "flow", "all"], default="all")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.sizes.split(",")]
+    core = list(measured_core(sizes)) if options.part != "flow" else []
+    flights = list(measured_flights(sizes)) if options.part != "core" else []
+    parts = [f"One run each, all on one machine: {machine('prefect')}."]
+    parts += ["", "The core alone:", "", core_table(core)] if core else []
+    parts += ["", "A flow run under a Prefect server on SQLite, on the same machine:", ""] if flights else []
+    parts += [flow_table(flights)] if flights else []
+    text = "\n".join(parts) + "\n"
+    print(text)
+    if options.write:
+        put("scale", text)
+        save("scale", {"core": [asdict(row) for row in core], "flow": [asdict(row) for row in flights]})
+
+
+if __name__ == "__main__":
+    main()
