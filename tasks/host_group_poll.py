@@ -10,7 +10,7 @@ from prefect import get_run_logger
 from remotejobs.display.text import one_line
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.fleet import each_of
-from remotejobs.model import Handle, Record
+from remotejobs.model import Handle, Record, State
 from remotejobs.watch import News, Watch
 from tasks.access import Access
 from tasks.attempt import Attempt
@@ -125,7 +125,8 @@ class GroupPoll:
                 yield ended(handle.label, handle.host, outcome)
             else:
                 record = self._watch.latest.get(key)
-                yield End(host=handle.host, step=handle.label, state="running", succeeded=True, record=record)
+                state = record.state if record else State.RUNNING
+                yield End(host=handle.host, step=handle.label, state=state, succeeded=True, record=record)
 
     def _summary(self, attempt: Attempt) -> str:
         """`work on web001 to web100 (100 hosts): 98 running, 1 succeeded, 1 failed, attempt 2 of 241; ...`"""

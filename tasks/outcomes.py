@@ -27,6 +27,7 @@ def progress_of(handle: Handle, record: Record, attempt: Attempt | None = None) 
     """`dump on db1: running 3.1s, attempt 2 of 241, last line: 40 %`"""
     line, progress = last_line(record), "" if record.finished else progress_line(record)
     said = f"last line: {line}" if line else "no output" if record.finished else "no output yet"
+    said = record.msg if record.state is State.QUEUED else said
     words = [f"{record.state} {duration(record.delta)}", str(attempt) if attempt else "", progress, said]
     return f"{handle.label} on {handle.host}: {', '.join(filter(None, words))}"
 
