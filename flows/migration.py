@@ -15,6 +15,7 @@ from remotejobs.backup import BackupPlan
 from remotejobs.migration import Commands, Limits, Order, Plan, Room
 from tasks.access import Access
 from tasks.approval import NOT_NEEDED, Approval, ask
+from tasks.backups import steps_of
 from tasks.cancel import OnCancel
 from tasks.dry_run import dry_run_state
 from tasks.fence import end_when_unwanted
@@ -104,8 +105,8 @@ def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | Non
     here, ground = find(here)
     fresh = not may_have_begun(ground)
     if fresh:
-        if ground.problems:
-            return conclude(here, refused(*ground.problems), ground)
+        if problems := (*ground.problems, *_not_to_be_saved(here.access, backup_first)):
+            return conclude(here, refused(*problems), ground)
         saved = [item.name for item in backup_first.items] if backup_first else []
         if no := ask(approval, question(here, saved)):
             return conclude(here, refused(no), ground)
@@ -116,6 +117,11 @@ def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | Non
         return conclude(here, refused(no), ground)
     verdict, sight = here.carry_out(ground.sight)
     return conclude(here, verdict, replace(ground, sight=sight))
+
+
+def _not_to_be_saved(access: Access, plan: BackupPlan | None) -> list[str]:
+    """Why items of the plan mean no host; nobody has to be asked, nor a host locked, to know that."""
+    return [f"{item.end.step}: {item.end.reason}" for item in steps_of(access, plan)[1]] if plan else []
 
 
 def _back_up(access: Access, plan: BackupPlan, poll: float) -> str:

@@ -10,10 +10,11 @@ from tasks.approval import refuse
 
 
 @flow(name="refuse-unanswered")
-def refuse_unanswered(flow_run_id: UUID) -> bool:
+def refuse_unanswered(flow_run_id: UUID, question: str) -> bool:
     """Refuse a run if it still waits for approval; tells whether it did.
 
     Args:
         flow_run_id: The run that waits.
+        question: What it asked, by the key that Prefect has for it; another question of the run is left open.
     """
-    return refuse(flow_run_id)
+    return refuse(flow_run_id, question)

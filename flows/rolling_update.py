@@ -40,7 +40,7 @@ def rolling_update(
         access: Where the hosts are written down, and as whom to work there.
         hosts: Hosts to update, as a pattern, in this order: web, web:!web3.
         update: What to deploy, in which batches, when to stop, and what to revert then.
-        resume_from: Id of an earlier flow run to go on with: hosts that it updated are left alone. Empty: none.
+        resume_from: Id of an earlier run, now over, to go on with: hosts that it updated are left alone. Empty: none.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
     """

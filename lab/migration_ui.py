@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as TookTooLong
 
 _WAIT = 120_000  # milliseconds: the worker has to start a process twice
 
@@ -46,13 +48,15 @@ class MigrationPage:
         """Wait until the run waits for a person, read what it says, and answer."""
         self._page.get_by_role("button", name="Resume").click()
         dialog = self._page.locator(".p-modal")
-        dialog.get_by_text("migrate:").wait_for()
+        dialog.get_by_text("migrate, for at most").wait_for()
         if approve:
             self._property("Go ahead?").get_by_role("switch").click()
         self._field("Why; it is kept").fill(reason)
         self._keep("migration-approval")
-        dialog.get_by_role("button", name="Submit").click()
-        dialog.wait_for(state="hidden")
+        while dialog.is_visible():
+            dialog.get_by_role("button", name="Submit").click()
+            with suppress(TookTooLong):  # a busy server may not take it; then one clicks again
+                dialog.wait_for(state="hidden", timeout=_WAIT / 4)
 
     def await_outcome(self, name: str) -> None:
         """Watch the run until the badge of its last state says `name`."""

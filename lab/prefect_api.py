@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 from types import TracebackType
@@ -55,6 +56,23 @@ class Artifact(BaseModel):
     type: str | None = None
     data: Any = None
     description: str | None = None
+
+
+class _PastState(BaseModel):
+    name: str
+    timestamp: datetime
+
+
+class _Details(BaseModel):
+    run_input_keyset: dict[str, str]
+
+
+class _WaitingState(BaseModel):
+    state_details: _Details
+
+
+class _Waiting(BaseModel):
+    state: _WaitingState
 
 
 class _Worker(BaseModel):
@@ -116,6 +134,25 @@ class PrefectApi:
         """Let a run that has ended be run again, under its own id."""
         wanted = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}
         self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
+
+    def states(self, run: Run) -> list[str]:
+        """The names of all states that a flow run has been in, the first one first."""
+        answer = self.ask("GET", f"/flow_run_states/?flow_run_id={run.id}")
+        states = TypeAdapter(list[_PastState]).validate_json(answer)
+        return [state.name for state in sorted(states, key=lambda state: state.timestamp)]
+
+    def question(self, run: Run) -> str:
+        """What a run that waits for a person asks, in markdown."""
+        waiting = _Waiting.model_validate_json(self.ask("GET", f"/flow_runs/{run.id}"))
+        key = waiting.state.state_details.run_input_keyset["description"]
+        return TypeAdapter(str).validate_json(self.ask("GET", f"/flow_runs/{run.id}/input/{key}"))
+
+    def answer(self, run: Run, *, approve: bool, reason: str) -> None:
+        """Answer a run that waits for a person, as the form behind *Resume* does."""
+        wanted = {"run_input": {"approve": approve, "reason": reason}}
+        answer = self.ask("POST", f"/flow_runs/{run.id}/resume", wanted)
+        if json.loads(answer)["status"] != "ACCEPT":
+            raise LabError(f"the run {run.name} took no answer: {answer.decode()}")
 
     def task_runs(self, run: Run) -> list[Run]:
         """The task runs of a flow run, oldest first; their states lag a little behind the flow run's."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 from prefect import get_client, get_run_logger
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, keyset_from_base_key, read_flow_run_input
 from prefect.runtime import deployment, flow_run
 from pydantic import BaseModel, ConfigDict, Field
 
 REFUSAL = "refuse-unanswered/refuse-unanswered"
-_KEY = "approval"
 # Prefect would fail a run of which nobody refused in time; that is left to a worker that was away for very long.
 _PREFECT_WAITS_LONGER = timedelta(days=30)
+_A_YEAR = 365 * 24 * 60  # minutes
 
 
 class Approval(BaseModel):
@@ -26,7 +27,10 @@ class Approval(BaseModel):
 
     needed: bool = Field(default=False, description="Wait, after the preflight, until a person agrees in the UI.")
     within_minutes: float = Field(
-        default=24 * 60, gt=0, description="Minutes to wait for an answer; none until then is a no."
+        default=24 * 60,
+        gt=0,
+        le=_A_YEAR,
+        description="Minutes to wait for an answer, at most a year; none until then is a no.",
     )
 
 
@@ -43,48 +47,83 @@ class Answer(RunInput):
 def ask(approval: Approval, question: str) -> str:
     """Wait for a person's yes or no to `question` (markdown). Returns why not; "" for a yes, or when none is needed.
 
-    The first time this ends the process; in the run that begins anew with the answer it returns.
+    The first time this ends the process; in the run that begins anew with the answer it returns. An answer holds as
+    long as there is the run, whatever becomes of its processes, but only for the question that was answered.
     """
     if not approval.needed:
         return ""
     if deployment.id is None:
         return "approval was asked for, but only a run of a deployment can wait for it"
-    if not _refuse_at(datetime.now(UTC) + timedelta(minutes=approval.within_minutes)):
-        return f"the deployment {REFUSAL}, which ends the wait for approval, is not known: run `prefect deploy --all`"
-    waits = timedelta(minutes=approval.within_minutes) + _PREFECT_WAITS_LONGER
-    form = Answer.with_initial_data(description=question)
-    answer = suspend_flow_run(wait_for_input=form, key=_KEY, timeout=int(waits.total_seconds()))
+    key = _key_of(question)
+    answer = _given(key)
+    if answer is None:
+        if not _refuse_at(datetime.now(UTC) + timedelta(minutes=approval.within_minutes), key):
+            return (
+                f"the deployment {REFUSAL}, which ends the wait for approval, is not known: run `prefect deploy --all`"
+            )
+        answer = _wait(approval, question, key)
     get_run_logger().info("answered: %s. %s", "yes" if answer.approve else "no", answer.reason)
     return "" if answer.approve else f"not approved: {answer.reason or 'no reason was given'}"
 
 
-def refuse(waiting: UUID) -> bool:
-    """Answer no to a run that still waits for approval; False when it waits no more."""
+def refuse(waiting: UUID, question: str) -> bool:
+    """Answer no to a run that still waits for the answer to `question` (its key); False when it waits no more."""
     with get_client(sync_client=True) as client:
         try:
             state = client.read_flow_run(waiting).state
         except ObjectNotFound:
             return False
-    if state is None or not state.is_paused() or state.state_details.pause_key != _KEY:
+    if state is None or not state.is_paused() or state.state_details.pause_key != question:
         return False
     resume_flow_run(waiting, run_input={"approve": False, "reason": "nobody answered in time"})
     return True
 
 
-def _refuse_at(deadline: datetime) -> bool:
+def _key_of(question: str) -> str:
+    """What Prefect files the question under. Other hosts make another question, which no earlier yes answers."""
+    return f"approval-{sha256(question.encode()).hexdigest()[:16]}"
+
+
+def _given(key: str) -> Answer | None:
+    """The answer that this run has. After a crash Prefect knows no more that it has asked, but the answer is there."""
+    answer = read_flow_run_input(keyset_from_base_key(_form_of(key))["response"])
+    return Answer.model_validate(answer) if answer else None
+
+
+def _wait(approval: Approval, question: str, key: str) -> Answer:
+    _forget_form(key)
+    waits = timedelta(minutes=approval.within_minutes) + _PREFECT_WAITS_LONGER
+    form = Answer.with_initial_data(description=question)
+    return suspend_flow_run(wait_for_input=form, key=key, timeout=int(waits.total_seconds()))
+
+
+def _forget_form(key: str) -> None:
+    """Prefect writes no form over another; a process that died while it asked left one."""
+    run = UUID(flow_run.id)
+    with get_client(sync_client=True) as client:
+        for part in client.filter_flow_run_input(run, _form_of(key), limit=3, exclude_keys=set()):
+            client.delete_flow_run_input(run, part.key)
+
+
+def _form_of(key: str) -> str:
+    """As Prefect names the parts of the form of a suspended run."""
+    return f"suspended-{key}"
+
+
+def _refuse_at(deadline: datetime, key: str) -> bool:
     """Schedule the no; once for each attempt, of which a resumed run is none. False when nothing can be scheduled.
 
-    A retried attempt asks again, perhaps when the first no has long been said to nobody.
+    A retried attempt may ask again, perhaps when the first no has long been said to nobody.
     """
     try:
         run_deployment(
             REFUSAL,
-            parameters={"flow_run_id": flow_run.id},
+            parameters={"flow_run_id": flow_run.id, "question": key},
             scheduled_time=deadline,
             flow_run_name=f"no to {flow_run.name}",
             timeout=0,
             as_subflow=False,
-            idempotency_key=f"{_KEY} {flow_run.id} {flow_run.run_count}",
+            idempotency_key=f"{key} {flow_run.id} {flow_run.run_count}",
         )
     except ObjectNotFound:
         return False

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from remotejobs.display.text import visible
+from remotejobs.display.text import in_markdown, indented, span, visible
 from remotejobs.errors import BadUse
 from remotejobs.migration import Outcome, Step, Story, Verdict, markdown
 from tasks.access import Access
@@ -52,13 +52,24 @@ def may_have_begun(ground: Ground) -> bool:
 
 def question(migration: Migration, saved: Sequence[str] = ()) -> str:
     """What a person is asked to approve, in markdown: what will run where. `saved` is what is backed up first."""
-    plan = migration.plan
+    plan, access = migration.plan, migration.access
     how = "one by one" if plan.one_by_one else "together"
-    where = f"On **{', '.join(plan.hosts)}**" + (f", {how}" if len(plan.hosts) > 1 else "")
-    user = f", as {migration.access.become_user or 'root'}" if migration.access.become else ""
-    steps = [f"{step}:\n\n{_indented(migration.commands.of(step))}" for step in Step if step in plan.steps]
-    before = [f"Backed up first: {', '.join(saved)}"] if saved else []
-    return "\n\n".join([*before, f"{where}{user}:", *steps])
+    where = f"On **{in_markdown(', '.join(plan.hosts))}**" + (f", {how}" if len(plan.hosts) > 1 else "")
+    user = f", as {in_markdown(access.become_user or 'root')}" if access.become else ""
+    absent = [step for step in (Step.VERIFY, Step.ROLLBACK, Step.VERIFY_ROLLBACK) if step not in plan.steps]
+    parts = [
+        *([f"Backed up first: {in_markdown(', '.join(saved))}"] if saved else []),
+        f"{where}{user}, of the inventory {in_markdown(access.inventory)}:",
+        *(_asked(step, migration) for step in Step if step in plan.steps),
+        *([f"There is no {in_markdown(', no '.join(absent))}."] if absent else []),
+    ]
+    return "\n\n".join(parts)
+
+
+def _asked(step: Step, migration: Migration) -> str:
+    when = " if a host fails" if step in (Step.ROLLBACK, Step.VERIFY_ROLLBACK) else ""
+    limit = span(migration.limits.of(step))
+    return f"{in_markdown(step)}{when}, for at most {limit}:\n\n{indented(migration.commands.of(step))}"
 
 
 def refused(*why: str) -> Verdict:
@@ -92,8 +103,3 @@ def state_of(verdict: Verdict) -> RunState[Any]:
 
 def _begins_anew() -> bool:
     return int(flow_run.run_count) > 1
-
-
-def _indented(command: str) -> str:
-    """A block of code in markdown, whatever is in it."""
-    return "\n".join(f"    {line}" for line in visible(command).splitlines())

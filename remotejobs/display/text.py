@@ -35,6 +35,11 @@ def last_line(content: bytes) -> str:
     return one_line(lines[-1]) if lines else ""
 
 
+def in_markdown(text: str) -> str:
+    """`text` on one line that ends no table's cell and starts no markup."""
+    return re.sub(r"([|`*_<>\[\]\\])", r"\\\1", one_line(text))
+
+
 def indented(text: str) -> str:
     """Every line of `text` set in by four columns, made `visible`."""
     return "\n".join(f"    {line}".rstrip() for line in visible(text).rstrip("\n").split("\n"))

@@ -77,4 +77,8 @@ class Room(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_free_mib: int = Field(default=512, ge=0, description="MiB that must be free.")
-    path: str = Field(default="", description="Where they must be free; empty: in the home directory.")
+    path: str = Field(
+        default="",
+        pattern=r"^[^\n\r\x00]*$",
+        description="Where they must be free, a path on the host; empty: in the home directory.",
+    )

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from remotejobs.display.text import duration, visible
+from remotejobs.display.text import duration, in_markdown, visible
 from remotejobs.migration.plan import Plan
 from remotejobs.migration.sight import Place, Seen, Sight, Standing, Step
 from remotejobs.migration.verdict import Outcome, Verdict
@@ -40,7 +40,7 @@ def markdown(story: Story) -> str:
 
 
 def _reasons(verdict: Verdict) -> list[str]:
-    return ["\n".join(f"- {_cell(why)}" for why in verdict.why)]
+    return ["\n".join(f"- {in_markdown(why)}" for why in verdict.why)]
 
 
 def _table(story: Story) -> str:
@@ -62,7 +62,7 @@ def _row(host: str, step: Step, seen: Seen, jid: str) -> str:
         rc = "" if record.rc is None else str(record.rc)
         state, took = str(record.state), duration(record.delta)
     if seen.reason:
-        state = f"{state}: {_cell(seen.reason)}"
+        state = f"{state}: {in_markdown(seen.reason)}"
     return f"| {host} | {step} | {state} | {rc} | {took} | {name} |"
 
 
@@ -130,11 +130,6 @@ def _open_questions(story: Story) -> list[Place]:
         for place, standing in standings.items()
         if (standing.begun and standing is not Standing.WELL) or place.host in unseen
     ]
-
-
-def _cell(text: str) -> str:
-    """One line that cannot end a table's cell nor start other markup."""
-    return re.sub(r"([|`*_<>\[\]\\])", r"\\\1", " ".join(visible(text).split()))
 
 
 def _fenced(text: str) -> str:

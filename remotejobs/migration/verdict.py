@@ -30,4 +30,4 @@ class Verdict:
 
     @property
     def message(self) -> str:
-        return ". ".join(self.why)
+        return ". ".join(why.removesuffix(".") for why in self.why)

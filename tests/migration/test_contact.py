@@ -7,8 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.job_files import fields_of
+from lab.proxy import Proxy
 from lab.sshd import SshLab
 from remotejobs.cli import main
 from remotejobs.migration import Commands, Step
@@ -57,6 +59,50 @@ def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_g
     assert (ended.end, ended.message) == ("Completed", "Migrated and verified on db1")
     assert sorted(gates.runs) == ["migrate", "prepare_rollback", "verify"]
     assert not lock_of(lab.host("db1")).exists()
+
+
+def test_a_network_that_swallows_everything_is_asked_until_the_deadline_and_nothing_is_claimed(
+    migrate: Migrate,
+    lab: SshLab,
+    gates: Gates,
+    task_log: TaskLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("remotejobs.jobs.EXCHANGE_TIMEOUT", 2.0)  # a minute otherwise, that nobody has to wait here
+    gates.close("migrate")
+
+    with Proxy(lab.host("db1").port) as network:
+
+        def swallow() -> None:
+            gates.arrival("migrate")
+            network.stall()
+
+        task_log.when("started job migrate", swallow)
+        access = Access(inventory=str(inventory_through(network, lab, tmp_path)))
+        plan = Commands(**{step: gates.command(step) for step in (Step.MIGRATE, Step.VERIFY, Step.ROLLBACK)})
+        ended = migrate("db1", plan, access=access, contact_deadline=4)
+        assert ended.end == "Unknown"
+        assert "it was last seen running" in ended.message
+        assert any("asking again" in line for line in task_log.lines)
+        asked = next(line for line in ended.story.splitlines() if line.startswith("remotejobs status"))
+        network.resume()
+        assert main(asked.split()[1:]) == 0
+    assert "running" in capsys.readouterr().out
+    assert gates.runs == ["migrate"], "nothing is rolled back on a guess, and the step goes on"
+    assert lock_of(lab.host("db1")).exists()
+    gates.open("migrate")
+
+
+def inventory_through(network: Proxy, lab: SshLab, directory: Path) -> Path:
+    """An inventory of db1 alone, which is reached through that network."""
+    host = lab.host("db1")
+    variables = lab.variables("db1") | {"ansible_port": network.port, "ansible_timeout": 2}
+    variables["ansible_ssh_common_args"] += f" -o HostKeyAlias=[127.0.0.1]:{host.port}"
+    path = directory / "inventory.yml"
+    path.write_text(yaml.safe_dump({"all": {"hosts": {"db1": variables}}}))
+    return path
 
 
 def test_contact_lost_for_a_shorter_time_changes_nothing(

@@ -5,7 +5,12 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
+import pytest
+from prefect.exceptions import ParameterTypeError
+
+from flows.migration import migration
 from lab.sshd import SshLab
+from remotejobs.backup import BackupPlan, CommandItem
 from remotejobs.migration import Commands, Room
 from tasks.access import Access
 from tasks.approval import Approval
@@ -75,10 +80,46 @@ def test_a_path_that_is_not_there_has_no_room(migrate: Migrate, gates: Gates) ->
     assert "/nowhere does not exist there" in ended.message
 
 
-def test_a_pattern_that_means_no_host_refuses_it(migrate: Migrate) -> None:
-    ended = migrate("web", Commands(migrate="true"))
-    assert ended.end == "Refused"
-    assert "web" in ended.message
+@pytest.mark.parametrize("pattern", ["web", "", " ", "'; touch /tmp/broken-out #", "db1:!db1"])
+def test_a_pattern_that_means_no_host_refuses_it(migrate: Migrate, gates: Gates, pattern: str) -> None:
+    ended = migrate(pattern, Commands(migrate=gates.command("migrate")))
+    assert (ended.end, gates.runs) == ("Refused", [])
+    assert pattern in ended.message
+    assert ended.message.endswith(" Nothing was changed")
+
+
+def test_a_host_that_is_named_twice_is_migrated_once(migrate: Migrate, gates: Gates) -> None:
+    ended = migrate("db1:db1:db*:!db2:!db3", Commands(migrate=gates.command("migrate")))
+    assert (ended.end, gates.runs) == ("Completed", ["migrate"])
+
+
+def test_a_backup_of_no_host_refuses_it_before_anybody_is_asked(migrate: Migrate, gates: Gates) -> None:
+    item = CommandItem(name="shop", hosts="nowhere", command="echo saved")
+    plan = BackupPlan(commands=(item,), directory="backups")
+    asked = Approval(needed=True)
+    ended = migrate("db1", Commands(migrate=gates.command("migrate")), backup_first=plan, approval=asked)
+    assert (ended.end, gates.runs) == ("Refused", [])
+    assert ended.message.startswith("command shop: pattern 'nowhere': no host or group is named")
+
+
+def test_a_command_comes_to_the_host_as_it_was_written(migrate: Migrate) -> None:
+    text = r"""printf '%s\n' "it's" 'two
+lines' \
+    '|`*<b>$HOME'"""
+    ended = migrate("db1", Commands(migrate=text))
+    assert ended.end == "Completed"
+    assert "\nit's\ntwo\nlines\n|`*<b>$HOME\n" in ended.story
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"limits": {"migrate": 0}}, {"room": {"path": "/srv\nfree_kib 99"}}, {"approval": {"within_minutes": 1e12}}],
+)
+def test_what_can_mean_nothing_is_refused_before_the_run_begins(given: dict[str, object]) -> None:
+    parameters = {"access": {"inventory": "hosts.yml"}, "hosts": "db1", "commands": {"migrate": "true"}}
+    migration.validate_parameters(parameters)
+    with pytest.raises(ParameterTypeError):
+        migration.validate_parameters({**parameters, **given})
 
 
 def test_approval_outside_of_a_deployment_is_refused_for_nobody_could_answer(migrate: Migrate, gates: Gates) -> None:

@@ -12,6 +12,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Crashed
 
 from lab.load import Load
 from lab.prefect_server import PROJECT
@@ -30,7 +31,7 @@ def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_updat
         await_true((home(site, "web1") / "begun").exists)
         controller.kill()
     broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
-    ended = update(site, "2.0", deploy=PATIENT, resume_from=last_run(), balancer=broken, revert="nothing")
+    ended = update(site, "2.0", deploy=PATIENT, resume_from=dead_run(), balancer=broken, revert="nothing")
     (home(site, "web1") / "go").touch()
     assert ended.table["web1"]["outcome"] == "failed, stays out of the load balancer"
     assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
@@ -68,7 +69,7 @@ def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
         with subprocess.Popen(**program(site, tmp_path, deploy=LONG, serial=2)) as controller:
             await_true((home(site, "web2") / "begun").exists)
             controller.kill()
-        ended = update(site, "2.0", deploy=LONG, serial=2, resume_from=last_run())
+        ended = update(site, "2.0", deploy=LONG, serial=2, resume_from=dead_run())
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.column("outcome") == ["updated"] * 4
@@ -83,7 +84,7 @@ def test_killed_after_each_step_of_a_host_it_goes_on_there_and_deploys_once(
     with load:
         for step in ("floor for", "note on", "take out", "drain", "deploy 2.0 on", "health of", "put back"):
             killed_after(f"Task run '{step} web1' - Finished", site, tmp_path, deploy=count, resume_from=earlier)
-            earlier = last_run()
+            earlier = dead_run()
         ended = update(site, "2.0", hosts="web1:web2", deploy=count, resume_from=earlier)
     assert ended.name == "Completed"
     assert load.report.failures == []
@@ -115,7 +116,9 @@ def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
     return {"args": words, "cwd": PROJECT, "env": os.environ | own}
 
 
-def last_run() -> str:
+def dead_run() -> str:
+    """The id of the last run, whose process was killed; the server is told so, as a worker does it."""
     with get_client(sync_client=True) as client:
         (run,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+        client.set_flow_run_state(run.id, Crashed(), force=True)
     return str(run.id)

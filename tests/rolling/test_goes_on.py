@@ -1,0 +1,55 @@
+"""An update that goes on is not resumed beside itself; one whose controller was killed is, though it is Running."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.events import Event, Resource
+from prefect.states import Cancelling, Crashed, Pending, Running
+
+from flows.rolling_update import rolling_update
+from remotejobs.errors import BadUse
+from tasks.rolling_runs import this_update
+from tasks.signs_of_life import was_heard
+from tests.awaiting import await_true
+
+
+def run_in(state: State[None]) -> UUID:
+    given: dict[str, object] = {"update": {}, "hosts": "web", "access": {"inventory": "hosts.yml"}}
+    with get_client(sync_client=True) as client:
+        return client.create_flow_run(rolling_update, parameters=given, state=state).id
+
+
+def beat(run: UUID) -> None:
+    """Say that it lives, as its process does every 30 s, and wait until the server has written that down."""
+    heartbeat = Event(
+        event="prefect.flow-run.heartbeat", resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run}"})
+    )
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[heartbeat.model_dump(mode="json")]).raise_for_status()
+        await_true(lambda: was_heard(client, run))
+
+
+def test_one_that_gives_signs_of_life_is_not_resumed_until_it_has_ended(prefect_server: None) -> None:
+    run = run_in(Running())
+    beat(run)
+    with pytest.raises(BadUse, match="goes on: it is Running, and its process lives") as refusal:
+        this_update(str(run))
+    assert "Cancel it" in str(refusal.value)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run, Crashed(), force=True)
+    assert this_update(str(run)) == str(run)
+
+
+def test_one_that_is_silent_is_resumed_though_the_server_thinks_that_it_runs(prefect_server: None) -> None:
+    run = run_in(Running())
+    assert this_update(str(run)) == str(run)
+
+
+@pytest.mark.parametrize("state", [Pending(), Cancelling()])
+def test_one_that_is_about_to_begin_or_being_cancelled_is_not_resumed(prefect_server: None, state: State[None]) -> None:
+    with pytest.raises(BadUse, match=f"goes on: it is {state.name}"):
+        this_update(str(run_in(state)))
