@@ -6,7 +6,7 @@ out=$1
 root=$out/root
 
 debootstrap --variant=minbase \
-    --include=systemd-sysv,udev,dbus,libpam-systemd,openssh-server,sudo,procps,curl,linux-image-cloud-amd64 \
+    --include=systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,openssh-server,sudo,procps,curl,linux-image-cloud-amd64 \
     bookworm "$root"
 
 # Without a boot loader: the emulator loads the kernel itself, also when the machine reboots.

@@ -15,7 +15,7 @@ from remotejobs.errors import BadUse
 from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, Outcome
 from remotejobs.inventory import Host, inventory_path, load_inventory
 from remotejobs.jobs import HostJobs
-from remotejobs.model import TAIL_BYTES, Job, Record, check_jid
+from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
 from remotejobs.naming import label_of, new_jid
 from remotejobs.protocol import Read
 from remotejobs.variables import Host as AnyHost
@@ -81,6 +81,7 @@ class RemoteJobs:
         locks: Sequence[str] = (),
         slots: int | None = None,
         pool: str = "",
+        launcher: Launcher = "auto",
     ) -> Started:
         """Start a shell command on every host, detached. Under a `jid` that is there already it attaches.
 
@@ -99,6 +100,7 @@ class RemoteJobs:
             locks=tuple(locks),
             slots=slots,
             pool=pool,
+            launcher=launcher,
         )
         return Started(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
 

@@ -122,7 +122,7 @@ rj_load() {
         boot) j_boot=$value ;; start) j_start=$value ;; epoch) j_epoch=$value ;; clock) j_clock=$value ;;
         supervisor) j_sup=${value%% *} j_sup_born=${value#* } ;;
         timer) j_timer=${value%% *} j_timer_born=${value#* } ;;
-        command) j_pid=${value%% *} j_pid_born=${value#* } ;;
+        command) j_pid=${value%% *} j_pid_born=${value#* } ;; cgroup) j_cgroup=$value ;;
         state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
         survivors) j_survivors=$value ;; left) j_left=$value ;;
         ticket) j_ticket=$value ;; wants) j_wants=$value ;; nonce) j_nonce=$value ;;
@@ -142,13 +142,14 @@ rj_since() { # CLOCK -> $delta, seconds since then
 
 # --- start -----------------------------------------------------------------------------------------------------------
 
-# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS WANTS NONCE TOKEN [NAME=VALUE ...]
+# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS WANTS LAUNCHER NONCE TOKEN
+# [NAME=VALUE ...]
 rj_start() {
     rj_base "$1" && rj_valid "$2" || return
     jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 stall=$7 grace=$8 label=$9
     shift 9
-    settings=$1 wants=$2 nonce=$3 token=$4
-    shift 4
+    settings=$1 wants=$2 launcher=$3 nonce=$4 token=$5
+    shift 5
     [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
     # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
     [ -O "$base" ] || rj_fail bad_dir "$base belongs to another user" || return
@@ -240,6 +241,8 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     }
     sup=$me sup_born=$born
     exec 9<>events
+    cgroup=
+    [ "$launcher" = plain ] || rj_unit || return
     [ -z "$wants" ] || rj_queue || return
     rj_clock
     began=$clock
@@ -284,12 +287,13 @@ rj_exited() {
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
     trap - HUP
     rj_self
+    [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
     rj_boot
     now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
     rj_exclusive job || { [ -e job ] && rj_not_run taken; } || rj_not_run "cannot make $dir/job"
     printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
         "boot $boot" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
-        "timer ${timer:-0} ${timer_born:-0}" "command $me $born" end >>job || rj_give_up "cannot write $dir/job"
+        "timer ${timer:-0} ${timer_born:-0}" "command $me $born" ${cgroup:+"cgroup $cgroup"} end >>job || rj_give_up "cannot write $dir/job"
     # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
     [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
     cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
@@ -387,8 +391,8 @@ rj_due() {
 
 rj_load_tree() { rj_clear && rj_load job; }
 
-# What is left of the job -> $tree: all that carry its token in their environment, all in the command's session or
-# group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
+# What is left of the job -> $tree: all that carry its token in their environment, all in its cgroup where it has one of
+# its own, all in the command's session or group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
 # only while the command, a bearer of the token, or one of an earlier look ($tree: pid:birth ...) holds them. A look that
 # does not see ourselves saw too little and is made again. $blind where the processes cannot be listed: then only those
 # known before are known, and nothing is proven.
@@ -439,6 +443,7 @@ rj_processes() {
         LC_ALL=C grep '' "$rj_proc"/[0-9]*/stat
         # shellcheck disable=SC2062 # the pattern comes by -f
         printf '%s\n' "REMOTEJOBS_TOKEN=$j_token" | LC_ALL=C grep -lzxF -f - "$rj_proc"/[0-9]*/environ
+        [ -z "$j_cgroup" ] || find "$j_cgroup" -name cgroup.procs -exec cat {} + | sed 's|.*|/&/environ|'
     else
         ps -A -o pid= -o stat= -o ppid= -o pgid= |
             awk '{ printf "/%d/stat:? (?) %s %d %d %d\n", $1, $2, $3, $4, $4 }'
@@ -473,6 +478,7 @@ rj_sweep() {
     [ -z "$tree" ] || rj_tree
     tries=0
     while [ -n "$tree" ] && [ "$tries" -lt 30 ]; do
+        [ ! -w "$j_cgroup/cgroup.kill" ] || echo 1 >"$j_cgroup/cgroup.kill"
         rj_signal_tree KILL
         rj_any && rj_nap
         rj_tree
@@ -520,6 +526,8 @@ rj_survivors() { # -> $survivors for people, $left for a later kill
         read -r name 2>/dev/null <"$rj_proc/$pid/comm" || name=
         survivors="${survivors:+$survivors }$pid($name)"
     done
+    [ -n "$survivors" ] || ! grep -q '^populated 1' "$j_cgroup/cgroup.events" 2>/dev/null ||
+        survivors="unknown (the cgroup $j_cgroup is not empty)"
 }
 
 # STATE MESSAGE: somebody ends this job; his proof is awaited. If it does not come in time, he died or the disk is full,
@@ -535,7 +543,7 @@ rj_ended() {
 }
 
 rj_proven() { # MESSAGE -> $msg, with what became of the process tree
-    if [ -z "$survivors" ]; then msg="$1; its process tree is proven empty"; else msg="$1; STILL ALIVE after KILL: $survivors"; fi
+    if [ -z "$survivors" ]; then msg="$1; its process tree ${j_cgroup:+with its cgroup }is proven empty"; else msg="$1; STILL ALIVE after KILL: $survivors"; fi
 }
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -543,7 +551,7 @@ rj_proven() { # MESSAGE -> $msg, with what became of the process tree
 # shellcheck disable=SC2034 # three of them are for queue.sh
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_start='' j_epoch='' j_clock=''
-    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_runs='' j_end='' j_end_epoch='' j_delta='' j_ticket='' j_wants='' j_nonce=''
+    j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_runs='' j_end='' j_end_epoch='' j_delta='' j_ticket='' j_wants='' j_nonce='' j_cgroup=''
 }
 
 rj_lost() { # CAUSE MESSAGE

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal, get_args
 
 from remotejobs.errors import InvalidJob
 from remotejobs.progress import Progress
@@ -22,6 +23,8 @@ _QUEUE_RULE = "Use at most 100 letters, digits and . _ : - and begin with a lett
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+Launcher = Literal["auto", "plain", "systemd"]
 
 
 class State(StrEnum):
@@ -62,6 +65,9 @@ class Job:
 
     Of the jobs of one user on a host that name a lock, one runs at a time; of those that want slots of a pool, `slots`
     do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes.
+
+    `launcher` says where the job lives: `systemd`, in a transient unit of its own, which no logout ends; `plain`, among
+    the processes of the login; `auto`, in a unit where logind ends those.
     """
 
     jid: str
@@ -76,6 +82,7 @@ class Job:
     locks: tuple[str, ...] = ()
     slots: int | None = None
     pool: str = ""
+    launcher: Launcher = "auto"
 
     def __post_init__(self) -> None:
         check_jid(self.jid)
@@ -101,6 +108,8 @@ class Job:
             raise InvalidJob(f"{where}: chdir {self.chdir!r} is not absolute", remedy="Begin it with /.")
         self._check_env(where)
         self._check_queues(where)
+        if self.launcher not in get_args(Launcher):
+            raise InvalidJob(f"{where}: launcher {self.launcher!r}", remedy=f"It is {' or '.join(get_args(Launcher))}.")
 
     def _check_env(self, where: str) -> None:
         for key, value in self.env.items():

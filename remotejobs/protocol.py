@@ -100,11 +100,13 @@ def start(job: Job, directory: str) -> Request:
         job.label,
         settings_of(job),
         wants_of(job),
+        job.launcher,
     ]
     secret = [secrets.token_hex(4), secrets.token_hex(16)]
     env = [f"{key}={value}" for key, value in job.env.items()]
     call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
-    return _request(call, 2 * TAIL_BYTES, *(["stand.sh"] if wants_of(job) else []))
+    more = [*(["stand.sh"] if wants_of(job) else []), *(["unit.sh"] if job.launcher != "plain" else [])]
+    return _request(call, 2 * TAIL_BYTES, *more)
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
@@ -15,7 +16,7 @@ from remotejobs.display.row import message_of
 from remotejobs.display.text import number_of, one_line
 from remotejobs.errors import BadUse, ConnectionLost, ProtocolDamaged, StartFailed, TimedOut
 from remotejobs.jobs import HostJobs
-from remotejobs.model import Job, Record
+from remotejobs.model import Job, Launcher, Record
 from remotejobs.naming import label_of, new_jid
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
@@ -42,6 +43,12 @@ def add(commands: Commands[Parser]) -> None:
         "--slots", metavar="N", type=at_least_one, help="queue on the host while N jobs of its pool run"
     )
     parser.add_argument("--pool", metavar="NAME", default="", help="the pool that --slots counts (default that of all)")
+    parser.add_argument(
+        "--launcher",
+        choices=get_args(Launcher),
+        default="auto",
+        help="systemd: in a unit of its own, which no logout ends; auto: where logind would end it (default)",
+    )
     add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
     add_reach(parser)
     parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
@@ -71,6 +78,7 @@ def job_of(args: Namespace) -> Job:
         locks=tuple(args.lock),
         slots=args.slots,
         pool=args.pool,
+        launcher=args.launcher,
     )
 
 
