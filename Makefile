@@ -68,8 +68,10 @@ test-faults: setup ## thousands of kills, cuts, full disks and a soak, and the t
 fuzz: setup ## 100,000 random inputs for all that reads what others wrote
 	$(BIN)/python -m faults.fuzz
 
-bench: setup ## measure launch, poll and memory against a lab of many hosts
+bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated hosts, a Prefect server's load
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.peers
+	$(BIN)/python -m bench.scale
 
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling

@@ -42,10 +42,10 @@ def put(name: str, text: str, *pages: Path) -> None:
         page.write_text(between.sub(lambda match: match[1] + text + match[2], before))
 
 
-def save(name: str, figures: Mapping[str, object]) -> None:
+def save(name: str, figures: Mapping[str, object], *packages: str) -> None:
     """Keep the figures themselves, for who draws them or compares."""
     RESULTS.mkdir(exist_ok=True)
-    kept = {"measured": f"{datetime.now(UTC):%Y-%m-%d}", **figures}
+    kept = {"machine": machine(*packages), **figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -25,6 +25,7 @@ from remotejobs.variables import text
 BIN = Path(sys.executable).parent
 SLEEP = 5
 Say = Callable[[str], None]
+_MEMORY = {1000: "at most 300 MiB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,9 @@ def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
             yield Row(
                 f"{count} hosts: over the sleep, a host",
                 f"{over:.1f} ms wall, {whole.cpu / count * 1000:.1f} ms controller CPU",
+            )
+            yield Row(
+                f"{count} hosts: peak memory of the controller", f"{whole.memory:.0f} MiB", _MEMORY.get(count, "")
             )
             if count == 50:
                 say("OpenSSH, 50 hosts")

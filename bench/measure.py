@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of several runs: wall time each, the CPU time of the command itself (not of the hosts); exit codes."""
+    """Of several runs: seconds of wall time; seconds of CPU time of the command itself (not of the hosts), and MiB of
+    its largest process at the highest (never less than this program has, which starts it); exit codes."""
 
     walls: tuple[float, ...]
     cpus: tuple[float, ...]
+    memories: tuple[float, ...]
     codes: tuple[int, ...]
 
     @property
@@ -28,23 +29,44 @@ class Timing:
     def cpu(self) -> float:
         return statistics.median(self.cpus)
 
+    @property
+    def memory(self) -> float:
+        return statistics.median(self.memories)
+
     def __str__(self) -> str:
         spread = f"{min(self.walls):.2f}-{max(self.walls):.2f}" if len(self.walls) > 1 else "one run"
         failed = [code for code in self.codes if code]
         return f"{self.wall:.2f} s ({spread})" + (f", exit code {failed[0]}" if failed else "")
 
 
-def timed(commands: Sequence[Sequence[str]], env: dict[str, str] | None = None, *, check: bool = True) -> Timing:
-    """Run each command to its end, one after the other; one that fails raises `CalledProcessError` unless told not."""
-    walls, cpus, codes = [], [], []
+def timed(
+    commands: Sequence[Sequence[str]],
+    env: dict[str, str] | None = None,
+    *,
+    check: bool = True,
+    after: Callable[[], object] = lambda: None,
+) -> Timing:
+    """Run each command to its end, one after the other, and `after` each what is not measured.
+
+    One that fails raises `CalledProcessError` unless told not; then what it says on stderr is not shown either.
+    """
+    walls, cpus, memories, codes = [], [], [], []
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})}  # an installed program is compiled once
     for command in commands:
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        codes.append(subprocess.run(command, check=check, stdout=subprocess.DEVNULL, env=env).returncode)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=None if check else subprocess.DEVNULL, env=env
+        )
+        _, status, used = os.wait4(process.pid, 0)
         walls.append(time.perf_counter() - start)
-        cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return Timing(tuple(walls), tuple(cpus), tuple(codes))
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if check and process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, list(command))
+        cpus.append(used.ru_utime + used.ru_stime)
+        memories.append(used.ru_maxrss / 1024)
+        codes.append(process.returncode)
+        after()
+    return Timing(tuple(walls), tuple(cpus), tuple(memories), tuple(codes))
 
 
 def pss(pid: int) -> int:

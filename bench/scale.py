@@ -1,6 +1,6 @@
 """What many hosts cost one process: simulated ones, watched by the core alone and by a flow under a Prefect server.
 
-    python -m bench.scale [--sizes 10,100,1000,10000] [--part core|flow|all] [--write]
+    python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|all] [--write]
 
 Each measurement is a process of its own (`bench.core`, `bench.flow`). With --write the table goes into
 docs/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
@@ -29,7 +29,7 @@ from bench.flow import Flown
 from lab.prefect_api import PrefectApi, Run
 from lab.prefect_server import PrefectServer
 
-SIZES = "10,100,1000,10000"
+SIZES = "10,100,200,1000,10000"
 # Hosts, delay, group: by itself at two delays, and one by one for comparison.
 FLIGHTS = ((10, 15, 0), (100, 15, 0), (200, 15, 0), (200, 15, 1), (1000, 15, 0), (1000, 1, 0), (10000, 15, 0))
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -57,7 +57,7 @@ def measured_core(sizes: list[int]) -> Iterator[Watched]:
 
 
 def measured_flights(sizes: list[int]) -> Iterator[Flight]:
-    flights = [flight for flight in FLIGHTS if flight[0] <= max(sizes)]
+    flights = [flight for flight in FLIGHTS if flight[0] in sizes]
     with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, PrefectServer(Path(name)) as server:
         server.await_ready()
         _fly(server, 10, 15, 0)  # the first run finds a server that has not compiled its queries
@@ -171,7 +171,7 @@ def most_a_second(times: tuple[float, ...]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
-    parser.add_argument("--sizes", default=SIZES, help="numbers of hosts; for the flow, the largest")
+    parser.add_argument("--sizes", default=SIZES, help="numbers of hosts")
     parser.add_argument("--part", choices=["core", "flow", "all"], default="all")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
@@ -186,7 +186,7 @@ def main() -> None:
     print(text)
     if options.write:
         put("scale", text)
-        save("scale", {"core": [asdict(row) for row in core], "flow": [asdict(row) for row in flights]})
+        save("scale", {"core": [asdict(row) for row in core], "flow": [asdict(row) for row in flights]}, "prefect")
 
 
 if __name__ == "__main__":
