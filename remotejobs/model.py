@@ -153,7 +153,8 @@ class Record:
     asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
     disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.
     `survivors` names, as pid(name), what outlived KILL; `processes` is what ran when a limit ended the job, by `ps`.
-    `progress` is what the job last said of it.
+    `progress` is what the job last said of it; `usual` how many seconds earlier runs took there, where that was asked
+    for (`remotejobs.pace`).
     """
 
     host: str
@@ -177,6 +178,7 @@ class Record:
     survivors: str = ""
     processes: str = ""
     progress: Progress | None = None
+    usual: float | None = None
     cause: str = ""
     still_runs: bool = False
     results_dir: str = ""

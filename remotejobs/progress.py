@@ -29,7 +29,7 @@ def progress_of(line: str) -> Progress | None:
     return Progress(None, line) if line else None
 
 
-def seconds_left(progress: Progress, delta: float) -> float | None:
+def seconds_at_pace(progress: Progress, delta: float) -> float | None:
     """How long a job that took `delta` seconds so far will take on at that pace; None where that cannot be told yet."""
     if not progress.percent or delta < 1:
         return None

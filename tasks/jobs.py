@@ -18,6 +18,7 @@ from remotejobs.model import Handle, Job, Record
 from remotejobs.protocol import Read
 from tasks.access import Access
 from tasks.attempt import this_attempt
+from tasks.bars import job_bars
 from tasks.command_line import command_line
 from tasks.connections import jobs_of, jobs_on
 from tasks.errors import RetriesExhausted, StillRunning
@@ -139,6 +140,7 @@ def _poll(handle: Handle, access: Access, until: Until, failed_when: FailedWhen 
         raise
     if fresh := followed().fresh(handle, record):
         get_run_logger().info("%s", fresh)
+    record = job_bars().seen(handle, record, jobs)
     if not record.finished and attempt.is_last:
         record = given_up(jobs, handle, access, attempt, record, until.on_exhausted)
     if not record.finished:

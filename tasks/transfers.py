@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from uuid import UUID
 
 from prefect import get_run_logger, task
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
 from remotejobs.display.text import duration, size
@@ -17,10 +14,9 @@ from remotejobs.errors import BadUse
 from remotejobs.placeholders import filled
 from remotejobs.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from tasks.access import Access
+from tasks.bars import Bar
 from tasks.connections import fleet_with, host_of
 from tasks.reports import Row, key_of
-
-_UPDATE_EVERY = 2.0  # seconds
 
 
 @task(task_run_name="push {source} to {host}", cache_policy=NO_CACHE)
@@ -29,7 +25,7 @@ def push_file(source: str, dest: str, host: str, access: Access, rate: int = 0, 
 
     Run again it goes on where it was. Raises as `remotejobs.transfer.push`.
     """
-    bar = _Bar(f"{Path(source).name} to {host}")
+    bar = _bar(f"{Path(source).name} to {host}")
     with _ends(access, host) as ends:
         return _logged(push(Path(source), dest, ends, sha256=sha256, throttle=Throttle(rate), tell=bar))
 
@@ -37,7 +33,7 @@ def push_file(source: str, dest: str, host: str, access: Access, rate: int = 0, 
 @task(task_run_name="pull {source} from {host}", cache_policy=NO_CACHE)
 def pull_file(source: str, dest: str, host: str, access: Access, rate: int = 0) -> Transferred:
     """Copy the file `source` of `host` to `dest` on the controller; raises as `remotejobs.transfer.pull`."""
-    bar = _Bar(f"{Path(source).name} from {host}")
+    bar = _bar(f"{Path(source).name} from {host}")
     with _ends(access, host) as ends:
         return _logged(pull(source, Path(dest), ends, throttle=Throttle(rate), tell=bar))
 
@@ -75,20 +71,11 @@ def _logged(done: Transferred) -> Transferred:
     return done
 
 
-class _Bar:
-    """A progress bar in the UI, moved now and then."""
+def _bar(what: str) -> Callable[[Moved], None]:
+    bar = Bar(key_of("transfer", what), what)
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        made = create_progress_artifact(0.0, key=key_of("transfer", what), description=what)
-        assert isinstance(made, UUID)  # a coroutine only where an event loop runs
-        self._artifact = made
-        self._moved_at = 0.0
+    def tell(moved: Moved) -> None:
+        percent = 100 * moved.done / moved.total if moved.total else 100.0
+        bar.move(percent, f"{size(moved.done)} of {size(moved.total)}", over=moved.done == moved.total)
 
-    def __call__(self, moved: Moved) -> None:
-        over = moved.done == moved.total
-        if over or time.monotonic() >= self._moved_at + _UPDATE_EVERY:
-            self._moved_at = time.monotonic()
-            percent = 100 * moved.done / moved.total if moved.total else 100.0
-            said = f"{self._what}: {size(moved.done)} of {size(moved.total)}"
-            update_progress_artifact(self._artifact, percent, description=said)
+    return tell

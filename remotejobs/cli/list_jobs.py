@@ -10,6 +10,7 @@ from remotejobs.cli.parser import Commands, Parser, add_command, add_reach
 from remotejobs.cli.show import counted, gather, say, say_remedies, warn
 from remotejobs.cli.target import Target
 from remotejobs.display.text import number_of
+from remotejobs.pace import with_usual
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -19,7 +20,7 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     target = Target.of(args)
     with target.fleet() as fleet:
-        outcomes = gather(fleet, lambda jobs: jobs.list())
+        outcomes = gather(fleet, lambda jobs: with_usual(jobs.list()))
     say_jobs(outcomes, json=args.json, verbose=args.verbose)
     code, jobs = exits.of_errors(outcomes), jobs_of(outcomes)
     if jobs and not args.json:

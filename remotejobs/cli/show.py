@@ -20,6 +20,7 @@ from remotejobs.display.text import visible
 from remotejobs.fleet import Fleet, Outcome
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
+from remotejobs.pace import Pace
 from remotejobs.waiting import wait_until_ended
 
 T = TypeVar("T")
@@ -86,13 +87,14 @@ def wait_and_tell(
     jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]
 ) -> Record:
     """Wait for a job's end on one host and tell how it goes on."""
+    pace = Pace(jobs)
     return wait_until_ended(
         jobs,
         jid,
         poll=poll,
         first_look=first_look,
         news=first_look is not None,
-        on_look=lambda record: tell(Looked(record)),
+        on_look=lambda record: tell(Looked(pace.of(record) if first_look is not None else record)),
         on_silence=lambda error: tell(NoContact(jobs.host, error)),
     )
 

@@ -14,6 +14,7 @@ from remotejobs.display.json_lines import json_line
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
 from remotejobs.model import check_jid
+from remotejobs.pace import Pace
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -25,7 +26,7 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     with target.fleet() as fleet:
-        outcomes = gather(fleet, lambda jobs: jobs.look(jid))
+        outcomes = gather(fleet, lambda jobs: Pace(jobs).of(jobs.look(jid)))
     if args.json:
         for outcome in outcomes:
             say(json_line(outcome, jid))

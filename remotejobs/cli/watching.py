@@ -22,6 +22,7 @@ from remotejobs.fleet import Fleet, Outcome
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
 from remotejobs.overview import counted, summary
+from remotejobs.pace import with_usual
 from remotejobs.waiting import DEFAULT_PATIENCE
 
 EVER = 10.0**9
@@ -50,7 +51,7 @@ def watch(args: Namespace) -> NoReturn:
 def _look_again_and_again(jobs: HostJobs, tell: Callable[[Seen], None], *, poll: float) -> None:
     while True:
         try:
-            tell(Seen(jobs.host, jobs.list()))
+            tell(Seen(jobs.host, with_usual(jobs.list())))
         except HostError as exc:
             tell(Seen(jobs.host, error=exc))
         time.sleep(poll)

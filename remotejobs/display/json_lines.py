@@ -10,6 +10,7 @@ from remotejobs.display.row import message_of, state_of
 from remotejobs.display.text import decoded
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record, State
+from remotejobs.pace import seconds_left
 
 
 def json_line(outcome: Outcome[Record], jid: str) -> str:
@@ -39,6 +40,7 @@ def _known(record: Record) -> dict[str, object]:
         "processes": record.processes,
         "percent": record.progress.percent if record.progress else None,
         "phase": record.progress.phase if record.progress else "",
+        "left": None if (left := seconds_left(record)) is None else round(left, 2),
         "label": record.label,
         "cmd": record.cmd,
         "start": record.start or None,

@@ -14,7 +14,7 @@ from rich.text import Text
 from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
-from remotejobs.display.row import progress_line, state_of
+from remotejobs.display.row import activity, state_of
 from remotejobs.display.text import duration, last_line, one_line
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record, State
@@ -69,12 +69,9 @@ class LiveLines(Lines):
     def _running(self, record: Record) -> None:
         self._state[record.host] = record.state.value
         self._since[record.host] = time.monotonic() - (record.delta or 0.0)
-        self._last[record.host] = (
-            progress_line(record)
-            or last_line(record.stdout)
-            or last_line(record.stderr)
-            or (record.msg if record.state is State.QUEUED else self._last[record.host])
-        )
+        last = last_line(record.stdout) or last_line(record.stderr)
+        waits_for = record.msg if record.state is State.QUEUED else ""
+        self._last[record.host] = activity(record, last) or waits_for or self._last[record.host]
 
     def _print(self, text: str) -> None:
         self._live.console.print(Text.from_ansi(text), soft_wrap=True)

@@ -8,7 +8,7 @@ from remotejobs.display.text import duration, last_line, one_line
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.fleet import Outcome
 from remotejobs.model import Record
-from remotejobs.progress import seconds_left
+from remotejobs.pace import seconds_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,15 @@ def message_of(host: str, error: RemoteJobsError) -> str:
 
 
 def progress_line(record: Record) -> str:
-    """`40 % copying orders, about 2m05s left`; "" for a job that says nothing of its progress."""
-    if record.progress is None:
-        return ""
-    left = seconds_left(record.progress, record.delta or 0.0)
-    return one_line(str(record.progress)) + (f", about {duration(left)} left" if left else "")
+    """`40 % copying orders, about 2m05s left`; "" for a job of whose progress nothing is known."""
+    left = seconds_left(record)
+    said = one_line(str(record.progress)) if record.progress else ""
+    return ", ".join(filter(None, (said, f"about {duration(left)} left" if left else "")))
+
+
+def activity(record: Record, last: str) -> str:
+    """What a running job is doing: its progress, and where it says nothing of that, the `last` line that it wrote."""
+    return "; ".join(filter(None, (progress_line(record), "" if record.progress else last)))
 
 
 def row_of(outcome: Outcome[Record]) -> Row:
@@ -50,7 +54,7 @@ def row_of(outcome: Outcome[Record]) -> Row:
     rc = "" if record.rc is None else str(record.rc)
     if record.signal:
         rc = f"{rc} ({record.signal})".strip()
-    msg = record.msg or ("" if record.finished else progress_line(record) or last_line(record.stdout))
+    msg = record.msg or ("" if record.finished else activity(record, last_line(record.stdout)))
     if not record.changed:
         msg = "; ".join(filter(None, ("had ended before", msg)))
     return Row(one_line(outcome.host), state_of(outcome), rc, duration(record.delta), one_line(msg))

@@ -55,6 +55,7 @@ tr_download() {
     # an earlier one is not used.
     part=$(dirname "$dest")/.$(basename "$dest").${wanted:-any}.part
     [ -n "$wanted" ] || rm -f "$part"
+    answer=${REMOTEJOBS_DIR:+$REMOTEJOBS_DIR/answer}
     tr_watch &
     watch=$!
     tr_fetch
@@ -72,10 +73,24 @@ tr_why() { # what $rc means, and what is left
     [ ! -s "$part" ] || printf '; what came so far is kept in %s' "$part"
 }
 
-tr_watch() { # a line now and then for whoever follows the job
-    while sleep 5; do
-        [ ! -f "$part" ] || printf '%s KiB so far\n' "$(($(wc -c <"$part") / 1024))"
+tr_watch() { # says now and then how far it is
+    while sleep 2; do
+        [ -f "$part" ] || continue
+        now=$(($(wc -c <"$part"))) total=$(tr_size)
+        said="$((now / 1024)) KiB so far"
+        if [ "${total:-0}" -gt 0 ] && [ "$now" -le "$total" ]; then
+            said="$((now * 100 / total)) $((now / 1024)) of $((total / 1024)) KiB"
+        fi
+        printf '%s\n' "$said" >>"${REMOTEJOBS_PROGRESS:-/dev/null}"
     done
+}
+
+tr_size() { # how many bytes there are in all, by the last answer of the server; nothing where it did not say
+    [ -f "$answer" ] && tr -d '\r' <"$answer" | awk '
+        /^HTTP\// { size = "" }
+        tolower($1) == "content-length:" && size == "" { size = $2 }
+        tolower($1) == "content-range:" { size = $NF; sub(/.*\//, "", size) }
+        END { if (size ~ /^[0-9]+$/) print size }'
 }
 
 tr_fetch() { # $url to the end of $part; a connection that ends is taken up again -> $tool $status
@@ -90,6 +105,7 @@ tr_fetch() { # $url to the end of $part; a connection that ends is taken up agai
     set -- --fail --location --silent --show-error --retry 10 --retry-connrefused --output "$part" --continue-at -
     set -- "$@" --speed-limit 1 --speed-time 60 --write-out '%{http_code}'
     [ "$rate" -eq 0 ] || set -- "$@" --limit-rate "$rate"
+    [ -z "$answer" ] || set -- "$@" --dump-header "$answer"
     tries=0
     until status=$(curl "$@" "$url"); do
         rc=$? tries=$((tries + 1))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.progress import Progress, progress_of, seconds_left
+from remotejobs.progress import Progress, progress_of, seconds_at_pace
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_no_line_breaks_it_and_no_percentage_is_beyond_100(line: str) -> None:
 
 
 def test_the_time_left_goes_on_at_the_pace_so_far() -> None:
-    assert seconds_left(Progress(25), 10) == 30
-    assert seconds_left(Progress(100), 10) == 0
-    assert seconds_left(Progress(0), 10) is None
-    assert seconds_left(Progress(None, "copying"), 10) is None
+    assert seconds_at_pace(Progress(25), 10) == 30
+    assert seconds_at_pace(Progress(100), 10) == 0
+    assert seconds_at_pace(Progress(0), 10) is None
+    assert seconds_at_pace(Progress(None, "copying"), 10) is None
