@@ -16,7 +16,7 @@ from lab.web_files import WebFiles
 from remotejobs.errors import BadUse
 from tasks.access import Access
 from tasks.errors import HostsFailed
-from tests.artifacts import bars_of, table_of
+from tests.artifacts import artifacts_of, bars_of, table_of
 
 MIB = 1024 * 1024
 
@@ -64,6 +64,16 @@ def test_a_download_that_is_cut_off_goes_on_from_there_and_is_named_when_whole(
     assert (tmp_path / "copy").read_bytes() == content
     assert end.record and digest.encode() in end.record.stdout
     assert again[0].record and b"is there already" in again[0].record.stdout
+
+
+def test_a_download_moves_a_bar_as_the_server_told_its_size(access: Access, tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "big").write_bytes(bytes(24 * MIB))  # more than the sockets between them hold
+    copy = str(tmp_path / "copy")
+    with WebFiles(tmp_path / "web") as web:
+        state = download(access, "db1", f"{web.url}big", copy, rate=3 * MIB, poll=1, return_state=True)
+    (bar,) = artifacts_of(state.state_details.flow_run_id, "progress")
+    assert (bar.data, bar.description) == (100.0, "download copy on db1: succeeded")
 
 
 def test_a_download_with_another_sha256_gets_no_name(access: Access, content: bytes, tmp_path: Path) -> None:
