@@ -30,7 +30,7 @@ def with_usual(records: Sequence[Record]) -> tuple[Record, ...]:
 
 def seconds_left(record: Record) -> float | None:
     """About how long it will take on; None without a percentage where it is the first run, or longer than usual."""
-    if record.finished or record.delta is None:
+    if record.state is not State.RUNNING or record.delta is None:
         return None
     if record.usual is not None and record.delta < record.usual:
         return record.usual - record.delta

@@ -31,15 +31,20 @@ class Question:
 
 
 @cache
-def _head() -> bytes:
-    return b"{\n" + shell_half().encode() + b"\n"
+def _heads() -> tuple[bytes, bytes]:
+    """How a script begins that calls job.sh; the second where the job wants locks or slots."""
+    return (_head(), _head("stand.sh"))
+
+
+def _head(*more: str) -> bytes:
+    return b"{\n" + shell_half(*more).encode() + b"\n"
 
 
 def asked_in(script: bytes) -> Call | Question | None:
     """What `script` asks; None where it is neither of the two that the core sends."""
-    head = _head()
-    if script.startswith(head) and (call := _CALL.search(script, len(head))):
-        return Call(call[1], shlex.split(call[2].decode()))
+    for head in _heads():
+        if script.startswith(head) and (call := _CALL.search(script, len(head))):
+            return Call(call[1], shlex.split(call[2].decode()))
     if question := _QUESTION.match(script):
         return Question(question[1], _unquoted(question[2].decode()))
     return None

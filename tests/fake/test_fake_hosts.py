@@ -113,3 +113,9 @@ def test_in_real_time_a_job_lasts_as_long_as_it_says() -> None:
 def test_a_test_that_waits_in_vain_for_a_start_is_told_so() -> None:
     with pytest.raises(BadUse, match="0 of 1 jobs 'dump' were started"):
         FakeHosts().started("dump", count=1, timeout=0)
+
+
+def test_a_job_that_wants_a_lock_is_started_at_once_as_nothing_queues_there() -> None:
+    jobs = HostJobs(FakeHosts(Plan(lasts=None)).host("db1"))
+    for jid in ("one", "other"):
+        assert jobs.start(Job(jid=jid, cmd="apt upgrade", locks=("apt",), slots=1)).state is State.RUNNING

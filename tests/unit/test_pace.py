@@ -47,8 +47,9 @@ def test_earlier_runs_come_first_then_the_percentage_and_nothing_is_guessed(
     assert ("about" in progress_line(record)) is (left is not None)
 
 
-def test_what_has_ended_has_nothing_left() -> None:
-    assert seconds_left(Record(host="h", jid="j", state=State.FAILED, delta=4, usual=100)) is None
+@pytest.mark.parametrize("state", [State.FAILED, State.QUEUED])
+def test_what_does_not_run_has_nothing_left(state: State) -> None:
+    assert seconds_left(Record(host="h", jid="j", state=state, delta=4, usual=100)) is None
 
 
 def test_it_stands_beside_the_last_line_that_a_job_wrote() -> None:
