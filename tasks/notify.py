@@ -6,6 +6,7 @@ Whatever happens in them, the run's outcome stands: Prefect logs what a hook rai
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 import httpx
@@ -20,7 +21,7 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from prefect.utilities.urls import url_for
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import BadUse, RemoteJobsError
 
 _TIMEOUT = 10  # seconds
 _PARAMETER = "notify"
@@ -43,6 +44,10 @@ class Notify(BaseModel):
 
 
 NOBODY = Notify()
+
+
+class NotTold(RemoteJobsError):
+    """See whether the block's URL is right and answers; it is secret, so no more is said of it here."""
 
 
 class Message(BaseModel):
@@ -104,7 +109,16 @@ async def _to_block(whom: Notify, message: Message) -> None:
         block: Block = await Block.aload(whom.block)
         if not isinstance(block, NotificationBlock):
             raise BadUse(f"the block {whom.block} cannot notify", remedy="Name one such as slack-webhook/x.")
-        await block.notify(message.text, subject=message.subject)
+        try:
+            with block.raise_on_failure():
+                # A block waits by itself where it finds no event loop of its caller's.
+                answer: Awaitable[None] | None = block.notify(message.text, subject=message.subject)
+                if answer is not None:
+                    await answer
+        except Exception as exc:  # noqa: BLE001 - whatever it is, its words may hold the block's URL, which is secret
+            code = f" {exc.response.status_code}" if isinstance(exc, httpx.HTTPStatusError) else ""
+            what = f"{type(exc).__name__}{code}"
+            raise NotTold(f"{message.subject!r} was not told by the block {whom.block}: {what}") from None
 
 
 def _whom(flow_run: FlowRun) -> Notify:

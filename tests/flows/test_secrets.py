@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from prefect import flow
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from lab.sshd import SshLab
 from lab.users import LabUser
+from lab.webhook import Webhook
 from remotejobs.model import Job
 from tasks.access import Access
 from tasks.ends import end_of, raise_for
 from tasks.errors import HostsFailed
 from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
+from tasks.notify import Notify, tell, tell_block
 from tasks.reports import publish_table, row_of
 from tasks.until import Until
 
 PASSWORD = "planted sudo pass'word-7f3a"
 IN_ENV = "planted-env-value-91bc"
+PASSPHRASE = "planted key passphrase-55e0"
+IN_URL = "planted-url-token-2dd8"
 BLOCK = "planted-become-password"
-ALL = (PASSWORD.encode(), IN_ENV.encode())
+TOLD = {"text": "{{subject}} {{body}}"}
+ALL = (PASSWORD.encode(), IN_ENV.encode(), PASSPHRASE.encode(), IN_URL.encode())
 
 
-@flow(name="with-secrets")
-def with_secrets(access: Access, command: str) -> None:
+@flow(name="with-secrets", on_failure=[tell_block])
+def with_secrets(access: Access, command: str, notify: Notify) -> None:
     """What `docs/threat-model.md` tells to do: the value is taken from its block inside the flow."""
+    tell(notify, "Begun", "with all its secrets")
     job = Job(jid=jid_for("secret"), cmd=command, label="secret", env={"TOKEN": Secret.load("planted-env").get()})  # type: ignore[union-attr]
     started = start_job.submit(job, "db", access)
     ends = [end_of("secret", "db", started, poll_until(Until(retries=20, delay=1)).submit(started, access))]
@@ -49,12 +59,44 @@ def asked() -> Iterator[LabUser]:
 
 @pytest.fixture(scope="module")
 def reached(asked: LabUser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    """By a key with a passphrase, which the agent holds."""
     Secret(value=PASSWORD).save(BLOCK, overwrite=True)  # type: ignore[arg-type]
     Secret(value=IN_ENV).save("planted-env", overwrite=True)  # type: ignore[arg-type]
     directory = tmp_path_factory.mktemp("asking")
-    with SshLab(directory, ["db"], users={"db": asked.name}) as lab:
-        inventory = lab.write_inventory(directory / "hosts.yml")
+    with ExitStack() as stack:
+        lab = stack.enter_context(SshLab(directory, ["db"], users={"db": asked.name}))
+        subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", lab.private_key], check=True)
+        stack.enter_context(agent_with(lab.private_key, directory))
+        inventory = directory / "hosts.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"db": lab.variables("db")}}}))
         yield Access(inventory=str(inventory), become=True, become_user="root", become_password_block=BLOCK)
+
+
+@contextmanager
+def agent_with(key: Path, directory: Path) -> Iterator[None]:
+    """An agent that is asked for by all meanwhile; somebody types the passphrase for it."""
+    types = directory / "types"
+    types.write_text(f"#!/bin/sh\necho '{PASSPHRASE}'\n")
+    types.chmod(0o700)
+    path = str(directory / "agent")
+    typing = {"SSH_ASKPASS": str(types), "SSH_ASKPASS_REQUIRE": "force", "SSH_AUTH_SOCK": path}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.PIPE) as agent,
+    ):
+        assert agent.stdout
+        agent.stdout.readline()  # it listens
+        subprocess.run(["ssh-add", "-q", str(key)], check=True, stdin=subprocess.DEVNULL, env={**os.environ, **typing})
+        patch.setenv("SSH_AUTH_SOCK", path)
+        yield
+        agent.terminate()
+
+
+def told_by(webhook: Webhook, name: str) -> Notify:
+    """A block whose URL is secret: whoever knows it may write to those on call."""
+    values = {"name": name, "url": "{{url}}", "secrets": {"url": f"{webhook.url}{IN_URL}"}, "json_data": TOLD}
+    CustomWebhookNotificationBlock.model_validate(values).save(name, overwrite=True)
+    return Notify(block=f"custom-webhook/{name}")
 
 
 @contextmanager
@@ -108,15 +150,27 @@ def database() -> Path:
 
 
 def test_planted_secrets_are_found_nowhere_after_runs_that_succeed_and_fail(reached: Access, asked: LabUser) -> None:
-    with watched("cmdline") as command_lines, logged() as said:
-        with_secrets(reached, 'test -n "$TOKEN" && id -un')
+    with (
+        Webhook() as hears,
+        Webhook(status=500) as refuses,
+        watched("cmdline") as command_lines,
+        watched("environ") as environments,
+        logged() as said,
+    ):
+        with_secrets(reached, 'test -n "$TOKEN" && id -un', told_by(hears, "hears"))
         with pytest.raises(HostsFailed) as failed:
-            with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3')
+            with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', told_by(refuses, "refuses"))
+        assert hears.next()["text"].startswith("with-secrets: Begun with all its secrets")
+        assert not refuses.silent
 
     assert any(b"sudo\0-H\0-u\0root\0-S" in line for line in command_lines), "no sudo was seen, so this shows nothing"
     texts = [*command_lines, said.getvalue().encode(), str(failed.value).encode(), repr(failed.value).encode()]
     assert [secret for secret in ALL for text in texts if secret in text] == []
+    in_environments = {secret for secret in ALL for text in environments if secret in text}
+    assert in_environments == {IN_ENV.encode()}, "the job's own processes have it, as it was asked for"
+    assert all(b"REMOTEJOBS_JID=" in text for text in environments if IN_ENV.encode() in text)
     assert "broken" in said.getvalue()
+    assert "custom-webhook/refuses" in said.getvalue()
     written = b"".join(path.read_bytes() for path in database().parent.glob("*.db*"))
     assert b"with-secrets" in written, "the runs were written elsewhere, so this shows nothing"
     assert holding(database().parent) == []

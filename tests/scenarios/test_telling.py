@@ -49,6 +49,7 @@ def test_a_notification_block_is_told_the_same(webhook: Webhook, block: str) -> 
     told = webhook.next()
     assert told["title"] == "teller: half way"
     assert told["text"].startswith("7 of 14 hosts\n")
+    assert webhook.silent, "once"
 
 
 def test_a_notification_block_is_told_of_a_failed_run(access: Access, webhook: Webhook, block: str) -> None:
