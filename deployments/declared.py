@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 from uuid import UUID
 
 import yaml
@@ -74,6 +75,10 @@ class Automation(_Strict):
         with named(f"automation {self.name!r}"):
             return AutomationCore.model_validate(whole)
 
+    def timed(self, within: int) -> Self:
+        """The same, speaking up after so many seconds."""
+        return self.model_copy(update={"trigger": {**self.trigger, "within": within}})
+
     @property
     def needs(self) -> list[str]:
         return [value for action in self.actions for key, value in action.items() if key in _KEYS]
@@ -91,8 +96,11 @@ class Declared(_Strict):
     automations: list[Automation] = []
 
 
-def read(path: Path = FILE) -> Declared:
-    """`BadUse` names the key that is wrong, before anything is changed."""
+def read(path: Path = FILE, *, within: Mapping[str, int] = MappingProxyType({})) -> Declared:
+    """`BadUse` names the key that is wrong, before anything is changed.
+
+    `within`: for automations by name, other seconds than the file says.
+    """
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as exc:
@@ -101,7 +109,8 @@ def read(path: Path = FILE) -> Declared:
         declared = Declared.model_validate(content)
     for automation in declared.automations:
         automation.core(dict.fromkeys(automation.needs, str(UUID(int=0))))
-    return declared
+    timed = [each.timed(within[each.name]) if each.name in within else each for each in declared.automations]
+    return declared.model_copy(update={"automations": timed})
 
 
 @contextmanager
@@ -117,4 +126,6 @@ def named(what: str) -> Iterator[None]:
 
 
 def _filled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(each) for key, each in value.items()}
     return _VARIABLE.sub(lambda found: os.environ[found[1]], value) if isinstance(value, str) else value
