@@ -49,7 +49,7 @@ def ops(vm: Vm) -> Access:
     return Access(inventory=str(vm.write_inventory(vm.directory / "ops.yml", user="ops")), become=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shell(vm: Vm, access: Access) -> Shell:
     return shell_of(access, vm.name)
 
