@@ -1,0 +1,60 @@
+"""The dead man's switch of the nightly backup, with an interval that a test can wait for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.automations import automation_changes
+from deployments.declared import read
+from lab.webhook import Webhook
+from tests.resume.conftest import Night, await_true
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+NAME = "No good backup in 26 hours is told"
+INTERVAL = timedelta(seconds=40)  # in place of 26 hours
+
+
+def alerts_after(client: SyncPrefectClient, moment: datetime) -> list[datetime]:
+    """When the automation acted after it, by the server's clock; oldest first."""
+    (automation,) = client.read_automations_by_name(NAME)
+    wanted = EventFilter(
+        event=EventNameFilter(name=["prefect.automation.triggered"]),
+        resource=EventResourceFilter(id=[f"prefect.automation.{automation.id}"]),
+        occurred=EventOccurredFilter.model_validate({"since": moment, "until": datetime.now(UTC) + timedelta(hours=1)}),
+    )
+    return sorted(event.occurred for event in client.read_events(wanted, limit=50).events)
+
+
+def next_alert(webhook: Webhook) -> str:
+    """Other automations post there as well."""
+    while not (text := str(webhook.next()["text"])).startswith("No good backup"):
+        continue
+    return text
+
+
+def test_whoever_is_on_call_is_told_when_no_backup_was_good_and_a_good_one_puts_it_off(night: Night) -> None:
+    night.prefect.end_workers()
+    with Webhook() as webhook, temporary_settings({PREFECT_API_URL: night.prefect.api_url}):
+        night.prefect.declare(REMOTEJOBS_ALERT_URL=webhook.url)
+        with get_client(sync_client=True) as client:
+            for change in automation_changes(client, read(within={NAME: int(INTERVAL.total_seconds())})):
+                assert change.apply
+                change.apply()
+            night.prefect.start_worker("backing-up")
+            assert next_alert(webhook).splitlines() == [
+                "No good backup in 26 hours",
+                "No run of nightly-backup was Completed in the last 26 hours.",
+            ]
+            run = night.start_backup("good")
+            night.go("good")
+            night.await_state(run, "Completed")
+            state = client.read_flow_run(run.id).state
+            assert state
+            await_true(lambda: bool(alerts_after(client, state.timestamp)))
+            assert alerts_after(client, state.timestamp)[0] - state.timestamp >= INTERVAL
