@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
 from rich.markdown import Markdown
 
 from lab.demo import perform, say
 from lab.prefect_api import Run
 from lab.process import LabError
-from lab.runs import await_end, start
+from lab.runs import await_end, console, start
 from lab.shop import FAILURE, NOTHING, Shop, backup_plan, commands
 from lab.stage import Stage
 
@@ -19,7 +18,9 @@ HOSTS = ("db1", "db2")
 
 def demonstrate(stage: Stage) -> None:
     shop = Shop(stage.postgres)
+    say(f"\nFirst: back up and migrate a table of 200,000 rows on {' and '.join(HOSTS)}, and verify it.")
     migrate(stage, shop, NOTHING, "Completed")
+    say(f"\nThen: the same again, but with an error when half of the rows are changed ({FAILURE}), to be rolled back.")
     migrate(stage, shop, FAILURE, "RolledBack")
     if any(shop.checksum(host) != shop.untouched for host in HOSTS):
         raise LabError("the data are not as before")
@@ -31,10 +32,10 @@ def migrate(stage: Stage, shop: Shop, halfway: str, wanted: str) -> Run:
     for host in HOSTS:
         shop.open_on(stage.ssh.host(host))
     run = start(stage.api, "migration", parameters(stage, halfway))
-    say(f"\nMigrating: {stage.prefect.url}/runs/flow-run/{run.id}")
+    say(f"Migrating: {stage.prefect.url}/runs/flow-run/{run.id}")
     ended = await_end(stage.api, run)
     for story in stage.api.stories(ended):
-        Console().print(Markdown(str(story.data)))
+        console().print(Markdown(str(story.data)))
     state = ended.state.name if ended.state else ""
     if state != wanted:
         raise LabError(f"the migration ended as {state}, not as {wanted}: {ended.state.message if ended.state else ''}")

@@ -66,6 +66,11 @@ def print_rows(title: str, rows: list[Row]) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    console = Console()
-    console.width = console.width if console.is_terminal else _WIDTH
-    console.print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """The terminal; where there is none, wide enough for what is printed to be whole."""
+    here = Console()
+    here.width = here.width if here.is_terminal else _WIDTH
+    return here

@@ -236,6 +236,18 @@ def test_a_verify_that_cannot_be_run_neither_completes_nor_rolls_back() -> None:
     assert verdict.outcome is Outcome.UNKNOWN
 
 
+def test_a_verify_that_was_lost_is_not_run_again_and_nothing_is_rolled_back() -> None:
+    plan = Plan(("db1",), frozenset({Step.MIGRATE, Step.VERIFY, Step.ROLLBACK}))
+    steps = {
+        Place("db1", Step.MIGRATE): seen(Place("db1", Step.MIGRATE), State.SUCCEEDED),
+        Place("db1", Step.VERIFY): seen(Place("db1", Step.VERIFY), State.LOST),
+    }
+    for proven in ({}, {"db1": ""}):
+        verdict = decide(plan, Sight(steps=steps, survivors=proven))
+        assert isinstance(verdict, Verdict)
+        assert verdict == Verdict(Outcome.UNKNOWN, ("db1: nobody knows how it stands: verify lost",))
+
+
 def test_a_rollback_that_began_is_gone_through_with_though_another_host_could_now_be_started() -> None:
     """db2 had no room to start anything, so db1 is rolled back; meanwhile there is room, and the run is retried."""
     well, rolling = Seen(Standing.WELL), Seen(Standing.RUNNING)
