@@ -1,8 +1,8 @@
-"""One run of the flow run-command on so many simulated hosts, against the Prefect server of PREFECT_API_URL.
+"""One run of the flow run-command on so many hosts, against the Prefect server of PREFECT_API_URL.
 
-    python -m bench.flow 1000 --delay 1 [--group 1]
+    python -m bench.flow 1000 [--delay 1] [--group 1] [--inventory FILE]
 
-prints what it took, as JSON. The hosts are as in `bench.core`; Prefect's client, its tasks and its server are real.
+prints what it took, as JSON. The hosts are simulated as in `bench.core`, or those of FILE; all else is real.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.core import end_of, peak_memory, simulated
 from flows.run_command import run_command
-from remotejobs.fake import FakeHosts
 from tasks.access import Access
 from tasks.connections import reached_by
 from tasks.until import Until
+
+SLEEP = 20  # seconds, of a job on a real host
+Ended = Callable[[str, str], float]  # of a host's name and its job's last words: when that ended, by our clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,13 @@ class Flown:
 class Heard(logging.Handler):
     """What the task runs log, with the time."""
 
-    def __init__(self, fake: FakeHosts) -> None:
+    def __init__(self, ended: Ended) -> None:
         super().__init__(logging.INFO)
         self.attempts: list[float] = []
         self.lags: list[float] = []
         self.started = 0.0
         self.threads = 0
-        self._fake = fake
+        self._ended = ended
 
     def emit(self, record: logging.LogRecord) -> None:
         line, now = record.getMessage(), time.monotonic()
@@ -61,26 +63,37 @@ class Heard(logging.Handler):
         elif line.startswith(("Task run failed with exception", "Finished in state")):
             self.attempts.append(now)
             self.threads = max(self.threads, threading.active_count())
-        elif found := re.match(r"bench on (h\d+): succeeded", line):
-            self.lags.append(now - end_of(self._fake, found[1]))
+        elif found := re.match(r"bench on (h\d+): succeeded .*?([\d.]*)$", line):
+            self.lags.append(now - self._ended(*found.groups()))
 
 
 @contextmanager
-def heard(fake: FakeHosts) -> Iterator[Heard]:
-    handler, logger = Heard(fake), logging.getLogger("prefect.task_runs")
+def heard(ended: Ended) -> Iterator[Heard]:
+    handler, logger = Heard(ended), logging.getLogger("prefect.task_runs")
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
 
 
-def fly(count: int, delay: float, group: int) -> Flown:
-    fake, until = simulated(count), Until(retries=3600, delay=delay)
-    with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, reached_by(fake.connect), heard(fake) as log:
+def simulated_run(count: int, until: Until, group: int) -> Flown:
+    fake = simulated(count)
+    with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, reached_by(fake.connect):
         inventory = Path(name) / "hosts.yml"
         inventory.write_text(json.dumps({"all": {"hosts": {f"h{number}": None for number in range(count)}}}))
+        return run(count, inventory, "x", until, group, lambda host, _: end_of(fake, host))
+
+
+def real_run(count: int, inventory: Path, until: Until, group: int) -> Flown:
+    """The hosts are on this machine, so that a job can say by the same clock when it ended."""
+    ahead = time.time() - time.monotonic()
+    return run(count, inventory, f"sleep {SLEEP}; date +%s.%N", until, group, lambda _, said: float(said) - ahead)
+
+
+def run(count: int, inventory: Path, command: str, until: Until, group: int, ended: Ended) -> Flown:
+    with heard(ended) as log:
         access = Access(inventory=str(inventory))
         began, cpu = time.monotonic(), time.process_time()
-        state = run_command(access, "all", "x", label="bench", until=until, group=group, return_state=True)
+        state = run_command(access, "all", command, label="bench", until=until, group=group, return_state=True)
         assert state.is_completed(), state
         return Flown(
             run=str(state.state_details.flow_run_id),
@@ -100,8 +113,14 @@ def main() -> None:
     parser.add_argument("hosts", type=int)
     parser.add_argument("--delay", type=float, default=15)
     parser.add_argument("--group", type=int, default=0)
+    parser.add_argument("--inventory", type=Path, help="real hosts, on this machine")
     options = parser.parse_args()
-    print(json.dumps(asdict(fly(options.hosts, options.delay, options.group))))
+    until = Until(retries=3600, delay=options.delay)
+    if options.inventory:
+        flown = real_run(options.hosts, options.inventory, until, options.group)
+    else:
+        flown = simulated_run(options.hosts, until, options.group)
+    print(json.dumps(asdict(flown)))
 
 
 if __name__ == "__main__":

@@ -26,16 +26,19 @@ def main() -> None:
     figure, (cost, memory) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     cost.plot(*_columns(core, lambda row: 1000 * (row["start_cpu"] + row["watch_cpu"])), "o-", label="core alone")
     cost.plot(*_flights(together, lambda row: 1000 * row["flown"]["cpu"]), "s-", label="flow: its process")
+    cost.plot(*_flights(kept["sshd"], lambda row: 1000 * row["flown"]["cpu"]), "*-", label="the same, on real sshd")
     cost.plot(*_flights(together, lambda row: 1000 * row["server_cpu"]), "^-", label="flow: Prefect's server")
     cost.plot(*_flights(alone, lambda row: 1000 * row["server_cpu"]), "v", label="the same, a task run a job")
     cost.set(title="CPU time a host, start to end", ylabel="ms", yscale="log")
     memory.plot([row["hosts"] for row in core], [row["memory"] for row in core], "o-", label="core alone")
     flown = [row["flown"] for row in together]
     memory.plot([row["hosts"] for row in flown], [row["memory"] for row in flown], "s-", label="flow: its process")
+    real = [row["flown"] for row in kept["sshd"]]
+    memory.plot([row["hosts"] for row in real], [row["memory"] for row in real], "*-", label="flow on real sshd")
     memory.plot(1000, _MOST_MEMORY, "_", markersize=20, label="aim at 1,000 hosts")
     memory.set(title="peak memory", ylabel="MiB", yscale="log")
     for axes in (cost, memory):
-        axes.set(xscale="log", xlabel="simulated hosts")
+        axes.set(xscale="log", xlabel="hosts")
         axes.grid(visible=True, which="both", alpha=0.2)
         axes.legend()
     figure.suptitle(kept["machine"], fontsize=8)

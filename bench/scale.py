@@ -1,6 +1,6 @@
 """What many hosts cost one process: simulated ones, watched by the core alone and by a flow under a Prefect server.
 
-    python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|all] [--write]
+    python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|sshd|all] [--write]
 
 Each measurement is a process of its own (`bench.core`, `bench.flow`). With --write the table goes into
 docs/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
@@ -25,10 +25,12 @@ from pydantic import TypeAdapter
 
 from bench.core import Watched
 from bench.documents import machine, put, save, say, table
-from bench.flow import Flown
+from bench.engine import hosts
+from bench.flow import SLEEP, Flown
 from lab.prefect_api import PrefectApi, Run
 from lab.prefect_server import PrefectServer
 
+SSHD = "200,1000"
 SIZES = "10,100,200,1000,10000"
 # Hosts, delay, group: by itself at two delays, and one by one for comparison.
 FLIGHTS = ((10, 15, 0), (100, 15, 0), (200, 15, 0), (200, 15, 1), (1000, 15, 0), (1000, 1, 0), (10000, 15, 0))
@@ -61,15 +63,26 @@ def measured_flights(sizes: list[int]) -> Iterator[Flight]:
     with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, PrefectServer(Path(name)) as server:
         server.await_ready()
         _fly(server, 10, 15, 0)  # the first run finds a server that has not compiled its queries
-        for hosts, delay, group in flights:
-            say(f"flow, {hosts} hosts, delay {delay} s, group {group}")
-            yield _fly(server, hosts, delay, group)
+        for count, delay, group in flights:
+            say(f"flow, {count} hosts, delay {delay} s, group {group}")
+            yield _fly(server, count, delay, group)
 
 
-def _fly(server: PrefectServer, hosts: int, delay: float, group: int) -> Flight:
-    words = ["--delay", str(delay), "--group", str(group)]
+def measured_on_sshd(sizes: list[int]) -> Iterator[Flight]:
+    """The flow on as many real sshd."""
+    with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, PrefectServer(Path(name)) as server:
+        server.await_ready()
+        _fly(server, 10, 15, 0)
+        for size in sizes:
+            say(f"flow, {size} real sshd")
+            with hosts(size) as inventory:
+                yield _fly(server, size, 15, 0, "--inventory", str(inventory))
+
+
+def _fly(server: PrefectServer, count: int, delay: float, group: int, *others: str) -> Flight:
+    words = ["--delay", str(delay), "--group", str(group), *others]
     with _cpu_of(server) as cpu:
-        printed = _run("bench.flow", str(hosts), *words, environment=server.environment)
+        printed = _run("bench.flow", str(count), *words, environment=server.environment)
         flown = TypeAdapter(Flown).validate_json(printed)
         with PrefectApi(server.api_url) as api:
             runs = _all_task_runs(api, Run(id=UUID(flown.run), name="bench"))
@@ -172,21 +185,24 @@ def most_a_second(times: tuple[float, ...]) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("--sizes", default=SIZES, help="numbers of hosts")
-    parser.add_argument("--part", choices=["core", "flow", "all"], default="all")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--sshd", default=SSHD, help="numbers of real sshd")
+    parser.add_argument("--part", choices=["core", "flow", "sshd", "all"], default="all")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     options = parser.parse_args()
-    sizes = [int(size) for size in options.sizes.split(",")]
-    core = list(measured_core(sizes)) if options.part != "flow" else []
-    flights = list(measured_flights(sizes)) if options.part != "core" else []
-    parts = [f"One run each, all on one machine: {machine('prefect')}."]
-    parts += ["", "The core alone:", "", core_table(core)] if core else []
-    parts += ["", "A flow run under a Prefect server on SQLite, on the same machine:", ""] if flights else []
-    parts += [flow_table(flights)] if flights else []
+    sizes, sshd = ([int(size) for size in given.split(",")] for given in (options.sizes, options.sshd))
+    core = list(measured_core(sizes)) if options.part in ("core", "all") else []
+    flow = list(measured_flights(sizes)) if options.part in ("flow", "all") else []
+    real = list(measured_on_sshd(sshd)) if options.part in ("sshd", "all") else []
+    parts = [f"One run each, all on one machine: {machine('prefect', 'paramiko')}."]
+    parts += ["", "The core alone, simulated hosts:", "", core_table(core)] if core else []
+    parts += ["", "A flow run under a Prefect server on SQLite, simulated hosts:", "", flow_table(flow)] if flow else []
+    parts += ["", f"The same on real sshd, `sleep {SLEEP}`:", "", flow_table(real)] if real else []
     text = "\n".join(parts) + "\n"
     print(text)
     if options.write:
         put("scale", text)
-        save("scale", {"core": [asdict(row) for row in core], "flow": [asdict(row) for row in flights]}, "prefect")
+        figures = {"core": [*map(asdict, core)], "flow": [*map(asdict, flow)], "sshd": [*map(asdict, real)]}
+        save("scale", figures, "prefect", "paramiko")
 
 
 if __name__ == "__main__":

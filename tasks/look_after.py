@@ -17,7 +17,7 @@ from tasks.verdict import FailedWhen
 
 _SINGLE = 50  # hosts: up to here each job has task runs of its own
 _GROUP = 100  # hosts of a group, at least
-_LOOKS = 10  # attempts a second of all groups, at most: Prefect's server digests some 35
+_LOOKS = 8  # attempts a second of all groups, on average at most; unevenly spread they are ten in some seconds
 
 
 def look_after(
