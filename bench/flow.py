@@ -25,7 +25,7 @@ from tasks.access import Access
 from tasks.connections import reached_by
 from tasks.until import Until
 
-SLEEP = 20  # seconds, of a job on a real host
+SLEEP = 60  # seconds, of a job on a real host: all are started before the first ends
 Ended = Callable[[str, str], float]  # of a host's name and its job's last words: when that ended, by our clock
 
 

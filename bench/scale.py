@@ -122,8 +122,8 @@ def _seconds(pid: int) -> float:
 
 def _run(*module: str, environment: Mapping[str, str] = os.environ) -> str:
     """What a measuring program prints last."""
-    quiet = {**environment, "PREFECT_LOGGING_TO_CONSOLE": "off", "PYTHONDONTWRITEBYTECODE": ""}
-    done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=False, env=quiet)
+    compiled = {**environment, "PYTHONDONTWRITEBYTECODE": ""}
+    done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=False, env=compiled)
     if done.returncode:
         raise RuntimeError(f"{' '.join(module)} failed:\n{done.stderr[-3000:]}")
     return done.stdout.splitlines()[-1]
