@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -201,8 +202,18 @@ def main() -> None:
     print(text)
     if options.write:
         put("scale", text)
-        figures = {"core": [*map(asdict, core)], "flow": [*map(asdict, flow)], "sshd": [*map(asdict, real)]}
+        figures = {"core": [*map(_kept, core)], "flow": [*map(_kept, flow)], "sshd": [*map(_kept, real)]}
         save("scale", figures, "prefect", "paramiko")
+
+
+def _kept(row: Watched | Flight) -> dict[str, Any]:
+    """What was measured, without a figure for each host."""
+    found = asdict(row)
+    return {**found, "flown": _short(found["flown"])} if "flown" in found else _short(found)
+
+
+def _short(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if not isinstance(value, tuple)}
 
 
 if __name__ == "__main__":
