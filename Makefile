@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup setup-server check style types shell imports test test-vm bench bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup setup-server check style types shell imports test test-vm bench bench-server bench-shards bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -73,6 +73,12 @@ bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated ho
 	$(BIN)/python -m bench.shares
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
+
+bench-server: setup ## attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis
+	$(BIN)/python -m bench.server
+
+bench-shards: setup ## one command on many hosts as one run, in shards on one worker, and on two
+	$(BIN)/python -m bench.shards
 
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling

@@ -12,7 +12,7 @@ from uuid import UUID
 from prefect.server.concurrency.lease_storage.filesystem import ConcurrencyLeaseStorage as InFiles
 
 # Runs ask a server that was away again after at most 256 s, and three times.
-_GRACE = 15 * 60.0  # seconds
+GRACE = 15 * 60.0  # seconds
 _LOADED = time.monotonic()  # as the server starts
 
 
@@ -21,4 +21,4 @@ class ConcurrencyLeaseStorage(InFiles):
 
     async def read_expired_lease_ids(self, limit: int = 100) -> list[UUID]:
         """None until those who live have had the time to renew theirs."""
-        return await super().read_expired_lease_ids(limit) if time.monotonic() - _LOADED > _GRACE else []
+        return await super().read_expired_lease_ids(limit) if time.monotonic() - _LOADED > GRACE else []

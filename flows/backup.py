@@ -13,15 +13,18 @@ from tasks.access import Access
 from tasks.backups import Backup, backup_of, jid_of, row_of, steps_of
 from tasks.cancel import OnCancel, kill_jobs
 from tasks.dry_run import would_run
-from tasks.ends import raise_for
+from tasks.ends import End, raise_for
 from tasks.fence import end_when_unwanted
 from tasks.host_group import Step
 from tasks.limits import share_of_forks
 from tasks.look_after import look_after
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.planned import backups_of
-from tasks.reports import publish_table
+from tasks.reports import Row
 from tasks.run_names import of_backup
+from tasks.shard_reports import publish_ends
+from tasks.sharding import ends_in_shards
+from tasks.shards import IN_ONE_RUN, WHOLE, Part, Shards
 from tasks.until import Until
 
 
@@ -41,6 +44,8 @@ def backup(
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
     dry_run: bool = False,
+    shards: Shards = IN_ONE_RUN,
+    part: Part = WHOLE,
 ) -> list[Backup]:
     """Back up every item of the plan on each of its hosts, all at once; fail at the end, naming those that failed.
 
@@ -52,21 +57,33 @@ def backup(
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
+        shards: Whether other workers do it, each on a share of the hosts.
+        part: Filled in for the runs of those workers.
     """
     if dry_run:
         return would_run(backups_of(access, plan), access)
-    found, backups = steps_of(access, plan)
+    found, unknown = steps_of(access, plan, part)
     steps = [
         # The host ends a job at its limit; looking for longer than that sees how.
         Step(
-            job_of(plan, item, host=host, jid=jid_of(item)),
+            job_of(plan, item, host=host, jid=jid_of(item, run=part.of)),
             host,
             Until.outlasting(item.limit + 2 * GRACE, delay=poll),
         )
         for item, host in found
     ]
-    with share_of_forks(access):
-        backups += [backup_of(end) for end in look_after(steps, access, group=group)]
-        publish_table("backups", "What was backed up, and where it is", [row_of(each) for each in backups])
-        raise_for(each.end for each in backups)
-        return backups
+    if shards.wanted:
+        told = ends_in_shards(steps, access, shards, lambda end: _told(backup_of(end)))
+        backups = [Backup(end=end) for end, _ in told]
+    else:
+        with share_of_forks(access):
+            backups = [backup_of(end) for end in look_after(steps, access, group=group)]
+        told = [_told(each) for each in backups]
+    told += [_told(each) for each in unknown]
+    publish_ends("backups", "What was backed up, and where it is", told, part)
+    raise_for(end for end, _ in told)
+    return [*backups, *unknown]
+
+
+def _told(backup: Backup) -> tuple[End, Row]:
+    return backup.end, row_of(backup)

@@ -20,8 +20,11 @@ from tasks.limits import share_of_forks
 from tasks.look_after import look_after
 from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
 from tasks.planned import commands_of
-from tasks.reports import publish_table, row_of
+from tasks.reports import Row, row_of
 from tasks.run_names import of_command
+from tasks.shard_reports import publish_ends
+from tasks.sharding import ends_in_shards
+from tasks.shards import IN_ONE_RUN, WHOLE, Part, Shards
 from tasks.until import FOR_AN_HOUR, Until
 
 NO_ENV: dict[str, str] = {}
@@ -53,6 +56,8 @@ def run_command(
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
     dry_run: bool = False,
+    shards: Shards = IN_ONE_RUN,
+    part: Part = WHOLE,
 ) -> list[End]:
     """Run one shell command on every host of a pattern; fail at the end, naming the hosts where it failed.
 
@@ -73,9 +78,11 @@ def run_command(
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
+        shards: Whether other workers do it, each on a share of the hosts.
+        part: Filled in for the runs of those workers.
     """
     job = Job(
-        jid=jid_for(label),
+        jid=jid_for(label, run=part.of),
         cmd=command,
         label=label,
         limit=limit or None,
@@ -86,11 +93,20 @@ def run_command(
         slots=slots or None,
         pool=pool,
     )
+    names = part.among(host_names(access, hosts))
     if dry_run:
-        return would_run(commands_of(label, command, host_names(access, hosts), limit), access)
-    with share_of_forks(access):
-        steps = [Step(job, host, until) for host in host_names(access, hosts)]
-        ends = look_after(steps, access, group=group)
-        publish_table("run-command", f"`{command}` on {hosts}", [row_of(end) for end in ends])
-        raise_for(ends)
-        return ends
+        return would_run(commands_of(label, command, names, limit), access)
+    steps = [Step(job, host, until) for host in names]
+    if shards.wanted:
+        told = ends_in_shards(steps, access, shards, _told)
+    else:
+        with share_of_forks(access):
+            told = [_told(end) for end in look_after(steps, access, group=group)]
+    publish_ends("run-command", f"`{command}` on {hosts}", told, part)
+    ends = [end for end, _ in told]
+    raise_for(ends)
+    return ends
+
+
+def _told(end: End) -> tuple[End, Row]:
+    return end, row_of(end)

@@ -32,9 +32,10 @@ class Postgres:
 
     `directory` gets the log and the password file. The data lie in a new directory under the system's temporary one,
     removed at the end: PostgreSQL refuses to run as root, and the user it then runs as can rarely reach `directory`.
+    `durable` makes it write to disk what it says it has written.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self.host = "127.0.0.1"
         self.port = 0
         self.user = USER
@@ -43,6 +44,11 @@ class Postgres:
         self._server = Server("PostgreSQL", directory.resolve() / "postgres.log")
         self._bin = _bin_directory()
         self._home = Path()
+        self._settings = {"max_connections": "100"} if durable else _SETTINGS
+
+    def url(self, database: str, *, driver: str = "postgresql") -> str:
+        """Where `database` is, with the password in it."""
+        return f"{driver}://{self.user}:{self._password}@{self.host}:{self.port}/{database}"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -72,7 +78,12 @@ class Postgres:
 
     def start(self) -> None:
         """Start a stopped server on the port that it had."""
-        options = {"listen_addresses": self.host, "port": str(self.port), "unix_socket_directories": "", **_SETTINGS}
+        options = {
+            "listen_addresses": self.host,
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            **self._settings,
+        }
         words = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         command = [*_as_owner(), str(self._bin / "postgres"), "-D", str(self._data), *words]
         self._server.start(command, env=_plain_environment(), cwd=_ROOT)

@@ -75,6 +75,10 @@ class _Waiting(BaseModel):
     state: _WaitingState
 
 
+class _Line(BaseModel):
+    message: str
+
+
 class _Worker(BaseModel):
     name: str
     status: str = Field(default="OFFLINE")
@@ -101,6 +105,11 @@ class PrefectApi:
             (worker.name, worker.status) == (name, "ONLINE")
             for worker in TypeAdapter(list[_Worker]).validate_json(response.content)
         )
+
+    def make_pool(self, name: str) -> None:
+        """Make a pool of process workers, unless there is one of that name."""
+        if self._client.get(f"/work_pools/{name}").status_code == httpx.codes.NOT_FOUND:
+            self.ask("POST", "/work_pools/", {"name": name, "type": "process"})
 
     def deployments(self) -> list[Deployment]:
         return TypeAdapter(list[Deployment]).validate_json(self.ask("POST", "/deployments/filter", {}))
@@ -163,6 +172,13 @@ class PrefectApi:
             found += (runs := TypeAdapter(list[Run]).validate_json(page))
             if len(runs) < _PAGE:
                 return found
+
+    def log(self, run: Run) -> list[str]:
+        """What a flow run and its task runs logged, oldest first."""
+        wanted = {"logs": {"flow_run_id": {"any_": [str(run.id)]}}, "sort": "TIMESTAMP_ASC"}
+        return [
+            line.message for line in TypeAdapter(list[_Line]).validate_json(self.ask("POST", "/logs/filter", wanted))
+        ]
 
     def tables(self, run: Run) -> list[Artifact]:
         """The table artifacts that a flow run made."""

@@ -20,6 +20,7 @@ from lab.process import LabError, Server
 
 PROJECT = Path(__file__).resolve().parent.parent
 POOL = "remotejobs"
+SHARDS = "remotejobs-shards"  # the pool of shards
 USUAL_PORT = 4200
 _SETTINGS = PROJECT / "deployments" / "server.env"
 # A demonstration should not wait for a worker that asks every ten seconds.
@@ -66,7 +67,7 @@ class PrefectServer:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         return {
             **own,
-            **_read_settings(_SETTINGS),
+            **read_settings(_SETTINGS),
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "PREFECT_HOME": str(self.directory),
             # A worker makes `runner_storage` there, which under /tmp belongs to whoever came first.
@@ -105,14 +106,18 @@ class PrefectServer:
     def await_ready(self) -> None:
         self._server.await_ready(self._healthy)
 
-    def start_worker(self, name: str = "lab") -> Server:
-        """Start a process worker with a home of its own; its work pool exists, and knows it, when this returns."""
+    def start_worker(self, name: str = "lab", *, pool: str = POOL, limit: int | None = None) -> Server:
+        """Start a process worker with a home of its own; its work pool exists, and knows it, when this returns.
+
+        `limit` is how many flow runs it takes at a time.
+        """
         worker = Server(f"the Prefect worker {name}", self.directory / f"worker-{name}.log")
         self._workers.append(worker)
         home = {"PREFECT_HOME": str(self.directory / f"home-{name}")}
-        self._start(worker, "worker", "start", "--pool", POOL, "--type", "process", "--name", name, environment=home)
+        words = ["--pool", pool, "--type", "process", "--name", name, *(["--limit", str(limit)] if limit else [])]
+        self._start(worker, "worker", "start", *words, environment=home)
         with PrefectApi(self.api_url) as api:
-            worker.await_ready(lambda: api.worker_is_online(POOL, name))
+            worker.await_ready(lambda: api.worker_is_online(pool, name))
         return worker
 
     def end_workers(self) -> None:
@@ -131,6 +136,9 @@ class PrefectServer:
 
     def deploy(self) -> None:
         """Make the server know every deployment of prefect.yaml."""
+        with PrefectApi(self.api_url) as api:
+            for pool in (POOL, SHARDS):
+                api.make_pool(pool)
         self._run("prefect", "--no-prompt", "deploy", "--all")
 
     def declare(self, *options: str, **environment: str) -> str:
@@ -174,7 +182,8 @@ def _usual_port_or_free() -> int:
     return USUAL_PORT
 
 
-def _read_settings(path: Path) -> dict[str, str]:
+def read_settings(path: Path) -> dict[str, str]:
+    """The variables of an EnvironmentFile."""
     lines = (line.strip() for line in path.read_text().splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name: value for name, _, value in pairs}

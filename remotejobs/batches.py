@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 from remotejobs.errors import BadUse
@@ -32,3 +33,10 @@ def batches(items: Sequence[T], serial: int | str | Sequence[int | str]) -> tupl
         cut.append(tuple(items[at : at + size]))
         at += size
     return tuple(cut)
+
+
+def shares(items: Sequence[T], number: int) -> tuple[tuple[T, ...], ...]:
+    """Cut `items` into `number` parts, in order, whose sizes differ by one at most; fewer where the items are fewer."""
+    number = min(number, len(items))
+    ends = [len(items) * part // max(1, number) for part in range(number + 1)]
+    return tuple(tuple(items[at:end]) for at, end in pairwise(ends))

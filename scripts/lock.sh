@@ -9,7 +9,7 @@ fresh=$(mktemp)
 trap 'rm -f "$fresh"' EXIT
 [ ! -f "$lock" ] || cp "$lock" "$fresh"
 
-uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --no-header \
+uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra server --no-annotate --no-header \
     ${UPGRADE:+--upgrade} --output-file "$fresh" pyproject.toml
 
 {

@@ -40,6 +40,7 @@ haproxy haproxy
 EOT
     [ "$1" = demo ] || cat << 'EOT'
 chromium chromium
+redis-server redis-server
 dash dash
 bash bash
 busybox busybox

@@ -13,6 +13,7 @@ from tasks.connections import host_names
 from tasks.ends import End
 from tasks.jids import jid_for
 from tasks.reports import Row
+from tasks.shards import WHOLE, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +24,20 @@ class Backup:
     report: BackupReport | None = None
 
 
-def steps_of(access: Access, plan: BackupPlan) -> tuple[list[tuple[Item, str]], list[Backup]]:
-    """Each item with each of its hosts, and the items whose hosts are not known: these must not stop the others."""
+def steps_of(access: Access, plan: BackupPlan, part: Part = WHOLE) -> tuple[list[tuple[Item, str]], list[Backup]]:
+    """Each item with each of its hosts, and the items whose hosts are not known: these must not stop the others.
+
+    Of a shard only its hosts, and none of what the whole run tells.
+    """
     steps: list[tuple[Item, str]] = []
     unknown: list[Backup] = []
     for item in plan.items:
         try:
-            steps += [(item, host) for host in host_names(access, item.hosts)]
+            steps += [(item, host) for host in part.among(host_names(access, item.hosts))]
         except RemoteJobsError as exc:
             end = End(host=item.hosts, step=label_of(item), state="error", reason=str(exc))
             unknown.append(Backup(end=end))
-    return steps, unknown
+    return steps, [] if part.of else unknown
 
 
 def jid_of(item: Item, *, run: str = "") -> str:

@@ -21,6 +21,9 @@ from tasks.cancel_report import JobEnd, report_ends
 from tasks.end_jobs import end_jobs, end_jobs_found
 from tasks.flow_runs import parts_of
 from tasks.jids import jid_for
+from tasks.shard_cancel import cancel_shards
+from tasks.shard_runs import part_of
+from tasks.shards import WHOLE, Part
 
 OnCancel = Literal["kill", "leave"]
 
@@ -31,15 +34,19 @@ def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> 
     Of one that could not be ended it is told which command line does it later.
     """
     given = get_parameter_defaults(flow.fn) | flow_run.parameters
+    shards = cancel_shards(flow_run)
     if given.get("on_cancel") == "leave":
-        report_ends(flow_run, [], line=f"Its jobs were left running, as asked; their jids end in {flow_run.id}")
+        run = part_of(flow_run).of or flow_run.id
+        report_ends(flow_run, shards, line=f"Its jobs were left running, as asked; their jids end in {run}")
     else:
-        report_ends(flow_run, [*kill_jobs_of(given, str(flow_run.id)), *kill_parts(flow_run)])
+        report_ends(flow_run, [*shards, *kill_jobs_of(given, str(flow_run.id)), *kill_parts(flow_run)])
 
 
 def kill_parts(flow_run: FlowRun) -> list[JobEnd]:
     """End the jobs of the flows that were part of `flow_run`, wherever their parameters tell which these are."""
-    return [end for part in parts_of(flow_run) for end in kill_jobs_of(part.parameters, str(part.id))]
+    # The jobs of its shards are its own.
+    parts = [part for part in parts_of(flow_run) if part_of(part).of != str(flow_run.id)]
+    return [end for part in parts for end in kill_jobs_of(part.parameters, str(part.id))]
 
 
 def kill_jobs_of(given: Mapping[str, Any], run: str) -> list[JobEnd]:
@@ -49,30 +56,38 @@ def kill_jobs_of(given: Mapping[str, Any], run: str) -> list[JobEnd]:
     access = Access.model_validate(given["access"])
     # Read and connected anew: this may run in a worker, which lives longer than an inventory stays the same.
     inventory = load_inventory(Path(access.inventory))
+    part = Part.model_validate(given.get("part", WHOLE))
+    run = part.of or run
     if "plan" in given:
         plan = BackupPlan.model_validate(given["plan"])
         items = [(item.hosts, label_of(item), jid_of(item, run=run)) for item in plan.items]
-        return _end_steps(inventory, items, access)
+        return _end_steps(inventory, items, access, part)
     pattern = ":".join(given["hosts"]) if isinstance(given["hosts"], list) else str(given["hosts"])
     if "label" in given:
         label = str(given["label"])
-        return _end_steps(inventory, [(pattern, label, jid_for(label, run=run))], access)
+        return _end_steps(inventory, [(pattern, label, jid_for(label, run=run))], access, part)
     try:
-        return end_jobs_found(inventory.select(pattern), run, access)
+        return end_jobs_found(_select(inventory, pattern, part), run, access)
     except PatternError as exc:
         return [_not_asked(pattern, "every job", f"whose jid ends in {run}", exc)]
 
 
-def _end_steps(inventory: Inventory, steps: Iterable[tuple[str, str, str]], access: Access) -> list[JobEnd]:
+def _end_steps(inventory: Inventory, steps: Iterable[tuple[str, str, str]], access: Access, part: Part) -> list[JobEnd]:
     """`steps` are pattern, label and jid. One whose pattern means no host any more keeps no other from being ended."""
     jobs: list[tuple[Host, Handle]] = []
     not_asked: list[JobEnd] = []
     for pattern, label, jid in steps:
         try:
-            jobs += [(host, Handle(host=host.name, jid=jid, label=label)) for host in inventory.select(pattern)]
+            jobs += [(host, Handle(host=host.name, jid=jid, label=label)) for host in _select(inventory, pattern, part)]
         except PatternError as exc:
             not_asked.append(_not_asked(pattern, label, jid, exc))
     return [*end_jobs(jobs, access), *not_asked]
+
+
+def _select(inventory: Inventory, pattern: str, part: Part) -> list[Host]:
+    hosts = inventory.select(pattern)
+    mine = set(part.among(host.name for host in hosts))
+    return [host for host in hosts if host.name in mine]
 
 
 def _not_asked(pattern: str, label: str, jid: str, error: PatternError) -> JobEnd:

@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from prefect import get_client, get_run_logger
 from prefect.concurrency.sync import concurrency
+from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
-from prefect.runtime import flow_run
 
 from tasks.access import Access
 from tasks.connections import connections
@@ -22,10 +22,10 @@ _LEASE = 60.0
 def share_of_forks(access: Access) -> Iterator[None]:
     """Hold as many slots of `forks:INVENTORY` as the run has forks, or all when there are fewer.
 
-    A flow that is part of another one takes none.
+    A flow that is called by another one takes none; a shard, which is a run of a deployment, takes its own.
     """
     name = f"forks:{PurePath(access.inventory).stem}"
-    most = None if flow_run.parent_flow_run_id else _declared([name]).get(name)
+    most = None if _is_called() else _declared([name]).get(name)
     if most is None:
         yield
         return
@@ -43,6 +43,13 @@ def turn_of(kind: str, access: Access, hosts: Sequence[str]) -> Iterator[None]:
         return
     with _slots(list(mine), 1):
         yield
+
+
+def _is_called() -> bool:
+    """Whether the flow was called by another one, in its process."""
+    context = FlowRunContext.get()
+    mine = context.flow_run if context else None
+    return mine is not None and mine.parent_task_run_id is not None and mine.deployment_id is None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.batches import batches, size_of
+from remotejobs.batches import batches, shares, size_of
 from remotejobs.errors import BadUse
 
 SIZES = st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%"))
@@ -17,6 +17,17 @@ def test_every_host_is_in_exactly_one_batch_and_in_order(items: list[int], seria
     cut = batches(items, serial)
     assert [item for batch in cut for item in batch] == items
     assert all(cut)
+
+
+@given(st.lists(st.integers(), max_size=60), st.integers(1, 100))
+def test_every_host_is_in_exactly_one_share_and_shares_are_as_even_as_they_can_be(
+    items: list[int], number: int
+) -> None:
+    cut = shares(items, number)
+    assert [item for share in cut for item in share] == items
+    sizes = [len(share) for share in cut]
+    assert len(sizes) == min(number, len(items))
+    assert not sizes or max(sizes) - min(sizes) <= 1
 
 
 @given(st.integers(1, 200), st.integers(1, 100))

@@ -20,12 +20,24 @@ from deployments.declared import BlockValues, read
 from deployments.flows import PROJECT
 from remotejobs.errors import BadUse
 from tasks.fence import end_when_unwanted
+from tasks.shards import POOL
 
 DECLARED = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
 
 
 def test_dead_runs_cannot_take_the_places_of_those_that_rescue_them() -> None:
-    assert [pool.concurrency_limit for pool in read().work_pools] == [None]
+    assert [pool.concurrency_limit for pool in read().work_pools] == [None, None]
+
+
+def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_pool() -> None:
+    flows: dict[str, Flow[..., Any]] = {
+        entry["name"]: load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"])) for entry in DECLARED
+    }
+    pools = {entry["name"]: entry["work_pool"]["name"] for entry in DECLARED}
+    split = {flow.name for flow in flows.values() if "shards" in flow.parameters.properties}
+    assert split == {"backup", "run-command"}
+    assert {name for name, pool in pools.items() if pool == POOL} == {f"{name}-shard" for name in split}
+    assert all(flows[f"{name}-shard"].name == name for name in split)
 
 
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])

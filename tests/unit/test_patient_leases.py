@@ -26,5 +26,5 @@ def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
     assert expired(storage) == 0
     assert asyncio.run(storage.renew_lease(lease.id, timedelta(seconds=300)))
     asyncio.run(storage.create_lease([uuid4()], timedelta(seconds=-300)))
-    monkeypatch.setattr(patient_leases, "_LOADED", patient_leases._LOADED - patient_leases._GRACE)
+    monkeypatch.setattr(patient_leases, "_LOADED", patient_leases._LOADED - patient_leases.GRACE)
     assert expired(storage) == 1

@@ -1,0 +1,115 @@
+"""Waiting for the shards of a run, and beginning no more of them once too many hosts failed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from prefect import get_run_logger
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.states import Cancelling
+
+from remotejobs.model import State
+from tasks.shard_reports import Reported, report_of
+from tasks.shard_runs import Shard, look_again
+from tasks.shards import Shards
+
+_ASK_EVERY = 3.0  # seconds
+_BAD_ENDS = frozenset({State.FAILED, State.TIMED_OUT, State.STALLED, State.KILLED, State.LOST})
+# `rescue` resumes a crashed run within two minutes; one that is still crashed then is nobody's any more.
+_RESUMED_WITHIN = timedelta(minutes=5)
+
+
+@dataclass
+class Watch:
+    """The shards of a run as they were last seen; `stopped` says why no more of them begin, "" while they may."""
+
+    shards: list[Shard]
+    reports: dict[int, list[Reported]] = field(default_factory=dict)
+    stopped: str = ""
+
+    @property
+    def hosts(self) -> int:
+        return sum(len(shard.part.hosts) for shard in self.shards)
+
+
+def await_shards(client: SyncPrefectClient, begun: Sequence[Shard], wanted: Shards) -> Watch:
+    """Wait until every shard is over; its report is there if it came to one."""
+    watch = Watch(list(begun))
+    told: dict[int, str] = {}
+    while True:
+        watch.shards = look_again(client, watch.shards)
+        _tell_changes(watch.shards, told)
+        for shard in watch.shards:
+            if _over(shard) and shard.part.number not in watch.reports and (report := report_of(client, shard.run.id)):
+                watch.reports[shard.part.number] = report
+        if all(map(_over, watch.shards)):
+            return watch
+        if not watch.stopped and not wanted.bears_all:
+            _stop_if_exceeded(client, watch, wanted)
+        time.sleep(_ASK_EVERY)
+
+
+def _over(shard: Shard) -> bool:
+    state = shard.run.state
+    if state is None or not state.is_final():
+        return False
+    return not state.is_crashed() or datetime.now(UTC) - state.timestamp > _RESUMED_WITHIN
+
+
+def _stop_if_exceeded(client: SyncPrefectClient, watch: Watch, wanted: Shards) -> None:
+    failed = {end.host for report in watch.reports.values() for end in report if not end.succeeded}
+    failed |= _failed_already(client, [shard for shard in watch.shards if shard.part.number not in watch.reports])
+    watch.stopped = wanted.exceeded(failed=len(failed), hosts=watch.hosts)
+    if not watch.stopped:
+        return
+    waiting = [shard for shard in watch.shards if not shard.begun and _is_scheduled(shard)]
+    get_run_logger().error("%s: %d shards that wait for a worker are not begun", watch.stopped, len(waiting))
+    for shard in waiting:
+        client.set_flow_run_state(shard.run.id, Cancelling(message=f"Not begun: {watch.stopped}"))
+
+
+def _failed_already(client: SyncPrefectClient, running: Iterable[Shard]) -> set[str]:
+    """Hosts of shards under way that failed: of those a task run each did, and groups keep tables."""
+    by_run = {shard.run.id: set(shard.part.hosts) for shard in running if shard.begun}
+    if not by_run:
+        return set()
+    failed = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.FAILED])))
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=list(by_run)))
+    # `poll LABEL on HOST`
+    named = {
+        run.name.rpartition(" on ")[2] for run in client.read_task_runs(flow_run_filter=mine, task_run_filter=failed)
+    }
+    tables = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=list(by_run)), type=ArtifactFilterType(any_=["table"])
+    )
+    for table in client.read_artifacts(artifact_filter=tables):
+        named |= {str(row["host"]) for row in json.loads(str(table.data)) if row.get("state") in _BAD_ENDS}
+    return named & {host for hosts in by_run.values() for host in hosts}
+
+
+def _is_scheduled(shard: Shard) -> bool:
+    return shard.run.state is not None and shard.run.state.is_scheduled()
+
+
+def _tell_changes(shards: Iterable[Shard], told: dict[int, str]) -> None:
+    for shard in shards:
+        state = shard.run.state.name if shard.run.state else "new"
+        line = f"{state}, {shard.worker}".removesuffix(", ")
+        if told.get(shard.part.number) != line:
+            told[shard.part.number] = line
+            get_run_logger().info("%s, %d hosts: %s", shard.part, len(shard.part.hosts), line)
