@@ -10,6 +10,8 @@ import time
 from prefect import flow, task
 from prefect.runtime import flow_run
 
+_PAUSE = 0.05  # seconds; with none Prefect tells the server one thing less of each attempt
+
 
 class StillRunning(Exception):
     """As a poll of this project says it."""
@@ -24,7 +26,7 @@ def main() -> None:
 
     tries: dict[int, int] = {}
 
-    @task(task_run_name="poll {number}", retries=options.attempts - 1, retry_delay_seconds=0)
+    @task(task_run_name="poll {number}", retries=options.attempts - 1, retry_delay_seconds=_PAUSE)
     async def poll(number: int) -> None:
         tries[number] = tries.get(number, 0) + 1
         if tries[number] < options.attempts:
