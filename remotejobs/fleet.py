@@ -118,8 +118,8 @@ class Fleet:
         self.close()
 
 
-def each_of(names: Collection[str], work: Callable[[str], T]) -> Iterator[Outcome[T]]:
-    """`work` for each host's name side by side; outcomes as they come.
+def each_of(names: Collection[str], work: Callable[[str], T], *, workers: int | None = None) -> Iterator[Outcome[T]]:
+    """`work` for each host's name side by side, or for so many `workers` at a time; outcomes as they come.
 
     Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
     """
@@ -131,7 +131,8 @@ def each_of(names: Collection[str], work: Callable[[str], T]) -> Iterator[Outcom
             return Outcome(name, error=exc)
 
     # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
-    pool = ThreadPoolExecutor(max_workers=max(1, len(names)), thread_name_prefix="host")
+    threads = min(workers or len(names), len(names))
+    pool = ThreadPoolExecutor(max_workers=max(1, threads), thread_name_prefix="host")
     try:
         with small_stacks():
             running = [pool.submit(one, name) for name in names]

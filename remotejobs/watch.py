@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from remotejobs.protocol import Read
 from remotejobs.threads import start_threads
 from remotejobs.waiting import FIRST_PAUSE, GLIMPSE_BYTES, LONGEST_PAUSE
 
-FIRST_WAIT = 5.0  # seconds; the next waits are twice as long each, because an end is told at once all the same
+SHORTEST_WAIT = 5.0  # seconds
 
 JobKey = tuple[str, str]  # host and jid
 
@@ -93,7 +94,7 @@ class Watch:
 
     def _wait_for(self, host: str, jids: list[str]) -> None:
         """Look until all of `jids` are over, taking each away that is."""
-        jobs, wait, pause, silent = self._on(host), FIRST_WAIT, FIRST_PAUSE, False
+        jobs, wait, pause, silent = self._on(host), _first_wait(), FIRST_PAUSE, False
         while jids and not self._stopped.is_set():
             try:
                 seen = _look(jobs, jids, wait)
@@ -103,16 +104,22 @@ class Watch:
                 if not silent:
                     self._tell(News(host, jid, error=exc) for jid in jids)
                 self._stopped.wait(pause)
-                wait, pause, silent = FIRST_WAIT, min(2 * pause, LONGEST_PAUSE), True
+                wait, pause, silent = _first_wait(), min(2 * pause, LONGEST_PAUSE), True
                 continue
             self.latest.update({(host, news.jid): news.record for news in seen if news.record and not news.is_last})
             self._tell(news for news in seen if news.is_last or silent)
             jids[:] = [news.jid for news in seen if not news.is_last]
-            wait, pause, silent = min(2 * wait, LONGEST_WAIT), FIRST_PAUSE, False
+            wait, pause, silent = LONGEST_WAIT, FIRST_PAUSE, False
 
     def _tell(self, items: Iterable[News]) -> None:
         for item in items:
             self._news.put(item)
+
+
+def _first_wait() -> float:
+    """Uneven, so that thousands of hosts are not asked in the same second again and again: an end is told at once all
+    the same, and threads that all want to run hinder each other."""
+    return random.uniform(SHORTEST_WAIT, LONGEST_WAIT)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
 def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[News]:

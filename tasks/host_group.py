@@ -129,7 +129,7 @@ def _start(steps: Sequence[Step], access: Access, known: dict[tuple[str, str], S
         if answer is None or is_silence(answer):
             wanted.setdefault(step.host, []).append(step.job)
     start = partial(_start_on, wanted=wanted, access=access, logger=get_run_logger())
-    for outcome in each_of(wanted, start):
+    for outcome in each_of(wanted, start, workers=access.forks):
         for job in wanted[outcome.host]:
             answer = outcome.error or (outcome.value or {}).get(job.jid)
             assert answer is not None
