@@ -22,7 +22,7 @@ from remotejobs.model import Job
 from remotejobs.room import make_room
 from remotejobs.watch import Watch
 
-LEAD = 5.0  # seconds from a job's start until the first may end
+STARTS_A_SECOND = 200  # at least; no job ends before all are started, for until then nobody listens for it
 ENDS_A_SECOND = 50  # so many jobs end in each second, so that the delay of one is not that of a crowd
 
 
@@ -41,8 +41,8 @@ class Watched:
 
 def simulated(count: int) -> FakeHosts:
     """Hosts named h0, h1, ...: their jobs end one after the other, so many a second."""
-    spread = max(1.0, count / ENDS_A_SECOND)
-    return FakeHosts(lambda host, _: Plan(lasts=LEAD + spread * int(host[1:]) / count), real_time=True)
+    lead, spread = 5 + count / STARTS_A_SECOND, count / ENDS_A_SECOND
+    return FakeHosts(lambda host, _: Plan(lasts=lead + spread * int(host[1:]) / count), real_time=True)
 
 
 def names(count: int) -> str:
