@@ -392,10 +392,10 @@ rj_due() {
 rj_load_tree() { rj_clear && rj_load job; }
 
 # What is left of the job -> $tree: all that carry its token in their environment, all in its cgroup where it has one of
-# its own, all in the command's session or group, and all descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count
-# only while the command, a bearer of the token, or one of an earlier look ($tree: pid:birth ...) holds them. A look that
-# does not see ourselves saw too little and is made again. $blind where the processes cannot be listed: then only those
-# known before are known, and nothing is proven.
+# its own, all in the command's session or group, and all descendants of those. Numbers of sessions may be taken anew
+# once all of ours are gone, so they count only while the command, a bearer of the token, or one of an earlier look
+# ($tree: pid:birth ...) holds them. A look that does not see ourselves saw too little and is made again. $blind where
+# the processes cannot be listed: then only those known before are known, and nothing is proven.
 rj_tree() {
     rj_self
     anchor=0 blind=1 known=$tree looks=0

@@ -107,6 +107,11 @@ class HostJobs:
         """The record of one job with the last 64 KiB of its output. Raises `NoSuchJob`."""
         return self.status([Read(jid)], wait=wait)[0]
 
+    def whole(self, record: Record) -> Record:
+        """A `record` that was read with less output: as it is while the job runs, with the last 64 KiB of an end."""
+        cut = record.stdout_from or record.stderr_from
+        return self.look(record.jid) if record.finished and cut else record
+
     def kill(self, jid: str, *, grace: int | None = None) -> Record:
         """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.
 

@@ -79,6 +79,4 @@ def wait_until_ended(
         if on_look:
             on_look(record)
         pause = min(2 * pause, longest)
-    if record.stdout_from or record.stderr_from:
-        return patiently(lambda: jobs.look(jid), patience=patience, on_silence=on_silence)
-    return record
+    return patiently(lambda: jobs.whole(record), patience=patience, on_silence=on_silence)

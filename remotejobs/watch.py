@@ -132,10 +132,4 @@ def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[News]:
         if len(jids) == 1:
             return [News(jobs.host, jids[0], error=exc)]
         return [news for jid in jids for news in _look(jobs, [jid], 0)]
-    return [News(jobs.host, record.jid, record=_whole(jobs, record)) for record in records]
-
-
-def _whole(jobs: HostJobs, record: Record) -> Record:
-    """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
-    cut = record.stdout_from or record.stderr_from
-    return jobs.look(record.jid) if record.finished and cut else record
+    return [News(jobs.host, record.jid, record=jobs.whole(record)) for record in records]

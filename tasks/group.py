@@ -80,8 +80,7 @@ def _look(handles: Sequence[Handle], access: Access, until: Until, wanted: int) 
 
 
 def _record(jobs: HostJobs, handle: Handle, wait: float) -> Record:
-    record = jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0]
-    return jobs.look(handle.jid) if record.finished and (record.stdout_from or record.stderr_from) else record
+    return jobs.whole(jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0])
 
 
 def _rest(seen: Sequence[_Seen], access: Access, until: Until) -> str:

@@ -152,6 +152,4 @@ def _poll(handle: Handle, access: Access, until: Until, failed_when: FailedWhen 
 
 def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
-    record = jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0]
-    cut = record.stdout_from or record.stderr_from
-    return jobs.look(handle.jid) if record.finished and cut else record
+    return jobs.whole(jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0])
