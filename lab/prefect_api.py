@@ -118,9 +118,10 @@ class PrefectApi:
         """Make `parameters` the defaults of `deployment`: what its schedule and the UI's run form start from."""
         self.ask("PATCH", f"/deployments/{deployment.id}", {"parameters": parameters})
 
-    def run(self, deployment: Deployment) -> Run:
-        """Start a run of `deployment` with its default parameters."""
-        answer = self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+    def run(self, deployment: Deployment, parameters: dict[str, object] | None = None, state: str = "SCHEDULED") -> Run:
+        """Start a run of `deployment` with these parameters, and its defaults. Workers take what is SCHEDULED."""
+        wanted = {"state": {"type": state}, "parameters": parameters or {}}
+        answer = self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", wanted)
         return Run.model_validate_json(answer)
 
     def runs_of(self, deployment: Deployment) -> list[Run]:

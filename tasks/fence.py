@@ -48,9 +48,17 @@ def _watch(run: FlowRun, began: RunState[Any]) -> None:
 
 def why_unwanted(began: RunState[Any], states: Sequence[RunState[Any]]) -> str:
     """Why the process that began the run with the state `began` is to end, as its states are by now; "" for none."""
-    last = max(states, key=lambda state: state.timestamp, default=began)
+    last = max(states, key=_entered, default=began)
+    before = max((state for state in states if state.timestamp < began.timestamp), key=_entered, default=None)
+    # It began too late: the server was away, and meanwhile the run was given to another.
+    if before and before.is_running():
+        return "Another process had begun this run"
     if any(state.is_scheduled() and state.timestamp > began.timestamp for state in states):
         return "Another process goes on with this run"
     if last.is_cancelling() and datetime.now(UTC) - last.timestamp > _WORKERS_TURN:
         return "The run was cancelled, and its worker did not end it"
     return "The run was cancelled" if last.is_cancelled() else ""
+
+
+def _entered(state: RunState[Any]) -> datetime:
+    return state.timestamp

@@ -43,10 +43,19 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
 def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itself(entry: dict[str, Any]) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
-    resumable = "resumable" in entry.get("tags", [])
-    assert (end_when_unwanted in flow.on_running_hooks) is resumable
+    begins_anew = not {"resumable", "rescue"}.isdisjoint(entry.get("tags", []))
+    assert (end_when_unwanted in flow.on_running_hooks) is begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
-    assert not (resumable and flow.retries)
+    assert not (begins_anew and flow.retries)
+
+
+def test_no_run_looks_after_one_that_looks_after_another() -> None:
+    """Slow together, they would go on and on."""
+    (rescue,) = [entry for entry in DECLARED if entry["name"] == "rescue"]
+    for automation in read().automations:
+        if automation.needs == ["rescue/rescue"]:
+            tag = automation.trigger["match_related"]["prefect.resource.id"].removeprefix("prefect.tag.")
+            assert tag not in rescue["tags"]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ def test_it_ends_when_the_run_was_given_to_another_or_cancelled(since: list[Stat
     assert why_unwanted(MINE, [*BEFORE, *since]) == why
 
 
+def test_of_two_processes_that_begin_one_run_the_later_ends() -> None:
+    later = at(Running(), 60)
+    assert why_unwanted(MINE, [*BEFORE, later]) == ""
+    assert why_unwanted(later, [*BEFORE, later]) == "Another process had begun this run"
+
+
 @pytest.mark.parametrize(
     ("since", "cancelled"),
     [
