@@ -65,7 +65,7 @@ class Start:
 
     @classmethod
     def of(cls, words: list[str]) -> Start:
-        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, *_unused = words[:14]
+        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, *_unused = words[:15]
         job = Job(
             jid=jid,
             cmd=cmd,
@@ -74,7 +74,7 @@ class Start:
             stall=int(stall) or None,
             grace=int(grace),
             chdir=chdir,
-            env=dict(setting.split("=", 1) for setting in words[14:]),
+            env=dict(setting.split("=", 1) for setting in words[15:]),
             interpreter=interpreter,
         )
         return cls(directory, job, settings)
