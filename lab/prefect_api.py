@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -32,6 +32,7 @@ class Run(BaseModel):
     name: str
     run_count: int = 0
     auto_scheduled: bool = False
+    parameters: dict[str, Any] = {}
     state: RunState | None = None
 
     @property
@@ -118,11 +119,22 @@ class PrefectApi:
         """Make `parameters` the defaults of `deployment`: what its schedule and the UI's run form start from."""
         self.ask("PATCH", f"/deployments/{deployment.id}", {"parameters": parameters})
 
-    def run(self, deployment: Deployment, parameters: dict[str, object] | None = None, state: str = "SCHEDULED") -> Run:
-        """Start a run of `deployment` with these parameters, and its defaults. Workers take what is SCHEDULED."""
-        wanted = {"state": {"type": state}, "parameters": parameters or {}}
-        answer = self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", wanted)
-        return Run.model_validate_json(answer)
+    def run(
+        self,
+        deployment: Deployment,
+        parameters: dict[str, object] | None = None,
+        *,
+        state: str = "SCHEDULED",
+        after: float = 0,
+    ) -> Run:
+        """Make a run of `deployment`, due in so many seconds, with its own parameters but for these.
+
+        Workers take what is SCHEDULED; a run that is made in another state is let alone.
+        """
+        due = datetime.now(UTC) + timedelta(seconds=after)
+        wanted = {"type": state, "state_details": {"scheduled_time": due.isoformat()}}
+        body = {"state": wanted, "parameters": parameters or {}}
+        return Run.model_validate_json(self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", body))
 
     def runs_of(self, deployment: Deployment) -> list[Run]:
         """All flow runs of a deployment, those to come included."""

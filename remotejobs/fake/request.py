@@ -6,9 +6,8 @@ import re
 import shlex
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
 
-from remotejobs.model import Job, Launcher
+from remotejobs.model import Job
 from remotejobs.protocol import shell_half
 
 _CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n\Z", re.S)
@@ -58,7 +57,7 @@ def _unquoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The words of `rj_start`."""
+    """The words of `rj_start`. A host that is not there keeps no line: locks and slots are not waited for."""
 
     directory: str
     job: Job
@@ -66,8 +65,7 @@ class Start:
 
     @classmethod
     def of(cls, words: list[str]) -> Start:
-        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, wants, queue_limit = words[:12]
-        slots = re.search(r"slots:(\S*)=(\d+)", wants)
+        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, *_unused = words[:14]
         job = Job(
             jid=jid,
             cmd=cmd,
@@ -76,12 +74,7 @@ class Start:
             stall=int(stall) or None,
             grace=int(grace),
             chdir=chdir,
-            env=dict(setting.split("=", 1) for setting in words[15:]),
+            env=dict(setting.split("=", 1) for setting in words[14:]),
             interpreter=interpreter,
-            locks=tuple(re.findall(r"lock:(\S+)=1", wants)),
-            slots=int(slots[2]) if slots else None,
-            pool=slots[1] if slots else "",
-            queue_limit=int(queue_limit) or None,
-            launcher=cast("Launcher", words[12]),
         )
         return cls(directory, job, settings)

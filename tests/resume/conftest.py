@@ -16,7 +16,7 @@ from lab.ports import free_ports
 from lab.prefect_api import PrefectApi, Run
 from lab.prefect_server import PrefectServer
 from lab.process import Server
-from lab.runs import await_state, start
+from lab.runs import await_state, deployment, start
 from lab.sshd import SshLab
 from remotejobs.model import Record
 from tasks.access import Access
@@ -42,10 +42,14 @@ class Night:
         """Leaves a line each time it is run, and waits for its file."""
         return f'echo x >>"$HOME/{name}.runs"; until [ -e {self.directory}/{name} ]; do sleep 0.2; done'
 
+    def on_all_hosts(self, name: str) -> dict[str, object]:
+        """What run-command is given."""
+        given = {"access": self.access.model_dump(), "hosts": "all", "command": self.command(name), "label": name}
+        return {**given, "until": {"delay": 2, "retries": 1000}}
+
     def start_command(self, name: str) -> Run:
         """A run of run-command on all hosts that is under way on each."""
-        given = {"access": self.access.model_dump(), "hosts": "all", "command": self.command(name), "label": name}
-        run = start(self.api, "run-command", {**given, "until": {"delay": 2, "retries": 1000}})
+        run = start(self.api, "run-command", self.on_all_hosts(name))
         await_true(lambda: self.runs_of(name) == [1, 1, 1])
         return run
 
@@ -67,6 +71,11 @@ class Night:
 
     def jobs_of(self, run: Run, host: str) -> list[Record]:
         return [record for record in jobs_on(self.access, host).list() if record.jid.endswith(str(run.id))]
+
+    def rescues_of(self, run: Run) -> list[Run]:
+        """The runs that were started to look after it."""
+        known = self.api.runs_of(deployment(self.api, "rescue"))
+        return [rescue for rescue in known if rescue.parameters.get("flow_run_id") == str(run.id)]
 
     def await_state(self, run: Run, *names: str) -> Run:
         return await_state(self.api, run, lambda now: now.state is not None and now.state.name in names, WITHIN)

@@ -49,13 +49,16 @@ def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itsel
     assert not (begins_anew and flow.retries)
 
 
-def test_no_run_looks_after_one_that_looks_after_another() -> None:
+def test_no_rescue_is_started_for_a_rescue() -> None:
     """Slow together, they would go on and on."""
     (rescue,) = [entry for entry in DECLARED if entry["name"] == "rescue"]
-    for automation in read().automations:
-        if automation.needs == ["rescue/rescue"]:
-            tag = automation.trigger["match_related"]["prefect.resource.id"].removeprefix("prefect.tag.")
-            assert tag not in rescue["tags"]
+    started_for = {
+        automation.trigger["match_related"]["prefect.resource.id"]
+        for automation in read().automations
+        if automation.needs == ["rescue/rescue"]
+    }
+    assert started_for == {"prefect.tag.resumable"}
+    assert "resumable" not in rescue["tags"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""Which runs are looked after when no event told of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Crashed, Pending, Running
+
+from tasks.neglected import is_neglected
+
+
+def since(state: State[None], seconds: float) -> FlowRun:
+    entered = state.model_copy(update={"timestamp": datetime.now(UTC) - timedelta(seconds=seconds)})
+    return FlowRun(flow_id=uuid4(), state=entered)
+
+
+def silent(_: UUID) -> bool:
+    return False
+
+
+def lively(_: UUID) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    "run", [since(Pending(), 200), since(Running(), 200), since(Crashed(), 5)], ids=["not begun", "silent", "dead"]
+)
+def test_one_in_trouble_is_seen_to(run: FlowRun) -> None:
+    assert is_neglected(run, silent)
+
+
+@pytest.mark.parametrize(
+    "run", [since(Pending(), 60), since(Running(), 60), since(Crashed(), 7200)], ids=["new", "new to run", "given up"]
+)
+def test_one_that_is_new_or_was_given_up_long_ago_is_left_alone(run: FlowRun) -> None:
+    assert not is_neglected(run, silent)
+
+
+def test_one_that_is_heard_is_left_alone() -> None:
+    assert not is_neglected(since(Running(), 200), lively)
