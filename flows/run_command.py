@@ -7,7 +7,7 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from remotejobs.model import Job
+from remotejobs.model import Job, Launcher
 from tasks.access import Access
 from tasks.cancel import OnCancel, kill_jobs
 from tasks.connections import host_names
@@ -51,6 +51,8 @@ def run_command(
     locks: list[str] = NO_LOCKS,
     slots: Annotated[int, Field(ge=0)] = 0,
     pool: str = "",
+    queue_limit: Annotated[int, Field(ge=0)] = 0,
+    launcher: Launcher = "auto",
     until: Until = FOR_AN_HOUR,
     group: Annotated[int, Field(ge=0)] = 0,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
@@ -73,6 +75,8 @@ def run_command(
         locks: Locks that it waits for on each host, for example apt: one job that names it runs there at a time.
         slots: So many jobs of its pool run on a host at once, and it waits for its turn; 0 for no such wait.
         pool: Which jobs count for the slots: those that name the same pool; empty for those that name none.
+        queue_limit: Seconds it may wait for locks and slots; then it ends, never started. 0: as long as it takes.
+        launcher: In a unit of systemd, among the processes of the login (plain), or whichever outlives the logout.
         until: How often to look after it; with a delay of 0 it is started and left running.
         group: Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and groups of 100 above.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
@@ -92,6 +96,8 @@ def run_command(
         locks=tuple(locks),
         slots=slots or None,
         pool=pool,
+        queue_limit=queue_limit or None,
+        launcher=launcher,
     )
     names = part.among(host_names(access, hosts))
     if dry_run:

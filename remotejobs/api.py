@@ -81,6 +81,7 @@ class RemoteJobs:
         locks: Sequence[str] = (),
         slots: int | None = None,
         pool: str = "",
+        queue_limit: int | None = None,
         launcher: Launcher = "auto",
     ) -> Started:
         """Start a shell command on every host, detached. Under a `jid` that is there already it attaches.
@@ -100,6 +101,7 @@ class RemoteJobs:
             locks=tuple(locks),
             slots=slots,
             pool=pool,
+            queue_limit=queue_limit,
             launcher=launcher,
         )
         return Started(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))

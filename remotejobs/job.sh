@@ -142,14 +142,15 @@ rj_since() { # CLOCK -> $delta, seconds since then
 
 # --- start -----------------------------------------------------------------------------------------------------------
 
-# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS WANTS LAUNCHER NONCE TOKEN
+# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS WANTS QUEUE_LIMIT LAUNCHER NONCE TOKEN
 # [NAME=VALUE ...]
 rj_start() {
     rj_base "$1" && rj_valid "$2" || return
     jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 stall=$7 grace=$8 label=$9
     shift 9
-    settings=$1 wants=$2 launcher=$3 nonce=$4 token=$5
-    shift 5
+    # shellcheck disable=SC2034 # the queue limit is for stand.sh
+    settings=$1 wants=$2 queue_limit=$3 launcher=$4 nonce=$5 token=$6
+    shift 6
     [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
     # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
     [ -O "$base" ] || rj_fail bad_dir "$base belongs to another user" || return
@@ -352,21 +353,24 @@ rj_finish() { # writes the result from $state $rc $signal $msg $began; never hal
 }
 
 rj_timer() {
-    quit='' why=''
+    why=''
     umask 077
     heard=$began
     [ "$stall" -eq 0 ] || : >heard
-    while rj_due; do # its sleep may be killed before it is over
-        trap 'quit=1' TERM
-        sleep "$(((due - clock + 99) / 100))" &
-        nap=$!
-        trap 'kill "$nap"; exit' TERM
-        [ -z "$quit" ] || { kill "$nap" && exit; }
-        wait "$nap"
-    done
+    while rj_due; do rj_sleep; done
     trap - TERM
     rj_load_tree
     rj_end "$why" || { sleep "$((j_grace + 10))" && rj_take_over; }
+}
+
+rj_sleep() { # until $due, unless its sleep is killed; TERM ends both
+    quit=''
+    trap 'quit=1' TERM
+    sleep "$(((due - clock + 99) / 100))" &
+    nap=$!
+    trap 'kill "$nap"; exit' TERM
+    [ -z "$quit" ] || { kill "$nap" && exit; }
+    wait "$nap"
 }
 
 # -> $due, when to look again; false when a limit is reached, and then $why is the file that says which. Silence is
@@ -767,7 +771,12 @@ rj_kill() {
         rj_settled # somebody else has the gate
     fi
     own_grace=${3:-$j_grace}
-    case $j_state:$j_cause in queued:* | lost:never) rj_dequeue || rj_settled ;; esac
+    case $j_state:$j_cause in
+    queued:* | lost:never)
+        rj_untimed
+        rj_dequeue killed "killed on request while it was queued: nothing was run, and now nothing can be" || rj_settled
+        ;;
+    esac
     case $j_state:$j_cause:$j_survivors in
     running:*)
         j_grace=$own_grace

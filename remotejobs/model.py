@@ -20,6 +20,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READONLY = {"PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_", "RANDOM", "LINENO"}
 _ENV_RULE = "Use letters, digits and _, but not rj_, RJ_ or REMOTEJOBS_ in front, nor a variable that shells keep."
 _QUEUE_RULE = "Use at most 100 letters, digits and . _ : - and begin with a letter or a digit."
+_NO_LIMIT = "Use None for no limit."
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -64,7 +65,8 @@ class Job:
     `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
 
     Of the jobs of one user on a host that name a lock, one runs at a time; of those that want slots of a pool, `slots`
-    do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes.
+    do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes. One
+    that is queued for `queue_limit` seconds (None: as long as it takes) is `timed_out` without having been started.
 
     `launcher` says where the job lives: `systemd`, in a transient unit of its own, which no logout ends; `plain`, among
     the processes of the login; `auto`, in a unit where logind ends those.
@@ -82,6 +84,7 @@ class Job:
     locks: tuple[str, ...] = ()
     slots: int | None = None
     pool: str = ""
+    queue_limit: int | None = None
     launcher: Launcher = "auto"
 
     def __post_init__(self) -> None:
@@ -99,9 +102,9 @@ class Job:
         if not self.interpreter.split():
             raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
         if self.limit is not None and self.limit < 1:
-            raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy="Use None for no limit.")
+            raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy=_NO_LIMIT)
         if self.stall is not None and self.stall < 1:
-            raise InvalidJob(f"{where}: stall {self.stall} is below one second", remedy="Use None for no limit.")
+            raise InvalidJob(f"{where}: stall {self.stall} is below one second", remedy=_NO_LIMIT)
         if not 0 <= self.grace <= LONGEST_GRACE:
             raise InvalidJob(f"{where}: grace is {self.grace} s", remedy=f"Give 0 to {LONGEST_GRACE} seconds.")
         if self.chdir and not self.chdir.startswith("/"):
@@ -127,6 +130,10 @@ class Job:
             raise InvalidJob(f"{where}: slots is {self.slots}", remedy="Use None for as many as there are.")
         if self.pool and self.slots is None:
             raise InvalidJob(f"{where}: pool {self.pool} without slots", remedy="Say how many of it may run at once.")
+        if self.queue_limit is not None and self.queue_limit < 1:
+            raise InvalidJob(f"{where}: queue_limit {self.queue_limit} is below one second", remedy=_NO_LIMIT)
+        if self.queue_limit and not self.locks and self.slots is None:
+            raise InvalidJob(f"{where}: queue_limit without locks or slots", remedy="Say what it has to wait for.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +155,8 @@ class Record:
     """What the host says of a job. Names are Ansible's where it has one.
 
     `start` and `end` are UTC in ISO 8601, `delta` is seconds: so far, while running; while queued, how long it has
-    waited, and `msg` says for what. `rc` and `signal` are None until known. `stdout` and `stderr` hold the bytes from
+    waited, and `msg` says for what. `start` is empty of a job that was never started.
+    `rc` and `signal` are None until known. `stdout` and `stderr` hold the bytes from
     `stdout_from` / `stderr_from` on, out of `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was
     asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
     disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.

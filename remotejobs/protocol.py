@@ -100,6 +100,7 @@ def start(job: Job, directory: str) -> Request:
         job.label,
         settings_of(job),
         wants_of(job),
+        str(job.queue_limit or 0),
         job.launcher,
     ]
     secret = [secrets.token_hex(4), secrets.token_hex(16)]

@@ -79,9 +79,17 @@ rj_judge_queued() {
         else
             # shellcheck disable=SC2086
             rj_kept "$j_ticket" $j_wants && j_msg=$keeps || j_msg="its turn has come"
+            [ "$j_timer" = 0 ] || rj_alive "$j_timer" "$j_timer_born" ||
+                j_msg="$j_msg; its timer $j_timer is gone: the queue limit no longer holds"
         fi
     elif [ -e job ] && ! [ job -ef queued ]; then # its turn came between two looks
         rj_judge
+    elif [ job -ef queued ] && rj_alive "$j_timer" "$j_timer_born"; then
+        j_state=queued j_msg="its queue limit is exceeded, and it is being ended"
+    elif rj_load result; then # it was told between two looks
+        return
+    elif [ job -ef queued ]; then
+        rj_lost never "a kill took it out of the line and did not tell its end: nothing was run, and now nothing can be; kill it again"
     elif [ -s refused ]; then
         rj_lost never "its turn came, and it could not be started: $(head -n 1 refused); start it again"
     elif [ "$boot" != "$j_boot" ]; then
@@ -91,17 +99,19 @@ rj_judge_queued() {
     fi
 }
 
-# End a job that is queued: with its gate taken for nothing it can never run, and nothing runs but the shell that waits.
+# STATE MESSAGE: end a job that is queued. With its gate taken for nothing it can never run, and nothing runs but the
+# shell that waits. It is told first and that shell killed then, as those who wait for the job wake with its death.
 # False when its turn came first.
 rj_dequeue() {
     ln queued job 2>/dev/null || [ job -ef queued ] || return
+    rm -f "$base/.queue/$j_boot/$j_ticket"
+    state=$1 msg=$2 rc='' signal='' survivors='' left='' began=$j_clock nonce=$j_nonce
+    rj_finish
     tries=0
     while rj_alive "$j_sup" "$j_sup_born"; do
         tries=$((tries + 1))
         if [ -p line ] || [ "$tries" -gt 50 ]; then kill -KILL "$j_sup"; fi
         rj_nap
     done
-    state=killed rc='' signal='' survivors='' left='' began=$j_clock nonce=$j_nonce
-    msg="killed on request while it was queued: nothing was run, and now nothing can be"
-    rj_finish && rm -f line "death.$nonce" "$base/.queue/$j_boot/$j_ticket"
+    rm -f line "death.$nonce"
 }

@@ -5,7 +5,7 @@
 # shell: it reads a FIFO that the one before it holds open.
 rj_queue() {
     rj_boot
-    queue=$base/.queue/$boot watched=
+    queue=$base/.queue/$boot watched='' queue_timer=
     why=$( (umask 077 && mkdir -p "$queue") 2>&1) && rj_draw || {
         echo "cannot stand in line in $queue: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')" >&3
         return 1
@@ -30,6 +30,7 @@ rj_queue() {
         watched=${watch:-none}
     done
     [ -z "$watched" ] || { rm -f line && exec 7>&-; }
+    [ -z "$queue_timer" ] || kill "$queue_timer"
     # A kill takes the gate first and looks for the line then. So it finds no line, or we find its gate.
     [ ! -e job ] || { rj_leave && return 1; }
 }
@@ -76,10 +77,28 @@ rj_await() {
 
 rj_queued() { # tells whoever asks, and whoever stands behind us, that we wait
     rj_clock
+    [ "$queue_limit" -eq 0 ] || { rj_queue_timer 3>&- 9>&- & queue_timer=$! && rj_stat "$queue_timer"; }
     (umask 077 && { [ -p line ] || mkfifo line; } && printf '%s\n' "remotejobs 1" "label $label" "settings $settings" \
-        "cmd $cmdfile" "boot $boot" "epoch $(date +%s)" "clock $clock" "supervisor $sup $sup_born" "ticket $ticket" \
-        "wants $wants" "nonce $nonce" end >"queued.$nonce" && mv "queued.$nonce" queued && : >refused) || return
+        "cmd $cmdfile" "boot $boot" "epoch $(date +%s)" "clock $clock" "supervisor $sup $sup_born" \
+        "timer ${queue_timer:-0} ${queue_timer:+$born}" "ticket $ticket" "wants $wants" "nonce $nonce" end >"queued.$nonce" &&
+        mv "queued.$nonce" queued && : >refused) || {
+        [ -z "$queue_timer" ] || kill "$queue_timer"
+        return 1
+    }
     exec 7<>line
     echo queued >&3
     exec 3>refused # why it could not be started when its turn came, if so
+}
+
+# Ends the job unless its turn comes in time; not where nobody waits any more, as that job may be started again.
+rj_queue_timer() {
+    umask 077
+    due=$((clock + queue_limit * 100))
+    while rj_clock && [ "$clock" -lt "$due" ]; do rj_sleep; done
+    trap '' TERM # the gate decides whether it is too late; whoever has it writes the result
+    rj_alive "$sup" "$sup_born" && rj_clear && rj_load queued || return
+    # shellcheck disable=SC2086
+    rj_kept "$ticket" $wants || keeps="waits for its turn"
+    keeps=${keeps%; number*}
+    rj_dequeue timed_out "queue limit of $queue_limit s exceeded: it waited${keeps#waits}; the command was never started"
 }

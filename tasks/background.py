@@ -7,19 +7,20 @@ end = dump.end()         # waits; whatever came of it is told, not raised
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect.futures import PrefectFuture
 
-from remotejobs.model import Handle, Job, Record
+from remotejobs.model import Handle, Job, Launcher, Record
 from tasks.access import Access
 from tasks.ends import End, end_of
 from tasks.jids import jid_for
 from tasks.jobs import poll_until, start_job
-from tasks.until import FOR_AN_HOUR, Until
+from tasks.until import Until
 from tasks.verdict import FailedWhen
 
+_AN_HOUR = 3600
 _SETTLING = 60  # seconds after limit and grace: by then its host has said how it ended
 
 
@@ -50,15 +51,35 @@ def in_background(
     poll: float = 15,
     chdir: str = "",
     env: Mapping[str, str] | None = None,
+    locks: Sequence[str] = (),
+    slots: int | None = None,
+    pool: str = "",
+    queue_limit: int | None = None,
+    launcher: Launcher = "auto",
     failed_when: FailedWhen | None = None,
 ) -> Background:
     """Start a shell command detached on `host` and return at once; it is looked at every `poll` seconds meanwhile.
 
     `label` tells it from the other jobs of this flow run on this host. After `limit` seconds its host ends it with all
-    its processes; without one it is looked after for an hour and then left running. `failed_when` decides, in place of
-    the return code, about a command that ended by itself. Raises `InvalidJob`.
+    its processes; without one it is looked after for an hour and then left running. `locks`, `slots`, `pool`,
+    `queue_limit` and `launcher` are those of `Job`; where it may be queued it is looked after for `queue_limit` seconds
+    more, or another hour. `failed_when` decides, in place of the return code, about a command that ended by itself.
+    Raises `InvalidJob`.
     """
-    job = Job(jid=jid_for(label), cmd=command, label=label, limit=limit, chdir=chdir, env=env or {})
-    until = Until.outlasting(limit + job.grace + _SETTLING, delay=poll) if limit else FOR_AN_HOUR
+    job = Job(
+        jid=jid_for(label),
+        cmd=command,
+        label=label,
+        limit=limit,
+        chdir=chdir,
+        env=env or {},
+        locks=tuple(locks),
+        slots=slots,
+        pool=pool,
+        queue_limit=queue_limit,
+        launcher=launcher,
+    )
+    queued = (queue_limit or _AN_HOUR) if locks or slots else 0
+    until = Until.outlasting(queued + (limit + job.grace + _SETTLING if limit else _AN_HOUR), delay=poll)
     started = start_job.submit(job, host, access)
     return Background(label, host, started, poll_until(until, failed_when).submit(started, access))

@@ -51,6 +51,10 @@ def _settings(job: Job) -> list[tuple[str, str]]:
     given = [
         ("time limit", duration(job.limit) if job.limit else ""),
         ("stall limit", duration(job.stall) if job.stall else ""),
+        ("locks", ", ".join(job.locks)),
+        ("slots", " in ".join(filter(None, (str(job.slots or ""), job.pool)))),
+        ("queue limit", duration(job.queue_limit) if job.queue_limit else ""),
+        ("launcher", job.launcher if job.launcher != "auto" else ""),
         ("directory", job.chdir),
         ("environment", ", ".join(sorted(job.env))),
     ]
@@ -67,6 +71,11 @@ def _object(job: Job, target: Target, host: Host) -> dict[str, object]:
         "cmd": job.cmd,
         "limit": job.limit,
         "stall": job.stall,
+        "locks": list(job.locks),
+        "slots": job.slots,
+        "pool": job.pool,
+        "queue_limit": job.queue_limit,
+        "launcher": job.launcher,
         "chdir": job.chdir,
         "env": sorted(job.env),
     }

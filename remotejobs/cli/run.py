@@ -44,6 +44,12 @@ def add(commands: Commands[Parser]) -> None:
     )
     parser.add_argument("--pool", metavar="NAME", default="", help="the pool that --slots counts (default that of all)")
     parser.add_argument(
+        "--queue-limit",
+        metavar="SECONDS",
+        type=limit,
+        help="end it, never started, when it was queued so long (default never)",
+    )
+    parser.add_argument(
         "--launcher",
         choices=get_args(Launcher),
         default="auto",
@@ -78,6 +84,7 @@ def job_of(args: Namespace) -> Job:
         locks=tuple(args.lock),
         slots=args.slots,
         pool=args.pool,
+        queue_limit=args.queue_limit,
         launcher=args.launcher,
     )
 

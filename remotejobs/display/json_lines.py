@@ -29,7 +29,7 @@ def _known(record: Record) -> dict[str, object]:
         "host": record.host,
         "jid": record.jid,
         "state": record.state.value,
-        "started": record.state is not State.QUEUED and record.cause != "never",
+        "started": bool(record.start) or record.cause == "damaged",
         "finished": record.finished,
         "rc": record.rc,
         "signal": record.signal,

@@ -23,18 +23,20 @@ def brief(job: FakeJob, clock: Clock) -> bytes:
     """All that is known of a job but its command and output."""
     end = job.end or NOTHING
     known = job.end is not None and end.state is not State.LOST
-    delta = "" if end.state is State.LOST else f"{(end.at if known else clock.now()) - job.began:.2f}"
+    since = job.arrived if job.began is None else job.began
+    delta = "" if end.state is State.LOST else f"{(end.at if known else clock.now()) - since:.2f}"
+    msg = f"waits for {job.waits_for}; number {job.place} in line" if job.is_queued else end.msg
     fields = {
         "results_dir": job.directory,
-        "state": end.state,
+        "state": job.state,
         "rc": "" if end.rc is None else end.rc,
         "signal": end.signal,
         "label": job.job.label,
-        "start": clock.iso(job.began),
+        "start": "" if job.began is None else clock.iso(job.began),
         "end": clock.iso(end.at) if known else "",
         "delta": delta,
-        "pid": job.pid,
-        "msg": end.msg,
+        "pid": "" if job.began is None else job.pid,
+        "msg": msg,
         "survivors": "",
         "cause": end.cause,
         "still_runs": "",
@@ -53,7 +55,7 @@ def full(job: FakeJob, clock: Clock, out_from: int, err_from: int, most: int) ->
         _blob("stderr", bytes(job.stderr), err_from, most),
         _blob("stdout", bytes(job.stdout), out_from, most),
     ]
-    if job.end and job.end.state in (State.TIMED_OUT, State.STALLED):
+    if job.began is not None and job.state in (State.TIMED_OUT, State.STALLED):
         parts.append(_blob("processes", _picture(job), 0, PROCESSES_BYTES))
     return b"".join(parts)
 

@@ -10,7 +10,8 @@ from remotejobs.connection import Become, Reply
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolDamaged, TimedOut, Unreachable
 from remotejobs.fake import answer
 from remotejobs.fake.clock import Clock
-from remotejobs.fake.job import FakeJob, lost
+from remotejobs.fake.job import FakeJob
+from remotejobs.fake.line import settle
 from remotejobs.fake.plan import Planner
 from remotejobs.fake.request import Call, Question, Start, asked_in
 from remotejobs.model import JID
@@ -79,8 +80,9 @@ class FakeHost:
     def reboot(self) -> None:
         """Connections break, and what ran is lost."""
         with self._changed:
-            for job in self._running():
-                job.end = lost(self._clock.now(), "rebooted")
+            now = self._clock.now()
+            for job in self._left():
+                job.reboot(now)
             self._break()
 
     def lose_answers(self, count: int = 1) -> None:
@@ -91,7 +93,7 @@ class FakeHost:
     def change(self, act: Callable[[FakeJob, float], None], name: str) -> int:
         """`act` on every running job whose jid or label is `name`, with the time; how many these were."""
         with self._changed:
-            named = [job for job in self._running() if job.named(name)]
+            named = [job for job in self._left() if job.named(name) and not job.is_queued]
             for job in named:
                 act(job, self._clock.now())
             self._changed.notify_all()
@@ -101,14 +103,13 @@ class FakeHost:
         """All jobs there, as they are now."""
         with self._changed:
             now = self._clock.now()
-            every = tuple(job for jobs in self._jobs.values() for job in jobs.values())
-            for job in every:
-                job.settle(now)
-            return every
+            for jobs in self._jobs.values():
+                settle(jobs.values(), now)
+            return tuple(job for jobs in self._jobs.values() for job in jobs.values())
 
-    def _running(self) -> list[FakeJob]:
-        now = self._clock.now()
-        return [job for jobs in self._jobs.values() for job in jobs.values() if not job.settle(now)]
+    def _left(self) -> list[FakeJob]:
+        """What has not ended."""
+        return [job for job in self.jobs() if not job.end]
 
     def _break(self) -> None:
         self._breaks += 1
@@ -166,6 +167,7 @@ class FakeHost:
         if not base:
             return answer.error("bad_dir", f"the directory {directory} is not absolute")
         jobs = self._jobs.setdefault(base, {})
+        settle(jobs.values(), self._clock.now())
         match entry:
             case "rj_start":
                 return self._start(jobs, base, Start.of(call.words[1:]))
@@ -181,8 +183,9 @@ class FakeHost:
 
     def _start(self, jobs: dict[str, FakeJob], base: str, start: Start) -> bytes:
         jid, now = start.job.jid, self._clock.now()
-        if there := jobs.get(jid):
-            there.settle(now)
+        if (there := jobs.get(jid)) and there.end and there.end.cause == "never":
+            del jobs[jid]
+        elif there:
             if there.settings == start.settings:
                 return b"attached 1\n" + answer.full(there, self._clock, -1, -1, TAIL_BYTES)
             taken = answer.error("job_exists", f"{there.directory} holds a job with another command or settings")
@@ -192,33 +195,37 @@ class FakeHost:
             return answer.error("start_failed", plan.refused)
         pid = FIRST_PID + 7 * len(jobs)
         job = jobs[jid] = FakeJob(start.job, start.settings, f"{base}/{jid}", plan, pid, now)
+        settle(jobs.values(), now)
         self._on_start()
         return answer.brief(job, self._clock)
 
     def _status(self, jobs: dict[str, FakeJob], base: str, wait: int, words: list[str]) -> bytes:
         reads = [words[at : at + 4] for at in range(0, len(words), 4)]
         if wait:
-            self._wait([jobs.get(read[0]) for read in reads], wait)
+            self._wait(jobs, [jobs.get(read[0]) for read in reads], wait)
         parts = []
         for jid, out, err, most in reads:
             parts.append(answer.section(jid))
-            if found := self._found(jobs, jid):
+            if found := jobs.get(jid):
                 parts.append(answer.full(found, self._clock, int(out), int(err), int(most)))
             else:
                 parts.append(_missing(base, jid))
         return b"".join(parts)
 
-    def _wait(self, jobs: list[FakeJob | None], seconds: int) -> None:
-        """Until one of `jobs` ends or is not there, so many seconds; time jumps where an end is planned."""
+    def _wait(self, jobs: dict[str, FakeJob], wanted: list[FakeJob | None], seconds: int) -> None:
+        """Until one of `wanted` ends, is not there, or its turn comes, so many seconds; time jumps where it can."""
         deadline, breaks = self._clock.now() + seconds, self._breaks
+        queued = [job for job in wanted if job and job.is_queued]
         while True:
             now = self._clock.now()
-            running = [job for job in jobs if job and not job.settle(now)]
-            if len(running) < len(jobs) or now >= deadline:
+            settle(jobs.values(), now)
+            left = [job for job in wanted if job and not job.end]
+            if len(left) < len(wanted) or not all(job.is_queued for job in queued) or now >= deadline:
                 return
-            due = min([deadline, *(end.at for job in running if (end := job.coming()))])
-            planned = any(job.plan.lasts is not None and job.coming() for job in running)
-            if planned and not self._real_time:
+            if queued:  # what they wait for may end first
+                left = [job for job in jobs.values() if not job.end]
+            due = min([deadline, *(end.at for job in left if (end := job.coming()))])
+            if _is_planned(left) and not self._real_time:
                 self._clock.jump(due)
             else:
                 self._changed.wait(due - now)
@@ -226,7 +233,7 @@ class FakeHost:
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
 
     def _kill(self, jobs: dict[str, FakeJob], base: str, jid: str) -> bytes:
-        job = self._found(jobs, jid)
+        job = jobs.get(jid)
         if not job:
             return _missing(base, jid)
         job.kill(self._clock.now())
@@ -234,15 +241,14 @@ class FakeHost:
         return answer.full(job, self._clock, -1, -1, TAIL_BYTES)
 
     def _list(self, jobs: dict[str, FakeJob], jids: list[str]) -> bytes:
-        now, parts = self._clock.now(), []
+        parts = []
         for jid in jids:
-            jobs[jid].settle(now)
             parts += [answer.section(jid), answer.brief(jobs[jid], self._clock)]
         return b"".join(parts)
 
     def _clean(self, jobs: dict[str, FakeJob], older_than: int, keep: int, dry_run: int) -> bytes:
         now = self._clock.now()
-        ended = [(job.end.at, jid) for jid, job in jobs.items() if job.settle(now) and job.end]
+        ended = [(job.end.at, jid) for jid, job in jobs.items() if job.end]
         newest_first = sorted(ended, reverse=True)
         gone = [jid for at, jid in newest_first[keep:] if now - at >= older_than]
         said = self._list(jobs, gone)
@@ -251,11 +257,11 @@ class FakeHost:
                 del jobs[jid]
         return said
 
-    def _found(self, jobs: dict[str, FakeJob], jid: str) -> FakeJob | None:
-        job = jobs.get(jid)
-        if job:
-            job.settle(self._clock.now())
-        return job
+
+def _is_planned(jobs: list[FakeJob]) -> bool:
+    """Whether one ends without the test; of one that is queued the test decides where it does of one that runs."""
+    by_test = any(job.plan.lasts is None and not job.is_queued for job in jobs)
+    return any(job.coming() and not (by_test if job.is_queued else job.plan.lasts is None) for job in jobs)
 
 
 def _missing(base: str, jid: str) -> bytes:

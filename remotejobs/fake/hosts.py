@@ -111,7 +111,7 @@ class FakeHosts:
 
     def _started(self, name: str, on: str) -> tuple[Started, ...]:
         return tuple(
-            Started(host.host, job.job, job.end.state if job.end else State.RUNNING)
+            Started(host.host, job.job, job.state)
             for host in self._like(on)
             for job in host.jobs()
             if not name or job.named(name)

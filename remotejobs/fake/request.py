@@ -6,8 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
-from remotejobs.model import Job
+from remotejobs.model import Job, Launcher
 from remotejobs.protocol import shell_half
 
 _CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n\Z", re.S)
@@ -57,7 +58,7 @@ def _unquoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The words of `rj_start`. A host that is not there keeps no line: locks and slots are not waited for."""
+    """The words of `rj_start`."""
 
     directory: str
     job: Job
@@ -65,7 +66,8 @@ class Start:
 
     @classmethod
     def of(cls, words: list[str]) -> Start:
-        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, *_unused = words[:14]
+        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, wants, queue_limit = words[:12]
+        slots = re.search(r"slots:(\S*)=(\d+)", wants)
         job = Job(
             jid=jid,
             cmd=cmd,
@@ -74,7 +76,12 @@ class Start:
             stall=int(stall) or None,
             grace=int(grace),
             chdir=chdir,
-            env=dict(setting.split("=", 1) for setting in words[14:]),
+            env=dict(setting.split("=", 1) for setting in words[15:]),
             interpreter=interpreter,
+            locks=tuple(re.findall(r"lock:(\S+)=1", wants)),
+            slots=int(slots[2]) if slots else None,
+            pool=slots[1] if slots else "",
+            queue_limit=int(queue_limit) or None,
+            launcher=cast("Launcher", words[12]),
         )
         return cls(directory, job, settings)

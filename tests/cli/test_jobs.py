@@ -201,6 +201,19 @@ def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_pla
     assert [found["host"] for found in named.objects] == ["here"]
 
 
+def test_a_job_that_was_queued_for_too_long_is_told_as_timed_out_and_not_as_started(local_hosts: Hosts) -> None:
+    words = ["-l", "here", "--lock", "apt"]
+    assert local_hosts.call("run", *words, "-P", "0", "--jid", "first", "--", "sleep 600").code == 0
+    ended = local_hosts.call("run", *words, "--queue-limit", "1s", "--jid", "second", "--", "echo its turn")
+    assert ended.code == 2
+    assert re.search(
+        r"here +timed_out .* queue limit of 1 s exceeded: it waited for lock apt, held by first; the", ended.out
+    )
+    (told,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
+    assert (told["state"], told["started"], told["finished"], told["start"]) == ("timed_out", False, True, None)
+    assert local_hosts.call("kill", "first", "-l", "here").code == 0
+
+
 def test_a_queued_job_is_shown_with_what_it_waits_for_until_its_turn_comes(local_hosts: Hosts, tmp_path: Path) -> None:
     (tmp_path / "hosts").mkdir()
     go = tmp_path / "go"

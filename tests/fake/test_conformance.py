@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,28 @@ def hits_its_limits(jobs: HostJobs, _unrecorded: HostJobs) -> None:
     jobs.list()
 
 
+def stands_in_line(jobs: HostJobs, unrecorded: HostJobs) -> None:
+    jobs.start(Job(jid="first", cmd="exec sleep 601", locks=("apt",), slots=3, pool="all"))
+    for jid, most in (("second", 3), ("third", 2), ("other", 2)):
+        locks = ("db:orders", "apt") if jid != "other" else ()
+        jobs.start(Job(jid=jid, cmd="exec sleep 602", locks=locks, slots=most, pool="all", label=f"the {jid}"))
+    jobs.start(Job(jid="second", cmd="exec sleep 602", locks=("apt",)))
+    jobs.look("third", wait=1)
+    jobs.list()
+    jobs.clean(older_than=0)
+    jobs.kill("second")
+    jobs.start(Job(jid="late", cmd="exec sleep 602", locks=("apt",), queue_limit=1))
+    jobs.look("late", wait=30)
+    jobs.kill("first", grace=0)
+    for jid in ("third", "other"):
+        while not unrecorded.look(jid, wait=5).pid:
+            pass
+    jobs.look("third")
+    jobs.kill("third", grace=0)
+    jobs.kill("other", grace=0)
+    jobs.list()
+
+
 def is_cleaned(jobs: HostJobs, unrecorded: HostJobs) -> None:
     jobs.list()
     for jid in ("one", "two", "three"):
@@ -141,6 +164,7 @@ def the_plans(fake: FakeHosts) -> None:
         ("kill -KILL", Plan(lasts=1, rc=137, signal="KILL")),
         ("echo begun", Plan(lasts=None, stdout="begun\n")),
         ("PROGRESS", Plan(lasts=None, stdout="begun\n", progress="40 copying")),
+        ("^exec sleep 60[12]$", Plan(lasts=math.inf)),
         ("^(exec )?sleep 60", Plan(lasts=600)),
         ("^sleep 1$", Plan(lasts=1)),
         ("^true", Plan(refused="chdir: /not/there is not a directory there")),
@@ -148,7 +172,9 @@ def the_plans(fake: FakeHosts) -> None:
         fake.plan(command, plan)
 
 
-@pytest.mark.parametrize("ask", [ends_by_itself, runs_on, tells_progress, hits_its_limits, is_cleaned, refuses])
+@pytest.mark.parametrize(
+    "ask", [ends_by_itself, runs_on, tells_progress, hits_its_limits, stands_in_line, is_cleaned, refuses]
+)
 def test_the_fake_answers_what_the_shell_half_answers(
     ask: Callable[[HostJobs, HostJobs], None], tmp_path: Path
 ) -> None:

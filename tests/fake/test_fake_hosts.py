@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -34,6 +35,41 @@ def test_a_limit_ends_what_would_never_end() -> None:
     jobs.start(JOB)
     record = wait_until_ended(jobs, "nightly")
     assert (record.state, record.delta) == (State.TIMED_OUT, 7200)
+
+
+def test_jobs_of_a_lock_go_one_after_the_other_each_as_long_as_it_takes() -> None:
+    fake = FakeHosts(Plan(lasts=600))
+    jobs = HostJobs(fake.host("db1"))
+    for jid in ("first", "second", "third"):
+        jobs.start(Job(jid=jid, cmd="apt-get -y upgrade", locks=("apt",)))
+    assert [start.state for start in fake.started()] == [State.RUNNING, State.QUEUED, State.QUEUED]
+    assert wait_until_ended(jobs, "third").delta == 600
+    ends = [datetime.fromisoformat(jobs.look(jid).end) for jid in ("first", "second", "third")]
+    assert [round((end - ends[0]) / timedelta(seconds=600)) for end in ends] == [0, 1, 2]
+
+
+def test_what_is_queued_behind_a_job_that_the_test_ends_waits_for_that() -> None:
+    fake = FakeHosts(Plan(lasts=5))
+    fake.plan("dump", Plan(lasts=None))
+    jobs = HostJobs(fake.host("db1"))
+    jobs.start(Job(jid="holder", cmd="dump", slots=1))
+    jobs.start(Job(jid="late", cmd="vacuum", slots=1, queue_limit=60))
+    with pytest.raises(BadUse, match="no job 'late' runs"):
+        fake.ends("late")
+    assert jobs.look("late", wait=1).msg == "waits for one of 1 slots; number 1 in line"
+    fake.ends("holder")
+    assert wait_until_ended(jobs, "late").state is State.SUCCEEDED
+
+
+def test_a_queued_job_of_a_host_that_reboots_was_not_run_and_can_be_started_again() -> None:
+    fake = FakeHosts(Plan(lasts=math.inf))
+    jobs = HostJobs(fake.host("db1"))
+    jobs.start(Job(jid="holder", cmd="dump", locks=("db",)))
+    late = Job(jid="late", cmd="vacuum", locks=("db",))
+    jobs.start(late)
+    fake.host("db1").reboot()
+    assert (jobs.look("holder").cause, jobs.look("late").cause) == ("rebooted", "never")
+    assert jobs.start(late).state is State.RUNNING
 
 
 def test_the_last_plan_that_fits_command_and_host_counts() -> None:
@@ -113,9 +149,3 @@ def test_in_real_time_a_job_lasts_as_long_as_it_says() -> None:
 def test_a_test_that_waits_in_vain_for_a_start_is_told_so() -> None:
     with pytest.raises(BadUse, match="0 of 1 jobs 'dump' were started"):
         FakeHosts().started("dump", count=1, timeout=0)
-
-
-def test_a_job_that_wants_a_lock_is_started_at_once_as_nothing_queues_there() -> None:
-    jobs = HostJobs(FakeHosts(Plan(lasts=None)).host("db1"))
-    for jid in ("one", "other"):
-        assert jobs.start(Job(jid=jid, cmd="apt upgrade", locks=("apt",), slots=1)).state is State.RUNNING

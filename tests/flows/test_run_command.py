@@ -115,6 +115,11 @@ def test_the_example_inventory_fails_the_run_at_once_by_the_name_of_the_paramete
 def test_a_run_that_waits_for_a_lock_says_so_and_can_be_ended_with_nothing_run(access: Access) -> None:
     holder = jobs_on(access, "db1")
     holder.start(Job(jid="holds-the-lock", cmd="sleep 600", locks=("apt",)))
+    state = run(access, "db1", "echo ran", locks=["apt"], queue_limit=1, launcher="plain")
+    with pytest.raises(
+        HostsFailed, match="queue limit of 1 s exceeded: it waited for lock apt, held by holds-the-lock"
+    ):
+        state.result()
     until = Until(retries=1, delay=0.1, on_exhausted="kill")
     state = run(access, "db1", "echo ran", locks=["apt"], slots=2, until=until)
     with pytest.raises(HostsFailed, match=r"queued .* waits for lock apt, held by holds-the-lock; number 1 in line"):

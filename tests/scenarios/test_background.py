@@ -18,6 +18,7 @@ from tasks.access import Access
 from tasks.background import in_background
 from tasks.ends import End, raise_for
 from tasks.errors import HostsFailed
+from tasks.jobs import kill_job
 from tests.artifacts import table_of
 from tests.task_log import TaskLog
 
@@ -42,6 +43,21 @@ def test_jobs_with_limits_of_their_own_are_awaited_apart(access: Access, go: Pat
     assert (brief.state, brief.succeeded, brief.over) == (State.TIMED_OUT, False, True)
     assert "proven empty" in brief.reason
     assert (patient.state, patient.succeeded) == (State.SUCCEEDED, True)
+
+
+def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(access: Access) -> None:
+    @flow
+    def two() -> tuple[End, End]:
+        holder = in_background("sleep 600", "db1", access, label="holder", locks=["apt"], limit=20, poll=OFTEN)
+        holder.started.wait()
+        late = in_background("true", "db1", access, label="late", locks=["apt"], queue_limit=1, limit=5, poll=OFTEN)
+        told = late.end()
+        kill_job(holder.started.result(), access, grace=0)
+        return holder.end(), told
+
+    holder, late = two()
+    assert (holder.state, late.state) == (State.KILLED, State.TIMED_OUT)
+    assert "queue limit of 1 s exceeded" in late.reason and "never started" in late.reason
 
 
 def test_databases_and_directories_are_saved_side_by_side_and_reported_one_by_one(

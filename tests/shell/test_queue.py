@@ -113,6 +113,70 @@ def test_killing_a_queued_job_runs_nothing_ever_and_the_next_goes_on(jobs: HostJ
     assert [one.jid for one in jobs.clean(older_than=0)] != [] and tickets(second) == []
 
 
+def test_a_job_that_is_queued_for_too_long_ends_never_started_and_the_next_goes_on(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
+    jobs.start(held(tmp_path, "first", locks=("apt",)))
+    second = jobs.start(Job(jid="second", cmd=f"echo ran >'{tmp_path}/ran'", locks=("apt",), slots=9, queue_limit=2))
+    third = jobs.start(Job(jid="third", cmd="true", locks=("apt",), queue_limit=600))
+    assert (second.state, third.state) == (State.QUEUED, State.QUEUED)
+    record = jobs.look("second", wait=60)
+    assert (record.state, record.rc, record.pid, record.start) == (State.TIMED_OUT, None, None, "")
+    assert record.msg == (
+        "queue limit of 2 s exceeded: it waited for lock apt, held by first; the command was never started"
+    )
+    assert record.delta is not None and record.delta >= 2
+    await_none(second)
+    timer = int(fields_of(third.results_dir, "queued")["timer"].split()[0])
+    assert jobs.look("third").msg.endswith("held by first; number 1 in line")
+    let_go(tmp_path, "first")
+    assert ended(jobs, "third").state is State.SUCCEEDED
+    await_dead(timer)
+    assert not (tmp_path / "ran").exists() and tickets(second) == []
+
+
+def test_the_queue_limit_ends_a_job_whose_supervisor_is_stopped(jobs: HostJobs, tmp_path: Path) -> None:
+    jobs.start(held(tmp_path, "first", locks=("apt",)))
+    second = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_limit=2))
+    os.kill(waits(second), signal.SIGSTOP)
+    assert jobs.look("second", wait=60).state is State.TIMED_OUT
+
+
+def test_a_queue_limit_that_no_longer_holds_is_told(jobs: HostJobs, tmp_path: Path) -> None:
+    jobs.start(held(tmp_path, "first", locks=("apt",)))
+    second = jobs.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
+    os.kill(timer := int(fields_of(second.results_dir, "queued")["timer"].split()[0]), signal.SIGKILL)
+    await_dead(timer)
+    assert jobs.look("second").msg.endswith(f"its timer {timer} is gone: the queue limit no longer holds")
+    let_go(tmp_path, "first")
+    await_state(jobs, "second", State.RUNNING)
+
+
+def test_what_is_taken_out_of_the_line_is_not_called_lost_before_its_end_is_told(
+    dash: HostJobs, tmp_path: Path
+) -> None:
+    dash.start(held(tmp_path, "first", locks=("apt",)))
+    second = dash.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
+    directory = Path(second.results_dir)
+    timer = int(fields_of(directory, "queued")["timer"].split()[0])
+    os.link(directory / "queued", directory / "job")  # as its timer or a kill does; its turn comes at that moment
+    os.kill(waits(second), signal.SIGKILL)
+    await_dead(waits(second))
+    assert (dash.look("second").state, "it is being ended" in dash.look("second").msg) == (State.QUEUED, True)
+    os.kill(timer, signal.SIGKILL)
+    await_dead(timer)
+    record = dash.look("second")
+    assert (record.state, record.cause, record.msg.endswith("kill it again")) == (State.LOST, "never", True)
+    assert dash.kill("second").state is State.KILLED
+
+
+def test_killing_a_queued_job_ends_its_timer_too(jobs: HostJobs, tmp_path: Path) -> None:
+    jobs.start(held(tmp_path, "first", locks=("apt",)))
+    second = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_limit=600))
+    assert jobs.kill("second").state is State.KILLED
+    await_dead(int(fields_of(second.results_dir, "queued")["timer"].split()[0]))
+
+
 def test_a_queued_job_whose_supervisor_was_killed_is_lost_was_not_run_and_can_be_started_again(
     jobs: HostJobs, tmp_path: Path
 ) -> None:

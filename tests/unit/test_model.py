@@ -45,6 +45,8 @@ def test_every_jid_of_the_rule_is_allowed(jid: str) -> None:
         ({"slots": 0}, "slots"),
         ({"slots": 1, "pool": "a=b"}, "pool 'a=b'"),
         ({"pool": "dumps"}, "without slots"),
+        ({"locks": ("apt",), "queue_limit": 0}, "queue_limit 0"),
+        ({"queue_limit": 60}, "queue_limit without locks or slots"),
         ({"launcher": "docker"}, "launcher 'docker'"),
         ({"env": {"A B": "x"}}, "'A B'"),
         ({"env": {"REMOTEJOBS_TOKEN": "x"}}, "REMOTEJOBS_TOKEN"),
