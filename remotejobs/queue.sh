@@ -8,6 +8,8 @@
 # takes a lock, and there is none to give back: the order of the tickets says whose it is. It dies with its holder, and
 # who is first of all waits for nobody, so that no two wait for each other.
 
+every='' standing=''
+
 rj_leave() { [ -z "$wants" ] || rm -f "$queue/$ticket"; }
 
 rj_ticket() { { read -r t_jid t_sup t_born t_wants <"$path"; } 2>/dev/null; } # of $path
@@ -21,11 +23,27 @@ rj_holds() {
     return 1
 }
 
+# TICKET -> $standing: the living ones that stand before it, or all, one a line. Reading them is what costs, so $every is
+# set by who asks for many jobs: then they are read once.
+rj_stand() {
+    if [ -n "$every" ]; then
+        case $standing in *"$1 "*) return ;; esac
+    fi
+    standing=
+    for path in "$queue"/*; do
+        [ "${path##*/}" != "$1" ] || [ -n "$every" ] || break
+        rj_ticket && rj_holds || continue
+        standing="$standing${path##*/} $t_jid $t_wants
+"
+    done
+}
+
 # TICKET NAME=MOST ... -> is it kept waiting? $keeps says by whom, $watch is the FIFO that closes when that changes,
 # or `soon`; empty where any of several may end.
 rj_kept() {
     mine=$1
     shift
+    rj_stand "$mine"
     for want in "$@"; do
         rj_before "$mine" "${want%=*}"
         most=${want##*=}
@@ -44,10 +62,12 @@ rj_kept() {
 # the last that waits itself, or the end of the only one that runs.
 rj_before() {
     before=0 holder='' watch='' line='' soon=
-    for path in "$queue"/*; do
-        [ "${path##*/}" != "$1" ] || break
-        rj_ticket || continue
-        case " $t_wants" in *" $2="*) rj_holds || continue ;; *) continue ;; esac
+    words=$IFS IFS='
+'
+    set -f
+    for stands in $standing; do
+        case $stands in "$1 "*) break ;; *" $2="*) ;; *) continue ;; esac
+        t_jid=${stands#* } t_jid=${t_jid%% *}
         before=$((before + 1)) holder=${holder:-$t_jid}
         if [ -p "$base/$t_jid/line" ]; then
             line=$base/$t_jid/line
@@ -57,6 +77,8 @@ rj_before() {
             soon=soon # it has only just come, or its turn has
         fi
     done
+    set +f
+    IFS=$words
     [ "$before" -eq 1 ] || watch=
     watch=${line:-${soon:-$watch}}
 }

@@ -51,6 +51,7 @@ def test_a_job_waits_for_its_lock_and_says_for_whom_and_where_it_stands(jobs: Ho
     assert third.msg == "waits for lock apt, held by first; number 2 in line"
     assert (second.start, second.pid, second.finished, second.label) == ("", None, False, "the second")
     assert [record.state for record in jobs.list()] == [State.RUNNING, State.QUEUED, State.QUEUED]
+    assert [record.msg for record in jobs.list()] == ["", second.msg, third.msg]
     for jid in ("first", "second", "third"):
         let_go(tmp_path, jid)
         assert ended(jobs, jid).state is State.SUCCEEDED
