@@ -77,7 +77,8 @@ def _as_it_is(there: DeploymentResponse) -> dict[str, Any]:
         "work_pool": there.work_pool_name,
         "job_variables": there.job_variables,
         "concurrency": (limit.limit if limit else None, options.collision_strategy if options else None),
-        "form": {"definitions": {}, **(there.parameter_openapi_schema or {})},
+        # What is empty, as of a flow without parameters, the server does not keep.
+        "form": {"definitions": {}, "properties": {}, "required": [], **(there.parameter_openapi_schema or {})},
         "directory": _directory(there.pull_steps or []),
     }
 

@@ -21,9 +21,17 @@ def test_it_begins_anew_and_nobody_rescues_it(night: Night, worker: Server) -> N
     night.await_state(rescue, "Running")
     send(signal.SIGKILL, processes(rescue.id))
     night.await_state(rescue, "Crashed")
-    look = night.api.run(deployment(night.api, "rescue-neglected"))
+    look(night)
     await_true(lambda: night.api.flow_run(rescue).run_count == 2)
     night.api.crash(taken)
-    for run in (rescue, look):
-        night.await_state(run, "Completed")
+    night.await_state(rescue, "Completed")
     assert night.rescues_of(rescue) == []
+
+
+def look(night: Night) -> None:
+    """As the schedule does. One of the schedule's own may be under way: then this one is cancelled, and tried again."""
+    neglected = deployment(night.api, "rescue-neglected")
+    while True:
+        ended = night.await_state(night.api.run(neglected), "Completed", "Cancelled")
+        if ended.state and ended.state.name == "Completed":
+            return
