@@ -18,6 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 from prefect.logging.loggers import flow_run_logger
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 _LOOK_EVERY = 15.0  # seconds
 # A worker sends SIGTERM, and after 30 s SIGKILL.
@@ -33,7 +34,8 @@ def end_when_unwanted(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[A
 
 def _watch(run: FlowRun, began: RunState[Any]) -> None:
     pause, logger = threading.Event(), flow_run_logger(run)
-    with get_client(sync_client=True) as client:
+    # It asks again by itself, and soon: the pauses of Prefect's client would grow to minutes.
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
         while not pause.wait(_LOOK_EVERY):
             try:
                 why = why_unwanted(began, client.read_flow_run_states(run.id))
