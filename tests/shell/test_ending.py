@@ -211,6 +211,22 @@ def test_what_survived_is_ended_by_a_later_kill_and_not_cleaned_before(dash: Hos
     assert len(dash.clean(older_than=0)) == 1
 
 
+@pytest.mark.parametrize("time", range(5))
+def test_who_starts_another_and_ends_at_once_is_killed_or_told_and_never_proven_away(
+    dash: HostJobs, tmp_path: Path, time: int
+) -> None:
+    hop = tmp_path / "hop"
+    hop.write_text('if [ -e "$0" ]; then setsid sh "$0" & fi')
+    record = dash.start(Job(jid="j", cmd=f"sh '{hop}'; sleep 600", grace=0))
+    try:
+        killed = dash.kill("j")
+        seen = [pid for _ in range(20) for pid in bearers_of(record)]
+        assert "processes ended while they were looked at" in killed.survivors or not seen, killed.msg
+    finally:
+        hop.unlink()
+    await_none(record)
+
+
 def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
     os.kill(supervisor_of(record), signal.SIGKILL)
@@ -240,5 +256,5 @@ def test_of_200_stubborn_jobs_none_survives_its_limit(dash: HostJobs) -> None:
     records = [dash.start(Job(jid=f"j{n}", cmd=kinds[n % 4], limit=1 + n % 3, grace=1)) for n in range(200)]
     for record in records:
         end = ended(dash, record.jid)
-        assert (end.state, "proven empty" in end.msg) == (State.TIMED_OUT, True), end
+        assert (end.state, "proven empty" in end.msg) == (State.TIMED_OUT, True), end.msg
         assert bearers_of(record) == []
