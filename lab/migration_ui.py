@@ -38,11 +38,12 @@ class MigrationPage:
         """Start the run and look at it; its id."""
         self._property("Hosts to migrate").evaluate("part => part.scrollIntoView()")
         self._keep("migration-form")
-        self._page.get_by_role("button", name="Submit").click()
-        self._page.get_by_text("Next Run").wait_for()
-        self._page.locator("a[href*='/runs/flow-run/']").first.click()
-        self._page.wait_for_url("**/runs/flow-run/*")
-        return UUID(self._page.url.partition("?")[0].rpartition("/")[2])
+        # The page links to a run only as long as no worker has taken it; the answer names it for certain.
+        with self._page.expect_response("**/create_flow_run") as answer:
+            self._page.get_by_role("button", name="Submit").click()
+        run = UUID(answer.value.json()["id"])
+        self._page.goto(f"{self._url}/runs/flow-run/{run}")
+        return run
 
     def answer(self, *, approve: bool, reason: str) -> None:
         """Wait until the run waits for a person, read what it says, and answer."""
