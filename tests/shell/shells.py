@@ -28,7 +28,7 @@ class ShellConnection:
         self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
-        script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc).replace(b" awk -v", b" " + self.awk + b" -v")
+        script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc).replace(b"awk -v", self.awk + b" -v")
         done = subprocess.run(
             ["sh", "-s"],
             input=script,
