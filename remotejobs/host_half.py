@@ -34,7 +34,7 @@ def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[s
 
     Raises `HostError`; `ProtocolDamaged` when the answer is not whole.
     """
-    said = shell.run("\n".join([shell_half(), *texts, shlex.join(words), f"echo {_END}"]))
+    said = shell.run("\n".join([shell_half("ask.sh"), *texts, shlex.join(words), f"echo {_END}"]))
     lines = said.output.splitlines()
     if not lines or lines[-1] != _END:
         raise ProtocolDamaged(shell.host, f"no whole answer came back; the end of what came is {said.output[-200:]!r}")

@@ -113,19 +113,21 @@ def start(job: Job, directory: str) -> Request:
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
     words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.limit)]
     size = sum(2 * read.limit + ANSWER_BYTES for read in reads)
-    return _request(["rj_status", directory, str(wait), *words], size)
+    return _request(["rj_status", directory, str(wait), *words], size, "ask.sh")
 
 
 def kill(jid: str, directory: str, grace: int | None = None) -> Request:
-    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES)
+    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES, "ask.sh")
 
 
 def list_jobs(directory: str) -> Request:
-    return _request(["rj_list", directory], 64 * 1024 * 1024)
+    return _request(["rj_list", directory], 64 * 1024 * 1024, "ask.sh")
 
 
 def clean(directory: str, older_than: int, keep: int, dry_run: bool) -> Request:
-    return _request(["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024)
+    return _request(
+        ["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024, "ask.sh"
+    )
 
 
 _BLOB = re.compile(rb"blob (cmd|stdout|stderr|processes) (\d{1,18}) (\d{1,18}) (\d{1,18})")

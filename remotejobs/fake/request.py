@@ -32,9 +32,9 @@ class Question:
 
 
 @cache
-def _heads() -> tuple[bytes, bytes]:
-    """How a script begins that calls job.sh; the second where the job wants locks or slots."""
-    return (_head(), _head("stand.sh"))
+def _heads() -> tuple[bytes, bytes, bytes]:
+    """How a script begins that calls job.sh: a question, a start, and one of a job that wants locks or slots."""
+    return (_head("ask.sh"), _head("stand.sh"), _head())
 
 
 def _head(*more: str) -> bytes:

@@ -239,7 +239,7 @@ def test_the_limit_holds_for_a_command_whose_supervisor_was_killed(jobs: HostJob
 def test_a_stopped_supervisor_is_told_and_does_not_stop_the_limit(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=2, grace=1))
     os.kill(supervisor_of(record), signal.SIGSTOP)
-    assert "stopped" in jobs.look("j").msg
+    await_true(lambda: "stopped" in jobs.look("j").msg)  # a process stops a little after its signal
     assert ended(jobs, "j").state is State.TIMED_OUT
 
 

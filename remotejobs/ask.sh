@@ -1,0 +1,172 @@
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
+# What is asked of jobs that were started. Sent behind job.sh and queue.sh with every question, but with no start: each
+# supervisor keeps in memory what was sent with its start.
+
+# DIRECTORY WAIT [JID OUT_FROM ERR_FROM MAX ...]: WAIT is how many seconds to wait, here, for one of them to end.
+rj_status() {
+    rj_base "$1" || return
+    rest=$2
+    shift 2
+    [ "$rest" -eq 0 ] || rj_wait_jids "$rest" "$@"
+    while [ "$#" -ge 4 ]; do
+        printf 'job %s\n' "$1"
+        if rj_enter "$1"; then
+            rj_settled
+            rj_tell full "$2" "$3" "$4"
+        fi
+        shift 4
+    done
+}
+
+rj_wait_jids() { # SECONDS [JID OUT_FROM ERR_FROM MAX ...]: returns at once when one of them does not run
+    seconds=$1 dirs=0
+    shift
+    while [ "$#" -gt "$dirs" ]; do # each four words become one directory at the end of the list
+        rj_enter "$1" >/dev/null && rj_judge || return
+        case $j_state in running | queued) ;; *) return ;; esac
+        shift 4
+        set -- "$@" "$dir"
+        dirs=$((dirs + 1))
+    done
+    rj_wait "$seconds" "$@"
+}
+
+# SECONDS DIR...: wait until the supervisor of one of them ends, in whatever way, or its turn comes. A reader of the FIFO
+# sees its last write end close; the reader's own write end is there only so that opening never blocks.
+rj_wait() {
+    seconds=$1
+    shift
+    {
+        pids=
+        for dir in "$@"; do
+            {
+                fifo=$dir/line
+                [ -p "$fifo" ] || fifo=$dir/events
+                # shellcheck disable=SC2094
+                [ -p "$fifo" ] && exec 8<>"$fifo" 9<"$fifo" 8>&- && read -r _ <&9
+                echo ended
+            } &
+            pids="$pids $!"
+        done
+        sleep "$seconds" &
+        echo "$pids $!"
+        wait "$!"
+        echo elapsed
+    } 2>/dev/null | {
+        pids='' over='' # the first word may come before the list of those to end
+        while [ -z "$pids" ] || [ -z "$over" ]; do
+            read -r said || break
+            case $said in ended | elapsed) over=1 ;; *) pids=$said ;; esac
+        done
+        # shellcheck disable=SC2086 # a list of pids
+        kill $pids 2>/dev/null
+    }
+}
+
+# A directory that cannot be read is not one without jobs.
+rj_readable() {
+    if [ -e "$base" ]; then
+        [ -r "$base" ] && [ -x "$base" ] || rj_fail bad_dir "$base cannot be read by this user"
+    else
+        case $(LC_ALL=C ls -d -- "$base" 2>&1) in
+        *ermission*) rj_fail bad_dir "$base cannot be reached by this user" ;;
+        esac
+    fi
+}
+
+rj_list() { # DIRECTORY
+    rj_base "$1" && rj_readable || return
+    # shellcheck disable=SC2034 # for queue.sh
+    every=1
+    for dir in "$base"/*/; do
+        dir=${dir%/} jid=${dir##*/}
+        rj_valid "$jid" >/dev/null && rj_own || continue
+        printf 'job %s\n' "$jid"
+        rj_record brief
+    done
+}
+
+# The timer outlives a supervisor that was killed, so that the limit holds all the same; here it is no longer needed.
+rj_untimed() { ! rj_alive "$j_timer" "$j_timer_born" || kill "$j_timer"; }
+
+# DIRECTORY JID GRACE ('' for the job's own). Killing what has ended changes nothing.
+rj_kill() {
+    umask 077
+    rj_base "$1" && rj_enter "$2" || return
+    rj_settled
+    if [ "$j_cause" = never ]; then
+        cmdfile=cmd nonce=$$
+        if rj_void; then
+            j_msg="the command was not run, and now cannot be: its directory was taken away"
+            rj_tell brief
+            return
+        fi
+        rj_settled # somebody else has the gate
+    fi
+    own_grace=${3:-$j_grace}
+    case $j_state:$j_cause in
+    queued:* | lost:never)
+        rj_untimed
+        rj_dequeue killed "killed on request while it was queued: nothing was run, and now nothing can be" || rj_settled
+        ;;
+    esac
+    case $j_state:$j_cause:$j_survivors in
+    running:*)
+        j_grace=$own_grace
+        rj_end "$j_cmd"
+        rj_wait "$((own_grace + 10))" "$dir"
+        rj_take_over && rj_wait 10 "$dir"
+        ;;
+    lost:gone:*)
+        rj_untimed
+        rj_finish_off killed "killed on request after its supervising process was gone"
+        ;;
+    *:*:?*) rj_boot && [ "$boot" = "$j_boot" ] && rj_finish_off "$j_state" "${j_msg%%; *}" ;;
+    esac
+    rj_record full -1 -1 65536
+}
+
+rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervisor any more, and say so in its result
+    rj_look
+    [ -n "$tree$j_survivors" ] || return
+    rj_sweep "$((own_grace * 100))"
+    rj_survivors
+    rj_self
+    state=$1 rc=$j_rc signal=$j_signal began=$j_clock nonce=$me
+    rj_proven "$2"
+    rj_finish
+}
+
+# DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended at least OLDER_THAN seconds
+# ago, but never one that runs and never the KEEP newest.
+rj_clean() {
+    rj_base "$1" && rj_readable || return
+    # shellcheck disable=SC2034 # for queue.sh
+    every=1
+    now=$(date +%s)
+    for dir in "$base"/*/; do
+        dir=${dir%/} jid=${dir##*/}
+        rj_valid "$jid" >/dev/null && rj_own || continue
+        rj_judge
+        case $j_state:$j_cause:$j_survivors in
+        running:* | queued:*) continue ;;
+        lost:gone:* | *:*:?*) rj_look && [ -z "$tree$blind" ] || continue ;;
+        esac
+        # One that never ran has no time of its own; the day is find's coarse word for "not just now".
+        ended=${j_end_epoch:-$j_epoch}
+        [ -n "$ended" ] || { [ -n "$(find . -prune -mtime +0)" ] && ended=$((now - 86400)); } || continue
+        printf '%s %s\n' "$ended" "$jid"
+    done | sort -rn | {
+        kept=0
+        while read -r ended jid; do
+            kept=$((kept + 1))
+            [ "$kept" -gt "$3" ] && [ "$((now - ended))" -ge "$2" ] || continue
+            dir=$base/$jid
+            cd "$dir" || continue
+            printf 'job %s\n' "$jid"
+            rj_record brief
+            [ "$4" = 1 ] || { rj_untimed && rj_remove "$jid.$$"; }
+        done
+        [ "$4" = 1 ] || { rm -rf "$base"/.void.* && rj_forget_boots; }
+    }
+}
