@@ -26,17 +26,17 @@ def lively(_: UUID) -> bool:
 
 
 @pytest.mark.parametrize(
-    "run", [since(Pending(), 200), since(Running(), 200), since(Crashed(), 5)], ids=["not begun", "silent", "dead"]
+    ("state", "seconds"), [(Pending(), 200), (Running(), 200), (Crashed(), 5)], ids=["not begun", "silent", "dead"]
 )
-def test_one_in_trouble_is_seen_to(run: FlowRun) -> None:
-    assert is_neglected(run, silent)
+def test_one_in_trouble_is_seen_to(state: State[None], seconds: float) -> None:
+    assert is_neglected(since(state, seconds), silent)
 
 
 @pytest.mark.parametrize(
-    "run", [since(Pending(), 60), since(Running(), 60), since(Crashed(), 7200)], ids=["new", "new to run", "given up"]
+    ("state", "seconds"), [(Pending(), 60), (Running(), 60), (Crashed(), 7200)], ids=["new", "new to run", "given up"]
 )
-def test_one_that_is_new_or_was_given_up_long_ago_is_left_alone(run: FlowRun) -> None:
-    assert not is_neglected(run, silent)
+def test_one_that_is_new_or_was_given_up_long_ago_is_left_alone(state: State[None], seconds: float) -> None:
+    assert not is_neglected(since(state, seconds), silent)
 
 
 def test_one_that_is_heard_is_left_alone() -> None:
