@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter
@@ -133,7 +133,7 @@ class PrefectApi:
         """
         due = datetime.now(UTC) + timedelta(seconds=after)
         wanted = {"type": state, "state_details": {"scheduled_time": due.isoformat()}}
-        body = {"state": wanted, "parameters": parameters or {}}
+        body = {"state": wanted, "parameters": parameters or {}, "idempotency_key": str(uuid4())}
         return Run.model_validate_json(self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", body))
 
     def runs_of(self, deployment: Deployment) -> list[Run]:
@@ -206,12 +206,16 @@ class PrefectApi:
         return TypeAdapter(list[Artifact]).validate_json(self.ask("POST", "/artifacts/filter", wanted))
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        """The body of the answer. A server whose SQLite is locked is asked again."""
+        """The body of the answer. A server whose SQLite is locked is asked again.
+
+        So is one that is too busy to answer, where to be asked twice changes nothing: questions, runs made with a key.
+        """
+        harmless = method == "GET" or path.endswith("/filter") or "idempotency_key" in (body or {})
         for tries_left in reversed(range(BUSY_TRIES)):
             try:
                 response = self._client.request(method, path, json=body)
             except httpx.TimeoutException as exc:
-                if method == "GET" and tries_left:  # what only reads may be asked again
+                if harmless and tries_left:
                     continue
                 raise LabError(f"the Prefect server did not answer {method} {path}") from exc
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
