@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from remotejobs.errors import RemoteJobsError
-from tasks.rescue import see_to
+from tasks.rescue import BEGINS_WITHIN, see_to
 from tasks.signs_of_life import was_heard
 
 # In which states runs with these tags may be in trouble that nobody sees.
@@ -25,8 +25,6 @@ _TROUBLE = {
     "resumable": [StateType.PENDING],
     "rescue": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
 }
-# So long a worker may take to begin what it took, and the process of a run to be heard.
-_QUIET = timedelta(seconds=150)
 # What died long ago somebody left as it is.
 _LATELY = timedelta(hours=1)
 
@@ -58,9 +56,9 @@ def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
     since = datetime.now(UTC) - run.state.timestamp
     match run.state.type:
         case StateType.PENDING:
-            return since > _QUIET
+            return since > BEGINS_WITHIN
         case StateType.RUNNING:
-            return since > _QUIET and not heard(run.id)
+            return since > BEGINS_WITHIN and not heard(run.id)
         case _:
             return since < _LATELY
 

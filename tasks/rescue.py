@@ -26,7 +26,7 @@ _RESUMES = 5  # within an hour; then something is wrong that another try does no
 _WITHIN = timedelta(hours=1)
 _BECAUSE = "Its process is dead"
 # From taking a run to beginning it a worker may need so long.
-_BEGINS_WITHIN = timedelta(seconds=150)
+BEGINS_WITHIN = timedelta(seconds=150)
 # A worker that cancels a run logs what becomes of each job; one that says nothing for so long is not doing it.
 _CANCELS_IN_SILENCE = timedelta(seconds=45)
 _ENDS_ITSELF_WITHIN = timedelta(minutes=3)
@@ -91,7 +91,7 @@ def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
     def begun() -> bool:
         return _type(client.read_flow_run(run.id)) is not StateType.PENDING
 
-    return "its worker got to it" if wait_until(begun, until=taken + _BEGINS_WITHIN) else resume(client, run)
+    return "its worker got to it" if wait_until(begun, until=taken + BEGINS_WITHIN) else resume(client, run)
 
 
 def resume(client: SyncPrefectClient, run: FlowRun) -> str:
