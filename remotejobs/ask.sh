@@ -76,8 +76,7 @@ rj_readable() {
 
 rj_list() { # DIRECTORY
     rj_base "$1" && rj_readable || return
-    # shellcheck disable=SC2034 # for queue.sh
-    every=1
+    every=1 # for queue.sh
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}
         rj_valid "$jid" >/dev/null && rj_own || continue
@@ -141,8 +140,7 @@ rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervi
 # ago, but never one that runs and never the KEEP newest.
 rj_clean() {
     rj_base "$1" && rj_readable || return
-    # shellcheck disable=SC2034 # for queue.sh
-    every=1
+    every=1 # for queue.sh
     now=$(date +%s)
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}

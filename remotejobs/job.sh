@@ -1,8 +1,7 @@
 # shellcheck shell=sh disable=SC2015
 # The half of remotejobs that runs on the host. Python sends this text to `sh -s` and calls one entry at its end:
-# rj_start, or one of ask.sh. It needs a POSIX shell and the usual small tools (mkdir, ln, mv,
-# rm, ls, head, tail, tr, grep, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md says what is
-# lost. Nothing is installed.
+# rj_start, or one of ask.sh. It needs a POSIX shell and the usual small tools (mkdir, ln, mv, rm, ls, head, tail, tr,
+# grep, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md says what is lost. Nothing is installed.
 #
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
 #   cmd[.N]    the command, as it was sent                                 written by rj_start
@@ -416,7 +415,7 @@ rj_tree() {
             ;;
         missed)
             blind='processes ended while they were looked at' restless=1
-            sleep "$looks"
+            [ "$looks" -eq 6 ] || sleep "$looks"
             ;;
         *)
             blind='the processes could not be listed'
@@ -616,7 +615,11 @@ rj_ended() {
 }
 
 rj_proven() { # MESSAGE -> $msg, with what became of the process tree
-    if [ -z "$survivors" ]; then msg="$1; its process tree ${j_cgroup:+with its cgroup }is proven empty"; else msg="$1; STILL ALIVE after KILL: $survivors"; fi
+    case $survivors in
+    '') msg="$1; its process tree ${j_cgroup:+with its cgroup }is proven empty" ;;
+    unknown*) msg="$1; NOT PROVEN EMPTY after KILL: $survivors" ;;
+    *) msg="$1; STILL ALIVE after KILL: $survivors" ;;
+    esac
 }
 
 # --- asking ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The Python half of the protocol: requests as shell text, answers as records. `job.sh` and `queue.sh` are the other.
+"""The Python half of the protocol: requests as shell text, answers as records. The `*.sh` beside it are the other.
 
 A request is the shell half, one call, and nothing else: `sh -s` reads all of it before it runs any of it, because
 the whole stands in braces. An answer stands between two lines that carry a nonce, so that what a start-up file or

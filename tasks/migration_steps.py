@@ -78,7 +78,8 @@ def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, patie
     migration = migration_on(access, host)
     ask = lambda: migration.prove_dead(jids, grace=grace)  # noqa: E731
     survivors = patiently(ask, patience=patience, on_silence=_log_silence)
-    get_run_logger().info("%s: %s", host, f"STILL ALIVE: {survivors}" if survivors else "every process is proven dead")
+    told = f"NOT PROVEN DEAD: {survivors}" if survivors else "every process is proven dead"
+    get_run_logger().info("%s: %s", host, told)
     return survivors
 
 
