@@ -136,6 +136,12 @@ rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervi
     rj_finish
 }
 
+# Tickets of before the last boot: as with the jobs of that time, no holder of them lives.
+rj_forget_boots() {
+    rj_boot
+    for queue in "$base"/.queue/*; do [ "${queue##*/}" = "$boot" ] || rm -rf "$queue"; done
+}
+
 # DIRECTORY OLDER_THAN KEEP DRY: names and, unless DRY is 1, removes the jobs that ended at least OLDER_THAN seconds
 # ago, but never one that runs and never the KEEP newest.
 rj_clean() {

@@ -83,12 +83,6 @@ rj_before() {
     watch=${line:-${soon:-$watch}}
 }
 
-# Tickets of before the last boot: as with the jobs of that time, no holder of them lives.
-rj_forget_boots() {
-    rj_boot
-    for queue in "$base"/.queue/*; do [ "${queue##*/}" = "$boot" ] || rm -rf "$queue"; done
-}
-
 # What is true of a job whose gate has not been taken, or was taken by a kill. `queued` is loaded.
 rj_judge_queued() {
     rj_boot
