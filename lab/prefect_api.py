@@ -148,6 +148,10 @@ class PrefectApi:
         wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
         self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
+    def take(self, run: Run) -> None:
+        """Say that a worker has it, as one does before it begins a run: a place of the deployment's is the run's."""
+        self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "PENDING", "name": "Pending"}})
+
     def crash(self, run: Run) -> None:
         """Say that the process of a run died, as its worker would."""
         self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CRASHED", "name": "Crashed"}})

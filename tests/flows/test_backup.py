@@ -41,13 +41,17 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
     (lab.host("files1").home / "site").mkdir()
     (lab.host("files1").home / "site" / "index.html").write_text("hello")
     site: dict[str, object] = {"name": "site", "hosts": "files", "base": ".", "paths": ["site"]}
-    state = run(access, databases=[database(postgres, name, restore_test=True) for name in DATABASES], files=[site])
+    # Longer than an attempt waits, which is the time between polls.
+    slow = command("slow", "sleep 3; echo x")
+    databases = [database(postgres, name, restore_test=True) for name in DATABASES]
+    state = run(access, databases=databases, files=[site], commands=[slow])
     rows = table_of(state.state_details.flow_run_id)
     assert [(row["host"], row["item"], row["state"], row["restore-tested"]) for row in rows] == [
         ("db1", "pg_dump orders", "succeeded", "yes"),
         ("db1", "pg_dump users", "succeeded", "yes"),
         ("db1", "pg_dump analytics", "succeeded", "yes"),
         ("files1", "tar site", "succeeded", "no"),
+        ("db2", "command slow", "succeeded", "no"),
     ]
     for each in state.result():
         assert each.report
@@ -56,7 +60,7 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
         assert path.stat().st_size == each.report.bytes
         subprocess.run(["sha256sum", "-c", f"{path}.sha256"], cwd=path.parent, check=True, capture_output=True)
     assert task_log.having("Retry 1/")
-    assert name_of(state.state_details.flow_run_id) == "backup of 4 items"
+    assert name_of(state.state_details.flow_run_id) == "backup of 5 items"
 
 
 def test_one_failed_item_stops_no_other_and_fails_the_run_by_name(access: Access, postgres: Postgres) -> None:
