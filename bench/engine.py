@@ -54,7 +54,7 @@ def ours(inventory: Path, poll: int, runs: int) -> Timing:
 
 
 def ansible(inventory: Path, forks: int) -> Timing:
-    """An ad-hoc `sleep` with -B and -P. It writes records under $HOME and reads them under ~root: not one place here."""
+    """An ad-hoc `sleep` with -B and -P. It writes records under $HOME and reads them under ~root: not one here."""
     words = ["all", "-i", str(inventory), "-e", f"ansible_async_dir={inventory.with_name('ansible_async')}"]
     words += ["-B", "60", "-P", "1", "-f", str(forks), "-m", "shell", "-a", f"sleep {SLEEP}"]
     # A peer that fails on some hosts still took its time; its exit code stands beside that.
