@@ -64,10 +64,12 @@ def shell_half(*more: str) -> str:
 def _request(call: Sequence[str], max_bytes: int, *more: str) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
-    # The empty line first: what a start-up file printed may lack its last newline.
+    # Half a text must do nothing: it only defines functions, but for this group, which runs when all of it is there.
+    # Were they in the group too, bash would keep them twice. The empty line first: what a start-up file printed may
+    # lack its last newline.
     lines = [
-        "{",
         shell_half(*more),
+        "{",
         f"RJ_END='{end}'",
         f"printf '\\n%s\\n' '{begin}'",
         shlex.join(call),
