@@ -53,20 +53,26 @@ class Request:
     max_bytes: int
 
 
+_FUNCTION = re.compile(r"^(?=rj_\w+\(\))", re.MULTILINE)
+
+
 @cache
 def shell_half(*more: str) -> str:
-    """`job.sh`, `queue.sh` and the files `more`, without comments and indentation, which need not travel."""
+    """`job.sh`, `queue.sh` and the files `more`, without comments and indentation, which need not travel.
+
+    Each function is in a group of its own: where a text is cut off, nothing of its last line is run.
+    """
     texts = (resources.files("remotejobs").joinpath(name).read_text("ascii") for name in ("job.sh", "queue.sh", *more))
-    lines = (line.strip() for text in texts for line in text.splitlines())
+    groups = _FUNCTION.sub("}\n{\n", "".join(texts))
+    lines = (line.strip() for line in f"{{\n{groups}}}".splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
 def _request(call: Sequence[str], max_bytes: int, *more: str) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
-    # Half a text must do nothing: it only defines functions, but for this group, which runs when all of it is there.
-    # Were they in the group too, bash would keep them twice. The empty line first: what a start-up file printed may
-    # lack its last newline.
+    # A group is run when all of it is there. Were the functions in this one too, bash would keep them twice.
+    # The empty line first: what a start-up file printed may lack its last newline.
     lines = [
         shell_half(*more),
         "{",

@@ -38,7 +38,7 @@ def _heads() -> tuple[bytes, bytes, bytes]:
 
 
 def _head(*more: str) -> bytes:
-    return shell_half(*more).encode() + b"\n{\n"
+    return shell_half(*more).encode() + b"\n"
 
 
 def asked_in(script: bytes) -> Call | Question | None:
