@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
 from faults.ways import SomeHost
-from remotejobs import protocol
+from remotejobs import protocol, request
 from remotejobs.backup import BackupPlan
 from remotejobs.balancers.haproxy_words import parse as parse_haproxy
 from remotejobs.balancers.http import HttpBalancer, standing_of
@@ -25,7 +25,8 @@ from remotejobs.errors import BadUse, RemoteJobsError
 from remotejobs.exchange import Exchange
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.model import JID, Job, Record
-from remotejobs.protocol import Answer, Request
+from remotejobs.protocol import Answer
+from remotejobs.request import Request
 from remotejobs.shell import Shell
 from remotejobs.ssh import resolve
 from remotejobs.ssh.arguments import parse as parse_options
@@ -225,7 +226,7 @@ _HAPROXY = (
 
 def _job(parts: tuple[str, str, str, dict[str, str]]) -> None:
     jid, cmd, chdir, env = parts
-    protocol.start(Job(jid=jid, cmd=cmd, chdir=chdir, label=chdir, env=env), "/d")
+    request.start(Job(jid=jid, cmd=cmd, chdir=chdir, label=chdir, env=env), "/d")
 
 
 TARGETS: Mapping[str, Target] = {

@@ -17,7 +17,7 @@ from remotejobs.inventory import Host, inventory_path, load_inventory
 from remotejobs.jobs import HostJobs
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
 from remotejobs.naming import label_of, new_jid
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from remotejobs.variables import Host as AnyHost
 from remotejobs.waiting import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
 

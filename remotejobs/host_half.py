@@ -9,7 +9,7 @@ from importlib import resources
 
 from remotejobs.display.text import visible
 from remotejobs.errors import ProtocolDamaged
-from remotejobs.protocol import shell_half
+from remotejobs.request import shell_half
 from remotejobs.shell import Shell
 
 _END = "answered"

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Semaphore
 
-from remotejobs import protocol
+from remotejobs import protocol, request
 from remotejobs.connection import Become, Connection
 from remotejobs.errors import ConnectionLost, ProtocolDamaged
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
-from remotejobs.protocol import Answer, Read, Request, Section
+from remotejobs.protocol import Answer, Section
+from remotejobs.request import Read, Request
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
 LONGEST_WAIT = 60  # seconds: what waits over there outlives a controller that went away, so it must not wait long
@@ -44,18 +45,18 @@ class HostJobs:
         self._become_user = become.user if become else ""
         self._directory = directory
 
-    def _ask(self, request: Request, *, patience: float = 0.0) -> Answer:
+    def _ask(self, asked: Request, *, patience: float = 0.0) -> Answer:
         with self._slots if patience == 0 else nullcontext():
             reply = self._connection.ask(
-                request.script,
-                end=request.end + b"\n",
+                asked.script,
+                end=asked.end + b"\n",
                 become=self._become,
                 timeout=EXCHANGE_TIMEOUT + patience,
-                max_bytes=request.max_bytes,
+                max_bytes=asked.max_bytes,
             )
-        if not reply.complete and b"\n" + request.begin + b"\n" in reply.stdout:
+        if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
             raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
-        return Answer(self.host, request, reply.stdout, reply.stderr)
+        return Answer(self.host, asked, reply.stdout, reply.stderr)
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
         error = protocol.error_of(self.host, section, job)
@@ -74,7 +75,7 @@ class HostJobs:
         `attached` in the record says which. Raises `JobExists` when the jid belongs to another command, and
         `StartFailed` when it could not be run, in which case nothing was.
         """
-        return self._only(self._ask(protocol.start(job, self._directory)), job.jid, job)
+        return self._only(self._ask(request.start(job, self._directory)), job.jid, job)
 
     def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
@@ -85,7 +86,7 @@ class HostJobs:
         for read in reads:
             check_jid(read.jid)
         with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
-            answer = self._ask(protocol.status(reads, self._directory, seconds), patience=seconds)
+            answer = self._ask(request.status(reads, self._directory, seconds), patience=seconds)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
             raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")
@@ -119,11 +120,11 @@ class HostJobs:
         """
         check_jid(jid)
         patience = float(LONGEST_GRACE if grace is None else grace)
-        return self._only(self._ask(protocol.kill(jid, self._directory, grace), patience=patience), jid)
+        return self._only(self._ask(request.kill(jid, self._directory, grace), patience=patience), jid)
 
     def list(self) -> tuple[Record, ...]:
         """All jobs there, without command and output."""
-        answer = self._ask(protocol.list_jobs(self._directory), patience=EXCHANGE_TIMEOUT)
+        answer = self._ask(request.list_jobs(self._directory), patience=EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())
 
     def clean(self, *, older_than: float, keep: int = 0, dry_run: bool = False) -> tuple[Record, ...]:
@@ -131,6 +132,6 @@ class HostJobs:
 
         Returns the records of those removed (with `dry_run`: of those that would be). A running job stays.
         """
-        request = protocol.clean(self._directory, math.floor(older_than), keep, dry_run)
-        answer = self._ask(request, patience=4 * EXCHANGE_TIMEOUT)
+        asked = request.clean(self._directory, math.floor(older_than), keep, dry_run)
+        answer = self._ask(asked, patience=4 * EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())

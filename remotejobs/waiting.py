@@ -9,7 +9,7 @@ from typing import TypeVar
 from remotejobs.errors import BadUse, Unreachable
 from remotejobs.jobs import LONGEST_WAIT, HostJobs
 from remotejobs.model import Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 
 DEFAULT_POLL = 15.0  # seconds between two looks; an end is seen at once, because the waiting is done on the host
 DEFAULT_PATIENCE = 300.0  # seconds without contact: long enough for a reboot

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs import LONGEST_WAIT, HostJobs
 from remotejobs.model import Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from remotejobs.threads import start_threads
 from remotejobs.waiting import FIRST_PAUSE, GLIMPSE_BYTES, LONGEST_PAUSE
 

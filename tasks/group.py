@@ -14,7 +14,7 @@ from remotejobs.display.text import number_of
 from remotejobs.errors import BadUse, HostError
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Handle, Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from tasks.access import Access
 from tasks.attempt import this_attempt
 from tasks.command_line import command_line

@@ -15,7 +15,7 @@ from prefect.tasks import Task
 from remotejobs.errors import Unreachable
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Handle, Job, Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from tasks.access import Access
 from tasks.attempt import this_attempt
 from tasks.bars import job_bars

@@ -22,7 +22,7 @@ from remotejobs.display.text import decoded, size, visible
 from remotejobs.errors import HostError
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Handle, Job, Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from tasks.access import Access
 from tasks.command_line import command_line
 from tasks.connections import host_names, jobs_of, jobs_on

@@ -20,7 +20,7 @@ from remotejobs.fleet import Fleet
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
 from remotejobs.overview import is_like
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from tasks.access import Access
 from tasks.connections import connections
 from tasks.output import LOG_BYTES

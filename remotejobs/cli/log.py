@@ -22,7 +22,7 @@ from remotejobs.errors import Unreachable
 from remotejobs.fleet import Fleet, Outcome
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record, check_jid
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from remotejobs.waiting import DEFAULT_PATIENCE, patiently
 
 LATENCY = 1.0  # seconds that new output may wait on the host before it is brought

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 
 CHUNK_BYTES = 256 * 1024
 NOTHING = 10**15  # an offset behind every end: bring nothing of that stream

@@ -14,11 +14,10 @@ from remotejobs.fake.job import FakeJob
 from remotejobs.fake.line import settle
 from remotejobs.fake.plan import Planner
 from remotejobs.fake.request import Call, Question, Start, asked_in
-from remotejobs.model import JID
+from remotejobs.model import JID, TAIL_BYTES
 
 FIRST_PID = 4242
 LOGIN = "deploy"
-TAIL_BYTES = 64 * 1024
 
 Say = Callable[[str, str], tuple[int, str]]  # of a host's name and a script: exit code and output
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from remotejobs.fake.plan import Plan
 from remotejobs.model import Job, State
-from remotejobs.protocol import wants_of
+from remotejobs.request import wants_of
 
 EMPTY_TREE = "; its process tree is proven empty"
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import cast
 
 from remotejobs.model import Job, Launcher
-from remotejobs.protocol import shell_half
+from remotejobs.request import shell_half
 
 _CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n\Z", re.S)
 _QUESTION = re.compile(rb"{\nprintf '\\n%s\\n' '([^'\n]*)'\nsh -c (.*) </dev/null 2>&1\nprintf '", re.S)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from remotejobs.errors import ProtocolDamaged
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Record
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 
 LONGEST = 4 * 1024 * 1024  # bytes of a report: some sixty thousand packages
 _LINE = re.compile(r"package (\S+) (\S+) (\S+)")

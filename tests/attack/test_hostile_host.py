@@ -20,7 +20,7 @@ from remotejobs.errors import HostError, InvalidJob, ProtocolDamaged, RemoteJobs
 from remotejobs.jobs import HostJobs
 from remotejobs.locks import HostLock
 from remotejobs.model import Job
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from remotejobs.shell import Shell
 from tests.attack.hosts import forced, lying
 from tests.cli.running import remotejobs

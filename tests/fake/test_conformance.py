@@ -16,7 +16,7 @@ from remotejobs.fake import FakeHosts, Plan
 from remotejobs.jobs import HostJobs
 from remotejobs.local import LocalConnection
 from remotejobs.model import Job
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from remotejobs.shell import Shell
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs import protocol
+from remotejobs import request
 from remotejobs.model import Job
 from tests.shell.shells import SHELLS, shell_path
 
@@ -16,7 +16,7 @@ from tests.shell.shells import SHELLS, shell_path
 def test_of_a_request_that_is_cut_off_nothing_is_run(shell: str, tmp_path: Path) -> None:
     """Neither the start nor the beginning of a line, which could be the name of a program or of another function."""
     shell_path(tmp_path / "bin", shell)
-    script = protocol.start(Job(jid="j", cmd="echo x"), str(tmp_path / "jobs")).script
+    script = request.start(Job(jid="j", cmd="echo x"), str(tmp_path / "jobs")).script
     last = script.rindex(b"\n{\n")
     for end in [*range(1, last, 89), *range(last, len(script) - len("}\n"), 7)]:
         # No program can be found: whatever is run as one is complained of.

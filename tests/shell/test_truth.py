@@ -12,12 +12,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from lab.job_files import supervisor_of
-from remotejobs import protocol
 from remotejobs.connection import Become, Reply
 from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
 from remotejobs.jobs import HostJobs
 from remotejobs.model import Job, State
-from remotejobs.protocol import Read
+from remotejobs.request import Read
 from tests.shell.shells import ShellConnection, await_dead, ended
 
 
@@ -146,13 +145,6 @@ def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str)
         path.write_bytes(whole[:length])
         record = dash.look("j")
         assert (record.state, record.cause) == (State.LOST, "damaged"), whole[:length]
-
-
-def test_a_script_that_arrives_in_part_does_nothing(dash: HostJobs, tmp_path: Path) -> None:
-    script = protocol.start(Job(jid="j", cmd=f"touch '{tmp_path}/ran'"), str(tmp_path / "jobs")).script
-    for length in [*range(0, len(script) - 3, 997), *range(len(script) - 60, len(script) - 2)]:
-        subprocess.run(["dash", "-s"], input=script[:length], capture_output=True, check=False)
-        assert not (tmp_path / "jobs").exists(), length
 
 
 def test_a_jid_that_could_be_a_path_is_refused_by_the_host_too(jobs: HostJobs, monkeypatch: pytest.MonkeyPatch) -> None:

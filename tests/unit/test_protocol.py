@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs import protocol
+from remotejobs import protocol, request
 from remotejobs.errors import JobExists, ProtocolDamaged, RemoteJobsError
 from remotejobs.model import Job, Record, State
-from remotejobs.protocol import Answer, Read, Request
+from remotejobs.protocol import Answer
+from remotejobs.request import Read, Request
 
 REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
 FIELDS = st.sampled_from([b"job", b"state", b"rc", b"pid", b"delta", b"error", b"blob stdout", b"label", b"protocol"])
@@ -95,18 +96,18 @@ def test_errors_of_unknown_kind_are_damaged_and_known_ones_are_named() -> None:
 
 @given(st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text and text.isprintable()))
 def test_a_request_is_one_shell_text_whose_words_are_data(cmd: str) -> None:
-    script = protocol.start(Job(jid="j", cmd=cmd), "/d").script.decode()
+    script = request.start(Job(jid="j", cmd=cmd), "/d").script.decode()
     call = next(line for line in script.split("\n") if line.startswith("rj_start /d"))
     assert shlex.split(script[script.index(call) :].rsplit("\nrj_close", 1)[0])[3] == cmd
 
 
 def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() -> None:
     makers: list[Callable[[], Request]] = [
-        lambda: protocol.start(Job(jid="j", cmd="it's"), ""),
-        lambda: protocol.status([Read("a"), Read("b")], "/d", 5),
-        lambda: protocol.kill("a", "/d", 3),
-        lambda: protocol.list_jobs("/d"),
-        lambda: protocol.clean("/d", 60, 3, True),
+        lambda: request.start(Job(jid="j", cmd="it's"), ""),
+        lambda: request.status([Read("a"), Read("b")], "/d", 5),
+        lambda: request.kill("a", "/d", 3),
+        lambda: request.list_jobs("/d"),
+        lambda: request.clean("/d", 60, 3, True),
     ]
     for make in makers:
         first, second = make(), make()
@@ -118,18 +119,18 @@ def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() ->
     st.dictionaries(st.from_regex(r"[A-Z]{1,5}", fullmatch=True), st.text(max_size=5).filter(lambda v: "\0" not in v))
 )
 def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -> None:
-    same = protocol.settings_of(Job(jid="a", cmd="x", env=env, label="l", limit=3))
-    assert same == protocol.settings_of(Job(jid="b", cmd="x", env=env))
-    assert same != protocol.settings_of(Job(jid="a", cmd="y", env=env))
-    assert same != protocol.settings_of(Job(jid="a", cmd="x", env={**env, "OTHER_": "1"}))
-    assert same != protocol.settings_of(Job(jid="a", cmd="x", env=env, interpreter="bash"))
-    assert same != protocol.settings_of(Job(jid="a", cmd="x", env=env, chdir="/"))
+    same = request.settings_of(Job(jid="a", cmd="x", env=env, label="l", limit=3))
+    assert same == request.settings_of(Job(jid="b", cmd="x", env=env))
+    assert same != request.settings_of(Job(jid="a", cmd="y", env=env))
+    assert same != request.settings_of(Job(jid="a", cmd="x", env={**env, "OTHER_": "1"}))
+    assert same != request.settings_of(Job(jid="a", cmd="x", env=env, interpreter="bash"))
+    assert same != request.settings_of(Job(jid="a", cmd="x", env=env, chdir="/"))
 
 
 def test_a_login_that_echoes_what_it_is_sent_does_not_bring_secrets_into_the_error() -> None:
-    request = protocol.start(Job(jid="j", cmd="true", env={"DB_PASSWORD": "hunter2-secret"}), "/d")
+    asked = request.start(Job(jid="j", cmd="true", env={"DB_PASSWORD": "hunter2-secret"}), "/d")
     with pytest.raises(ProtocolDamaged) as damaged:
-        Answer("h", request, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
+        Answer("h", asked, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
     assert "use help" in str(damaged.value)
     assert "hunter2" not in str(damaged.value)
 
