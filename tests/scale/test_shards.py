@@ -100,7 +100,7 @@ def test_what_the_tasks_of_all_workers_did_came_by_redis_into_postgresql(plant: 
 def test_with_one_failed_host_more_than_may_no_further_shard_begins(plant: Plant, lead: Server, one: Server) -> None:
     command = f"case $PWD in */h0*) exit 3;; esac; {plant.command('budget')}"
     shards = {"number": 6, "max_failed": "10%"}
-    run = plant.start("run-command", hosts="all", command=command, until={"delay": 2}, shards=shards)
+    run = plant.start("run-command", hosts="all", command=command, until={"delay": 2}, shards=shards, group=5)
     told = " of 60 hosts failed, 6 may"
     await_true(lambda: sum(plant.runs_of("budget")) >= 10)
     plant.await_log(run, told)
@@ -116,7 +116,7 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(plant: Plant
 
 
 def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(plant: Plant, lead: Server, one: Server) -> None:
-    run = plant.start("run-command", hosts="h1*", command=plant.command("cancel"), shards={"number": 2})
+    run = plant.start("run-command", hosts="h1*", command=plant.command("cancel"), shards={"number": 2}, group=3)
     await_true(lambda: sum(plant.runs_of("cancel")) == 10)
     plant.api.cancel(run)
     plant.await_state(run, "Cancelled", "Crashed", "Failed", "Completed")
