@@ -54,11 +54,17 @@ def ours(inventory: Path, poll: int, runs: int) -> Timing:
 
 
 def ansible(inventory: Path, forks: int) -> Timing:
-    """An ad-hoc `sleep` with -B and -P. It writes records under $HOME and reads them under ~root: not one here."""
-    words = ["all", "-i", str(inventory), "-e", f"ansible_async_dir={inventory.with_name('ansible_async')}"]
-    words += ["-B", "60", "-P", "1", "-f", str(forks), "-m", "shell", "-a", f"sleep {SLEEP}"]
+    """An ad-hoc `sleep` with -B and -P."""
+    words = ["all", "-B", "60", "-P", "1", "-m", "shell", "-a", f"sleep {SLEEP}"]
+    return timed_ansible("ansible", inventory, forks, words)
+
+
+def timed_ansible(program: str, inventory: Path, forks: int, words: list[str]) -> Timing:
+    # It writes the records of its jobs under $HOME and reads them under ~root, which is not one place here.
+    records = f"ansible_async_dir={inventory.with_name('ansible_async')}"
+    command = [str(BIN / program), "-i", str(inventory), "-e", records, "-f", str(forks), *words]
     # A peer that fails on some hosts still took its time; its exit code stands beside that.
-    return timed([[str(BIN / "ansible"), *words]], {"ANSIBLE_HOST_KEY_CHECKING": "False"}, check=False)
+    return timed([command], {"ANSIBLE_HOST_KEY_CHECKING": "False"}, check=False)
 
 
 def openssh(inventory: Path, runs: int) -> Timing:

@@ -32,7 +32,8 @@ Ended = Callable[[str, str], float]  # of a host's name and its job's last words
 @dataclass(frozen=True, slots=True)
 class Flown:
     """Seconds of wall and CPU time, MiB at the highest, threads; when each attempt ended; `lags` until each end was
-    in the log, which is when the flow knows it. `started` is seconds until the last job was started."""
+    in the log, which is when the flow knows it. `started` and `start_cpu` are the seconds, of wall and of CPU time,
+    until the last job was started."""
 
     run: str
     hosts: int
@@ -41,6 +42,7 @@ class Flown:
     memory: float
     threads: int
     started: float
+    start_cpu: float
     attempts: tuple[float, ...]
     lags: tuple[float, ...]
 
@@ -53,13 +55,14 @@ class Heard(logging.Handler):
         self.attempts: list[float] = []
         self.lags: list[float] = []
         self.started = 0.0
+        self.start_cpu = 0.0
         self.threads = 0
         self._ended = ended
 
     def emit(self, record: logging.LogRecord) -> None:
         line, now = record.getMessage(), time.monotonic()
         if line.startswith("started job"):
-            self.started = now
+            self.started, self.start_cpu = now, time.process_time()
         elif line.startswith(("Task run failed with exception", "Finished in state")):
             self.attempts.append(now)
             self.threads = max(self.threads, threading.active_count())
@@ -103,6 +106,7 @@ def run(count: int, inventory: Path, command: str, until: Until, group: int, end
             memory=peak_memory(),
             threads=log.threads,
             started=log.started - began,
+            start_cpu=log.start_cpu - cpu,
             attempts=tuple(at - began for at in log.attempts),
             lags=tuple(log.lags),
         )

@@ -23,12 +23,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.documents import machine, put, save, say, table
-from bench.engine import SLEEP, ansible, hosts, ours
+from bench.engine import SLEEP, ansible, hosts, ours, timed_ansible
 from bench.measure import Timing, timed
 from remotejobs.inventory import load_inventory
 from remotejobs.variables import text
 
 PEERS = ("pyinfra", "parallel-ssh")
+LOOP = Path(__file__).with_name("async_status.yml")
 PARALLEL_SSH = """
 import json, sys
 from pssh.clients import ParallelSSHClient
@@ -68,8 +69,13 @@ def measured(count: int, runs: int) -> Iterator[Peer]:
         say("pyinfra")
         yield Peer(_named("pyinfra", programs), pyinfra(inventory, programs, runs), "detaching")
         say("Ansible")
-        name = f"ansible-core {version('ansible-core')}, `-B 60 -P 1 -f {count}`"
-        yield Peer(name, ansible(inventory, count), "proof, kill of the tree")
+        name = f"ansible-core {version('ansible-core')}"
+        lacks = "proof, kill of the tree"
+        yield Peer(f"{name}, `-B 60 -P 1 -f {count}`", ansible(inventory, count), lacks)
+        say("Ansible, a loop of async_status")
+        words = ["-e", f"seconds={SLEEP}", str(LOOP)]
+        loop = timed_ansible("ansible-playbook", inventory, count, words)
+        yield Peer(f"{name}, `poll: 0` and a loop of `async_status`, {count} forks", loop, lacks)
 
 
 @contextmanager

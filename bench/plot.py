@@ -14,6 +14,7 @@ from bench.documents import PROJECT, RESULTS
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogFormatter
 
 PICTURE = PROJECT / "docs" / "images" / "scale.png"
 _MOST_MEMORY = 300  # MiB, at 1,000 hosts: what was aimed at
@@ -23,7 +24,7 @@ def main() -> None:
     kept = json.loads((RESULTS / "scale.json").read_text())
     core, flow = kept["core"], [row for row in kept["flow"] if row["delay"] == 15]
     together, alone = [row for row in flow if row["group"] == 0], [row for row in flow if row["group"] == 1]
-    figure, (cost, memory) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, (cost, memory) = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
     cost.plot(*_columns(core, lambda row: 1000 * (row["start_cpu"] + row["watch_cpu"])), "o-", label="core alone")
     cost.plot(*_flights(together, lambda row: 1000 * row["flown"]["cpu"]), "s-", label="flow: its process")
     cost.plot(*_flights(kept["sshd"], lambda row: 1000 * row["flown"]["cpu"]), "*-", label="the same, on real sshd")
@@ -40,7 +41,10 @@ def main() -> None:
     for axes in (cost, memory):
         axes.set(xscale="log", xlabel="hosts")
         axes.grid(visible=True, which="both", alpha=0.2)
-        axes.legend()
+        # Plain numbers, and nothing of the curves hidden.
+        axes.yaxis.set_major_formatter(LogFormatter())
+        axes.yaxis.set_minor_formatter(LogFormatter())
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     figure.suptitle(kept["machine"], fontsize=8)
     figure.savefig(PICTURE, dpi=110)
     print(PICTURE)

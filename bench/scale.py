@@ -154,14 +154,16 @@ def core_table(rows: list[Watched]) -> str:
 
 
 def flow_table(rows: list[Flight]) -> str:
-    head = ["hosts", "delay", "task runs", "all started after", "client CPU a host", "server CPU a host", "peak memory"]
-    head += ["threads", "attempts a second, mean, most", "end known after"]
+    head = ["hosts", "delay", "task runs", "all started after", "client CPU until then"]
+    head += ["client CPU a host, to the end", "server CPU a host", "peak memory", "threads"]
+    head += ["attempts a second, mean, most", "end known after"]
     cells = [
         (
             f"{row.flown.hosts:,}" + (", one by one" if row.group == 1 else ""),
             f"{row.delay:g} s",
             f"{row.task_runs:,}",
             f"{row.flown.started:.1f} s",
+            f"{row.flown.start_cpu:.1f} s",
             f"{1000 * row.flown.cpu / row.flown.hosts:.1f} ms",
             f"{1000 * row.server_cpu / row.flown.hosts:.1f} ms",
             f"{row.flown.memory:.0f} MiB",
