@@ -116,7 +116,7 @@ install_python() {
     if [ "$1" = server ]; then
         wanted="$wanted server"
         $pip install --constraint requirements.lock hatchling
-        $pip install --constraint requirements.lock --no-build-isolation --editable .
+        $pip install --constraint requirements.lock --no-build-isolation --editable '.[server]'
     else
         $pip install --requirement requirements.lock
         $pip install --no-deps --no-build-isolation --editable .
