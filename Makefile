@@ -68,11 +68,13 @@ test-faults: setup ## thousands of kills, cuts, full disks and a soak, and the t
 fuzz: setup ## 100,000 random inputs for all that reads what others wrote
 	$(BIN)/python -m faults.fuzz
 
-bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated hosts, a Prefect server's load
+bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated hosts, a Prefect server's load, shards
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.shares
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.server
+	$(BIN)/python -m bench.shards
 
 bench-server: setup ## attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis
 	$(BIN)/python -m bench.server

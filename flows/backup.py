@@ -23,6 +23,7 @@ from tasks.planned import backups_of
 from tasks.reports import Row
 from tasks.run_names import of_backup
 from tasks.shard_reports import publish_ends
+from tasks.shard_stop import may_begin
 from tasks.sharding import ends_in_shards
 from tasks.shards import IN_ONE_RUN, WHOLE, Part, Shards
 from tasks.until import Until
@@ -53,7 +54,7 @@ def backup(
         access: Where the hosts are written down, and as whom to work there.
         plan: What to back up, where to, and for how long to keep it.
         poll: Seconds between two looks at a running job.
-        group: Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and groups of 100 above.
+        group: Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and about 100 above.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
@@ -77,7 +78,8 @@ def backup(
         backups = [Backup(end=end) for end, _ in told]
     else:
         with share_of_forks(access):
-            backups = [backup_of(end) for end in look_after(steps, access, group=group)]
+            may_begin(part)
+            backups = [backup_of(end) for end in look_after(steps, access, group=group, shards=part.total or 1)]
         told = [_told(each) for each in backups]
     told += [_told(each) for each in unknown]
     publish_ends("backups", "What was backed up, and where it is", told, part)

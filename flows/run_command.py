@@ -23,6 +23,7 @@ from tasks.planned import commands_of
 from tasks.reports import Row, row_of
 from tasks.run_names import of_command
 from tasks.shard_reports import publish_ends
+from tasks.shard_stop import may_begin
 from tasks.sharding import ends_in_shards
 from tasks.shards import IN_ONE_RUN, WHOLE, Part, Shards
 from tasks.until import FOR_AN_HOUR, Until
@@ -78,7 +79,7 @@ def run_command(
         queue_limit: Seconds it may wait for locks and slots; then it ends, never started. 0: as long as it takes.
         launcher: In a unit of systemd, among the processes of the login (plain), or whichever outlives the logout.
         until: How often to look after it; with a delay of 0 it is started and left running.
-        group: Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and groups of 100 above.
+        group: Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and about 100 above.
         on_cancel: What becomes of its jobs when the run is cancelled: kill them, with proof, or leave them running.
         notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
@@ -107,7 +108,8 @@ def run_command(
         told = ends_in_shards(steps, access, shards, _told)
     else:
         with share_of_forks(access):
-            told = [_told(end) for end in look_after(steps, access, group=group)]
+            may_begin(part)
+            told = [_told(end) for end in look_after(steps, access, group=group, shards=part.total or 1)]
     publish_ends("run-command", f"`{command}` on {hosts}", told, part)
     ends = [end for end, _ in told]
     raise_for(ends)

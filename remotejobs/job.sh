@@ -25,6 +25,7 @@
 #
 # Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
 
+# Before the first function: request.py closes a group there.
 rj_proc=/proc
 
 # --- small things ----------------------------------------------------------------------------------------------------

@@ -25,12 +25,14 @@ class NoRoom(BadUse):
     """This process may not have as many open files or threads as its hosts need."""
 
 
-def make_room(hosts: int) -> None:
-    """Let this process open the files that `hosts` connections need, up to the hard limit.
-
-    `NoRoom` says what is needed, what there is and how to get more, also for threads.
-    """
+def make_what_room_there_is(hosts: int) -> None:
+    """Let this process open the files that `hosts` connections need, up to the hard limit."""
     _raise_soft_limit(SPARE_FILES + (FILES + _COMMANDS) * hosts)
+
+
+def make_room(hosts: int) -> None:
+    """The same, and `NoRoom` says what is needed, what there is and how to get more, also for threads."""
+    make_what_room_there_is(hosts)
     need, have = SPARE_FILES + FILES * hosts, _soft(resource.RLIMIT_NOFILE)
     if need > have:
         raise NoRoom(

@@ -17,7 +17,7 @@ from remotejobs.inventory import Host, Inventory, PatternError, load_inventory
 from remotejobs.model import Handle
 from tasks.access import Access
 from tasks.backups import jid_of
-from tasks.cancel_report import JobEnd, report_ends
+from tasks.cancel_report import JobEnd, report_ends, speaking
 from tasks.end_jobs import end_jobs, end_jobs_found
 from tasks.flow_runs import parts_of
 from tasks.jids import jid_for
@@ -39,7 +39,9 @@ def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> 
         run = part_of(flow_run).of or flow_run.id
         report_ends(flow_run, shards, line=f"Its jobs were left running, as asked; their jids end in {run}")
     else:
-        report_ends(flow_run, [*shards, *kill_jobs_of(given, str(flow_run.id)), *kill_parts(flow_run)])
+        with speaking(flow_run):
+            ends = [*kill_jobs_of(given, str(flow_run.id)), *kill_parts(flow_run)]
+        report_ends(flow_run, [*shards, *ends])
 
 
 def kill_parts(flow_run: FlowRun) -> list[JobEnd]:

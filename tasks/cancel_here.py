@@ -13,7 +13,7 @@ from prefect.flows import load_flow_from_flow_run
 from prefect.states import Cancelling
 
 from tasks.cancel import kill_parts
-from tasks.cancel_report import line_of, report_ends
+from tasks.cancel_report import line_of, report_ends, speaking
 from tasks.signs_of_life import was_heard
 
 _WORKER = "prefect.worker.name"
@@ -26,7 +26,9 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
         if (answer := hook(flow, run, Cancelling())) is not None:
             asyncio.run(_awaited(answer))
     if not flow.on_cancellation_hooks:
-        report_ends(run, kill_parts(run))
+        with speaking(run):
+            ends = kill_parts(run)
+        report_ends(run, ends)
     told = line_of(client, run) or "Its log tells what was done"
     if not was_heard(client, run.id):
         return told

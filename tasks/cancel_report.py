@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,6 +18,8 @@ from prefect.logging.loggers import flow_run_logger
 from remotejobs.display.text import number_of, visible
 
 KEY = "cancelled"
+# Whoever cancels a run says something at least that often, or `rescue` takes it for deserted.
+SPEAK_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,24 @@ class JobEnd:
     @property
     def words(self) -> str:
         return visible(f"{self.label} on {self.host}{' MAY STILL RUN. ' if self.open_end else ': '}{self.said}")
+
+
+@contextmanager
+def speaking(flow_run: FlowRun) -> Iterator[None]:
+    """Say meanwhile that its jobs are being ended: on many hosts that takes long, and who is silent counts as gone."""
+    over = threading.Event()
+
+    def speak() -> None:
+        while not over.wait(SPEAK_EVERY):
+            flow_run_logger(flow_run).info("its jobs are being ended")
+
+    speaker = threading.Thread(target=speak, name="speaking", daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
 
 
 def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") -> None:

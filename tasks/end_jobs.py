@@ -13,6 +13,7 @@ from remotejobs.errors import NoSuchJob, RemoteJobsError
 from remotejobs.fleet import Fleet
 from remotejobs.inventory import Host
 from remotejobs.model import Handle, Record, State
+from remotejobs.room import make_what_room_there_is
 from remotejobs.variables import Host as AnyHost
 from tasks.access import Access
 from tasks.cancel_report import JobEnd
@@ -34,6 +35,8 @@ def end_jobs_found(hosts: Sequence[Host], run: str, access: Access) -> list[JobE
 
 @contextmanager
 def _side_by_side(hosts: Sequence[Host], access: Access) -> Iterator[tuple[Fleet, ThreadPoolExecutor]]:
+    # Of too many hosts, those that are left are told as not ended.
+    make_what_room_there_is(len({host.name for host in hosts}))
     fleet = Fleet(access.reach(hosts), forks=access.forks, connect=connections().connect)
     with fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield fleet, pool

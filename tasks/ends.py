@@ -18,6 +18,7 @@ from tasks.errors import HostsFailed, JobFailed, RetriesExhausted
 _LONGEST = 600
 _EXPLAINED = 50  # failures in one message, which Prefect's server keeps with the state
 _RUNS_NO_MORE = ("rebooted", "disk_full")  # causes of a loss that say so
+_UNREACHABLE = "unreachable"
 T = TypeVar("T")
 
 
@@ -105,13 +106,23 @@ def raise_for(ends: Iterable[End]) -> None:
 
 
 def failures_of(ends: Sequence[End]) -> str:
-    """`2 of 60 failed` and a line for each of them; "" when all succeeded. Of many, the last are only named."""
-    failed = [end for end in ends if not end.succeeded]
+    """`2 of 60 failed` and a line for each of them; "" when all succeeded. Of many, the last are only named.
+
+    Hosts that could not be asked are counted apart, and come last: `3 of 60 did not succeed: 1 failed, 2 unreachable`.
+    """
+    failed = sorted((end for end in ends if not end.succeeded), key=lambda end: end.state == _UNREACHABLE)
     if not failed:
         return ""
     lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in failed[:_EXPLAINED]]
     others = ", ".join(f"{end.step} on {end.host}" for end in failed[_EXPLAINED:])
-    return "\n".join([f"{len(failed)} of {len(ends)} failed", *lines, *([f"and {others}"] if others else [])])
+    return "\n".join([_counted(failed, len(ends)), *lines, *([f"and {others}"] if others else [])])
+
+
+def _counted(failed: Sequence[End], of: int) -> str:
+    silent = sum(end.state == _UNREACHABLE for end in failed)
+    if silent in (0, len(failed)):
+        return f"{len(failed)} of {of} {_UNREACHABLE if silent else 'failed'}"
+    return f"{len(failed)} of {of} did not succeed: {len(failed) - silent} failed, {silent} {_UNREACHABLE}"
 
 
 def outcome_of(future: PrefectFuture[Any]) -> object:
@@ -124,11 +135,11 @@ def outcome_of(future: PrefectFuture[Any]) -> object:
 def _word(error: object) -> str:
     match error:
         case Unreachable():
-            return "unreachable"
+            return _UNREACHABLE
         case JobFailed(record=record) | RetriesExhausted(record=Record() as record):
             return record.state
         case RetriesExhausted():
-            return "unreachable"
+            return _UNREACHABLE
         case HostError():
             return "refused"
         case _:

@@ -27,6 +27,7 @@ from tasks.connections import jobs_on, prepare
 from tasks.ends import failures_of, left_running
 from tasks.errors import GroupFailed, HostsSilent, StillRunning
 from tasks.host_group_poll import GroupPoll
+from tasks.host_group_progress import tell_not_started
 from tasks.jobs import AGAIN_AFTER
 from tasks.outcomes import is_silence
 from tasks.until import Until
@@ -52,17 +53,18 @@ class Step:
         return self.job.label or self.job.jid
 
 
-def start_group() -> Task[..., tuple[Started, ...]]:
+def start_group(*, patient: bool) -> Task[..., tuple[Started, ...]]:
     """The task that starts the jobs of one group: a handle for each step, in order.
 
-    Hosts that could not be asked are tried again, and only they. At the end it raises `GroupFailed` when a job was not
-    started, with a handle or an error for each step. One task is for one group, whose answers it remembers.
+    Hosts that could not be asked are tried again, and only they, where it is `patient`; otherwise they are among the
+    answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started, with a
+    handle or an error for each step. One task is for one group, whose answers it remembers.
     """
     known: dict[tuple[str, str], Started] = {}
 
     @task(
         task_run_name="start {name}",
-        retries=len(AGAIN_AFTER),
+        retries=len(AGAIN_AFTER) if patient else 0,
         retry_delay_seconds=AGAIN_AFTER,
         retry_condition_fn=_to_be_tried_again,
         cache_policy=NO_CACHE,
@@ -72,12 +74,19 @@ def start_group() -> Task[..., tuple[Started, ...]]:
         _start(steps, access, known)
         outcomes = [known[step.host, step.job.jid] for step in steps]
         silent = {step.host: str(error) for step, error in zip(steps, outcomes, strict=True) if is_silence(error)}
-        if silent and not this_attempt().is_last:
-            shown = "\n".join(list(silent.values())[:_NAMED])
-            raise HostsSilent(f"{name}: {len(silent)} hosts could not be asked\n{shown}")
-        ends = [left_running(s.label, s.host, outcome, access) for s, outcome in zip(steps, outcomes, strict=True)]
-        if said := failures_of(ends):
-            raise GroupFailed(f"start {name}: {said}", outcomes)
+        said = "\n".join([f"{name}: {len(silent)} hosts could not be asked", *list(silent.values())[:_NAMED]])
+        if silent and patient and not this_attempt().is_last:
+            raise HostsSilent(said)
+        if silent and not patient:
+            get_run_logger().warning("%s", said)
+        ends = [
+            left_running(step.label, step.host, outcome, access)
+            for step, outcome in zip(steps, outcomes, strict=True)
+            if patient or not is_silence(outcome)
+        ]
+        if failed := failures_of(ends):
+            tell_not_started(name, ends)
+            raise GroupFailed(f"start {name}: {failed}", outcomes)
         return tuple(outcomes)
 
     return start_jobs

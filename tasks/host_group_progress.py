@@ -13,9 +13,21 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.client.schemas.actions import ArtifactUpdate
 
 from tasks.ends import End
-from tasks.reports import key_of, row_of
+from tasks.reports import key_of, publish_table, row_of
 
 _EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and tells others of it
+
+
+NOT_STARTED = "not-started"  # how the keys of such tables end
+
+
+def tell_not_started(name: str, ends: Iterable[End]) -> None:
+    """A table of those that failed, once nothing more is tried. Where it cannot be shown, the state says it too."""
+    rows = [row_of(end) for end in ends if not end.succeeded]
+    try:
+        publish_table(key_of(name, NOT_STARTED), f"Not started: {name}", rows)
+    except httpx.HTTPError as exc:
+        get_run_logger().warning("the table of %s cannot be shown: %r", name, exc)
 
 
 class GroupProgress:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from prefect import allow_failure
+from prefect.futures import PrefectFuture
 
 from remotejobs.model import Handle
 from remotejobs.room import make_room
@@ -13,37 +16,41 @@ from tasks.access import Access
 from tasks.ends import End, end_of, ended, left_running, outcome_of
 from tasks.host_group import Step, outcomes_of, poll_group, start_group
 from tasks.jobs import poll_until, start_job
+from tasks.outcomes import is_silence
 from tasks.verdict import FailedWhen
 
 _SINGLE = 50  # hosts: up to here each job has task runs of its own
-_GROUP = 100  # hosts of a group, at least
+_GROUP = 100  # hosts of a group, about
 _LOOKS = 8  # attempts a second of all groups, on average at most; unevenly spread they are ten in some seconds
 
 
 def look_after(
-    steps: Sequence[Step], access: Access, *, group: int = 0, failed_when: FailedWhen | None = None
+    steps: Sequence[Step], access: Access, *, group: int = 0, failed_when: FailedWhen | None = None, shards: int = 1
 ) -> list[End]:
     """Start every step's job, wait for its end, and tell how each ended, in the order of `steps`; nothing is raised.
 
     With a delay of 0 a job is started and left running. `group` is how many hosts one task run starts and one polls:
-    1 for a task run for each job, 0 for that up to 50 hosts and groups above. A group with several jobs on a host is
-    polled as long as the most patient of them says. Raises `NoRoom` when this process cannot have so many hosts.
+    1 for a task run for each job, 0 for that up to 50 hosts and groups above; `shards` is how many runs like this one
+    share the work, so that they do not ask too much of Prefect's server together. A group with several jobs on a host
+    is polled as long as the most patient of them says. Raises `NoRoom` when this process cannot have so many hosts.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
     make_room(len(hosts))
-    size = group or group_size(len(hosts), min((step.until.delay for step in steps), default=0))
+    size = group or group_size(len(hosts), min((step.until.delay for step in steps), default=0), shards)
     if size == 1:
         return _one_by_one(steps, access, failed_when)
     found = {(end.host, jid): end for jid, end in _by_groups(steps, hosts, size, access, failed_when)}
     return [found[step.host, step.job.jid] for step in steps]
 
 
-def group_size(hosts: int, delay: float) -> int:
-    """How many hosts a group has when nobody says: 1 up to 50 hosts; above, at least 100, and so many that no more than
-    ten attempts a second reach Prefect's server where each lasts `delay` seconds."""
-    if hosts <= _SINGLE:
+def group_size(hosts: int, delay: float, shards: int = 1) -> int:
+    """How many hosts a group has when nobody says: 1 where all shards together have up to 50 hosts; above about 100,
+    and so many that no more than ten attempts a second reach Prefect's server where each lasts `delay` seconds."""
+    if hosts * shards <= _SINGLE:
         return 1
-    groups = min(math.ceil(hosts / _GROUP), max(1, math.floor(_LOOKS * delay))) if delay else math.ceil(hosts / _GROUP)
+    groups = math.ceil(hosts / _GROUP)
+    if delay:
+        groups = min(groups, max(1, math.floor(_LOOKS * delay / shards)))
     return math.ceil(hosts / groups)
 
 
@@ -66,24 +73,61 @@ def _by_groups(
     steps: Sequence[Step], hosts: Sequence[str], size: int, access: Access, failed_when: FailedWhen | None
 ) -> Iterator[tuple[str, End]]:
     """The end of each step's job, with its jid."""
+    groups = _begin(steps, hosts, size, access, failed_when, patient=False)
+    # Beside the others, whose ends nobody shall learn later for it.
+    silent = [step for group in groups for step, first in group.begun() if is_silence(first)]
+    away = list(dict.fromkeys(step.host for step in silent))
+    for group in [*groups, *_begin(silent, away, size, access, failed_when, patient=True)]:
+        yield from group.ends(access)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The task runs of one group of hosts; no poll where its jobs are left running."""
+
+    steps: Sequence[Step]
+    start: PrefectFuture[Any]
+    poll: PrefectFuture[Any] | None
+    patient: bool
+
+    def begun(self) -> Iterator[tuple[Step, object]]:
+        """Each step with its handle, or why there is none."""
+        return zip(self.steps, outcomes_of(outcome_of(self.start), len(self.steps)), strict=True)
+
+    def ends(self, access: Access) -> Iterator[tuple[str, End]]:
+        """How each step's job ended, with its jid; nothing of hosts that another group asks again."""
+        polled = iter(outcomes_of(outcome_of(self.poll), len(self.steps)) if self.poll else ())
+        for step, first in self.begun():
+            if is_silence(first) and not self.patient:
+                continue
+            if self.poll is None:
+                yield step.job.jid, left_running(step.label, step.host, first, access)
+            else:
+                last = next(polled) if isinstance(first, Handle) else first
+                yield step.job.jid, ended(step.label, step.host, last)
+
+
+def _begin(
+    steps: Sequence[Step],
+    hosts: Sequence[str],
+    size: int,
+    access: Access,
+    failed_when: FailedWhen | None,
+    *,
+    patient: bool,
+) -> list[_Group]:
+    """Submit the starts and polls of all groups."""
     parts = [_steps_on(steps, hosts[at : at + size]) for at in range(0, len(hosts), size)]
     names = [_name_of(part) for part in parts]
-    started = [start_group().submit(name, part, access) for name, part in zip(names, parts, strict=True)]
-    polled = []
+    started = [start_group(patient=patient).submit(name, part, access) for name, part in zip(names, parts, strict=True)]
+    groups = []
     for name, part, start in zip(names, parts, started, strict=True):
         until = max((step.until for step in part), key=lambda until: until.retries * until.delay)
         # What was started is polled, also when not all was.
         poll = poll_group(until, failed_when)
-        polled.append(poll.submit(name, allow_failure(start), access) if until.delay else None)
-    for part, start, wait in zip(parts, started, polled, strict=True):
-        begun = outcomes_of(outcome_of(start), len(part))
-        ends = iter(outcomes_of(outcome_of(wait), len(part)) if wait else ())
-        for step, first in zip(part, begun, strict=True):
-            if wait is None:
-                yield step.job.jid, left_running(step.label, step.host, first, access)
-            else:
-                last = next(ends) if isinstance(first, Handle) else first
-                yield step.job.jid, ended(step.label, step.host, last)
+        waited = poll.submit(name, allow_failure(start), access) if until.delay else None
+        groups.append(_Group(part, start, waited, patient))
+    return groups
 
 
 def _steps_on(steps: Iterable[Step], hosts: Sequence[str]) -> list[Step]:

@@ -22,7 +22,7 @@ from remotejobs.migration.sight import ABSENT
 from remotejobs.model import Handle, State
 from tasks.access import Access
 from tasks.cancel import kill_parts
-from tasks.cancel_report import JobEnd, report_ends
+from tasks.cancel_report import JobEnd, report_ends, speaking
 from tasks.command_line import command_line
 from tasks.connections import host_names, host_of, jobs_on
 from tasks.end_jobs import became, user_on
@@ -40,9 +40,9 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
     if given.get("on_cancel") == "leave":
         report_ends(flow_run, [], line="Its steps go on, each until its limit, as asked. Retry the run: it goes on")
         return
-    saved = kill_parts(flow_run)
     hosts = host_names(access, str(given["hosts"]))
-    with ThreadPoolExecutor(max_workers=access.forks) as pool:
+    with speaking(flow_run), ThreadPoolExecutor(max_workers=access.forks) as pool:
+        saved = kill_parts(flow_run)
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
     sight = reduce(Sight.updated, (seen for seen, _ in left), Sight())
     kept = [] if sight.begun or sight.silent else _unlock(hosts, access, run)

@@ -12,9 +12,17 @@ from uuid import UUID
 
 from prefect import get_client, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.runtime import flow_run
 
 from remotejobs.errors import RemoteJobsError
 from tasks.rescue import BEGINS_WITHIN, see_to
@@ -36,11 +44,16 @@ class NotRescued(RemoteJobsError):
 def rescue_neglected_runs() -> dict[UUID, str]:
     """See to every neglected run; says what was done for each. `NotRescued` once all were tried."""
     with get_client(sync_client=True) as client:
+        me = client.read_flow_run(UUID(flow_run.id))
+        if _is_left_to_a_newer_one(client, me):
+            get_run_logger().info("a newer run of this flow was taken too, and looks")
+            return {}
         neglected = [run.id for run in _suspects(client) if is_neglected(run, lambda run: was_heard(client, run))]
     done, failed = {}, {}
     for run in neglected:
         try:
-            done[run] = see_to(run)
+            # It was scheduled an hour ago: what counts is when it began.
+            done[run] = see_to(run, since=me.updated)
         except RemoteJobsError as exc:
             get_run_logger().error("%s", exc)
             failed[run] = str(exc)
@@ -61,6 +74,15 @@ def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
             return since > BEGINS_WITHIN and not heard(run.id)
         case _:
             return since < _LATELY
+
+
+def _is_left_to_a_newer_one(client: SyncPrefectClient, me: FlowRun) -> bool:
+    """Whether this is one of several that begin together, after nobody took any for a while."""
+    taken = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
+    mine = FlowRunFilterDeploymentId.model_validate({"any_": [me.deployment_id]})
+    newer = FlowRunFilterExpectedStartTime.model_validate({"after_": me.expected_start_time})
+    wanted = FlowRunFilter(deployment_id=mine, state=taken, expected_start_time=newer)
+    return any(run.id != me.id for run in client.read_flow_runs(flow_run_filter=wanted))
 
 
 def _suspects(client: SyncPrefectClient) -> Iterator[FlowRun]:

@@ -41,25 +41,26 @@ class NotResumed(RemoteJobsError):
     """Nobody goes on with it: retry it in the UI."""
 
 
-def see_to(run_id: UUID) -> str:
+def see_to(run_id: UUID, *, since: datetime | None = None) -> str:
     """Do for a run what is to be done in the state that it is in; says what that was.
 
-    Raises `DiesAgain` and `NotResumed`.
+    A sign of life counts that the server received after `since`, by its clock; None: after it made the run under way,
+    which it did because of what it heard, or did not hear. Raises `DiesAgain` and `NotResumed`.
     """
     with get_client(sync_client=True) as client:
         try:
             run = client.read_flow_run(run_id)
         except ObjectNotFound:
             return "there is no such run any more"
-        done = _see_to(client, run)
+        done = _see_to(client, run, since or client.read_flow_run(UUID(flow_run.id)).created or datetime.now(UTC))
     get_run_logger().info("%s: %s", run.name, done)
     return done
 
 
-def _see_to(client: SyncPrefectClient, run: FlowRun) -> str:
+def _see_to(client: SyncPrefectClient, run: FlowRun, since: datetime) -> str:
     match _type(run):
         case StateType.RUNNING | StateType.CRASHED:
-            return _revive(client, run)
+            return _revive(client, run, since)
         case StateType.PENDING:
             return _begin(client, run)
         case StateType.CANCELLING:
@@ -68,14 +69,14 @@ def _see_to(client: SyncPrefectClient, run: FlowRun) -> str:
             return f"nothing to do: it is {run.state.name if run.state else 'new'}"
 
 
-def _revive(client: SyncPrefectClient, run: FlowRun) -> str:
+def _revive(client: SyncPrefectClient, run: FlowRun, since: datetime) -> str:
     """Resume it if its process is dead. A worker may report an earlier process's death once more, over the new one."""
     if was_being_cancelled(client.read_flow_run_states(run.id)):
         return _finish_cancelling(client, run)
-    lives = is_heard(client, run.id, since=_called_at(client))
+    lives = is_heard(client, run.id, since=since)
     now = client.read_flow_run(run.id)
-    if _type(now) is not _type(run):
-        return f"nothing to do any more: it is {now.state.name if now.state else 'new'}"
+    if _state(now) != _state(run):
+        return _nothing_any_more(now)
     if not lives:
         return resume(client, now)
     if _type(now) is StateType.RUNNING:
@@ -91,7 +92,11 @@ def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
     def begun() -> bool:
         return _type(client.read_flow_run(run.id)) is not StateType.PENDING
 
-    return "its worker got to it" if wait_until(begun, until=taken + BEGINS_WITHIN) else resume(client, run)
+    if wait_until(begun, until=taken + BEGINS_WITHIN):
+        return "its worker got to it"
+    now = client.read_flow_run(run.id)
+    # Another one may have resumed it by now, and a worker taken it anew.
+    return resume(client, now) if now.state and now.state.timestamp <= taken + BEGINS_WITHIN else _nothing_any_more(now)
 
 
 def resume(client: SyncPrefectClient, run: FlowRun) -> str:
@@ -145,6 +150,10 @@ def _type(run: FlowRun) -> StateType | None:
     return run.state.type if run.state else None
 
 
-def _called_at(client: SyncPrefectClient) -> datetime:
-    """When the server made the run under way, which it did because of what it heard, or did not hear."""
-    return client.read_flow_run(UUID(flow_run.id)).created or datetime.now(UTC)
+def _state(run: FlowRun) -> UUID | None:
+    """Two states of one type are not the same: in between, another process may have begun."""
+    return run.state.id if run.state else None
+
+
+def _nothing_any_more(run: FlowRun) -> str:
+    return f"nothing to do any more: it is {run.state.name if run.state else 'new'}"

@@ -10,12 +10,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import Cancelled, Cancelling
 
-from tasks.cancel_report import JobEnd
+from tasks.cancel_report import SPEAK_EVERY, JobEnd
 from tasks.shard_runs import Shard, look_again, shards_of
 
 _ASK_EVERY = 2.0  # seconds
-# Whoever cancels a run says something at least that often, or `rescue` takes it for deserted.
-_SPEAK_EVERY = 20.0
 # A shard whose worker is gone is cancelled by `rescue`, which first waits for signs of life.
 _CANCELLED_WITHIN = 600.0
 _BECAUSE = "The run that it is a shard of was cancelled"
@@ -47,7 +45,7 @@ def _await_ends(client: SyncPrefectClient, flow_run: FlowRun, shards: Sequence[S
     logger, began, spoke = flow_run_logger(flow_run), time.monotonic(), 0.0
     left = _alive(client, shards)
     while left and time.monotonic() - began < _CANCELLED_WITHIN:
-        if time.monotonic() - spoke > _SPEAK_EVERY:
+        if time.monotonic() - spoke > SPEAK_EVERY:
             logger.info("waiting until these are cancelled: %s", ", ".join(str(shard.part) for shard in left))
             spoke = time.monotonic()
         time.sleep(_ASK_EVERY)

@@ -83,7 +83,7 @@ def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards
     left = [host for host in hosts if host not in placed]
     if not left:
         return there
-    total = there[0].part.total if there else shards.number_for(hosts=len(left), workers=_workers(client))
+    total = there[0].part.total if there else shards.number_for(hosts=len(left), workers=workers_of(client))
     taken = {shard.part.number for shard in there}
     # Hosts that the inventory did not name when the run was split make up a shard more.
     free = [number for number in range(1, total + 1) if number not in taken] or [max(taken) + 1]
@@ -110,7 +110,7 @@ def _begin(part: Part, given: dict[str, object]) -> FlowRun:
     return cast("FlowRun", run)
 
 
-def _workers(client: SyncPrefectClient) -> int:
+def workers_of(client: SyncPrefectClient) -> int:
     """How many workers of the pool are there now."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=[WorkerStatus.ONLINE]))
     try:

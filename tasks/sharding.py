@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 
 from remotejobs.errors import NoSuchJob, RemoteJobsError
+from remotejobs.room import make_what_room_there_is
 from tasks.access import Access
 from tasks.connections import jobs_on
 from tasks.ends import End, end_as_found, not_asked
 from tasks.host_group import Step
 from tasks.reports import Row, publish_table
-from tasks.shard_runs import Shard, begin_shards
+from tasks.shard_runs import Shard, begin_shards, workers_of
 from tasks.shard_watch import Watch, await_shards
-from tasks.shards import Shards
+from tasks.shards import POOL, Shards
 
 
 def ends_in_shards(
@@ -29,7 +31,10 @@ def ends_in_shards(
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
     with get_client(sync_client=True) as client:
-        watch = await_shards(client, begin_shards(client, hosts, shards), shards)
+        begun = begin_shards(client, hosts, shards)
+        if not workers_of(client):
+            get_run_logger().warning("no worker of the pool %s is there: the shards wait for one", POOL)
+        watch = await_shards(client, begun, shards)
     told = {(end.host, end.step): (end.end, end.row) for report in watch.reports.values() for end in report}
     for end in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
         told[end.host, end.step] = judged(end)
@@ -44,6 +49,7 @@ def _find_out(steps: Sequence[Step], watch: Watch, access: Access) -> Iterable[E
     for step in steps:
         if not shard_of[step.host].begun:
             yield _not_begun(step, f"its shard was not begun: {watch.stopped or shard_of[step.host].ended}")
+    make_what_room_there_is(len({step.host for step in begun}))
     with ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), begun)
 
@@ -74,6 +80,6 @@ def _row(shard: Shard, ends: Sequence[tuple[End, Row]]) -> Row:
         "state": str(shard.run.state.name) if shard.run.state else "",
         "runs": shard.run.run_count or 0,
         "hosts": len(shard.part.hosts),
-        "failed": sum(not end.succeeded for end in mine),
+        "not succeeded": sum(not end.succeeded for end in mine),
         "run": str(shard.run.id),
     }

@@ -12,6 +12,7 @@ from remotejobs.rolling.budget import Amount, amount_of
 POOL = "remotejobs-shards"
 _MOST_HOSTS = 500  # of a shard, where nobody says how many there shall be
 _FEWEST_HOSTS = 10
+_A_WORKER = 2  # shards at a time: --limit of its unit
 _ALL = "100%"
 
 
@@ -28,7 +29,9 @@ class Shards(BaseModel):
         "1: this run does it all itself. 0: by the number of hosts and of workers.",
     )
     max_failed: Amount = Field(
-        default=_ALL, description="Hosts that may fail: 1 or 25% (rounded down). With one more no further shard begins."
+        default=_ALL,
+        description="Hosts that may fail: 1 or 25% (rounded down). Unreachable ones count. "
+        "With one more no further shard begins.",
     )
 
     @field_validator("max_failed")
@@ -47,10 +50,10 @@ class Shards(BaseModel):
         return self.max_failed == _ALL
 
     def number_for(self, *, hosts: int, workers: int) -> int:
-        """How many shards: as asked, otherwise one for each worker, of 10 to 500 hosts."""
+        """How many shards: as asked, otherwise two for each worker, of 10 to 500 hosts."""
         if self.number:
             return self.number
-        return min(max(workers, math.ceil(hosts / _MOST_HOSTS)), math.ceil(hosts / _FEWEST_HOSTS))
+        return min(max(_A_WORKER * workers, math.ceil(hosts / _MOST_HOSTS)), max(1, hosts // _FEWEST_HOSTS))
 
     def exceeded(self, *, failed: int, hosts: int) -> str:
         """Why no further shard may begin, or ""."""

@@ -15,16 +15,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 def test_it_begins_anew_and_nobody_rescues_it(night: Night, worker: Server) -> None:
+    neglected = deployment(night.api, "rescue-neglected")
+    # A worker that died had taken this one, and nobody rescues it: it keeps no other out.
+    night.api.take(night.api.run(neglected, after=59))
+    # As a schedule does it: made long before it looks. What was alive in between may be dead by then.
+    look = night.api.run(neglected, after=60)
     # Somebody took this one and does not begin it: a rescue waits for that.
     taken = night.api.run(deployment(night.api, "push-file"), state="PENDING")
     rescue = night.api.run(deployment(night.api, "rescue"), {"flow_run_id": str(taken.id)})
     night.await_state(rescue, "Running")
     send(signal.SIGKILL, processes(rescue.id))
     night.await_state(rescue, "Crashed")
-    neglected = deployment(night.api, "rescue-neglected")
-    # A worker that died had taken this one, and nobody rescues it: it keeps no other out.
-    night.api.take(night.api.run(neglected, after=3600))
-    night.await_state(night.api.run(neglected), "Completed")
+    night.await_state(look, "Completed")
     await_true(lambda: night.api.flow_run(rescue).run_count == 2)
     night.api.crash(taken)
     night.await_state(rescue, "Completed")

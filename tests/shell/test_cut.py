@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -16,12 +17,22 @@ from tests.shell.shells import SHELLS, shell_path
 def test_of_a_request_that_is_cut_off_nothing_is_run(shell: str, tmp_path: Path) -> None:
     """Neither the start nor the beginning of a line, which could be the name of a program or of another function."""
     shell_path(tmp_path / "bin", shell)
+    assert tried(run(tmp_path, b"rj_proc=/proc\nrj_x"))
     script = request.start(Job(jid="j", cmd="echo x"), str(tmp_path / "jobs")).script
     last = script.rindex(b"\n{\n")
     for end in [*range(1, last, 89), *range(last, len(script) - len("}\n"), 7)]:
-        # No program can be found: whatever is run as one is complained of.
-        said = subprocess.run(
-            [tmp_path / "bin" / "sh", "-s"], input=script[:end], capture_output=True, check=False, env={"PATH": ""}
-        )
-        assert (said.stdout, b"not found" in said.stderr) == (b"", False), script[:end][-60:]
+        said = run(tmp_path, script[:end])
+        assert said.stdout == b""
+        assert not tried(said), script[:end][-60:]
     assert not (tmp_path / "jobs").exists()
+
+
+def run(tmp_path: Path, script: bytes) -> subprocess.CompletedProcess[bytes]:
+    """As a host runs what came, but that no program can be found."""
+    shell = [str(tmp_path / "bin" / "sh"), "-s"]
+    return subprocess.run(shell, input=script, capture_output=True, check=False, env={"PATH": ""})
+
+
+def tried(said: subprocess.CompletedProcess[bytes]) -> bool:
+    """Whether the shell complains that a program is not there; each has its own words for it."""
+    return re.search(rb"not found|No such file|no such command", said.stderr) is not None

@@ -9,9 +9,9 @@ from tasks.shards import WHOLE, Part, Shards
 
 
 @pytest.mark.parametrize(
-    ("hosts", "workers", "number"), [(60, 2, 2), (5, 8, 1), (35, 8, 4), (2000, 2, 4), (501, 0, 2), (3, 0, 1)]
+    ("hosts", "workers", "number"), [(60, 2, 4), (5, 8, 1), (35, 8, 3), (2000, 2, 4), (501, 0, 2), (3, 0, 1)]
 )
-def test_where_nobody_says_how_many_each_worker_gets_a_shard_of_10_to_500_hosts(
+def test_where_nobody_says_how_many_each_worker_gets_two_shards_of_10_to_500_hosts(
     hosts: int, workers: int, number: int
 ) -> None:
     assert Shards(number=0).number_for(hosts=hosts, workers=workers) == number
