@@ -35,6 +35,7 @@ SSHD = "200,1000"
 SIZES = "10,100,200,1000,10000"
 # Hosts, delay, group: by itself at two delays, and one by one for comparison.
 FLIGHTS = ((10, 15, 0), (100, 15, 0), (200, 15, 0), (200, 15, 1), (1000, 15, 0), (1000, 1, 0), (10000, 15, 0))
+_AIMED = 1000  # hosts
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAUSE = 2.0
 _IDLE = 0.1  # of a core: what a server takes that has nothing to do
@@ -176,6 +177,25 @@ def flow_table(rows: list[Flight]) -> str:
     return table(head, cells)
 
 
+def aims_table(core: list[Watched], real: list[Flight]) -> str:
+    """What was aimed at with a thousand hosts, and what came of it on real sshd."""
+    flight = next((row for row in real if row.flown.hosts == _AIMED), None)
+    if flight is None:
+        return ""
+    flown, costs = flight.flown, {row.hosts: 1000 * (row.start_cpu + row.watch_cpu) / row.hosts for row in core}
+    mean = flight.attempts / flown.wall
+    rows = [
+        ("attempts a second", "at most 10", f"{mean:.1f}, at most {most_a_second(flown.attempts)} within one second"),
+        ("an end is known", "within 1 s", lag(flown.lags)),
+        ("memory of the controller", "at most 300 MB", f"{flown.memory * 1024 * 1024 / 1e6:.0f} MB"),
+        ("controller CPU to start all", "at most 15 s", f"{flown.start_cpu:.1f} s"),
+    ]
+    if {10, _AIMED} <= set(costs):
+        cost = f"{costs[10]:.2f} ms with 10, {costs[_AIMED]:.2f} ms with {_AIMED:,}"
+        rows.append(("CPU a host, core alone", "no more with 1,000 hosts than with 10", cost))
+    return table([f"with {_AIMED:,} hosts", "aim", "measured"], rows)
+
+
 def lag(lags: tuple[float, ...]) -> str:
     return f"{1000 * median(lags):.0f} ms, at worst {1000 * max(lags):.0f} ms"
 
@@ -200,6 +220,7 @@ def main() -> None:
     parts += ["", "The core alone, simulated hosts:", "", core_table(core)] if core else []
     parts += ["", "A flow run under a Prefect server on SQLite, simulated hosts:", "", flow_table(flow)] if flow else []
     parts += ["", f"The same on real sshd, `sleep {SLEEP}`:", "", flow_table(real)] if real else []
+    parts += ["", aims] if (aims := aims_table(core, real)) else []
     text = "\n".join(parts) + "\n"
     print(text)
     if options.write:

@@ -78,6 +78,8 @@ def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
 
 def _is_left_to_a_newer_one(client: SyncPrefectClient, me: FlowRun) -> bool:
     """Whether this is one of several that begin together, after nobody took any for a while."""
+    if me.deployment_id is None:
+        return False
     taken = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
     mine = FlowRunFilterDeploymentId.model_validate({"any_": [me.deployment_id]})
     newer = FlowRunFilterExpectedStartTime.model_validate({"after_": me.expected_start_time})

@@ -154,6 +154,15 @@ def test_hosts_that_are_silent_at_the_start_are_tried_again_and_they_alone(task_
     assert len(task_log.having("started job")) == 2
 
 
+def test_a_host_that_is_silent_at_the_start_keeps_nobodys_end_from_being_known(task_log: TaskLog) -> None:
+    fake = FakeHosts()
+    fake.host("db2").unreachable()
+    task_log.when("work on db1: succeeded", fake.host("db2").reachable)
+    with reached_by(fake.connect):
+        ends = look(steps("x", hosts=("db1", "db2")), Access(inventory="db1,db2"))
+    assert [end.state for end in ends] == ["succeeded", "succeeded"]
+
+
 def test_a_job_that_is_refused_at_its_start_is_told_and_the_others_are_polled(task_log: TaskLog) -> None:
     fake = FakeHosts()
     fake.plan(".", Plan(refused="no space left"), on="db2")

@@ -87,7 +87,7 @@ def test_a_host_that_is_away_hides_no_other_and_is_named(own_jobs: Access, lab: 
     ended(own_jobs, rotate="true")
     lab.stop_host("db2")
     try:
-        with pytest.raises(HostsFailed, match="1 of 2 failed\nlook on db2: "):
+        with pytest.raises(HostsFailed, match="1 of 2 unreachable\nlook on db2: "):
             report(own_jobs, "rotate", "db1:db2").result()
     finally:
         lab.start_host("db2")
