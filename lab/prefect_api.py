@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from lab.process import LabError
 
-BUSY_TRIES = 10
+BUSY_TRIES = 30
 _PAGE = 200  # the most that the server gives at a time
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
