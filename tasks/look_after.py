@@ -45,7 +45,8 @@ def look_after(
 
 def group_size(hosts: int, delay: float, shards: int = 1) -> int:
     """How many hosts a group has when nobody says: 1 where all shards together have up to 50 hosts; above about 100,
-    and so many that no more than ten attempts a second reach Prefect's server where each lasts `delay` seconds."""
+    and so many that no more than ten attempts a second reach Prefect's server where each lasts `delay` seconds, unless
+    a single group of each shard is more than that."""
     if hosts * shards <= _SINGLE:
         return 1
     groups = math.ceil(hosts / _GROUP)
