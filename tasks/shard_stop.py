@@ -21,7 +21,7 @@ class NotBegun(RemoteJobsError):
 
 def stop(why: str) -> None:
     """Say of the flow run under way that no further shard of it may begin."""
-    Artifact(type=_TYPE, description="No further shard begins", data=why).create()
+    Artifact(type=_TYPE, description=why).create()
 
 
 def may_begin(part: Part) -> None:
@@ -34,4 +34,4 @@ def may_begin(part: Part) -> None:
     with get_client(sync_client=True) as client:
         told = client.read_artifacts(artifact_filter=mine, limit=1)
     if told:
-        raise NotBegun(f"{part} is not begun: {told[0].data}")
+        raise NotBegun(f"{part} is not begun: {told[0].description}")

@@ -1,0 +1,68 @@
+"""What shards and the run that was split tell each other by way of a real server, when too many hosts failed."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from remotejobs.fake import FakeHosts, Plan
+from remotejobs.model import Job
+from tasks.access import Access
+from tasks.connections import reached_by
+from tasks.host_group import Step
+from tasks.look_after import look_after
+from tasks.shard_runs import Shard
+from tasks.shard_stop import NotBegun, may_begin, stop
+from tasks.shard_watch import _failed_already
+from tasks.shards import WHOLE, Part
+from tasks.until import Until
+
+HOSTS = ("db1", "db2", "files1")
+
+
+def part(of: str) -> Part:
+    return Part(of=of, number=2, total=3, hosts=HOSTS)
+
+
+@flow
+def split(why: str) -> str:
+    if why:
+        stop(why)
+    return str(flow_run.id)
+
+
+@flow
+def begin(mine: Part) -> None:
+    may_begin(mine)
+
+
+@flow
+def look() -> str:
+    work = Job(jid=uuid4().hex, cmd="x", label="work")
+    look_after(
+        [Step(work, host, Until(retries=9, delay=0.2)) for host in HOSTS], Access(inventory=",".join(HOSTS)), group=3
+    )
+    return str(flow_run.id)
+
+
+def test_a_shard_that_got_its_forks_after_its_run_was_stopped_is_not_begun() -> None:
+    with pytest.raises(NotBegun, match="^shard 2 of 3 is not begun: 7 of 60 hosts failed, 6 may"):
+        begin(part(split("7 of 60 hosts failed, 6 may")))
+
+
+def test_one_of_a_run_that_was_not_stopped_begins_and_so_does_a_run_that_is_no_shard() -> None:
+    begin(part(split("")))
+    begin(WHOLE)
+
+
+def test_hosts_of_a_group_that_refused_the_start_count_while_the_shard_is_under_way() -> None:
+    fake = FakeHosts()
+    fake.plan(".", Plan(refused="no space left"), on="db2")
+    with reached_by(fake.connect):
+        run = look()
+    with get_client(sync_client=True) as client:
+        assert _failed_already(client, [Shard(part("a-run"), client.read_flow_run(UUID(run)))]) == {"db2"}
