@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
 from lab.process import Server
 from lab.runs import deployment
+from tasks.signs_of_life import was_heard
 from tests.resume.conftest import Night, await_true, send
 from tests.run_processes import processes
 
@@ -23,7 +25,8 @@ def test_it_begins_anew_and_nobody_rescues_it(night: Night, worker: Server) -> N
     # Somebody took this one and does not begin it: a rescue waits for that.
     taken = night.api.run(deployment(night.api, "push-file"), state="PENDING")
     rescue = night.api.run(deployment(night.api, "rescue"), {"flow_run_id": str(taken.id)})
-    night.await_state(rescue, "Running")
+    with SyncPrefectClient(night.prefect.api_url) as client:
+        await_true(lambda: was_heard(client, rescue.id))
     send(signal.SIGKILL, processes(rescue.id))
     night.await_state(rescue, "Crashed")
     night.await_state(look, "Completed")
