@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup setup-server check style types shell imports test test-vm bench bench-server bench-shards bench-rolling pictures lock clean
+.PHONY: help demo demo-rolling demo-migration up repair plan deploy setup setup-server check style types shell imports docs \
+	test test-vm test-slow test-pythons test-faults fuzz bench bench-server bench-shards bench-rolling pictures lock clean
 
 # A home of its own and no calls to anybody: what runs here disturbs no other Prefect of the user.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -8,23 +9,23 @@ export DO_NOT_TRACK := 1
 BIN := .venv/bin
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 demo: ## a lab, a Prefect server, a nightly backup of real databases; ends by itself
 	@scripts/setup.sh demo
-	@$(BIN)/python -m lab.demo
+	@$(BIN)/python -m lab.demos.demo
 
 up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
 	@scripts/setup.sh demo
-	@$(BIN)/python -m lab.up
+	@$(BIN)/python -m lab.demos.up
 
 demo-rolling: ## a rolling update of a site behind HAProxy, under load; ends by itself
 	@scripts/setup.sh demo
-	@$(BIN)/python -m lab.rolling_demo
+	@$(BIN)/python -m lab.demos.rolling_demo
 
 demo-migration: ## a migration that succeeds and one that fails and is rolled back; ends by itself
 	@scripts/setup.sh demo
-	@$(BIN)/python -m lab.migration_demo
+	@$(BIN)/python -m lab.demos.migration_demo
 
 plan: setup-server ## show what make deploy would change on the server at PREFECT_API_URL
 	@$(BIN)/python -m deployments --plan
@@ -41,7 +42,7 @@ setup: ## install what is missing: system packages through apt, .venv from the l
 setup-server: ## install what a server or a worker needs, and nothing of the tests
 	@scripts/setup.sh server
 
-check: style types shell imports ## style, types, shell scripts, import contracts
+check: style types shell imports docs ## style, types, shell scripts, import contracts, the documents' links
 
 style: setup
 	$(BIN)/ruff check .
@@ -56,13 +57,26 @@ shell: setup
 imports: setup
 	$(BIN)/lint-imports --no-logo
 
-test: setup ## every test; real sshd and real PostgreSQL included
-	$(BIN)/pytest
+# Never with --quiet: then mkdocs counts no warnings, and a dead link passes. The variable switches off a banner of the theme.
+docs: setup ## build the site of the documents into build/docs; a link that leads nowhere fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# Tests wait more than they compute, so there are more processes than cores.
+WORKERS ?= 4
+
+test: setup ## every test but those of test-slow, in parallel; T=tests/unit/test_x.py runs a part, in one process
+	$(BIN)/pytest $(or $(T),-n $(WORKERS))
 
 test-vm: setup ## only the tests that boot a virtual machine: reboots, power cuts, systemd
-	$(BIN)/pytest -m vm
+	$(BIN)/pytest tests/vm
 
-test-faults: setup ## thousands of kills, cuts, full disks and a soak, and the table of docs/faults.md; SEED=n repeats one
+test-slow: setup ## what make test leaves out: real waiting times, gigabytes, all faults at full scale, a soak; hours
+	BIN=$(BIN) scripts/test-slow.sh
+
+test-pythons: setup ## the tests under each Python from 3.11 on that is installed; T=tests/unit runs a part under each
+	T="$(T)" WORKERS=$(WORKERS) scripts/test-pythons.sh
+
+test-faults: setup ## thousands of kills, cuts, full disks and a soak, and the table of docs/explanation/faults.md; SEED=n repeats one
 	$(BIN)/python -m faults --scale full --seed $(or $(SEED),1) --write
 
 fuzz: setup ## 100,000 random inputs for all that reads what others wrote
@@ -85,12 +99,12 @@ bench-shards: setup ## one command on many hosts as one run, in shards on one wo
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling
 
-pictures: setup ## take the pictures of the README and of docs/migration.md anew, from Prefect's own UI
-	$(BIN)/python -m lab.pictures
-	$(BIN)/python -m lab.migration_pictures
+pictures: setup ## take the pictures of the README and of docs/how-to/migration.md anew, from Prefect's own UI
+	$(BIN)/python -m lab.screenshots.pictures
+	$(BIN)/python -m lab.screenshots.migration_pictures
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	scripts/lock.sh
 
 clean: ## remove what the lab and the tools left behind, not .venv
-	rm -rf .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .lab .venv-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,10 +1,10 @@
-"""`make bench`: measure, print one table; with --write, put it into README.md and docs/benchmarks.md."""
+"""`make bench`: measure, print one table; with --write, put it into docs/explanation/benchmarks.md."""
 
 from __future__ import annotations
 
 import argparse
 
-from bench.documents import PAGE, PROJECT, machine, put, say, table
+from bench.documents import machine, put, say, table
 from bench.engine import fleet_rows, host_rows
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--hosts", default="10,50,100,200", help="numbers of sshd to measure with")
     parser.add_argument("--runs", type=int, default=5, help="runs of each command; the median is told")
-    parser.add_argument("--write", action="store_true", help="put the table into the documents")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
 
     rows = [*host_rows(say), *fleet_rows(say, tuple(map(int, options.hosts.split(","))), options.runs)]
@@ -21,7 +21,7 @@ def main() -> None:
     text = f"Median of {options.runs} runs (least-most); {where}.\n\n{figures}\n"
     print(text)
     if options.write:
-        put("bench", text, PROJECT / "README.md", PAGE)
+        put("bench", text)
 
 
 if __name__ == "__main__":

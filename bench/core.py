@@ -2,8 +2,9 @@
 
     python -m bench.core 1000
 
-The hosts are `remotejobs.fake`, in this very process: all of the Python half is real, the threads and the waiting too.
-What is left out is SSH itself (connecting, keys, encryption) and the hosts' own work; the fake's work is counted in.
+The hosts are `remotejobs.testing`, in this very process: all of the Python half is real, the threads and the waiting
+too. What is left out is SSH itself (connecting, keys, encryption) and the hosts' own work; the fake's work is
+counted in.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from remotejobs.fake import FakeHosts, Plan
-from remotejobs.fleet import Fleet
+from remotejobs.connections.limits import make_room
 from remotejobs.inventory import load_inventory
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.watch import Watch
 from remotejobs.model import Job
-from remotejobs.room import make_room
-from remotejobs.watch import Watch
+from remotejobs.testing import FakeHosts, Plan
 
 STARTS_A_SECOND = 200  # at least; no job ends before all are started, for until then nobody listens for it
 ENDS_A_SECOND = 50  # so many jobs end in each second, so that the delay of one is not that of a crowd

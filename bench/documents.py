@@ -15,7 +15,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 RESULTS = PROJECT / "bench" / "results"
-PAGE = PROJECT / "docs" / "benchmarks.md"
+PAGE = PROJECT / "docs" / "explanation" / "benchmarks.md"
 
 
 def machine(*packages: str) -> str:
@@ -33,7 +33,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def put(name: str, text: str, *pages: Path) -> None:
-    """Put `text` between the marks of that name, in docs/benchmarks.md or in `pages`."""
+    """Put `text` between the marks of that name, in docs/explanation/benchmarks.md or in `pages`."""
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     for page in pages or (PAGE,):
         before = page.read_text()

@@ -14,13 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.measure import Timing, children, pss, timed
-from lab.job_files import supervisor_of
-from lab.sshd import SshLab
-from remotejobs.fleet import Fleet
+from lab.job_files import reaper_of, supervisor_of
+from lab.servers.sshd import SshLab
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.inventory.variables import text
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Job
-from remotejobs.variables import text
 
 BIN = Path(sys.executable).parent
 SLEEP = 5
@@ -121,10 +121,12 @@ def host_rows(say: Say) -> Iterator[Row]:
         record = jobs.start(Job(jid="costs", cmd="sleep 600", limit=600))
         yield Row("controller CPU for a status on an open connection", f"{_status_cpu(jobs):.2f} ms", "at most 1.5 ms")
         supervisor = supervisor_of(record)
-        timer = [pid for pid in children(supervisor) if pid != record.pid]
+        reaper = reaper_of(record)
+        timer = [pid for pid in children(supervisor) if pid not in (record.pid, reaper)]
         whole = pss(supervisor) + sum(pss(pid) + sum(map(pss, children(pid))) for pid in timer)
         yield Row("host memory (PSS) of the supervising process", f"{pss(supervisor)} KiB", "at most 1 MiB")
         yield Row("the same with the timer of a time limit", f"{whole} KiB")
+        yield Row("the reaper's", f"{pss(reaper)} KiB", "at most 1 MiB")
         jobs.kill("costs", grace=0)
         yield Row("from the end of the command until it is known", f"{_lag(jobs):.0f} ms", "at most 300 ms")
         yield Row("host disk for a finished job", f"{_disk(record.results_dir)} KiB")

@@ -20,10 +20,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.core import end_of, peak_memory, simulated
-from flows.run_command import run_command
-from tasks.access import Access
-from tasks.connections import reached_by
-from tasks.until import Until
+from remotejobs.prefect.flows.run_command import run_command
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import reached_by
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.runs.options import RunOptions
 
 SLEEP = 60  # seconds, of a job on a real host: all are started before the first ends
 Ended = Callable[[str, str], float]  # of a host's name and its job's last words: when that ended, by our clock
@@ -96,7 +97,8 @@ def run(count: int, inventory: Path, command: str, until: Until, group: int, end
     with heard(ended) as log:
         access = Access(inventory=str(inventory))
         began, cpu = time.monotonic(), time.process_time()
-        state = run_command(access, "all", command, label="bench", until=until, group=group, return_state=True)
+        options = RunOptions(group=group)
+        state = run_command(access, "all", command, label="bench", until=until, run=options, return_state=True)
         assert state.is_completed(), state
         return Flown(
             run=str(state.state_details.flow_run_id),

@@ -26,7 +26,7 @@ from bench.documents import machine, put, save, say, table
 from bench.engine import SLEEP, ansible, hosts, ours, timed_ansible
 from bench.measure import Timing, timed
 from remotejobs.inventory import load_inventory
-from remotejobs.variables import text
+from remotejobs.inventory.variables import text
 
 PEERS = ("pyinfra", "parallel-ssh")
 LOOP = Path(__file__).with_name("async_status.yml")
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     rows = list(measured(options.hosts, options.runs))
     what = f"`sleep {SLEEP}` on {options.hosts} real sshd, to the end; median of {options.runs} runs, Ansible's is one"

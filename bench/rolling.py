@@ -16,10 +16,10 @@ from pathlib import Path
 
 from bench.documents import PROJECT, machine, put
 from lab.load import Load, LoadReport
-from lab.prefect_server import PrefectServer
-from lab.site import Site
+from lab.servers.prefect_server import PrefectServer
+from lab.servers.site import Site
 
-_PAGE = PROJECT / "docs" / "rolling-update.md"
+_PAGE = PROJECT / "docs" / "how-to" / "rolling-update.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.rolling", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/rolling-update.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/how-to/rolling-update.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="remotejobs-bench-") as name, _lab(Path(name)) as (site, prefect):
         measured = [
@@ -90,7 +90,7 @@ def _ours(site: Site, prefect: PrefectServer, version: str, **plan: object) -> N
     access = {"inventory": str(site.inventory)}
     parameters = site.directory / "parameters.json"
     parameters.write_text(json.dumps({"access": access, "hosts": "web", "update": update}))
-    _run([sys.executable, "-m", "lab.run_update", str(parameters)], dict(prefect.environment))
+    _run([sys.executable, "-m", "lab.demos.run_update", str(parameters)], dict(prefect.environment))
 
 
 def _run(words: list[str], env: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
     python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|sshd|all] [--write]
 
 Each measurement is a process of its own (`bench.core`, `bench.flow`). With --write the table goes into
-docs/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
+docs/explanation/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from bench.core import Watched
 from bench.documents import machine, put, save, say, table
 from bench.engine import hosts
 from bench.flow import SLEEP, Flown
-from lab.prefect_api import PrefectApi, Run
-from lab.prefect_server import PrefectServer
+from lab.servers.prefect_api import PrefectApi, Run
+from lab.servers.prefect_server import PrefectServer
 
 SSHD = "200,1000"
 SIZES = "10,100,200,1000,10000"
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("--sizes", default=SIZES, help="numbers of hosts")
     parser.add_argument("--sshd", default=SSHD, help="numbers of real sshd")
     parser.add_argument("--part", choices=["core", "flow", "sshd", "all"], default="all")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     sizes, sshd = ([int(size) for size in given.split(",")] for given in (options.sizes, options.sshd))
     core = list(measured_core(sizes)) if options.part in ("core", "all") else []

@@ -20,10 +20,10 @@ import httpx
 
 from bench.documents import PROJECT, machine, put, say, table
 from lab.ports import free_ports
-from lab.prefect_server import PrefectServer
-from lab.scaled_server import API_PROCESSES, ScaledServer
+from lab.servers.prefect_server import PrefectServer
+from lab.servers.scaled_server import API_PROCESSES, ScaledServer
 
-_PAGE = PROJECT / "docs" / "scale.md"
+_PAGE = PROJECT / "docs" / "how-to" / "scale.md"
 _WITHIN = 150.0  # seconds for the backlog
 _ASK_EVERY = 0.25
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
     parser.add_argument("--tasks", type=int, default=200, help="that poll at the same time")
     parser.add_argument("--attempts", type=int, default=15, help="of each task")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/scale.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/how-to/scale.md")
     options = parser.parse_args()
     logging.disable()
     kinds: list[tuple[str, Callable[[Path], PrefectServer]]] = [

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from bench.documents import PROJECT, machine, put, say, table
 from lab.ports import free_ports
-from lab.prefect_api import PrefectApi, Run
-from lab.prefect_server import SHARDS, PrefectServer
 from lab.runs import await_state, start
-from lab.sshd import SshLab
-from tasks.access import Access
-from tasks.connections import connections, jobs_on
+from lab.servers.prefect_api import PrefectApi, Run
+from lab.servers.prefect_server import SHARDS, PrefectServer
+from lab.servers.sshd import SshLab
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections, jobs_on
 
 SLEEP = 10
-_PAGE = PROJECT / "docs" / "scale.md"
+_PAGE = PROJECT / "docs" / "how-to" / "scale.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Measured:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.shards", description=__doc__)
     parser.add_argument("--hosts", type=int, default=100)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/scale.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/how-to/scale.md")
     options = parser.parse_args()
     names = [f"h{number:03d}" for number in range(options.hosts)]
     with tempfile.TemporaryDirectory(prefix="remotejobs-bench-") as name, SshLab(Path(name) / "hosts", names) as ssh:
@@ -74,7 +74,7 @@ def _measure(api: PrefectApi, access: Access, names: Sequence[str], what: str, *
     until = {"delay": 5, "retries": 100}
     given = {"access": access.model_dump(), "hosts": "all", "command": f"sleep {SLEEP}", "until": until}
     began = time.perf_counter()
-    run = start(api, "run-command", {**given, "shards": {"number": shards}})
+    run = start(api, "run-command", {**given, "run": {"shards": {"number": shards}}})
     ended = await_state(api, run, lambda now: now.final)
     wall = time.perf_counter() - began
     if ended.state is None or ended.state.name != "Completed":

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 from bench.documents import machine, put, say, table
 from bench.engine import hosts
-from remotejobs.connect import open_connection
-from remotejobs.connection import Connection
-from remotejobs.fake import FakeHosts, Plan
+from remotejobs.connections.base import Connection
+from remotejobs.connections.connect import open_connection
+from remotejobs.connections.ssh.connection import SshConnection
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
-from remotejobs.ssh.connection import SshConnection
+from remotejobs.testing import FakeHosts, Plan
 
 _IDLE = 60.0  # seconds
 Row = tuple[str, str, str]
@@ -83,7 +83,7 @@ def _private() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.shares", description=__doc__)
     parser.add_argument("--hosts", type=int, default=50)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     rows = list(measured(options.hosts))
     head = ["for each host", "over SSH", "without SSH"]

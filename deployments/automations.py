@@ -8,10 +8,10 @@ from functools import partial
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from deployments.blocks import find_block
-from deployments.change import Change, differences
-from deployments.declared import FILE, Declared
 from remotejobs.errors import BadUse
+from remotejobs.prefect.deployments.blocks import find_block
+from remotejobs.prefect.deployments.change import Change, differences
+from remotejobs.prefect.deployments.declared import FILE, Declared
 
 
 def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterator[Change]:

@@ -11,9 +11,9 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
-from deployments.change import Change
-from deployments.declared import FILE, BlockValues, named
 from remotejobs.errors import BadUse
+from remotejobs.prefect.deployments.change import Change
+from remotejobs.prefect.deployments.declared import FILE, BlockValues, named
 
 
 def block_changes(client: SyncPrefectClient, declared: list[BlockValues]) -> Iterator[Change]:

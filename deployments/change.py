@@ -6,21 +6,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from remotejobs.display.text import shortened
+from remotejobs.text import shortened
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`what` says it in lines for people, without secrets; `apply` does it, and is None where it cannot be done yet."""
+    """`what` says it in lines for people, without secrets; `apply` does it, and is None where it cannot be done yet.
+
+    `removes`: the server has it, and nobody declares it any more.
+    """
 
     kind: str
     name: str
     apply: Callable[[], object] | None
     what: tuple[str, ...] = field(default=())
+    removes: bool = False
+
+    @property
+    def _sign(self) -> str:
+        if self.apply is None:
+            return "?"
+        if self.removes:
+            return "-"
+        return "~" if self.what else "+"
 
     def __str__(self) -> str:
-        sign = "?" if self.apply is None else "~" if self.what else "+"
-        return "\n".join([f"{sign} {self.kind} {self.name}", *(f"    {line}" for line in self.what)])
+        return "\n".join([f"{self._sign} {self.kind} {self.name}", *(f"    {line}" for line in self.what)])
 
 
 def differences(is_: Mapping[str, Any], shall: Mapping[str, Any]) -> tuple[str, ...]:

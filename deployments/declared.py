@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -13,12 +15,14 @@ from uuid import UUID
 
 import yaml
 from prefect.events.schemas.automations import AutomationCore
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from remotejobs.errors import BadUse
+from remotejobs.prefect.tasks.timings import timings
 
-FILE = Path(__file__).with_name("resources.yml")
+FILE = Path("deployments", "resources.yml")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_TIMING = re.compile(r"\$\{timings\.(\w+)\}")
 
 
 class _Strict(BaseModel):
@@ -58,12 +62,24 @@ class BlockValues(_Strict):
 
 
 class Automation(_Strict):
-    """An automation whose actions name deployments (FLOW/NAME) and blocks."""
+    """An automation. Its actions name deployments (FLOW/NAME) and blocks, its trigger may name a waiting time."""
 
     name: str
     description: str = ""
     trigger: dict[str, Any]
     actions: list[dict[str, Any]]
+
+    @field_validator("trigger")
+    @classmethod
+    def _timed(cls, trigger: dict[str, Any]) -> dict[str, Any]:
+        """`within: ${timings.silence}` becomes what `tasks.timings` says by now, in whole seconds."""
+        within = trigger.get("within")
+        if not isinstance(within, str) or not (named := _TIMING.fullmatch(within)):
+            return trigger
+        seconds = asdict(timings())
+        if named[1] not in seconds:
+            raise ValueError(f"tasks/timings.py has no {named[1]!r}; it has {', '.join(seconds)}")
+        return {**trigger, "within": math.ceil(seconds[named[1]])}
 
     def core(self, ids: dict[str, str]) -> AutomationCore:
         """As Prefect has it; `ids` are those of the deployments and blocks, by name. `BadUse` for what it refuses."""

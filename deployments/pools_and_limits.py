@@ -14,9 +14,9 @@ from prefect.client.schemas.actions import (
 )
 from prefect.exceptions import ObjectNotFound
 
-from deployments.change import Change, differences
-from deployments.declared import FILE, Limit, WorkPool
 from remotejobs.errors import BadUse
+from remotejobs.prefect.deployments.change import Change, differences
+from remotejobs.prefect.deployments.declared import FILE, Limit, WorkPool
 
 
 def pool_changes(client: SyncPrefectClient, declared: list[WorkPool]) -> Iterator[Change]:

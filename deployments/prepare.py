@@ -5,19 +5,20 @@ Each of them would do it as it starts, at once with the others, and on a new dat
 
 from __future__ import annotations
 
-import asyncio
+import subprocess
+import sys
 
-from prefect.server.database import provide_database_interface
-from prefect.server.models.block_registration import run_block_auto_registration
+from remotejobs.workarounds.prefect.block_types import register_block_types
 
 
-async def prepare() -> None:
-    """Migrate it, and let it know the types of blocks. Done again it changes nothing."""
-    database = provide_database_interface()
-    await database.create_db()
-    async with await database.session() as session:
-        await run_block_auto_registration(session)
+def prepare() -> int:
+    """Migrate it, and let it know the types of blocks; done again it changes nothing. Prefect's exit code."""
+    migrate = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    if code := subprocess.run(migrate, stdin=subprocess.DEVNULL, check=False).returncode:
+        return code
+    register_block_types()
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(prepare())
+    raise SystemExit(prepare())

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from faults.suite import SCALES, named, run
 from faults.table import show, write
 from faults.trial import Fault, Row
+from lab import guard
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", choices=SCALES, default="small", help="how many tries (default small)")
     parser.add_argument("--tries", type=int, help="so many tries of each fault, whatever the scale says")
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="only faults with WORD in the name")
-    parser.add_argument("--write", action="store_true", help="put the rows into docs/faults.md")
+    parser.add_argument("--write", action="store_true", help="put the rows into docs/explanation/faults.md")
     return parser
 
 
@@ -51,4 +52,5 @@ def _tried(faults: Sequence[Fault], seed: int, scale: str, tries: int | None, co
 
 
 if __name__ == "__main__":
+    guard.start()
     sys.exit(main())

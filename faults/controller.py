@@ -14,10 +14,10 @@ from random import Random
 from typing import Any
 
 from faults.ways import SomeHost
-from remotejobs.connect import open_connection
-from remotejobs.jobs import HostJobs
+from remotejobs.connections.connect import open_connection
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Job
-from remotejobs.waiting import wait_until_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ STEPS: Mapping[str, Callable[[HostJobs, Job], object]] = {
 
 # A server that has imported everything forks each controller: a fresh process without a second of start-up.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["__main__", "faults.controller", "remotejobs.ssh"])
+_PROCESSES.set_forkserver_preload(["__main__", "faults.controller", "remotejobs.connections.ssh.connection"])
 
 
 def prepare() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from faults.trial import SURVIVED, Trial, Try, Verdict, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, begun_or_lost, gated
 from remotejobs.errors import StartFailed
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
 PAGE = 4096
+AT_ONCE = 6
 MOST_LEFT = 8  # pages or inodes: more than a job ever needs
 MOMENTS = ("start", "run", "kill")
 
@@ -67,12 +69,17 @@ def full_inodes(trial: Trial) -> Iterator[Try]:
 
 def _full(trial: Trial, options: str, fill: Callable[[Path, int], None]) -> Iterator[Try]:
     """Every moment with every number of pages or inodes that are left, in turn."""
-    for number in range(trial.tries):
+    # Drawn here, one after the other: threads would draw in any order.
+    witnesses = [gated(trial.directory, f"job{number}", trial.chance) for number in range(trial.tries)]
+
+    def one(number: int) -> Try:
         left, moment = number // len(MOMENTS) % (MOST_LEFT + 1), MOMENTS[number % len(MOMENTS)]
         with disk(trial.directory / f"disk{number}", options) as place:
             jobs = jobs_at(ProgramConnection(), place / "jobs")
-            witness = gated(trial.directory, f"job{number}", trial.chance)
-            yield _tried(jobs, witness, moment, lambda p=place, n=left: fill(p, n), lambda p=place: _free(p))  # type: ignore[misc]
+            return _tried(jobs, witnesses[number], moment, lambda: fill(place, left), lambda: _free(place))
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        yield from threads.map(one, range(trial.tries))
 
 
 @begun_or_lost

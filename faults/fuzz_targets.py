@@ -14,23 +14,24 @@ from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
 from faults.ways import SomeHost
-from remotejobs import protocol, request
-from remotejobs.backup import BackupPlan
-from remotejobs.balancers.haproxy_words import parse as parse_haproxy
-from remotejobs.balancers.http import HttpBalancer, standing_of
-from remotejobs.become import READY
-from remotejobs.connection import Become, Reply
-from remotejobs.display.text import visible
+from remotejobs.agent import request
+from remotejobs.agent import response as protocol
+from remotejobs.agent.request import Request
+from remotejobs.agent.response import Answer
+from remotejobs.agent.shell import Shell
+from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.become import READY
+from remotejobs.connections.exchange import Exchange
+from remotejobs.connections.ssh.config.arguments import parse as parse_options
+from remotejobs.connections.ssh.host_keys.known_hosts import parse as parse_known_hosts
+from remotejobs.connections.ssh.resolve import resolve
 from remotejobs.errors import BadUse, RemoteJobsError
-from remotejobs.exchange import Exchange
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.model import JID, Job, Record
-from remotejobs.protocol import Answer
-from remotejobs.request import Request
-from remotejobs.shell import Shell
-from remotejobs.ssh import resolve
-from remotejobs.ssh.arguments import parse as parse_options
-from remotejobs.ssh.known_hosts import parse as parse_known_hosts
+from remotejobs.operations.backup import BackupPlan
+from remotejobs.operations.balancers.haproxy_words import parse as parse_haproxy
+from remotejobs.operations.balancers.http import HttpBalancer, standing_of
+from remotejobs.text import visible
 
 _REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
 

@@ -14,11 +14,11 @@ from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.witness import Witness, begun_or_lost, short, stubborn
 from lab.job_files import bearers_of
-from lab.sshd import SshLab
-from remotejobs.connection import Connection
-from remotejobs.jobs import HostJobs
+from lab.servers.sshd import SshLab
+from remotejobs.connections.base import Connection
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import State
-from remotejobs.waiting import wait_until_ended
 
 AT_ONCE = 3
 AGAIN = 50  # a controller may be done before it is killed; then another job has to do

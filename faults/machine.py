@@ -13,13 +13,13 @@ from faults.processes import left_under
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, short, stubborn
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.wait import patiently
 from remotejobs.model import State
-from remotejobs.waiting import patiently
 
 DAY = 86400
 CLEANED_WITHIN = 1800.0
-_DATE = """#!/bin/sh
+DATE = """#!/bin/sh
 real=$({date} +%s)
 exec {date} -d "@$((real + $(cat {offset})))" "$@"
 """
@@ -30,7 +30,7 @@ def clock_jumps(trial: Trial) -> Iterator[Try]:
     offset, programs = trial.directory / "offset", trial.directory / "bin"
     programs.mkdir()
     offset.write_text("0")
-    (programs / "date").write_text(_DATE.format(date=shutil.which("date"), offset=offset))
+    (programs / "date").write_text(DATE.format(date=shutil.which("date"), offset=offset))
     (programs / "date").chmod(0o755)
     jobs = jobs_at(ProgramConnection(env={"PATH": f"{programs}:{os.environ['PATH']}"}), trial.directory / "jobs")
     for number in range(trial.tries):

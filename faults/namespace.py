@@ -11,7 +11,7 @@ from faults.trial import Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, begun_or_lost, stubborn
 from lab.job_files import bearers_of, fields_of
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
 ATTEMPTS = 50
@@ -21,7 +21,7 @@ class Namespace:
     """`front` is what a program stands behind to run in it; its /proc shows its own processes only."""
 
     def __init__(self, first: int) -> None:
-        self.front = ("nsenter", f"--target={first}", "--pid", "--mount", "--")
+        self.front = ("nsenter", f"--target={first}", "--pid", "--mount", "--uts", "--")
 
     def run(self, script: str) -> str:
         words = [*self.front, "sh", "-c", script]
@@ -42,10 +42,11 @@ class Namespace:
 
 
 @contextmanager
-def namespace() -> Iterator[Namespace]:
+def namespace(prepare: str = ":") -> Iterator[Namespace]:
+    """A pid namespace in which the shell command `prepare` was run first; its name and its mounts are its own too."""
     # A shell as the first process there, because it buries its dead: a pid is not free before that.
-    first = "echo in; while :; do sleep 600; done"
-    words = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", first]
+    first = f"{prepare}; echo in; while :; do sleep 600; done"
+    words = ["unshare", "--pid", "--uts", "--fork", "--mount-proc", "--kill-child", "sh", "-c", first]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as outside:
         assert outside.stdout
         outside.stdout.readline()
@@ -69,11 +70,11 @@ def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: b
     record = jobs.start(witness.job)
     witness.await_run()
     fields = fields_of(record.results_dir)
-    supervisor, command = (int(fields[name].split()[0]) for name in ("supervisor", "command"))
+    supervisor, reaper, command = (int(fields[name].split()[0]) for name in ("supervisor", "reaper", "command"))
     pid = command if of_command else supervisor
     # The whole group of the command: as long as one is left in it, its number is not given to anybody.
     dead = f"[ ! -e /proc/{supervisor} ] && [ ! -e /proc/{command} ]"
-    space.run(f"kill -KILL {supervisor} -{command}; until {dead}; do sleep 0.02; done")
+    space.run(f"kill -KILL {supervisor} {reaper} -{command}; until {dead}; do sleep 0.02; done")
     space.take(pid)
     seen, killed = jobs.look(record.jid), jobs.kill(record.jid, grace=0)
     if not space.holds_stranger(pid):

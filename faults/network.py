@@ -14,11 +14,11 @@ from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
 from faults.witness import Witness, short
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.wait import patiently, wait_until_ended
 from remotejobs.model import Record
-from remotejobs.waiting import patiently, wait_until_ended
 
 AT_ONCE = 10
 PATIENCE = 60.0  # seconds: no fault here lasts as long
@@ -57,7 +57,7 @@ def network(trial: Trial, *, answer_within: float = 10.0) -> Iterator[Network]:
     with (
         SshLab(trial.directory / "lab", ["host"]) as lab,
         BadWire(lab.host("host").port, Random(trial.chance.random())) as wire,
-        patch("remotejobs.jobs.EXCHANGE_TIMEOUT", answer_within),
+        patch("remotejobs.jobs.client.EXCHANGE_TIMEOUT", answer_within),
     ):
         yield Network(trial, lab, wire)
 
@@ -91,7 +91,7 @@ def half_open(trial: Trial) -> Iterator[Try]:
     with network(trial, answer_within=1.5) as net, ThreadPoolExecutor(AT_ONCE) as threads:
 
         def one(number: int) -> Try:
-            with net.jobs() as jobs:
+            with net.jobs(connect_timeout=2) as jobs:  # a login that is forgotten is to be noticed soon, too
                 return _judged(jobs, net.short(number, longest=2.0))
 
         with again_and_again(net.wire.lose, trial.chance, 2.0):
@@ -100,10 +100,10 @@ def half_open(trial: Trial) -> Iterator[Try]:
             yield lost("no connection was ever half-open")
 
 
-def delayed(trial: Trial) -> Iterator[Try]:
-    """Everything takes two seconds to come over, each connection being a new one."""
+def delayed(trial: Trial, late: float = 2.0) -> Iterator[Try]:
+    """Everything is `late` seconds late, there and back together, each connection being a new one."""
     with network(trial, answer_within=60.0) as net, ThreadPoolExecutor(AT_ONCE) as threads:
-        net.wire.delay = 1.0
+        net.wire.delay = late / 2
 
         def one(number: int) -> Try:
             with net.jobs() as jobs:

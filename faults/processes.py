@@ -25,10 +25,21 @@ def left_under(directory: Path) -> list[int]:
 
 
 def end_under(directory: Path) -> None:
-    """Kill what jobs below `directory` left running: a fault that was lost leaves its job behind."""
-    for pid in _under(directory):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """Kill what jobs below `directory` left running: a fault that was lost leaves its job behind.
+
+    Whoever is about to start another may do so while he is looked for; so it is looked until nobody is found.
+    """
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while (left := _under(directory)) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def end_unfinished(base: Path) -> None:
+    """Kill what jobs of the directory `base` still run, if any: to look whether there are is much cheaper."""
+    if any(not events.with_name("result").exists() for events in base.glob("*/events")):
+        end_under(base)
 
 
 def _under(directory: Path) -> list[int]:

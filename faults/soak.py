@@ -23,12 +23,12 @@ from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
 from faults.witness import NeverRan, Witness, short, stubborn
-from lab.job_files import bearers_of, supervisor_of
-from lab.sshd import SshLab
+from lab.job_files import bearers_of, kill_supervision, supervisor_of
+from lab.servers.sshd import SshLab
 from remotejobs.errors import HostError
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.wait import patiently, wait_until_ended
 from remotejobs.model import Record, State
-from remotejobs.waiting import patiently, wait_until_ended
 
 MOST_HOSTS = 20
 PER_HOST = 5  # jobs of a short soak
@@ -138,6 +138,7 @@ class _Place:
             supervisor = supervisor_of(record)
             if number is signal.SIGKILL:
                 self._beheaded.add(jid)
+                kill_supervision(record)
             os.kill(supervisor, number)
             time.sleep(0.2)
             os.kill(supervisor, signal.SIGCONT)
@@ -147,7 +148,7 @@ def soak(trial: Trial) -> Iterator[Try]:
     """Every job is accounted for; at the end no process, no file handle and no thread is left."""
     prepare()
     before = _held()
-    with ExitStack() as stack, patch("remotejobs.jobs.EXCHANGE_TIMEOUT", 5.0):
+    with ExitStack() as stack, patch("remotejobs.jobs.client.EXCHANGE_TIMEOUT", 5.0):
         place = _Place(trial, stack)
         threads = stack.enter_context(ThreadPoolExecutor(trial.tries))
         with again_and_again(place.disturb, trial.chance, PAUSE):

@@ -11,7 +11,7 @@ from faults.network import again_and_again, seen_to_its_end
 from faults.trial import Trial, Try, lost
 from faults.ways import connection_to, jobs_at
 from faults.witness import Witness, short
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable
 
 AT_ONCE = 10
@@ -29,7 +29,7 @@ def restarted(trial: Trial) -> Iterator[Try]:
             lab.stop_host("host")
             lab.start_host("host")
 
-        with again_and_again(restart, trial.chance, 0.5):
+        with again_and_again(restart, trial.chance, 1.0):
             yield from threads.map(lambda witness: witness.judge(seen_to_its_end(jobs, witness)), witnesses)
         connection.close()
 

@@ -14,8 +14,9 @@ from shlex import quote
 from faults.trial import Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, begun_or_lost, short, stubborn
-from lab.job_files import bearers_of, supervisor_of
-from remotejobs.jobs import HostJobs
+from lab import guard
+from lab.job_files import bearers_of, kill_supervision, supervisor_of
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
 ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one who reads /dev/zero into memory
@@ -28,7 +29,7 @@ def _begun(jobs: HostJobs, witness: Witness) -> Record:
 
 
 def killed(trial: Trial) -> Iterator[Try]:
-    """A supervisor that dies makes its job lost at once, and says that the command runs; a kill then ends that."""
+    """A supervisor that dies with its reaper makes its job lost at once, told as running on; a kill ends that."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
         yield _killed(jobs, stubborn(trial.directory, f"job{number}"))
@@ -37,7 +38,7 @@ def killed(trial: Trial) -> Iterator[Try]:
 @begun_or_lost
 def _killed(jobs: HostJobs, witness: Witness) -> Try:
     record = _begun(jobs, witness)
-    os.kill(supervisor_of(record), signal.SIGKILL)
+    kill_supervision(record)
     seen = jobs.look(record.jid, wait=60)
     if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
         return lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
@@ -117,6 +118,7 @@ def _little_memory() -> Iterator[Path | None]:
     parent, limit = (first, "memory.limit_in_bytes") if first.is_dir() else (second, "memory.max")
     group = parent / f"faults-{os.getpid()}"
     try:
+        guard.enter("cgroup", group)
         group.mkdir()
     except OSError:
         yield None

@@ -1,4 +1,4 @@
-"""The table: for a terminal by rich, and as Markdown between two marks of docs/faults.md."""
+"""The table: for a terminal by rich, and as Markdown between two marks of docs/explanation/faults.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faults.suite import FAULTS
 from faults.trial import Row, Verdict
 
 HEADS = ("fault", "tries", "survived", "lost", "double")
-DOCUMENT = Path(__file__).parent.parent / "docs" / "faults.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "faults.md"
 _LINE = re.compile(r"^\| (?P<fault>[^|]+?) \|.*$", re.MULTILINE)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.proxy import Proxy
-from lab.sshd import SshLab
-from remotejobs.connect import open_connection
-from remotejobs.connection import Become, Connection, Reply
+from lab.servers.sshd import SshLab
+from remotejobs.connections.base import Become, Connection, Reply
+from remotejobs.connections.connect import open_connection
 from remotejobs.errors import TimedOut
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 
 
 @dataclass(frozen=True)

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from remotejobs.model import Record
-from tasks import jobs
-from tasks.access import Access
-from tasks.connections import host_names
-from tasks.ends import raise_for, values_of
-from tasks.fence import end_when_unwanted
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import job_row, publish_table
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.jobs import job as jobs
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.reports import job_row, publish_table
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
 
 
-@flow(
-    name="clean-jobs",
-    flow_run_name="clean {hosts}",
-    on_running=[end_when_unwanted],
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("clean-jobs", run_name="clean {hosts}")
 def clean_jobs(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)] = "all",
+    hosts: HostPattern = "all",
     older_than_days: Annotated[float, Field(ge=0)] = 14,
     keep: Annotated[int, Field(ge=0)] = 20,
     dry_run: bool = False,
@@ -40,10 +32,9 @@ def clean_jobs(
         older_than_days: Remove jobs that ended longer ago than this.
         keep: But keep so many of the newest on each host.
         dry_run: Only say which would go.
-        notify: Whom to tell when the run failed.
     """
     seconds = older_than_days * 24 * 3600
-    runs = {host: jobs.clean_jobs.submit(host, access, seconds, keep, dry_run) for host in host_names(access, hosts)}
+    runs = {host: jobs.clean_jobs.submit(host, access, seconds, keep, dry_run) for host in select_hosts(access, hosts)}
     cleaned, ends = values_of("clean", runs)
     removed = [record for records in cleaned.values() for record in records]
     title = "Jobs that would go" if dry_run else "Jobs that went"

@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.backup import backup
-from remotejobs.backup import BackupPlan
-from remotejobs.migration import Commands, Limits, Order, Plan, Room
-from tasks.access import Access
-from tasks.approval import NOT_NEEDED, Approval, ask
-from tasks.backups import steps_of
-from tasks.cancel import OnCancel
-from tasks.dry_run import dry_run_state
-from tasks.fence import end_when_unwanted
-from tasks.limits import share_of_forks, turn_of
-from tasks.migration_cancel import call_off
-from tasks.migration_run import (
+from remotejobs.operations.backup import BackupPlan
+from remotejobs.operations.migration import Commands, Limits, Order, Plan, Room
+from remotejobs.prefect.flows.backup import backup
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
+from remotejobs.prefect.tasks.backups import steps_of
+from remotejobs.prefect.tasks.dry_run import dry_run_state
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
+from remotejobs.prefect.tasks.limits import share_of_forks, turn_of
+from remotejobs.prefect.tasks.migration.cancel import call_off
+from remotejobs.prefect.tasks.migration.migration import Migration
+from remotejobs.prefect.tasks.migration.run import (
     conclude,
     find,
     jids_of_this_run,
@@ -32,24 +31,18 @@ from tasks.migration_run import (
     state_of,
     unknown,
 )
-from tasks.migrations import Migration
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.planned import migration_of
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.planned import migration_of
+from remotejobs.prefect.tasks.runs.options import OnCancel
 
 AN_HOUR = Limits()
 SOME_ROOM = Room()
 
 
-@flow(
-    name="migration",
-    on_running=[end_when_unwanted],
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-    on_cancellation=[call_off],
-)
+@remote_flow("migration", on_cancellation=call_off)
 def migration(
     access: Access,
-    hosts: str,
+    hosts: HostPattern,
     commands: Commands,
     limits: Limits = AN_HOUR,
     order: Order = "together",
@@ -65,7 +58,6 @@ def migration(
     """Migrate every host of a pattern; on failure roll all of them back. A retried run goes on where it was.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there.
         hosts: Hosts to migrate, as a pattern: db1, databases, db*:!db3. They are taken in the inventory's order.
         commands: What to run on each host. Only migrate is needed.
         limits: Seconds that each command may take.
@@ -76,7 +68,6 @@ def migration(
         contact_deadline: Seconds that a host may be silent; after that the run ends as Unknown, and can be retried.
         poll: Seconds between two looks at a running command; its end is seen at once.
         on_cancel: What becomes of its steps when it is cancelled: kill those that change data, or leave all running.
-        notify: Whom to tell when it failed.
         dry_run: Show what would run where, and run nothing.
     """
     selected, nowhere = select(access, hosts)
@@ -121,7 +112,7 @@ def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | Non
 
 def _not_to_be_saved(access: Access, plan: BackupPlan | None) -> list[str]:
     """Why items of the plan mean no host; nobody has to be asked, nor a host locked, to know that."""
-    return [f"{item.end.step}: {item.end.reason}" for item in steps_of(access, plan)[1]] if plan else []
+    return [f"{end.step}: {end.reason}" for end in steps_of(access, plan)[1]] if plan else []
 
 
 def _back_up(access: Access, plan: BackupPlan, poll: float) -> str:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from remotejobs.alerts import Overdue, alerts
-from remotejobs.overview import in_order, is_recent, now, summary
-from tasks.access import Access
-from tasks.monitor import Survey, publish_alerts, raise_for_alerts, seen_row, survey
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import publish_table
+from remotejobs.jobs.summary import in_order, is_recent, now, summary
+from remotejobs.operations.alerts import Overdue, alerts
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
+from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.monitor import Survey, publish_alerts, raise_for_alerts, seen_row, survey
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
 
 A_DAY = Overdue()
 
 
-@flow(
-    name="monitor",
-    flow_run_name="monitor {hosts}",
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("monitor", run_name="monitor {hosts}")
 def monitor(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)] = "all",
+    hosts: HostPattern = "all",
     overdue: Overdue = A_DAY,
     recent_hours: Annotated[float, Field(ge=0)] = 24,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
@@ -39,7 +34,6 @@ def monitor(
         hosts: Hosts to look at, as a pattern: all, web*, databases.
         overdue: When a job that runs has run too long.
         recent_hours: Show jobs that ended within so many hours.
-        notify: Whom to tell when the run failed.
     """
     seen = survey(access, hosts)
     recent = in_order(record for record in seen.records if is_recent(record, recent_hours * 3600, now()))

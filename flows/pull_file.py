@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from remotejobs.transfer import Transferred
-from tasks.access import Access
-from tasks.connections import host_names
-from tasks.ends import raise_for, values_of
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import publish_table
-from tasks.transfers import places, transfer_row
-from tasks.transfers import pull_file as pull_from_host
+from remotejobs.operations.transfer import Transferred
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.transfers import places, transfer_row
+from remotejobs.prefect.tasks.transfers import pull_file as pull_from_host
 
 
-@flow(
-    name="pull-file",
-    flow_run_name="pull {source} from {hosts}",
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("pull-file", run_name="pull {source} from {hosts}")
 def pull_file(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     source: Annotated[str, Field(min_length=1)],
     dest: Annotated[str, Field(min_length=1)],
     rate: Annotated[int, Field(ge=0)] = 0,
@@ -41,9 +35,8 @@ def pull_file(
         source: Path of the file on the hosts.
         dest: Path where the worker is; {host} in it is the name of the host.
         rate: Bytes a second for each host; 0 for no limit.
-        notify: Whom to tell when the run failed.
     """
-    targets = places(dest, host_names(access, hosts), access)
+    targets = places(dest, select_hosts(access, hosts), access)
     runs = {host: pull_from_host.submit(source, place, host, access, rate) for host, place in targets.items()}
     done, ends = values_of("pull", runs)
     publish_table("pull-file", f"{source} from {hosts}", [transfer_row(each) for each in done.values()])

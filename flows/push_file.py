@@ -5,28 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from remotejobs.transfer import Transferred, sum_of
-from tasks.access import Access
-from tasks.connections import host_names
-from tasks.ends import raise_for, values_of
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import publish_table
-from tasks.transfers import push_file as push_to_host
-from tasks.transfers import transfer_row
+from remotejobs.operations.transfer import Transferred, sum_of
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.transfers import push_file as push_to_host
+from remotejobs.prefect.tasks.transfers import transfer_row
 
 
-@flow(
-    name="push-file",
-    flow_run_name="push {source} to {hosts}",
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("push-file", run_name="push {source} to {hosts}")
 def push_file(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     source: Annotated[str, Field(min_length=1)],
     dest: Annotated[str, Field(min_length=1)],
     rate: Annotated[int, Field(ge=0)] = 0,
@@ -42,9 +36,8 @@ def push_file(
         source: Path of the file, where the worker is.
         dest: Path on the hosts; with a slash at its end, a directory that is there.
         rate: Bytes a second for each host; 0 for no limit.
-        notify: Whom to tell when the run failed.
     """
-    names = host_names(access, hosts)
+    names = select_hosts(access, hosts)
     sha256 = sum_of(Path(source))
     runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in names}
     done, ends = values_of("push", runs)

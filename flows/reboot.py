@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from prefect import flow
-from pydantic import Field
-
-from remotejobs.batches import batches
-from remotejobs.reboot import Reboot, Rebooted
-from remotejobs.serial import Serial
-from tasks.access import Access
-from tasks.connections import host_names
-from tasks.ends import raise_for, values_of
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reboot import PROVEN_BY, reboot_host, row_of
-from tasks.reports import publish_table
+from remotejobs.operations.batches import batches
+from remotejobs.operations.reboot import Reboot, Rebooted
+from remotejobs.operations.serial import Serial
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.reboot import PROVEN_BY, reboot_host, row_of
 
 
-@flow(
-    name="reboot",
-    flow_run_name="reboot {hosts}",
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("reboot", run_name="reboot {hosts}")
 def reboot(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     wanted: Reboot = PROVEN_BY,
     serial: Serial = 1,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
@@ -38,10 +28,9 @@ def reboot(
         hosts: Hosts to reboot, as a pattern, in this order: web*, databases.
         wanted: With which command, and how long to wait.
         serial: How many at a time, as Ansible's serial: 2, 25%, or a list whose last element repeats.
-        notify: Whom to tell when the run failed.
     """
     done: list[Rebooted] = []
-    for batch in batches(host_names(access, hosts), serial):
+    for batch in batches(select_hosts(access, hosts), serial):
         rebooted, ends = values_of("reboot", {host: reboot_host.submit(host, access, wanted) for host in batch})
         done += rebooted.values()
         publish_table("reboot", f"Reboots of {hosts}", [row_of(each) for each in done])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect import flow
 
-from tasks.approval import refuse
+from remotejobs.prefect.tasks.approval import refuse
 
 
 @flow(name="refuse-unanswered")

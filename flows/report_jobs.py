@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from remotejobs.overview import in_order, summary
-from tasks.access import Access
-from tasks.ends import End, end_as_found, not_asked, raise_for
-from tasks.errors import HostsFailed
-from tasks.fence import end_when_unwanted
-from tasks.monitor import survey
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import publish_table, row_of
+from remotejobs.jobs.summary import in_order, summary
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
+from remotejobs.prefect.tasks.jobs.ends import End, end_as_found, not_asked, raise_for
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.monitor import survey
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
 
 
-@flow(
-    name="report-jobs",
-    flow_run_name="report {jobs} on {hosts}",
-    on_running=[end_when_unwanted],
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("report-jobs", run_name="report {jobs} on {hosts}")
 def report_jobs(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     jobs: Annotated[str, Field(min_length=1)],
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[End]:
@@ -38,7 +31,6 @@ def report_jobs(
         access: Where the hosts are written down, and as whose user to look.
         hosts: Hosts to look at, as a pattern: all, web*.
         jobs: A label or a jid, with * and ?, or the beginning of a jid. *RUN-ID means the jobs of one flow run.
-        notify: Whom to tell when the run failed.
     """
     seen = survey(access, hosts, jobs, output=True)
     ends = [end_as_found(record, access) for record in in_order(seen.records)]

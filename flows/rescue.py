@@ -6,8 +6,8 @@ from uuid import UUID
 
 from prefect import flow
 
-from tasks.fence import end_when_unwanted
-from tasks.rescue import see_to
+from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
+from remotejobs.prefect.tasks.recovery.rescue import see_to
 
 
 @flow(name="rescue", flow_run_name="rescue {flow_run_id}", on_running=[end_when_unwanted])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect import flow
 
-from tasks.neglected import rescue_neglected_runs
+from remotejobs.prefect.tasks.recovery.neglected import rescue_neglected_runs
 
 
 @flow(name="rescue-neglected")

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from tasks.ends import raise_for, values_of
-from tasks.fence import end_when_unwanted
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import publish_table, row_of
-from tasks.rolling_repair import left_by, repair_host
-from tasks.rolling_runs import ended_run
+from remotejobs.prefect.tasks.flow import remote_flow
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.rolling.repair import left_by, repair_host
+from remotejobs.prefect.tasks.rolling.runs import ended_run
 
 
-@flow(
-    name="rolling-repair",
-    on_running=[end_when_unwanted],
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("rolling-repair")
 def rolling_repair(
     run: str,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from prefect import flow
-from pydantic import Field
-
-from remotejobs.service import Service
-from tasks.access import Access
-from tasks.connections import host_names
-from tasks.ends import raise_for, values_of
-from tasks.fence import end_when_unwanted
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.reports import publish_table
-from tasks.services import (
+from remotejobs.operations.service import Service
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.services import (
     A_MINUTE,
     Found,
     Patience,
@@ -27,16 +23,10 @@ from tasks.services import (
 )
 
 
-@flow(
-    name="service",
-    flow_run_name="{action} service on {hosts}",
-    on_running=[end_when_unwanted],
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-)
+@remote_flow("service", run_name="{action} service on {hosts}")
 def service(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     service: Service,
     action: Literal["start", "check", "stop"] = "start",
     patience: Patience = A_MINUTE,
@@ -47,14 +37,12 @@ def service(
     One that is started and does not come up is left running, to be looked at; the next start attaches to it.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there.
         hosts: Hosts it runs on, as a pattern: all, web*.
         service: What it is called, what to run, and when it is up.
         action: What to do.
         patience: How often to look whether it has come up.
-        notify: Whom to tell when the run failed.
     """
-    names = host_names(access, hosts)
+    names = select_hosts(access, hosts)
     if action == "start":
         verify = verify_until(patience)
         started = {host: start_service.submit(service, host, access) for host in names}

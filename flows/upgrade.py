@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from remotejobs.batches import batches
-from remotejobs.upgrade import HostUpgrade, Outcome, Upgrade
-from tasks.access import Access
-from tasks.cancel import kill_jobs
-from tasks.connections import host_names
-from tasks.dry_run import would_run
-from tasks.fence import end_when_unwanted
-from tasks.notify import NOBODY, Notify, tell_block, tell_webhook
-from tasks.planned import upgrades_of
-from tasks.upgrade import publish_changes, publish_upgrades, raise_for_upgrades, upgrade_batch
+from remotejobs.operations.batches import batches
+from remotejobs.operations.upgrade import HostUpgrade, Outcome, Upgrade
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.dry_run import would_run
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.prefect.tasks.planned import upgrades_of
+from remotejobs.prefect.tasks.upgrade import publish_changes, publish_upgrades, raise_for_upgrades, upgrade_batch
 
 EVERYTHING = Upgrade()
 
 
-@flow(
-    name="upgrade",
-    flow_run_name="upgrade {hosts}",
-    on_running=[end_when_unwanted],
-    on_failure=[tell_webhook, tell_block],
-    on_crashed=[tell_webhook, tell_block],
-    on_cancellation=[kill_jobs],
-)
+@remote_flow("upgrade", run_name="upgrade {hosts}")
 def upgrade(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     upgrade: Upgrade = EVERYTHING,
     poll: Annotated[float, Field(ge=1)] = 15,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
@@ -46,10 +36,9 @@ def upgrade(
         hosts: Hosts to upgrade, as a pattern, in this order: web*, databases.
         upgrade: What to upgrade, in which batches, and whether to reboot.
         poll: Seconds between two looks at a running job.
-        notify: Whom to tell when the run failed.
         dry_run: Show what would run where, and run nothing.
     """
-    names = host_names(access, hosts)
+    names = select_hosts(access, hosts)
     if dry_run:
         return would_run(upgrades_of(names, upgrade), access)
     reports: list[HostUpgrade] = []

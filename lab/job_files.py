@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from pathlib import Path
 
 from remotejobs.model import Record
@@ -18,6 +21,18 @@ def supervisor_of(record: Record) -> int:
     return int(fields_of(record.results_dir)["supervisor"].split()[0])
 
 
+def reaper_of(record: Record) -> int:
+    """The pid of the process that stands between the supervisor and the command; 0 where there is none."""
+    return int(fields_of(record.results_dir)["reaper"].split()[0])
+
+
+def kill_supervision(record: Record) -> None:
+    """Kill both that wait for the command: each alone would tell its end in the other's place, or that it is lost."""
+    for pid in filter(None, (supervisor_of(record), reaper_of(record))):
+        with contextlib.suppress(ProcessLookupError):  # the second, for it misses the first
+            os.kill(pid, signal.SIGKILL)
+
+
 def bearers_of(record: Record) -> list[int]:
     """The pids that carry the job's token in their environment."""
     return bearing(f"REMOTEJOBS_TOKEN={fields_of(record.results_dir)['token']}".encode())
@@ -25,7 +40,7 @@ def bearers_of(record: Record) -> list[int]:
 
 def bearing(words: bytes) -> list[int]:
     """The pids with `words` in their environment, as far as one may look."""
-    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if words in read(path)]
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if words in read(process / "environ")]
 
 
 def read(path: Path) -> bytes:

@@ -1,22 +1,68 @@
-"""Free ports on loopback, and waiting for a server by reading what it says first."""
+"""Ports of loopback that nobody else gets, who listens on one, and waiting for a server by what it says first."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from pathlib import Path
 
 READY_WITHIN = 30.0
+_LISTENS = "0A"  # as /proc/net/tcp writes the state
+_LOOPBACK, _ANY = "0100007F", "00000000"
+
+
+class Port:
+    """The `number` of a port of 127.0.0.1 that is ours until `close`, or as long as this object lives.
+
+    Who connects meanwhile is refused. It is bound and does not listen: so the kernel gives it to nobody else, neither
+    as a free one nor for a way out, and a server that sets SO_REUSEADDR before it binds, as all of the lab do, can
+    listen there, end, and come back.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        """A free one, or that one. Raises `OSError` when somebody has it."""
+        self._claim = socket.socket(socket.AF_UNIX)
+        self._holder = socket.socket()
+        if number:
+            # It may have served a moment ago, so it is bound as a server would: that does not keep other labs out.
+            self._claim.bind(_claimed(number))
+            self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._holder.bind(("127.0.0.1", number))
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.number: int = self._holder.getsockname()[1]
+        if not number:
+            self._claim.bind(_claimed(self.number))
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give it back. Done again it changes nothing."""
+        self._holder.close()
+        self._claim.close()
+
+
+def _claimed(number: int) -> str:
+    """The name by which labs on this machine claim a port; the kernel forgets it with whoever has it."""
+    return f"\0remotejobs-lab-port-{number}"
+
+
+_KEPT: list[Port] = []
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports of 127.0.0.1 that were free a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """`count` different ports of 127.0.0.1 that are this process's until it ends."""
+    taken = [Port() for _ in range(count)]
+    _KEPT.extend(taken)
+    return [port.number for port in taken]
+
+
+def listening_sockets(port: int) -> set[str]:
+    """What listens on `port` of 127.0.0.1, as the links in /proc/PID/fd say it."""
+    places = {f"{address}:{port:04X}" for address in (_LOOPBACK, _ANY)}
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return {f"socket:[{row[9]}]" for row in rows if row[1] in places and row[3] == _LISTENS}
 
 
 def answers_as_ssh(port: int, *, alive: Callable[[], bool]) -> bool:

@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-READY_WITHIN = 90.0
+from lab.ports import listening_sockets
+
+READY_WITHIN = 300.0  # seconds; a Prefect server takes ten, and minutes on a machine that has much else to do
 GRACE = 10.0
 _STEP = 0.05
+
+# The kernel tells a child of its parent's death only from when it asked to be told. A parent that died before is not
+# the parent any more when the shell looks.
+_ENDS_WITH_US = ("setpriv", "--pdeathsig=TERM", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 
 
 class LabError(RuntimeError):
@@ -37,7 +43,7 @@ class Server:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as out:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig=TERM", *command],
+                [*_ENDS_WITH_US, str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -55,6 +61,12 @@ class Server:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def listens_on(self, port: int) -> bool:
+        """Whether it is this server, or a process that it started, that listens on `port` of 127.0.0.1."""
+        if not self.alive or not (wanted := listening_sockets(port)):
+            return False
+        return any(wanted & set(_open_files(pid)) for pid in (self.pid, *_descendants(self.pid)))
 
     def await_ready(self, ready: Callable[[], bool], within: float = READY_WITHIN) -> None:
         """Ask `ready` until it says yes; `LabError` with the log's end when the process ends first or time is up."""
@@ -109,6 +121,14 @@ def _kill(pidfd: int | None) -> None:
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     select.select([pidfd], [], [], GRACE)
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """The links in /proc/PID/fd; nothing of a process that ends."""
+    with contextlib.suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                yield str(link.readlink())
 
 
 def _descendants(pid: int) -> Iterator[int]:

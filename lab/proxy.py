@@ -20,6 +20,7 @@ class Proxy:
         self.accepted = 0
         self.refused = 0
         self._to_refuse = 0
+        self._words = b""
         self._flowing = threading.Event()
         self._flowing.set()
         self._lock = threading.Lock()
@@ -55,10 +56,11 @@ class Proxy:
         """Forward again, with what waited."""
         self._flowing.set()
 
-    def refuse(self, count: int) -> None:
-        """Close the next `count` connections before the first byte, as a full sshd does (MaxStartups)."""
+    def refuse(self, count: int, words: bytes = b"") -> None:
+        """Close the next `count` connections with nothing but `words`, as a full sshd does (MaxStartups)."""
         with self._lock:
             self._to_refuse = count
+            self._words = words
 
     def _accept(self) -> None:
         while True:
@@ -67,7 +69,7 @@ class Proxy:
             except OSError:
                 return
             if self._refuses():
-                _end(client)
+                self._turn_away(client)
             else:
                 self._join(client)
 
@@ -78,6 +80,17 @@ class Proxy:
             self._to_refuse -= 1
             self.refused += 1
             return True
+
+    def _turn_away(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            if self._words:
+                client.sendall(self._words)
+                client.shutdown(socket.SHUT_WR)
+                # What was not read when it is closed would take our words with it.
+                client.settimeout(5)
+                while client.recv(4096):
+                    pass
+        _end(client)
 
     def _join(self, client: socket.socket) -> None:
         try:

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from lab.prefect_api import Deployment, PrefectApi, Run
 from lab.process import LabError
+from lab.servers.prefect_api import Deployment, PrefectApi, Run
 
 _WITHIN = 10 * 60
-_ASK_EVERY = 0.3
+_ASK_EVERY = 0.5
 _WIDTH = 140  # columns, where there is no terminal that says
 
 Row = dict[str, Any]

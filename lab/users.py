@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from lab import guard
 
 LOCK = Path("/run/lock/remotejobs-lab-users")
 SUDOERS = Path("/etc/sudoers.d")
@@ -16,15 +19,17 @@ SUDOERS = Path("/etc/sudoers.d")
 
 @dataclass(frozen=True, slots=True)
 class LabUser:
-    """`with LabUser.unique("fish", shell="/usr/bin/fish") as user:`; the user and what he owned are gone afterwards.
+    """`with LabUser.unique("fish", shell="/usr/bin/fish") as user:`; nothing is left of him or of what he ran.
 
-    `sudo` is the right side of a sudoers rule, such as `ALL=(ALL) NOPASSWD: ALL`; "" gives no right at all.
+    `sudo` is the right side of a sudoers rule, such as `ALL=(ALL) NOPASSWD: ALL`; "" gives no right at all. An `odd`
+    name is one that only directories have; such a user has no home.
     """
 
     name: str
     shell: str = "/bin/sh"
     password: str = ""
     sudo: str = ""
+    odd: bool = False
 
     @classmethod
     def unique(cls, purpose: str, *, shell: str = "/bin/sh", password: str = "", sudo: str = "") -> Self:
@@ -32,7 +37,10 @@ class LabUser:
         return cls(f"rjlab-{purpose}-{os.getpid()}", shell, password, sudo)
 
     def __enter__(self) -> Self:
-        _run("useradd", "--create-home", "--shell", self.shell, self.name)
+        guard.enter("user", self.name)
+        guard.enter("file", self._rule)
+        home = ["--badname", "--no-create-home", "--gid", "nogroup"] if self.odd else ["--create-home"]
+        _run("useradd", *home, "--shell", self.shell, self.name)
         # `*`: no password, but not locked either, for a locked user cannot log in with a key.
         _run("usermod", "--password", "*", self.name)
         if self.password:
@@ -46,8 +54,13 @@ class LabUser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Whoever is left of him would go on under a number that the next user gets.
+        while subprocess.run(["pkill", "--signal", "KILL", "--uid", self.name], check=False).returncode == 0:
+            time.sleep(0.01)
         self._rule.unlink(missing_ok=True)
-        _run("userdel", "--force", "--remove", self.name)
+        _run("userdel", "--force", *([] if self.odd else ["--remove"]), self.name)
+        guard.leave("file", self._rule)
+        guard.leave("user", self.name)
 
     @property
     def _rule(self) -> Path:

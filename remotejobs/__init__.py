@@ -1,6 +1,6 @@
 """Long jobs on remote hosts: start detached, ask later, believe the answer.
 
-`RemoteJobs` is the command line as Python; see docs/api.md. Nothing is loaded before it is used.
+`RemoteJobs` is the command line as Python; see docs/reference/python.md. Nothing is loaded before it is used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from remotejobs.api import RemoteJobs, Started
     from remotejobs.errors import BadUse, HostError, RemoteJobsError, Unreachable
-    from remotejobs.fleet import Outcome
+    from remotejobs.jobs.fleet import Outcome
     from remotejobs.model import Job, Record, State
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 _HOMES = {
     "api": ("RemoteJobs", "Started"),
     "errors": ("BadUse", "HostError", "RemoteJobsError", "Unreachable"),
-    "fleet": ("Outcome",),
+    "jobs.fleet": ("Outcome",),
     "model": ("Job", "Record", "State"),
 }
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from remotejobs.connect import open_connection
-from remotejobs.connection import Connection
+from remotejobs.agent.request import Read
+from remotejobs.connections.base import Connection
+from remotejobs.connections.connect import open_connection
 from remotejobs.errors import BadUse
-from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, Outcome
-from remotejobs.inventory import Host, inventory_path, load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.inventory import Host, Reading, inventory_paths, load_inventory
+from remotejobs.inventory.variables import Host as AnyHost
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, Outcome
+from remotejobs.jobs.naming import label_of, new_jid
+from remotejobs.jobs.wait import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
-from remotejobs.naming import label_of, new_jid
-from remotejobs.request import Read
-from remotejobs.variables import Host as AnyHost
-from remotejobs.waiting import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
 
 T = TypeVar("T")
 NO_ENV: Mapping[str, str] = {}
@@ -27,32 +27,35 @@ NO_ENV: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job that was started on the hosts of a pattern, and what came of it on each, in the inventory's order."""
+    """A job that was started on the hosts of a pattern, and the outcome on each host, in the inventory's order."""
 
     jid: str
     outcomes: tuple[Outcome[Record], ...]
 
 
 class RemoteJobs:
-    """The hosts of one inventory, over connections that are kept. Use it as a context manager, or call `close`.
+    """The hosts of inventories, over connections that stay open. Use it as a context manager, or call `close`.
 
-    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. What concerns hosts comes as one `Outcome` for each, a
-    value or the error that says why there is none, in the inventory's order; only `wait` yields them as they come. What
-    is wrong with the question itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `BadUse`.
+    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. Each host gives one `Outcome`, a value or the error that
+    says why there is none, in the inventory's order; only `wait` yields them as they come. An error in the request
+    itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `BadUse`.
     """
 
     def __init__(
         self,
-        inventory: str | Path = "",
-        *,
+        *inventories: str | Path,
+        reading: Reading | None = None,
         forks: int = DEFAULT_FORKS,
         become: bool | None = None,
         become_user: str | None = None,
         become_password: str | None = None,
         connect: Callable[[AnyHost], Connection] = open_connection,
     ) -> None:
-        """`inventory` is a file, a directory or a list ("web1,web2"); without it, as for the command line."""
-        self._inventory = load_inventory(inventory_path(str(inventory)))
+        """`inventories` are files, directories or lists ("web1,web2"); without any, as for the command line.
+
+        `reading` has the passwords of vaults and a playbook's directory; without it they come from the environment.
+        """
+        self._inventory = load_inventory(*inventory_paths(map(str, inventories)), reading=reading)
         wanted = True if become is None and become_user else become
         self._fleet = Fleet(
             [*self._inventory.hosts.values(), *self._inventory.select("localhost")],
@@ -62,7 +65,7 @@ class RemoteJobs:
         )
 
     def hosts(self, pattern: str = "all") -> tuple[Host, ...]:
-        """The hosts that it names. None is asked."""
+        """The hosts that `pattern` names. No host is asked."""
         return self._inventory.select(pattern)
 
     def start(
@@ -84,9 +87,9 @@ class RemoteJobs:
         queue_limit: int | None = None,
         launcher: Launcher = "auto",
     ) -> Started:
-        """Start a shell command on every host, detached. Under a `jid` that is there already it attaches.
+        """Start a shell command on every host, detached. With a `jid` that exists already, attach to its job.
 
-        The words mean what they mean in `Job`. A start that failed is an error among the outcomes.
+        The parameters mean what they mean in `Job`. A start that failed is an error among the outcomes.
         """
         job = Job(
             jid=jid or new_jid(),
@@ -118,8 +121,8 @@ class RemoteJobs:
     ) -> Iterator[Outcome[Record]]:
         """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
 
-        An error is yielded and is not counted: no such job, unreachable at the first look or later for `patience`
-        seconds. `on_look` gets a record of the running job every `poll` seconds, in a thread of each host.
+        An error is yielded and does not count: no such job, or a host that is unreachable at the first check, or later
+        for `patience` seconds. `on_look` gets a record of the running job every `poll` seconds, in the host's thread.
         """
         names = self._names(pattern)
         if count is not None and not 1 <= count <= len(names):
@@ -129,7 +132,7 @@ class RemoteJobs:
         return self._ends(names, check_jid(jid), count, poll, patience, on_look)
 
     def status(self, pattern: str, jid: str) -> tuple[Outcome[Record], ...]:
-        """One look at the job on every host, with the last 64 KiB of its output."""
+        """The state of the job on every host, with the last 64 KiB of its output."""
         return self.log(pattern, jid, max_bytes=TAIL_BYTES)
 
     def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[Outcome[Record], ...]:
@@ -138,18 +141,18 @@ class RemoteJobs:
         return self._gather(pattern, lambda jobs: jobs.status([read])[0])
 
     def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[Outcome[Record], ...]:
-        """End the job with all its processes, with proof; what has ended stays as it is."""
+        """End the job with all its processes, with proof; a job that has ended stays as it is."""
         check_jid(jid)
         return self._gather(pattern, lambda jobs: jobs.kill(jid, grace=grace))
 
     def list(self, pattern: str = "all") -> tuple[Outcome[tuple[Record, ...]], ...]:
-        """The jobs that are on every host, without command and output."""
+        """The jobs on every host, without command and output."""
         return self._gather(pattern, lambda jobs: jobs.list())
 
     def clean(
         self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
     ) -> tuple[Outcome[tuple[Record, ...]], ...]:
-        """Remove what jobs left that ended over `older_than` seconds ago, but not the `keep` newest of each host."""
+        """Remove what jobs left that ended over `older_than` seconds ago, except the `keep` newest of each host."""
         return self._gather(pattern, lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run))
 
     def close(self) -> None:

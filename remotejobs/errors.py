@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from remotejobs.display.text import visible
+from remotejobs.text import visible
 
 
 class RemoteJobsError(Exception):
@@ -33,6 +33,10 @@ def _remade(kind: type[RemoteJobsError], args: tuple[Any, ...], state: dict[str,
 
 class BadUse(RemoteJobsError):
     """Correct the named value and try again."""
+
+
+class PrefectMissing(RemoteJobsError, ImportError):
+    """Install it: pip install 'remotejobs[prefect]'"""
 
 
 class InvalidJob(BadUse):
@@ -69,8 +73,22 @@ class ConnectionLost(Unreachable):
     """The connection ended in the middle of an answer; a job that was started runs on. Ask again."""
 
 
+class LoginCutOff(ConnectionLost):
+    """sshd hung up in the middle of the login. Its log there, and PAM's, say why."""
+
+
+class TurnedAway(ConnectionLost):
+    """sshd had too many logins at a time (MaxStartups), or punishes this address (PerSourcePenalties). Ask later."""
+
+
 class AuthenticationFailed(Unreachable):
     """Check ansible_user and the key (ansible_ssh_private_key_file, IdentityFile or the agent)."""
+
+    passing = False
+
+
+class NoCommonAlgorithm(Unreachable):
+    """Allow one algorithm on both sides."""
 
     passing = False
 
@@ -105,6 +123,12 @@ class JobExists(HostRefused):
 
 class StartFailed(HostRefused):
     """The command was not run. Mend the cause on the host and start the same jid again."""
+
+
+class OtherHost(HostRefused):
+    """Ask that host of it. Hosts that share a home need a directory each: let remotejobs_dir hold a name, as in
+    ~/.remotejobs-{{ inventory_hostname }}. If this host was only given a new name, or its container was made anew,
+    remove the job's directory, named above, once you have read it."""
 
 
 class FileRefused(HostRefused):

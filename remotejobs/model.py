@@ -160,9 +160,12 @@ class Record:
     `stdout_from` / `stderr_from` on, out of `stdout_bytes` / `stderr_bytes` in all: the last 64 KiB unless more was
     asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
     disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.
-    `survivors` names, as pid(name), what outlived KILL; `processes` is what ran when a limit ended the job, by `ps`.
+    `survivors` names, as pid(name), what outlived KILL. `proof` says how it was proven that nothing did: reaped (the
+    kernel told its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was found,
+    and `unseen` names what could not be seen. Empty where nothing had to be ended.
+    `processes` is what ran when a limit ended the job, by `ps`.
     `progress` is what the job last said of it; `usual` how many seconds earlier runs took there, where that was asked
-    for (`remotejobs.pace`).
+    for (`remotejobs.jobs.estimate`).
     """
 
     host: str
@@ -184,6 +187,8 @@ class Record:
     pid: int | None = None
     msg: str = ""
     survivors: str = ""
+    proof: str = ""
+    unseen: str = ""
     processes: str = ""
     progress: Progress | None = None
     usual: float | None = None

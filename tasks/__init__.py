@@ -1,13 +1,12 @@
-"""Prefect tasks: thin, one noun a file. What a flow passes or returns is defined here or in the core."""
+"""Prefect tasks: thin, a folder for each noun. What a flow passes or returns is defined here or in the core."""
 
 from __future__ import annotations
 
-import os
-
-from tasks.patient_clients import be_patient
-from tasks.worker_gone import outlive_worker
+from remotejobs.prefect.tasks.runs.process import STARTED_FOR
+from remotejobs.workarounds.prefect.broken_pipe import survive_broken_pipe
+from remotejobs.workarounds.prefect.first_connection import retry_first_connection
 
 # A worker started this process for a run, which it took from that server: the address is right.
-if "PREFECT__FLOW_RUN_ID" in os.environ:
-    be_patient()
-    outlive_worker()
+if STARTED_FOR:
+    retry_first_connection()
+    survive_broken_pipe()

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
-from pathlib import PurePath
+from functools import cache, partial
+from pathlib import Path, PurePath
+from typing import Annotated, TypeVar
 
+from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from remotejobs.errors import BadUse
-from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice
-from remotejobs.inventory import Host
+from remotejobs.inventory import Host, Inventory, Reading, load_inventory
+from remotejobs.inventory.settings import AnsibleConfig, read_config
+from remotejobs.inventory.vault.keys import environment_with, secrets_named
+from remotejobs.inventory.vault.secrets import Key, Secrets
+from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice
+from remotejobs.prefect.tasks.blocks.inventory import RemoteInventory, RemoteLogin, not_the_manual
 
-_EXAMPLE = ("inventories", "example.yml")
+_BLOCK = f"{RemoteInventory.get_block_type_slug()}/"
+
+B = TypeVar("B", bound=Block)
+_Path = Annotated[str, Field(min_length=1)]
 
 
 class Access(BaseModel):
@@ -22,7 +33,10 @@ class Access(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    inventory: str = Field(min_length=1, description="Path of the inventory as the worker sees it.")
+    inventory: _Path | Annotated[tuple[_Path, ...], Field(min_length=1)] = Field(
+        description="Path of the inventory as the worker sees it, or remote-inventory/NAME: the block that names it; "
+        "several are merged in their order."
+    )
     forks: int = Field(default=DEFAULT_FORKS, ge=1, description="How many hosts are connected or asked at a time.")
     become: bool = Field(default=False, description="Use sudo, also where the inventory does not say so.")
     become_user: str = Field(default="", description="User to become; empty: as the inventory says, or root.")
@@ -33,42 +47,139 @@ class Access(BaseModel):
         default="", description="Name of the Secret block with the SSH password; empty: keys, or as the inventory says."
     )
 
+    vault_blocks: tuple[str, ...] = Field(
+        default=(), description="Names of the Secret blocks with the passwords of vaults; for one vault id: ID@NAME."
+    )
+    playbook_dir: str = Field(default="", description="A directory whose group_vars/ and host_vars/ are read too.")
+    ansible_config: str = Field(default="", description="Path of an ansible.cfg to take connection settings from.")
+    run_lookups: bool = Field(
+        default=False, description="Let templates run programs (pipe) and write files (password) on the worker."
+    )
+
     @field_validator("inventory")
     @classmethod
-    def _not_the_manual(cls, path: str) -> str:
-        # The deployments name it until somebody names his own: their schedules would wait in vain for its hosts, which
-        # do not exist, and say "unreachable" of each.
-        if PurePath(path).parts[-2:] == _EXAMPLE:
-            raise ValueError(
-                f"{path} is only an example, and its hosts do not exist: copy it, and name the copy "
-                "as access.inventory in prefect.yaml or in the run form"
+    def _none_is_the_manual(cls, inventory: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        # For the whole field: as part of the kinds it may be of, the error would be one of several.
+        for path in _several(inventory):
+            not_the_manual(path)
+        return inventory
+
+    @property
+    def places(self) -> tuple[RemoteInventory, ...]:
+        """Where the hosts are written down, and the logins to them. `BadUse` when a block cannot be read."""
+        return tuple(map(place_of, _several(self.inventory)))
+
+    @property
+    def login(self) -> RemoteLogin:
+        """As whom to log in to all hosts. `BadUse` when several inventories say that: their hosts are merged."""
+        saying = [place for place in self.places if place.login != RemoteLogin()]
+        if len(saying) > 1:
+            raise BadUse(
+                f"the blocks of the inventories {', '.join(place.path for place in saying)} have a login each",
+                remedy="Name the login in one of them: it is for all hosts.",
             )
-        return path
+        return saying[0].login if saying else RemoteLogin()
+
+    @property
+    def has_become_password(self) -> bool:
+        """Whether a block has sudo's password, which who does the same by hand has to type."""
+        return bool(self.become_password_block or self.login.become_password.get_secret_value())
+
+    @property
+    def where(self) -> str:
+        """The inventories in words."""
+        return ", ".join(place.path for place in self.places)
+
+    @property
+    def name(self) -> str:
+        """A short name of the inventories, for what is limited or known by them."""
+        return "+".join(PurePath(place.path).stem for place in self.places)
+
+    @property
+    def words(self) -> list[str]:
+        """The command line's words for the inventories; it asks for the passwords that blocks hold here."""
+        words = [word for place in self.places for word in ("-i", place.path)]
+        for block in self.vault_blocks:
+            label, at, _ = block.rpartition("@")
+            words += ["--vault-id", f"{label}@ask" if at else "ask"]
+        words += ["--run-lookups"] if self.run_lookups else []
+        return [*words, *(["--playbook-dir", self.playbook_dir] if self.playbook_dir else [])]
+
+    def load(self) -> Inventory:
+        """The inventories, read now. Raises `InventoryError`, and `BadUse` when a vault's block cannot be read."""
+        keys = []
+        for block in self.vault_blocks:
+            label, _, name = block.rpartition("@")
+            # Fetched now: the threads that need it later are no task run's, and could not ask for a block.
+            keys.append(Key(label, f"the Secret block {name!r}", partial(str.encode, _password(name))))
+        config = read_config(Path(self.ansible_config)) if self.ansible_config else None
+        secrets = Secrets(keys) if keys else _other_secrets(config)
+        directory = Path(self.playbook_dir) if self.playbook_dir else None
+        paths = (place.path for place in self.places)
+        return load_inventory(*paths, reading=Reading(secrets, directory, config, self.run_lookups))
 
     def choice(self) -> BecomeChoice:
         """How to become, with the password looked up. `BadUse` when its block cannot be read."""
         return BecomeChoice(
             become=True if self.become else None,
             user=self.become_user or None,
-            password=_password(self.become_password_block) if self.become_password_block else None,
+            password=self._known(self.become_password_block, self.login.become_password),
         )
 
     def reach(self, hosts: Iterable[Host]) -> list[Host]:
-        """The same hosts, with the password that opens them looked up. `BadUse` when its block cannot be read."""
-        if not self.ssh_password_block:
-            return list(hosts)
-        password = {"ansible_ssh_password": _password(self.ssh_password_block)}
-        return [replace(host, variables={**host.variables, **password}) for host in hosts]
+        """The same hosts, with the login that opens them looked up. `BadUse` when its block cannot be read."""
+        login = self.login
+        # Of several names for one thing the last counts, and these are the last.
+        known = {
+            "ansible_ssh_user": login.user or None,
+            "ansible_ssh_password": self._known(self.ssh_password_block, login.password),
+        }
+        wanted = {name: value for name, value in known.items() if value is not None}
+        return [replace(host, variables={**host.variables, **wanted}) for host in hosts]
+
+    @staticmethod
+    def _known(block: str, password: SecretStr) -> str | None:
+        return _password(block) if block else password.get_secret_value() or None
+
+
+@cache
+def place_of(inventory: str) -> RemoteInventory:
+    """What `Access.inventory` means, asked once in a process: each poll would be a question to Prefect's API otherwise.
+
+    A process that outlives changes of the block forgets it with `place_of.cache_clear()`.
+    """
+    if inventory.startswith(_BLOCK):
+        return _loaded(RemoteInventory, inventory.removeprefix(_BLOCK))
+    return RemoteInventory(path=inventory)
+
+
+def _several(inventory: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (inventory,) if isinstance(inventory, str) else inventory
+
+
+def _other_secrets(config: AnsibleConfig | None) -> Secrets:
+    if config is None:
+        return secrets_named()
+    return secrets_named(environment=environment_with(config.vault_password_file, config.vault_ids))
 
 
 @cache
 def _password(block: str) -> str:
-    """Asked once in a process: each poll would be a question to Prefect's API otherwise."""
-    try:
-        loaded = Secret.load(block)
-    except ValueError as exc:
-        raise BadUse(f"the Secret block {block!r} cannot be read: {exc}", remedy="Create it under Blocks.") from exc
-    value: object = loaded.get() if isinstance(loaded, Secret) else None
+    """Asked once in a process, as above."""
+    value: object = _loaded(Secret, block).get()
     if not isinstance(value, str):
         raise BadUse(f"the Secret block {block!r} does not hold text", remedy="Store the password as text.")
     return value
+
+
+def _loaded(kind: type[B], name: str) -> B:
+    what = f"the {kind.get_block_type_name()} block {name!r}"
+    try:
+        # Not by Prefect's own `load`, which in an event loop would wait to be awaited.
+        with get_client(sync_client=True) as client:
+            document = client.read_block_document_by_name(name, kind.get_block_type_slug(), include_secrets=True)
+        return kind.model_validate(document.data)
+    except ObjectNotFound as exc:
+        raise BadUse(f"{what} cannot be read: there is none", remedy="Create it under Blocks.") from exc
+    except ValidationError as exc:
+        raise BadUse(f"{what} cannot be read: {exc}", remedy="Correct it under Blocks.") from exc

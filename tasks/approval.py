@@ -10,8 +10,9 @@ from prefect import get_client, get_run_logger
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
-from prefect.input import RunInput, keyset_from_base_key, read_flow_run_input
+from prefect.input import RunInput, keyset_from_paused_state, read_flow_run_input
 from prefect.runtime import deployment, flow_run
+from prefect.states import Suspended
 from pydantic import BaseModel, ConfigDict, Field
 
 REFUSAL = "refuse-unanswered/refuse-unanswered"
@@ -85,29 +86,18 @@ def _key_of(question: str) -> str:
 
 
 def _given(key: str) -> Answer | None:
-    """The answer that this run has. After a crash Prefect knows no more that it has asked, but the answer is there."""
-    answer = read_flow_run_input(keyset_from_base_key(_form_of(key))["response"])
+    """The answer that this run has. After a crash Prefect knows no more that it has asked, but the answer is there.
+
+    It has to be looked for first: to suspend the run once more would delete it.
+    """
+    answer = read_flow_run_input(keyset_from_paused_state(Suspended(pause_key=key))["response"])
     return Answer.model_validate(answer) if answer else None
 
 
 def _wait(approval: Approval, question: str, key: str) -> Answer:
-    _forget_form(key)
     waits = timedelta(minutes=approval.within_minutes) + _PREFECT_WAITS_LONGER
     form = Answer.with_initial_data(description=question)
     return suspend_flow_run(wait_for_input=form, key=key, timeout=int(waits.total_seconds()))
-
-
-def _forget_form(key: str) -> None:
-    """Prefect writes no form over another; a process that died while it asked left one."""
-    run = UUID(flow_run.id)
-    with get_client(sync_client=True) as client:
-        for part in client.filter_flow_run_input(run, _form_of(key), limit=3, exclude_keys=set()):
-            client.delete_flow_run_input(run, part.key)
-
-
-def _form_of(key: str) -> str:
-    """As Prefect names the parts of the form of a suspended run."""
-    return f"suspended-{key}"
 
 
 def _refuse_at(deadline: datetime, key: str) -> bool:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from remotejobs.backup import BackupPlan, BackupReport, Item, report_of
-from remotejobs.backup.script import label_of
-from remotejobs.display.text import duration, size
+from prefect.runtime import flow_run
+
 from remotejobs.errors import RemoteJobsError
-from tasks.access import Access
-from tasks.connections import host_names
-from tasks.ends import End
-from tasks.jids import jid_for
-from tasks.reports import Row
-from tasks.shards import WHOLE, Part
+from remotejobs.operations.backup import BackupPlan, BackupReport, Item, job_of, report_of
+from remotejobs.operations.backup.script import GRACE, label_of
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.flow import select_hosts
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.runs.options import options_of_this_run
+from remotejobs.text import duration, number_of, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +28,32 @@ class Backup:
     report: BackupReport | None = None
 
 
-def steps_of(access: Access, plan: BackupPlan, part: Part = WHOLE) -> tuple[list[tuple[Item, str]], list[Backup]]:
-    """Each item with each of its hosts, and the items whose hosts are not known: these must not stop the others.
-
-    Of a shard only its hosts, and none of what the whole run tells.
+def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[Step], list[End]]:
+    """The job of each item on each of its hosts, and the ends of items whose hosts are not known: these must not stop
+    the others. Of a shard only what is its own. Every `poll` seconds a job is looked at.
     """
-    steps: list[tuple[Item, str]] = []
-    unknown: list[Backup] = []
+    steps: list[Step] = []
+    unknown: list[End] = []
     for item in plan.items:
         try:
-            steps += [(item, host) for host in part.among(host_names(access, item.hosts))]
+            hosts = select_hosts(access, item.hosts)
         except RemoteJobsError as exc:
-            end = End(host=item.hosts, step=label_of(item), state="error", reason=str(exc))
-            unknown.append(Backup(end=end))
-    return steps, [] if part.of else unknown
+            unknown.append(End(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
+            continue
+        # The host ends a job at its limit; looking for longer than that sees how.
+        until = Until.outlasting(item.limit + 2 * GRACE, delay=poll)
+        steps += [Step(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
+    # These the whole run tells.
+    return steps, [] if options_of_this_run().part.of else unknown
+
+
+def name_of_run() -> str:
+    """backup of 6 items, or the shard of it"""
+    part = options_of_this_run().part
+    if part.of:
+        return f"backup, {number_of(len(part.hosts), 'host')}: {part}"
+    items = BackupPlan.model_validate(flow_run.parameters["plan"]).items
+    return f"backup of {len(items)} items" if len(items) > 1 else f"backup of {items[0].name}"
 
 
 def jid_of(item: Item, *, run: str = "") -> str:
@@ -55,11 +71,11 @@ def backup_of(end: End) -> Backup:
         return Backup(end=replace(end, succeeded=False, state="error", reason=str(exc)))
 
 
-def row_of(backup: Backup) -> Row:
-    """One row of the nightly table."""
+def end_and_row(backup: Backup) -> tuple[End, Row]:
+    """How it ended, and its row of the nightly table."""
     end, report = backup.end, backup.report
     tested = "yes" if report and report.restore_tested else "no"
-    return {
+    return end, {
         "host": end.host,
         "item": end.step,
         "state": end.state,

@@ -7,18 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
-from remotejobs.connect import open_connection
-from remotejobs.connection import Connection
+from remotejobs.agent.shell import Shell
+from remotejobs.connections.base import Connection
+from remotejobs.connections.connect import open_connection
 from remotejobs.errors import BadUse
-from remotejobs.fleet import BecomeChoice, Fleet
-from remotejobs.inventory import Inventory, load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.inventory import Inventory
+from remotejobs.inventory.variables import Host
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.model import Handle
-from remotejobs.shell import Shell
-from remotejobs.variables import Host
-from tasks.access import Access
+from remotejobs.prefect.tasks.access import Access
 
 Connect = Callable[[Host], Connection]
 
@@ -29,19 +28,19 @@ class Connections:
     def __init__(self, connect: Connect = open_connection) -> None:
         self.connect = connect
         self._lock = threading.Lock()
-        self._inventories: dict[str, Inventory] = {}
-        self._fleets: dict[tuple[str, int, str], Fleet] = {}
+        self._inventories: dict[Access, Inventory] = {}
+        self._fleets: dict[tuple[Access, int, str], Fleet] = {}
 
     def inventory(self, access: Access) -> Inventory:
         """Raises `InventoryError` when it cannot be read."""
         with self._lock:
-            return self._inventory(access.inventory)
+            return self._inventory(access)
 
     def fleet(self, access: Access) -> Fleet:
         with self._lock:
-            key = (access.inventory, access.forks, access.ssh_password_block)
+            key = (_read_from(access), access.forks, access.ssh_password_block)
             if key not in self._fleets:
-                inventory = self._inventory(access.inventory)
+                inventory = self._inventory(access)
                 hosts = [*inventory.hosts.values(), *inventory.select("localhost")]
                 self._fleets[key] = Fleet(access.reach(hosts), forks=access.forks, connect=self.connect)
             return self._fleets[key]
@@ -54,10 +53,21 @@ class Connections:
             self._fleets.clear()
             self._inventories.clear()
 
-    def _inventory(self, path: str) -> Inventory:
-        if path not in self._inventories:
-            self._inventories[path] = load_inventory(Path(path))
-        return self._inventories[path]
+    def _inventory(self, access: Access) -> Inventory:
+        if (key := _read_from(access)) not in self._inventories:
+            self._inventories[key] = access.load()
+        return self._inventories[key]
+
+
+def _read_from(access: Access) -> Access:
+    """What of it says which inventories are read, and how."""
+    return Access(
+        inventory=access.inventory,
+        vault_blocks=access.vault_blocks,
+        playbook_dir=access.playbook_dir,
+        ansible_config=access.ansible_config,
+        run_lookups=access.run_lookups,
+    )
 
 
 _IN_PLACE: list[Connections] = []  # of those of the process; the last one counts
@@ -77,7 +87,7 @@ def connections() -> Connections:
 
 @contextmanager
 def reached_by(connect: Connect) -> Iterator[Connections]:
-    """Meanwhile all tasks of this process reach their hosts by `connect`, for example that of `remotejobs.fake`."""
+    """Meanwhile all tasks of this process reach their hosts by `connect`, for example that of `remotejobs.testing`."""
     others = Connections(connect)
     _IN_PLACE.append(others)
     try:
@@ -105,7 +115,7 @@ def fleet_with(host: str, access: Access) -> Fleet:
     """The fleet that `host` is of. `BadUse` for one that the inventory does not name."""
     fleet = connections().fleet(access)
     if host not in fleet.hosts:
-        raise BadUse(f"{host!r} is not a host of {access.inventory}", remedy="`remotejobs hosts` lists them.")
+        raise BadUse(f"{host!r} is not a host of {access.where}", remedy="`remotejobs hosts` lists them.")
     return fleet
 
 

@@ -10,12 +10,12 @@ from typing import Any, cast
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from remotejobs.address import address_of
-from remotejobs.display.text import duration, number_of
-from tasks.access import Access
-from tasks.connections import host_of
-from tasks.end_jobs import user_on
-from tasks.reports import Row, publish_table
+from remotejobs.connections.address import address_of
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.cancel.end_jobs import user_on
+from remotejobs.prefect.tasks.connections import host_of
+from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
+from remotejobs.text import duration, number_of
 
 LONGEST_COMMAND = 30  # lines
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import PurePath
 
 from prefect import get_client, get_run_logger
 from prefect.concurrency.sync import concurrency
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
-from tasks.access import Access
-from tasks.connections import connections
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections
 
 # Seconds after its last renewal until the slots of a process that died are free again; a resumed run waits for that.
 _LEASE = 60.0
@@ -24,7 +23,7 @@ def share_of_forks(access: Access) -> Iterator[None]:
 
     A flow that is called by another one takes none; a shard, which is a run of a deployment, takes its own.
     """
-    name = f"forks:{PurePath(access.inventory).stem}"
+    name = f"forks:{access.name}"
     most = None if _is_called() else _declared([name]).get(name)
     if most is None:
         yield

@@ -18,33 +18,37 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.display.text import decoded, size, visible
+from remotejobs.agent.request import Read
 from remotejobs.errors import HostError
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Job, Record
-from remotejobs.request import Read
-from tasks.access import Access
-from tasks.command_line import command_line
-from tasks.connections import host_names, jobs_of, jobs_on
-from tasks.end_jobs import became
-from tasks.ends import raise_for, values_of
-from tasks.errors import JobFailed
-from tasks.jids import jid_for
-from tasks.jobs import AGAIN_AFTER, after_silence
-from tasks.reports import key_of
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.cancel.end_jobs import became
+from remotejobs.prefect.tasks.connections import host_names, jobs_of, jobs_on
+from remotejobs.prefect.tasks.jobs.command_line import command_line
+from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.errors import JobFailed
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, after_silence
+from remotejobs.prefect.tasks.jobs.reports import key_of
+from remotejobs.prefect.tasks.runs.started import note_jobs
+from remotejobs.text import decoded, size, visible
 
 _LABEL = "log watch"
 KEPT_BYTES = 256 * 1024  # of each host's lines, the last ones
 _LONGEST = 12 * 3600  # seconds: for a watch that nobody stopped
 _BEGINS_WITHIN = 60.0  # seconds
 # Where the kernel does not tell it, tail looks once a second: so long may lines stand in the file without being copied.
+# GNU's, when it looks by itself, asks only after five looks whether the name means another file now.
 _COPIED_WITHIN = 2
 
 # From the end that the file has now, through rotations, also when it is only made later.
 _FOLLOW = """at=0
 if [ -e {path} ]; then at=$(wc -c < {path}) || exit; fi
+often='--sleep-interval=0.5 --max-unchanged-stats=1'
+tail $often /dev/null 2>/dev/null || often=
 echo "following from byte $at on" >&2
-exec tail -c "+$((at + 1))" -F {path}"""
+exec tail $often -c "+$((at + 1))" -F {path}"""
 
 
 class NotFollowing(HostError):
@@ -64,10 +68,10 @@ class Watched:
 
 @contextmanager
 def log_watch(path: str, hosts: str, access: Access) -> Iterator[tuple[Handle, ...]]:
-    """Follow a file on every host of a pattern; at the end stop, with proof, and keep what came as an artifact of each.
+    """Follow a file on every host of a pattern; at the end stop, with proof, and keep what was written as artifacts.
 
-    It follows when the block begins, and the block's own failure stays the failure. Raises `HostsFailed` when a file
-    cannot be followed. A run that is resumed goes on with the watch that it began.
+    It is following when the block begins, and a failure of the block stays the failure. Raises `HostsFailed` if a file
+    cannot be followed. A resumed run continues the watch that it began.
     """
     started = {host: start_watch.submit(path, host, access) for host in host_names(access, hosts)}
     handles, ends = values_of(_LABEL, started)
@@ -92,7 +96,7 @@ def start_watch(path: str, host: str, access: Access, within: float = _BEGINS_WI
     other `HostError`.
     """
     jobs = jobs_on(access, host)
-    record = _begun(jobs, path, within)
+    record = _begun(jobs, path, host, access, within)
     handle = replace(record.handle, label=_LABEL)
     if record.finished:
         raise JobFailed(replace(record, label=_LABEL), command_line("log", handle, access, "--stderr"))
@@ -133,12 +137,14 @@ def publish_watched(watched: Watched) -> None:
     create_markdown_artifact(text, key=key, description=f"{watched.path} on {watched.host}")
 
 
-def _begun(jobs: HostJobs, path: str, within: float) -> Record:
+def _begun(jobs: HostJobs, path: str, host: str, access: Access, within: float) -> Record:
     """The watch that runs, once it follows: the run's own, begun before, or the next one after what was stopped."""
     for number in count(1):
         command = _FOLLOW.format(path=shlex.quote(path))
         jid = jid_for(_LABEL, f"{path} {number}")
-        record = jobs.start(Job(jid=jid, cmd=command, label=f"{_LABEL} {path}", limit=_LONGEST))
+        job = Job(jid=jid, cmd=command, label=f"{_LABEL} {path}", limit=_LONGEST)
+        note_jobs(access, [(job, host)])
+        record = jobs.start(job)
         if not (record.attached and record.finished):
             break
     give_up = time.monotonic() + within

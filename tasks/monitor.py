@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePath
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -13,18 +12,18 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 from pydantic import TypeAdapter
 
-from remotejobs.alerts import Alert
-from remotejobs.display.text import duration, number_of, one_line
+from remotejobs.agent.request import Read
 from remotejobs.errors import RemoteJobsError
-from remotejobs.fleet import Fleet
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.summary import is_like
 from remotejobs.model import Record
-from remotejobs.overview import is_like
-from remotejobs.request import Read
-from tasks.access import Access
-from tasks.connections import connections
-from tasks.output import LOG_BYTES
-from tasks.reports import Row, key_of, publish_table
+from remotejobs.operations.alerts import Alert
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections
+from remotejobs.prefect.tasks.jobs.output import LOG_BYTES
+from remotejobs.prefect.tasks.jobs.reports import Row, key_of, publish_table
+from remotejobs.text import duration, number_of, one_line
 
 _AT_ONCE = 50  # jobs whose output is asked for in one exchange
 _ALERTS = TypeAdapter(list[Alert])
@@ -68,7 +67,7 @@ def publish_alerts(found: Sequence[Alert], seen: Survey, access: Access, hosts: 
 
     What it had of a host that is silent now stands on, so that it is not told anew when the host is back.
     """
-    key = key_of("fleet-alerts", PurePath(access.inventory).stem, hosts)
+    key = key_of("fleet-alerts", access.name, hosts)
     told = _last_table(key)
     known = {_same(alert) for alert in told}
     new = [alert for alert in found if _same(alert) not in known]

@@ -6,7 +6,10 @@ Whatever happens in them, the run's outcome stands: Prefect logs what a hook rai
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import httpx
@@ -17,11 +20,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run as this_run
-from prefect.utilities.asyncutils import run_coro_as_sync
-from prefect.utilities.urls import url_for
 from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.workarounds.prefect.run_page import page_of
 
 _TIMEOUT = 10  # seconds
 _PARAMETER = "notify"
@@ -80,10 +82,8 @@ async def tell_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[An
 
 def tell(whom: Notify, happened: str, text: str) -> None:
     """Tell `whom` from within a flow what `happened`, in a word or two, and the rest in `text`."""
-    # The runtime's own `ui_url` leads to a page that is not there.
-    url = url_for("flow-run", obj_id=this_run.id) if this_run.id else None
     names = {"flow": this_run.flow_name or "", "run": this_run.name or ""}
-    message = Message(**names, state=happened, message=text, url=url or "")
+    message = Message(**names, state=happened, message=text, url=page_of(this_run.id) if this_run.id else "")
     _tell(whom, message, return_state=True)
 
 
@@ -94,8 +94,14 @@ def tell(whom: Notify, happened: str, text: str) -> None:
     cache_policy=NO_CACHE,
 )
 def _tell(whom: Notify, message: Message) -> None:
-    run_coro_as_sync(_to_webhook(whom, message))
-    run_coro_as_sync(_to_block(whom, message))
+    # In a thread of its own: the flow may have an event loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(copy_context().run, asyncio.run, _to_both(whom, message)).result()
+
+
+async def _to_both(whom: Notify, message: Message) -> None:
+    await _to_webhook(whom, message)
+    await _to_block(whom, message)
 
 
 async def _to_webhook(whom: Notify, message: Message) -> None:
@@ -131,5 +137,5 @@ def _message(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> M
         run=flow_run.name,
         state=state.name or state.type.value,
         message=state.message or "",
-        url=url_for(flow_run) or "",
+        url=page_of(flow_run.id),
     )

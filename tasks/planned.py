@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from remotejobs.backup import BackupPlan, job_of
-from remotejobs.batches import batches
-from remotejobs.migration import Step
-from remotejobs.rolling import Update
-from remotejobs.rolling.order import in_batches
-from remotejobs.upgrade import Upgrade, install_job, prepare_job
-from tasks.access import Access
-from tasks.backups import jid_of, steps_of
-from tasks.dry_run import Planned
-from tasks.ends import raise_for
-from tasks.jids import jid_for
-from tasks.migrations import Migration
+from remotejobs.operations.backup import BackupPlan
+from remotejobs.operations.batches import batches
+from remotejobs.operations.migration import Step
+from remotejobs.operations.rolling import Update
+from remotejobs.operations.rolling.order import in_batches
+from remotejobs.operations.upgrade import Upgrade, install_job, prepare_job
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.backups import steps_of
+from remotejobs.prefect.tasks.dry_run import Planned
+from remotejobs.prefect.tasks.flow import planned_of
+from remotejobs.prefect.tasks.jobs.ends import raise_for
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.migration.migration import Migration
 
 _WHEN = {
     Step.PREPARE_ROLLBACK: "beside migrate",
@@ -25,17 +26,11 @@ _WHEN = {
 }
 
 
-def commands_of(label: str, command: str, hosts: Iterable[str], limit: int) -> Iterator[Planned]:
-    for host in hosts:
-        yield Planned(host=host, step=label, cmd=command, limit=limit or None)
-
-
 def backups_of(access: Access, plan: BackupPlan, when: str = "") -> list[Planned]:
     """Raises `HostsFailed` for an item whose hosts are not known."""
     steps, unknown = steps_of(access, plan)
-    raise_for(each.end for each in unknown)
-    jobs = [(host, job_of(plan, item, host=host, jid=jid_of(item))) for item, host in steps]
-    return [Planned(host=host, step=job.label, cmd=job.cmd, limit=job.limit, when=when) for host, job in jobs]
+    raise_for(unknown)
+    return [planned_of(step.job, step.host, when) for step in steps]
 
 
 def upgrades_of(hosts: tuple[str, ...], plan: Upgrade) -> Iterator[Planned]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.display.text import duration
-from remotejobs.reboot import Reboot, Rebooted, reboot
-from tasks.access import Access
-from tasks.connections import fleet_with
-from tasks.reports import Row
+from remotejobs.operations.reboot import Reboot, Rebooted, reboot
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import fleet_with
+from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.text import duration
 
 PROVEN_BY = Reboot()
 

@@ -12,17 +12,17 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.display.text import duration
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Handle, Record
-from remotejobs.service import Service, goes_on, jid_to_start, latest, look
-from tasks.access import Access
-from tasks.command_line import command_line
-from tasks.connections import host_of, jobs_of, jobs_on, shell_of
-from tasks.ends import End
-from tasks.errors import JobFailed
-from tasks.outcomes import is_silence
-from tasks.reports import Row
+from remotejobs.operations.service import Service, goes_on, jid_to_start, latest, look
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import host_of, jobs_of, jobs_on, shell_of
+from remotejobs.prefect.tasks.jobs.command_line import command_line
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.errors import JobFailed
+from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.text import duration
 
 
 class NotUp(RemoteJobsError):

@@ -9,21 +9,21 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.display.text import duration, size
 from remotejobs.errors import BadUse
-from remotejobs.placeholders import filled
-from remotejobs.transfer import Ends, Moved, Throttle, Transferred, pull, push
-from tasks.access import Access
-from tasks.bars import Bar
-from tasks.connections import fleet_with, host_of
-from tasks.reports import Row, key_of
+from remotejobs.operations.placeholders import filled
+from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, pull, push
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import fleet_with, host_of
+from remotejobs.prefect.tasks.jobs.bars import Bar
+from remotejobs.prefect.tasks.jobs.reports import Row, key_of
+from remotejobs.text import duration, size
 
 
 @task(task_run_name="push {source} to {host}", cache_policy=NO_CACHE)
 def push_file(source: str, dest: str, host: str, access: Access, rate: int = 0, sha256: str = "") -> Transferred:
     """Copy the controller's file `source` to `dest` on `host`, resumed after cuts; `rate` is bytes a second, 0 for any.
 
-    Run again it goes on where it was. Raises as `remotejobs.transfer.push`.
+    Run again it goes on where it was. Raises as `remotejobs.operations.transfer.push`.
     """
     bar = _bar(f"{Path(source).name} to {host}")
     with _ends(access, host) as ends:
@@ -32,7 +32,7 @@ def push_file(source: str, dest: str, host: str, access: Access, rate: int = 0, 
 
 @task(task_run_name="pull {source} from {host}", cache_policy=NO_CACHE)
 def pull_file(source: str, dest: str, host: str, access: Access, rate: int = 0) -> Transferred:
-    """Copy the file `source` of `host` to `dest` on the controller; raises as `remotejobs.transfer.pull`."""
+    """Copy the file `source` of `host` to `dest` on the controller; raises as `remotejobs.operations.transfer.pull`."""
     bar = _bar(f"{Path(source).name} from {host}")
     with _ends(access, host) as ends:
         return _logged(pull(source, Path(dest), ends, throttle=Throttle(rate), tell=bar))

@@ -8,9 +8,8 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.display.text import duration, number_of
 from remotejobs.model import Job, Record
-from remotejobs.upgrade import (
+from remotejobs.operations.upgrade import (
     INSTALL,
     PREPARE,
     HostUpgrade,
@@ -21,15 +20,16 @@ from remotejobs.upgrade import (
     prepare_job,
     reboot_need,
 )
-from tasks.access import Access
-from tasks.connections import jobs_on, shell_of
-from tasks.ends import values_of
-from tasks.errors import HostsFailed
-from tasks.jids import jid_for
-from tasks.jobs import poll_until, start_job
-from tasks.reboot import reboot_host
-from tasks.reports import Row, key_of, publish_table
-from tasks.until import Until
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on, shell_of
+from remotejobs.prefect.tasks.jobs.ends import values_of
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
+from remotejobs.prefect.tasks.jobs.reports import Row, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.reboot import reboot_host
+from remotejobs.text import duration, number_of
 
 # Cancelling a run kills the jobs whose jids end in the run's id. This one must not be among them: a package manager is
 # left to finish what it has begun.

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 
-def await_true(condition: Callable[[], bool], within: float = 120) -> None:
-    """Ask until it is true."""
+def await_true(condition: Callable[[], bool], within: float = 120, every: float = 0.05) -> None:
+    """Ask every so many seconds until it is true."""
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         # Nobody tells when it comes true, and to ask without a pause would take the time of what is awaited.
-        time.sleep(0.05)
+        time.sleep(every)

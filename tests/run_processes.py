@@ -10,8 +10,8 @@ from uuid import UUID
 def processes(run: UUID) -> list[int]:
     """The pids that carry the run in their environment."""
     mark, found = f"PREFECT__FLOW_RUN_ID={run}".encode(), []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
     return found

@@ -5,24 +5,29 @@ from __future__ import annotations
 import shlex
 from typing import Annotated
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from pydantic import Field
 
-from tasks.access import Access
-from tasks.background import in_background
-from tasks.cancel import kill_jobs
-from tasks.connections import host_names
-from tasks.ends import End, raise_for
-from tasks.jobs import run_command
-from tasks.reports import publish_table, row_of
+from remotejobs.prefect import (
+    Access,
+    End,
+    HostPattern,
+    in_background,
+    publish_table,
+    raise_for,
+    remote_flow,
+    row_of,
+    run_command,
+    select_hosts,
+)
 
 LIBPQ: dict[str, str] = {}  # for example PGHOST, PGUSER and PGPASSFILE, or nothing where the login's own will do
 
 
-@flow(name="side-by-side", flow_run_name="side by side on {hosts}", on_cancellation=[kill_jobs])
+@remote_flow("side-by-side", run_name="side by side on {hosts}")
 def side_by_side(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     databases: list[str],
     data: str = "/opt/myapp/data",
     logs: str = "/var/log/myapp",
@@ -33,8 +38,6 @@ def side_by_side(
     """Dump databases and archive files and logs, all at once, and look at the disk meanwhile.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there.
-        hosts: Hosts, as a pattern.
         databases: Databases of PostgreSQL; a job for each.
         data: Directory to archive within an hour.
         logs: Directory to archive within half an hour.
@@ -45,7 +48,7 @@ def side_by_side(
     work = {f"dump of {name}": (shlex.join(["pg_dump", "-Fc", "-f", f"{name}.dump", name]), 3600) for name in databases}
     work["files"] = (shlex.join(["tar", "-czf", "files.tar.gz", data]), 3600)
     work["log archive"] = (shlex.join(["tar", "-czf", "logs.tar.gz", logs]), 1800)
-    names = host_names(access, hosts)
+    names = select_hosts(access, hosts)
 
     jobs = [
         in_background(command, host, access, label=label, limit=limit, chdir=directory, env=env, poll=poll)

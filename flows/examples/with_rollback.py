@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from remotejobs.model import Record, State
-from tasks.access import Access
-from tasks.background import in_background
-from tasks.cancel import kill_jobs
-from tasks.ends import End, raise_for
-from tasks.jobs import run_command
-from tasks.notify import NOBODY, Notify, tell
+from remotejobs.prefect import (
+    Access,
+    End,
+    HostPattern,
+    Record,
+    State,
+    in_background,
+    raise_for,
+    remote_flow,
+    run_command,
+)
+from remotejobs.prefect.tasks.notify import NOBODY, Notify, tell
 
 
-@flow(name="with-rollback", flow_run_name="risky job on {hosts}", on_cancellation=[kill_jobs])
+@remote_flow("with-rollback", run_name="risky job on {hosts}")
 def with_rollback(
     access: Access,
-    hosts: Annotated[str, Field(min_length=1)],
+    hosts: HostPattern,
     command: str = "/opt/myapp/bin/data-migration",
     prepare: str = "/opt/myapp/bin/prepare-rollback",
     rollback: str = "/opt/myapp/bin/rollback-migration",
@@ -30,7 +34,6 @@ def with_rollback(
     """Run a risky command on one host; when it fails or runs into its limit, roll back and tell the team.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there.
         hosts: The host.
         command: What may fail. It has also failed when it writes ERROR, whatever it returns; 3 is no failure.
         prepare: What is done while it runs.

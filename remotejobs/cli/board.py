@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from remotejobs.errors import RemoteJobsError, Unreachable
-from remotejobs.fleet import Outcome
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.summary import in_order, is_like, is_recent, now
 from remotejobs.model import Record
-from remotejobs.overview import in_order, is_like, is_recent, now
 
 
 @dataclass(frozen=True, slots=True)

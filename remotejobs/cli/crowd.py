@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from remotejobs.fleet import Fleet, Outcome
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet, Outcome
 
 MOST_UNREAD = 64  # news; more of it makes the hosts' threads wait, so that memory stays bounded
 NOTICE = 0.2  # seconds

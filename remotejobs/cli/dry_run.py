@@ -6,16 +6,15 @@ import json
 import sys
 from collections.abc import Sequence
 
-from remotejobs.address import address_of
-from remotejobs.become import become_for
 from remotejobs.cli.show import say
 from remotejobs.cli.target import Target
+from remotejobs.connections.address import addresses_of, login_user_of
+from remotejobs.connections.become import become_for
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.display.text import duration, indented, number_of, one_line, visible
 from remotejobs.inventory import Host
 from remotejobs.model import Job
-from remotejobs.variables import text
+from remotejobs.text import duration, indented, number_of, one_line, visible
 
 HEADS = ("host", "address", "as user")
 
@@ -24,8 +23,8 @@ def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
     """A table of the hosts and what is the same on all; in JSON an object for each host. `BadUse` as for a real run."""
     hosts = target.hosts()
     if as_json:
-        for host in hosts:
-            say(json.dumps(_object(job, target, host)))
+        for host, address in zip(hosts, addresses_of(hosts), strict=True):
+            say(json.dumps(_object(job, target, host, address)))
         return
     say(f"{job.jid} would run on {number_of(len(hosts), 'host')}:")
     say(indented(visible(job.cmd)))
@@ -37,13 +36,16 @@ def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
 
 
 def _rows(hosts: Sequence[Host], target: Target) -> list[tuple[str, ...]]:
-    return [(host.name, address_of(host), _user(target, host) or "(who logs in)") for host in hosts]
+    return [
+        (host.name, address, _user(target, host) or "(who logs in)")
+        for host, address in zip(hosts, addresses_of(hosts), strict=True)
+    ]
 
 
 def _user(target: Target, host: Host) -> str:
-    """Whom it would run as; "" for the user who logs in where the inventory does not name him."""
+    """Whom it would run as; "" on this machine, where nobody logs in."""
     become = become_for(host, become=target.become or None, user=target.become_user or None)
-    return become.user if become else text(host, "ansible_user")
+    return become.user if become else login_user_of(host)
 
 
 def _settings(job: Job) -> list[tuple[str, str]]:
@@ -61,10 +63,10 @@ def _settings(job: Job) -> list[tuple[str, str]]:
     return [(name, value) for name, value in given if value]
 
 
-def _object(job: Job, target: Target, host: Host) -> dict[str, object]:
+def _object(job: Job, target: Target, host: Host, address: str) -> dict[str, object]:
     return {
         "host": host.name,
-        "address": address_of(host),
+        "address": address,
         "user": _user(target, host),
         "jid": job.jid,
         "label": job.label,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from remotejobs.errors import BadUse, RemoteJobsError, Unreachable
-from remotejobs.fleet import Outcome
-from remotejobs.model import Record, State
+
+if TYPE_CHECKING:  # where nothing is asked of hosts, as for --help, they need not be imported
+    from remotejobs.jobs.fleet import Outcome
+    from remotejobs.model import Record
 
 T = TypeVar("T")
 
@@ -43,6 +45,8 @@ def of_kills(outcomes: Iterable[Outcome[Record]]) -> int:
 
 
 def _of_job(outcome: Outcome[Record]) -> int:
+    from remotejobs.model import State
+
     if outcome.error:
         return of_error(outcome.error)
     good = outcome.value is not None and (outcome.value.state is State.SUCCEEDED or not outcome.value.finished)

@@ -10,7 +10,7 @@ from remotejobs.display.json_lines import json_line
 from remotejobs.display.paint import Paint, width_of
 from remotejobs.display.row import row_of
 from remotejobs.display.table import table
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record
 
 HEADS = ("host", "jid", "state", "label", "start", "time", "rc", "msg")

@@ -6,12 +6,17 @@ import shlex
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from importlib import import_module
 
-from remotejobs.cli import clean, exits, hosts, kill, list_jobs, log, pull, push, run, status, wait, watch
+from remotejobs.cli import exits
 from remotejobs.cli.parser import Parser
-from remotejobs.display.text import visible
 from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.text import visible
 
+# In the order of --help. The module of a command has its name, save where that is a word of Python.
+COMMANDS = (
+    "run", "status", "wait", "watch", "log", "kill", "list", "clean", "hosts", "inventory", "push", "pull", "init",
+)  # fmt: skip
 EPILOG = """Exit: 0 all succeeded, 1 bad use, 2 a job did not succeed, 4 a host was unreachable; the highest wins.
 Each command has its own --help."""
 
@@ -39,14 +44,15 @@ def parse(argv: Sequence[str]) -> Namespace:
     """The words after the first `--` are the command to run; all before it are ours."""
     words = [*argv]
     cut = words.index("--") if "--" in words else len(words)
-    args, left_over = build_parser().parse_known_args(words[:cut])
+    command = words[0] if words and words[0] in COMMANDS else ""
+    args, left_over = build_parser(command).parse_known_args(words[:cut])
     args.words = words[cut + 1 :]
-    if args.execute is watch.execute and not args.jobs and len(left_over) == 1 and not left_over[0].startswith("-"):
+    if command == "watch" and not args.jobs and len(left_over) == 1 and not left_over[0].startswith("-"):
         args.jobs = left_over.pop()  # behind an option, argparse gives a word that may be missing to nobody
     if left_over:
-        forgotten = args.execute is run.execute and cut == len(words) and not left_over[0].startswith("-")
+        forgotten = command == "run" and cut == len(words) and not left_over[0].startswith("-")
         args.parser.error(_with_dashes(words, left_over) if forgotten else f"unknown: {shlex.join(left_over)}")
-    if args.words and args.execute is not run.execute:
+    if args.words and command != "run":
         args.parser.error("only run takes a command after --")
     return args
 
@@ -59,7 +65,8 @@ def _with_dashes(words: Sequence[str], command: Sequence[str]) -> str:
     return f"write the command after --: {shlex.join(['remotejobs', *reversed(ours), '--', *command])}"
 
 
-def build_parser() -> Parser:
+def build_parser(command: str = "") -> Parser:
+    """The parser of one command, or of all: what the others need takes longer to import than some commands to run."""
     parser = Parser(
         prog="remotejobs",
         description="Long jobs on remote hosts: started detached, watched, found again, killed with proof.",
@@ -70,8 +77,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(execute=_without_command, parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for module in (run, status, wait, watch, log, kill, list_jobs, clean, hosts, push, pull):
-        module.add(commands)
+    for name in [command] if command else COMMANDS:
+        import_module(f"remotejobs.cli.commands.{'list_jobs' if name == 'list' else name}").add(commands)
     return parser
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from remotejobs.cli.exits import BAD_USE
-from remotejobs.waiting import DEFAULT_POLL
+from remotejobs.cli.inventories import add_inventories
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -103,19 +103,13 @@ def add_command(
     parser.add_argument(
         "pattern", metavar="PATTERN", help="hosts, in Ansible's words: all, 'db*', web:!web3, ~web[0-9]+"
     )
-    parser.add_argument("-i", "--inventory", metavar="FILE", default="", help=_INVENTORY)
+    add_inventories(parser)
     parser.add_argument("-l", "--limit", metavar="PATTERN", default="", help="of the pattern's hosts only these")
     if reports and details:
         parser.add_argument("-v", "--verbose", action="store_true", help="show all that is known")
     if reports:
         parser.add_argument("--json", action="store_true", help="print one JSON object a line, and nothing else")
     return parser
-
-
-_INVENTORY = (
-    "inventory file or directory, or a list such as 'web1,web2'; "
-    "the default is $REMOTEJOBS_INVENTORY, else inventories/hosts.yml"
-)
 
 
 def add_reach(parser: Parser) -> None:
@@ -139,5 +133,7 @@ def add_jid(parser: Parser) -> None:
 
 
 def add_poll(parser: Parser, *, zero: str = "") -> None:
+    from remotejobs.jobs.wait import DEFAULT_POLL  # with all that talks to hosts, which not every command does
+
     text = f"look every so many seconds (default {DEFAULT_POLL:g}); an end is seen at once{zero}"
     parser.add_argument("-P", "--poll", metavar="SECONDS", type=poll, default=DEFAULT_POLL, help=text)

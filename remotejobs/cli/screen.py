@@ -19,11 +19,11 @@ from remotejobs.cli.crowd import side_by_side
 from remotejobs.cli.keyboard import Keyboard
 from remotejobs.display.jobs_table import jobs_table
 from remotejobs.display.paint import Paint
-from remotejobs.display.text import decoded, one_line, visible
 from remotejobs.errors import RemoteJobsError, Unreachable
-from remotejobs.fleet import Fleet
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.summary import name_of, summary
 from remotejobs.model import Record
-from remotejobs.overview import name_of, summary
+from remotejobs.text import decoded, one_line, visible
 
 GLANCE = 0.25  # seconds between two looks at the news and the keys
 LOG_SHARE = 2  # the log gets the lower half of the terminal

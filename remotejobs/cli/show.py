@@ -16,12 +16,12 @@ from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of, state_of
 from remotejobs.display.table import table
-from remotejobs.display.text import visible
-from remotejobs.fleet import Fleet, Outcome
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.estimate import Pace
+from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Record
-from remotejobs.pace import Pace
-from remotejobs.waiting import wait_until_ended
+from remotejobs.text import visible
 
 T = TypeVar("T")
 Outcomes = tuple[Outcome[Record], ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remotejobs.jobs import HostJobs
+from remotejobs.agent.request import Read
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record
-from remotejobs.request import Read
 
 CHUNK_BYTES = 256 * 1024
 NOTHING = 10**15  # an offset behind every end: bring nothing of that stream

@@ -7,9 +7,10 @@ import warnings
 from argparse import Namespace
 from dataclasses import dataclass, replace
 
+from remotejobs.cli.inventories import Inventories
 from remotejobs.errors import BadUse
-from remotejobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet
-from remotejobs.inventory import Host, inventory_path, load_inventory
+from remotejobs.inventory import Host
+from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet
 
 _SET = "or set ansible_become_password, for example from the environment: {{ lookup('env', 'BECOME_PASSWORD') }}."
 
@@ -19,7 +20,7 @@ class Target:
     """The hosts of a pattern and the way to become a user there."""
 
     pattern: str
-    inventory: str
+    inventories: Inventories
     limit: str
     forks: int
     become: bool
@@ -28,11 +29,12 @@ class Target:
 
     @classmethod
     def of(cls, args: Namespace) -> Target:
+        inventories = Inventories.of(args)
         return cls(
             pattern=args.pattern,
-            inventory=inventory_path(args.inventory),
+            inventories=inventories,
             limit=args.limit,
-            forks=args.forks or DEFAULT_FORKS,
+            forks=args.forks or inventories.forks or DEFAULT_FORKS,
             become=args.become or bool(args.become_user),
             become_user=args.become_user,
             ask_password=args.ask_become_pass,
@@ -40,7 +42,7 @@ class Target:
 
     def hosts(self) -> tuple[Host, ...]:
         """Raises `InventoryError` and `PatternError`."""
-        return load_inventory(self.inventory).select(self.pattern, self.limit or None)
+        return self.inventories.load().select(self.pattern, self.limit or None)
 
     def fleet(self) -> Fleet:
         """The hosts, ready to be asked; the password is asked for when everything else is known to be right."""
@@ -55,7 +57,7 @@ class Target:
 
     def command(self, name: str, jid: str, *options: str) -> str:
         """The command line that does `name` with the same jobs."""
-        words = ["remotejobs", name, self.pattern, jid, *options, "-i", self.inventory]
+        words = ["remotejobs", name, self.pattern, jid, *options, *self.inventories.words]
         words += ["-l", self.limit] if self.limit else []
         words += ["--become-user", self.become_user] if self.become_user else ["--become"] if self.become else []
         words += ["-K"] if self.ask_password else []

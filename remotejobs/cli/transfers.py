@@ -14,10 +14,10 @@ from remotejobs.cli import exits
 from remotejobs.cli.crowd import side_by_side
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.paint import is_terminal
-from remotejobs.display.text import duration, size, visible
-from remotejobs.fleet import DEFAULT_FORKS, Fleet, Outcome
-from remotejobs.jobs import HostJobs
-from remotejobs.transfer import Ends, Moved, Transferred
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import DEFAULT_FORKS, Fleet, Outcome
+from remotejobs.operations.transfer import Ends, Moved, Transferred
+from remotejobs.text import duration, size, visible
 
 Work = Callable[[Ends, Callable[[Moved], None]], Transferred]
 

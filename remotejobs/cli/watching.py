@@ -16,14 +16,14 @@ from remotejobs.cli.show import say, warn
 from remotejobs.cli.target import Target
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of
-from remotejobs.display.text import one_line, visible
 from remotejobs.errors import BadUse, HostError
-from remotejobs.fleet import Fleet, Outcome
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.estimate import with_usual
+from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.summary import counted, summary
+from remotejobs.jobs.wait import DEFAULT_PATIENCE
 from remotejobs.model import Record
-from remotejobs.overview import counted, summary
-from remotejobs.pace import with_usual
-from remotejobs.waiting import DEFAULT_PATIENCE
+from remotejobs.text import one_line, visible
 
 EVER = 10.0**9
 

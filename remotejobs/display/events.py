@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from remotejobs.errors import Unreachable
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record
 
 

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import row_of
-from remotejobs.display.text import one_line
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record
+from remotejobs.text import one_line
 
 HEADS = ("host", "state", "label", "time", "rc", "msg", "jid")
 

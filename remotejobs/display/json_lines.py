@@ -7,10 +7,10 @@ from typing import TextIO
 
 from remotejobs.display.events import Event
 from remotejobs.display.row import message_of, state_of
-from remotejobs.display.text import decoded
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.estimate import seconds_left
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record, State
-from remotejobs.pace import seconds_left
+from remotejobs.text import decoded
 
 
 def json_line(outcome: Outcome[Record], jid: str) -> str:
@@ -37,6 +37,8 @@ def _known(record: Record) -> dict[str, object]:
         "cause": record.cause,
         "still_runs": record.still_runs,
         "survivors": record.survivors,
+        "proof": record.proof,
+        "unseen": record.unseen,
         "processes": record.processes,
         "percent": record.progress.percent if record.progress else None,
         "phase": record.progress.phase if record.progress else "",

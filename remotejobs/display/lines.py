@@ -9,9 +9,9 @@ from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Sta
 from remotejobs.display.output import excerpt
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import message_of, row_of
-from remotejobs.display.text import duration, indented, one_line
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record, State
+from remotejobs.text import duration, indented, one_line
 
 STATE_WIDTH = len("unreachable")
 

@@ -15,9 +15,9 @@ from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Sta
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import activity, state_of
-from remotejobs.display.text import duration, last_line, one_line
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record, State
+from remotejobs.text import duration, last_line, one_line
 
 REFRESHES = 4  # per second
 MOST_HOSTS = 10

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 from typing import TextIO
 
-from remotejobs.display.text import one_line, visible
+from remotejobs.text import one_line, visible
 
 LONGEST_LINE = 1024 * 1024  # bytes; what is longer is broken, so that memory stays bounded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remotejobs.display.text import decoded, size
+from remotejobs.text import decoded, size
 
 LAST_LINES = 5  # of each stream of a job that did not succeed
 

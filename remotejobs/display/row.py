@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remotejobs.display.text import duration, last_line, one_line
 from remotejobs.errors import RemoteJobsError, Unreachable
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.estimate import seconds_left
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record
-from remotejobs.pace import seconds_left
+from remotejobs.text import duration, last_line, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def row_of(outcome: Outcome[Record]) -> Row:
     rc = "" if record.rc is None else str(record.rc)
     if record.signal:
         rc = f"{rc} ({record.signal})".strip()
-    msg = record.msg or ("" if record.finished else activity(record, last_line(record.stdout)))
+    said = f"{record.msg} ({record.proof})" if record.proof else record.msg
+    msg = said or ("" if record.finished else activity(record, last_line(record.stdout)))
     if not record.changed:
         msg = "; ".join(filter(None, ("had ended before", msg)))
     return Row(one_line(outcome.host), state_of(outcome), rc, duration(record.delta), one_line(msg))

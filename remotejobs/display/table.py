@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remotejobs.display.paint import Paint
-from remotejobs.display.text import one_line, shortened
+from remotejobs.text import one_line, shortened
 
 GAP = "  "
 # What may be cut where a line does not fit, in this order, and how much of it stays: of a time its date. The other

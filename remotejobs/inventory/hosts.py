@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
 from remotejobs.inventory.inventory import Host, Variables
 from remotejobs.inventory.place import Place
-from remotejobs.inventory.precedence import Precedence
-from remotejobs.inventory.scope import Scope
-from remotejobs.inventory.tree import Member
+from remotejobs.inventory.reading import Reading
+from remotejobs.inventory.settling.precedence import Precedence
+from remotejobs.inventory.templates.scope import Scope
+from remotejobs.inventory.tree import Member, Tree
 from remotejobs.inventory.values import Raw
 
 
 class HostMaker:
     """Makes the hosts of one inventory, which see each other through `hostvars`."""
 
-    def __init__(self, precedence: Precedence, groups: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, precedence: Precedence, tree: Tree, reading: Reading) -> None:
         self._precedence = precedence
         self._scopes: dict[str, Scope] = {}
+        self._may_run = reading.run_lookups
+        self._weakest = reading.config.variables if reading.config else {}
+        self.groups = {group.name: group.members() for group in tree.groups.values()}
         self._shared = {
-            "groups": {name: list(members) for name, members in groups.items()},
+            "groups": {name: list(members) for name, members in self.groups.items()},
             "hostvars": self._scopes,
-            "playbook_dir": str(Path.cwd()),
+            "ansible_playbook_python": sys.executable,
+            "playbook_dir": str((reading.playbook_dir or Path.cwd()).absolute()),
         }
 
     def host(self, member: Member) -> Host:
@@ -39,7 +44,7 @@ class HostMaker:
         return self._host(member, self._scope(member), str(place))
 
     def _host(self, member: Member, scope: Scope, source: str) -> Host:
-        return Host(member.name, self._precedence.group_names(member.name), Variables(scope), source)
+        return Host(member.name, self._precedence.group_names(member.name), Variables(scope, self._weakest), source)
 
     def _scope(self, member: Member) -> Scope:
         file = member.source.absolute() if member.source else None
@@ -50,7 +55,9 @@ class HostMaker:
             "inventory_file": str(file) if file else None,
             "inventory_dir": str(file.parent) if file else None,
         }
-        return Scope(member.name, self._precedence.variables(member.name, member.variables), magic)
+        return Scope(
+            member.name, self._precedence.variables(member.name, member.variables), magic, may_run=self._may_run
+        )
 
 
 def _short(name: str) -> str:

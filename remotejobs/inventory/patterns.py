@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remotejobs.inventory.errors import PatternError
-from remotejobs.inventory.names import parse_address
+from remotejobs.inventory.forms.names import parse_address
 
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
 _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
 _BETWEEN_COLONS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 _REGEX = "Correct it; put a comma behind it if it holds a colon, where patterns are split otherwise."
+_CUT = re.compile(r"\s*[&!]?~.*\{[0-9]*")
 _GLOB = frozenset("*?[")
 _ALSO_HOSTS = frozenset(".*?[")
 
@@ -74,9 +75,19 @@ def split(pattern: str) -> list[str]:
     """At commas; without one at colons, but not inside of an IPv6 address, `host:port` or a range."""
     if "," in pattern:
         parts = pattern.split(",")
+        _refuse_a_split_repetition(pattern, parts)
     else:
         parts = [pattern] if parse_address(pattern.strip()) else _split_at_colons(pattern)
     return [part.strip() for part in parts if part.strip()]
+
+
+def _refuse_a_split_repetition(pattern: str, parts: list[str]) -> None:
+    """A comma splits even inside of `{1,2}`: Ansible then looks for two things that nobody meant."""
+    if any(_CUT.fullmatch(part) for part in parts[:-1]):
+        raise PatternError(
+            f"pattern {pattern!r}: the comma in its {{}} splits it in two",
+            remedy="Write the repetition without a comma: ~app[0-9][0-9]?$ for ~app[0-9]{1,2}$.",
+        )
 
 
 def _split_at_colons(pattern: str) -> list[str]:

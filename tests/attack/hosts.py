@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 
 # Reads the question to its end, as a shell does, and answers with `body` between the very lines that it wants to see.
 LIAR = """
@@ -26,11 +27,27 @@ def forced(directory: Path, command: str) -> Iterator[SshLab]:
         yield lab
 
 
+class Liar:
+    """A host `evil` that answers every question in a perfect frame, with what it was last told to say."""
+
+    def __init__(self, lab: SshLab, body: Path) -> None:
+        self._lab = lab
+        self._body = body
+
+    def says(self, body: bytes) -> None:
+        self._body.write_bytes(body)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return self._lab.variables("evil")
+
+    def inventory(self, path: Path) -> Path:
+        return self._lab.write_inventory(path)
+
+
 @contextmanager
-def lying(directory: Path, body: bytes) -> Iterator[SshLab]:
-    """A host `evil` that answers every question with `body`, in a perfect frame."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "body").write_bytes(body)
-    (directory / "liar.py").write_text(LIAR.format(body=str(directory / "body")))
-    with forced(directory / "lab", f"{sys.executable} {directory}/liar.py") as lab:
-        yield lab
+def lying(directory: Path) -> Iterator[Liar]:
+    body, program = directory / "body", directory / "liar.py"
+    program.write_text(LIAR.format(body=str(body)))
+    with forced(directory / "lab", f"{sys.executable} -I -S {program}") as lab:
+        yield Liar(lab, body)

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from lab.sshd import SshLab
-from remotejobs.connect import open_connection
-from remotejobs.errors import HostError, InvalidJob, ProtocolDamaged, RemoteJobsError, TimedOut, Unreachable
-from remotejobs.jobs import HostJobs
-from remotejobs.locks import HostLock
+from remotejobs.agent.request import Read
+from remotejobs.agent.shell import Shell
+from remotejobs.connections.connect import open_connection
+from remotejobs.errors import HostError, InvalidJob, ProtocolDamaged, TimedOut, Unreachable
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.locks import HostLock
 from remotejobs.model import Job
-from remotejobs.request import Read
-from remotejobs.shell import Shell
-from tests.attack.hosts import forced, lying
+from tests.attack.hosts import Liar, forced, lying
+from tests.attack.refusing import refused
 from tests.cli.running import remotejobs
 from tests.ssh.asking import SomeHost, ask
 
@@ -30,9 +30,21 @@ MIB = 1024 * 1024
 ESCAPE = b"\x1b]0;owned\x07\x1b[2J\xc2\x9bx"
 
 
+@pytest.fixture(scope="module")
+def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liar]:
+    with lying(tmp_path_factory.mktemp("liar")) as liar:
+        yield liar
+
+
+@pytest.fixture
+def liars_jobs(liar: Liar) -> Iterator[HostJobs]:
+    with jobs_of(liar.variables) as jobs:
+        yield jobs
+
+
 @contextmanager
-def jobs_of(lab: SshLab, **more: Any) -> Iterator[HostJobs]:
-    connection = open_connection(SomeHost("evil", lab.variables("evil") | more), retry_for=0)
+def jobs_of(variables: dict[str, Any]) -> Iterator[HostJobs]:
+    connection = open_connection(SomeHost("evil", variables), retry_for=0)
     try:
         yield HostJobs(connection)
     finally:
@@ -52,7 +64,7 @@ def memory_below(limit: int) -> Iterator[None]:
 @pytest.mark.parametrize("flood", ["cat /dev/zero", "yes"])
 def test_output_without_end_is_refused_at_its_bound(tmp_path: Path, flood: str) -> None:
     too_long = pytest.raises(ProtocolDamaged, match=r"the answer is longer than \d+ bytes")
-    with forced(tmp_path, flood) as lab, jobs_of(lab) as jobs, memory_below(16 * MIB), too_long:
+    with forced(tmp_path, flood) as lab, jobs_of(lab.variables("evil")) as jobs, memory_below(16 * MIB), too_long:
         jobs.look("j")
 
 
@@ -66,7 +78,7 @@ def test_stderr_without_end_holds_nobody_beyond_the_deadline(tmp_path: Path) -> 
 
 def test_a_login_that_prints_gigabytes_in_front_of_the_answer_is_refused(tmp_path: Path) -> None:
     too_much, noisy = pytest.raises(ProtocolDamaged), "sh -c 'head -c 10G /dev/zero; exec sh -s'"
-    with forced(tmp_path, noisy) as lab, jobs_of(lab) as jobs, memory_below(16 * MIB), too_much:
+    with forced(tmp_path, noisy) as lab, jobs_of(lab.variables("evil")) as jobs, memory_below(16 * MIB), too_much:
         jobs.start(Job(jid="j", cmd="true"))
 
 
@@ -105,78 +117,74 @@ def lab_variables(tmp_path: Path) -> dict[str, Any]:
     return {"ansible_host": "127.0.0.1", "ansible_user": "root", "ansible_ssh_common_args": options}
 
 
-def test_records_of_other_jobs_are_not_believed(tmp_path: Path) -> None:
-    with lying(tmp_path, b"job other\nstate succeeded\nrc 0\n") as lab, jobs_of(lab) as jobs:
-        with pytest.raises(ProtocolDamaged, match="not about the jobs that were asked for"):
-            jobs.look("j")
-        with pytest.raises(ProtocolDamaged, match="not about the jobs that were asked for"):
-            jobs.status([Read("other"), Read("j")])
-        assert [record.jid for record in jobs.list()] == ["other"]
+def test_records_of_other_jobs_are_not_believed(liar: Liar, liars_jobs: HostJobs) -> None:
+    liar.says(b"job other\nstate succeeded\nrc 0\n")
+    with pytest.raises(ProtocolDamaged, match="not about the jobs that were asked for"):
+        liars_jobs.look("j")
+    with pytest.raises(ProtocolDamaged, match="not about the jobs that were asked for"):
+        liars_jobs.status([Read("other"), Read("j")])
+    assert [record.jid for record in liars_jobs.list()] == ["other"]
 
 
 @pytest.mark.parametrize("jid", ["../../etc/passwd", "-rf", "$(id)", "a b", "x" * 101, "\x1b[2J"])
-def test_a_name_that_could_be_a_path_or_an_option_is_never_taken_from_a_host(tmp_path: Path, jid: str) -> None:
-    with lying(tmp_path, f"job {jid}\nstate succeeded\nrc 0\n".encode()) as lab, jobs_of(lab) as jobs:
-        with pytest.raises(ProtocolDamaged) as refused:
-            jobs.list()
-        assert "\x1b" not in str(refused.value)
+def test_a_name_that_could_be_a_path_or_an_option_is_never_taken_from_a_host(
+    liar: Liar, liars_jobs: HostJobs, jid: str
+) -> None:
+    liar.says(f"job {jid}\nstate succeeded\nrc 0\n".encode())
+    with pytest.raises(ProtocolDamaged) as refused:
+        liars_jobs.list()
+    assert "\x1b" not in str(refused.value)
 
 
 @pytest.mark.parametrize("rc", [b"\xc2\xb2", b"9" * 5000, b"-1", b"", b"1e3"])
-def test_an_exit_code_that_is_none_is_damage(tmp_path: Path, rc: bytes) -> None:
-    with lying(tmp_path, b"said\n" + rc + b"\n") as lab:
-        connection = open_connection(SomeHost("evil", lab.variables("evil")), retry_for=0)
-        with pytest.raises(ProtocolDamaged, match="where an exit code must be"):
-            Shell(connection).run("true")
-        connection.close()
+def test_an_exit_code_that_is_none_is_damage(liar: Liar, liars_jobs: HostJobs, rc: bytes) -> None:
+    liar.says(b"said\n" + rc + b"\n")
+    with pytest.raises(ProtocolDamaged, match="where an exit code must be"):
+        Shell(liars_jobs._connection).run("true")
 
 
-def test_a_lock_cannot_bring_escapes_into_an_error(tmp_path: Path) -> None:
-    body = b"owner me\nlabel " + ESCAPE + b"\nsince " + ESCAPE + b"\nanswered\n0\n"
-    with lying(tmp_path, body) as lab:
-        connection = open_connection(SomeHost("evil", lab.variables("evil")), retry_for=0)
-        with pytest.raises(HostError, match="is locked by") as held:
-            HostLock(Shell(connection), "migration").take("you", label="l")
-        assert not re.search("[\x00-\x1f\x7f-\x9f]", str(held.value))
-        connection.close()
+def test_a_lock_cannot_bring_escapes_into_an_error(liar: Liar, liars_jobs: HostJobs) -> None:
+    liar.says(b"owner me\nlabel " + ESCAPE + b"\nsince " + ESCAPE + b"\nanswered\n0\n")
+    with pytest.raises(HostError, match="is locked by") as held:
+        HostLock(Shell(liars_jobs._connection), "migration").take("you", label="l")
+    assert not re.search("[\x00-\x1f\x7f-\x9f]", str(held.value))
 
 
 FIELDS = (b"label", b"signal", b"msg", b"survivors", b"cause", b"results_dir")
 
 
-def test_no_word_of_a_host_reaches_a_terminal_as_an_escape(tmp_path: Path) -> None:
+def test_no_word_of_a_host_reaches_a_terminal_as_an_escape(liar: Liar, tmp_path: Path) -> None:
     fields = b"".join(field + b" " + ESCAPE + b"\n" for field in FIELDS)
     blobs = b"".join(
         b"blob %s %d 0 %d\n%s\n" % (name, len(ESCAPE), len(ESCAPE), ESCAPE) for name in (b"cmd", b"stdout", b"stderr")
     )
-    with lying(tmp_path / "evil", b"job j\nstate failed\nrc 1\n" + fields + blobs) as lab:
-        where = ["-i", str(lab.write_inventory(tmp_path / "hosts.yml"))]
-        for words in (["status", "all", "j", "-v"], ["list", "all", "-v"], ["kill", "all", "j"], ["wait", "all", "j"]):
-            ended = remotejobs(*words, *where)
-            assert "owned" in ended.out, ended
-            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err), words
-    for name, body in (("refusing", b"error start_failed "), ("timeless", b"state failed\nstart ")):
-        with lying(tmp_path / name, b"job j\n" + body + ESCAPE + b"\n") as lab:
-            where = ["-i", str(lab.write_inventory(tmp_path / "hosts.yml"))]
-            ended = remotejobs("status", "all", "j", *where)
-            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err)
-            assert "owned" in ended.out + ended.err
+    liar.says(b"job j\nstate failed\nrc 1\n" + fields + blobs)
+    where = ["-i", str(liar.inventory(tmp_path / "hosts.yml"))]
+    for words in (["status", "all", "j", "-v"], ["list", "all", "-v"], ["kill", "all", "j"], ["wait", "all", "j"]):
+        ended = remotejobs(*words, *where)
+        assert "owned" in ended.out, ended
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err), words
+    for body in (b"error start_failed ", b"state failed\nstart "):
+        liar.says(b"job j\n" + body + ESCAPE + b"\n")
+        ended = remotejobs("status", "all", "j", *where)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err)
+        assert "owned" in ended.out + ended.err
 
 
-def test_a_host_cannot_make_a_start_look_like_another_job(tmp_path: Path) -> None:
-    with lying(tmp_path, b"job other\nstate running\n") as lab, jobs_of(lab) as jobs:
-        try:
-            record = jobs.start(Job(jid="mine", cmd="true"))
-        except (ProtocolDamaged, InvalidJob):
-            return
-        assert record.jid == "mine"
+def test_a_host_cannot_make_a_start_look_like_another_job(liar: Liar, liars_jobs: HostJobs) -> None:
+    liar.says(b"job other\nstate running\n")
+    try:
+        record = liars_jobs.start(Job(jid="mine", cmd="true"))
+    except (ProtocolDamaged, InvalidJob):
+        return
+    assert record.jid == "mine"
 
 
-def test_whatever_a_host_answers_only_documented_errors_come_of_it(tmp_path: Path) -> None:
+def test_whatever_a_host_answers_only_documented_errors_come_of_it(liar: Liar, liars_jobs: HostJobs) -> None:
     bodies = [b"", b"\n", b"state", b"error", b"error x", b"blob stdout 1 1 99\n", b"job\n", b"job j\nerror\n", b"\xff"]
-    for number, body in enumerate(bodies):
-        with lying(tmp_path / str(number), body) as lab, jobs_of(lab) as jobs:
-            with pytest.raises(RemoteJobsError):
-                jobs.look("j")
-            with pytest.raises(RemoteJobsError):
-                jobs.kill("j")
+    for body in bodies:
+        liar.says(body)
+        with refused(body):
+            liars_jobs.look("j")
+        with refused(body):
+            liars_jobs.kill("j")

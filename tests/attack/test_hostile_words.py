@@ -1,9 +1,13 @@
-"""Inventories and parameters full of tricks: what they say stays data or is refused, and nothing of it runs."""
+"""Inventories and parameters full of tricks: what they say stays data or is refused, and nothing of it runs.
+
+A test is about one place where words may stand, and goes through all tricks there; which one did it, it says.
+"""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +15,17 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from remotejobs.backup import BackupPlan, job_of
-from remotejobs.become import become_for
-from remotejobs.connect import open_connection
-from remotejobs.errors import BadUse, HostError, RemoteJobsError
-from remotejobs.fleet import Fleet
+from remotejobs.connections.become import become_for
+from remotejobs.connections.connect import open_connection
+from remotejobs.connections.local import LocalConnection
+from remotejobs.connections.ssh.resolve import resolve
+from remotejobs.errors import BadUse, HostError
 from remotejobs.inventory import InventoryError, load_inventory
-from remotejobs.jobs import HostJobs
-from remotejobs.local import LocalConnection
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Job
-from remotejobs.ssh import resolve
+from remotejobs.operations.backup import BackupPlan, job_of
+from tests.attack.refusing import refused
 from tests.ssh.asking import SomeHost
 
 TRICKS = [
@@ -39,13 +44,20 @@ TRICKS = [
 ]
 
 
-@pytest.fixture(params=TRICKS)
-def trick(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return str(request.param).format(canary=tmp_path / "canary")
+@pytest.fixture
+def tricks(tmp_path: Path) -> Iterator[str]:
+    """One trick after the other; the test fails at the first that is carried out."""
+
+    def each() -> Iterator[str]:
+        for trick in TRICKS:
+            yield trick.format(canary=tmp_path / "canary")
+            assert not (tmp_path / "canary").exists(), f"{trick!r} was carried out"
+
+    return each()
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def nothing_of_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HOME", str(tmp_path))
     yield
     assert not (tmp_path / "canary").exists()
@@ -58,77 +70,73 @@ VARIABLES = [
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_a_trick_in_a_variable_of_a_host_runs_nothing(name: str, trick: str) -> None:
-    host = SomeHost("h", {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_become": True} | {name: trick})
-    with pytest.raises(RemoteJobsError):
-        asked(host)
+def test_a_trick_in_a_variable_of_a_host_runs_nothing(name: str, tricks: Iterator[str]) -> None:
+    for trick in tricks:
+        variables = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_become": True, name: trick}
+        with refused(trick):
+            asked(SomeHost("h", variables))
 
 
 def asked(host: SomeHost) -> object:
     return HostJobs(open_connection(host, retry_for=0), become=become_for(host)).look("j")
 
 
-def test_a_trick_in_the_directory_of_the_jobs_is_a_directory(trick: str, tmp_path: Path) -> None:
-    here = SomeHost("here", {"ansible_connection": "local", "remotejobs_dir": f"{tmp_path}/jobs/{trick}"})
-    with Fleet([here]) as fleet:
-        try:
+def test_a_trick_in_the_directory_of_the_jobs_is_a_directory(tricks: Iterator[str], tmp_path: Path) -> None:
+    for trick in tricks:
+        here = SomeHost("here", {"ansible_connection": "local", "remotejobs_dir": f"{tmp_path}/jobs/{trick}"})
+        with Fleet([here]) as fleet, suppress(HostError):
             record = fleet.jobs("here").start(Job(jid="j", cmd="echo ran"))
-        except HostError:
-            return
-        assert fleet.jobs("here").look("j", wait=60).stdout == b"ran\n"
-        assert record.results_dir.startswith(str(tmp_path))
+            assert fleet.jobs("here").look("j", wait=60).stdout == b"ran\n", trick
+            assert record.results_dir.startswith(str(tmp_path)), trick
 
 
-def test_a_trick_in_every_word_of_a_job_is_data(trick: str, tmp_path: Path) -> None:
+def test_a_trick_in_every_word_of_a_job_is_data(tricks: Iterator[str], tmp_path: Path) -> None:
     jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
-    line = " ".join(trick.split("\n"))
-    job = Job(jid="j", cmd='printf %s "$WORD"', label=line, env={"WORD": trick})
-    jobs.start(job)
-    record = jobs.look("j", wait=60)
-    assert record.stdout.decode() == trick
-    for wrong in (Job(jid="other", cmd="true", chdir=f"/{line}"), Job(jid="other", cmd="true", interpreter=line)):
-        with pytest.raises(RemoteJobsError):
-            jobs.start(wrong)
+    for number, trick in enumerate(tricks):
+        jid, line = f"j{number}", " ".join(trick.split("\n"))
+        jobs.start(Job(jid=jid, cmd='printf %s "$WORD"', label=line, env={"WORD": trick}))
+        assert jobs.look(jid, wait=60).stdout.decode() == trick
+        for wrong in (Job(jid="other", cmd="true", chdir=f"/{line}"), Job(jid="other", cmd="true", interpreter=line)):
+            with refused(trick):
+                jobs.start(wrong)
 
 
-@pytest.mark.parametrize("jid", ["../x", "a/b", "-rf", "$(id)", "a b", "a\n", "", "x" * 101])
-def test_a_jid_that_is_no_name_is_refused_before_anything_is_sent(jid: str, tmp_path: Path) -> None:
+def test_a_jid_that_is_no_name_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path))
-    asks: list[Callable[[], object]] = [
-        lambda: Job(jid=jid, cmd="true"),
-        lambda: jobs.look(jid),
-        lambda: jobs.kill(jid),
-    ]
-    for ask in asks:
-        with pytest.raises(BadUse, match="is not allowed"):
-            ask()
+    asks: list[Callable[[str], object]] = [lambda jid: Job(jid=jid, cmd="true"), jobs.look, jobs.kill]
+    for jid in ("../x", "a/b", "-rf", "$(id)", "a b", "a\n", "", "x" * 101):
+        for ask in asks:
+            with refused(jid, BadUse, "is not allowed"):
+                ask(jid)
 
 
 FIELDS = ["database", "server", "user", "passfile"]
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_trick_in_a_backup_plan_runs_nothing(field: str, trick: str, tmp_path: Path) -> None:
-    item = {"name": "a", "hosts": "all", "database": "d", field: trick}
-    plan = {"directory": str(tmp_path / "backups"), "databases": [item]}
-    _run_backup(plan, "databases", tmp_path)
+def test_a_trick_in_a_backup_plan_runs_nothing(field: str, tricks: Iterator[str], tmp_path: Path) -> None:
+    for trick in tricks:
+        item = {"name": "a", "hosts": "all", "database": "d", field: trick}
+        _run_backup({"directory": str(tmp_path / "backups"), "databases": [item]}, tmp_path)
 
 
 @pytest.mark.parametrize("field", ["base", "paths", "exclude"])
-def test_a_trick_in_a_plan_of_files_runs_nothing(field: str, trick: str, tmp_path: Path) -> None:
-    item: dict[str, Any] = {"name": "a", "hosts": "all", "paths": ["hosts"], "base": str(tmp_path)}
-    item[field] = trick if field == "base" else [trick]
-    _run_backup({"directory": str(tmp_path / "backups"), "files": [item]}, "files", tmp_path)
+def test_a_trick_in_a_plan_of_files_runs_nothing(field: str, tricks: Iterator[str], tmp_path: Path) -> None:
+    for trick in tricks:
+        item: dict[str, Any] = {"name": "a", "hosts": "all", "paths": ["hosts"], "base": str(tmp_path)}
+        item[field] = trick if field == "base" else [trick]
+        _run_backup({"directory": str(tmp_path / "backups"), "files": [item]}, tmp_path)
 
 
-def test_a_trick_in_the_directory_of_backups_runs_nothing(trick: str, tmp_path: Path) -> None:
+def test_a_trick_in_the_directory_of_backups_runs_nothing(tricks: Iterator[str], tmp_path: Path) -> None:
     item = {"name": "a", "hosts": "all", "paths": ["."], "base": str(tmp_path / "few")}
-    _run_backup({"directory": str(tmp_path / "few" / trick), "files": [item]}, "files", tmp_path)
+    for trick in tricks:
+        _run_backup({"directory": str(tmp_path / "few" / trick), "files": [item]}, tmp_path)
 
 
-def _run_backup(data: dict[str, Any], kind: str, tmp_path: Path) -> None:
+def _run_backup(data: dict[str, Any], tmp_path: Path) -> None:
     """By a real shell, whether it succeeds or not; a plan may also be refused."""
-    (tmp_path / "few").mkdir()
+    (tmp_path / "few").mkdir(exist_ok=True)
     try:
         plan = BackupPlan.model_validate(data | {"min_free_mib": 0})
     except ValidationError:
@@ -164,21 +172,23 @@ TEMPLATES = [
 ]
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_no_template_reaches_python(template: str, tmp_path: Path) -> None:
-    text = template.replace("CANARY", str(tmp_path / "canary"))
-    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"h": {"x": text}}}}))
+def test_no_template_reaches_python(tmp_path: Path) -> None:
+    texts = {template: template.replace("CANARY", str(tmp_path / "canary")) for template in TEMPLATES}
+    variables = {f"x{number}": text for number, text in enumerate(texts.values())}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"h": variables}}}))
     host = load_inventory(tmp_path / "hosts.yml").hosts["h"]
-    with pytest.raises(InventoryError, match="is no good template|cannot be filled in"):
-        host.variables["x"]
+    for number, template in enumerate(texts):
+        with refused(template, InventoryError, "is no good template|cannot be filled in"):
+            host.variables[f"x{number}"]
+        assert not (tmp_path / "canary").exists(), f"{template} was carried out"
 
 
-@pytest.mark.parametrize("text", ["!!python/object/apply:os.system ['touch CANARY']", "!!python/name:os.system ''"])
-def test_no_yaml_makes_objects(text: str, tmp_path: Path) -> None:
+def test_no_yaml_makes_objects(tmp_path: Path) -> None:
     path = tmp_path / "hosts.yml"
-    path.write_text(f"all: {{hosts: {{h: {{x: {text.replace('CANARY', str(tmp_path / 'canary'))}}}}}}}")
-    with pytest.raises(InventoryError, match="the tag .* is not known|is no"):
-        load_inventory(path).hosts["h"].variables["x"]
+    for text in ("!!python/object/apply:os.system ['touch CANARY']", "!!python/name:os.system ''"):
+        path.write_text(f"all: {{hosts: {{h: {{x: {text.replace('CANARY', str(tmp_path / 'canary'))}}}}}}}")
+        with refused(text, InventoryError, "the tag .* is not known|is no"):
+            load_inventory(path).hosts["h"].variables["x"]
 
 
 def test_options_are_no_way_around_the_host_key(tmp_path: Path) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from lab.postgres import Postgres
-from remotejobs.backup import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention, job_of
-from remotejobs.jobs import HostJobs
-from remotejobs.local import LocalConnection
+from lab.servers.postgres import Postgres
+from remotejobs.connections.local import LocalConnection
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record
+from remotejobs.operations.backup import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention, job_of
 
 Back_up = Callable[..., Record]
 APPLY = Retention()
@@ -27,12 +27,6 @@ def plan_of(item: Item) -> BackupPlan:
             return BackupPlan(files=(item,))
         case CommandItem():
             return BackupPlan(commands=(item,))
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.postgres import Postgres
-from remotejobs.backup import CommandItem, FilesItem, PostgresItem, report_of
-from remotejobs.backup.script import scratch_database, shell_text
+from lab.servers.postgres import Postgres
 from remotejobs.model import Record, State
+from remotejobs.operations.backup import CommandItem, FilesItem, PostgresItem, report_of
+from remotejobs.operations.backup.script import scratch_database, shell_text
 
 Database = Callable[..., PostgresItem]
 Back_up = Callable[..., Record]

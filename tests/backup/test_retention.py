@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remotejobs.backup import CommandItem, Retention, report_of
-from remotejobs.backup.script import shell_text
 from remotejobs.model import Record, State
+from remotejobs.operations.backup import CommandItem, Retention, report_of
+from remotejobs.operations.backup.script import shell_text
 
 Back_up = Callable[..., Record]
 STAMP = "%Y%m%dT%H%M%SZ"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.sshd import SshLab
-from tests.cli.running import Ended, remotejobs
+from faults.processes import end_unfinished
+from lab.servers.sshd import SshLab
+from tests.cli.running import Ended, in_a_process, remotejobs
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Hosts:
         """`remotejobs COMMAND all -i INVENTORY WORDS...`"""
         return remotejobs(command, "all", "-i", str(self.inventory), *words)
 
+    def call_in_a_process(self, command: str, *words: str) -> Ended:
+        """The same, for what is not to wait for its threads at the end, and so ends its process."""
+        return in_a_process(command, "all", "-i", str(self.inventory), *words)
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
@@ -32,17 +37,25 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
 
 
 @pytest.fixture
-def ssh_hosts(lab: SshLab, tmp_path: Path) -> Hosts:
-    """Three sshd, with directories for jobs that no other test uses."""
-    hosts = {name: lab.variables(name) | {"remotejobs_dir": str(tmp_path / name)} for name in lab.names}
-    return written(tmp_path, hosts)
+def place(tmp_path: Path) -> Iterator[Path]:
+    """Where the hosts of a test have their jobs; what still runs at its end is killed."""
+    yield tmp_path
+    for base in tmp_path.iterdir():
+        end_unfinished(base)
 
 
 @pytest.fixture
-def local_hosts(tmp_path: Path) -> Hosts:
+def ssh_hosts(lab: SshLab, place: Path) -> Hosts:
+    """Three sshd, with directories for jobs that no other test uses."""
+    hosts = {name: lab.variables(name) | {"remotejobs_dir": str(place / name)} for name in lab.names}
+    return written(place, hosts)
+
+
+@pytest.fixture
+def local_hosts(place: Path) -> Hosts:
     """This machine under two names."""
     variables = {"ansible_connection": "local"}
-    return written(tmp_path, {name: variables | {"remotejobs_dir": str(tmp_path / name)} for name in ("here", "too")})
+    return written(place, {name: variables | {"remotejobs_dir": str(place / name)} for name in ("here", "too")})
 
 
 @pytest.fixture(params=["local", "ssh"])
@@ -53,11 +66,11 @@ def hosts(request: pytest.FixtureRequest) -> Hosts:
 
 
 @pytest.fixture
-def one_is_gone(tmp_path: Path) -> Hosts:
+def one_is_gone(place: Path) -> Hosts:
     """A good host beside one where nothing listens."""
     gone = {"ansible_host": "127.0.0.1", "ansible_port": 1}
-    here = {"ansible_connection": "local", "remotejobs_dir": str(tmp_path / "here")}
-    return written(tmp_path, {"here": here, "gone": gone})
+    here = {"ansible_connection": "local", "remotejobs_dir": str(place / "here")}
+    return written(place, {"here": here, "gone": gone})
 
 
 def written(directory: Path, hosts: Mapping[str, Mapping[str, object]]) -> Hosts:

@@ -1,14 +1,19 @@
-"""Running the command as a shell would, for the tests of this directory."""
+"""Running command lines for the tests of this directory, in this process or in one of their own."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
+from unittest.mock import patch
+
+from remotejobs.cli import exits, main
 
 COMMAND = (sys.executable, "-m", "remotejobs")
 
@@ -18,8 +23,12 @@ class Ended:
     """What a command line gave back."""
 
     code: int
-    out: str
+    raw: bytes
     err: str
+
+    @property
+    def out(self) -> str:
+        return self.raw.decode()
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -38,6 +47,38 @@ def environment(**more: str) -> Mapping[str, str]:
 
 
 def remotejobs(*words: str, **env: str) -> Ended:
+    """One command line in this process, which saves the start of another: its output goes to no terminal.
+
+    What is about a process (its start, signals, terminals, pipes that are closed) takes `in_a_process` or `begin`.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    with (
+        patch.dict(os.environ, environment(**env), clear=True),
+        patch.object(exits, "leave", _not_from_here),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            code = main(words)
+        except SystemExit as end:  # as argparse ends it
+            code = int(end.code or 0)
+    return Ended(code, _written(out), _written(err).decode())
+
+
+def _not_from_here(code: int) -> NoReturn:
+    """Instead of ending the process, which is that of all tests: what led to it is raised again."""
+    if error := sys.exc_info()[1]:
+        raise error
+    raise AssertionError(f"it would end this process with {code}: give it one of its own")
+
+
+def _written(stream: io.TextIOWrapper) -> bytes:
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue()
+
+
+def in_a_process(*words: str, **env: str) -> Ended:
     """One command line in a process of its own, into pipes, with no terminal anywhere."""
     done = subprocess.run(
         [*COMMAND, *words],
@@ -47,7 +88,7 @@ def remotejobs(*words: str, **env: str) -> Ended:
         timeout=120,
         start_new_session=True,
     )
-    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Ended(done.returncode, done.stdout, done.stderr.decode())
 
 
 def begin(*words: str, **env: str) -> subprocess.Popen[str]:

@@ -14,10 +14,10 @@ from remotejobs.cli.parser import seconds
 from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.display.text import duration, last_line, one_line, size, span, visible
 from remotejobs.errors import BadUse, BecomeFailed, TimedOut
-from remotejobs.fleet import Outcome
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record, State
+from remotejobs.text import duration, last_line, one_line, size, span, visible
 
 
 @given(st.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shlex
 import signal
@@ -79,8 +80,9 @@ def test_a_lost_job_whose_command_still_runs_is_shown_with_the_command_that_ends
     local_hosts: Hosts, tmp_path: Path
 ) -> None:
     local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "orphan", "--", "sleep 60")
-    supervisor, _birth = fields_of(tmp_path / "here" / "orphan")["supervisor"].split()
-    os.kill(int(supervisor), signal.SIGKILL)
+    fields = fields_of(tmp_path / "here" / "orphan")
+    for who in ("supervisor", "reaper"):
+        os.kill(int(fields[who].split()[0]), signal.SIGKILL)
     remedy = f"End it: remotejobs kill here orphan -i {local_hosts.inventory}\n"
     shown = [
         local_hosts.call(*words, "-l", "here").out for words in (["status", "orphan"], ["wait", "orphan"], ["list"])
@@ -89,7 +91,7 @@ def test_a_lost_job_whose_command_still_runs_is_shown_with_the_command_that_ends
 
     assert [remedy in seen for seen in shown] == [True] * 3
     assert killed.code == 0
-    assert "killed on request after its supervising process was gone; its process tree is proven empty" in killed.out
+    assert "killed on request after its supervising process was gone; no process of it was found" in killed.out
     assert "before" not in killed.out
 
 
@@ -176,9 +178,10 @@ def test_hosts_shows_addresses_and_groups_without_asking_anybody(tmp_path: Path)
     inventory.write_text(
         """
         web: {hosts: {web1: {ansible_host: 192.0.2.7, ansible_port: 2222, ansible_user: admin}, 'web2': {}}}
-        v6: {hosts: {six: {ansible_host: '2001:db8::1', ansible_port: 22}, me: {ansible_connection: local}}}
+        v6: {hosts: {six: {ansible_host: '2001:db8::1', ansible_ssh_port: 22}, me: {ansible_connection: local}}}
         """
     )
+    me = pwd.getpwuid(os.getuid()).pw_name
     ended = remotejobs("hosts", "all", "-i", str(inventory))
     as_json = remotejobs("hosts", "web", "-l", "web1", "--json", "-i", str(inventory))
 
@@ -186,11 +189,26 @@ def test_hosts_shows_addresses_and_groups_without_asking_anybody(tmp_path: Path)
     assert [line.split() for line in ended.out.splitlines()] == [
         ["host", "address", "groups"],
         ["web1", "admin@192.0.2.7:2222", "web"],
-        ["web2", "web2", "web"],
-        ["six", "[2001:db8::1]:22", "v6"],
+        ["web2", f"{me}@web2:22", "web"],
+        ["six", f"{me}@[2001:db8::1]:22", "v6"],
         ["me", "local", "v6"],
     ]
     assert [(found["host"], found["groups"]) for found in as_json.objects] == [("web1", ["web"])]
+
+
+def test_hosts_explains_where_each_setting_came_from(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("Host db1\n  HostName 10.0.0.7\n")
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(f"all: {{hosts: {{db1: {{ansible_ssh_user: me, ansible_ssh_args: -F {config}}}}}}}")
+    ended = remotejobs("hosts", "db1", "--explain", "-i", str(inventory))
+    rows = remotejobs("hosts", "db1", "--explain", "--json", "-i", str(inventory)).objects
+
+    assert [line.split() for line in ended.out.splitlines()][:2] == [
+        ["host", "hop", "setting", "value", "from"],
+        ["db1", "db1", "HostName", "10.0.0.7", f"{config}:2"],
+    ]
+    assert {"host": "db1", "hop": "db1", "setting": "User", "value": "me", "place": "db1: ansible_user"} in rows
 
 
 def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_place(

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from pathlib import Path
 
 from tests.cli.conftest import Hosts
-from tests.cli.running import COMMAND, begin, environment
+from tests.cli.running import begin, remotejobs
 
 NOISE = "head -c 700000 /dev/urandom"  # more than one chunk
 
 
 def raw(hosts: Hosts, *words: str) -> bytes:
-    command = [*COMMAND, "log", hosts.names[0], *words, "-i", str(hosts.inventory)]
-    return subprocess.run(command, stdout=subprocess.PIPE, env=environment(), check=True, timeout=60).stdout
+    ended = remotejobs("log", hosts.names[0], *words, "-i", str(hosts.inventory))
+    assert ended.code == 0, ended.err
+    return ended.raw
 
 
 def test_the_log_of_one_host_is_the_very_bytes(hosts: Hosts) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Hosts, written
-from tests.cli.running import remotejobs
+from tests.cli.running import in_a_process, remotejobs
 
 NAMES = {
     "jid", "host", "label", "cmd", "state", "rc", "signal", "start", "end", "delta", "stdout", "stderr", "pid", "msg",
@@ -183,7 +183,7 @@ def test_a_time_limit_ends_the_job_on_the_host_and_exits_2(local_hosts: Hosts) -
     ended = local_hosts.call("run", "-B", "1s", "--", "echo so far; sleep 60")
 
     assert ended.code == 2
-    assert ended.out.count("time limit of 1 s exceeded; its process tree is proven empty\n    so far") == 2
+    assert ended.out.count("time limit of 1 s exceeded; its process tree is proven empty (reaped)\n    so far") == 2
 
 
 def test_more_output_than_is_shown_is_said_to_be_more(local_hosts: Hosts) -> None:
@@ -221,20 +221,23 @@ def test_one_host_has_its_line_and_no_summary(local_hosts: Hosts) -> None:
         (["status", "all", "x", "--", "true"], "only run takes a command"),
         (["wait", "all", "x", "-P", "0"], "would not wait"),
         (["clean", "all", "--keep", "-1"], "'-1' is no whole number from 0 on"),
-        (
-            ["list", "all", "-bK"],
-            "there is no terminal to ask for sudo's password. Run it in a terminal, or set ansible_",
-        ),
         (["frobnicate"], "invalid choice"),
         ([], "no command is named"),
     ],
 )
-def test_bad_use_exits_1_and_says_why_without_a_traceback(local_hosts: Hosts, words: list[str], said: str) -> None:
+def test_bad_use_exits_1_and_says_why(local_hosts: Hosts, words: list[str], said: str) -> None:
     ended = remotejobs(*words, REMOTEJOBS_INVENTORY=str(local_hosts.inventory))
 
     assert ended.code == 1
     assert ended.out == ""
     assert said in ended.err
+
+
+def test_bad_use_that_shows_late_ends_a_process_without_a_traceback(local_hosts: Hosts) -> None:
+    ended = in_a_process("list", "all", "-bK", REMOTEJOBS_INVENTORY=str(local_hosts.inventory))
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "there is no terminal to ask for sudo's password. Run it in a terminal, or set ansible_" in ended.err
     assert "Traceback" not in ended.err
     assert "Warning" not in ended.err
 
@@ -279,10 +282,13 @@ def test_without_an_inventory_the_error_names_the_ways_to_give_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ended = remotejobs("hosts", "all", PYTHONPATH=str(Path(__file__).parents[2]))
+    ended = remotejobs("hosts", "all")
 
     assert ended.code == 1
-    assert "Give one with -i, set $REMOTEJOBS_INVENTORY, or write inventories/hosts.yml here" in ended.err
+    assert (
+        "Give one with -i, set $REMOTEJOBS_INVENTORY or $ANSIBLE_INVENTORY, or write inventories/hosts.yml here"
+        in ended.err
+    )
 
 
 def test_a_dry_run_shows_what_would_run_where_and_asks_no_host(tmp_path: Path) -> None:

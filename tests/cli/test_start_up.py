@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import Hosts
-from tests.cli.running import environment, remotejobs
+from tests.cli.running import environment, in_a_process
 
 REPORT = """
 import json, sys
@@ -54,7 +54,24 @@ def test_ssh_and_a_pipe_need_no_rich(ssh_hosts: Hosts) -> None:
 
 
 def test_the_version_is_printed() -> None:
-    ended = remotejobs("--version")
+    ended = in_a_process("--version")
 
-    assert ended.code == 0
+    assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("remotejobs ")
+
+
+# Most tests of this directory run the command line in their own process: two show that it is the same in another.
+def test_a_process_of_its_own_writes_and_exits_as_main_does(ssh_hosts: Hosts) -> None:
+    words = ["all", "-i", str(ssh_hosts.inventory)]
+    run = in_a_process("run", *words, "--json", "--jid", "j", "--", "echo out; echo err >&2; exit 3")
+
+    assert [(one["rc"], one["stdout"], one["stderr"]) for one in run.objects] == [(3, "out\n", "err\n")] * 3
+    assert (run.code, run.err) == (2, "")
+    assert in_a_process("status", *words, "nothing-here") == ssh_hosts.call("status", "nothing-here")
+
+
+def test_a_process_of_its_own_exits_4_where_a_host_is_unreachable(one_is_gone: Hosts) -> None:
+    ended = in_a_process("list", "all", "-i", str(one_is_gone.inventory))
+
+    assert (ended.code, ended.err[:28]) == (4, "error: gone: nothing listens")
+    assert ended == one_is_gone.call("list")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from remotejobs.cli.transfers import transfer
-from remotejobs.fleet import Fleet
 from remotejobs.inventory import load_inventory
-from remotejobs.transfer import Ends, Moved, Transferred
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.operations.transfer import Ends, Moved, Transferred
 from tests.cli.conftest import Hosts
 from tests.cli.running import remotejobs
 

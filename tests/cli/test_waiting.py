@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from remotejobs.errors import BadUse, HostKeyChanged, TimedOut, Unreachable
-from remotejobs.fleet import Fleet
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.wait import patiently, wait_until_ended
 from remotejobs.model import Job, Record, State
-from remotejobs.waiting import patiently, wait_until_ended
 from tests.cli.conftest import Hosts
 
 

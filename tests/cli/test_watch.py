@@ -84,7 +84,7 @@ def await_line(lines: Iterable[str], words: str) -> None:
 
 
 def test_a_name_that_no_job_has_is_no_success(local_hosts: Hosts) -> None:
-    ended = local_hosts.call("watch", "nihgtly")
+    ended = local_hosts.call_in_a_process("watch", "nihgtly")
     assert (ended.code, ended.err) == (2, "no job there is like nihgtly\n")
 
 
@@ -104,7 +104,7 @@ def test_a_host_that_cannot_be_reached_is_told_beside_the_others(one_is_gone: Ho
 @pytest.mark.parametrize("name", [["none"], []])
 def test_a_host_that_can_never_be_asked_is_told_and_is_not_waited_for(tmp_path: Path, name: list[str]) -> None:
     odd = written(tmp_path, {"odd": {"ansible_connection": "carrier_pigeon"}})
-    ended = odd.call("watch", *name, "-P", "1")
+    ended = odd.call_in_a_process("watch", *name, "-P", "1")
     assert ended.code == 1
     assert "ansible_connection is 'carrier_pigeon'" in ended.out
 

@@ -10,14 +10,14 @@ from threading import Thread
 
 import pytest
 
-from remotejobs.connection import Become, Connection, Reply
+from remotejobs.agent.request import Read
+from remotejobs.agent.shell import Shell
+from remotejobs.connections.base import Become, Connection, Reply
+from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostError
-from remotejobs.fake import FakeHosts, Plan
-from remotejobs.jobs import HostJobs
-from remotejobs.local import LocalConnection
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
-from remotejobs.request import Read
-from remotejobs.shell import Shell
+from remotejobs.testing import FakeHosts, Plan
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _BLOB = re.compile(r"blob (\w+) \d+ \d+ (\d+)")

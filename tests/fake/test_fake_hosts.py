@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from remotejobs.errors import BadUse, ConnectionLost, StartFailed, TimedOut, Unreachable
-from remotejobs.fake import FakeHosts, Plan
-from remotejobs.fleet import Fleet
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Job, State
-from remotejobs.waiting import wait_until_ended
+from remotejobs.testing import FakeHosts, Plan
 
 JOB = Job(jid="nightly", cmd="pg_dump orders", label="dump", limit=7200)
 

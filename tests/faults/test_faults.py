@@ -1,13 +1,15 @@
-"""Every fault, with few tries; `make test-faults` makes many. And the counting itself can say "lost" and "double"."""
+"""Every fault, with few tries; the slow set makes many. And the counting itself can say "lost" and "double"."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from faults import network
 from faults.suite import FAULTS, named, run
 from faults.table import write
 from faults.trial import SURVIVED, Fault, Row, Trial, Try, Verdict, lost
@@ -18,11 +20,36 @@ from remotejobs.model import Record, State
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+# What a few tries would show is shown elsewhere too, and they would take long.
+ELSEWHERE = {
+    "everything 2 s late": "below, where it is less late",
+    "clock jumps by an hour or a day": "tests/vm/test_clock.py, by a real clock",
+    "supervisor killed": "tests/shell/test_ending.py",
+    "supervisor stopped": "tests/shell/test_ending.py",
+}
+LATE = Fault(name="everything 0.3 s late", proven="", small=3, full=3, run=partial(network.delayed, late=0.3))
+
+
+@pytest.mark.parametrize(
+    "fault", [*(fault for fault in FAULTS if fault.name not in ELSEWHERE), LATE], ids=lambda fault: fault.name
+)
 def test_no_job_is_lost_or_runs_twice(fault: Fault) -> None:
     row = run(fault, seed=1, tries=fault.small)
     assert row.reasons == []
     assert row.whole
+
+
+@pytest.mark.slowest
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_no_job_is_lost_or_runs_twice_in_many_tries(fault: Fault) -> None:
+    row = run(fault, seed=1, tries=fault.full)
+    assert row.reasons == []
+    assert row.whole
+
+
+def test_only_faults_that_there_are_are_shown_elsewhere() -> None:
+    assert set(ELSEWHERE) <= {fault.name for fault in FAULTS}
 
 
 def test_a_command_that_ran_twice_is_counted_as_double(tmp_path: Path) -> None:

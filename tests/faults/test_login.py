@@ -10,9 +10,9 @@ import pytest
 
 from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
+from remotejobs.connections.ssh.login.attempts import log_in
 from remotejobs.errors import ConnectionLost, TimedOut, Unreachable
-from remotejobs.ssh.login import log_in
 
 pytestmark = pytest.mark.faults
 
@@ -27,10 +27,10 @@ def test_a_login_that_is_cut_off_is_told_as_such_and_passes(
 
         def fail_first(*words: object) -> None:
             fail(wire)
-            monkeypatch.setattr("remotejobs.ssh.link.log_in", log_in)
+            monkeypatch.setattr("remotejobs.connections.ssh.transport.link.log_in", log_in)
             log_in(*words)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("remotejobs.ssh.link.log_in", fail_first)
+        monkeypatch.setattr("remotejobs.connections.ssh.transport.link.log_in", fail_first)
         connection = connection_to(lab, "host", wire=wire, retry_for=0, connect_timeout=1)
         with pytest.raises(told) as failed:
             jobs_at(connection, tmp_path).list()

@@ -1,21 +1,25 @@
-"""The nightly backup as a flow: real databases on real hosts, one failure among them."""
+"""The nightly backup as a flow: real databases on real hosts, and a bad night on simulated ones."""
 
 from __future__ import annotations
 
+import math
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from prefect.client.schemas.objects import State as RunState
 from prefect.exceptions import ParameterTypeError
 
-from flows.backup import backup
-from lab.postgres import DATABASES, Postgres
-from lab.sshd import SshLab
-from remotejobs.backup import BackupPlan
-from tasks.access import Access
-from tasks.backups import Backup
-from tasks.errors import HostsFailed
+from lab.servers.postgres import DATABASES, Postgres
+from lab.servers.sshd import SshLab
+from remotejobs.operations.backup import BackupPlan, CommandItem
+from remotejobs.prefect.flows.backup import backup
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.backups import Backup, jid_of
+from remotejobs.prefect.tasks.connections import reached_by
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.testing import FakeHosts, Plan, Started
 from tests.artifacts import name_of, table_of
 from tests.task_log import TaskLog
 
@@ -36,13 +40,14 @@ def run(access: Access, **items: list[dict[str, object]]) -> RunState[list[Backu
 
 
 def test_databases_and_files_of_several_hosts_are_backed_up(
-    access: Access, lab: SshLab, postgres: Postgres, task_log: TaskLog
+    access: Access, lab: SshLab, postgres: Postgres, task_log: TaskLog, go: Path
 ) -> None:
     (lab.host("files1").home / "site").mkdir()
     (lab.host("files1").home / "site" / "index.html").write_text("hello")
     site: dict[str, object] = {"name": "site", "hosts": "files", "base": ".", "paths": ["site"]}
     # Longer than an attempt waits, which is the time between polls.
-    slow = command("slow", "sleep 3; echo x")
+    task_log.when("command slow on db2: running", go.touch)
+    slow = command("slow", f"until [ -e {go} ]; do sleep 0.1; done; echo x")
     databases = [database(postgres, name, restore_test=True) for name in DATABASES]
     state = run(access, databases=databases, files=[site], commands=[slow])
     rows = table_of(state.state_details.flow_run_id)
@@ -63,38 +68,85 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
     assert name_of(state.state_details.flow_run_id) == "backup of 5 items"
 
 
-def test_one_failed_item_stops_no_other_and_fails_the_run_by_name(access: Access, postgres: Postgres) -> None:
-    state = run(
-        access,
-        databases=[database(postgres, "nowhere"), database(postgres, "users")],
-        commands=[command("bad", "echo half; exit 5")],
-    )
+REPORT = """remotejobs-backup 1
+path=/backup/users.dump
+bytes=2048
+sha256=abc
+seconds=1
+restore_tested=no
+kept=1
+removed=0
+retention=off
+end
+"""
+
+
+@dataclass(frozen=True)
+class Night:
+    state: RunState[list[Backup]]
+    started: tuple[Started, ...]
+
+
+@pytest.fixture(scope="module")
+def bad_night() -> Night:
+    """On simulated hosts: a database that is not there, a command that fails, one that takes too long, and hosts that
+    nobody knows; only `users` ends well."""
+    fake = FakeHosts(Plan(stdout=REPORT))
+    fake.plan("PGDATABASE=nowhere", Plan(rc=1, stderr='pg_dump: error: database "nowhere" does not exist\n'))
+    fake.plan("echo half", Plan(rc=1, stderr="the command ended with 5\n"))
+    fake.plan("sleep 300", Plan(lasts=math.inf))
+    fake.plan("echo silence", Plan())
+    databases: list[dict[str, object]] = [
+        {"name": name, "hosts": "db1", "database": name} for name in ("nowhere", "users")
+    ]
+    commands = [
+        command("bad", "echo half; exit 5"),
+        command("slow", "sleep 300") | {"limit": 60},
+        command("lost", "echo x", hosts="gone"),
+        command("mute", "echo silence"),
+    ]
+    with reached_by(fake.connect):
+        return Night(run(Access(inventory="db1,db2"), databases=databases, commands=commands), fake.started())
+
+
+def test_failed_items_stop_no_other_and_fail_the_run_by_name(bad_night: Night) -> None:
     with pytest.raises(HostsFailed) as caught:
-        state.result()
-    assert str(caught.value).startswith("2 of 3 failed\npg_dump nowhere on db1: failed, rc 1")
-    assert "command bad on db2: failed, rc 1" in str(caught.value)
+        bad_night.state.result()
+    assert str(caught.value).startswith("5 of 6 failed\npg_dump nowhere on db1: failed, rc 1")
     assert 'database "nowhere" does not exist' in str(caught.value)
-    rows = table_of(state.state_details.flow_run_id)
-    assert {row["item"]: row["state"] for row in rows} == {
+    assert "command bad on db2: failed, rc 1" in str(caught.value)
+    states = {row["item"]: row["state"] for row in table_of(bad_night.state.state_details.flow_run_id)}
+    assert states == {
         "command bad": "failed",
+        "command lost": "error",
+        "command mute": "error",
+        "command slow": "timed_out",
         "pg_dump nowhere": "failed",
         "pg_dump users": "succeeded",
     }
 
 
-def test_an_item_whose_hosts_are_not_known_stops_no_other(access: Access) -> None:
-    state = run(access, commands=[command("lost", "echo x", hosts="gone"), command("good", "echo x")])
-    with pytest.raises(HostsFailed, match="1 of 2 failed\ncommand lost on gone: "):
-        state.result()
-    states = {row["item"]: row["state"] for row in table_of(state.state_details.flow_run_id)}
-    assert states == {"command lost": "error", "command good": "succeeded"}
+def test_an_item_whose_hosts_are_not_known_is_named_with_its_pattern(bad_night: Night) -> None:
+    with pytest.raises(HostsFailed, match="\ncommand lost on gone: "):
+        bad_night.state.result()
 
 
-def test_an_item_that_takes_too_long_is_ended_by_its_own_limit(access: Access) -> None:
-    slow = command("slow", "sleep 300") | {"limit": 1}
-    state = run(access, commands=[slow, command("good", "sleep 2; echo x")])
-    with pytest.raises(HostsFailed, match="1 of 2 failed\ncommand slow on db2: timed_out, rc 143 after"):
-        state.result()
+def test_an_item_that_takes_too_long_is_ended_by_its_own_limit(bad_night: Night) -> None:
+    with pytest.raises(HostsFailed, match="\ncommand slow on db2: timed_out, rc 143, TERM after 1m00s"):
+        bad_night.state.result()
+
+
+def test_an_item_that_succeeds_without_saying_so_in_full_did_not(bad_night: Night) -> None:
+    with pytest.raises(HostsFailed, match="command mute on db2: .* succeeded without a whole report of its backup"):
+        bad_night.state.result()
+
+
+def test_each_job_has_the_jid_by_which_whoever_cancels_the_run_finds_it(bad_night: Night) -> None:
+    run = str(bad_night.state.state_details.flow_run_id)
+    items = [CommandItem(name=name, hosts="db2", command="x") for name in ("bad", "mute", "slow")]
+    assert sorted(start.job.jid for start in bad_night.started if start.host == "db2") == [
+        jid_of(item, run=run) for item in items
+    ]
 
 
 def test_a_poll_of_zero_seconds_is_refused_before_anything_is_started(access: Access, tmp_path: Path) -> None:

@@ -1,76 +1,94 @@
-"""A cancelled migration: what changes data is ended, what a rollback needs is not, and it is said what comes next."""
+"""A cancelled migration: what changes data is ended, what a rollback needs is not, and it is said what comes next.
+
+That a worker calls it off, and that a retry rolls back then, is in tests/resume/test_living_worker.py.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
 
-from flows.migration import migration
-from remotejobs.migration import Commands
-from remotejobs.model import State
-from tasks.access import Access
-from tasks.cancel_report import line_of
-from tasks.connections import jobs_on
-from tasks.migration_steps import migration_on
-from tests.flows.test_cancel import cancel, jobs_of, scheduled
-
-ENTRYPOINT = "flows/migration.py:migration"
-pytestmark = pytest.mark.slow
-
-
-def told(run: FlowRun) -> str:
-    with get_client(sync_client=True) as client:
-        return line_of(client, run)
+from remotejobs.jobs.locks import HostLock
+from remotejobs.model import Job, State
+from remotejobs.operations.migration import Commands, Step
+from remotejobs.prefect.flows.migration import migration
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.cancel.report import line_of
+from remotejobs.prefect.tasks.connections import jobs_on
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.migration.cancel import call_off
+from remotejobs.prefect.tasks.migration.steps import migration_on
+from tests.flows.test_cancel import jobs_of, scheduled
 
 
-def states(run: FlowRun, access: Access) -> dict[str, State]:
-    return {record.label: record.state for record in jobs_of(run, access, "db1")}
+@dataclass(frozen=True)
+class UnderWay:
+    """A migration on db1 that has the lock; its steps are begun by the test."""
+
+    run: FlowRun
+    access: Access
+
+    def begin(self, step: Step, command: str = "sleep 300") -> None:
+        jobs = jobs_on(self.access, "db1")
+        jid = jobs.start(Job(jid=jid_for(step, run=str(self.run.id)), cmd=command, label=step)).jid
+        if command != "sleep 300":
+            jobs.look(jid, wait=30)
+
+    def call_off(self) -> str:
+        """What is told of it."""
+        call_off(migration, self.run, Cancelling())
+        with get_client(sync_client=True) as client:
+            return line_of(client, self.run)
+
+    @property
+    def states(self) -> dict[str, State]:
+        return {record.label: record.state for record in jobs_of(self.run, self.access, "db1")}
+
+    @property
+    def lock(self) -> HostLock:
+        return migration_on(self.access, "db1").lock
 
 
-def clear(run: FlowRun, access: Access) -> None:
-    """What the cancel left alone, for the next test."""
+@pytest.fixture
+def under_way(access: Access) -> Iterator[UnderWay]:
+    commands = Commands(migrate="true", prepare_rollback="true", rollback="true", verify_rollback="true")
+    run = scheduled(migration, access=access, hosts="db1", commands=commands)
+    under_way = UnderWay(run, access)
+    under_way.lock.take(str(run.id), label="migration")
+    yield under_way
     for record in jobs_of(run, access, "db1"):
         jobs_on(access, "db1").kill(record.jid)
-    migration_on(access, "db1").lock.release(str(run.id))
+    under_way.lock.release(str(run.id))
 
 
-def test_migrate_is_killed_what_a_rollback_needs_goes_on_and_the_host_stays_locked(
-    access: Access, tmp_path: Path
-) -> None:
-    commands = Commands(
-        migrate=f"touch {tmp_path}/begun; sleep 300",
-        prepare_rollback="sleep 300",
-        rollback="true",
-        verify_rollback="true",
-    )
-    run = scheduled(migration, ENTRYPOINT, access=access, hosts="db1", commands=commands, poll=1)
-    cancel(run, [tmp_path / "begun"])
-    assert states(run, access) == {"migrate": State.KILLED, "prepare_rollback": State.RUNNING}
-    assert "stay locked. Retry the run: it rolls back every host where migrate began" in told(run)
-    lock = migration_on(access, "db1").lock
-    holder = lock.look()
-    assert holder and holder.owner == str(run.id)
-    clear(run, access)
+def test_whoever_cancels_a_migration_has_it_called_off() -> None:
+    assert migration.on_cancellation_hooks == [call_off]
 
 
-def test_a_rollback_under_way_is_not_killed(access: Access, tmp_path: Path) -> None:
-    commands = Commands(migrate="false", rollback=f"touch {tmp_path}/begun; sleep 300", verify_rollback="true")
-    run = scheduled(migration, ENTRYPOINT, access=access, hosts="db1", commands=commands, poll=1)
-    cancel(run, [tmp_path / "begun"])
-    assert states(run, access)["rollback"] is State.RUNNING
-    assert "A rollback is under way and goes on. Retry the run" in told(run)
-    clear(run, access)
+def test_migrate_is_killed_what_a_rollback_needs_goes_on_and_the_host_stays_locked(under_way: UnderWay) -> None:
+    under_way.begin(Step.PREPARE_ROLLBACK)
+    under_way.begin(Step.MIGRATE)
+    told = under_way.call_off()
+    assert under_way.states == {"migrate": State.KILLED, "prepare_rollback": State.RUNNING}
+    assert "stay locked. Retry the run: it rolls back every host where migrate began" in told
+    holder = under_way.lock.look()
+    assert holder and holder.owner == str(under_way.run.id)
 
 
-def test_one_that_had_not_begun_is_unlocked(access: Access, tmp_path: Path) -> None:
-    saved = {"name": "slow", "hosts": "db1", "command": f"touch {tmp_path}/begun; sleep 300"}
-    plan = {"directory": "backups", "min_free_mib": 0, "commands": [saved]}
-    commands = Commands(migrate="true", rollback="true", verify_rollback="true")
-    given = {"access": access, "hosts": "db1", "commands": commands, "backup_first": plan, "poll": 1}
-    run = scheduled(migration, ENTRYPOINT, **given)
-    cancel(run, [tmp_path / "begun"])
-    assert told(run) == "Nothing was begun on any host, and no host is locked by it. Start a new run"
-    assert migration_on(access, "db1").lock.look() is None
+def test_a_rollback_under_way_is_not_killed(under_way: UnderWay) -> None:
+    under_way.begin(Step.MIGRATE, "false")
+    under_way.begin(Step.ROLLBACK)
+    told = under_way.call_off()
+    assert under_way.states["rollback"] is State.RUNNING
+    assert "A rollback is under way and goes on. Retry the run" in told
+
+
+def test_one_that_had_not_begun_is_unlocked(under_way: UnderWay) -> None:
+    told = under_way.call_off()
+    assert told == "Nothing was begun on any host, and no host is locked by it. Start a new run"
+    assert under_way.lock.look() is None

@@ -2,65 +2,101 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import shlex
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from prefect import Flow, flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling, Scheduled
+from prefect.workers.process import ProcessWorker
 
-from flows.backup import backup
-from flows.clean_jobs import clean_jobs
-from flows.run_command import run_command
-from lab.sshd import SshLab
-from remotejobs.backup import BackupPlan
+from lab.servers.sshd import SshLab
 from remotejobs.cli import main
-from remotejobs.model import Record, State
-from tasks.access import Access
-from tasks.backups import jid_of
-from tasks.cancel import kill_jobs, kill_jobs_of
-from tasks.connections import jobs_on
-from tasks.until import Until
+from remotejobs.model import Job, Record, State
+from remotejobs.prefect.flows.backup import backup
+from remotejobs.prefect.flows.download import download
+from remotejobs.prefect.flows.examples.side_by_side import side_by_side
+from remotejobs.prefect.flows.examples.watched_deploy import watched_deploy
+from remotejobs.prefect.flows.examples.with_rollback import with_rollback
+from remotejobs.prefect.flows.restart_services import restart_services
+from remotejobs.prefect.flows.run_command import run_command
+from remotejobs.prefect.flows.upgrade import upgrade
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs, kill_parts
+from remotejobs.prefect.tasks.connections import jobs_on
+from remotejobs.prefect.tasks.flow import remote_flow
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.job import start_job
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.runs.flow_runs import parts_of
+from remotejobs.prefect.tasks.runs.options import RunOptions
+from remotejobs.prefect.tasks.runs.started import Started, keep
+from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
 
 OFTEN = Until(retries=300, delay=1)
 PROJECT = Path(__file__).parents[2]
 WITHIN = 120
 
+PART = """
+from prefect import flow
+from remotejobs.prefect.flows.run_command import run_command
 
-def scheduled(flow: Flow[..., Any], entrypoint: str, **parameters: object) -> FlowRun:
-    """A flow run that a worker would take."""
+@flow
+def whole(access: dict, command: str) -> None:
+    run_command(access, "db1", command, label="part", until={"delay": 1})
+"""
+
+
+def scheduled(
+    flow: Flow[..., Any], entrypoint: str = "flows", pool: str | None = None, **parameters: object
+) -> FlowRun:
+    """A flow run that a worker of the pool would take."""
     step = {"prefect.deployments.steps.set_working_directory": {"directory": str(PROJECT)}}
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(
-            client.create_flow(flow), name="to-cancel", entrypoint=entrypoint, pull_steps=[step]
+            client.create_flow(flow), name="to-cancel", entrypoint=entrypoint, pull_steps=[step], work_pool_name=pool
         )
         given = flow.serialize_parameters(parameters)
         return client.create_flow_run_from_deployment(deployment, parameters=given, state=Scheduled())
 
 
-def cancel(run: FlowRun, begun: list[Path], before: Callable[[], object] = lambda: None) -> None:
-    """Run it in a process of its own, and cancel it when every file of `begun` is there."""
-    environment = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    execute = [sys.executable, "-m", "prefect", "flow-run", "execute", str(run.id)]
-    with subprocess.Popen(execute, env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
-        await_true(lambda: process.poll() is not None or all(path.exists() for path in begun))
-        assert process.poll() is None, process.communicate()[0]
-        before()
-        with get_client(sync_client=True) as client:
+@contextmanager
+def worker(pool: str) -> Iterator[Future[None]]:
+    """A worker in a thread of this process. It takes what is scheduled, each into a process of its own, and is over
+    when these have ended."""
+
+    async def work() -> None:
+        await ProcessWorker(work_pool_name=pool).start(run_once=True)
+
+    # The address of the server is a setting of this context.
+    context = copy_context()
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(context.run, asyncio.run, work())
+
+
+def cancel(pool: str, runs: Sequence[FlowRun], begun: Sequence[Path]) -> None:
+    """Have them run side by side, and cancel them when every file of `begun` is there."""
+    with worker(pool) as working, get_client(sync_client=True) as client:
+        await_true(lambda: working.done() or all(path.exists() for path in begun))
+        assert not working.done(), "they ended before they were cancelled"
+        for run in runs:
             client.set_flow_run_state(run.id, Cancelling())
-            process.communicate(timeout=WITHIN)
-            state = client.read_flow_run(run.id).state
-            assert state and state.is_cancelled()
+        working.result(WITHIN)
+        states = [client.read_flow_run(run.id).state for run in runs]
+    assert all(state and state.is_cancelled() for state in states)
 
 
 def logged(run: FlowRun, words: str) -> str:
@@ -76,92 +112,148 @@ def jobs_of(run: FlowRun, access: Access, host: str) -> list[Record]:
     return [record for record in jobs_on(access, host).list() if record.jid.endswith(str(run.id))]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("group", [1, 2])
-def test_the_jobs_of_a_cancelled_command_are_killed_with_proof(access: Access, tmp_path: Path, group: int) -> None:
-    forking = f"setsid sleep 300 & touch {tmp_path}/$(basename $(dirname $HOME)); sleep 300"
-    given = {
+@dataclass(frozen=True)
+class Cancelled:
+    """Two runs that were cancelled while their jobs ran: a command on a group of hosts, and one that called another
+    flow, which looked after its job alone."""
+
+    command: FlowRun
+    whole: FlowRun
+
+
+@pytest.fixture(scope="module")
+def cancelled(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Cancelled:
+    @flow
+    def whole(access: dict[str, object], command: str) -> None:
+        """Stands for the one in the file."""
+
+    pool = f"to-cancel-{uuid4().hex}"
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+    begun = tmp_path_factory.mktemp("begun")
+    (begun / "whole.py").write_text(PART)
+    forking = f"setsid sleep 300 & touch {begun}/$(basename $(dirname $HOME)); sleep 300"
+    given: dict[str, object] = {
         "access": access,
-        "hosts": "databases",
+        "hosts": "db1:db2",
         "command": forking,
         "label": "work",
         "until": OFTEN,
-        "group": group,
     }
-    run = scheduled(run_command, "flows/run_command.py:run_command", **given)
-    cancel(run, [tmp_path / "db1", tmp_path / "db2"])
-    for host in ("db1", "db2"):
-        (record,) = jobs_of(run, access, host)
-        assert (record.state, record.survivors) == (State.KILLED, "")
-        assert "its process tree is proven empty" in logged(run, f"work on {host}: killed after ")
+    given |= {"until": OFTEN, "run": RunOptions(group=2)}
+    part = {"access": access.model_dump(), "command": f"touch {begun}/part; sleep 300"}
+    runs = Cancelled(
+        scheduled(run_command, "flows/run_command.py:run_command", pool, **given),
+        scheduled(whole, f"{begun}/whole.py:whole", pool, **part),
+    )
+    cancel(pool, [runs.command, runs.whole], [begun / name for name in ("db1", "db2", "part")])
+    return runs
 
 
 @pytest.mark.slow
-def test_each_job_of_a_cancelled_backup_is_told_and_one_that_cannot_be_reached_with_the_words_that_end_it(
-    access: Access, lab: SshLab, tmp_path: Path
+def test_the_jobs_of_a_cancelled_command_are_killed_with_proof(access: Access, cancelled: Cancelled) -> None:
+    for host in ("db1", "db2"):
+        (record,) = jobs_of(cancelled.command, access, host)
+        assert (record.state, record.survivors) == (State.KILLED, "")
+        assert "its process tree is proven empty" in logged(cancelled.command, f"work on {host}: killed after ")
+
+
+@pytest.mark.slow
+def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(
+    access: Access, cancelled: Cancelled
 ) -> None:
-    slow = f"touch {tmp_path}/$(basename $(dirname $HOME)); sleep 300"
-    items = [("slow", "db1", slow), ("away", "files1", slow), ("nowhere", "gone", slow)]
-    commands = [{"name": name, "hosts": hosts, "command": text} for name, hosts, text in items]
-    plan = BackupPlan.model_validate({"directory": "backups", "min_free_mib": 0, "commands": commands})
-    run = scheduled(backup, "flows/backup.py:backup", access=access, plan=plan, poll=1)
+    (part,) = parts_of(cancelled.whole)
+    (record,) = jobs_of(part, access, "db1")
+    assert (record.label, record.state) == ("part", State.KILLED)
+
+
+def test_each_job_of_a_cancelled_run_is_told_and_one_that_cannot_be_reached_with_the_words_that_end_it(
+    access: Access, lab: SshLab
+) -> None:
+    run = scheduled(run_command, access=access, hosts="all", command="sleep 300", label="work")
+    work = Job(jid=jid_for("work", run=str(run.id)), cmd="sleep 300", label="work")
+    labels = {work.jid: work.label}
+    keep(run.id, [Started(access=access, hosts=("db1", "db2", "files1", "gone"), labels=labels)])
+    for host in ("db1", "files1"):
+        jobs_on(access, host).start(work)
+    lab.stop_host("files1")
     try:
-        cancel(run, [tmp_path / "db1", tmp_path / "files1"], lambda: lab.stop_host("files1"))
+        kill_jobs(run_command, run, Cancelling())
     finally:
         lab.start_host("files1")
     assert jobs_of(run, access, "db1")[0].state is State.KILLED
-    assert "its process tree is proven empty" in logged(run, "command slow on db1: killed after ")
+    assert "its process tree is proven empty" in logged(run, "work on db1: killed after ")
     (left,) = jobs_of(run, access, "files1")
     assert left.state is State.RUNNING
-    words = logged(run, "command away on files1 MAY STILL RUN. files1: ").partition("End it with: ")[2]
-    unknown = logged(run, "command nowhere on gone MAY STILL RUN. ")
-    assert "'gone'" in unknown
-    jid = jid_of(plan.items[-1], run=str(run.id))
-    assert unknown.endswith(f"no host was asked. Where it began before that, it is the job {jid}")
+    words = logged(run, "work on files1 MAY STILL RUN. files1: ").partition("End it with: ")[2]
+    told = f"gone is not in {access.inventory} any more: it was not asked. Its jobs there are {work.jid}"
+    assert logged(run, "work on gone MAY STILL RUN. ") == told
     assert words == f"remotejobs kill files1 {left.jid} -i {access.inventory}"
     assert main(shlex.split(words)[1:]) == 0
     assert jobs_of(run, access, "files1")[0].state is State.KILLED
 
 
-PART = """
-from prefect import flow
-from flows.run_command import run_command
-
 @flow
-def whole(access: dict, command: str) -> None:
-    run_command(access, "db1", command, label="part", until={"delay": 1})
-"""
+def leaves_a_job_running(access: Access) -> None:
+    run_command(access, "db1", "sleep 300", until=Until(delay=0))
 
 
-@pytest.mark.slow
-def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(access: Access, tmp_path: Path) -> None:
-    @flow
-    def whole(access: dict[str, object], command: str) -> None:
-        """Stands for the one in the file."""
-
-    (tmp_path / "whole.py").write_text(PART)
-    command = f"touch {tmp_path}/begun; sleep 300"
-    run = scheduled(whole, f"{tmp_path}/whole.py:whole", access=access.model_dump(), command=command)
-    cancel(run, [tmp_path / "begun"])
-    (record,) = [record for record in jobs_on(access, "db1").list() if record.label == "part"]
-    assert record.state is State.KILLED
+def test_the_jobs_of_called_flows_are_found_by_what_these_were_given(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(lasts=None))
+    state = leaves_a_job_running(Access(inventory="db1,db2"), return_state=True)
+    with get_client(sync_client=True) as client:
+        assert state.state_details.flow_run_id
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    (end,) = kill_parts(run)
+    assert (end.host, end.label, end.open_end) == ("db1", "command", False)
+    assert [start.state for start in fake.started()] == [State.KILLED]
 
 
-def test_a_run_that_started_nothing_has_nothing_to_end(access: Access) -> None:
-    run = scheduled(run_command, "flows/run_command.py:run_command", access=access, hosts="db1", command="true")
-    kill_jobs(run_command, run, Cancelling())
-    assert logged(run, "command on db1: ") == "it had not been started"
+KILLED = [backup, download, restart_services, run_command, side_by_side, upgrade, watched_deploy, with_rollback]
+
+
+@pytest.mark.parametrize("flow", KILLED)
+def test_whoever_cancels_a_flow_with_jobs_has_them_killed(flow: Flow[..., Any]) -> None:
+    assert flow.on_cancellation_hooks == [kill_jobs]
 
 
 def test_that_no_job_was_found_is_not_called_a_proof(access: Access) -> None:
-    run = scheduled(clean_jobs, "flows/clean_jobs.py:clean_jobs", access=access, hosts="db1")
-    kill_jobs(clean_jobs, run, Cancelling())
+    run = scheduled(run_command, access=access, hosts="db1", command="true")
+    labels = {jid_for("command", run=str(run.id)): "command"}
+    keep(run.id, [Started(access=access, hosts=("db1",), labels=labels)])
+    kill_jobs(run_command, run, Cancelling())
     assert logged(run, "No job of it was found to end") == ""
 
 
-@pytest.mark.parametrize("given", [{}, {"label": "work"}])
-def test_hosts_that_the_inventory_does_not_name_any_more_are_an_open_end(access: Access, given: dict[str, str]) -> None:
-    (end,) = kill_jobs_of({"access": access.model_dump(), "hosts": "db9", **given}, "1234")
-    assert (end.host, end.open_end) == ("db9", True)
-    assert "no host was asked" in end.said
-    assert end.said.endswith("1234")
+@remote_flow("of-a-user")
+def of_a_user(where: Access, plan: str, label: int, hosts: list[str]) -> None:
+    """Its parameters are named as it likes, and it chooses its hosts itself."""
+    for host in hosts:
+        start_job(Job(jid=jid_for("dump", plan), cmd="sleep 300", label=f"dump {label}"), f"db{host}", where)
+
+
+def test_the_jobs_of_any_flow_are_found_by_the_id_of_its_run_whatever_its_parameters_are_called(
+    fake: FakeHosts,
+) -> None:
+    fake.plan(".", Plan(lasts=None))
+    state = of_a_user(Access(inventory="db1,db2,db3"), "b", 7, ["1", "2"], return_state=True)
+    with get_client(sync_client=True) as client:
+        assert state.state_details.flow_run_id
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    (hook,) = of_a_user.on_cancellation_hooks
+    hook(of_a_user, run, Cancelling())
+    assert [(start.host, start.state) for start in fake.started()] == [("db1", State.KILLED), ("db2", State.KILLED)]
+    assert logged(run, "None of its 2 jobs runs any more") == ""
+
+
+def test_a_run_that_is_told_to_leaves_its_jobs_running(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(lasts=None))
+    options = RunOptions(on_cancel="leave")
+    left = Until(delay=0)
+    state = run_command(Access(inventory="db1,"), "all", "sleep 300", until=left, run=options, return_state=True)
+    with get_client(sync_client=True) as client:
+        assert state.state_details.flow_run_id
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    kill_jobs(run_command, run, Cancelling())
+    assert [start.state for start in fake.started()] == [State.RUNNING]
+    assert logged(run, "Its jobs were left running, as asked; their jids end in ") == str(run.id)

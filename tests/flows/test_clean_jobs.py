@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from flows.clean_jobs import clean_jobs
 from remotejobs.model import Job
-from tasks.access import Access
-from tasks.connections import jobs_on
+from remotejobs.prefect.flows.clean_jobs import clean_jobs
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on
 from tests.artifacts import name_of, table_of
 
 

@@ -8,21 +8,23 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows.backup import backup
-from flows.migration import migration
-from flows.rolling_update import rolling_update
-from flows.run_command import run_command
-from flows.upgrade import upgrade
-from remotejobs.backup import BackupPlan, CommandItem
-from remotejobs.fake import FakeHosts
-from remotejobs.migration import Commands
-from remotejobs.rolling import Health, Update
-from remotejobs.upgrade import Upgrade
-from tasks.access import Access
-from tasks.connections import reached_by
+from remotejobs.operations.backup import BackupPlan, CommandItem
+from remotejobs.operations.migration import Commands
+from remotejobs.operations.rolling import Health, Update
+from remotejobs.operations.upgrade import Upgrade
+from remotejobs.prefect.flows.backup import backup
+from remotejobs.prefect.flows.migration import migration
+from remotejobs.prefect.flows.rolling_update import rolling_update
+from remotejobs.prefect.flows.run_command import run_command
+from remotejobs.prefect.flows.upgrade import upgrade
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import reached_by
+from remotejobs.prefect.tasks.runs.options import RunOptions
+from remotejobs.testing import FakeHosts
 from tests.artifacts import table_of
 
 HOSTS = Access(inventory="db1,db2", become=True)
+ONLY_SHOW = RunOptions(dry_run=True)
 PLAN = BackupPlan(
     directory="/backup", commands=(CommandItem(name="etc", hosts="db1", command="tar -cC /etc .", extension="tar"),)
 )
@@ -45,14 +47,14 @@ def shown(state: State[Any]) -> list[tuple[Any, ...]]:
 
 
 def test_a_command(fake: FakeHosts) -> None:
-    state: State[Any] = run_command(HOSTS, "all", "uptime", label="look", dry_run=True, return_state=True)
+    state: State[Any] = run_command(HOSTS, "all", "uptime", label="look", run=ONLY_SHOW, return_state=True)
     assert state.message == "2 commands on 2 hosts would run; see the table dry-run"
     assert shown(state) == [("db1", "root", "", "look"), ("db2", "root", "", "look")]
-    assert run_command(HOSTS, "all", "uptime", dry_run=True) == []
+    assert state.result() == []
 
 
 def test_a_backup(fake: FakeHosts) -> None:
-    state: State[Any] = backup(HOSTS, PLAN, dry_run=True, return_state=True)
+    state: State[Any] = backup(HOSTS, PLAN, run=ONLY_SHOW, return_state=True)
     assert [row[0] for row in shown(state)] == ["db1"]
     (row,) = table_of(state.state_details.flow_run_id)
     command = str(row["command"])

@@ -1,4 +1,4 @@
-"""Flows on hosts that are not there: the example of docs/testing.md with the flow of the README, as they stand."""
+"""Flows on hosts that are not there: the example of docs/how-to/testing.md and the flow of the README."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from types import ModuleType
 import pytest
 from prefect import flow
 
-from flows.run_command import run_command
-from remotejobs.fake import FakeHosts, Plan
 from remotejobs.model import Job
-from tasks.access import Access
-from tasks.connections import connections, reached_by
-from tasks.errors import JobFailed
-from tasks.jobs import poll_until, start_job
-from tasks.until import Until
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections, reached_by
+from remotejobs.prefect.tasks.jobs.errors import JobFailed
+from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.testing import FakeHosts, Plan
 
 ROOT = Path(__file__).parents[2]
 HOSTS = Access(inventory="db1,db2")
@@ -34,7 +33,7 @@ def python_in(document: str) -> str:
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (tmp_path / "vacuum.py").write_text(python_in("README.md"))
-    (tmp_path / "example_of_testing.py").write_text(python_in("docs/testing.md"))
+    (tmp_path / "example_of_testing.py").write_text(python_in("docs/how-to/testing.md"))
     monkeypatch.syspath_prepend(tmp_path)
     return importlib.import_module("example_of_testing")
 
@@ -46,16 +45,6 @@ def test_the_documented_test_passes_and_fails_without_its_plan(
     monkeypatch.setattr(FakeHosts, "plan", lambda *_args, **_more: None)
     with pytest.raises(BaseException, match="DID NOT RAISE"):
         example.test_a_full_disk_on_one_host_fails_the_flow_by_name()
-
-
-def test_a_flow_of_ours_runs_on_hosts_that_are_not_there() -> None:
-    fake = FakeHosts(Plan(lasts=4, stdout="14:02 up 3 days\n"))
-    with reached_by(fake.connect):
-        run_command(HOSTS, "all", "uptime")
-    assert [(start.host, start.job.cmd, start.state) for start in fake.started()] == [
-        ("db1", "uptime", "succeeded"),
-        ("db2", "uptime", "succeeded"),
-    ]
 
 
 def come_back_and_end(fake: FakeHosts) -> None:

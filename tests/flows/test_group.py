@@ -8,14 +8,14 @@ import pytest
 from prefect import flow
 
 from remotejobs.errors import AuthenticationFailed, BadUse
-from remotejobs.fake import FakeHosts, Plan
-from remotejobs.model import Job, Record, State
-from tasks.access import Access
-from tasks.connections import reached_by
-from tasks.errors import RetriesExhausted
-from tasks.group import await_jobs
-from tasks.jobs import kill_job, start_job
-from tasks.until import Until
+from remotejobs.model import Handle, Job, Record, State
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import reached_by
+from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted
+from remotejobs.prefect.tasks.jobs.group import await_jobs
+from remotejobs.prefect.tasks.jobs.job import kill_job, start_job
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.testing import FakeHosts, Plan
 
 HOSTS = Access(inventory="db1,db2,db3")
 SOON = Until(retries=2, delay=0.1)
@@ -86,5 +86,6 @@ def test_where_too_few_can_ever_answer_the_reason_is_raised_at_once() -> None:
 
 
 def test_more_than_all_cannot_be_awaited() -> None:
-    with reached_by(FakeHosts().connect), pytest.raises(BadUse, match="count is 4 of 3 jobs"):
-        race(SOON, 4, nothing)
+    handles = [Handle(host=host, jid="ask") for host in ("db1", "db2", "db3")]
+    with pytest.raises(BadUse, match="count is 4 of 3 jobs"):
+        await_jobs(handles, HOSTS, SOON, 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,24 +19,31 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Artifact, TaskRun
 from prefect.runtime import flow_run
 
-from flows.run_command import run_command
-from lab.sshd import SshLab
-from remotejobs.fake import FakeHosts, Plan
 from remotejobs.model import Job, State
-from tasks.access import Access
-from tasks.connections import jobs_on, reached_by
-from tasks.ends import End
-from tasks.errors import HostsFailed
-from tasks.host_group import Step
-from tasks.jids import jid_for
-from tasks.look_after import look_after
-from tasks.until import Until
+from remotejobs.prefect.flows.run_command import run_command
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.look_after import look_after
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
+from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
 from tests.task_log import TaskLog
 
-OFTEN = Until(retries=300, delay=0.2)
+OFTEN = Until(retries=300, delay=1)  # the waiting is done on the host, so an end is seen at once
 HOSTS = ("db1", "db2", "files1")
+SIMULATED = Access(inventory=",".join(HOSTS))
 ALONE, TOGETHER = 1, 3
+
+# On each host another end: with output, with an error, and by a signal after more output than a record holds.
+ENDS = """case $HOME in
+*/db1/*) echo hello; echo there >&2;;
+*/db2/*) echo "disk full" >&2; exit 9;;
+*) head -c 100000 /dev/zero | tr '\\0' x; kill -9 $$;;
+esac"""
 
 
 def job(cmd: str, label: str = "work") -> Job:
@@ -50,8 +56,17 @@ def steps(cmd: str, until: Until = OFTEN, hosts: tuple[str, ...] = HOSTS) -> lis
 
 
 @flow
-def look(work: list[Step], access: Access, group: int = TOGETHER) -> list[End]:
-    return look_after(work, access, group=group)
+def look(work: list[Step], access: Access) -> list[End]:
+    return look_after(work, access, group=TOGETHER)
+
+
+@flow
+def look_both_ways(
+    cmd: str, access: Access, until: Until = OFTEN, failed_when: FailedWhen | None = None
+) -> tuple[list[End], list[End]]:
+    """As a group, and then other jobs with the same command one by one."""
+    together = look_after(steps(cmd, until), access, group=TOGETHER, failed_when=failed_when)
+    return together, look_after(steps(cmd, until), access, group=ALONE, failed_when=failed_when)
 
 
 def told(ends: list[End]) -> list[tuple[object, ...]]:
@@ -64,110 +79,120 @@ def told(ends: list[End]) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("command", "until"),
-    [
-        ("echo hello; echo there >&2", OFTEN),
-        ('echo here; case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac', OFTEN),
-        ("head -c 100000 /dev/zero | tr '\\0' x", OFTEN),
-        ("kill -9 $$", OFTEN),
-        ("echo half; exec sleep 300", Until(retries=1, delay=0.2, on_exhausted="kill")),
-    ],
-)
-def test_a_group_ends_as_its_jobs_do_one_by_one(access: Access, command: str, until: Until) -> None:
-    assert told(look(steps(command, until), access)) == told(look(steps(command, until), access, ALONE))
-
-
-def test_what_runs_when_the_retries_are_over_is_left_running_and_the_message_says_how_to_find_it(
-    access: Access,
-) -> None:
-    work = steps("sleep 300", Until(retries=1, delay=0.2))
-    together, alone = look(work, access), look(work, access, ALONE)
+def test_a_group_of_real_hosts_ends_as_its_jobs_do_one_by_one(access: Access) -> None:
+    together, alone = look_both_ways(ENDS, access)
     assert told(together) == told(alone)
-    for end in together:
-        assert f"left running; look at it with: remotejobs status {end.host} {work[0].job.jid}" in end.reason
-        assert jobs_on(access, end.host).kill(work[0].job.jid).state is State.KILLED
-
-
-@pytest.mark.parametrize("group", [ALONE, TOGETHER])
-def test_failed_when_judges_in_a_group_as_it_does_alone(access: Access, group: int) -> None:
-    @flow
-    def judge() -> list[End]:
-        return look_after(
-            steps("echo $HOME; exit 4"), access, group=group, failed_when=lambda record: b"db2" in record.stdout
-        )
-
-    assert [(end.host, end.state) for end in judge()] == [
-        ("db1", "succeeded"),
-        ("db2", "failed"),
-        ("files1", "succeeded"),
+    records = [end.record for end in together if end.record]
+    assert [(record.host, record.rc, len(record.stdout)) for record in records] == [
+        ("db1", 0, 6),
+        ("db2", 9, 0),
+        ("files1", 137, 65536),
     ]
 
 
-def test_an_end_is_known_while_the_others_run_and_between_two_attempts(
-    access: Access, task_log: TaskLog, go: Path
+def test_what_is_killed_when_the_retries_are_over_is_told_as_one_by_one(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(lasts=None, stdout="half\n"))
+    together, alone = look_both_ways("x", SIMULATED, Until(retries=1, delay=0.1, on_exhausted="kill"))
+    assert told(together) == told(alone)
+    assert all("It was killed on request; its process tree is proven empty" in end.reason for end in together)
+    assert {start.state for start in fake.started()} == {State.KILLED}
+
+
+def test_what_runs_when_the_retries_are_over_is_left_running_and_the_message_says_how_to_find_it(
+    fake: FakeHosts,
 ) -> None:
+    fake.plan(".", Plan(lasts=None))
+    together, alone = look_both_ways("x", SIMULATED, Until(retries=1, delay=0.1))
+    assert told(together) == told(alone)
+    for end in together:
+        first, _ = fake.started(on=end.host)
+        assert f"left running; look at it with: remotejobs status {end.host} {first.job.jid}" in end.reason
+    assert {start.state for start in fake.started()} == {State.RUNNING}
+
+
+def test_with_a_delay_of_zero_a_group_is_started_and_left_running(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(lasts=None))
+    together, alone = look_both_ways("x", SIMULATED, Until(delay=0))
+    assert told(together) == told(alone)
+    assert [end.state for end in together] == ["running"] * 3
+    assert {start.state for start in fake.started()} == {State.RUNNING}
+
+
+def test_failed_when_judges_in_a_group_as_it_does_alone(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(rc=4))
+    fake.plan(".", Plan(rc=4, stdout="bad\n"), on="db2")
+    for ends in look_both_ways("x", SIMULATED, failed_when=lambda record: b"bad" in record.stdout):
+        assert [(end.host, end.state) for end in ends] == [
+            ("db1", "succeeded"),
+            ("db2", "failed"),
+            ("files1", "succeeded"),
+        ]
+
+
+@pytest.fixture
+def one_fails(fake: FakeHosts) -> FakeHosts:
+    """db2 fails at once; the others run until they are ended."""
+    fake.plan(".", Plan(lasts=None))
+    fake.plan(".", Plan(rc=3), on="db2")
+    return fake
+
+
+def test_an_end_is_known_while_the_others_run_and_between_two_attempts(one_fails: FakeHosts, task_log: TaskLog) -> None:
     # Were it not waited for all the time, the attempt would outlast the test.
-    waiting = f"case $HOME in */db2/*) exit 3;; esac; while [ ! -e {go} ]; do sleep 0.05; done"
-    task_log.when("work on db2: failed, rc 3", go.touch)
-    ends = look(steps(waiting, Until(retries=1, delay=900)), access)
+    task_log.when("work on db2: failed, rc 3", lambda: one_fails.ends("work"))
+    ends = look(steps("x", Until(retries=1, delay=900)), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "failed", "succeeded"]
     assert not task_log.having("StillRunning")
 
 
 def test_a_group_that_runs_says_at_each_attempt_how_many_and_who_is_not_well(
-    access: Access, task_log: TaskLog, go: Path
+    one_fails: FakeHosts, task_log: TaskLog
 ) -> None:
-    waiting = f"case $HOME in */db2/*) exit 3;; esac; while [ ! -e {go} ]; do sleep 0.05; done"
-    task_log.when("1 failed, attempt", go.touch)
-    look(steps(waiting), access)
+    task_log.when("1 failed, attempt", lambda: one_fails.ends("work"))
+    look(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
     (line, *_) = task_log.having("1 failed, attempt")
     assert re.search(r"work on db1 to files1 \(3 hosts\): 2 running, 1 failed, attempt \d+ of 301; not well: db2", line)
 
 
-def test_a_host_that_is_away_for_a_while_fails_nobody(lab: SshLab, access: Access, task_log: TaskLog, go: Path) -> None:
-    task_log.when("attempt 1 of", lambda: lab.stop_host("files1"))
-    task_log.when("work on files1: no contact, it is asked again", lambda: lab.start_host("files1"))
-    task_log.when("heard again: work on files1: running", go.touch)
-    ends = look(steps(f"while [ ! -e {go} ]; do sleep 0.05; done"), access)
+def test_a_host_that_is_away_for_a_while_fails_nobody(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(lasts=None))
+    task_log.when("attempt 1 of", fake.host("files1").unreachable)
+    task_log.when("work on files1: no contact, it is asked again", fake.host("files1").reachable)
+    task_log.when("heard again: work on files1: running", lambda: fake.ends("work"))
+    ends = look(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded", "succeeded"]
-    assert go.exists()
+    assert task_log.having("heard again")
 
 
-def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(task_log: TaskLog) -> None:
-    fake = FakeHosts(Plan(lasts=None))
+def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(lasts=None))
     task_log.when("attempt 1 of", fake.host("db2").unreachable)
     task_log.when("db2: no contact", lambda: fake.ends("work", on="db1"))
-    with reached_by(fake.connect):
-        ends = look(steps("x", Until(retries=4, delay=1), ("db1", "db2")), Access(inventory="db1,db2"))
+    ends = look(steps("x", Until(retries=4, delay=0.5), ("db1", "db2")), SIMULATED)
     assert [(end.host, end.state) for end in ends] == [("db1", "succeeded"), ("db2", "unreachable")]
     assert re.search("attempt 5 of 5, .*It may run on; look at it with: remotejobs status db2", ends[1].reason)
 
 
-def test_hosts_that_are_silent_at_the_start_are_tried_again_and_they_alone(task_log: TaskLog) -> None:
-    fake = FakeHosts()
+def test_hosts_that_are_silent_at_the_start_are_tried_again_and_they_alone(fake: FakeHosts, task_log: TaskLog) -> None:
     fake.host("db2").unreachable()
     task_log.when("1 hosts could not be asked", fake.host("db2").reachable)
-    with reached_by(fake.connect):
-        ends = look(steps("x", hosts=("db1", "db2")), Access(inventory="db1,db2"))
+    ends = look(steps("x", hosts=("db1", "db2")), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded"]
     assert len(task_log.having("started job")) == 2
 
 
-def test_a_host_that_is_silent_at_the_start_keeps_nobodys_end_from_being_known(task_log: TaskLog) -> None:
-    fake = FakeHosts()
+def test_a_host_that_is_silent_at_the_start_keeps_nobodys_end_from_being_known(
+    fake: FakeHosts, task_log: TaskLog
+) -> None:
     fake.host("db2").unreachable()
     task_log.when("work on db1: succeeded", fake.host("db2").reachable)
-    with reached_by(fake.connect):
-        ends = look(steps("x", hosts=("db1", "db2")), Access(inventory="db1,db2"))
+    ends = look(steps("x", hosts=("db1", "db2")), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded"]
 
 
-def test_a_job_that_is_refused_at_its_start_is_told_and_the_others_are_polled(task_log: TaskLog) -> None:
-    fake = FakeHosts()
+def test_a_job_that_is_refused_at_its_start_is_told_and_the_others_are_polled(fake: FakeHosts) -> None:
     fake.plan(".", Plan(refused="no space left"), on="db2")
-    with reached_by(fake.connect):
-        ends = look(steps("x"), Access(inventory="db1,db2,files1"))
+    ends = look(steps("x"), SIMULATED)
     assert [(end.host, end.state) for end in ends] == [
         ("db1", "succeeded"),
         ("db2", "refused"),
@@ -176,8 +201,8 @@ def test_a_job_that_is_refused_at_its_start_is_told_and_the_others_are_polled(ta
     assert "no space left" in ends[1].reason
 
 
-def test_several_jobs_of_a_host_hide_none_of_each_other(task_log: TaskLog) -> None:
-    fake = FakeHosts(Plan(lasts=None))
+def test_several_jobs_of_a_host_hide_none_of_each_other(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(lasts=None))
     jobs = [job("x", label) for label in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")]
 
     def end_all() -> None:
@@ -186,49 +211,31 @@ def test_several_jobs_of_a_host_hide_none_of_each_other(task_log: TaskLog) -> No
             fake.ends(each.label, on="*" if each.label != "one" else "db2")
 
     task_log.when("attempt 1 of", end_all)
-    access = Access(inventory="db1,db2")
-    with reached_by(fake.connect):
-        ends = look([Step(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], access)
+    ends = look([Step(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
     states = {(end.step, end.host): end.state for end in ends}
     assert states.pop(("one", "db1")) == "failed"
     assert set(states.values()) == {"succeeded"}
     assert len(states) == 17
 
 
-def test_a_retried_flow_run_attaches_to_the_jobs_of_its_groups(
-    access: Access, task_log: TaskLog, tmp_path: Path
-) -> None:
+def test_a_retried_flow_run_attaches_to_the_jobs_of_its_groups(fake: FakeHosts, task_log: TaskLog) -> None:
     @flow(retries=1)
     def twice() -> list[End]:
-        work = Job(jid=jid_for("work"), cmd=f"echo x >>{tmp_path}/$(basename $(dirname $HOME))", label="work")
-        ends = look_after([Step(work, host, OFTEN) for host in HOSTS], access, group=TOGETHER)
+        work = Job(jid=jid_for("work"), cmd="x", label="work")
+        ends = look_after([Step(work, host, OFTEN) for host in HOSTS], SIMULATED, group=TOGETHER)
         if flow_run.run_count == 1:
             raise RuntimeError("the controller died")
         return ends
 
     assert [end.state for end in twice()] == ["succeeded"] * 3
     assert len(task_log.having("attached to job")) == 3
-    assert [(tmp_path / host).read_text() for host in HOSTS] == ["x\n"] * 3
+    assert [start.host for start in fake.started()] == list(HOSTS)
 
 
-def test_with_a_delay_of_zero_a_group_is_started_and_left_running(access: Access) -> None:
-    work = steps("sleep 300", Until(delay=0))
-    assert told(look(work, access)) == told(look(work, access, ALONE))
-    for host in HOSTS:
-        assert jobs_on(access, host).kill(work[0].job.jid).state is State.KILLED
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Iterator[tuple[Access, FakeHosts]]:
-    """120 hosts, more than are looked after one by one."""
-    fake, inventory = FakeHosts(), tmp_path / "hosts.yml"
+def test_many_hosts_are_looked_after_by_groups_without_being_asked_to(fake: FakeHosts, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"  # 120 hosts, more than are looked after one by one
     inventory.write_text(json.dumps({"all": {"hosts": {f"web{number:03d}": None for number in range(120)}}}))
-    with reached_by(fake.connect):
-        yield Access(inventory=str(inventory)), fake
-
-
-def test_many_hosts_are_looked_after_by_groups_without_being_asked_to(many: tuple[Access, FakeHosts]) -> None:
-    access, fake = many
+    access = Access(inventory=str(inventory))
     fake.plan(".", Plan(rc=9, stderr="disk full"), on="web0[05]7")
     state = run_command(access, "all", "x", label="work", return_state=True)
     with pytest.raises(HostsFailed, match=r"2 of 120 failed\nwork on web007: .*\n    disk full\nwork on web057: "):

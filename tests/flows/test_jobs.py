@@ -1,10 +1,11 @@
-"""A job started and polled by Prefect tasks, on real hosts."""
+"""A job started and polled by Prefect tasks: on real hosts, or on simulated ones where only the tasks matter."""
 
 from __future__ import annotations
 
 import pickle
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,27 +15,26 @@ from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 from pydantic import SecretStr
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from remotejobs.cli import main
 from remotejobs.errors import BadUse
 from remotejobs.model import Handle, Job, Record, State
-from tasks.access import Access
-from tasks.connections import connections, jobs_of
-from tasks.errors import JobFailed, RetriesExhausted
-from tasks.jids import jid_for
-from tasks.jobs import clean_jobs, fetch_log, kill_job, poll_until, run_command, start_job
-from tasks.until import Until
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections, jobs_of, jobs_on, reached_by
+from remotejobs.prefect.tasks.jobs.errors import JobFailed, RetriesExhausted
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.job import clean_jobs, fetch_log, kill_job, poll_until, run_command, start_job
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.testing import FakeHosts, Plan
 from tests.task_log import TaskLog
 
 OFTEN = Until(retries=300, delay=0.1)
+SIMULATED = Access(inventory="db1,db2")
+RUNS_ON = Plan(lasts=None)
 
 
-def job(cmd: str, label: str = "work") -> Job:
+def job(cmd: str = "work", label: str = "work") -> Job:
     return Job(jid=uuid4().hex, cmd=cmd, label=label)
-
-
-def waiting_for(go: Path, then: str = "echo done") -> str:
-    return f"echo waiting; while [ ! -e {go} ]; do sleep 0.05; done; {then}"
 
 
 @flow
@@ -42,39 +42,50 @@ def start_and_poll(work: Job, host: str, access: Access, until: Until = OFTEN) -
     return poll_until(until).submit(start_job.submit(work, host, access), access).result()
 
 
-def test_a_job_is_polled_until_it_succeeds(access: Access, task_log: TaskLog, go: Path) -> None:
-    task_log.when("attempt 3 of 301", go.touch)
-    record = start_and_poll(job(waiting_for(go)), "db1", access)
-    assert (record.state, record.rc, record.stdout) == (State.SUCCEEDED, 0, b"waiting\ndone\n")
-    assert task_log.having("Retry 3/300 will start")
+@dataclass(frozen=True)
+class Polled:
+    record: Record
+    log: TaskLog
 
 
-def test_each_attempt_says_label_host_elapsed_attempt_and_last_line(
-    access: Access, task_log: TaskLog, go: Path
-) -> None:
-    task_log.when("last line: waiting", go.touch)
-    start_and_poll(job(waiting_for(go), label="pg_dump orders"), "db2", access)
-    first = task_log.having("StillRunning")[0]
-    assert re.search(r"pg_dump orders on db2: running \d\.\ds, attempt 1 of 301, ", first)
-    (last,) = task_log.having("pg_dump orders on db2: succeeded")
-    assert re.search(r"succeeded \d+\.\ds, attempt \d+ of 301, last line: done", last)
+@pytest.fixture(scope="module")
+def polled() -> Polled:
+    """A job that is seen running three times before it ends, and what was logged of it."""
+    fake = FakeHosts(Plan(lasts=None, stdout="waiting\n"))
+    with reached_by(fake.connect), TaskLog() as log:
+        rest = "\033]0;owned\007\ndone\n"
+        log.when("attempt 3 of 301", lambda: fake.ends("pg_dump orders", stdout=rest, stderr="trouble\n"))
+        return Polled(start_and_poll(job(label="pg_dump orders"), "db2", SIMULATED), log)
+
+
+def test_a_job_is_polled_until_it_succeeds(polled: Polled) -> None:
+    assert (polled.record.state, polled.record.rc) == (State.SUCCEEDED, 0)
+    assert polled.record.stdout == b"waiting\n\033]0;owned\007\ndone\n"
+    assert polled.log.having("Retry 3/300 will start")
+
+
+def test_each_attempt_says_label_host_elapsed_attempt_and_last_line(polled: Polled) -> None:
+    first, *_ = polled.log.having("StillRunning")
+    assert re.search(r"pg_dump orders on db2: running \d\.\ds, attempt 1 of 301, last line: waiting", first)
+    (last,) = polled.log.having("pg_dump orders on db2: succeeded")
+    assert re.search(r"succeeded \d+\.\ds, attempt \d+ of 301, last line: trouble", last)
+
+
+def test_new_output_is_logged_once_and_cannot_command_a_terminal(polled: Polled) -> None:
+    shown = [line for line in polled.log.lines if line.startswith("std")]
+    assert shown == ["stdout:\nwaiting", "stdout:\n\\x1b]0;owned\\x07\ndone\nstderr:\ntrouble"]
 
 
 def test_a_job_that_ends_at_once_is_not_looked_at_twice(access: Access, task_log: TaskLog) -> None:
-    start_and_poll(job("sleep 1"), "db1", access, Until(retries=1, delay=60))
+    record = start_and_poll(job("sleep 1; echo done"), "db1", access, Until(retries=1, delay=60))
+    assert (record.state, record.rc, record.stdout) == (State.SUCCEEDED, 0, b"done\n")
     assert task_log.having("work on db1: succeeded")
     assert not task_log.having("Retry")
 
 
-def test_new_output_is_logged_once_and_cannot_command_a_terminal(access: Access, task_log: TaskLog, go: Path) -> None:
-    task_log.when("waiting", go.touch)
-    start_and_poll(job(waiting_for(go, then=r"printf '\033]0;owned\007'; echo trouble >&2")), "db1", access)
-    shown = [line for line in task_log.having("std") if line.startswith("std")]
-    assert shown == ["stdout:\nwaiting", "stdout:\n\\x1b]0;owned\\x07\nstderr:\ntrouble"]
-
-
-def test_output_in_the_log_is_bounded_and_says_so(access: Access, task_log: TaskLog) -> None:
-    record = start_and_poll(job("i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i + 1)); done"), "db1", access)
+def test_output_in_the_log_is_bounded_and_says_so(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(stdout="".join(f"line {number}\n" for number in range(3000))))
+    record = start_and_poll(job(), "db1", SIMULATED)
     shown = [line for line in task_log.lines if line.startswith("stdout")]
     assert "bytes before it not shown" in shown[-1]
     assert shown[-1].endswith("line 2999")
@@ -88,7 +99,7 @@ def test_a_failed_job_fails_at_the_first_look_with_its_last_lines_and_where_the_
 ) -> None:
     work = job("echo no space here >&2; exit 3")
     with pytest.raises(JobFailed) as caught:
-        start_and_poll(work, "db1", access, Until(retries=30, delay=0.1))
+        start_and_poll(work, "db1", access, Until(retries=30, delay=1))
     look = f"remotejobs log db1 {work.jid} -i {access.inventory} --stderr"
     words = rf"work on db1: failed, rc 3 after \d\.\ds\. Its output: {re.escape(look)}\nno space here"
     assert re.fullmatch(words, str(caught.value))
@@ -98,28 +109,29 @@ def test_a_failed_job_fails_at_the_first_look_with_its_last_lines_and_where_the_
     assert not task_log.having("exception: JobFailed")
 
 
-def test_a_job_that_was_killed_is_told_from_one_that_failed(access: Access, task_log: TaskLog) -> None:
-    work = job("sleep 300")
-    handle = Handle(host="db1", jid=work.jid, label="work")
-    task_log.when("attempt 2 of", lambda: jobs_of(access, handle).kill(work.jid))
+def test_a_job_that_was_killed_is_told_from_one_that_failed(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", RUNS_ON)
+    work = job()
+    task_log.when("attempt 2 of", lambda: jobs_on(SIMULATED, "db1").kill(work.jid))
     with pytest.raises(JobFailed, match="work on db1: killed"):
-        start_and_poll(work, "db1", access)
+        start_and_poll(work, "db1", SIMULATED)
 
 
-def test_running_out_of_retries_leaves_the_job_running_and_says_how_to_find_it(access: Access) -> None:
-    work = job("sleep 300")
+def test_running_out_of_retries_leaves_the_job_running_and_says_how_to_find_it(fake: FakeHosts) -> None:
+    fake.plan(".", RUNS_ON)
+    work = job()
 
     @flow
     def give_up_and_kill() -> tuple[str, Record]:
-        handle = start_job(work, "db1", access)
+        handle = start_job(work, "db1", SIMULATED)
         with pytest.raises(RetriesExhausted) as caught:
-            poll_until(Until(retries=1, delay=0.1))(handle, access)
-        assert jobs_of(access, handle).look(work.jid).state is State.RUNNING
-        return str(caught.value), kill_job(handle, access)
+            poll_until(Until(retries=1, delay=0.1))(handle, SIMULATED)
+        assert jobs_of(SIMULATED, handle).look(work.jid).state is State.RUNNING
+        return str(caught.value), kill_job(handle, SIMULATED)
 
     message, killed = give_up_and_kill()
     assert "attempt 2 of 2" in message
-    assert f"left running; look at it with: remotejobs status db1 {work.jid} -i {access.inventory}" in message
+    assert f"left running; look at it with: remotejobs status db1 {work.jid} -i {SIMULATED.inventory}" in message
     assert killed.state is State.KILLED
     assert "proven empty" in killed.msg
 
@@ -140,26 +152,26 @@ def test_a_host_that_is_away_for_a_while_is_not_a_failed_job(
 
     task_log.when("attempt 1 of", lambda: lab.stop_host("files1"))
     task_log.when("exception: ConnectionRefused", come_back)
-    record = start_and_poll(job(waiting_for(go)), "files1", access)
+    record = start_and_poll(job(f"while [ ! -e {go} ]; do sleep 0.05; done"), "files1", access)
     assert record.state is State.SUCCEEDED
     assert task_log.having("exception: ConnectionRefused")
 
 
-def test_a_retried_flow_run_attaches_to_its_jobs(access: Access, task_log: TaskLog, tmp_path: Path) -> None:
+def test_a_retried_flow_run_attaches_to_its_jobs(fake: FakeHosts, task_log: TaskLog) -> None:
     handles: list[Handle] = []
 
     @flow(retries=1)
     def twice() -> Record:
-        work = Job(jid=jid_for("work", "item"), cmd=f"echo started >>{tmp_path}/starts", label="work")
-        handles.append(start_job(work, "db1", access))
+        work = Job(jid=jid_for("work", "item"), cmd="work", label="work")
+        handles.append(start_job(work, "db1", SIMULATED))
         if flow_run.run_count == 1:
             raise RuntimeError("the controller died")
-        return poll_until(OFTEN)(handles[-1], access)
+        return poll_until(OFTEN)(handles[-1], SIMULATED)
 
     assert twice().state is State.SUCCEEDED
     assert handles[0] == handles[1]
     assert task_log.having(f"attached to job {handles[0].jid}")
-    assert (tmp_path / "starts").read_text() == "started\n"
+    assert len(fake.started()) == 1
 
 
 def test_two_flow_runs_never_share_a_job() -> None:
@@ -178,43 +190,33 @@ def test_a_short_command_gives_its_record(access: Access) -> None:
     assert ask().stdout == Path("/etc/hostname").read_bytes()
 
 
-def test_a_short_command_that_fails_raises(access: Access) -> None:
+def test_a_short_command_that_fails_raises(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(rc=4, stderr="why\n"))
+
     @flow
     def ask() -> Record:
-        return run_command("echo why >&2; exit 4", "db1", access, label="ask")
+        return run_command("ask", "db1", SIMULATED, label="ask")
 
     with pytest.raises(JobFailed, match=r"ask on db1: failed, rc 4 after .*\nwhy"):
         ask()
 
 
-def test_a_log_can_be_fetched_beyond_what_a_record_holds(access: Access) -> None:
-    @flow
-    def fetch() -> tuple[Record, Record]:
-        handle = start_job(job("head -c 100000 /dev/zero"), "db1", access)
-        return poll_until(OFTEN)(handle, access), fetch_log(handle, access)
-
-    record, log = fetch()
+def test_a_log_can_be_fetched_beyond_what_a_record_holds(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(stdout="x" * 100_000))
+    record = jobs_on(SIMULATED, "db1").start(job())
     assert len(record.stdout) == 64 * 1024
-    assert len(log.stdout) == 100_000
+    assert len(fetch_log.fn(record.handle, SIMULATED).stdout) == 100_000
 
 
-def test_cleaning_names_what_it_removes(access: Access) -> None:
+def test_cleaning_names_what_it_removes(fake: FakeHosts) -> None:
     done, running = job("true"), job("sleep 300")
-
-    @flow
-    def clean() -> tuple[set[str], set[str], set[str]]:
-        start_and_poll(done, "db2", access)
-        handle = start_job(running, "db2", access)
-        would = clean_jobs("db2", access, older_than=-1, keep=0, dry_run=True)
-        removed = clean_jobs("db2", access, older_than=-1, keep=0, dry_run=False)
-        left = jobs_of(access, handle).list()
-        kill_job(handle, access)
-        return {one.jid for one in would}, {one.jid for one in removed}, {one.jid for one in left}
-
-    would, removed, left = clean()
-    assert would == removed
-    assert done.jid in removed
-    assert left == {running.jid}
+    fake.plan("sleep", RUNS_ON)
+    for work in (done, running):
+        jobs_on(SIMULATED, "db2").start(work)
+    for dry_run in (True, False):
+        removed = clean_jobs.fn("db2", SIMULATED, older_than=-1, keep=0, dry_run=dry_run)
+        assert [record.jid for record in removed] == [done.jid]
+    assert [start.job.jid for start in fake.started()] == [running.jid]
 
 
 def test_a_host_that_the_inventory_does_not_have_is_named(access: Access) -> None:
@@ -247,15 +249,11 @@ def test_a_missing_password_block_is_named(access: Access) -> None:
         access.model_copy(update={"become_password_block": "nowhere"}).choice()
 
 
-def test_a_poll_outside_of_a_flow_looks_once(access: Access) -> None:
+def test_a_poll_outside_of_a_flow_looks_once(fake: FakeHosts) -> None:
+    fake.plan(".", RUNS_ON)
+    handle = jobs_on(SIMULATED, "db1").start(job()).handle
     with pytest.raises(RetriesExhausted, match="attempt 1 of 1"):
-        poll_until(Until(retries=0, delay=0)).fn(start_outside(access), access)
-
-
-def start_outside(access: Access) -> Handle:
-    handle = Handle(host="db1", jid=uuid4().hex, label="work")
-    jobs_of(access, handle).start(Job(jid=handle.jid, cmd="sleep 2"))
-    return handle
+        poll_until(Until(retries=0, delay=0)).fn(handle, SIMULATED)
 
 
 def test_errors_survive_pickling() -> None:

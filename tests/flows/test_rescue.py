@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import AwaitingRetry, Crashed, Running
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Pending, Running
 
-from tasks.rescue import DiesAgain, NotResumed, resume
+from remotejobs.prefect.flows.rescue_neglected import rescue_neglected
+from remotejobs.prefect.tasks.recovery import fence, neglected, rescue, signs_of_life
+from remotejobs.prefect.tasks.recovery.rescue import DiesAgain, NotResumed, resume
+from remotejobs.prefect.tasks.timings import Timings
 
 
 @flow
@@ -50,3 +56,109 @@ def test_it_is_not_called_resumed_when_the_server_refuses() -> None:
             resume(client, run)
         state = client.read_flow_run(run.id).state
         assert state and state.is_crashed()
+
+
+@pytest.mark.parametrize("death", [Running(), Crashed()], ids=["silent", "crashed"])
+def test_one_of_whose_death_no_automation_heard_is_found_and_resumed(
+    death: State[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = Timings(beginning=0, cancelling_in_silence=0, listening=1, listening_from_now=1)
+    for module in (neglected, signs_of_life):
+        monkeypatch.setattr(module, "timings", lambda: at_once)
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(client.create_flow(nothing), name="to-find")
+        run = client.create_flow_run_from_deployment(deployment, tags=["resumable"])
+        client.set_flow_run_state(run.id, death, force=True)
+        done = rescue_neglected()
+        assert done[run.id] == "its process is dead: it was resumed, 1 of at most 5 times"
+        state = client.read_flow_run(run.id).state
+        assert state and state.name == AwaitingRetry().name
+
+
+def names_of(client: SyncPrefectClient, run: FlowRun) -> list[str | None]:
+    return [state.name for state in sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)]
+
+
+class Gone(Exception):
+    """Stands for the end of a process."""
+
+
+def test_a_process_that_begins_a_run_after_it_was_completed_gives_it_its_end_back_and_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leave(status: int) -> None:
+        raise Gone(status)
+
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(nothing, state=Running())
+        client.set_flow_run_state(run.id, Completed(message="all went well"), force=True)
+        client.set_flow_run_state(run.id, Running(), force=True)
+        late = client.read_flow_run(run.id).state
+        assert late
+        monkeypatch.setattr(fence, "STARTED_FOR", str(run.id))
+        monkeypatch.setattr("os._exit", leave)
+        monkeypatch.setattr(fence, "_TIME_TO_SEND_LOGS", 0)
+        with pytest.raises(Gone):
+            fence.end_when_unwanted(nothing, run, late)
+        end = client.read_flow_run(run.id).state
+        assert end and (end.name, end.message) == ("Completed", "all went well")
+
+
+def test_a_run_that_ends_while_its_false_death_is_put_right_stays_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with get_client(sync_client=True) as client:
+        run = dead(client, deployed=True)
+        put = client.set_flow_run_state
+
+        def lately(run_id: UUID, state: State[None], force: bool = False) -> object:
+            if state.is_running():  # its process ends just before
+                put(run_id, Completed(message="all went well"), force=True)
+            return put(run_id, state, force=force)
+
+        monkeypatch.setattr(client, "set_flow_run_state", lately)
+        monkeypatch.setattr(rescue, "is_heard", lambda *_, **__: True)
+        assert rescue._revive(client, run, datetime.now(UTC)).endswith("ended just now")
+        assert names_of(client, run)[-3:] == ["Completed", "Running", "Completed"]
+        end = client.read_flow_run(run.id).state
+        assert end and end.message == "all went well"
+
+
+def test_a_retry_stands_that_comes_while_the_run_is_cancelled_in_place_of_its_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_once = Timings(cancelling_in_silence=0, listening=1, process_ends_itself=0)
+    for module in (rescue, signs_of_life):
+        monkeypatch.setattr(module, "timings", lambda: at_once)
+
+    def cancel(client: SyncPrefectClient, run: FlowRun) -> str:
+        states: list[State[None]] = [Cancelled(message="by its worker"), AwaitingRetry()]
+        for state in states:
+            client.set_flow_run_state(run.id, state, force=True)
+        return "db1: killed"
+
+    monkeypatch.setattr(rescue, "cancel_here", cancel)
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(nothing, state=Cancelling())
+        assert rescue._finish_cancelling(client, run).endswith(
+            "db1: killed. That was done here, and meanwhile it became AwaitingRetry"
+        )
+        assert names_of(client, run)[-1] == "AwaitingRetry"
+
+
+def test_one_that_its_worker_cancelled_for_a_request_from_before_its_retry_is_resumed() -> None:
+    words = "Flow run was cancelled successfully."
+    asked: list[State[None]] = [Cancelling(), Cancelled(message=words)]
+    retried: list[State[None]] = [AwaitingRetry(), Pending(), Crashed(), Cancelled(message=words)]
+    with get_client(sync_client=True) as client:
+        run = dead(client, deployed=True)
+        for state in asked:
+            client.set_flow_run_state(run.id, state, force=True)
+        now = datetime.now(UTC)
+        assert rescue._see_to(client, client.read_flow_run(run.id), now) == "nothing to do: it is Cancelled"
+        for state in retried:
+            client.set_flow_run_state(run.id, state, force=True)
+        done = rescue._see_to(client, client.read_flow_run(run.id), now)
+        assert done.endswith("for a request from before its retry: it was resumed, 1 of at most 5 times")
+        assert names_of(client, run)[-2:] == ["Cancelled", "AwaitingRetry"]
+        for state in (Pending(), Cancelling(), Cancelled(message=words)):
+            client.set_flow_run_state(run.id, state, force=True)
+        assert rescue._see_to(client, client.read_flow_run(run.id), now) == "nothing to do: it is Cancelled"

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 import yaml
@@ -17,32 +18,34 @@ from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_DATABASE_CONNECTION_URL
+from pydantic import SecretStr
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
+from lab.servers.webhook import Webhook
 from lab.users import LabUser
-from lab.webhook import Webhook
 from remotejobs.model import Job
-from tasks.access import Access
-from tasks.ends import end_of, raise_for
-from tasks.errors import HostsFailed
-from tasks.jids import jid_for
-from tasks.jobs import poll_until, start_job
-from tasks.notify import Notify, tell, tell_block
-from tasks.reports import publish_table, row_of
-from tasks.until import Until
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.blocks.inventory import RemoteInventory, RemoteLogin
+from remotejobs.prefect.tasks.jobs.ends import end_of, raise_for
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
+from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.notify import Notify, tell, tell_block
 
 PASSWORD = "planted sudo pass'word-7f3a"
 IN_ENV = "planted-env-value-91bc"
 PASSPHRASE = "planted key passphrase-55e0"
 IN_URL = "planted-url-token-2dd8"
-BLOCK = "planted-become-password"
+BLOCK = "planted"
 TOLD = {"text": "{{subject}} {{body}}"}
 ALL = (PASSWORD.encode(), IN_ENV.encode(), PASSPHRASE.encode(), IN_URL.encode())
 
 
 @flow(name="with-secrets", on_failure=[tell_block])
 def with_secrets(access: Access, command: str, notify: Notify) -> None:
-    """What `docs/threat-model.md` tells to do: the value is taken from its block inside the flow."""
+    """What `docs/explanation/threat-model.md` tells to do: the value is taken from its block inside the flow."""
     tell(notify, "Begun", "with all its secrets")
     job = Job(jid=jid_for("secret"), cmd=command, label="secret", env={"TOKEN": Secret.load("planted-env").get()})  # type: ignore[union-attr]
     started = start_job.submit(job, "db", access)
@@ -60,7 +63,6 @@ def asked() -> Iterator[LabUser]:
 @pytest.fixture(scope="module")
 def reached(asked: LabUser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
     """By a key with a passphrase, which the agent holds."""
-    Secret(value=PASSWORD).save(BLOCK, overwrite=True)  # type: ignore[arg-type]
     Secret(value=IN_ENV).save("planted-env", overwrite=True)  # type: ignore[arg-type]
     directory = tmp_path_factory.mktemp("asking")
     with ExitStack() as stack:
@@ -68,8 +70,12 @@ def reached(asked: LabUser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", lab.private_key], check=True)
         stack.enter_context(agent_with(lab.private_key, directory))
         inventory = directory / "hosts.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"db": lab.variables("db")}}}))
-        yield Access(inventory=str(inventory), become=True, become_user="root", become_password_block=BLOCK)
+        # Who logs in stands in the block.
+        known = {name: value for name, value in lab.variables("db").items() if name != "ansible_user"}
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"db": known}}}))
+        login = RemoteLogin(user=asked.name, become_password=SecretStr(PASSWORD))
+        RemoteInventory(path=str(inventory), login=login).save(BLOCK, overwrite=True)
+        yield Access(inventory=f"remote-inventory/{BLOCK}", become=True, become_user="root")
 
 
 @contextmanager
@@ -99,27 +105,50 @@ def told_by(webhook: Webhook, name: str) -> Notify:
     return Notify(block=f"custom-webhook/{name}")
 
 
-@contextmanager
-def watched(name: str) -> Iterator[set[bytes]]:
-    """What /proc/PID/`name` of all processes held at any time meanwhile."""
-    seen: set[bytes] = set()
-    over = threading.Event()
+class Watched:
+    """What /proc/PID/cmdline and environ of all processes held at any time of a `with`.
 
-    def watch() -> None:
-        while not over.wait(0.01):
-            for path in Path("/proc").glob(f"[0-9]*/{name}"):
+    Processes that are there before are read once, and again at the end. `begun` appears when one has `IN_ENV`.
+    """
+
+    def __init__(self, begun: Path) -> None:
+        self.command_lines: set[bytes] = set()
+        self.environments: set[bytes] = set()
+        self._begun = begun
+        self._before: set[str] = set()
+        self._over = threading.Event()
+        self._watching = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._read_all()
+        self._before = set(self._pids())
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watching.join()
+        self._before = set()
+        self._read_all()
+
+    def _pids(self) -> list[str]:
+        names = [path.name for path in Path("/proc").iterdir()]
+        return [name for name in names if name.isdigit() and name not in self._before]
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.01):
+            self._read_all()
+
+    def _read_all(self) -> None:
+        for pid in self._pids():
+            for name, seen in (("cmdline", self.command_lines), ("environ", self.environments)):
                 try:
-                    seen.add(path.read_bytes())
+                    text = Path("/proc", pid, name).read_bytes()
                 except OSError:
                     continue
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        watching.join()
+                seen.add(text)
+                if IN_ENV.encode() in text:
+                    self._begun.touch()
 
 
 @contextmanager
@@ -149,27 +178,26 @@ def database() -> Path:
     return Path(url.partition("///")[2])
 
 
-def test_planted_secrets_are_found_nowhere_after_runs_that_succeed_and_fail(reached: Access, asked: LabUser) -> None:
-    with (
-        Webhook() as hears,
-        Webhook(status=500) as refuses,
-        watched("cmdline") as command_lines,
-        watched("environ") as environments,
-        logged() as said,
-    ):
-        # It lasts long enough to be seen by one who reads all environments again and again.
-        with_secrets(reached, 'test -n "$TOKEN" && id -un && sleep 3', told_by(hears, "hears"))
+def test_planted_secrets_are_found_nowhere_after_runs_that_succeed_and_fail(
+    reached: Access, asked: LabUser, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    with Webhook() as hears, Webhook(status=500) as refuses, Watched(begun) as seen, logged() as said:
+        # It lasts until it was seen by one who reads all environments again and again.
+        lasting = f'test -n "$TOKEN" && id -un && until [ -e {begun} ]; do sleep 0.1; done'
+        with_secrets(reached, lasting, told_by(hears, "hears"))
         with pytest.raises(HostsFailed) as failed:
             with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', told_by(refuses, "refuses"))
         assert hears.next()["text"].startswith("with-secrets: Begun with all its secrets")
         assert not refuses.silent
 
-    assert any(b"sudo\0-H\0-u\0root\0-S" in line for line in command_lines), "no sudo was seen, so this shows nothing"
-    texts = [*command_lines, said.getvalue().encode(), str(failed.value).encode(), repr(failed.value).encode()]
+    sudo = [line for line in seen.command_lines if b"sudo\0-H\0-u\0root\0-S" in line]
+    assert sudo, "no sudo was seen, so this shows nothing"
+    texts = [*seen.command_lines, said.getvalue().encode(), str(failed.value).encode(), repr(failed.value).encode()]
     assert [secret for secret in ALL for text in texts if secret in text] == []
-    in_environments = {secret for secret in ALL for text in environments if secret in text}
+    in_environments = {secret for secret in ALL for text in seen.environments if secret in text}
     assert in_environments == {IN_ENV.encode()}, "the job's own processes have it, as it was asked for"
-    assert all(b"REMOTEJOBS_JID=" in text for text in environments if IN_ENV.encode() in text)
+    assert all(b"REMOTEJOBS_JID=" in text for text in seen.environments if IN_ENV.encode() in text)
     assert "broken" in said.getvalue()
     assert "custom-webhook/refuses" in said.getvalue()
     written = b"".join(path.read_bytes() for path in database().parent.glob("*.db*"))

@@ -1,4 +1,4 @@
-"""Services in the background of real hosts: started, verified, found again, stopped."""
+"""Services in the background: started, verified, found again, stopped; on real hosts and on simulated ones."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from flows.service import service as service_flow
-from lab.job_files import supervisor_of
+from lab.job_files import kill_supervision
 from lab.ports import free_ports
 from remotejobs.model import Record, State
-from remotejobs.service import Service, jid_to_start
-from tasks.access import Access
-from tasks.connections import jobs_on
-from tasks.errors import HostsFailed
-from tasks.services import Found, Patience, service_row
+from remotejobs.operations.service import Service, jid_to_start, look
+from remotejobs.prefect.flows.service import service as service_flow
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.services import Found, Patience, service_row
+from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
 SOON = Patience(retries=100, delay=0.1)
+SIMULATED = Access(inventory="db1,db2")
 
 SERVER = """
 import http.server, pathlib, sys, time
@@ -58,15 +60,23 @@ def run(access: Access, service: Service, action: str, **more: Any) -> RunState[
     return state
 
 
-def test_a_service_is_started_verified_checked_and_stopped_with_proof(access: Access, wanted: Service) -> None:
+def test_a_service_is_started_verified_checked_and_stopped_with_proof(
+    access: Access, wanted: Service, tmp_path: Path
+) -> None:
     (started,) = run(access, wanted, "start").result()
     assert started.record
     pid = started.record.pid
     assert pid
     os.kill(pid, 0)
-    state = run(access, wanted, "check")
-    (found,) = state.result()
-    assert found.record and (found.record.pid, found.record.state) == (pid, State.RUNNING)
+    asked_over_there = wanted.model_copy(update={"ask_from": "host"})
+    for service in (wanted, asked_over_there):
+        (tmp_path / "ill").touch()
+        with pytest.raises(HostsFailed, match="status 503, wanted 200"):
+            run(access, service, "check").result()
+        (tmp_path / "ill").unlink()
+        state = run(access, service, "check")
+        (found,) = state.result()
+        assert found.record and (found.record.pid, found.record.state) == (pid, State.RUNNING)
     (row,) = table_of(state.state_details.flow_run_id)
     assert (row["pid"], row["state"]) == (pid, "running")
     (stopped,) = run(access, wanted, "stop").result()
@@ -75,57 +85,56 @@ def test_a_service_is_started_verified_checked_and_stopped_with_proof(access: Ac
         os.kill(pid, 0)
     with pytest.raises(HostsFailed, match="1 of 1 failed\nweb-.* on db1: killed"):
         run(access, wanted, "check").result()
+    why = look(wanted, host_of(access, "db1"), shell_of(access, "db1")).why
+    assert why == f"nothing listens on port {wanted.port}"
 
 
-def test_starting_a_service_that_runs_finds_it_and_starting_it_after_a_stop_runs_it_anew(
-    access: Access, wanted: Service
-) -> None:
-    (first,) = run(access, wanted, "start").result()
-    (second,) = run(access, wanted, "start").result()
+WEB = Service(name="web", command="exec server", port=80)
+
+
+@pytest.fixture
+def listens(fake: FakeHosts) -> FakeHosts:
+    """Simulated hosts where services go on until they are stopped, and port 80 is listened at."""
+    fake.plan(".", Plan(lasts=None))
+    fake.says(r"\nsv_look 80 ", "listens yes\nanswered\n")
+    fake.says(r"\nsv_look 81 ", "listens no\nanswered\n")
+    return fake
+
+
+def test_starting_a_service_that_runs_finds_it_and_starting_it_after_a_stop_runs_it_anew(listens: FakeHosts) -> None:
+    (first,) = run(SIMULATED, WEB, "start").result()
+    (second,) = run(SIMULATED, WEB, "start").result()
     assert first.record and second.record and first.record.pid == second.record.pid
-    run(access, wanted, "stop")
-    (third,) = run(access, wanted, "start").result()
+    run(SIMULATED, WEB, "stop")
+    (third,) = run(SIMULATED, WEB, "start").result()
     assert third.record and third.record.pid != first.record.pid
-    assert third.record.jid.endswith(".2")
-
-
-def test_another_command_under_the_name_of_a_running_service_is_refused(access: Access, wanted: Service) -> None:
-    run(access, wanted, "start")
-    state = run(access, wanted.model_copy(update={"command": "exec sleep 300"}), "start")
+    assert third.record.jid == "service.web.2"
+    # And while it runs its name is taken.
+    state = run(SIMULATED, WEB.model_copy(update={"command": "exec another"}), "start")
     with pytest.raises(HostsFailed, match="start on db1: .*is taken by another job"):
         state.result()
+    assert [start.job.jid for start in listens.started()] == ["service.web.1", "service.web.2"]
 
 
-def test_a_service_that_ends_at_once_is_not_waited_for_and_its_last_words_are_told(access: Access) -> None:
-    service = Service(name="brief", command="echo no licence >&2; exit 3", port=1)
+def test_a_service_that_ends_at_once_is_not_waited_for_and_its_last_words_are_told(listens: FakeHosts) -> None:
+    listens.plan("brief", Plan(rc=3, stderr="no licence\n"))
+    service = Service(name="brief", command="exec brief", port=81)
     with pytest.raises(HostsFailed, match=r"(?s)brief on db1: failed, rc 3.*no licence"):
-        run(access, service, "start", patience=Patience(retries=10000, delay=0.2)).result()
+        run(SIMULATED, service, "start", patience=Patience(retries=10000, delay=0.2)).result()
 
 
-def test_a_service_that_never_listens_is_told_by_its_port(access: Access) -> None:
-    (port,) = free_ports(1)
-    service = Service(name="deaf", command="exec sleep 300", port=port)
-    with pytest.raises(HostsFailed, match=f"nothing listens on port {port}"):
-        run(access, service, "start", patience=Patience(retries=1, delay=0.1)).result()
-    run(access, service, "stop").result()
+def test_a_service_that_never_listens_is_told_by_its_port(listens: FakeHosts) -> None:
+    service = Service(name="deaf", command="exec deaf", port=81)
+    with pytest.raises(HostsFailed, match="nothing listens on port 81"):
+        run(SIMULATED, service, "start", patience=Patience(retries=1, delay=0.1)).result()
+    (started,) = listens.started()
+    assert started.state is State.RUNNING
 
 
-@pytest.mark.parametrize("ask_from", ["controller", "host"])
-def test_a_service_that_answers_badly_is_not_up(access: Access, wanted: Service, tmp_path: Path, ask_from: Any) -> None:
-    service = wanted.model_copy(update={"ask_from": ask_from})
-    run(access, service, "start").result()
-    (tmp_path / "ill").touch()
-    with pytest.raises(HostsFailed, match="status 503, wanted 200"):
-        run(access, service, "check").result()
-    (tmp_path / "ill").unlink()
-    run(access, service, "check").result()
-
-
-def test_one_that_was_never_started_is_not_up_and_stopping_it_is_fine(access: Access) -> None:
-    service = Service(name="absent", command="exec sleep 300")
-    assert run(access, service, "stop").result()[0].record is None
-    with pytest.raises(HostsFailed, match="absent on db1: it was never started"):
-        run(access, service, "check").result()
+def test_one_that_was_never_started_is_not_up_and_stopping_it_is_fine(listens: FakeHosts) -> None:
+    assert run(SIMULATED, WEB, "stop").result()[0].record is None
+    with pytest.raises(HostsFailed, match="web on db1: it was never started"):
+        run(SIMULATED, WEB, "check").result()
 
 
 def record(jid: str, state: State, **more: Any) -> Record:
@@ -148,8 +157,8 @@ def test_one_whose_supervisor_died_is_not_started_a_second_time_while_it_lives(a
     (found,) = run(access, service, "start").result()
     assert found.record and found.record.pid
     jobs = jobs_on(access, "db1")
-    os.kill(supervisor_of(found.record), 9)
+    kill_supervision(found.record)
     assert jid_to_start("orphan", jobs.list()) == found.record.jid
     (stopped,) = run(access, service, "stop").result()
-    assert stopped.record and "proven empty" in stopped.record.msg
+    assert stopped.record and (stopped.record.survivors, stopped.record.proof) == ("", "scan")
     assert service_row(stopped)["state"] == "killed"

@@ -9,17 +9,16 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from remotejobs.fake import FakeHosts, Plan
 from remotejobs.model import Job
-from tasks.access import Access
-from tasks.connections import reached_by
-from tasks.host_group import Step
-from tasks.look_after import look_after
-from tasks.shard_runs import Shard
-from tasks.shard_stop import NotBegun, may_begin, stop
-from tasks.shard_watch import _failed_already
-from tasks.shards import WHOLE, Part
-from tasks.until import Until
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import reached_by
+from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.look_after import look_after
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.runs.shards import WHOLE, Part
+from remotejobs.prefect.tasks.shards.failures import failed_hosts, publish_failed
+from remotejobs.prefect.tasks.shards.stop import NotBegun, may_begin, stop
+from remotejobs.testing import FakeHosts, Plan
 
 HOSTS = ("db1", "db2", "files1")
 
@@ -41,10 +40,13 @@ def begin(mine: Part) -> None:
 
 
 @flow
-def look() -> str:
+def look(group: int) -> str:
     work = Job(jid=uuid4().hex, cmd="x", label="work")
     look_after(
-        [Step(work, host, Until(retries=9, delay=0.2)) for host in HOSTS], Access(inventory=",".join(HOSTS)), group=3
+        [Step(work, host, Until(retries=9, delay=0.2)) for host in HOSTS],
+        Access(inventory=",".join(HOSTS)),
+        group=group,
+        on_failed=publish_failed,
     )
     return str(flow_run.id)
 
@@ -59,10 +61,12 @@ def test_one_of_a_run_that_was_not_stopped_begins_and_so_does_a_run_that_is_no_s
     begin(WHOLE)
 
 
-def test_hosts_of_a_group_that_refused_the_start_count_while_the_shard_is_under_way() -> None:
+@pytest.mark.parametrize("group", [1, 3])
+@pytest.mark.parametrize("how", [Plan(refused="no space left"), Plan(rc=3)])
+def test_hosts_that_failed_count_while_their_shard_is_under_way(group: int, how: Plan) -> None:
     fake = FakeHosts()
-    fake.plan(".", Plan(refused="no space left"), on="db2")
+    fake.plan(".", how, on="db2")
     with reached_by(fake.connect):
-        run = look()
+        run = look(group)
     with get_client(sync_client=True) as client:
-        assert _failed_already(client, [Shard(part("a-run"), client.read_flow_run(UUID(run)))]) == {"db2"}
+        assert failed_hosts(client, [UUID(run)]) == {"db2"}

@@ -7,10 +7,10 @@ from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
 from remotejobs.errors import BadUse
-from remotejobs.variables import text
-from tasks.access import Access
-from tasks.connections import connections
-from tasks.monitor import survey
+from remotejobs.inventory.variables import text
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections
+from remotejobs.prefect.tasks.monitor import survey
 
 
 def test_it_opens_every_host_and_is_looked_up_by_its_name(access: Access) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.download import download
-from flows.pull_file import pull_file
-from flows.push_file import push_file
-from lab.sshd import SshLab
-from lab.web_files import WebFiles
+from lab.servers.sshd import SshLab
+from lab.servers.web_files import WebFiles
 from remotejobs.errors import BadUse
-from tasks.access import Access
-from tasks.errors import HostsFailed
+from remotejobs.prefect.flows.download import download
+from remotejobs.prefect.flows.pull_file import pull_file
+from remotejobs.prefect.flows.push_file import push_file
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from tests.artifacts import artifacts_of, bars_of, table_of
 
 MIB = 1024 * 1024
@@ -71,7 +71,7 @@ def test_a_download_moves_a_bar_as_the_server_told_its_size(access: Access, tmp_
     (tmp_path / "web" / "big").write_bytes(bytes(24 * MIB))  # more than the sockets between them hold
     copy = str(tmp_path / "copy")
     with WebFiles(tmp_path / "web") as web:
-        state = download(access, "db1", f"{web.url}big", copy, rate=3 * MIB, poll=1, return_state=True)
+        state = download(access, "db1", f"{web.url}big", copy, rate=4 * MIB, poll=1, return_state=True)
     (bar,) = artifacts_of(state.state_details.flow_run_id, "progress")
     assert (bar.data, bar.description) == (100.0, "download copy on db1: succeeded")
 

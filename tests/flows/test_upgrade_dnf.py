@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
-from flows.upgrade import upgrade
-from lab.rpms import RpmRepository, RpmRoot
-from lab.sshd import SshLab
-from remotejobs.jobs import HostJobs
+from lab.servers.rpms import RpmRepository, RpmRoot
+from lab.servers.sshd import SshLab
+from remotejobs.agent.shell import Shell
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
-from remotejobs.shell import Shell
-from remotejobs.upgrade import Upgrade, install_job, reboot_need
-from tasks.access import Access
-from tasks.connections import connections, jobs_on, shell_of
+from remotejobs.operations.upgrade import Upgrade, install_job, reboot_need
+from remotejobs.prefect.flows.upgrade import upgrade
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections, jobs_on, shell_of
 from tests.awaiting import await_true
 from tests.task_log import TaskLog
 
@@ -48,19 +48,32 @@ class Host:
         path.chmod(0o755)
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    repository = RpmRepository(tmp_path / "repository")
-    root = RpmRoot(tmp_path / "rpm1", repository)
-    root.install(repository.add("tool", "1.0"))
-    home = tmp_path / "home"
+@contextmanager
+def rpm_host(directory: Path) -> Iterator[Host]:
+    """A host with dnf and rpm, and no package."""
+    repository = RpmRepository(directory / "repository")
+    root = RpmRoot(directory / "rpm1", repository)
+    home = directory / "home"
     home.mkdir()
     words = [f'"{key}={value}"' for key, value in {"HOME": home, **root.environment}.items()]
-    with SshLab(tmp_path / "lab", ["rpm1"], extra_config=[f"SetEnv {' '.join(words)}"]) as lab:
-        inventory = tmp_path / "inventory.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"rpm1": lab.variables("rpm1")}}}))
-        yield Host(Access(inventory=str(inventory)), repository, root, tmp_path / "rpm1")
+    with SshLab(directory / "lab", ["rpm1"], extra_config=[f"SetEnv {' '.join(words)}"]) as lab:
+        inventory = lab.write_inventory(directory / "inventory.yml")
+        yield Host(Access(inventory=str(inventory)), repository, root, directory / "rpm1")
         connections().close()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """It has `tool` 1.0 installed."""
+    with rpm_host(tmp_path) as host:
+        host.root.install(host.repository.add("tool", "1.0"))
+        yield host
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with rpm_host(tmp_path_factory.mktemp("bare")) as host:
+        yield host
 
 
 def test_what_is_new_is_installed_and_named(host: Host) -> None:
@@ -114,6 +127,6 @@ def test_a_kill_waits_until_rpm_has_finished(host: Host) -> None:
         ),
     ],
 )
-def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(host: Host, text: str, told: str) -> None:
-    host.program("needs-restarting", text)
-    assert str(reboot_need(host.shell)) == told
+def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(bare: Host, text: str, told: str) -> None:
+    bare.program("needs-restarting", text)
+    assert str(reboot_need(bare.shell)) == told

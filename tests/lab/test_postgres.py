@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.postgres import DATABASES, Postgres
+from lab.servers.postgres import DATABASES, Postgres
 
 
 @pytest.fixture(scope="module")

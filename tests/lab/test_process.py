@@ -6,11 +6,13 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lab.process import LabError, Server
+from tests.lab.running import running
 
 PROJECT = Path(__file__).parents[2]
 
@@ -45,31 +47,36 @@ def test_the_end_of_a_server_is_the_end_of_its_descendants_in_other_sessions_too
     assert not running(int(note.read_text()))
 
 
-def test_a_server_ends_when_the_lab_is_killed_without_warning(tmp_path: Path) -> None:
+def killed_with_a_server(tmp_path: Path, env: Mapping[str, str] | None = None) -> bool:
+    """Whether the server of a lab that is killed once it has started it ends too."""
     program = (
         "import pathlib, time; from lab.process import Server;"
         f"server = Server('the example', pathlib.Path({str(tmp_path / 'log')!r}));"
         "server.start(['sleep', '600']); print(server.pid, flush=True); time.sleep(600)"
     )
-    lab = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=PROJECT)
+    lab = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=PROJECT, env=env)
     with lab:
         assert lab.stdout is not None
         example = os.pidfd_open(int(lab.stdout.readline()))
         lab.kill()
+        lab.wait()
     ended, _, _ = select.select([example], [], [], 30)
     os.close(example)
-    assert ended
+    return bool(ended)
+
+
+def test_a_server_ends_when_the_lab_is_killed_without_warning(tmp_path: Path) -> None:
+    assert killed_with_a_server(tmp_path)
+
+
+def test_so_does_a_server_that_had_not_asked_yet_to_be_told_of_it(tmp_path: Path) -> None:
+    setpriv = tmp_path / "setpriv"
+    setpriv.write_text('#!/bin/sh\nwhile kill -0 "$5"; do sleep 0.05; done\nexec /usr/bin/setpriv "$@"\n')
+    setpriv.chmod(0o755)
+    assert killed_with_a_server(tmp_path, {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
 
 
 def test_ending_a_server_twice_does_no_harm(server: Server) -> None:
     server.start(["sleep", "600"])
     server.end()
     server.end()
-
-
-def running(pid: int) -> bool:
-    """Whether `pid` runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

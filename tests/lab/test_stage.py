@@ -9,10 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from lab.prefect_api import PrefectApi
+from lab.process import LabError
+from lab.servers.prefect_api import PrefectApi
+from lab.servers.prefect_server import PrefectServer
+from tests.lab.running import running
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +31,8 @@ deployments:
 """
 PROGRAM = """
 import pathlib, signal
-from lab.demo import say
-from lab.stage import open_stage
+from lab.demos.demo import say
+from lab.demos.stage import open_stage
 with open_stage(say, project=pathlib.Path({project!r})) as stage:
     say("READY " + stage.prefect.api_url)
     signal.pause()
@@ -55,6 +59,7 @@ class Lab:
                 break
         assert self.words[-1].startswith("READY "), "".join(self.words)
         self.api_url = self.words[-1].split()[1]
+        self.port = urlsplit(self.api_url).port
 
     def start(self, project: Path) -> subprocess.Popen[str]:
         environment = {**os.environ, "REMOTEJOBS_LAB_DIR": str(self.directory), "HOME": str(self.home)}
@@ -80,12 +85,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     running.end()
 
 
-def test_the_deployments_work_on_the_hosts_of_the_lab_by_default(lab: Lab) -> None:
-    with PrefectApi(lab.api_url) as api:
-        [deployment] = api.deployments()
-    assert deployment.parameters["access"] == {"inventory": str(lab.directory / "inventory.yml")}
-
-
 def test_a_schedule_makes_runs_that_a_worker_completes(lab: Lab) -> None:
     deadline = time.monotonic() + 120
     with PrefectApi(lab.api_url) as api:
@@ -104,27 +103,41 @@ def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab)
     assert f"another lab is running in {lab.directory}. End it, or set REMOTEJOBS_LAB_DIR" in words
 
 
+def test_a_server_that_stands_on_the_usual_port_is_let_alone_and_the_lab_takes_another(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.servers.prefect_server.USUAL_PORT", lab.port)
+    assert PrefectServer(tmp_path).port != lab.port
+
+
+def test_a_server_whose_port_another_has_is_said_not_to_have_started_whoever_answers_there(
+    lab: Lab, tmp_path: Path
+) -> None:
+    with (
+        PrefectServer(tmp_path, port=lab.port) as second,
+        pytest.raises(LabError, match=rf"ended before it was ready(.|\n)*Port {lab.port} is already in use"),
+    ):
+        second.await_ready()
+
+
 def test_the_user_s_own_prefect_is_not_touched(lab: Lab) -> None:
     assert not (lab.home / ".prefect").exists()
 
 
-def test_sigterm_stops_everything_that_the_lab_started(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
-    started = descendants(lab.process.pid)
+def test_two_labs_at_once_are_apart_and_sigterm_stops_everything_that_one_has_started(lab: Lab, tmp_path: Path) -> None:
+    second = Lab(tmp_path)
+    assert f"  Prefect     http://127.0.0.1:{second.port}\n" in second.words
+    for each in (lab, second):
+        with PrefectApi(each.api_url) as api:
+            [deployment] = api.deployments()
+        assert deployment.parameters["access"] == {"inventory": str(each.directory / "inventory.yml")}
+    started = descendants(second.process.pid)
     assert len(started) >= 6, "three sshd, PostgreSQL, the server and the worker"
-    lab.end()
-    assert lab.process.returncode == 128 + signal.SIGTERM
+    second.end()
+    assert second.process.returncode == 128 + signal.SIGTERM
     assert [pid for pid in started if running(pid)] == []
 
 
 def descendants(pid: int) -> list[int]:
     children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return children + [kin for child in children for kin in descendants(child)]
-
-
-def running(pid: int) -> bool:
-    """Whether `pid` runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

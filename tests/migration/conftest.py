@@ -1,4 +1,4 @@
-"""Migrations on real hosts: four sshd, one PostgreSQL, and one temporary Prefect server for the whole session."""
+"""Migrations on the real hosts, PostgreSQL and Prefect server that all flows share."""
 
 from __future__ import annotations
 
@@ -18,51 +18,22 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry, Pending
 
-from flows.migration import migration
-from lab.postgres import Postgres
-from lab.shop import Shop
-from lab.sshd import LabHost, SshLab
+from lab.demos.shop import Shop
+from lab.servers.postgres import Postgres
+from lab.servers.sshd import LabHost, SshLab
 from remotejobs.model import Record
-from tasks.access import Access
-from tasks.connections import connections, jobs_on
+from remotejobs.prefect.flows.migration import migration
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on
 from tests.artifacts import artifacts_of, name_of
 from tests.migration.gates import Gates
-from tests.prefect_harness import prefect_harness
-from tests.task_log import TaskLog
 
 PROJECT = Path(__file__).parents[2]
-HOSTS = ("db1", "db2", "db3")
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The server; what is persisted goes to a directory of its own."""
-    storage = tmp_path_factory.mktemp("storage")
-    with prefect_harness(storage):
-        yield storage
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
 def all_shops(postgres: Postgres) -> Shop:
     return Shop(postgres)
-
-
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
-    with SshLab(tmp_path_factory.mktemp("hosts"), HOSTS) as lab:
-        yield lab
-        connections().close()
-
-
-@pytest.fixture(scope="session")
-def access(lab: SshLab) -> Access:
-    return Access(inventory=str(lab.write_inventory(lab.directory / "inventory.yml")))
 
 
 @pytest.fixture
@@ -214,9 +185,3 @@ def controller(prefect_server: Path, unlocked: SshLab) -> Iterator[Control]:
     yield make
     for each in made:
         each.kill()
-
-
-@pytest.fixture
-def task_log() -> Iterator[TaskLog]:
-    with TaskLog() as log:
-        yield log

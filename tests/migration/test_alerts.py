@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.webhook import Webhook
-from remotejobs.migration import Commands
-from tasks.notify import Notify
+from lab.servers.webhook import Webhook
+from remotejobs.operations.migration import Commands
+from remotejobs.prefect.tasks.notify import Notify
 from tests.migration.conftest import Migrate
 
 FAILS = Commands(migrate="exit 3", rollback="true", verify_rollback="true")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.cli import main
-from remotejobs.migration import Commands
-from tasks.access import Access
+from remotejobs.operations.migration import Commands
+from remotejobs.prefect.tasks.access import Access
 from tests.migration.conftest import Migrate
 
 

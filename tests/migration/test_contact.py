@@ -11,11 +11,11 @@ import yaml
 
 from lab.job_files import fields_of
 from lab.proxy import Proxy
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from remotejobs.cli import main
-from remotejobs.migration import Commands, Step
 from remotejobs.model import State
-from tasks.access import Access
+from remotejobs.operations.migration import Commands, Step
+from remotejobs.prefect.tasks.access import Access
 from tests.migration.conftest import Control, Ended, Migrate, lock_of
 from tests.migration.gates import Gates
 from tests.task_log import TaskLog
@@ -70,7 +70,7 @@ def test_a_network_that_swallows_everything_is_asked_until_the_deadline_and_noth
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("remotejobs.jobs.EXCHANGE_TIMEOUT", 2.0)  # a minute otherwise, that nobody has to wait here
+    monkeypatch.setattr("remotejobs.jobs.client.EXCHANGE_TIMEOUT", 2.0)  # a minute otherwise
     gates.close("migrate")
 
     with Proxy(lab.host("db1").port) as network:
@@ -156,23 +156,24 @@ def test_a_host_that_rebooted_midway_is_judged_by_verify(
 ) -> None:
     def reboot() -> None:
         gates.arrival("migrate")
-        lab.stop_host("db3")
-        jobs = lab.host("db3").results_dir.glob("migrate.*")
+        lab.stop_host("files1")
+        jobs = lab.host("files1").results_dir.glob("migrate.*")
         forget_boot(max(jobs, key=lambda job: job.stat().st_ctime_ns))
-        lab.start_host("db3")
+        lab.start_host("files1")
 
     gates.close("migrate")
     task_log.when("started job migrate", reboot)
-    ended = migrate("db3", gated(gates, verify=verify))
+    ended = migrate("files1", gated(gates, verify=verify))
     assert ended.end == end
-    assert ended.jobs("db3")["migrate"].state is State.LOST
+    assert ended.jobs("files1")["migrate"].state is State.LOST
 
 
 def forget_boot(job: Path) -> None:
     """Leave what a reboot leaves: none of the job's processes, and a record of an earlier boot."""
     gate = job / "job"
     fields = fields_of(job)
-    os.kill(int(fields["supervisor"].split()[0]), signal.SIGKILL)
+    for who in ("supervisor", "reaper"):
+        os.kill(int(fields[who].split()[0]), signal.SIGKILL)
     os.kill(int(fields["timer"].split()[0]), signal.SIGTERM)  # it ends its own sleep then
     os.killpg(int(fields["command"].split()[0]), signal.SIGKILL)
     gate.write_text(gate.read_text().replace(f"boot {fields['boot']}", "boot earlier"))

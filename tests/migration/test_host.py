@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.job_files import bearers_of, supervisor_of
-from remotejobs.jobs import HostJobs
-from remotejobs.migration.host import LookFailed, MigrationHost
+from lab.job_files import bearers_of, kill_supervision
+from remotejobs.agent.shell import Shell
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
-from remotejobs.shell import Shell
+from remotejobs.operations.migration.host import LookFailed, MigrationHost
 from tests.shell.shells import SHELLS, ShellConnection, await_output, ended, host_jobs, shell_path
 
 LEFT_BEHIND = (
@@ -82,7 +81,7 @@ def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
 
 def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:
     record = dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
-    os.kill(supervisor_of(record), signal.SIGKILL)
+    kill_supervision(record)
     assert ended(dash.jobs, "migrate").state is State.LOST
     assert dash.migration.prove_dead(["migrate"], grace=0) == ""
     assert bearers_of(record) == []

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.shop import FAILURE, NOTHING, Shop, commands
-from lab.sshd import SshLab
-from remotejobs.backup import BackupPlan, CommandItem
-from remotejobs.migration import Commands, Step
-from tasks.access import Access
+from lab.demos.shop import FAILURE, NOTHING, Shop, commands
+from lab.servers.sshd import SshLab
+from remotejobs.operations.backup import BackupPlan, CommandItem
+from remotejobs.operations.migration import Commands, Step
+from remotejobs.prefect.tasks.access import Access
 from tests.migration.conftest import Control, Controller, Ended, Migrate, lock_of
 from tests.migration.gates import Gates
 

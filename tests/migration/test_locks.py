@@ -9,9 +9,9 @@ from threading import Barrier
 
 import pytest
 
+from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostError
-from remotejobs.locks import HostLock, LockFailed, LockHeld
-from remotejobs.shell import Shell
+from remotejobs.jobs.locks import HostLock, LockFailed, LockHeld
 from tests.shell.shells import SHELLS, ShellConnection, shell_path
 
 

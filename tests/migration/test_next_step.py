@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from remotejobs.migration import Place, Seen, Sight, Standing, Step
-from tasks.migration_cancel import next_step
+from remotejobs.operations.migration import Place, Seen, Sight, Standing, Step
+from remotejobs.prefect.tasks.migration.cancel import next_step
 
 
 def seen(**steps: Standing) -> Sight:

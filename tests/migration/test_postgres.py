@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lab.postgres import Postgres
-from lab.shop import FAILURE, HANG, Shop, backup_plan, commands, database_of
-from lab.sshd import SshLab
-from remotejobs.backup import BackupPlan
-from remotejobs.migration import Limits
+from lab.demos.shop import FAILURE, HANG, Shop, backup_plan, commands, database_of
+from lab.servers.postgres import Postgres
+from lab.servers.sshd import SshLab
+from remotejobs.operations.backup import BackupPlan
+from remotejobs.operations.migration import Limits
 from tests.migration.conftest import Migrate, lock_of
 
 pytestmark = pytest.mark.slow
@@ -76,13 +76,13 @@ def test_one_by_one_the_first_and_the_second_are_rolled_back_in_reverse_and_the_
     ended = migrate("all", plain.model_copy(update={"migrate": migrating}), order="one_by_one")
     assert ended.end == "RolledBack"
     assert ended.message == "db2: migrate failed, rc 3. Rolled back and verified on db2, db1"
-    assert ended.jobs("db3") == {}
+    assert ended.jobs("files1") == {}
     first, second = ended.jobs("db1"), ended.jobs("db2")
     assert set(first) == {"migrate", "verify", "rollback", "verify_rollback"}
     assert set(second) == {"migrate", "rollback", "verify_rollback"}
     assert first["verify"].end <= second["migrate"].start
     assert second["verify_rollback"].end <= first["rollback"].start
-    assert {shop.checksum(host) for host in ("db1", "db2", "db3")} == {shop.untouched}
+    assert {shop.checksum(host) for host in ("db1", "db2", "files1")} == {shop.untouched}
 
 
 def test_with_a_backup_first_the_rollback_is_compared_with_what_was_saved(

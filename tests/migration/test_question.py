@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from remotejobs.migration import Commands, Limits, Plan, Room, Step
-from tasks.access import Access
-from tasks.migration_run import question
-from tasks.migrations import Migration
+from remotejobs.operations.migration import Commands, Limits, Plan, Room, Step
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.migration.migration import Migration
+from remotejobs.prefect.tasks.migration.run import question
 
 COMMANDS = Commands(
     migrate="psql -f up.sql\npsql -f fill.sql",

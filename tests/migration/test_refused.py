@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from flows.migration import migration
-from lab.sshd import SshLab
-from remotejobs.backup import BackupPlan, CommandItem
-from remotejobs.migration import Commands, Room
-from tasks.access import Access
-from tasks.approval import Approval
+from lab.servers.sshd import SshLab
+from remotejobs.operations.backup import BackupPlan, CommandItem
+from remotejobs.operations.migration import Commands, Room
+from remotejobs.prefect.flows.migration import migration
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.approval import Approval
 from tests.migration.conftest import Ended, Migrate, lock_of
 from tests.migration.gates import Gates
 from tests.task_log import TaskLog
@@ -80,7 +80,7 @@ def test_a_path_that_is_not_there_has_no_room(migrate: Migrate, gates: Gates) ->
     assert "/nowhere does not exist there" in ended.message
 
 
-@pytest.mark.parametrize("pattern", ["web", "", " ", "'; touch /tmp/broken-out #", "db1:!db1"])
+@pytest.mark.parametrize("pattern", ["web", " ", "'; touch /tmp/broken-out #", "db1:!db1"])
 def test_a_pattern_that_means_no_host_refuses_it(migrate: Migrate, gates: Gates, pattern: str) -> None:
     ended = migrate(pattern, Commands(migrate=gates.command("migrate")))
     assert (ended.end, gates.runs) == ("Refused", [])
@@ -88,8 +88,14 @@ def test_a_pattern_that_means_no_host_refuses_it(migrate: Migrate, gates: Gates,
     assert ended.message.endswith(" Nothing was changed")
 
 
+def test_no_pattern_at_all_is_refused_as_a_parameter(migrate: Migrate, gates: Gates) -> None:
+    ended = migrate("", Commands(migrate=gates.command("migrate")))
+    assert (ended.end, gates.runs) == ("Failed", [])
+    assert ended.message.endswith("hosts: String should have at least 1 character")
+
+
 def test_a_host_that_is_named_twice_is_migrated_once(migrate: Migrate, gates: Gates) -> None:
-    ended = migrate("db1:db1:db*:!db2:!db3", Commands(migrate=gates.command("migrate")))
+    ended = migrate("db1:db1:all:!db2:!files1", Commands(migrate=gates.command("migrate")))
     assert (ended.end, gates.runs) == ("Completed", ["migrate"])
 
 

@@ -6,8 +6,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from remotejobs.migration import Outcome, Place, Plan, Seen, Sight, Standing, Step, Story, Verdict, markdown, seen_of
 from remotejobs.model import Record, State
+from remotejobs.operations.migration import (
+    Outcome,
+    Place,
+    Plan,
+    Seen,
+    Sight,
+    Standing,
+    Step,
+    Story,
+    Verdict,
+    markdown,
+    seen_of,
+)
 
 PLAN = Plan(("db1", "db2"), frozenset({Step.MIGRATE, Step.ROLLBACK}))
 JIDS = {step: f"{step}.1" for step in Step}

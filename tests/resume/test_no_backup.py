@@ -9,15 +9,18 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.automations import automation_changes
-from deployments.declared import read
-from lab.webhook import Webhook
-from tests.resume.conftest import Night, await_true
+from lab.process import Server
+from lab.servers.webhook import Webhook
+from remotejobs.prefect.deployments.automations import automation_changes
+from remotejobs.prefect.deployments.blocks import block_changes
+from remotejobs.prefect.deployments.declared import read
+from tests.cluster import Cluster, await_true
+from tests.resume.conftest import start_backup
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NAME = "No good backup in 26 hours is told"
-INTERVAL = timedelta(seconds=40)  # in place of 26 hours
+INTERVAL = timedelta(seconds=20)  # in place of 26 hours
 
 
 def alerts_after(client: SyncPrefectClient, moment: datetime) -> list[datetime]:
@@ -38,22 +41,26 @@ def next_alert(webhook: Webhook) -> str:
     return text
 
 
-def test_whoever_is_on_call_is_told_when_no_backup_was_good_and_a_good_one_puts_it_off(night: Night) -> None:
-    night.prefect.end_workers()
-    with Webhook() as webhook, temporary_settings({PREFECT_API_URL: night.prefect.api_url}):
-        night.prefect.declare(REMOTEJOBS_ALERT_URL=webhook.url)
+def test_whoever_is_on_call_is_told_when_no_backup_was_good_and_a_good_one_puts_it_off(
+    cluster: Cluster, survivor: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Webhook() as webhook, temporary_settings({PREFECT_API_URL: cluster.prefect.api_url}):
+        monkeypatch.setenv("REMOTEJOBS_ALERT_URL", webhook.url)
+        declared = read(within={NAME: int(INTERVAL.total_seconds())})
+        only_this = [automation for automation in declared.automations if automation.name == NAME]
+        declared = declared.model_copy(update={"automations": only_this})
         with get_client(sync_client=True) as client:
-            for change in automation_changes(client, read(within={NAME: int(INTERVAL.total_seconds())})):
-                assert change.apply
-                change.apply()
-            night.prefect.start_worker("backing-up")
+            for changes in (block_changes(client, declared.blocks), automation_changes(client, declared)):
+                for change in changes:
+                    if change.apply:
+                        change.apply()
             assert next_alert(webhook).splitlines() == [
                 "No good backup in 26 hours",
                 "No run of nightly-backup was Completed in the last 26 hours.",
             ]
-            run = night.start_backup("good")
-            night.go("good")
-            night.await_state(run, "Completed")
+            run = start_backup(cluster, "good")
+            cluster.go("good")
+            cluster.await_state(run, "Completed")
             state = client.read_flow_run(run.id).state
             assert state
             await_true(lambda: bool(alerts_after(client, state.timestamp)))

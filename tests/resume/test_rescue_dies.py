@@ -9,28 +9,30 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from lab.process import Server
 from lab.runs import deployment
-from tasks.signs_of_life import was_heard
-from tests.resume.conftest import Night, await_true, send
+from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from tests.cluster import Cluster, await_true
+from tests.resume.conftest import send
 from tests.run_processes import processes
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
-def test_it_begins_anew_and_nobody_rescues_it(night: Night, worker: Server) -> None:
-    neglected = deployment(night.api, "rescue-neglected")
+def test_it_begins_anew_and_nobody_rescues_it(cluster: Cluster, survivor: Server) -> None:
+    neglected = deployment(cluster.api, "rescue-neglected")
     # A worker that died had taken this one, and nobody rescues it: it keeps no other out.
-    night.api.take(night.api.run(neglected, after=59))
+    cluster.api.take(cluster.api.run(neglected, after=3599))
     # As a schedule does it: made long before it looks. What was alive in between may be dead by then.
-    look = night.api.run(neglected, after=60)
+    look = cluster.api.run(neglected, after=3600)
     # Somebody took this one and does not begin it: a rescue waits for that.
-    taken = night.api.run(deployment(night.api, "push-file"), state="PENDING")
-    rescue = night.api.run(deployment(night.api, "rescue"), {"flow_run_id": str(taken.id)})
-    with SyncPrefectClient(night.prefect.api_url) as client:
+    taken = cluster.api.run(deployment(cluster.api, "push-file"), state="PENDING")
+    rescue = cluster.api.run(deployment(cluster.api, "rescue"), {"flow_run_id": str(taken.id)})
+    with SyncPrefectClient(cluster.prefect.api_url) as client:
         await_true(lambda: was_heard(client, rescue.id))
     send(signal.SIGKILL, processes(rescue.id))
-    night.await_state(rescue, "Crashed")
-    night.await_state(look, "Completed")
-    await_true(lambda: night.api.flow_run(rescue).run_count == 2)
-    night.api.crash(taken)
-    night.await_state(rescue, "Completed")
-    assert night.rescues_of(rescue) == []
+    cluster.await_state(rescue, "Crashed")
+    cluster.api.retry(look)
+    cluster.await_state(look, "Completed")
+    cluster.await_run(rescue, lambda now: now.run_count >= 2)
+    cluster.api.crash(taken)
+    cluster.await_state(rescue, "Completed")
+    assert cluster.rescues_of(rescue) == []

@@ -12,23 +12,16 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows.rolling_update import rolling_update
 from lab.load import Load
-from lab.site import WEB, Site
-from tasks.access import Access
-from tasks.connections import connections
+from lab.servers.site import WEB, Site
+from remotejobs.prefect.flows.rolling_update import rolling_update
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections
 from tests.artifacts import tables_of
-from tests.prefect_harness import prefect_harness
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with prefect_harness(tmp_path_factory.mktemp("storage")):
-        yield
 
 
 @pytest.fixture
-def site(tmp_path: Path, prefect_server: None) -> Iterator[Site]:
+def site(tmp_path: Path, prefect_server: Path) -> Iterator[Site]:
     with Site(tmp_path / "site") as site:
         yield site
         connections().close()

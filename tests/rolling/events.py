@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.servers.site import Site
+from tests.rolling.site_state import close_gates, home, open_gates
+
 
 @contextmanager
 def when_there(path: Path, act: Callable[[], object]) -> Iterator[None]:
@@ -36,6 +39,19 @@ def when_there(path: Path, act: Callable[[], object]) -> Iterator[None]:
     if failures:
         raise failures[0]
     assert done, f"{path} never came"
+
+
+@contextmanager
+def amid_deployment(site: Site, name: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do `act` while GATED runs on the host `name`, and let it go on then."""
+
+    def act_and_open() -> None:
+        act()
+        open_gates(site, name)
+
+    close_gates(site, name)
+    with when_there(home(site, name) / "begun", act_and_open):
+        yield
 
 
 @contextmanager

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.site import WEB, Site
+from lab.servers.site import WEB, Site
 
-# Leaves a mark when it begins and a line for each time it is run, and takes long enough to be interrupted.
-LONG = 'echo "$VERSION" >>deploys; touch begun; app/deploy.sh "$VERSION" 3'
-
-# The same, but waits to be let go on: until there is a file `go`.
-PATIENT = 'echo "$VERSION" >>deploys; touch begun; until [ -e go ]; do sleep 0.1; done; app/deploy.sh "$VERSION"'
+# Leaves a mark when it begins and a line each time it runs. Where there is a file `gate`, it waits for a file `go`.
+GATED = (
+    'echo "$VERSION" >>deploys; touch begun; [ ! -e gate ] || echo "waits in $PWD"; '
+    '[ ! -e gate ] || until [ -e go ]; do sleep 0.1; done; app/deploy.sh "$VERSION" 0'
+)
 
 
 def home(site: Site, name: str) -> Path:
     return site.ssh.host(name).home
+
+
+def close_gates(site: Site, *names: str) -> None:
+    """Let the deployments of these hosts wait once they have begun, for `open_gates`."""
+    for name in names:
+        (home(site, name) / "gate").touch()
+
+
+def open_gates(site: Site, *names: str) -> None:
+    for name in names:
+        (home(site, name) / "go").touch()
 
 
 def statuses(site: Site) -> list[str]:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from remotejobs.errors import BadUse
-from remotejobs.rolling import Batch, Budget, Update, in_batches, newest_first
-from remotejobs.rolling.budget import amount_of
+from remotejobs.operations.rolling import Batch, Budget, Update, in_batches, newest_first
+from remotejobs.operations.rolling.budget import amount_of
 
 hosts = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=30, unique=True)
 sizes = st.integers(1, 40) | st.integers(1, 100).map(lambda number: f"{number}%")

@@ -14,18 +14,25 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from lab.haproxy import Haproxy
 from lab.ports import free_ports
-from remotejobs.balancers import Balancing, CommandBalancer, HaproxyBalancer, HttpBalancer, LoadBalancer, Reach
-from remotejobs.balancers.haproxy import question
-from remotejobs.balancers.haproxy_words import LOOK, parse, set_state, standing_of
-from remotejobs.connection import Reply
+from lab.servers.haproxy import Haproxy
+from remotejobs.agent.shell import Shell
+from remotejobs.connections.base import Reply
+from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import BadUse, HostRefused, TimedOut, Unreachable
 from remotejobs.inventory import Inventory, load_inventory
-from remotejobs.jobs import HostJobs
-from remotejobs.local import LocalConnection
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
-from remotejobs.shell import Shell
+from remotejobs.operations.balancers import (
+    Balancing,
+    CommandBalancer,
+    HaproxyBalancer,
+    HttpBalancer,
+    LoadBalancer,
+    Reach,
+)
+from remotejobs.operations.balancers.haproxy import question
+from remotejobs.operations.balancers.haproxy_words import LOOK, parse, set_state, standing_of
 
 HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
 

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from lab.ports import free_ports
-from lab.prefect_api import Run
-from lab.prefect_server import PROJECT
+from lab.demos.site_stage import SiteStage, open_site
 from lab.runs import await_end, await_state, last_table, start
-from lab.site import WEB
-from lab.site_stage import SiteStage, open_site
+from lab.servers.prefect_api import Run
+from lab.servers.prefect_server import PROJECT
+from lab.servers.site import WEB
 from remotejobs.model import State
-from tasks.access import Access
-from tasks.connections import connections, jobs_on
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import connections, jobs_on
 from tests.awaiting import await_true
-from tests.rolling.site_state import PATIENT
+from tests.prepared import prefect_server_in
+from tests.rolling.site_state import GATED, close_gates, home, open_gates
 from tests.run_processes import processes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # With the programs of this very Python.
 REPAIR = ("make", "--silent", "repair", f"BIN={Path(sys.executable).parent}")
@@ -33,7 +33,9 @@ REPAIR = ("make", "--silent", "repair", f"BIN={Path(sys.executable).parent}")
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
-    with open_site(tmp_path_factory.mktemp("stage"), lambda _line: None, port=free_ports(1)[0]) as stage:
+    directory = tmp_path_factory.mktemp("stage")
+    prefect = prefect_server_in(directory / "prefect")
+    with open_site(directory, lambda _line: None, prefect=prefect) as stage:
         yield stage
         connections().close()
 
@@ -43,15 +45,12 @@ def begun(stage: SiteStage) -> Run:
     """An update whose first host is out of the load balancer, in the middle of its deployment."""
     for name in WEB:
         for mark in ("begun", "go", "deploys"):
-            (home(stage, name) / mark).unlink(missing_ok=True)
-    run = start(stage.api, "rolling-update", stage.parameters("2.0", deploy=PATIENT))
-    await_true((home(stage, "web1") / "begun").exists)
+            (home(stage.site, name) / mark).unlink(missing_ok=True)
+    close_gates(stage.site, *WEB)
+    run = start(stage.api, "rolling-update", stage.parameters("2.0", deploy=GATED))
+    await_true((home(stage.site, "web1") / "begun").exists)
     assert stage.site.haproxy.status("web1") == "DRAIN"
     return run
-
-
-def home(stage: SiteStage, name: str) -> Path:
-    return stage.site.ssh.host(name).home
 
 
 def kill_controller(run: Run) -> None:
@@ -114,14 +113,13 @@ def test_without_a_run_or_a_server_make_repair_says_what_is_missing(tmp_path: Pa
 def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(stage: SiteStage, begun: Run) -> None:
     kill_controller(begun)
     await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
-    for name in WEB:
-        (home(stage, name) / "go").touch()
+    open_gates(stage.site, *WEB)
     ended = retried_to_its_end(stage, begun)
     assert ended.state
     assert ended.state.type == "COMPLETED"
     outcomes = [row["outcome"] for row in last_table(stage.api, begun, "rolling-update")]
     assert outcomes == ["updated earlier", *["updated"] * 3]
-    assert [(home(stage, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
+    assert [(home(stage.site, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
     assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4
 
 

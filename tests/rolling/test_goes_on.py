@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -10,10 +11,10 @@ from prefect.client.schemas.objects import State
 from prefect.events import Event, Resource
 from prefect.states import Cancelling, Crashed, Pending, Running
 
-from flows.rolling_update import rolling_update
 from remotejobs.errors import BadUse
-from tasks.rolling_runs import this_update
-from tasks.signs_of_life import was_heard
+from remotejobs.prefect.flows.rolling_update import rolling_update
+from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.rolling.runs import this_update
 from tests.awaiting import await_true
 
 
@@ -33,7 +34,7 @@ def beat(run: UUID) -> None:
         await_true(lambda: was_heard(client, run))
 
 
-def test_one_that_gives_signs_of_life_is_not_resumed_until_it_has_ended(prefect_server: None) -> None:
+def test_one_that_gives_signs_of_life_is_not_resumed_until_it_has_ended(prefect_server: Path) -> None:
     run = run_in(Running())
     beat(run)
     with pytest.raises(BadUse, match="goes on: it is Running, and its process lives") as refusal:
@@ -44,12 +45,12 @@ def test_one_that_gives_signs_of_life_is_not_resumed_until_it_has_ended(prefect_
     assert this_update(str(run)) == str(run)
 
 
-def test_one_that_is_silent_is_resumed_though_the_server_thinks_that_it_runs(prefect_server: None) -> None:
+def test_one_that_is_silent_is_resumed_though_the_server_thinks_that_it_runs(prefect_server: Path) -> None:
     run = run_in(Running())
     assert this_update(str(run)) == str(run)
 
 
 @pytest.mark.parametrize("state", [Pending(), Cancelling()])
-def test_one_that_is_about_to_begin_or_being_cancelled_is_not_resumed(prefect_server: None, state: State[None]) -> None:
+def test_one_that_is_about_to_begin_or_being_cancelled_is_not_resumed(prefect_server: Path, state: State[None]) -> None:
     with pytest.raises(BadUse, match=f"goes on: it is {state.name}"):
         this_update(str(run_in(state)))

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from remotejobs.rolling import Health
-from remotejobs.rolling.health import Sight, Streak, judged
-from remotejobs.rolling.steps import Condition, await_health
-from remotejobs.web import Answer
+from remotejobs.operations.rolling import Health
+from remotejobs.operations.rolling.health import Sight, Streak, judged
+from remotejobs.operations.rolling.steps import Condition, await_health
+from remotejobs.operations.web import Answer
 
 HEALTH = Health(url="http://{host}/health", body="ok", version='"version": "([^"]+)"', stable_for=0, deadline=0.01)
 GOOD = Sight(sound=True, version="2.0")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotejobs.model import Job, Record, State
-from remotejobs.rolling.history import History, Kind, Step, history_of, word
+from remotejobs.operations.rolling.history import History, Kind, Step, history_of, word
 
 UPDATE = "0b7c2b3e-6a55-4d0c-8d0b-2f6d3a1c9e11"
 versions = st.text(max_size=80).map(word)

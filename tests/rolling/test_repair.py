@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from remotejobs.balancers import LoadBalancer, Standing
+from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostRefused
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs import HostJobs
-from remotejobs.local import LocalConnection
+from remotejobs.inventory.variables import Host
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
-from remotejobs.rolling import Update
-from remotejobs.rolling.history import Kind, Step
-from remotejobs.rolling.repair import StaysOut, repair
-from remotejobs.variables import Host
-from tasks.errors import JobFailed
-from tasks.rolling import may_be_at_work
-from tasks.rolling_errors import LostContact
+from remotejobs.operations.balancers import LoadBalancer, Standing
+from remotejobs.operations.rolling import Update
+from remotejobs.operations.rolling.history import Kind, Step
+from remotejobs.operations.rolling.repair import StaysOut, repair
+from remotejobs.prefect.tasks.jobs.errors import JobFailed
+from remotejobs.prefect.tasks.rolling.errors import LostContact
+from remotejobs.prefect.tasks.rolling.host import may_be_at_work
 
 PLAN = Update.model_validate(
     {"version": "2.0", "deploy": "true", "revert": "nothing", "health": {"url": "http://127.0.0.1:9/"}}

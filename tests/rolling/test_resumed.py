@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,26 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed
 
 from lab.load import Load
-from lab.prefect_server import PROJECT
-from lab.site import WEB, Site
+from lab.servers.prefect_server import PROJECT
+from lab.servers.site import WEB, Site
 from tests.awaiting import await_true
 from tests.rolling.conftest import parameters, update
-from tests.rolling.site_state import LONG, PATIENT, home, ready_by, statuses
+from tests.rolling.events import when_logged
+from tests.rolling.site_state import GATED, close_gates, home, open_gates, ready_by, statuses
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_update_cannot_go_on(
     site: Site, tmp_path: Path
 ) -> None:
-    with subprocess.Popen(**program(site, tmp_path, deploy=PATIENT)) as controller:
+    close_gates(site, "web1")
+    with subprocess.Popen(**program(site, tmp_path, deploy=GATED)) as controller:
         await_true((home(site, "web1") / "begun").exists)
         controller.kill()
     broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
-    ended = update(site, "2.0", deploy=PATIENT, resume_from=dead_run(), balancer=broken, revert="nothing")
-    (home(site, "web1") / "go").touch()
+    ended = update(site, "2.0", deploy=GATED, resume_from=dead_run(), balancer=broken, revert="nothing")
+    open_gates(site, "web1")
     assert ended.table["web1"]["outcome"] == "failed, stays out of the load balancer"
     assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
 
@@ -65,11 +68,13 @@ def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: Site) -> 
 def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
     site: Site, load: Load, tmp_path: Path
 ) -> None:
+    close_gates(site, "web1", "web2")
     with load:
-        with subprocess.Popen(**program(site, tmp_path, deploy=LONG, serial=2)) as controller:
+        with subprocess.Popen(**program(site, tmp_path, deploy=GATED, serial=2)) as controller:
             await_true((home(site, "web2") / "begun").exists)
             controller.kill()
-        ended = update(site, "2.0", deploy=LONG, serial=2, resume_from=dead_run())
+        with when_attached(site, "web1"), when_attached(site, "web2"):
+            ended = update(site, "2.0", deploy=GATED, serial=2, resume_from=dead_run())
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.column("outcome") == ["updated"] * 4
@@ -92,6 +97,11 @@ def test_killed_after_each_step_of_a_host_it_goes_on_there_and_deploys_once(
     assert statuses(site) == ["UP"] * 4
 
 
+def when_attached(site: Site, name: str) -> AbstractContextManager[None]:
+    """Let the deployment of `name` go on as soon as its output comes into the log of another update."""
+    return when_logged(f"waits in {home(site, name)}", lambda: open_gates(site, name))
+
+
 def killed_after(words: str, site: Site, directory: Path, **plan: Any) -> None:
     """Run the update of two hosts until it says so, and kill it."""
     words_to_run = program(site, directory, hosts="web1:web2", **plan)
@@ -112,7 +122,7 @@ def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
     path = directory / "parameters.json"
     path.write_text(parameters(site, "2.0", **plan))
     own = {"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(PROJECT)}
-    words = [sys.executable, "-m", "lab.run_update", str(path)]
+    words = [sys.executable, "-m", "lab.demos.run_update", str(path)]
     return {"args": words, "cwd": PROJECT, "env": os.environ | own}
 
 

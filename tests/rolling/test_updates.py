@@ -9,13 +9,14 @@ import socket
 import pytest
 
 from lab.load import Load
-from lab.site import WEB, Site
+from lab.servers.site import WEB, Site
 from tests.artifacts import bars_of
+from tests.awaiting import await_true
 from tests.rolling.conftest import update
-from tests.rolling.events import when_logged, when_there
-from tests.rolling.site_state import LONG, home, ready_by, statuses, versions
+from tests.rolling.events import amid_deployment, when_logged, when_there
+from tests.rolling.site_state import GATED, close_gates, home, open_gates, ready_by, statuses, versions
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load: Load) -> None:
@@ -97,8 +98,8 @@ def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: Site)
 
 
 def test_an_unreachable_host_counts_against_the_budget(site: Site) -> None:
-    with when_there(home(site, "web1") / "begun", lambda: site.lose("web1")):
-        ended = update(site, "2.0", deploy=LONG, patience=2, revert="nothing")
+    with amid_deployment(site, "web1", lambda: site.lose("web1")):
+        ended = update(site, "2.0", deploy=GATED, patience=2, revert="nothing")
     assert ended.name == "Stopped"
     assert ended.table["web1"]["outcome"].startswith("unreachable")
     assert ended.column("outcome")[1:] == ["not started"] * 3
@@ -112,8 +113,8 @@ def test_the_hosts_of_a_batch_go_in_parallel(site: Site) -> None:
 
 
 def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Site, load: Load) -> None:
-    with load, when_there(home(site, "web2") / "begun", lambda: site.lose("web2")):
-        ended = update(site, "2.0", deploy=LONG, patience=2, budget={"in_all": "25%"})
+    with load, amid_deployment(site, "web2", lambda: site.lose("web2")):
+        ended = update(site, "2.0", deploy=GATED, patience=2, budget={"in_all": "25%"})
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
@@ -132,8 +133,8 @@ def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: Si
 
 
 def test_a_reload_of_the_balancer_midway_loses_nothing(site: Site, load: Load) -> None:
-    with load, when_there(home(site, "web2") / "begun", site.haproxy.reload):
-        ended = update(site, "2.0", deploy=LONG)
+    with load, amid_deployment(site, "web2", site.haproxy.reload):
+        ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.column("outcome") == ["updated"] * 4
@@ -142,9 +143,10 @@ def test_a_reload_of_the_balancer_midway_loses_nothing(site: Site, load: Load) -
 def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: Site, load: Load) -> None:
     def reload() -> None:
         site.haproxy.reload(keep_state=False)
+        site.haproxy.await_status("web2", "DRAIN")
 
-    with load, when_there(home(site, "web2") / "begun", reload):
-        ended = update(site, "2.0", deploy=LONG)
+    with load, amid_deployment(site, "web2", reload):
+        ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.table["web2"]["outcome"] == "updated, was drained again (1)"
@@ -152,12 +154,18 @@ def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: Site, load: 
 
 def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(site: Site, load: Load) -> None:
     shown, hidden = site.haproxy.socket, site.haproxy.socket.with_name("hidden.sock")
+
+    def show() -> None:
+        hidden.rename(shown)
+        open_gates(site, "web2")
+
+    close_gates(site, "web2")
     with (
         load,
         when_there(home(site, "web2") / "begun", lambda: shown.rename(hidden)),
-        when_logged("the load balancer cannot be asked", lambda: hidden.rename(shown)),
+        when_logged("the load balancer cannot be asked", show),
     ):
-        ended = update(site, "2.0", deploy=LONG)
+        ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.column("outcome") == ["updated"] * 4
@@ -177,11 +185,12 @@ def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it
         (job,) = site.ssh.host("web2").results_dir.glob("rolling-*-deploy.*")
         job.rename(home(site, "web2") / "hidden")
 
-    with when_there(home(site, "web2") / "begun", hide):
-        ended = update(site, "2.0", deploy=LONG, revert="nothing")
+    with amid_deployment(site, "web2", hide):
+        ended = update(site, "2.0", deploy=GATED, revert="nothing")
     assert ended.name == "Stopped"
     assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
-    assert statuses(site) == ["UP", "DRAIN", "UP", "UP"]
+    # The deployment goes on, and its new application may just be starting.
+    await_true(lambda: statuses(site) == ["UP", "DRAIN", "UP", "UP"])
 
 
 def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Site, load: Load) -> None:

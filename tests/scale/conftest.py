@@ -1,103 +1,66 @@
-"""A real server on PostgreSQL and Redis as `make deploy` makes it, workers that share nothing, and sixty real hosts."""
+"""A server on PostgreSQL and Redis, twelve hosts, and workers for shards beside the one for what is split."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lab.ports import free_ports
-from lab.postgres import Postgres
-from lab.prefect_api import PrefectApi, Run
-from lab.prefect_server import SHARDS
 from lab.process import Server
-from lab.runs import await_state, start
-from lab.scaled_server import ScaledServer
-from lab.sshd import LabHost, SshLab
-from remotejobs.model import Record
-from tasks.access import Access
-from tasks.connections import connections, jobs_on
-from tests import awaiting
+from lab.servers.postgres import Postgres
+from lab.servers.prefect_server import SHARDS
+from lab.servers.scaled_server import ScaledServer
+from tests.cluster import AT_A_TENTH, Cluster, running_cluster
 
-HOSTS = tuple(f"h{number:02d}" for number in range(60))
-WITHIN = 300.0  # seconds; far more than it takes, for machines that have much else to do
+HOSTS = tuple(f"h{number:02d}" for number in range(12))
 SLOTS = 2  # shards that a worker has at a time
-await_true = partial(awaiting.await_true, within=WITHIN)
 
 
 @dataclass(frozen=True)
-class Plant:
-    """What runs in the tests. `go` lets every job end that waits for the file of its name."""
+class ScaledCluster:
+    """`databases` is what the hosts back up; the server has a PostgreSQL of its own."""
 
+    cluster: Cluster
     prefect: ScaledServer
-    api: PrefectApi
-    ssh: SshLab
-    postgres: Postgres
-    access: Access
-    directory: Path
-
-    def command(self, name: str) -> str:
-        """Leaves a line each time it is run, and waits for its file."""
-        return f'echo x >>"$HOME/{name}.runs"; until [ -e {self.directory}/{name} ]; do sleep 1; done'
-
-    def go(self, name: str) -> None:
-        (self.directory / name).touch()
-
-    def start(self, deployment: str, **given: object) -> Run:
-        return start(self.api, deployment, {"access": self.access.model_dump(), **given})
-
-    def runs_of(self, name: str) -> list[int]:
-        """How often the command was run, on each host."""
-        return [_lines(host, name) for host in self.ssh.hosts]
-
-    def jobs_of(self, run: Run, host: str) -> list[Record]:
-        return [record for record in jobs_on(self.access, host).list() if record.jid.endswith(str(run.id))]
-
-    def await_state(self, run: Run, *names: str) -> Run:
-        return self.await_run(run, lambda now: now.state is not None and now.state.name in names)
-
-    def await_run(self, run: Run, come: Callable[[Run], bool]) -> Run:
-        return await_state(self.api, run, come, WITHIN)
-
-    def await_log(self, run: Run, words: str) -> None:
-        """Wait until a line of the run's log has these words."""
-        self.await_run(run, lambda _: any(words in line for line in self.api.log(run)))
+    databases: Postgres
 
     def start_shard_worker(self, name: str) -> Server:
         return self.prefect.start_worker(name, pool=SHARDS, limit=SLOTS)
 
 
-@pytest.fixture(scope="session")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
-    directory = tmp_path_factory.mktemp("plant")
-    with ExitStack() as stack:
-        prefect = stack.enter_context(ScaledServer(directory / "prefect", port=free_ports(1)[0]))
-        ssh = stack.enter_context(SshLab(directory / "hosts", HOSTS))
-        postgres = stack.enter_context(Postgres(directory / "postgres"))
-        access = Access(inventory=str(ssh.write_inventory(directory / "inventory.yml")))
-        prefect.await_ready()
-        api = stack.enter_context(PrefectApi(prefect.api_url))
-        prefect.declare()
-        stack.callback(connections().close)
-        yield Plant(prefect, api, ssh, postgres, access, directory)
+@pytest.fixture(scope="package")
+def scaled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScaledCluster]:
+    directory = tmp_path_factory.mktemp("scaled")
+    prefect = ScaledServer(directory / "prefect", port=free_ports(1)[0], settings=AT_A_TENTH)
+    with running_cluster(directory, prefect, HOSTS) as cluster, Postgres(directory / "postgres") as databases:
+        yield ScaledCluster(cluster, prefect, databases)
 
 
-@pytest.fixture(scope="session")
-def lead(plant: Plant) -> Server:
+@pytest.fixture(scope="package")
+def cluster(scaled: ScaledCluster) -> Cluster:
+    return scaled.cluster
+
+
+@pytest.fixture(scope="package")
+def lead(scaled: ScaledCluster) -> Server:
     """The worker of what is split, and of `rescue`."""
-    return plant.prefect.start_worker("lead")
+    return scaled.prefect.start_worker("lead")
 
 
-@pytest.fixture(scope="session")
-def one(plant: Plant) -> Server:
+@pytest.fixture(scope="package")
+def one(scaled: ScaledCluster) -> Server:
     """A worker of shards that lives on."""
-    return plant.start_shard_worker("one")
+    return scaled.start_shard_worker("one")
 
 
-def _lines(host: LabHost, name: str) -> int:
-    path = host.home / f"{name}.runs"
-    return len(path.read_text().split()) if path.exists() else 0
+def databases_on(hosts: str, databases: Postgres) -> dict[str, object]:
+    """The part of a backup's plan that is a database, the same one for all `hosts`."""
+    server = {"server": "127.0.0.1", "port": databases.port, "user": databases.user}
+    return {"name": "users", "database": "users", "passfile": str(databases.passfile), "hosts": hosts, **server}
+
+
+def home_of(cluster: Cluster, host: str) -> Path:
+    return cluster.ssh.host(host).home

@@ -1,4 +1,4 @@
-"""The same hosts, PostgreSQL and Prefect server as the flows' tests have."""
+"""Whole scenarios, on the hosts, PostgreSQL and Prefect server that all flows share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.sshd import SshLab
-from tasks.access import Access
-from tests.flows.conftest import access, go, lab, postgres, prefect_server, task_log, webhook
+from lab.servers.sshd import SshLab
+from remotejobs.prefect.tasks.access import Access
 
-__all__ = ["access", "go", "lab", "postgres", "prefect_server", "task_log", "webhook"]
+
+@pytest.fixture(scope="session", autouse=True)
+def with_a_server(prefect_server: Path) -> None:
+    """Every flow and task here runs against it."""
 
 
 @pytest.fixture

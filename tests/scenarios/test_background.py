@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
 
-from flows.examples.side_by_side import side_by_side
-from lab.postgres import Postgres
-from lab.sshd import SshLab
+from lab.servers.postgres import Postgres
+from lab.servers.sshd import SshLab
 from remotejobs.errors import InvalidJob
-from remotejobs.model import Record, State
-from tasks.access import Access
-from tasks.background import in_background
-from tasks.ends import End, raise_for
-from tasks.errors import HostsFailed
-from tasks.jobs import kill_job
+from remotejobs.model import State
+from remotejobs.prefect.flows.examples.side_by_side import side_by_side
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import reached_by
+from remotejobs.prefect.tasks.jobs.background import in_background
+from remotejobs.prefect.tasks.jobs.ends import End, raise_for
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.job import kill_job
+from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
+from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
-from tests.task_log import TaskLog
 
-OFTEN = 0.1  # seconds
-
-
-@flow
-def one(access: Access, command: str, **more: Any) -> End:
-    return in_background(command, "db1", access, label="one", poll=OFTEN, **more).end()
+SOON = 1  # seconds, for which a look waits on the host: an end within them is seen at once
+SIMULATED = Access(inventory="db1,db2")
+GOOD_RCS: FailedWhen = lambda record: record.rc not in (0, 24)  # noqa: E731
+NO_ERRORS: FailedWhen = lambda record: b"ERROR" in record.stdout  # noqa: E731
+NEVER: FailedWhen = lambda record: False  # noqa: E731
 
 
-def test_jobs_with_limits_of_their_own_are_awaited_apart(access: Access, go: Path) -> None:
+def test_jobs_with_limits_of_their_own_are_awaited_apart(fake: FakeHosts) -> None:
+    fake.plan("sleep", Plan(lasts=math.inf))
+    fake.plan("patient", Plan(lasts=None))
+
     @flow
     def two() -> tuple[End, End]:
-        brief = in_background("sleep 300", "db1", access, label="brief", limit=1, poll=OFTEN)
-        patient = in_background(f"until [ -e {go} ]; do sleep 0.1; done", "db1", access, label="patient", poll=OFTEN)
+        brief = in_background("sleep 300", "db1", SIMULATED, label="brief", limit=3, poll=SOON)
+        patient = in_background("patient", "db1", SIMULATED, label="patient", poll=SOON)
         end = brief.end()
-        go.touch()  # the other job goes on until now
+        patient.started.wait()
+        fake.ends("patient")  # the other job goes on until now
         return end, patient.end()
 
     brief, patient = two()
@@ -45,14 +50,16 @@ def test_jobs_with_limits_of_their_own_are_awaited_apart(access: Access, go: Pat
     assert (patient.state, patient.succeeded) == (State.SUCCEEDED, True)
 
 
-def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(access: Access) -> None:
+def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: FakeHosts) -> None:
+    fake.plan("sleep", Plan(lasts=math.inf))
+
     @flow
     def two() -> tuple[End, End]:
-        holder = in_background("sleep 600", "db1", access, label="holder", locks=["apt"], limit=20, poll=OFTEN)
+        holder = in_background("sleep 600", "db1", SIMULATED, label="holder", locks=["apt"], poll=0.2)
         holder.started.wait()
-        late = in_background("true", "db1", access, label="late", locks=["apt"], queue_limit=1, limit=5, poll=OFTEN)
+        late = in_background("true", "db1", SIMULATED, label="late", locks=["apt"], queue_limit=1, limit=5, poll=SOON)
         told = late.end()
-        kill_job(holder.started.result(), access, grace=0)
+        kill_job(holder.started.result(), SIMULATED, grace=0)
         return holder.end(), told
 
     holder, late = two()
@@ -77,61 +84,84 @@ def test_databases_and_directories_are_saved_side_by_side_and_reported_one_by_on
         state.result()
 
 
+@pytest.fixture(scope="module")
+def ends() -> dict[str, End]:
+    """By label: jobs that end in many ways, all in the background of one flow run."""
+    fake = FakeHosts()
+    for rc in (1, 7, 23, 24):
+        fake.plan(f"exit {rc}$", Plan(rc=rc, stderr=f"went with {rc}\n"))
+    fake.plan("ERROR", Plan(stdout="no ERROR here\n"))
+    fake.plan("sleep", Plan(lasts=math.inf))
+
+    @flow
+    def all_at_once() -> list[End]:
+        judged = [("exit 24", GOOD_RCS), ("exit 23", GOOD_RCS), ("echo no ERROR here", NO_ERRORS), ("exit 1", NEVER)]
+        jobs = [
+            in_background(command, "db1", SIMULATED, label=command, poll=SOON, failed_when=failed_when)
+            for command, failed_when in judged
+        ]
+        jobs += [
+            in_background("sleep 300", "db1", SIMULATED, label="ended", limit=3, poll=SOON, failed_when=NEVER),
+            in_background("exit 7", "db1", SIMULATED, label="ignored", poll=SOON),
+            in_background("true", "nowhere", SIMULATED, label="elsewhere", poll=SOON),
+        ]
+        return [job.end() for job in jobs]
+
+    with reached_by(fake.connect):
+        return {end.step: end for end in all_at_once()}
+
+
 @pytest.mark.parametrize(
-    ("command", "failed_when", "wanted"),
+    ("command", "rc", "wanted"),
     [
-        ("exit 24", lambda record: record.rc not in (0, 24), State.SUCCEEDED),
-        ("exit 23", lambda record: record.rc not in (0, 24), State.FAILED),
-        ("echo no ERROR here", lambda record: b"ERROR" in record.stdout, State.FAILED),
-        ("exit 1", lambda record: False, State.SUCCEEDED),
+        ("exit 24", 24, State.SUCCEEDED),
+        ("exit 23", 23, State.FAILED),
+        ("echo no ERROR here", 0, State.FAILED),
+        ("exit 1", 1, State.SUCCEEDED),
     ],
 )
-def test_the_flow_decides_what_counts_as_failed(
-    access: Access, task_log: TaskLog, command: str, failed_when: Callable[[Record], bool], wanted: State
-) -> None:
-    end = one(access, command, failed_when=failed_when)
+def test_the_flow_decides_what_counts_as_failed(ends: dict[str, End], command: str, rc: int, wanted: State) -> None:
+    end = ends[command]
     assert (end.state, end.succeeded) == (wanted, wanted is State.SUCCEEDED)
     assert end.record
     if command != "exit 23":
         assert end.record.msg.startswith("by failed_when of this flow; its host says ")
-    assert end.record.rc == int(command[5:] if command.startswith("exit") else 0)  # what the host says, stays
+    assert end.record.rc == rc  # what the host says, stays
     if not end.succeeded:
-        with pytest.raises(HostsFailed, match="one on db1: failed"):
+        with pytest.raises(HostsFailed, match=f"{command} on db1: failed"):
             raise_for([end])
 
 
-def test_a_job_that_was_ended_is_never_called_good(access: Access) -> None:
-    end = one(access, "sleep 300", limit=1, failed_when=lambda record: False)
-    assert (end.state, end.succeeded) == (State.TIMED_OUT, False)
+def test_a_job_that_was_ended_is_never_called_good(ends: dict[str, End]) -> None:
+    assert (ends["ended"].state, ends["ended"].succeeded) == (State.TIMED_OUT, False)
 
 
-def test_an_error_is_ignored_by_not_raising_it(access: Access) -> None:
-    end = one(access, "echo gone >&2; exit 7")
+def test_an_error_is_ignored_by_not_raising_it(ends: dict[str, End]) -> None:
+    end = ends["ignored"]
     assert (end.state, end.succeeded, end.over) == (State.FAILED, False, True)
     assert "rc 7" in end.reason
-    assert "gone" in end.reason
+    assert "went with 7" in end.reason
 
 
-def test_a_host_that_cannot_be_asked_is_an_end_that_is_not_over(access: Access) -> None:
-    @flow
-    def elsewhere() -> End:
-        return in_background("true", "nowhere", access, label="one").end()
-
-    end = elsewhere()
-    assert not end.succeeded
-    assert not end.over
+def test_a_host_that_cannot_be_asked_is_an_end_that_is_not_over(ends: dict[str, End]) -> None:
+    assert not ends["elsewhere"].succeeded
+    assert not ends["elsewhere"].over
 
 
-def test_two_jobs_of_one_label_on_one_host_are_refused_rather_than_taken_for_one(access: Access) -> None:
+def test_two_jobs_of_one_label_on_one_host_are_refused_rather_than_taken_for_one(fake: FakeHosts) -> None:
     @flow
     def twice() -> list[End]:
-        return [in_background(f"echo {word}", "db1", access, label="same", poll=OFTEN).end() for word in ("a", "b")]
+        return [in_background(f"echo {word}", "db1", SIMULATED, label="same", poll=SOON).end() for word in ("a", "b")]
 
     first, second = twice()
     assert first.succeeded
     assert "is taken by another job" in second.reason
 
 
-def test_what_can_be_no_job_is_refused_where_it_is_written(access: Access) -> None:
+def test_what_can_be_no_job_is_refused_where_it_is_written() -> None:
+    @flow
+    def here() -> None:
+        in_background("true", "db1", SIMULATED, label="one", chdir="here")
+
     with pytest.raises(InvalidJob, match="chdir 'here' is not absolute"):
-        one(access, "true", chdir="here")
+        here()

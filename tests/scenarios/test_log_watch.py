@@ -11,19 +11,26 @@ from prefect import flow
 from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 
-from flows.examples.watched_deploy import watched_deploy
 from remotejobs.model import State
-from tasks.access import Access
-from tasks.cancel import kill_jobs_of
-from tasks.cancel_report import JobEnd
-from tasks.connections import jobs_on
-from tasks.ends import End
-from tasks.errors import HostsFailed
-from tasks.log_watch import KEPT_BYTES, NotFollowing, Watched, log_watch, publish_watched, start_watch
-from tasks.until import Until
+from remotejobs.prefect.flows.examples.watched_deploy import watched_deploy
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of
+from remotejobs.prefect.tasks.cancel.report import JobEnd
+from remotejobs.prefect.tasks.connections import jobs_on
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.until import Until
+from remotejobs.prefect.tasks.log_watch import (
+    KEPT_BYTES,
+    NotFollowing,
+    Watched,
+    log_watch,
+    publish_watched,
+    start_watch,
+)
 from tests.artifacts import artifacts_of
 
-OFTEN = Until(retries=600, delay=0.1)
+OFTEN = Until(retries=600, delay=1)  # the waiting is done on the host, so an end is seen at once
 
 
 def kept(run: UUID | None) -> dict[str, str]:
@@ -55,30 +62,31 @@ def quoted(path: Path) -> str:
     return f'"{path}"'.replace("$", "\\$")
 
 
-def test_a_rotation_in_between_loses_nothing(own_jobs: Access, tmp_path: Path) -> None:
-    log = tmp_path / "app.log"
-    log.write_text("")
+@pytest.fixture(scope="module")
+def failed_deploy(access: Access, tmp_path_factory: pytest.TempPathFactory) -> RunState[list[End]]:
+    """A deployment that makes its log, rotates it, and fails."""
+    log = tmp_path_factory.mktemp("deploy") / "new.log"
     # Where the kernel tells it nothing, tail looks once a second; what it had not seen then, a rotation takes away.
-    rotate = f"echo old >> {log}; sleep 2; mv {log} {log}.1; echo new > {log}"
-    state = deploy(own_jobs, rotate, log, "db1")
-    assert "\nold\nnew\n" in kept(state.state_details.flow_run_id)["db1"]
+    rotates = f"echo born > {log}; echo no such table >> {log}; sleep 2; mv {log} {log}.1; echo new > {log}; exit 9"
+    return deploy(access, rotates, log, "db1")
+
+
+def test_a_rotation_in_between_loses_nothing(failed_deploy: RunState[list[End]]) -> None:
+    assert "\nno such table\nnew\n" in kept(failed_deploy.state_details.flow_run_id)["db1"]
 
 
 def test_a_file_that_is_only_made_by_the_deployment_is_followed_from_its_first_line(
-    own_jobs: Access, tmp_path: Path
+    failed_deploy: RunState[list[End]],
 ) -> None:
-    state = deploy(own_jobs, f"echo born > {tmp_path}/new.log", tmp_path / "new.log", "db1")
-    assert "\nborn\n" in kept(state.state_details.flow_run_id)["db1"]
+    assert "```\nborn\n" in kept(failed_deploy.state_details.flow_run_id)["db1"]
 
 
 def test_the_log_of_a_deployment_that_fails_is_kept_and_the_failure_stays_the_failure(
-    own_jobs: Access, tmp_path: Path
+    failed_deploy: RunState[list[End]],
 ) -> None:
-    log = tmp_path / "app.log"
-    state = deploy(own_jobs, f"echo no such table >> {log}; exit 9", log, "db1")
-    assert "no such table" in kept(state.state_details.flow_run_id)["db1"]
+    assert "no such table" in kept(failed_deploy.state_details.flow_run_id)["db1"]
     with pytest.raises(HostsFailed, match="deploy on db1: failed, rc 9"):
-        state.result()
+        failed_deploy.result()
 
 
 def test_what_cannot_be_followed_is_told_before_anything_is_deployed(own_jobs: Access, tmp_path: Path) -> None:
@@ -103,20 +111,23 @@ def test_a_file_that_is_not_followed_in_time_is_an_error_and_nothing_goes_on_try
     assert (watch.state, watch.survivors) == (State.KILLED, "")
 
 
-def test_a_retried_run_follows_anew_and_a_resumed_one_goes_on(own_jobs: Access, tmp_path: Path) -> None:
+def test_a_retried_run_follows_anew_a_resumed_one_goes_on_and_cancelling_it_ends_the_watch(
+    own_jobs: Access, tmp_path: Path
+) -> None:
     log = tmp_path / "app.log"
     log.write_text("")
 
     @flow
-    def twice() -> list[tuple[str, str]]:
+    def twice() -> tuple[list[str], list[JobEnd]]:
         with log_watch(str(log), "db1", own_jobs) as (first,), log_watch(str(log), "db1", own_jobs) as (same,):
             pass
-        with log_watch(str(log), "db1", own_jobs) as (next_one,):
-            return [(first.jid, same.jid), (same.jid, next_one.jid)]
+        with log_watch(str(log), "db1", own_jobs) as (anew,):
+            ends = kill_jobs_of(UUID(flow_run.id))
+        return [first.jid, same.jid, anew.jid], ends
 
-    (resumed, retried) = twice()
-    assert resumed[0] == resumed[1]
-    assert retried[0] != retried[1]
+    (first, resumed, retried), ends = twice()
+    assert first == resumed != retried
+    assert [end.label.startswith("log watch") and "proven empty" in end.said for end in ends] == [True, True]
 
 
 def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> None:
@@ -128,14 +139,3 @@ def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> No
     state = much(return_state=True)
     text = kept(state.state_details.flow_run_id)["db1"]
     assert text.startswith("The last 256.0 KiB of 512.0 KiB; all of it: `remotejobs log db1`\n\n```\nxx")
-
-
-def test_cancelling_the_run_ends_the_watch(own_jobs: Access, tmp_path: Path) -> None:
-    @flow
-    def cancelled() -> list[JobEnd]:
-        with log_watch(str(tmp_path / "app.log"), "db1", own_jobs):
-            return kill_jobs_of({"access": own_jobs.model_dump(), "hosts": "db1"}, str(flow_run.id))
-
-    (end,) = cancelled()
-    assert end.label.startswith("log watch")
-    assert "proven empty" in end.said

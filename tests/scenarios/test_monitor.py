@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import yaml
 from prefect.client.schemas.objects import State as RunState
 
-from flows.monitor import monitor
-from lab.job_files import supervisor_of
-from lab.sshd import SshLab
-from lab.webhook import Webhook
-from remotejobs.alerts import Overdue
+from lab.servers.webhook import Webhook
 from remotejobs.model import Job
-from tasks.access import Access
-from tasks.connections import jobs_on
-from tasks.monitor import Alarm, Survey
-from tasks.notify import Notify
+from remotejobs.operations.alerts import Overdue
+from remotejobs.prefect.flows.monitor import monitor
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on
+from remotejobs.prefect.tasks.monitor import Alarm, Survey
+from remotejobs.prefect.tasks.notify import Notify
+from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import artifacts_of
 
 AT_ONCE = Overdue(hours=1e-9)
@@ -36,14 +37,8 @@ def busy(own_jobs: Access) -> Iterator[Access]:
 
 
 def watch(access: Access, overdue: Overdue | None = None, **more: Notify) -> RunState[Survey]:
-    state: RunState[Survey] = monitor(access, "all", overdue or Overdue(), **more, return_state=True)
+    state: RunState[Survey] = monitor(access, "db1", overdue or Overdue(), **more, return_state=True)
     return state
-
-
-def lose(access: Access, jid: str) -> None:
-    """Start a job and kill who watches over it."""
-    record = jobs_on(access, "db1").start(Job(jid=jid, cmd="sleep 300", label="careless"))
-    os.kill(supervisor_of(record), 9)
 
 
 def test_what_runs_ended_and_failed_is_shown_with_what_runs_longest(busy: Access) -> None:
@@ -51,7 +46,7 @@ def test_what_runs_ended_and_failed_is_shown_with_what_runs_longest(busy: Access
     assert state.is_completed()
     (shown,) = [each for each in artifacts_of(state.state_details.flow_run_id, "table") if each.key == "fleet"]
     assert shown.description
-    assert shown.description.startswith("all: 1 running, 1 succeeded, 1 failed; longest running: long job on db1, ")
+    assert shown.description.startswith("db1: 1 running, 1 succeeded, 1 failed; longest running: long job on db1, ")
     assert [word for word in ("long", "bad", "good") if f'"jid": "{word}"' in str(shown.data)] == [
         "long",
         "bad",
@@ -59,41 +54,50 @@ def test_what_runs_ended_and_failed_is_shown_with_what_runs_longest(busy: Access
     ]
 
 
-def test_a_lost_job_is_told_once_and_the_next_one_again(busy: Access, webhook: Webhook) -> None:
+@pytest.fixture
+def simulated(fake: FakeHosts, tmp_path: Path) -> Access:
+    """A simulated host with a job that runs. No other fleet has the name of its inventory, by which alerts are kept."""
+    fake.plan(".", Plan(lasts=None))
+    inventory = tmp_path / f"{uuid4().hex}.yml"
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {"db1": None}}}))
+    access = Access(inventory=str(inventory))
+    start(access, "long", "long job")
+    return access
+
+
+def start(access: Access, jid: str, label: str) -> None:
+    jobs_on(access, "db1").start(Job(jid=jid, cmd="work", label=label))
+
+
+def test_a_lost_job_is_told_once_and_the_next_one_again(simulated: Access, fake: FakeHosts, webhook: Webhook) -> None:
     whom = Notify(webhook=webhook.url)
-    lose(busy, "first")
+    start(simulated, "first", "careless")
+    fake.loses("first")
     with pytest.raises(Alarm, match="1 new alert\nlost on db1: careless: its supervising process .* first"):
-        watch(busy, notify=whom).result()
+        watch(simulated, notify=whom).result()
     assert "lost on db1: careless" in webhook.next()["message"]
-    assert watch(busy, notify=whom).is_completed()
-    lose(busy, "second")
+    assert watch(simulated, notify=whom).is_completed()
+    start(simulated, "second", "careless")
+    fake.loses("second")
     with pytest.raises(Alarm, match="(?s)1 new alert\n.* second$"):
-        watch(busy, notify=whom).result()
-    for jid in ("first", "second"):
-        jobs_on(busy, "db1").kill(jid)
+        watch(simulated, notify=whom).result()
 
 
-def test_what_runs_too_long_is_overdue_unless_its_label_may_or_it_is_a_service(busy: Access) -> None:
+def test_what_runs_too_long_is_overdue_unless_its_label_may_or_it_is_a_service(simulated: Access) -> None:
     with pytest.raises(Alarm, match="1 new alert\noverdue on db1: long job: running for "):
-        watch(busy, AT_ONCE).result()
-    jobs_on(busy, "db1").start(Job(jid="service.web.1", cmd="sleep 300", label="web"))
-    jobs_on(busy, "db1").start(Job(jid="other", cmd="sleep 300", label="long patience"))
-    state = watch(busy, Overdue(hours=1e-9, labels={"long*": 1, "web": 1e-9}))
-    for jid in ("service.web.1", "other"):
-        jobs_on(busy, "db1").kill(jid)
-    assert state.is_completed()
+        watch(simulated, AT_ONCE).result()
+    start(simulated, "service.web.1", "web")
+    start(simulated, "other", "long patience")
+    assert watch(simulated, Overdue(hours=1e-9, labels={"long*": 1, "web": 1e-9})).is_completed()
 
 
 def test_a_silent_host_is_an_alert_and_what_was_told_of_it_is_not_told_anew_when_it_is_back(
-    busy: Access, lab: SshLab
+    simulated: Access, fake: FakeHosts
 ) -> None:
-    lose(busy, "careless")
-    assert watch(busy).is_failed()
-    lab.stop_host("db1")
-    try:
-        with pytest.raises(Alarm, match="1 new alert\nnot asked on db1: "):
-            watch(busy).result()
-    finally:
-        lab.start_host("db1")
-    assert watch(busy).is_completed()
-    jobs_on(busy, "db1").kill("careless")
+    fake.loses("long")
+    assert watch(simulated).is_failed()
+    fake.host("db1").unreachable()
+    with pytest.raises(Alarm, match="1 new alert\nnot asked on db1: "):
+        watch(simulated).result()
+    fake.host("db1").reachable()
+    assert watch(simulated).is_completed()

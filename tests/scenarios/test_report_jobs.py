@@ -7,30 +7,22 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from flows.examples.fire_and_forget import fire_and_forget
-from flows.report_jobs import report_jobs
-from lab.sshd import SshLab
-from lab.webhook import Webhook
+from lab.servers.webhook import Webhook
 from remotejobs.model import Job
-from tasks.access import Access
-from tasks.connections import jobs_on
-from tasks.ends import End
-from tasks.errors import HostsFailed
+from remotejobs.prefect.flows.examples.fire_and_forget import fire_and_forget
+from remotejobs.prefect.flows.report_jobs import report_jobs
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.monitor import survey
+from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
 
 def report(access: Access, jobs: str, hosts: str) -> RunState[list[End]]:
     state: RunState[list[End]] = report_jobs(access, hosts, jobs, return_state=True)
     return state
-
-
-def ended(access: Access, hosts: tuple[str, ...] = ("db1", "db2"), **jobs: str) -> None:
-    """Start jobs by label, and wait for them as nobody would."""
-    for host in hosts:
-        for label, command in jobs.items():
-            jid = f"{label}.{host}"
-            jobs_on(access, host).start(Job(jid=jid, cmd=command, label=label))
-            jobs_on(access, host).look(jid, wait=30)
 
 
 def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_told_later(
@@ -62,38 +54,45 @@ def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_to
         later.result()
 
 
-def test_jobs_are_found_by_label_by_jid_and_by_the_beginning_of_a_jid(own_jobs: Access) -> None:
-    ended(own_jobs, rotate="true", warm="true")
+SIMULATED = Access(inventory="db1,db2")
+
+
+@pytest.fixture
+def rotated(fake: FakeHosts) -> FakeHosts:
+    """Simulated hosts, each with two jobs that ended well and were started by nobody who waits for them."""
+    for host in ("db1", "db2"):
+        for label in ("rotate", "warm"):
+            jobs_on(SIMULATED, host).start(Job(jid=f"{label}.{host}", cmd=label, label=label))
+    return fake
+
+
+def test_jobs_are_found_by_label_by_jid_and_by_the_beginning_of_a_jid(rotated: FakeHosts) -> None:
+    wanted = {("db1", "rotate"), ("db2", "rotate")}
     for jobs in ("rotate", "rot*", "rotate.db?", "rotate.d"):
-        assert {(end.host, end.step) for end in report(own_jobs, jobs, "all").result()} == {
-            ("db1", "rotate"),
-            ("db2", "rotate"),
-        }
+        found = survey.fn(SIMULATED, "all", jobs, output=True)
+        assert {(record.host, record.label) for record in found.records} == wanted
+    assert {(end.host, end.step) for end in report(SIMULATED, "rot*", "all").result()} == wanted
 
 
-def test_what_still_runs_is_told_and_is_no_failure(own_jobs: Access) -> None:
-    jobs_on(own_jobs, "db1").start(Job(jid="slow", cmd="sleep 300", label="slow"))
-    (end,) = report(own_jobs, "slow", "all").result()
-    jobs_on(own_jobs, "db1").kill("slow")
+def test_what_still_runs_is_told_and_is_no_failure(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(lasts=None))
+    jobs_on(SIMULATED, "db1").start(Job(jid="slow", cmd="sleep 300", label="slow"))
+    (end,) = report(SIMULATED, "slow", "all").result()
     assert (end.state, end.reason) == ("running", "still runs")
 
 
-def test_a_name_that_no_job_has_is_a_failure(own_jobs: Access) -> None:
+def test_a_name_that_no_job_has_is_a_failure(fake: FakeHosts) -> None:
     with pytest.raises(HostsFailed, match="no job on all is like nihgtly: it was never started there, or was cleaned"):
-        report(own_jobs, "nihgtly", "all").result()
+        report(SIMULATED, "nihgtly", "all").result()
 
 
-def test_a_host_that_is_away_hides_no_other_and_is_named(own_jobs: Access, lab: SshLab) -> None:
-    ended(own_jobs, rotate="true")
-    lab.stop_host("db2")
-    try:
-        with pytest.raises(HostsFailed, match="1 of 2 unreachable\nlook on db2: "):
-            report(own_jobs, "rotate", "db1:db2").result()
-    finally:
-        lab.start_host("db2")
+def test_a_host_that_is_away_hides_no_other_and_is_named(rotated: FakeHosts) -> None:
+    rotated.host("db2").unreachable()
+    with pytest.raises(HostsFailed, match="1 of 2 unreachable\nlook on db2: "):
+        report(SIMULATED, "rotate", "all").result()
 
 
-def test_one_that_cannot_be_started_fails_at_once(own_jobs: Access, tmp_path: Path) -> None:
-    (tmp_path / "db1").write_text("in the way")
-    with pytest.raises(HostsFailed, match="1 of 1 failed\nlog rotation on db1: "):
-        fire_and_forget(own_jobs, "db1", {"log rotation": "true"})
+def test_one_that_cannot_be_started_fails_at_once(fake: FakeHosts) -> None:
+    fake.plan(".", Plan(refused="no space left"))
+    with pytest.raises(HostsFailed, match="1 of 1 failed\nlog rotation on db1: .*no space left"):
+        fire_and_forget(SIMULATED, "db1", {"log rotation": "true"})

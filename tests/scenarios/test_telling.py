@@ -10,10 +10,12 @@ import yaml
 from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-from flows.run_command import run_command
-from lab.webhook import Webhook
-from tasks.access import Access
-from tasks.notify import NOBODY, Notify, tell
+from lab.servers.webhook import Webhook
+from remotejobs.prefect.flows.run_command import run_command
+from remotejobs.prefect.tasks import notify
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.notify import NOBODY, Notify, tell
+from remotejobs.testing import FakeHosts, Plan
 from tests.task_log import TaskLog
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,14 +54,19 @@ def test_a_notification_block_is_told_the_same(webhook: Webhook, block: str) -> 
     assert webhook.silent, "once"
 
 
-def test_a_notification_block_is_told_of_a_failed_run(access: Access, webhook: Webhook, block: str) -> None:
+def test_a_notification_block_is_told_of_a_failed_run(fake: FakeHosts, webhook: Webhook, block: str) -> None:
+    fake.plan(".", Plan(rc=3))
+    access = Access(inventory="db1,db2")
     run_command(access, "db1", "exit 3", label="work", notify=Notify(block=block), return_state=True)
     told = webhook.next()
     assert told["title"] == "run-command: Failed"
     assert "work on db1: failed, rc 3" in told["text"]
 
 
-def test_telling_that_fails_is_tried_again_and_changes_nothing(task_log: TaskLog) -> None:
+def test_telling_that_fails_is_tried_again_and_changes_nothing(
+    task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_tell", notify._tell.with_options(retry_delay_seconds=0.1))
     with Webhook(status=500) as deaf:
         assert teller(Notify(webhook=deaf.url)) == "went on"
         for _ in range(3):

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from flows.examples.with_rollback import with_rollback
-from lab.webhook import Webhook
+from lab.servers.webhook import Webhook
 from remotejobs.model import State
-from tasks.access import Access
-from tasks.connections import jobs_on
-from tasks.ends import End
-from tasks.errors import HostsFailed
-from tasks.notify import Notify
+from remotejobs.prefect.flows.examples.with_rollback import with_rollback
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
+from remotejobs.testing import FakeHosts, Plan
 
 
 @pytest.fixture
@@ -32,35 +33,54 @@ def run(access: Access, command: str, undone: Path, **more: Any) -> RunState[End
     # The brackets keep the pattern from finding the rollback itself.
     rollback = f"! pgrep -f 'sleep {number[:-1]}[{number[-1]}]' && touch {undone}"
     state: RunState[End] = with_rollback(
-        access, "db1", command, prepare="true", rollback=rollback, poll=0.1, **more, return_state=True
+        access, "db1", command, prepare="true", rollback=rollback, poll=1, **more, return_state=True
     )
     return state
 
 
-@pytest.mark.parametrize("command", ["true", "exit 3"])
-def test_what_counts_as_good_is_not_rolled_back(access: Access, undone: Path, command: str) -> None:
-    assert run(access, command, undone).result().succeeded
-    assert not undone.exists()
+def simulated(alert: Notify = NOBODY) -> RunState[End]:
+    state: RunState[End] = with_rollback(
+        Access(inventory="db1,db2"),
+        "db1",
+        "risky",
+        prepare="prepare",
+        rollback="undo",
+        poll=1,
+        alert=alert,
+        return_state=True,
+    )
+    return state
 
 
-@pytest.mark.parametrize(
-    ("command", "happened"),
-    [
-        ("exit 1", "failed, rolled back"),
-        ("echo ERROR: half of it", "failed, rolled back"),
-        ("LONG", "timed out, rolled back"),
-    ],
-)
-def test_a_failure_or_a_time_out_is_rolled_back_and_told(
-    access: Access, webhook: Webhook, undone: Path, command: str, happened: str
-) -> None:
-    state = run(access, command, undone, limit=1 if command == "LONG" else 60, alert=Notify(webhook=webhook.url))
-    assert undone.exists()
+@pytest.mark.parametrize("plan", [Plan(), Plan(rc=3)])
+def test_what_counts_as_good_is_not_rolled_back(fake: FakeHosts, plan: Plan) -> None:
+    fake.plan("risky", plan)
+    assert simulated().result().succeeded
+    assert {start.job.cmd for start in fake.started()} == {"risky", "prepare"}
+
+
+def failure_is_told(state: RunState[End], webhook: Webhook, happened: str) -> None:
     told = webhook.next()
     assert (told["flow"], told["state"]) == ("with-rollback", happened)
     assert told["message"].startswith("risky on db1: ")
     with pytest.raises(HostsFailed, match="risky on db1"):
         state.result()
+
+
+@pytest.mark.parametrize("plan", [Plan(rc=1), Plan(stdout="ERROR: half of it\n")])
+def test_a_failure_is_rolled_back_and_told(fake: FakeHosts, webhook: Webhook, plan: Plan) -> None:
+    fake.plan("risky", plan)
+    state = simulated(Notify(webhook=webhook.url))
+    assert {start.job.cmd for start in fake.started()} == {"risky", "prepare", "undo"}
+    failure_is_told(state, webhook, "failed, rolled back")
+
+
+def test_a_time_out_is_rolled_back_once_nothing_of_it_runs_and_told(
+    access: Access, webhook: Webhook, undone: Path
+) -> None:
+    state = run(access, "LONG", undone, limit=1, alert=Notify(webhook=webhook.url))
+    assert undone.exists()
+    failure_is_told(state, webhook, "timed out, rolled back")
 
 
 def test_a_job_that_may_run_on_is_not_rolled_back(access: Access, webhook: Webhook, undone: Path) -> None:
@@ -70,4 +90,4 @@ def test_a_job_that_may_run_on_is_not_rolled_back(access: Access, webhook: Webho
     assert not undone.exists()
     assert webhook.silent
     (lost,) = [record for record in jobs_on(access, "db1").list() if record.state is State.LOST]
-    assert "proven empty" in jobs_on(access, "db1").kill(lost.jid).msg
+    assert jobs_on(access, "db1").kill(lost.jid).state is State.KILLED

@@ -5,32 +5,53 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
+from faults.processes import end_unfinished
+from lab import guard
 from lab.job_files import read
-from remotejobs.connection import Become, Reply
-from remotejobs.jobs import HostJobs
+from remotejobs.connections.base import Become, Reply
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from tests.awaiting import await_true
 
 SHELLS = ("dash", "busybox", "bash", "mksh", "yash")
 
+# On top of a test with the fixture `jobs`: the reasons are in conftest.py.
+in_every_shell = pytest.mark.parametrize("jobs", SHELLS, indirect=True)
+
 
 class ShellConnection:
     """A host that is only a shell: `sh` in PATH is the shell under test, as it would be on such a host."""
 
-    def __init__(self, path: str, home: Path, *, proc: str = "/proc", user: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        home: Path,
+        *,
+        proc: str = "/proc",
+        user: int | None = None,
+        before: tuple[str, ...] = (),
+    ) -> None:
         self.host = "here"
+        self.adopts = True  # whether perl or Python is there for a reaper
+        self.before = before  # words of a command that becomes the shell
         self.user = user
         self.awk = b"awk"
         self.proc = proc.encode()
-        self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
+        self.change: Callable[[bytes], bytes] = lambda script: script  # what is sent next
+        self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", **guard.mark()}
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+        script = self.change(script)
+        if not self.adopts:
+            script = script.replace(b"\nrj_tool\n", b"\ntool=\n")
         script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc).replace(b"awk -v", self.awk + b" -v")
         done = subprocess.run(
-            ["sh", "-s"],
+            [*self.before, "sh", "-s"],
             input=script,
             capture_output=True,
             timeout=timeout,
@@ -57,11 +78,8 @@ def shell_path(directory: Path, shell: str) -> str:
 def host_jobs(tmp_path: Path, path: str, *, proc: str = "/proc") -> Iterator[HostJobs]:
     home = tmp_path / "home with 'quotes'"
     home.mkdir()
-    here = HostJobs(ShellConnection(path, home, proc=proc), directory=f"{home}/jobs")
-    yield here
-    for record in here.list():
-        if not record.finished or record.cause == "gone":
-            here.kill(record.jid, grace=0)
+    yield HostJobs(ShellConnection(path, home, proc=proc), directory=f"{home}/jobs")
+    end_unfinished(home / "jobs")
 
 
 def ended(jobs: HostJobs, jid: str) -> Record:
@@ -89,4 +107,4 @@ def await_dead(pid: int) -> None:
 def await_none(record: Record) -> None:
     """Return once no process has the job's directory in its arguments."""
     mark = record.results_dir.encode()
-    await_true(lambda: not any(mark in read(path) for path in Path("/proc").glob("[0-9]*/cmdline")))
+    await_true(lambda: not any(mark in read(process / "cmdline") for process in Path("/proc").glob("[0-9]*")))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs import request
+from remotejobs.agent import request
 from remotejobs.model import Job
 from tests.shell.shells import SHELLS, shell_path
 
@@ -20,7 +20,9 @@ def test_of_a_request_that_is_cut_off_nothing_is_run(shell: str, tmp_path: Path)
     assert tried(run(tmp_path, b"rj_proc=/proc\nrj_x"))
     script = request.start(Job(jid="j", cmd="echo x"), str(tmp_path / "jobs")).script
     last = script.rindex(b"\n{\n")
-    for end in [*range(1, last, 89), *range(last, len(script) - len("}\n"), 7)]:
+    # All shells together are cut off as often as each of them would have to be, and near the end each is.
+    begin = range(1 + 89 * SHELLS.index(shell), last, 89 * len(SHELLS))
+    for end in [*begin, *range(last, script.rindex(b"\n}") + 1, 7)]:
         said = run(tmp_path, script[:end])
         assert said.stdout == b""
         assert not tried(said), script[:end][-60:]
@@ -28,9 +30,12 @@ def test_of_a_request_that_is_cut_off_nothing_is_run(shell: str, tmp_path: Path)
 
 
 def run(tmp_path: Path, script: bytes) -> subprocess.CompletedProcess[bytes]:
-    """As a host runs what came, but that no program can be found."""
-    shell = [str(tmp_path / "bin" / "sh"), "-s"]
-    return subprocess.run(shell, input=script, capture_output=True, check=False, env={"PATH": ""})
+    """As a host runs what came, but that no program can be found: only sed, by which some shells read it."""
+    shell, alone = [str(tmp_path / "bin" / "sh"), "-s"], tmp_path / "alone"
+    alone.mkdir(exist_ok=True)
+    if not (alone / "sed").exists():
+        (alone / "sed").symlink_to("/bin/sed")
+    return subprocess.run(shell, input=script, capture_output=True, check=False, env={"PATH": str(alone)})
 
 
 def tried(said: subprocess.CompletedProcess[bytes]) -> bool:

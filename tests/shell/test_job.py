@@ -13,30 +13,37 @@ from hypothesis import strategies as st
 
 from lab.job_files import fields_of
 from remotejobs.errors import JobExists, StartFailed
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from remotejobs.progress import Progress
-from tests.shell.shells import await_output, ended
+from tests.shell.shells import await_output, ended, in_every_shell
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
 
-@pytest.mark.parametrize("rc", [0, 1, 3, 125, 126, 127, 128, 137, 255])
-def test_rc_comes_back_exact(jobs: HostJobs, rc: int) -> None:
-    jobs.start(Job(jid="j", cmd=f"exit {rc}"))
-    record = ended(jobs, "j")
-    assert (record.rc, record.signal) == (rc, None)
-    assert record.state is (State.FAILED if rc else State.SUCCEEDED)
+@in_every_shell
+def test_rc_comes_back_exact(jobs: HostJobs) -> None:
+    codes = (0, 1, 3, 125, 126, 127, 128, 137, 255)
+    for rc in codes:
+        jobs.start(Job(jid=f"j{rc}", cmd=f"exit {rc}"))
+    told = {rc: ended(jobs, f"j{rc}") for rc in codes}
+    assert {rc: (record.rc, record.signal, record.state) for rc, record in told.items()} == {
+        rc: (rc, None, State.FAILED if rc else State.SUCCEEDED) for rc in codes
+    }
 
 
-@pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "HUP"])
-def test_a_command_that_dies_by_a_signal_names_it(jobs: HostJobs, name: str) -> None:
-    cmd = f"import os, signal; os.kill(os.getpid(), signal.SIG{name})"  # a shell may turn a signal into an exit
-    jobs.start(Job(jid="j", cmd=cmd, interpreter="python3"))
-    record = ended(jobs, "j")
-    assert (record.state, record.signal) == (State.FAILED, name)
+@in_every_shell
+def test_a_command_that_dies_by_a_signal_names_it(jobs: HostJobs) -> None:
+    names = ("KILL", "TERM", "SEGV", "HUP")
+    for name in names:  # by perl: a shell may turn a signal into an exit
+        jobs.start(Job(jid=name, cmd=f"kill {name}, $$; sleep 600", interpreter="perl"))
+    told = {name: ended(jobs, name) for name in names}
+    assert {name: (record.state, record.signal) for name, record in told.items()} == {
+        name: (State.FAILED, name) for name in names
+    }
 
 
+@in_every_shell
 def test_the_command_is_a_file_of_its_own_so_exit_quotes_and_lines_are_its_own(jobs: HostJobs) -> None:
     cmd = "# a 'comment\"\nx='it''s' y=\"$x `echo z`\"\n"
     cmd += "printf '%s\\n' \"$y\" \\\n  '$HOME' \"!\" >&2\nfalse\nexit 7\nnever"
@@ -45,6 +52,7 @@ def test_the_command_is_a_file_of_its_own_so_exit_quotes_and_lines_are_its_own(j
     assert (record.rc, record.stderr, record.stdout, record.cmd) == (7, b"its z\n$HOME\n!\n", b"", cmd)
 
 
+@in_every_shell
 def test_all_bytes_of_both_streams_come_back_apart_and_exact(jobs: HostJobs) -> None:
     every = "".join(f"\\{n:03o}" for n in range(256))
     jobs.start(Job(jid="j", cmd=f"printf '{every}'; printf 'e{every}' >&2"))
@@ -59,6 +67,11 @@ def test_results_show_the_last_64_kib_and_say_so(dash: HostJobs) -> None:
     assert record.stdout.endswith(b"end")
 
 
+# Signals 32 and 33. GNU make 4.3 lets its children ignore them, and glibc lets no program change that.
+THE_C_LIBRARY_S_OWN = 0b11 << 31
+
+
+@in_every_shell
 def test_the_job_has_its_own_session_no_input_and_default_signals(jobs: HostJobs) -> None:
     cmd = "cat; read -r _ _ _ _ group session _ </proc/$$/stat; echo $$ $group $session"
     cmd += "; grep -E 'Sig(Ign|Blk)' /proc/self/status"
@@ -66,7 +79,7 @@ def test_the_job_has_its_own_session_no_input_and_default_signals(jobs: HostJobs
     line, *signals = ended(jobs, "j").stdout.decode().splitlines()
     pid, group, session = line.split()
     assert pid == group == session
-    assert [int(mask.split()[1], 16) for mask in signals] == [0, 0]
+    assert [int(mask.split()[1], 16) & ~THE_C_LIBRARY_S_OWN for mask in signals] == [0, 0]
 
 
 def test_the_job_keeps_the_logins_umask_and_starts_in_its_home(jobs: HostJobs) -> None:
@@ -78,6 +91,7 @@ def test_the_job_keeps_the_logins_umask_and_starts_in_its_home(jobs: HostJobs) -
     assert home.endswith("home with 'quotes'")
 
 
+@in_every_shell
 def test_chdir_env_label_and_interpreter_reach_the_command(jobs: HostJobs, tmp_path: Path) -> None:
     # Names of variables that the shell half uses itself must not disturb it, and secrets stay out of its files.
     env = {"GREETING": 'it\'s "me"\n$(date) `id`', "dir": "/nowhere", "cmd": "x", "IFS": "a", "PATH": "/usr/bin:/bin"}
@@ -102,20 +116,21 @@ def test_directories_are_0700_and_files_0600(jobs: HostJobs) -> None:
     assert {mode for name, mode in modes.items() if name not in ("jobs", "j")} == {0o600}, modes
 
 
+@in_every_shell
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT.filter(str.strip), TEXT, TEXT)
 def test_any_text_reaches_the_host_as_it_is(jobs: HostJobs, cmd: str, label: str, value: str) -> None:
     label = "".join(char for char in label if char.isprintable())
     jid = f"t{uuid4().hex}"
-    jobs.start(Job(jid=jid, cmd=cmd, label=label, interpreter="cat", env={"VALUE": value}))
+    jobs.start(Job(jid=jid, cmd=cmd, label=label, interpreter="cat /proc/self/environ", env={"VALUE": value}))
     record = ended(jobs, jid)
-    assert (record.stdout, record.cmd, record.label) == (
+    *environment, command = record.stdout.split(b"\0")
+    assert (command, record.cmd, record.label) == (
         cmd.encode(),
         cmd,
         label.strip(" ") if not label.strip(" ") else label,
     )
-    jobs.start(Job(jid=f"v{jid}", cmd='printf %s "$VALUE"', env={"VALUE": value}))
-    assert ended(jobs, f"v{jid}").stdout == value.encode()
+    assert f"VALUE={value}".encode() in environment
 
 
 def test_starting_the_same_command_again_attaches(jobs: HostJobs, tmp_path: Path) -> None:
@@ -138,6 +153,7 @@ def test_the_same_jid_with_another_command_is_an_error_that_names_both(jobs: Hos
         jobs.start(Job(jid="j", cmd="echo one", env={"A": "b"}))
 
 
+@in_every_shell
 def test_what_cannot_run_is_refused_and_leaves_nothing(jobs: HostJobs) -> None:
     for job in (Job(jid="j", cmd="true", chdir="/no/such"), Job(jid="j", cmd="true", interpreter="nonesuch")):
         with pytest.raises(StartFailed, match=r"/no/such|nonesuch"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remotejobs.errors import StartFailed
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Launcher, State
 from tests.shell.shells import ended
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import pytest
 from faults.disk import disk, fill_pages
 from faults.machine import busybox_without
 from remotejobs.errors import StartFailed
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
-from tests.shell.shells import ended, host_jobs, shell_path
+from tests.shell.shells import SHELLS, ended, host_jobs, shell_path
 
 
 @pytest.fixture
@@ -70,3 +71,26 @@ def test_where_no_process_can_be_seen_nothing_is_started_rather_than_called_lost
         with pytest.raises(StartFailed, match="no process can be seen there"):
             jobs.start(Job(jid="j", cmd="true"))
         assert jobs.list() == ()
+
+
+# How a host comes by its `ps`: none at all, or one that knows neither -p nor -A.
+NO_PS = "#!/bin/sh\necho 'ps: not found' >&2\nexit 127\n"
+BUSYBOX_PS = '#!/bin/sh\nexec busybox ps "$@"\n'
+
+
+@pytest.mark.parametrize(
+    ("shell", "program"), [*((shell, NO_PS) for shell in SHELLS), ("dash", BUSYBOX_PS)], ids=[*SHELLS, "busybox-ps"]
+)
+def test_what_ran_when_a_limit_ended_it_is_told_whatever_ps_is_there(tmp_path: Path, shell: str, program: str) -> None:
+    for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", shell)):
+        ps = tmp_path / "bin" / "ps"
+        ps.write_text(program)
+        ps.chmod(0o755)
+        cmd = "sleep 600 & (exec -a 'odd) 1 name' sleep 601) & wait"
+        record = jobs.start(Job(jid="j", cmd=cmd, interpreter="bash", limit=2, grace=1))
+        heading, *lines = ended(jobs, "j").processes.splitlines()
+        assert heading.split() == ["PID", "PPID", "STAT", "ELAPSED", "COMMAND"]
+        for command in ("sleep 600", "odd) 1 name 601"):
+            assert any(re.fullmatch(rf" *\d+ +{record.pid} S +00:0\d {re.escape(command)}", line) for line in lines), (
+                lines
+            )

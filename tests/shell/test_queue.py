@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lab.job_files import fields_of, supervisor_of
+from lab.job_files import bearers_of, fields_of, kill_supervision, supervisor_of
 from remotejobs.errors import JobExists, StartFailed
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
 from tests.awaiting import await_true
-from tests.shell.shells import await_dead, await_none, ended
+from tests.shell.shells import await_dead, await_none, await_output, ended, in_every_shell
 
 
 def held(tmp_path: Path, jid: str, **wants: Any) -> Job:
@@ -42,6 +42,7 @@ def tickets(record: Record) -> list[str]:
     return sorted(path.name for path in (Path(record.results_dir).parent / ".queue").glob("*/*"))
 
 
+@in_every_shell
 def test_a_job_waits_for_its_lock_and_says_for_whom_and_where_it_stands(jobs: HostJobs, tmp_path: Path) -> None:
     first = jobs.start(held(tmp_path, "first", locks=("apt",)))
     second = jobs.start(held(tmp_path, "second", locks=("apt",), label="the second"))
@@ -114,19 +115,20 @@ def test_killing_a_queued_job_runs_nothing_ever_and_the_next_goes_on(jobs: HostJ
     assert [one.jid for one in jobs.clean(older_than=0)] != [] and tickets(second) == []
 
 
+@in_every_shell
 def test_a_job_that_is_queued_for_too_long_ends_never_started_and_the_next_goes_on(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
-    second = jobs.start(Job(jid="second", cmd=f"echo ran >'{tmp_path}/ran'", locks=("apt",), slots=9, queue_limit=2))
+    second = jobs.start(Job(jid="second", cmd=f"echo ran >'{tmp_path}/ran'", locks=("apt",), slots=9, queue_limit=1))
     third = jobs.start(Job(jid="third", cmd="true", locks=("apt",), queue_limit=600))
     assert (second.state, third.state) == (State.QUEUED, State.QUEUED)
     record = jobs.look("second", wait=60)
     assert (record.state, record.rc, record.pid, record.start) == (State.TIMED_OUT, None, None, "")
     assert record.msg == (
-        "queue limit of 2 s exceeded: it waited for lock apt, held by first; the command was never started"
+        "queue limit of 1 s exceeded: it waited for lock apt, held by first; the command was never started"
     )
-    assert record.delta is not None and record.delta >= 2
+    assert record.delta is not None and record.delta >= 1
     await_none(second)
     timer = int(fields_of(third.results_dir, "queued")["timer"].split()[0])
     assert jobs.look("third").msg.endswith("held by first; number 1 in line")
@@ -198,19 +200,37 @@ def test_a_queued_job_whose_supervisor_was_killed_is_lost_was_not_run_and_can_be
 def test_the_lock_of_a_killed_supervisor_is_held_until_its_command_has_ended(jobs: HostJobs, tmp_path: Path) -> None:
     first = jobs.start(held(tmp_path, "first", locks=("apt",)))
     second = jobs.start(held(tmp_path, "second", locks=("apt",)))
-    os.kill(supervisor_of(first), signal.SIGKILL)
+    kill_supervision(first)
     await_dead(supervisor_of(first))
     assert jobs.look("first").still_runs
-    assert second.state is jobs.look("second", wait=2).state is State.QUEUED
+    assert second.state is jobs.look("second", wait=1).state is State.QUEUED
     let_go(tmp_path, "first")
     await_state(jobs, "second", State.RUNNING)
     assert len(tickets(second)) == 1
 
 
+def test_the_lock_of_a_killed_supervisor_is_held_until_nobody_of_its_job_is_left(dash: HostJobs) -> None:
+    stubborn = "(trap '' TERM; echo ready; while :; do sleep 1; done) & wait"
+    first = dash.start(Job(jid="first", cmd=stubborn, locks=("apt",), grace=600))
+    await_output(dash, "first")
+    dash.start(Job(jid="second", cmd="true", locks=("apt",)))
+    os.kill(supervisor_of(first), signal.SIGKILL)
+    await_dead(supervisor_of(first))
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(dash.kill, "first")
+        assert first.pid
+        await_dead(first.pid)
+        assert dash.look("second").state is State.QUEUED
+        for pid in bearers_of(first):
+            os.kill(pid, signal.SIGKILL)
+        assert (killed.result().state, killed.result().proof) == (State.KILLED, "reaped")
+    assert ended(dash, "second").state is State.SUCCEEDED
+
+
 def test_killing_the_job_of_a_killed_supervisor_lets_the_next_go_on(jobs: HostJobs, tmp_path: Path) -> None:
     first = jobs.start(held(tmp_path, "first", locks=("apt",)))
     jobs.start(held(tmp_path, "second", locks=("apt",)))
-    os.kill(supervisor_of(first), signal.SIGKILL)
+    kill_supervision(first)
     await_dead(supervisor_of(first))
     jobs.kill("first", grace=0)
     await_state(jobs, "second", State.RUNNING)
@@ -224,12 +244,13 @@ def test_a_queued_job_of_before_a_reboot_is_told_and_is_in_nobodys_way(jobs: Hos
     told = base / "second" / "queued"
     boot = fields_of(second.results_dir, "queued")["boot"]
     told.write_text(told.read_text().replace(boot, "earlier"))
-    (base / ".queue" / boot).rename(base / ".queue" / "earlier")
+    (queue,) = (base / ".queue").iterdir()
+    queue.rename(base / ".queue" / queue.name.replace(boot, "earlier"))
     assert (jobs.look("second").state, jobs.look("second").cause) == (State.LOST, "never")
     assert "rebooted while the job was queued" in jobs.look("second").msg
     assert jobs.start(held(tmp_path, "third", locks=("apt",))).state is State.RUNNING
     jobs.clean(older_than=3600)
-    assert [path.name for path in (base / ".queue").iterdir()] == [boot]
+    assert list((base / ".queue").iterdir()) == [queue]
 
 
 def test_a_queued_job_that_is_started_again_is_attached_to_and_stays_where_it_stands(
@@ -251,6 +272,7 @@ def test_a_queued_job_that_is_started_again_is_attached_to_and_stays_where_it_st
     assert (tmp_path / "begun").read_text().split() == ["first", "second"]
 
 
+@in_every_shell
 def test_a_job_that_cannot_be_started_when_its_turn_comes_says_why(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
     (tmp_path / "place").mkdir()
@@ -296,6 +318,7 @@ def test_several_locks_are_waited_for_without_ever_waiting_for_each_other(jobs: 
     assert tickets(records[0]) == []
 
 
+@in_every_shell
 def test_of_many_that_come_at_once_while_supervisors_are_killed_never_two_hold_the_lock(
     jobs: HostJobs, tmp_path: Path
 ) -> None:

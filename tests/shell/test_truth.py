@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,13 +10,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lab.job_files import supervisor_of
-from remotejobs.connection import Become, Reply
+from lab.job_files import kill_supervision, supervisor_of
+from remotejobs.agent.request import Read
+from remotejobs.connections.base import Become, Reply
 from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
-from remotejobs.request import Read
-from tests.shell.shells import ShellConnection, await_dead, ended
+from tests.shell.shells import ShellConnection, await_dead, ended, in_every_shell
 
 
 def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_again(
@@ -34,6 +33,7 @@ def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_aga
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
+@in_every_shell
 def test_many_starts_of_one_jid_at_once_run_it_once(jobs: HostJobs, tmp_path: Path) -> None:
     job = Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'")
     with ThreadPoolExecutor(8) as pool:
@@ -55,6 +55,7 @@ def test_a_reboot_makes_a_running_job_lost(jobs: HostJobs) -> None:
     assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "rebooted")
 
 
+@in_every_shell
 def test_killing_a_job_that_never_ran_makes_sure_that_it_never_will(jobs: HostJobs) -> None:
     jobs.start(Job(jid="other", cmd="true"))
     place = Path(ended(jobs, "other").results_dir).parent / "j"
@@ -148,7 +149,7 @@ def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str)
 
 
 def test_a_jid_that_could_be_a_path_is_refused_by_the_host_too(jobs: HostJobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("remotejobs.jobs.check_jid", lambda jid: jid)
+    monkeypatch.setattr("remotejobs.jobs.client.check_jid", lambda jid: jid)
     for jid in ("../x", "", ".", "a/b", "-rf", "a b", "x" * 101, "$(id)", "a\nb"):
         with pytest.raises((InvalidJob, ProtocolDamaged)):
             jobs.kill(jid)
@@ -184,6 +185,7 @@ def test_output_is_read_by_offset_while_the_job_runs_and_nothing_twice(jobs: Hos
     assert jobs.status([Read("j", 99, 0)])[0].stdout == b""
 
 
+@in_every_shell
 def test_many_jobs_are_told_in_one_answer_and_waiting_ends_with_the_first_that_ends(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
@@ -221,14 +223,16 @@ def test_a_wait_for_a_job_that_ends_just_now_is_no_long_one(dash: HostJobs) -> N
         assert dash.look(f"j{number}", wait=60).state is State.SUCCEEDED
 
 
+@in_every_shell
 def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(jobs.look, "j", wait=60)
-        os.kill(supervisor_of(record), signal.SIGKILL)
+        kill_supervision(record)
         assert waiting.result().state is State.LOST
 
 
+@in_every_shell
 def test_list_shows_all_jobs_and_clean_never_takes_a_running_one(jobs: HostJobs) -> None:
     jobs.start(Job(jid="runs", cmd="sleep 600"))
     for n in range(3):
@@ -246,7 +250,7 @@ def test_list_shows_all_jobs_and_clean_never_takes_a_running_one(jobs: HostJobs)
 
 def test_an_orphaned_command_is_not_cleaned_away(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
-    os.kill(supervisor_of(record), signal.SIGKILL)
+    kill_supervision(record)
     assert ended(jobs, "j").cause == "gone"
     assert jobs.clean(older_than=-1) == ()
     jobs.kill("j", grace=0)
@@ -262,6 +266,7 @@ def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) 
         HostJobs(Garbage("", tmp_path)).look("j")
 
 
+@in_every_shell
 def test_a_supervisor_costs_at_most_one_megabyte(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
     rollup = Path(f"/proc/{supervisor_of(record)}/smaps_rollup").read_text()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from remotejobs.agent.host_half import text_of
 from remotejobs.errors import ProtocolDamaged
-from remotejobs.host_half import text_of
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import TAIL_BYTES, Job
-from remotejobs.upgrade import changes_of
+from remotejobs.operations.upgrade import changes_of
 from tests.shell.shells import ended
 
 REPORT = "echo noise; echo 'remotejobs-upgrade 1'; {lines}; echo end"
@@ -20,7 +20,7 @@ REPORT = "echo noise; echo 'remotejobs-upgrade 1'; {lines}; echo end"
 
 def outcome(calls: str, **env: str) -> int:
     """The exit code of the host's half with these calls below it."""
-    text = f"LOCK_TIMEOUT=1 MANAGER=apt DIST=yes\n{text_of('remotejobs.upgrade', 'upgrade.sh')}\n{calls}"
+    text = f"LOCK_TIMEOUT=1 MANAGER=apt DIST=yes\n{text_of('remotejobs.operations.upgrade', 'upgrade.sh')}\n{calls}"
     return subprocess.run(["sh", "-c", text], env={**os.environ, **env}).returncode
 
 

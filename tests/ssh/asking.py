@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from remotejobs.connection import Become, Connection, Reply
+import pytest
+
+from remotejobs.connections.base import Become, Connection, Reply
 
 END = b"the-end\n"
+BY_PARAMIKO = pytest.mark.transport("paramiko")
 
 
 @dataclass(frozen=True)

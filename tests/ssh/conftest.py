@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from lab.users import LabUser
-from remotejobs.connect import open_connection
-from remotejobs.connection import Connection
+from remotejobs.connections.base import Connection
+from remotejobs.connections.connect import open_connection
 from tests.ssh.asking import SomeHost
 
 Connect = Callable[..., Connection]
+TRANSPORTS = ("paramiko", "openssh")
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +31,20 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is said of a connection holds over paramiko and over the system's ssh, unless a test says why it cannot."""
+    if "transport" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("transport")
+        metafunc.parametrize("transport", only.args if only else TRANSPORTS)
+
+
 @pytest.fixture
-def connect(lab: SshLab) -> Iterator[Connect]:
+def connect(lab: SshLab, transport: str) -> Iterator[Connect]:
     """Open a way to a host of the lab; keyword arguments are variables that differ, None takes one away."""
     with ExitStack() as opened:
 
         def open_to(name: str = "db1", *, within: SshLab = lab, retry_for: float = 30.0, **changes: Any) -> Connection:
-            variables = {**within.variables(name), **changes}
+            variables = {**within.variables(name), "remotejobs_transport": transport, **changes}
             wanted = {key: value for key, value in variables.items() if value is not None}
             connection = open_connection(SomeHost(name, wanted), retry_for=retry_for)
             opened.callback(connection.close)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.sshd import SshLab
+from lab.servers.sshd import SshLab
 from lab.users import LabUser
-from remotejobs.connection import Become, Connection
+from remotejobs.connections.base import Become, Connection
 from remotejobs.errors import BadUse, BecomeFailed
 from tests.ssh.asking import ask, said
 

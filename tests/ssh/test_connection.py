@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import pytest
 from paramiko import Channel, SSHException
 
 from lab.proxy import Proxy
-from lab.sshd import SshLab
-from remotejobs.connection import Connection, Reply
+from lab.servers.sshd import SshLab
+from remotejobs.connections.base import Connection, Reply
+from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.errors import ConnectionLost, ProtocolDamaged, TimedOut
-from remotejobs.ssh.transport import QuickTransport
+from remotejobs.workarounds.paramiko.exec_request import request_exec
 from tests.awaiting import await_true
-from tests.ssh.asking import END, ask, said
+from tests.ssh.asking import BY_PARAMIKO, END, ask, said
 
 Connect = Callable[..., Connection]
 MIB = 1024 * 1024
@@ -96,17 +97,24 @@ def test_every_question_is_answered_while_the_connection_is_cut_again_and_again(
 
 
 def test_what_stays_lost_is_an_error_after_the_time_for_retries(connect: Connect, lab: SshLab) -> None:
+    closed = r"127\.0\.0\.1 port {0} closed the connection.*MaxStartups|Connection closed by 127\.0\.0\.1 port {0}"
     with Proxy(lab.host("db1").port) as proxy:
         proxy.refuse(1000)
         connection = connect(ansible_port=proxy.port, retry_for=0.5, **_known_at(lab, proxy))
 
-        with pytest.raises(ConnectionLost, match=rf"127\.0\.0\.1 port {proxy.port} closed the connection.*MaxStartups"):
+        with pytest.raises(ConnectionLost, match=closed.format(proxy.port)):
             ask(connection, "true")
         assert proxy.refused > 1
 
 
-def test_sixty_connections_get_through_a_busy_sshd(connect: Connect, tmp_path: Path) -> None:
-    with SshLab(tmp_path, ["busy"], max_startups="10:30:60") as busy, ThreadPoolExecutor(60) as threads:
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
+    with SshLab(tmp_path_factory.mktemp("busy"), ["busy"], max_startups="10:30:60") as busy:
+        yield busy
+
+
+def test_sixty_connections_get_through_a_busy_sshd(connect: Connect, busy: SshLab) -> None:
+    with ThreadPoolExecutor(60) as threads:
         together = threading.Barrier(60)
 
         def question(number: int) -> str:
@@ -155,10 +163,10 @@ def test_a_script_that_ends_without_the_end_mark_is_not_waited_for(connect: Conn
     assert reply == Reply(b"half\n", b"", complete=False)
 
 
-def test_a_connection_that_dies_while_the_script_is_sent_is_opened_again(
+@BY_PARAMIKO
+def test_a_connection_that_dies_while_paramiko_sends_the_script_is_opened_again(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request_exec = QuickTransport.request_exec
     deaths = [EOFError(), SSHException("key exchange timed out"), OSError("broken")]
 
     def die_first(transport: QuickTransport, channel: Channel, command: str) -> None:
@@ -167,7 +175,7 @@ def test_a_connection_that_dies_while_the_script_is_sent_is_opened_again(
             raise deaths.pop()
         request_exec(transport, channel, command)
 
-    monkeypatch.setattr(QuickTransport, "request_exec", die_first)
+    monkeypatch.setattr("remotejobs.connections.ssh.transport.talk.request_exec", die_first)
     assert said(ask(connect(), "echo in")) == "in\n"
     assert deaths == []
 
@@ -196,7 +204,7 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
     connect: Connect, lab: SshLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The reader of an idle connection is woken by the closing, not by its clock.
-    monkeypatch.setattr("remotejobs.ssh.transport.IDLE_WAKE", 3600.0)
+    monkeypatch.setattr("remotejobs.workarounds.paramiko.idle_transport.IDLE_WAKE", 3600.0)
     before = _transports()
     connection = connect("db2")
     ask(connection, "true")
@@ -205,6 +213,13 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
     await_true(lambda: lab.connections("db2") == 0)
     await_true(lambda: _transports() <= before)
     assert said(ask(connection, "echo again")) == "again\n"
+
+
+@BY_PARAMIKO
+def test_a_shell_that_is_killed_before_it_said_anything_is_a_lost_connection(connect: Connect) -> None:
+    """The system's ssh has an exit code for it. Whoever asked may ask again, as after any lost connection."""
+    with pytest.raises(ConnectionLost, match="closed the session before the shell said anything"):
+        ask(connect(retry_for=0), "kill -9 $$")
 
 
 def test_a_noisy_login_does_not_disturb(connect: Connect, lab: SshLab) -> None:

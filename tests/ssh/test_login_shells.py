@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.sshd import SshLab
-from remotejobs.connection import Become, Connection
+from lab.servers.sshd import SshLab
+from remotejobs.connections.base import Become, Connection
 from tests.ssh.asking import ask, said
 
 Connect = Callable[..., Connection]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from lab.proxy import Proxy
-from lab.sshd import SshLab
-from remotejobs.fleet import Fleet
+from lab.servers.sshd import SshLab
 from remotejobs.inventory import load_inventory
-from remotejobs.transfer import Ends
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.operations.transfer import Ends
 
 MIB = 1024 * 1024
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.proxy import Proxy
-from remotejobs.transfer import sum_of
+from remotejobs.operations.transfer import sum_of
 from tests.awaiting import await_true
 from tests.cli.running import COMMAND, environment, remotejobs
 from tests.cli.terminal import on_terminal
@@ -54,7 +54,7 @@ def test_a_host_that_refuses_is_named_and_does_not_stop_the_others(inventory: Pa
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("mib", [128, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mib", [64, pytest.param(1024, marks=pytest.mark.slowest)])
 @pytest.mark.parametrize("verb", ["push", "pull"])
 def test_much_arrives_whole_through_three_cuts_in_little_memory(
     shaky_inventory: Path, proxy: Proxy, tmp_path: Path, verb: str, mib: int

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.web_files import WebFiles
+from lab.servers.web_files import WebFiles
 from remotejobs.errors import BadUse
 from remotejobs.model import Job
-from remotejobs.transfer import download_job
+from remotejobs.operations.transfer import download_job
 from tests.transfers.conftest import MIB
 
 TOOLS = "wget sha256sum cut dirname basename rm kill sleep wc chmod sync mv cp cat printf cksum"

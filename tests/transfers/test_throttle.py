@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.transfer import Throttle
+from remotejobs.operations.transfer import Throttle
 
 
 class Clock:

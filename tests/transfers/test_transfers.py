@@ -13,10 +13,10 @@ import pytest
 
 from lab.proxy import Proxy
 from remotejobs.errors import BadUse, ConnectionLost, FileRefused
-from remotejobs.fleet import BecomeChoice, Fleet
 from remotejobs.inventory import load_inventory
-from remotejobs.transfer import Ends, Moved, Throttle, TransferFailed, pull, push, sum_of
-from remotejobs.transfer.steps import part_name
+from remotejobs.jobs.fleet import BecomeChoice, Fleet
+from remotejobs.operations.transfer import Ends, Moved, Throttle, TransferFailed, pull, push, sum_of
+from remotejobs.operations.transfer.steps import part_name
 from tests.transfers.conftest import MIB, random_file
 
 

@@ -6,23 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.migration_demo import HOSTS
-from lab.shop import Shop
-from lab.stage import Stage, open_stage
-from tests.flows.conftest import webhook
-
-__all__ = ["webhook"]
+from lab.demos.migration_demo import HOSTS
+from lab.demos.shop import Shop
+from lab.demos.stage import Stage, open_stage
+from tests.prepared import prefect_server_in
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("REMOTEJOBS_LAB_DIR", str(tmp_path_factory.mktemp("lab")))
-        with open_stage(print) as stage:
+        with open_stage(print, prefect=prefect_server_in) as stage:
             yield stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def all_shops(stage: Stage) -> Shop:
     return Shop(stage.postgres)
 

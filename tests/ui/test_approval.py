@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.prefect_api import Run
+from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, start
-from lab.stage import Stage
-from remotejobs.backup import BackupPlan, CommandItem
-from remotejobs.migration import Commands
+from lab.servers.prefect_api import Run
+from remotejobs.operations.backup import BackupPlan, CommandItem
+from remotejobs.operations.migration import Commands
 from tests.awaiting import await_true
 from tests.migration.gates import Gates
 from tests.run_processes import processes
@@ -37,7 +37,7 @@ def begin(stage: Stage, gates: Gates, **others: object) -> Run:
         "commands": Commands(migrate=gates.command("migrate"), verify=gates.command("verify")).model_dump(),
         "backup_first": BackupPlan(commands=(saved,), directory="approved", min_free_mib=0).model_dump(mode="json"),
         "approval": APPROVAL,
-        "poll": 1,
+        "poll": 5,
         **others,
     }
     return await_question(stage, start(stage.api, "migration", given))

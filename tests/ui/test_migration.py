@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.migration_demo import parameters
-from lab.migration_ui import MigrationPage
-from lab.pictures import browser
-from lab.prefect_api import Run
+from lab.demos.migration_demo import parameters
+from lab.demos.shop import FAILURE, NOTHING, Shop
+from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, deployment, start
-from lab.shop import FAILURE, NOTHING, Shop
-from lab.stage import Stage
-from lab.webhook import Webhook
+from lab.screenshots.migration_ui import MigrationPage
+from lab.screenshots.pictures import browser
+from lab.servers.prefect_api import Run
+from lab.servers.webhook import Webhook
 from tests.awaiting import await_true
 from tests.run_processes import processes
 
@@ -27,7 +27,7 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
 ) -> None:
     wanted = deployment(stage.api, "migration")
     stage.api.set_parameters(wanted, parameters(stage, FAILURE, approval=APPROVAL, hosts="fill me in"))
-    with browser(height=1000) as page:
+    with browser(height=1000, graphs=False) as page:
         person = MigrationPage(page, stage.prefect.url, tmp_path)
         person.open_form()
         person.fill("Hosts to migrate", "db1")
@@ -52,7 +52,7 @@ def test_while_it_waits_no_process_of_it_runs_and_no_host_is_locked_and_a_no_cha
     await_state(stage.api, run, lambda now: now.state is not None and now.state.name == "Suspended")
     await_true(lambda: not processes(run.id))
     assert not list((stage.ssh.host("db1").results_dir).glob(".locks/*"))
-    with browser(height=1000) as page:
+    with browser(height=1000, graphs=False) as page:
         page.goto(f"{stage.prefect.url}/runs/flow-run/{run.id}")
         person = MigrationPage(page, stage.prefect.url, tmp_path)
         person.answer(approve=False, reason="not on a Friday")

@@ -11,7 +11,7 @@ import pytest
 
 import remotejobs
 from remotejobs import BadUse, RemoteJobs, State, Unreachable
-from remotejobs.fake import FakeHosts, Plan
+from remotejobs.testing import FakeHosts, Plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ def test_the_documented_example_runs_as_it_stands(
     here = "ansible_connection: local, remotejobs_dir: "
     inventory.write_text(f"all: {{hosts: {{a: {{{here}{tmp_path}/a}}, b: {{{here}{tmp_path}/b}}}}}}\n")
     monkeypatch.setenv("REMOTEJOBS_INVENTORY", str(inventory))
-    found = re.search(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(), re.S)
+    found = re.search(r"```python\n(.*?)```", (ROOT / "docs/reference/python.md").read_text(), re.S)
     assert found
     exec(found[1], {})
     lines = capsys.readouterr().out.splitlines()

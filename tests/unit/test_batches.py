@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.batches import batches, shares, size_of
 from remotejobs.errors import BadUse
+from remotejobs.operations.batches import batches, shares, size_of
 
 SIZES = st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%"))
 

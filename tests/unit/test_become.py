@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from remotejobs.become import WRAPPER, become_for, sudo_words
-from remotejobs.connect import open_connection
-from remotejobs.connection import Become
+from remotejobs.connections.base import Become
+from remotejobs.connections.become import WRAPPER, become_for, sudo_words
+from remotejobs.connections.connect import open_connection
+from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import BadUse
-from remotejobs.local import LocalConnection
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ def test_the_inventory_says_who_and_the_caller_wins() -> None:
         {"ansible_become_method": "su"},
         {"ansible_become_user": "-s"},
         {"ansible_become_user": "a b"},
+        {"ansible_become_user": "#0"},
+        {"ansible_become_user": "CORP\\"},
+        {"ansible_become_user": "a\\\\b"},
+        {"ansible_become_user": "$(id)"},
         {"ansible_become_password": "two\nlines"},
         {"ansible_become": "perhaps"},
     ],
@@ -76,6 +80,40 @@ def test_the_connection_is_chosen_by_ansible_connection() -> None:
 
 
 def test_paramiko_is_imported_only_for_ssh() -> None:
-    program = "import sys, remotejobs, remotejobs.connect; sys.exit('paramiko' in sys.modules)"
+    program = "import sys, remotejobs, remotejobs.connections.connect; sys.exit('paramiko' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("program", ["/usr/local/bin/sudo", "sudo-rs"])
+def test_another_sudo_is_run_where_the_inventory_names_one(program: str) -> None:
+    chosen = become_for(host(ansible_become=True, ansible_become_exe=program, ansible_become_flags="-H -S -n"))
+    assert chosen
+    assert sudo_words(chosen)[0] == program
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"ansible_become_exe": "sudo -i"}, "db1: ansible_become_exe is 'sudo -i'"),
+        ({"ansible_become_exe": "-x"}, "ansible_become_exe is '-x'"),
+        ({"ansible_become_flags": "-E -H"}, "ansible_become_flags is '-E -H'. sudo is given -H"),
+        ({"ansible_become_flags": "'"}, "ansible_become_flags is not whole"),
+    ],
+)
+def test_what_ansible_would_give_sudo_and_we_cannot_is_refused_by_name(variables: dict[str, str], said: str) -> None:
+    with pytest.raises(BadUse, match=said):
+        become_for(host(ansible_become=True, **variables))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"ansible_shell_type": "powershell"}, "db1: ansible_shell_type is 'powershell'. Jobs run under sh"),
+        ({"ansible_ssh_executable": "/opt/tsh"}, "ansible_ssh_executable is '/opt/tsh', .*transport: openssh"),
+    ],
+)
+def test_other_programs_on_the_way_are_refused_by_name(variables: dict[str, str], said: str) -> None:
+    with pytest.raises(BadUse, match=said):
+        open_connection(host(**variables))
+    assert isinstance(open_connection(host(ansible_connection="local", ansible_shell_type="fish")), LocalConnection)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from remotejobs.balancers import CommandBalancer
-from remotejobs.migration import Commands, Limits
 from remotejobs.model import LONGEST_GRACE
-from remotejobs.rolling import Update
+from remotejobs.operations.balancers import CommandBalancer
+from remotejobs.operations.migration import Commands, Limits
+from remotejobs.operations.rolling import Update
 
 HEALTH: dict[str, object] = {"url": "http://{host}/"}
 UPDATE: dict[str, object] = {"version": "2.0", "deploy": "true", "health": HEALTH, "revert": "nothing"}

@@ -15,12 +15,13 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.flows import load_flow_from_entrypoint
 
-from deployments.blocks import block_changes
-from deployments.declared import BlockValues, read
-from deployments.flows import PROJECT
 from remotejobs.errors import BadUse
-from tasks.fence import end_when_unwanted
-from tasks.shards import POOL
+from remotejobs.prefect.deployments.blocks import block_changes
+from remotejobs.prefect.deployments.declared import BlockValues, read
+from remotejobs.prefect.deployments.flows import PROJECT
+from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
+from remotejobs.prefect.tasks.runs.options import name_of_options
+from remotejobs.prefect.tasks.runs.shards import POOL
 
 DECLARED = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
 
@@ -34,8 +35,8 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
         entry["name"]: load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"])) for entry in DECLARED
     }
     pools = {entry["name"]: entry["work_pool"]["name"] for entry in DECLARED}
-    split = {flow.name for flow in flows.values() if "shards" in flow.parameters.properties}
-    assert split == {"backup", "run-command"}
+    split = {flow.name for flow in flows.values() if name_of_options(flow)}
+    assert split == {"backup", "download", "restart-services", "run-command"}
     assert {name for name, pool in pools.items() if pool == POOL} == {f"{name}-shard" for name in split}
     assert all(flows[f"{name}-shard"].name == name for name in split)
 
@@ -44,7 +45,7 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
 def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itself(entry: dict[str, Any]) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
     begins_anew = not {"resumable", "rescue"}.isdisjoint(entry.get("tags", []))
-    assert (end_when_unwanted in flow.on_running_hooks) is begins_anew
+    assert end_when_unwanted in flow.on_running_hooks or not begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (begins_anew and flow.retries)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.ends import End, failures_of
+from remotejobs.prefect.tasks.jobs.ends import End, failures_of
 
 SILENT = End(host="a", step="work", state="unreachable", reason="no route")
 FAILED = End(host="b", step="work", state="failed", reason="rc 1")

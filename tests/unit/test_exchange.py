@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.become import BEGIN, PROMPT, READY
-from remotejobs.connection import Become
+from remotejobs.connections.base import Become
+from remotejobs.connections.become import BEGIN, PROMPT, READY
+from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import BecomeFailed, ProtocolDamaged
-from remotejobs.exchange import Exchange
 
 SCRIPT = b"the script\n"
 END = b"--end--\n"
@@ -84,7 +84,7 @@ def test_sudos_words_are_the_message_when_it_ends_early() -> None:
     talk = exchange(Become("root"))
     talk.take_stderr(b"noise of the login\nsudo: no tty present\nmore noise\n")
 
-    with pytest.raises(BecomeFailed, match=r"db1: sudo to root failed: sudo: no tty present\."):
+    with pytest.raises(BecomeFailed, match=r"db1: sudo to root failed: sudo: no tty present; more noise\."):
         talk.reply()
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect.client.schemas.objects import State
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Pending, Running
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 
-from tasks.fence import why_unwanted
-from tasks.rescue import was_being_cancelled
+from remotejobs.prefect.tasks.recovery.fence import ended_before, why_unwanted
+from remotejobs.prefect.tasks.recovery.rescue import was_being_cancelled, was_cut_short
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=10)
 
@@ -68,3 +68,31 @@ def test_of_two_processes_that_begin_one_run_the_later_ends() -> None:
 )
 def test_a_run_that_died_of_its_cancelling_is_not_resumed(since: list[State[None]], cancelled: bool) -> None:
     assert was_being_cancelled([*BEFORE, *since]) is cancelled
+
+
+@pytest.mark.parametrize("end", [Completed(), Failed(), Cancelled()], ids=lambda end: end.name)
+def test_a_run_that_had_ended_before_a_process_began_it_had_that_end(end: State[None]) -> None:
+    late = at(Running(), 60)
+    assert ended_before(late, [*BEFORE, at(end, 50), late]) == at(end, 50)
+    assert ended_before(late, [*BEFORE, at(end, 40), at(AwaitingRetry(), 45), at(Pending(), 50), late]) is None
+
+
+def test_a_death_that_was_reported_is_no_end() -> None:
+    assert ended_before(MINE, [*BEFORE[:-1], at(Crashed(), -5), MINE]) is None
+    assert ended_before(MINE, BEFORE) is None
+
+
+@pytest.mark.parametrize(
+    ("since", "cut"),
+    [
+        ([at(Cancelled(), 60)], True),
+        ([at(Crashed(), 50), at(Running(), 55), at(Cancelled(), 60)], True),
+        ([at(Cancelling(), 50), at(Cancelled(), 60)], False),
+        ([at(Cancelled(), 60), at(Cancelled(), 90)], False),
+        ([at(Cancelled(), 60), at(Completed(), 61)], False),
+        ([at(Cancelled(), 60), at(AwaitingRetry(), 70), at(Cancelled(), 75)], False),
+    ],
+    ids=["running", "put right", "asked", "done", "completed", "not begun again"],
+)
+def test_a_run_that_was_set_to_cancelled_while_it_ran_was_cut_short(since: list[State[None]], cut: bool) -> None:
+    assert was_cut_short([*BEFORE, *since]) is cut

@@ -8,9 +8,9 @@ from threading import Barrier, Semaphore
 
 import pytest
 
-from remotejobs.connection import Become, Reply
+from remotejobs.connections.base import Become, Reply
 from remotejobs.errors import ProtocolDamaged
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 
 
 class Crowded:

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from remotejobs.connection import Reply
+from remotejobs.connections.base import Reply
+from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import ProtocolDamaged, TimedOut
-from remotejobs.local import LocalConnection
 
 END = b"the-end\n"
 

@@ -7,14 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import Crashed, Pending, Running
+from prefect.states import Cancelling, Crashed, Pending, Running
 
-from tasks.neglected import is_neglected
+from remotejobs.prefect.tasks.recovery.neglected import is_neglected
 
 
-def since(state: State[None], seconds: float) -> FlowRun:
+def since(state: State[None], seconds: float, tag: str = "rescue") -> FlowRun:
     entered = state.model_copy(update={"timestamp": datetime.now(UTC) - timedelta(seconds=seconds)})
-    return FlowRun(flow_id=uuid4(), state=entered)
+    return FlowRun(flow_id=uuid4(), state=entered, tags=[tag])
 
 
 def silent(_: UUID) -> bool:
@@ -32,6 +32,15 @@ def test_one_in_trouble_is_seen_to(state: State[None], seconds: float) -> None:
     assert is_neglected(since(state, seconds), silent)
 
 
+@pytest.mark.parametrize("state", [Pending(), Running(), Crashed(), Cancelling()], ids=lambda state: state.name)
+def test_so_is_one_that_an_automation_should_have_heard_of(state: State[None]) -> None:
+    assert is_neglected(since(state, 200, "resumable"), silent)
+
+
+def test_a_dead_one_is_left_to_its_automation_first() -> None:
+    assert not is_neglected(since(Crashed(), 5, "resumable"), silent)
+
+
 @pytest.mark.parametrize(
     ("state", "seconds"), [(Pending(), 60), (Running(), 60), (Crashed(), 7200)], ids=["new", "new to run", "given up"]
 )
@@ -39,5 +48,6 @@ def test_one_that_is_new_or_was_given_up_long_ago_is_left_alone(state: State[Non
     assert not is_neglected(since(state, seconds), silent)
 
 
-def test_one_that_is_heard_is_left_alone() -> None:
-    assert not is_neglected(since(Running(), 200), lively)
+@pytest.mark.parametrize("state", [Running(), Cancelling()], ids=lambda state: state.name)
+def test_one_that_is_heard_is_left_alone(state: State[None]) -> None:
+    assert not is_neglected(since(state, 200), lively)

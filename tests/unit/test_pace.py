@@ -6,12 +6,12 @@ import pytest
 
 from remotejobs.display.row import progress_line, row_of
 from remotejobs.errors import HostError
-from remotejobs.fake import FakeHosts, Plan
-from remotejobs.fleet import Outcome
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.estimate import Pace, seconds_left, usual_seconds, with_usual
+from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Job, Record, State
-from remotejobs.pace import Pace, seconds_left, usual_seconds, with_usual
 from remotejobs.progress import Progress
+from remotejobs.testing import FakeHosts, Plan
 
 
 def run(delta: float, *, day: int = 1, label: str = "dump", state: State = State.SUCCEEDED) -> Record:

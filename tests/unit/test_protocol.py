@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs import protocol, request
+from remotejobs.agent import request
+from remotejobs.agent import response as protocol
+from remotejobs.agent.request import Read, Request
+from remotejobs.agent.response import Answer
 from remotejobs.errors import JobExists, ProtocolDamaged, RemoteJobsError
 from remotejobs.model import Job, Record, State
-from remotejobs.protocol import Answer
-from remotejobs.request import Read, Request
 
 REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
 FIELDS = st.sampled_from([b"job", b"state", b"rc", b"pid", b"delta", b"error", b"blob stdout", b"label", b"protocol"])

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-import remotejobs.room as room
-from remotejobs.room import NoRoom, make_room
+import remotejobs.connections.limits as room
+from remotejobs.connections.limits import NoRoom, make_room
 
 
 def limited(soft: int, hard: int, hosts: int) -> str:
     """What a program says of its limits that wants so many hosts."""
     program = (
-        "import resource; from remotejobs.room import make_room, NoRoom\n"
+        "import resource; from remotejobs.connections.limits import make_room, NoRoom\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
         "try:\n"
         f"    make_room({hosts}); print(*resource.getrlimit(resource.RLIMIT_NOFILE))\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from remotejobs.serial import Serial
+from remotejobs.operations.serial import Serial
 
 SERIAL: TypeAdapter[int | str | list[int | str]] = TypeAdapter(Serial)
 

@@ -12,10 +12,11 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import disable_run_logger
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
 
-from tasks import shard_watch
-from tasks.shard_runs import Shard
-from tasks.shard_watch import Watch, await_shards
-from tasks.shards import Part, Shards
+from remotejobs.prefect.tasks.runs.shards import Part, Shards
+from remotejobs.prefect.tasks.shards import watch as shard_watch
+from remotejobs.prefect.tasks.shards.runs import Shard
+from remotejobs.prefect.tasks.shards.watch import Watch, await_shards
+from remotejobs.prefect.tasks.timings import Timings
 
 HOSTS = ("a", "b", "c")
 
@@ -55,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(shard_watch, "stop", server.stop)
     monkeypatch.setattr(shard_watch, "report_of", lambda *_: None)
     monkeypatch.setattr(shard_watch, "_failed_already", lambda *_: set())
-    monkeypatch.setattr(shard_watch, "_ASK_EVERY", 0)
+    monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shards_asked_every=0))
     with disable_run_logger():
         yield server
 
@@ -94,7 +95,7 @@ def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monke
 def test_one_that_nobody_resumes_is_cancelled_so_that_nobody_does_it_later(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_watch, "_RESUMED_WITHIN", 0)
+    monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shards_asked_every=0, shard_crashed=0))
     server.becomes(1, Crashed())
     server.becomes(2, Completed())
     server.becomes(3, Completed())

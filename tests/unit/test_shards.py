@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tasks.shards import WHOLE, Part, Shards
+from remotejobs.prefect.tasks.runs.shards import WHOLE, Part, Shards
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from remotejobs.errors import AuthenticationFailed, NoSuchJob
-from remotejobs.fake import FakeHosts, Plan
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.watch import Watch
 from remotejobs.model import Job, State
-from remotejobs.watch import Watch
+from remotejobs.testing import FakeHosts, Plan
 
 LONG = 120.0  # seconds; nothing here takes so long
 

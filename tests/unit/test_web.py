@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from remotejobs.web import LONGEST, Answer, fetch
+from remotejobs.operations.web import LONGEST, Answer, fetch
 
 SOON = 0.3  # seconds; far less than what a server of these tests would take
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from remotejobs.shell import Shell
+from remotejobs.agent.shell import Shell
+from tests.vm.waiting import await_there
 
 _SYNC = """#!/bin/sh
-case $1 in
-'%s'*) touch /run/stopped && exec sleep 3600 ;;
+case ${PWD##*/}/$1 in
+%s
 esac
 exec /usr/bin/sync "$@"
 """
 
 
 @contextmanager
-def stop_at_sync(shell: Shell, name: str) -> Iterator[Callable[[], bool]]:
-    """Whoever syncs a file whose name begins with `name` stops there for good; gives whether somebody has."""
-    script = _SYNC % name
-    put = (
-        f"cat > /usr/local/bin/sync <<'EOT' && chmod +x /usr/local/bin/sync && rm -f /run/stopped && sync\n{script}EOT"
-    )
+def stop_at_sync(shell: Shell, points: Mapping[str, str]) -> Iterator[Callable[[], None]]:
+    """The job `jid` that syncs a file whose name begins with `points[jid]` stops there for good.
+
+    Gives what waits until all have.
+    """
+    cases = [f"'{jid}/{name}'*) touch /run/stopped-{jid} && exec sleep 3600 ;;" for jid, name in points.items()]
+    script = _SYNC % "\n".join(cases)
+    put = f"cat > /usr/local/bin/sync <<'EOT' && chmod +x /usr/local/bin/sync && sync\n{script}EOT"
     assert shell.run(put).rc == 0
     try:
-        yield lambda: shell.run("test -e /run/stopped").rc == 0
+        yield lambda: await_there(shell, " && ".join(f"test -e /run/stopped-{jid}" for jid in points))
     finally:
         assert shell.run("rm /usr/local/bin/sync").rc == 0

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from remotejobs.jobs import HostJobs
+from remotejobs.agent.shell import Shell
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
-from remotejobs.shell import Shell
 
 pytestmark = pytest.mark.faults
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.vm import Vm
-from remotejobs.connect import open_connection
-from remotejobs.connection import Become
+from lab.servers.vm import Vm
+from remotejobs.agent.shell import Shell
+from remotejobs.connections.base import Become
+from remotejobs.connections.connect import open_connection
 from remotejobs.errors import StartFailed
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs import HostJobs
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
-from remotejobs.shell import Shell
 from tests.awaiting import await_true
 
 LONG = "echo begun; sleep 3600"
@@ -24,13 +24,13 @@ HIDING = "(env -i setsid sleep 3601 &); until pgrep -fx 'sleep 3601'; do sleep 0
 CONF = "/etc/systemd/logind.conf.d/kills.conf"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def kills(shell: Shell) -> Iterator[None]:
     """Logind ends all processes of whoever logs out, unless he is root."""
     told = f"mkdir -p {CONF.rpartition('/')[0]} && printf '[Login]\\nKillUserProcesses=yes\\n' >{CONF}"
     assert shell.run(f"{told} && systemctl restart systemd-logind").rc == 0
     yield
-    assert shell.run(f"rm {CONF}; loginctl disable-linger ops; systemctl restart systemd-logind").rc == 0
+    assert shell.run(f"rm {CONF}; systemctl restart systemd-logind").rc == 0
 
 
 class Logins:
@@ -54,17 +54,14 @@ class Logins:
         if user != "root":  # root's processes stay, and his session with them
             await_true(lambda: self._root.run(f"test -d /sys/fs/cgroup{cgroup}").rc != 0)
 
-    def outlived(self, job: Job, user: str = "ops", become: Become | None = None) -> Record:
-        """The job as the next login finds it."""
-        with self.jobs(user, become) as jobs:
+    @contextmanager
+    def outlived(self, job: Job, become: Become | None = None) -> Iterator[tuple[HostJobs, Record]]:
+        """The next login, and the job as it finds it."""
+        with self.jobs(become=become) as jobs:
             assert jobs.start(job).state is State.RUNNING
             await_true(lambda: bool(jobs.look(job.jid).stdout))
-        with self.jobs(user, become) as jobs:
-            return jobs.look(job.jid)
-
-    def killed(self, jid: str, user: str = "ops", become: Become | None = None) -> Record:
-        with self.jobs(user, become) as jobs:
-            return jobs.kill(jid, grace=1)
+        with self.jobs(become=become) as jobs:
+            yield jobs, jobs.look(job.jid)
 
 
 @pytest.fixture
@@ -73,7 +70,8 @@ def logins(vm: Vm, shell: Shell, tmp_path: Path) -> Logins:
 
 
 def test_a_plain_job_ends_with_its_login_and_is_told_as_lost(logins: Logins) -> None:
-    record = logins.outlived(Job(jid="plain", cmd=LONG, launcher="plain"))
+    with logins.outlived(Job(jid="plain", cmd=LONG, launcher="plain")) as (_, record):
+        pass
     assert (record.state, record.cause, record.still_runs) == (State.LOST, "gone", False)
 
 
@@ -88,18 +86,30 @@ def test_a_job_in_a_unit_outlives_its_login_and_a_kill_ends_all_that_is_in_its_c
     logins: Logins, shell: Shell
 ) -> None:
     assert shell.run("loginctl enable-linger ops").rc == 0
-    assert logins.outlived(Job(jid="unit", cmd=HIDING)).state is State.RUNNING
-    assert shell.run("pgrep -fx 'sleep 3601'").rc == 0
-    record = logins.killed("unit")
+    try:
+        with logins.outlived(Job(jid="unit", cmd=HIDING)) as (jobs, found):
+            assert found.state is State.RUNNING
+            assert shell.run("pgrep -fx 'sleep 3601'").rc == 0
+            record = killed(jobs, "unit")
+    finally:
+        assert shell.run("loginctl disable-linger ops").rc == 0
     assert record.state is State.KILLED
     assert record.msg == "killed on request; its process tree with its cgroup is proven empty"
     assert shell.run("pgrep -fx 'sleep 3601'").rc == 1
     assert shell.run("find /sys/fs/cgroup -name 'remotejobs-unit-*'").output.strip() == ""
 
 
+def killed(jobs: HostJobs, jid: str) -> Record:
+    """The record once it has ended. An emulated machine may need longer to write that down than a kill waits for it."""
+    jobs.kill(jid, grace=1)
+    await_true(lambda: jobs.look(jid, wait=10).finished)
+    return jobs.look(jid)
+
+
 def test_a_job_of_another_user_by_sudo_outlives_the_login_too(logins: Logins) -> None:
-    assert logins.outlived(Job(jid="by-sudo", cmd=LONG), become=Become()).state is State.RUNNING
-    assert logins.killed("by-sudo", become=Become()).state is State.KILLED
+    with logins.outlived(Job(jid="by-sudo", cmd=LONG), become=Become()) as (jobs, found):
+        assert found.state is State.RUNNING
+        assert killed(jobs, "by-sudo").state is State.KILLED
 
 
 def test_the_limit_of_a_job_in_a_unit_ends_all_that_is_in_its_cgroup(logins: Logins, shell: Shell) -> None:

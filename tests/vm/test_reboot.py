@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from flows.reboot import reboot as reboot_flow
-from lab.vm import Vm
+from lab.servers.vm import Vm
+from remotejobs.agent.shell import Shell
 from remotejobs.model import Job, State
-from remotejobs.reboot import NotBack, Reboot, RebootRefused, reboot
-from remotejobs.shell import Shell
-from tasks.access import Access
-from tasks.connections import host_of, jobs_on
+from remotejobs.operations.reboot import NotBack, Reboot, RebootRefused, reboot
+from remotejobs.prefect.flows.reboot import reboot as reboot_flow
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import host_of, jobs_on
 from tests.artifacts import table_of
 from tests.awaiting import await_true
 from tests.rolling.events import when_logged
@@ -19,7 +21,7 @@ BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
 def test_a_reboot_is_proven_by_its_boot_id_and_of_the_jobs_that_ran_those_it_ended_are_told_as_lost(
-    vm: Vm, ops: Access, shell: Shell, prefect_server: None
+    vm: Vm, ops: Access, shell: Shell, prefect_server: Path
 ) -> None:
     job = Job(jid="through-a-reboot", cmd="sleep 3600", label="long work")
     jobs = jobs_on(ops, vm.name)
@@ -51,4 +53,4 @@ def test_a_reboot_that_is_not_allowed_is_refused_at_once_with_what_the_host_said
 
 def test_a_command_that_does_not_reboot_is_found_out_by_the_boot_id(vm: Vm, access: Access) -> None:
     with pytest.raises(NotBack, match="not back after 1 s: it was not rebooted: its boot id is the same"):
-        reboot(host_of(access, vm.name), Reboot(command="true", timeout=1))
+        reboot(host_of(access, vm.name), Reboot(command="true", timeout=1, connect_timeout=30))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from flows.upgrade import upgrade
-from lab.packages import Repository
-from lab.vm import Vm
-from remotejobs.jobs import HostJobs
+from lab.servers.packages import Repository
+from lab.servers.vm import Vm
+from remotejobs.agent.shell import Shell
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
-from remotejobs.reboot import Reboot
-from remotejobs.shell import Shell
-from remotejobs.upgrade import Upgrade, reboot_need
-from tasks.access import Access
+from remotejobs.operations.reboot import Reboot
+from remotejobs.operations.upgrade import Upgrade, reboot_need
+from remotejobs.prefect.flows.upgrade import upgrade
+from remotejobs.prefect.tasks.access import Access
 
 # The machine may be slow to let somebody in.
 PLAN = Upgrade(rebooting=Reboot(connect_timeout=30))
@@ -28,7 +28,7 @@ def put(shell: Shell, repository: Repository) -> None:
 
 
 def test_a_host_is_upgraded_and_rebooted_only_when_it_says_that_it_needs_it(
-    vm: Vm, ops: Access, shell: Shell, jobs: HostJobs, prefect_server: None, tmp_path: Path
+    vm: Vm, ops: Access, shell: Shell, jobs: HostJobs, prefect_server: Path, tmp_path: Path
 ) -> None:
     repository = Repository(tmp_path)
     repository.add("kernel", "1.0")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import context  # type: ignore[import-untyped]
 from ansible._internal._templating._engine import TemplateEngine  # type: ignore[import-untyped]
+from ansible.cli.inventory import InventoryCLI  # type: ignore[import-untyped]
 from ansible.constants import INTERNAL_STATIC_VARS  # type: ignore[import-untyped]
 from ansible.inventory.manager import InventoryManager  # type: ignore[import-untyped]
 from ansible.parsing.dataloader import DataLoader  # type: ignore[import-untyped]
+from ansible.parsing.vault import VaultSecretsContext  # type: ignore[import-untyped]
+from ansible.utils.context_objects import CLIArgs  # type: ignore[import-untyped]
 from ansible.vars.hostvars import HostVars  # type: ignore[import-untyped]
 from ansible.vars.manager import VariableManager  # type: ignore[import-untyped]
+from hypothesis import settings
 
 from remotejobs.inventory import Inventory, load_inventory
+
+# How long an example takes says how busy the machine is, and nothing of the inventory.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 Write = Callable[[Mapping[str, str]], Path]
 Load = Callable[[str], Inventory]
@@ -23,12 +33,26 @@ Load = Callable[[str], Inventory]
 class Ansible:
     """Ansible's own reading of an inventory."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str | list[str], playbook_dir: Path | None = None) -> None:
         loader = DataLoader()
-        self._inventory = InventoryManager(loader, [source])
+        self._inventory = InventoryManager(loader, source)
         self._variables = VariableManager(loader, self._inventory)
+        if playbook_dir:
+            loader.set_basedir(str(playbook_dir))
+            self._variables.safe_basedir = True
         self._hostvars = HostVars(self._inventory, self._variables, loader)
         self._loader = loader
+
+    @property
+    def was_read(self) -> bool:
+        """Whether it found no error, of which it only warns."""
+        return bool(self._inventory._inventory.processed_sources)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it names a host, a group, or a variable of all."""
+        of_groups = [group.get_vars() for group in self._inventory.groups.values()]
+        return bool(self.hosts or len(of_groups) > 2 or any(of_groups))
 
     @property
     def hosts(self) -> list[str]:
@@ -81,3 +105,25 @@ def load(write: Write) -> Load:
 @pytest.fixture(scope="session")
 def ansible() -> type[Ansible]:
     return Ansible
+
+
+@pytest.fixture
+def ansible_inventory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What ansible-inventory prints: in this process, as its start takes seconds."""
+    output = tmp_path_factory.mktemp("printed") / "output"
+
+    def begin_anew(options: object) -> None:  # Ansible keeps the options of its first command line
+        context.CLIARGS = CLIArgs.from_options(options)
+
+    monkeypatch.setattr(context, "_init_global_context", begin_anew)
+
+    def printed(*words: str) -> str:
+        VaultSecretsContext._current = None
+        output.unlink(missing_ok=True)
+        program = InventoryCLI(["ansible-inventory", *words, "--output", str(output)])
+        with warnings.catch_warnings(action="ignore", category=UserWarning), pytest.raises(SystemExit) as ended:
+            program.run()
+        assert not ended.value.code
+        return output.read_text()
+
+    return printed

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotejobs.inventory import Inventory, InventoryError, PatternError, load_inventory
-from remotejobs.inventory.names import BadName, expand
+from remotejobs.inventory.forms.names import BadName, expand
 
 HOSTS = [f"h{n}" for n in range(8)]
 GROUPS = ["ga", "gb", "gc"]

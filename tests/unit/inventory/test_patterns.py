@@ -67,13 +67,13 @@ def names(inventory: Inventory, pattern: str, limit: str | None = None) -> list[
 
 
 def test_patterns_name_the_hosts_that_they_name_in_ansible(inventory: Inventory, ansible: type[Ansible]) -> None:
-    theirs = ansible(str(inventory.path))
+    theirs = ansible(inventory.where)
     for pattern in PATTERNS.split():
         assert (pattern, names(inventory, pattern)) == (pattern, theirs.select(pattern))
 
 
 def test_limits_leave_the_hosts_that_they_leave_in_ansible(inventory: Inventory, ansible: type[Ansible]) -> None:
-    theirs = ansible(str(inventory.path))
+    theirs = ansible(inventory.where)
     for pattern, limit in LIMITS:
         assert (pattern, limit, names(inventory, pattern, limit)) == (pattern, limit, theirs.select(pattern, limit))
 
@@ -82,7 +82,7 @@ def test_a_limit_from_a_file_counts_each_of_its_lines(
     inventory: Inventory, ansible: type[Ansible], tmp_path: Path
 ) -> None:
     (tmp_path / "failed").write_text("web1\n\ndb*\n  web2  \n!db1\n")
-    theirs = ansible(str(inventory.path)).select("all", f"@{tmp_path}/failed")
+    theirs = ansible(inventory.where).select("all", f"@{tmp_path}/failed")
     assert names(inventory, "all", f"@{tmp_path}/failed") == theirs == ["web1", "web2", "web5", "db2", "db3"]
     assert sorted(names(inventory, f"@{tmp_path}/failed")) == sorted(theirs)
 
@@ -131,7 +131,7 @@ def test_every_word_for_this_machine_means_the_one_that_the_inventory_has(load: 
 def test_what_a_pattern_cannot_name_is_an_error_that_helps(inventory: Inventory, pattern: str, said: str) -> None:
     with pytest.raises(PatternError) as caught:
         inventory.select(pattern)
-    assert said.format(path=inventory.path) in str(caught.value)
+    assert said.format(path=inventory.where) in str(caught.value)
 
 
 def test_a_bracket_in_the_brackets_of_a_regular_expression_is_taken_for_itself_without_a_word(
@@ -157,3 +157,11 @@ def test_an_unknown_host_in_a_file_is_named_with_its_line(inventory: Inventory, 
 def test_a_limit_that_leaves_nothing_says_what_there_was(inventory: Inventory) -> None:
     with pytest.raises(PatternError, match=r"limit 'db1' leaves none of the 5 hosts of pattern 'web'.* web1, web2"):
         inventory.select("web", "db1")
+
+
+def test_a_comma_in_a_repetition_is_explained(load: Load) -> None:
+    inventory = load("all: {hosts: {app1: , app12: }}")
+    with pytest.raises(PatternError, match=r"the comma in its \{\} splits it in two.* ~app\[0-9\]\[0-9\]\?\$ for"):
+        inventory.select("~app[0-9]{1,2}$")
+    assert len(inventory.select("~app[0-9][0-9]?$")) == 2
+    assert len(inventory.select("~app[0-9]{1},app12")) == 2

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remotejobs.connections.ssh.config.arguments import arguments_of, parse
 from remotejobs.errors import BadUse
-from remotejobs.ssh.arguments import arguments_of, parse
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class SomeHost:
 
 def options(line: str) -> list[tuple[str, str]]:
     return [(option.key, option.value) for option in parse(line, "here").options]
+
+
+_THREE = [("addressfamily", "inet"), ("bindaddress", "10.0.0.1"), ("pubkeyauthentication", "no")]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +40,8 @@ def options(line: str) -> list[tuple[str, str]]:
         ("-o 'ProxyCommand=ssh -W \"%h\":%p gate'", [("proxycommand", 'ssh -W "%h":%p gate')]),
         ("-o 'IdentityFile=\"/a b\"'", [("identityfile", "/a b")]),
         ("-o 'StrictHostKeyChecking no'", [("stricthostkeychecking", "no")]),
-        ("-C -4 -vvq -o ControlMaster=auto -S none -o ServerAliveInterval=5", []),
+        ("-C -vvq -o ControlMaster=auto -S none -o ServerAliveInterval=5", []),
+        ("-4 -b 10.0.0.1 -o DSAAuthentication=no", _THREE),
         ("-qCp 22", [("port", "22")]),
     ],
 )

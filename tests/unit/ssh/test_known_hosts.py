@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.ssh.known_hosts import HostKey, append, find, parse
+from remotejobs.connections.ssh.host_keys.known_hosts import HostKey, append, find, parse
 
 KEY = HostKey("ssh-ed25519", b"key")
 B64 = base64.b64encode(KEY.blob).decode()
@@ -63,9 +63,15 @@ def test_the_fingerprint_is_that_of_ssh_keygen(tmp_path: Path) -> None:
 
 def test_lines_that_mean_nothing_here_are_passed_over() -> None:
     good = f"db1 ssh-ed25519 {B64}\n"
-    text = f"# comment\n\n@cert-authority * ssh-ed25519 {B64}\ndb1 ssh-ed25519\ndb1 ssh-ed25519 ???\n{good}"
+    text = f"# comment\n\n@marker * ssh-ed25519 {B64}\ndb1 ssh-ed25519\ndb1 ssh-ed25519 ???\n{good}"
 
     assert [entry.line for entry in parse(text, PATH)] == [6]
+
+
+def test_an_authority_is_told_from_a_key() -> None:
+    (entry,) = parse(f"@cert-authority *.example.com ssh-ed25519 {B64}\n", PATH)
+
+    assert (entry.authority, entry.is_for("a.example.com"), entry.is_for("db1")) == (True, True, False)
 
 
 def test_files_are_read_in_their_order_and_missing_ones_are_empty(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remotejobs.connections.ssh.config.jumps import Jump, parse_jumps
+from remotejobs.connections.ssh.endpoint import Endpoint, HostKeyPolicy
+from remotejobs.connections.ssh.explain import explain
+from remotejobs.connections.ssh.resolve import resolve
 from remotejobs.errors import BadUse
-from remotejobs.ssh.endpoint import Endpoint, HostKeyPolicy
-from remotejobs.ssh.jump import Jump, parse_jumps
-from remotejobs.ssh.resolve import resolve
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def resolved(home: Path, config: str = "", **variables: Any) -> Endpoint:
 def test_without_anything_it_is_what_ssh_would_do(home: Path) -> None:
     endpoint = resolved(home)
 
-    assert (endpoint.address, endpoint.port, endpoint.user) == ("db1", 22, getpass.getuser())
+    assert (endpoint.address, endpoint.port, endpoint.user) == ("db1", 22, pwd.getpwuid(os.getuid()).pw_name)
     assert endpoint.host_keys is HostKeyPolicy.STRICT
     assert endpoint.known_hosts == (home / ".ssh/known_hosts", home / ".ssh/known_hosts2")
     assert endpoint.known_as == "db1"
@@ -164,13 +166,13 @@ def test_names_and_addresses_are_accepted(home: Path, address: str) -> None:
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ("Port many\n", "port 'many'"),
-        ("Port 0\n", "port '0'"),
-        ("StrictHostKeyChecking maybe\n", "'maybe' is unknown"),
-        ("ConnectTimeout soon\n", "'soon' is not a number"),
+        ("Port many\n", "line 1: Bad port 'many'"),
+        ("Port 0\n", "line 1: Bad port '0'"),
+        ("StrictHostKeyChecking maybe\n", 'line 1: unsupported option "maybe"'),
+        ("ConnectTimeout soon\n", "line 1: invalid time value"),
         ("ProxyJump a:b:c\n", "'a:b:c' is not of the form"),
-        ("Nonsense\n", "Unparsable line Nonsense"),
-        ("Match user\n", "Missing parameter"),
+        ("Nonsense\n", 'no argument after keyword "nonsense"'),
+        ("Match user\n", "Bad Match condition"),
     ],
 )
 def test_nonsense_in_ssh_config_is_named(home: Path, config: str, named: str) -> None:
@@ -184,11 +186,12 @@ def test_an_included_file_ends_where_it_was_included(home: Path) -> None:
     assert resolved(home, "Include more\nUser everybody\n").user == "everybody"
 
 
-def test_hosts_included_inside_a_host_are_refused_rather_than_misread(home: Path) -> None:
-    (home / ".ssh" / "more").write_text("Host other\n  Port 1\n")
+def test_hosts_included_inside_a_host_count_there_alone(home: Path) -> None:
+    (home / ".ssh" / "more").write_text("Host other\n  Port 1\nHost *\n  User included\n")
+    config = "Host db1\n  Include more\n  Port 2\nHost *\n  User everybody\n"
 
-    with pytest.raises(BadUse, match=r"config:2: includes .*/more, which has Host or Match lines"):
-        resolved(home, "Host db1\n  Include more\n")
+    assert (resolved(home, config).port, resolved(home, config).user) == (2, "included")
+    assert resolved(home, config, ansible_host="other").user == "everybody"
 
 
 def test_a_file_that_includes_itself_is_an_error(home: Path) -> None:
@@ -222,3 +225,59 @@ def test_jumps_survive_being_written_down(jumps: list[Jump]) -> None:
 
     parsed = parse_jumps(",".join(map(written, jumps)), "here")
     assert parsed == (() if [jump.name for jump in jumps] == ["none"] and parsed == () else tuple(jumps))
+
+
+def test_options_that_decide_who_gets_in_are_honoured(home: Path) -> None:
+    config = (
+        "PreferredAuthentications password,publickey,gssapi-with-mic\nGSSAPIAuthentication yes\nIdentityFile none\n"
+        "CertificateFile ~/c-%n-cert.pub\nRevokedHostKeys ~/revoked\nHostKeyAlgorithms ssh-ed25519\n"
+        "HostKeyAlias Upper\nRequiredRSASize 3072\nIdentityAgent ~/agent\n"
+        "UserKnownHostsFile ~/%k ${RJ_KNOWN}\nConnectTimeout 1m\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RJ_KNOWN", "/known/100%h")
+        endpoint = resolved(home, config, ansible_ssh_common_args="-o PubkeyAuthentication=yes")
+
+    assert (endpoint.methods, endpoint.untried) == (("password", "publickey"), ("gssapi-with-mic",))
+    assert (endpoint.identity_files, endpoint.usual_identities) == ((), False)
+    assert endpoint.certificate_files == (home / "c-db1-cert.pub",)
+    assert (endpoint.revoked_host_keys, endpoint.known_as) == (home / "revoked", "upper")
+    assert (endpoint.algorithms.host_keys, endpoint.algorithms.least_rsa_bits) == ("ssh-ed25519", 3072)
+    assert endpoint.identity_agent == str(home / "agent")
+    assert endpoint.known_hosts == (home / "upper", Path("/known/100%h"))
+    assert endpoint.connect_timeout == 60
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ("PKCS11Provider /usr/lib/token.so\n", r"db1: PKCS11Provider \(.*config:1\) cannot be honoured by paramiko"),
+        ("ProxyUseFdpass yes\nProxyCommand nc -F %h %p\n", r"ProxyUseFdpass \(.*config:1\)"),
+        ("IdentityFile ~/${RJ_UNSET}\n", r"identityfile wants \$\{RJ_UNSET\}, which is not set"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name_and_place(home: Path, config: str, named: str) -> None:
+    with pytest.raises(BadUse, match=named):
+        resolved(home, config)
+
+
+def test_what_openssh_will_do_is_not_refused(home: Path) -> None:
+    assert resolved(home, "PKCS11Provider /usr/lib/token.so\n", remotejobs_transport="openssh").address == "db1"
+
+
+def test_a_host_of_fedora_is_reached(home: Path) -> None:
+    assert resolved(home, "Match final all\n  GSSAPIAuthentication yes\n").untried == ("gssapi-with-mic",)
+
+
+def test_each_setting_of_each_hop_is_explained(home: Path) -> None:
+    rows = {}
+    config = home / ".ssh" / "config"
+    config.write_text("Host db1\n  ProxyJump gate:2222\nHost gate\n  HostName 10.0.0.1\n  User keeper\n")
+    for row in explain(SomeHost(variables={"ansible_port": 23})):
+        rows[row.hop, row.setting] = (row.value, row.place)
+
+    assert rows["db1", "Port"] == ("23", "db1: ansible_port")
+    assert rows["db1", "ProxyJump"] == ("gate:2222", f"{config}:2")
+    assert rows["db1", "HostName"] == ("db1", "default")
+    assert rows["gate", "HostName"] == ("10.0.0.1", f"{config}:4")
+    assert rows["gate", "Port"] == ("2222", "ProxyJump of db1")

@@ -1,0 +1,1 @@
+"""The product at work on the lab's servers."""

@@ -1,0 +1,42 @@
+"""`make demo`: start the lab, back up its databases by the nightly deployment, show the report, stop everything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from lab.demos.backup import run_backup
+from lab.demos.stage import Stage, open_stage
+from lab.process import LabError
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def perform(name: str, act: Callable[[Stage], None]) -> int:
+    """Do `act` on an open stage; returns the exit code: 0, 1 with the reason on stderr, 130 after Ctrl-C."""
+    try:
+        with open_stage(say) as stage:
+            act(stage)
+    except LabError as error:
+        print(f"The {name} failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("Interrupted; everything was stopped.")
+        return 130
+    say(f"The {name} succeeded; everything was stopped.")
+    return 0
+
+
+def demonstrate(stage: Stage) -> None:
+    run_backup(stage, say)
+    say("\nWhere to look")
+    say(f"  the backups     {stage.directory}/hosts/*/home/backups")
+    say(f"  the jobs        {stage.directory}/hosts/*/home/.remotejobs")
+    say(f"  the logs        {stage.directory}/prefect/*.log, {stage.directory}/hosts/*/sshd.log")
+    say("  the run         make up, and the address that it prints, in a browser")
+
+
+if __name__ == "__main__":
+    sys.exit(perform("demo", demonstrate))

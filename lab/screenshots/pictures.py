@@ -1,0 +1,65 @@
+"""`make pictures`: run the nightly backup in the lab and take the README's pictures of it from Prefect's own UI."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from lab.demos.backup import run_backup
+from lab.demos.demo import perform, say
+from lab.demos.stage import Stage
+from lab.servers.prefect_server import PROJECT
+
+IMAGES = PROJECT / "docs" / "images"
+CHROMIUM = "/usr/bin/chromium"
+# Nothing but the page itself: Chromium's own calls have nowhere to go.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@contextmanager
+def browser(width: int = 1280, height: int = 900, *, graphs: bool = True) -> Iterator[Page]:
+    """A page of a real, headless Chromium. Prefect's graphs of runs are drawn by WebGL, here by the processor."""
+    args = QUIET if graphs else [*QUIET, "--disable-3d-apis"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+        try:
+            yield chromium.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+        finally:
+            chromium.close()
+
+
+def picture(page: Page, url: str, shows: str, path: Path) -> None:
+    """Open `url`, wait until it shows that text, and keep a picture."""
+    page.goto(url)
+    page.get_by_text(shows).first.wait_for(timeout=60_000)
+    page.wait_for_load_state("networkidle")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=path)
+
+
+def take(stage: Stage) -> None:
+    run = run_backup(stage, say)
+    address = f"{stage.prefect.url}/runs/flow-run/{run.id}"
+    with browser() as page:
+        picture(page, address, "poll tar site on files1", IMAGES / "nightly-backup.png")
+        page.get_by_text("Artifacts", exact=True).first.click()
+        page.get_by_role("link", name="backups").last.click()
+        page.get_by_text("restore-tested").first.wait_for(timeout=60_000)
+        page.screenshot(path=IMAGES / "nightly-backup-table.png")
+    say(f"Pictures are in {IMAGES}")
+
+
+if __name__ == "__main__":
+    sys.exit(perform("taking of pictures", take))

@@ -1,0 +1,1 @@
+"""Real servers on loopback, and virtual machines, for demos, tests and measurements."""

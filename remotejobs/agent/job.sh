@@ -1,0 +1,546 @@
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
+# The half of remotejobs that runs on the host. Python sends this text, and behind it tree.sh, record.sh and queue.sh, to
+# `sh -s`, and calls one entry at its end: rj_start, or one of ask.sh. It needs a POSIX shell and the usual small tools
+# (mkdir, ln, mv, rm, ls, head, tail, tr, grep, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md
+# says what is lost. Nothing is installed.
+#
+# Files of a job's directory (0700; each file 0600), in the order in which they come to be:
+#   cmd[.N]    the command, as it was sent                                 written by rj_start
+#   events     FIFO; its write end is held open by the supervisor, so readers wake when it ends, however it ends
+#   job        THE GATE: who supervises, who runs, since when. A link that rj_launch makes to what it has written whole,
+#              and on disk *before* the command runs: whoever makes it runs the command, so that runs at most once,
+#              whoever starts it again
+#   stdout, stderr                                                         written by the command
+#   progress   its last line says how far it is                            written by the command, if it likes
+#   heard      empty; what the end of a job by its stall limit is a link to
+#   processes  what ran when a limit ended the job: lines as ps writes     written by whoever ended it
+#   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
+#              job: its time limit; heard: its stall limit; cmd: a kill; nothing else: it ended by itself
+#   known      whom the end begins with, as pid:birth, for who has to go on with it
+#   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
+#              people and one of pid:birth for a later kill
+#   void.PID.BIRTH  who is about to take this directory away
+#   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
+# and of a job that has to wait for a lock or a slot (queue.sh), before its gate:
+#   queued     what is known of it until then                              written by rj_queued
+#   line       FIFO; its write end is held open by the supervisor as long as it waits
+#   refused    why it could not be started when its turn came              written by whoever tried
+#
+# Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
+
+# Before the first function: request.py closes a group there.
+rj_proc=/proc
+host=
+
+# --- small things ----------------------------------------------------------------------------------------------------
+
+rj_nap() { sleep 0.1 2>/dev/null || sleep 1; }
+
+# A clock that does not jump, in hundredths of a second: $clock. Without /proc the wall clock has to do.
+rj_clock() {
+    if [ -r "$rj_proc/uptime" ] && read -r clock _ <"$rj_proc/uptime"; then
+        clock=${clock%.*}${clock#*.}
+    else
+        clock=$(date +%s)00
+    fi
+}
+
+rj_boot() { # -> $boot: what changes when the machine boots
+    { read -r boot <"$rj_proc/sys/kernel/random/boot_id"; } 2>/dev/null || {
+        boot=$(LC_ALL=C who -b 2>/dev/null | tr -s ' ' _)
+        boot=${boot:-unknown}
+    }
+}
+
+# Which host this is -> $host, `MACHINE-ID WORLD NAME`, each `-` where it is not known, and $boot, what the number of a
+# process is good for: WORLD, when the first process was born, tells the containers of one machine apart.
+rj_host() {
+    [ -z "$host" ] || return 0
+    rj_boot
+    machine='' world='' host_born=$born
+    { read -r machine </etc/machine-id || read -r machine </var/lib/dbus/machine-id; } 2>/dev/null
+    [ ! -d "$rj_proc/self" ] || ! rj_stat 1 || world=$born
+    born=$host_born
+    { read -r host <"$rj_proc/sys/kernel/hostname"; } 2>/dev/null || host=$(uname -n)
+    host=${host%%.*} # it may be told with and without its domain
+    case $host in '' | *[!A-Za-z0-9_-]*) host=- ;; esac
+    case $machine in '' | *[!0-9a-f]*) machine=- ;; esac
+    host="$machine ${world:--} $host"
+}
+
+# PID -> $pstate $parent $group $session $threads $born. False when there is no such process. A pid alone proves nothing,
+# a pid born then does.
+rj_stat() {
+    if [ -d "$rj_proc/self" ]; then
+        { IFS= read -r stat <"$rj_proc/$1/stat"; } 2>/dev/null || return 1
+        set -f
+        # shellcheck disable=SC2086 # the fields behind the last ")" are meant to be split
+        set -- ${stat##*) }
+        set +f
+        pstate=$1 parent=$2 group=$3 session=$4 threads=${18} born=${20}
+    else
+        stat=$(LC_ALL=C ps -o stat= -o lstart= -p "$1" 2>/dev/null | tr -s ' ' _) || return 1
+        [ -n "$stat" ] || return 1
+        pstate=${stat%"${stat#?}"} born=${stat#*_} parent='' group='' session='' threads=1
+    fi
+}
+
+# PID BORN. A process whose main thread has ended looks like a dead one that waits for its parent, but for its threads.
+rj_alive() {
+    rj_stat "$1" && [ "$born" = "$2" ] || return
+    case $pstate:$threads in [ZX]:1 | [ZX]:0) return 1 ;; esac
+}
+
+rj_self() { # -> $me $born of this very process, which in a subshell is not $$
+    if [ -d "$rj_proc/self" ]; then
+        rj_stat self && me=${stat%% *}
+    else
+        me=$(exec sh -c 'echo "$PPID"')
+        rj_stat "$me"
+    fi
+}
+
+# RJ_END is set by the Python half: a line that nobody else knows
+rj_close() { printf '%s\n' "$RJ_END"; }
+
+rj_fail() { # CODE MESSAGE
+    printf 'error %s %s\n' "$1" "$2"
+    return 1
+}
+
+# Does this shell read all bytes? yash reads characters of its locale, and ends at what is none.
+rj_reads() {
+    [ -n "${YASH_VERSION-}" ] || return 0
+    word=$(printf '\303\251') && [ "${#word}" -eq 1 ]
+} 2>/dev/null
+
+rj_unread() {
+    rj_fail start_failed "the sh there is yash, which reads no bytes above 127 in the locale ${LC_ALL:-${LC_CTYPE:-${LANG:-C}}}; \
+set a UTF-8 locale for the login there, or write the job in ASCII"
+}
+
+rj_valid() { # JID: the same rule as on the other side, so that no path can be made of it
+    case $1 in
+    '' | [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) rj_fail bad_jid "the jid is not allowed" ;;
+    *) [ "${#1}" -le 100 ] || rj_fail bad_jid "the jid is longer than 100 characters" ;;
+    esac
+}
+
+# DIRECTORY ('' for the default) -> $base. The home is the one in passwd: $HOME differs under sudo and in start-up files.
+rj_base() {
+    # shellcheck disable=SC2088 # the letter ~ is meant
+    case $1 in
+    /*) base=$1 ;;
+    '' | '~' | '~/'*)
+        user='' home=$HOME
+        [ -n "${no_room-}" ] || user=$(id -un)
+        case $user in '' | *[!A-Za-z0-9._-]*) ;; *) eval "home=~$user" ;; esac
+        case $1 in '') base=$home/.remotejobs ;; *) base=$home${1#'~'} ;; esac
+        ;;
+    *) rj_fail bad_dir "the directory $1 is not absolute" ;;
+    esac
+}
+
+# Into $dir, but not where another user put it: in a directory that others can write, he could make it before us.
+# shellcheck disable=SC3067
+rj_own() { [ ! -L "$dir" ] && { cd "$dir"; } 2>/dev/null && [ -O . ]; }
+
+# Is $dir still the name of the directory that we are in? Whoever hung may wake where another stands.
+# shellcheck disable=SC3013 # -ef is POSIX since 2024 and older than that in all shells
+rj_named() { [ . -ef "$dir" ]; }
+
+rj_enter() { # JID -> in its directory, with $dir. False, with an error said, when there is none.
+    rj_valid "$1" || return 1
+    jid=$1 dir=$base/$1
+    rj_own && return 0 # bash would return what was before, where this is run in a trap
+    rj_readable && rj_fail no_such_job "$dir does not exist"
+}
+
+# FILE of `key value` lines -> $j_key for each key known. False when it is missing or not whole.
+rj_load() {
+    whole=
+    [ -f "$1" ] && [ -r "$1" ] || return 1 # a job may have put a FIFO there
+    while IFS= read -r line; do
+        value=${line#* }
+        case ${line%% *} in
+        remotejobs) j_protocol=$value ;; label) j_label=$value ;; settings) j_settings=$value ;;
+        token) j_token=$value ;; cmd) j_cmd=$value ;; grace) j_grace=$value ;;
+        boot) j_boot=$value ;; host) j_host=$value ;; start) j_start=$value ;; epoch) j_epoch=$value ;; clock) j_clock=$value ;;
+        supervisor) j_sup=${value%% *} j_sup_born=${value#* } ;;
+        timer) j_timer=${value%% *} j_timer_born=${value#* } ;;
+        reaper) j_reaper=${value%% *} j_reaper_born=${value#* } ;;
+        command) j_pid=${value%% *} j_pid_born=${value#* } ;; cgroup) j_cgroup=$value ;;
+        state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
+        survivors) j_survivors=$value ;; left) j_left=$value ;; proof) j_proof=$value ;; unseen) j_unseen=$value ;;
+        ticket) j_ticket=$value ;; wants) j_wants=$value ;; nonce) j_nonce=$value ;;
+        finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
+        end) whole=1 && break ;;
+        esac
+    done <"$1"
+    [ -n "$whole" ]
+}
+
+rj_since() { # CLOCK -> $delta, seconds since then
+    rj_clock
+    delta=$((clock - $1))
+    [ "$delta" -ge 0 ] || delta=0
+    case $((delta % 100)) in ?) delta=$((delta / 100)).0$((delta % 100)) ;; *) delta=$((delta / 100)).$((delta % 100)) ;; esac
+}
+
+# --- start -----------------------------------------------------------------------------------------------------------
+
+# DIRECTORY JID CMD INTERPRETER CHDIR LIMIT STALL GRACE LABEL SETTINGS WANTS QUEUE_LIMIT LAUNCHER NONCE TOKEN
+# [NAME=VALUE ...]
+rj_start() {
+    rj_base "$1" && rj_valid "$2" || return
+    jid=$2 dir=$base/$2 text=$3 interpreter=$4 chdir=$5 limit=$6 stall=$7 grace=$8 label=$9
+    shift 9
+    # A request may be sent twice, and both arrive: files have names of their own then.
+    settings=$1 wants=$2 queue_limit=$3 launcher=$4 nonce=$5.$$ token=$6
+    shift 6
+    [ -d "$base" ] || why=$(umask 077 && mkdir -p "$base" 2>&1) || rj_fail start_failed "$why" || return
+    # shellcheck disable=SC3067 # -O is not POSIX, but in every shell that we know
+    [ -O "$base" ] || rj_fail bad_dir "$base belongs to another user" || return
+    [ -z "$chdir" ] || [ -d "$chdir" ] || rj_fail start_failed "chdir: $chdir is not a directory there" || return
+    command -v "${interpreter%% *}" >/dev/null ||
+        rj_fail start_failed "the interpreter ${interpreter%% *} was not found there" || return
+    # Whoever makes the directory writes cmd. Whoever finds it without a gate (a start that was cut off) brings a file
+    # of his own, and the gate decides.
+    cmdfile=cmd
+    why=$(umask 077 && mkdir "$dir" 2>&1) || {
+        [ -d "$dir" ] || rj_fail start_failed "$why" || return
+        cmdfile=cmd.$nonce
+    }
+    rj_own || rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
+    [ ! -e cmd ] || cmdfile=cmd.$nonce
+    if [ -e job ] || { [ -e queued ] && rj_judge && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
+        rj_attach
+    elif why=$(umask 077 && rj_files 2>&1); then
+        rj_detach "$@"
+    else
+        rj_not_started "cannot write in $dir: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')"
+    fi
+}
+
+rj_not_started() { # WHY
+    why=$1
+    rj_named || why="$dir was taken away by a kill or a clean while it was started"
+    rj_void || rj_tidy
+    rj_fail start_failed "$why"
+}
+
+# All that the start and the end will write to is made now: a disk that fills up later loses no result, because the
+# space of the result is reserved by writing it, and it is overwritten in place.
+rj_files() {
+    [ "$cmdfile" != cmd ] || set -C # one of another start is not overwritten
+    printf '%s' "$text" >"$cmdfile" && set +C && printf '%1024s' '' >"result.$nonce" && : >"death.$nonce" &&
+        : >"gate.$nonce" && : >>stdout && : >>stderr && { [ -p events ] || mkfifo events || [ -p events ]; }
+}
+
+# Take the gate for nothing, so that nobody can run this job any more, and take the directory away. False where somebody
+# else has the gate.
+rj_void() {
+    if rj_bar; then
+        rj_claim && rj_remove "$nonce"
+    else # without an inode for a gate: only what holds nothing yet
+        [ ! -e "$cmdfile" ] && rj_named && rmdir "$dir" 2>/dev/null
+    fi
+}
+
+rj_bar() { # linking needs no space
+    ln "$cmdfile" job 2>/dev/null || rj_barred || { [ ! -e "$cmdfile" ] && rj_exclusive job; }
+}
+
+rj_barred() { # was the gate taken for nothing?
+    for one in cmd cmd.*; do
+        # shellcheck disable=SC3013
+        [ ! "$one" -ef job ] || return 0
+    done
+    return 1
+}
+
+# May we take this directory away, which can only be done by its name? Of two who claim it at once, each sees the other
+# or is seen by him; the claim of one that died does not count. Nobody else gives the name to another directory, so it
+# stays ours until we have moved it.
+rj_claim() {
+    rj_self
+    claim=void.$me.$born
+    { ln job "$claim" 2>/dev/null || rj_exclusive "$claim"; } && ! rj_claimed && rj_named && return
+    rm -f "$claim"
+    return 1
+}
+
+rj_claimed() { # by somebody who lives and is not us?
+    for one in void.*; do
+        [ "$one" != 'void.*' ] && [ "$one" != "$claim" ] || continue
+        one=${one#void.}
+        ! rj_alive "${one%%.*}" "${one#*.}" || return 0
+    done
+    return 1
+}
+
+# SUFFIX: the directory, which we have claimed, is gone at once, or it is there as it was. What a killed rj_remove left,
+# rj_clean removes.
+rj_remove() { rj_move "$1" && cd / && rm -rf "$base/.void.$1"; }
+
+rj_move() { mv "$dir" "$base/.void.$1" || { rm -f "$claim" && return 1; }; }
+
+rj_tidy() { rm -f "result.$nonce" "death.$nonce" "gate.$nonce" "cmd.$nonce"; }
+
+# The supervisor is the left end of a pipe: unlike a background command of a shell, it and the job have SIGINT and
+# SIGQUIT at their defaults. The right end hears what it says, or that it died, and gives the answer. This shell would
+# wait for both ends; having nothing more to do, it is killed (mksh heeds no TERM while it waits).
+rj_detach() { # [NAME=VALUE ...]
+    rj_host
+    rj_supervise "$@" | {
+        IFS= read -r said
+        case $said in
+        started | queued) rj_record brief ;;
+        taken) rj_tidy && rj_attach ;;
+        *)
+            if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
+                rj_record brief
+            else
+                rj_not_started "${said:-the supervising process ended before it could say why}"
+            fi
+            ;;
+        esac
+        rj_close
+        kill -KILL "$$"
+    }
+}
+
+# The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.
+rj_attach() {
+    rj_settled
+    rj_named || rj_not_started '' || return
+    if [ -z "$j_settings" ] || [ "$j_state" = elsewhere ]; then
+        rj_tell brief
+    elif [ "$j_settings" = "$settings" ]; then
+        printf 'attached 1\n'
+        rj_tell full -1 -1 65536
+    else
+        rj_fail job_exists "$dir holds a job with another command or settings"
+        rj_tell full 0 0 0
+    fi
+}
+
+# --- the supervisor: one waiting shell for each job -------------------------------------------------------------------
+
+rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
+    exec 3>&1 >/dev/null 2>&1 </dev/null # 3: the ear of rj_detach
+    trap '' HUP # the end of a login with a terminal, which sudo may give us
+    timer=
+    rj_self || {
+        echo "no process can be seen there, neither in $rj_proc nor by ps, so nothing could be told of it" >&3
+        return
+    }
+    sup=$me sup_born=$born
+    exec 9<>events
+    cgroup=
+    [ "$launcher" = plain ] || rj_unit || return
+    [ -z "$wants" ] || rj_queue || return
+    rj_clock
+    began=$clock
+    [ "$((limit + stall))" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
+    tool='' rc=1 now=
+    if rj_too_much "$@"; then
+        echo "the variables of env are $much characters, which is more than this host gives to a program; hand them over in a file" >&3
+    else
+        rj_tool
+        if [ -n "$tool" ]; then
+            (rj_adopt "$@")
+            rc=$?
+            # Whoever came so far as to try wrote in there; and of who was killed, a child may be about to.
+            [ -s "gate.$nonce" ] || [ "$rc" -gt 128 ] || tool=''
+        fi
+        [ -n "$tool" ] || { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
+    fi
+    exec 3>&-
+    umask 077
+    # shellcheck disable=SC3013
+    if [ ! job -ef "gate.$nonce" ]; then # the gate is not ours: nothing was run
+        [ -z "$timer" ] || kill "$timer"
+        rj_leave
+        return
+    fi
+    how=
+    if [ -n "$tool" ] && ! rj_heard; then # the reaper was killed, and nobody knows the rc: the job is as lost as if we were
+        rj_ending || return
+        how='' rc=''
+    fi
+    rj_conclude
+}
+
+# The end, from $rc and what the reaper said, if there is one.
+rj_conclude() {
+    signal=
+    [ -z "$rc" ] || rj_signal
+    if [ "$how" = itself ] || { [ -z "$how" ] && [ -n "$rc" ] && rj_exclusive ending; } || ! rj_ending; then
+        rj_exited
+    elif [ "$ends_by" = job ]; then
+        rj_ended timed_out "time limit of $limit s exceeded"
+        timer=
+    elif [ "$ends_by" = heard ]; then
+        rj_ended stalled "no output for $stall s"
+        timer=
+    else
+        rj_ended killed "killed on request"
+    fi
+    [ -z "$timer" ] || kill "$timer"
+    rj_finish || : >unwritten
+    rj_leave
+    exec 9>&-
+    rm -f "death.$nonce" "result.$nonce" "gate.$nonce" proof known prover reaped ${wants:+queued refused}
+    sync .
+}
+
+rj_exited() {
+    if [ "$rc" -eq 0 ]; then state=succeeded; else state=failed; fi
+    msg='' survivors='' left='' grade='' unseen=
+}
+
+# NAME=VALUE ...: is that more than a program can be given here? It is tried before anything is done, and only of much.
+rj_too_much() {
+    much=0
+    for word in "$@"; do much=$((much + ${#word})); done
+    [ "$much" -ge 65536 ] || return
+    tried=$(command -v sleep)
+    ! (for word in "$@"; do export "RJ_000$word"; done && exec "$tried" 0) 2>/dev/null
+}
+
+rj_launch() { # [NAME=VALUE ...] -> becomes the command
+    trap - HUP
+    rj_self
+    [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
+    [ -n "$now" ] || now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+    printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
+        "boot $boot" "host $host" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
+        "timer ${timer:-0} ${timer_born:-0}" "command $me $born" \
+        "reaper ${reaper:-0} ${reaper_born:-0}" ${cgroup:+"cgroup $cgroup"} end >>"gate.$nonce" ||
+        rj_not_run "cannot write $dir/gate.$nonce"
+    why=$(ln "gate.$nonce" job 2>&1) || { [ -e job ] && rj_not_run taken; } || rj_not_run "cannot make $dir/job: $why"
+    # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
+    [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
+    # In a directory that is being taken away the gate may be gone already, and be ours for nothing.
+    rj_named || rj_give_up "$dir was taken away"
+    sync "$cmdfile" job . || rj_give_up "cannot bring $dir to disk"
+    cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
+    # The caller's variables are set last and by position: they may be called like ours.
+    if command -v setsid >/dev/null; then rj_setsid=setsid; else rj_setsid=; fi
+    rj_dir=$dir rj_count=$(($# + 4))
+    # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
+    set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=$jid" \
+        "REMOTEJOBS_PROGRESS=$dir/progress" $rj_setsid $interpreter "$dir/$cmdfile"
+    trap : PIPE # whoever listened may be gone: the gate is ours, so the command runs all the same
+    echo started >&3 2>/dev/null
+    exec 3>&-
+    while [ "$rj_count" -gt 0 ]; do
+        # shellcheck disable=SC2163 # NAME=VALUE as one word
+        export "$1"
+        shift
+        rj_count=$((rj_count - 1))
+    done
+    exec "$@" </dev/null >>"$rj_dir/stdout" 2>>"$rj_dir/stderr"
+}
+
+# FILE: made by us, or false. Without a process of its own, for there may be no room for one.
+rj_exclusive() {
+    set -C
+    { true >"$1"; } 2>/dev/null
+    made=$?
+    set +C
+    return "$made"
+}
+
+rj_not_run() { # WHY
+    printf '%s\n' "$1" >&3
+    exit 1
+}
+
+rj_give_up() { # WHY: the gate is ours, and we are still beside it
+    rm -f job
+    rj_not_run "$1"
+}
+
+# A status above 128 may be the command's own or a signal's. yash tells them apart by number; the others print a line
+# for a child that died by a signal (except INT and PIPE, which therefore stay unnamed).
+rj_signal() {
+    signal=
+    if [ "$rc" -ge 384 ]; then
+        rc=$((rc - 256)) signal=$(kill -l $((rc - 128)))
+    elif [ "$rc" -gt 128 ] && [ -s "death.$nonce" ]; then
+        signal=$(kill -l $((rc - 128)))
+    fi
+}
+
+rj_finish() { # writes the result from $state $rc $signal $msg $began; never half
+    now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+    rj_since "$began"
+    tries=0
+    until printf '%s\n' "remotejobs 1" "state $state" "rc $rc" "signal $signal" "finish ${now#* }" "end_epoch ${now%% *}" \
+        "delta $delta" "msg $msg" "survivors $survivors" "left $left" \
+        "proof $grade" "unseen $unseen" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 30 ] || return
+        sleep 1
+    done
+}
+
+rj_timer() {
+    why=''
+    umask 077
+    heard=$began heard_sizes='0 0'
+    [ "$stall" -eq 0 ] || : >heard
+    while rj_due; do rj_sleep; done
+    trap - TERM
+    eval "${rj_ends-}"
+    rj_load_tree
+    rj_end "$why" && return
+    rj_clock
+    asked=$clock
+    while rj_proving && [ "$pstate" != T ]; do sleep 1; done
+    rj_take_over
+}
+
+rj_sleep() { # until $due, unless its sleep is killed; TERM ends both
+    quit=''
+    trap 'quit=1' TERM
+    sleep "$(((due - clock + 99) / 100))" &
+    nap=$!
+    trap 'kill "$nap"; exit' TERM
+    [ -z "$quit" ] || { kill "$nap" && exit; }
+    wait "$nap"
+}
+
+# -> $due, when to look again; false when a limit is reached, and then $why is the file that says which. Silence is
+# looked for ten times within the stall limit, and by whole seconds, so it may last a tenth and a second longer. Times are
+# compared by their difference, which is right also where numbers have 32 bits (mksh) and the host is up for 248 days.
+rj_due() {
+    rj_clock
+    rest=
+    if [ "$stall" -gt 0 ]; then
+        rj_sizes
+        [ "$sizes" = "$heard_sizes" ] || heard_sizes=$sizes heard=$clock
+        why=heard
+        rest=$((stall * 100 - (clock - heard)))
+        [ "$rest" -gt 0 ] || return
+        [ "$rest" -lt $((stall * 10)) ] || rest=$((stall * 10))
+    fi
+    if [ "$limit" -gt 0 ]; then
+        left=$((limit * 100 - (clock - began)))
+        [ "$left" -gt 0 ] || { why=job && return 1; }
+        [ -n "$rest" ] && [ "$rest" -lt "$left" ] || rest=$left
+    fi
+    due=$((clock + rest))
+}
+
+# -> $sizes of both streams. Not their times, which a clock that is set makes meaningless; and not by opening them, for the
+# job may have put a FIFO there.
+rj_sizes() {
+    set -f
+    # shellcheck disable=SC2046 # the words of two lines of ls; the size is the fifth of each
+    set -- $(unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE && LC_ALL=C ls -ln stderr stdout 2>/dev/null)
+    set +f
+    sizes="$5 ${14}"
+}

@@ -1,0 +1,196 @@
+"""The requests of the Python half: shell text to send. The `*.sh` beside it are the other half.
+
+A request is the shell half, one call, and nothing else. `sh -s` runs it as it reads it, so each part stands in braces
+of its own, and none is run before all of it is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
+
+from remotejobs.model import PROTOCOL_VERSION, TAIL_BYTES, Job
+
+ANSWER_BYTES = 128 * 1024  # for all of a record that is not output: fields, and the command at its longest
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What of a job's output to bring: from two byte offsets on (-1: the end of it), at most `limit` bytes of each."""
+
+    jid: str
+    stdout_from: int = -1
+    stderr_from: int = -1
+    limit: int = TAIL_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Shell text to send, the line that ends its answer, how long that may be, and what nobody may read."""
+
+    script: bytes
+    begin: bytes
+    end: bytes
+    max_bytes: int
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+_ALWAYS = ("job.sh", "tree.sh", "record.sh", "queue.sh")
+_OF_HEAD = re.compile(r"(?<=\(\) \{) +#.*")  # what is said of a function behind its name
+_FUNCTION = re.compile(r"^(?=rj_\w+\(\))", re.MULTILINE)
+
+
+# These shells read what they run byte by byte, which costs more than all they do then; dash and BusyBox by blocks, and
+# have read too much already.
+_AT_ONCE = """{{
+rj_once= rj_whole=
+case ${{BASH_VERSION-}}${{KSH_VERSION-}}{yash} in
+[0-9]* | *MIRBSD*)
+rj_once=1
+eval "$(sed '/^}} # {last}$/q')"
+case $rj_whole in 1) rj_asked ;; esac
+rj_once=
+;;
+esac
+}}"""
+
+
+@cache
+def shell_half(*more: str) -> str:
+    """What is sent with every request and the files `more`, without comments and indentation, which need not travel.
+
+    Each function is in a group of its own: where a text is cut off, nothing of its last line is run.
+    """
+    texts = (resources.files("remotejobs.agent").joinpath(name).read_text("ascii") for name in (*_ALWAYS, *more))
+    groups = _FUNCTION.sub("}\n{\n", "".join(texts))
+    return "\n".join(_lines(f"{{\n{groups}}}"))
+
+
+def _lines(text: str) -> Iterator[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return (_OF_HEAD.sub("", line) for line in lines if line and not line.startswith("#"))
+
+
+# What the reaper needs of the half: it is another shell, and gets these functions by its environment. A job begins with
+# the head, and most do without the rest.
+_HEAD = "stat|alive|self|exclusive|named|launch|not_run|give_up|reaper|own_words|reaped|say"
+_REST = (
+    "nap|clock|since|load|load_tree|clear|signal|finish|exited|conclude|leave|ending|ended|proving|read_proof|join|any"
+    "|lives|proven"
+)
+# What ends a tree, which a timer and a supervisor read where they have to.
+_ENDS = (
+    "tree|glimpsed|ours|processes|stats|look|signal_tree|freeze|sweep|kill_tree|grown|end|make_room|family|picture|drawn"
+    "|take_over|prove|end_tree|survivors|unseen|uid"
+)
+
+
+def _taken(names: str, text: str) -> tuple[str, str]:
+    """These functions of the text, and it without them."""
+    function = re.compile(rf"^rj_(?:{names})\(\).*?(?=\n}}\n(?:{{\n|\Z))", re.MULTILINE | re.DOTALL)
+    return "\n}\n{\n".join(["{\n:", *function.findall(text)]) + "\n}", function.sub(":", text)
+
+
+@cache
+def start_half(*more: str) -> str:
+    """The half for a start, with what its reaper is made of; what both need is sent once."""
+    head, others = _taken(_HEAD, shell_half("reaper.sh", *more) + "\n")
+    rest, others = _taken(_REST, others)
+    ends, others = _taken(_ENDS, others)
+    texts = {"rj_head": head, "rj_rest": rest, "rj_ends": ends}
+    for name, file in (("rj_adopts", "adopt.pl"), ("rj_reap", "reap.pl"), ("rj_python", "reaper.py")):
+        text = resources.files("remotejobs.agent").joinpath(file).read_text("ascii")
+        texts[name] = text if name == "rj_python" else "\n".join(_lines(text))
+    # Each in a group of its own: what a shell needs to read one is free for the next.
+    variables = "".join(f"{{\n{name}={shlex.quote(text)}\n}}\n" for name, text in texts.items())
+    return f'{variables}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{others.rstrip()}'
+
+
+def _request(call: Sequence[str], max_bytes: int, half: str) -> Request:
+    nonce = secrets.token_hex(8)
+    begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
+    # The empty line first: what a start-up file printed may lack its last newline.
+    text = shlex.join(call)
+    unread = f"{{\nrj_reads || {{ printf '\\n{begin}\\n'; rj_unread; echo '{end}'; exit; }}\n}}"
+    lines = [
+        *([] if text.isascii() else [unread]),  # in a group before the one that could not be read
+        "{",
+        f"RJ_END='{end}'",
+        "rj_asked() {",
+        f"printf '\\n%s\\n' '{begin}'",
+        text,
+        "rj_close",
+        "exit",
+        "}",
+        "}",
+        "{",
+        "case $rj_once in 1) rj_whole=1 ;; *) rj_asked ;; esac",
+        f"}} # {nonce}",
+        "",
+    ]
+    # yash takes no word of bytes that it cannot read.
+    at_once = _AT_ONCE.format(yash="${YASH_VERSION-}" if text.isascii() else "", last=nonce)
+    script = "\n".join([at_once, half, *lines])
+    return Request(script.encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
+
+
+def _ask() -> str:
+    return shell_half("ask.sh")
+
+
+def settings_of(job: Job) -> str:
+    """A digest of all that makes two starts differ: command, interpreter, directory, environment."""
+    parts = [job.cmd, job.interpreter, job.chdir, *(f"{key}={value}" for key, value in sorted(job.env.items()))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def wants_of(job: Job) -> str:
+    """The locks and slots of a job as words `NAME=MOST`: at most so many jobs that want the name run at once."""
+    slots = [f"slots:{job.pool}={job.slots}"] if job.slots else []
+    return " ".join([*(f"lock:{lock}=1" for lock in job.locks), *slots])
+
+
+def start(job: Job, directory: str) -> Request:
+    options = [
+        job.interpreter,
+        job.chdir,
+        str(job.limit or 0),
+        str(job.stall or 0),
+        str(job.grace),
+        job.label,
+        settings_of(job),
+        wants_of(job),
+        str(job.queue_limit or 0),
+        job.launcher,
+    ]
+    secret = [secrets.token_hex(4), secrets.token_hex(16)]
+    env = [f"{key}={value}" for key, value in job.env.items()]
+    call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
+    more = [*(["stand.sh"] if wants_of(job) else []), *(["unit.sh"] if job.launcher != "plain" else [])]
+    return replace(_request(call, 2 * TAIL_BYTES, start_half(*more)), secrets=(*secret, *job.env.values()))
+
+
+def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
+    words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.limit)]
+    size = sum(2 * read.limit + ANSWER_BYTES for read in reads)
+    return _request(["rj_status", directory, str(wait), *words], size, _ask())
+
+
+def kill(jid: str, directory: str, grace: int | None = None) -> Request:
+    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES, _ask())
+
+
+def list_jobs(directory: str) -> Request:
+    return _request(["rj_list", directory], 64 * 1024 * 1024, _ask())
+
+
+def clean(directory: str, older_than: int, keep: int, dry_run: bool) -> Request:
+    return _request(
+        ["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024, _ask()
+    )

@@ -1,0 +1,71 @@
+"""A short question to a host's shell: for what ends at once and leaves nothing behind. Longer things are jobs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from dataclasses import dataclass
+
+from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.host_words import BROKEN_OFF, NOTHING, words_of_host
+from remotejobs.errors import ConnectionLost, ProtocolDamaged
+
+TIMEOUT = 30.0  # seconds for an answer
+LONGEST = 4 * 1024 * 1024  # bytes of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The answer: both output streams, as one text, and the exit code."""
+
+    rc: int
+    output: str
+
+
+class Shell:
+    """Asks one host, as one user. The connection may send a question twice, so it must do no harm to ask again."""
+
+    def __init__(self, connection: Connection, *, become: Become | None = None) -> None:
+        self.host = connection.host
+        self._connection = connection
+        self._become = become
+
+    def run(self, script: str) -> Said:
+        """Run `script` by sh over there, with nothing on its stdin. Raises `HostError`."""
+        nonce = secrets.token_hex(8)
+        begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
+        asked = framed(script, nonce).encode()
+        reply = self._connection.ask(
+            asked,
+            end=end.encode(),
+            become=self._become,
+            timeout=TIMEOUT,
+            max_bytes=LONGEST,
+        )
+        text = reply.stdout.decode("utf-8", "replace")
+        _, found, body = text.partition(begin)
+        if not found:
+            said = words_of_host(asked, (), reply.stderr, reply.stdout)
+            raise ProtocolDamaged(self.host, f"the shell did not answer; it said: {said or NOTHING}")
+        if not reply.complete:
+            said = words_of_host(asked, (), reply.stderr)
+            raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
+        output, _, rc = body.removesuffix(end).rstrip("\n").rpartition("\n")
+        if not re.fullmatch(r"\d{1,3}", rc, re.ASCII):
+            raise ProtocolDamaged(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
+        return Said(int(rc), output)
+
+
+def framed(script: str, nonce: str) -> str:
+    """What is sent: the answer stands between two lines that nobody else knows, the exit code in its last line."""
+    lines = [
+        "{",
+        # The empty line first: what a start-up file printed may lack its last newline.
+        f"printf '\\n%s\\n' 'remotejobs begin {nonce}'",
+        f"sh -c {shlex.quote(script)} </dev/null 2>&1",
+        f"""printf '\\n%s\\n%s\\n' "$?" 'remotejobs end {nonce}'""",
+        "exit",
+        "}",
+    ]
+    return "\n".join([*lines, ""])

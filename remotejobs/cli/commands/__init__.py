@@ -1,0 +1,1 @@
+"""The subcommands of `remotejobs`, one a file."""

@@ -1,0 +1,27 @@
+"""`remotejobs init`: a new project with a flow, an inventory, and what a Prefect server and its workers need."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+
+from remotejobs.cli import exits
+from remotejobs.cli.parser import Commands, Parser
+from remotejobs.cli.show import say
+from remotejobs.project import write_project
+
+
+def add(commands: Commands[Parser]) -> None:
+    purpose = "write a new project: a flow, an inventory, deployments, settings and units; overwrites nothing"
+    parser = commands.add_parser("init", help=purpose, description=purpose.capitalize() + ".", allow_abbrev=False)
+    parser.add_argument("directory", metavar="DIR", type=Path, help="where; it is made if it is not there")
+    parser.set_defaults(execute=execute, parser=parser)
+
+
+def execute(args: Namespace) -> int:
+    files = write_project(args.directory)
+    for path in files:
+        say(str(path))
+    say(f"Go on with:  cd {shlex.quote(str(args.directory))} and read README.md")
+    return exits.OK

@@ -1,0 +1,42 @@
+"""`remotejobs kill`: end a job on every host, with proof."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+
+from remotejobs.cli import exits
+from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
+from remotejobs.cli.show import follow, say_summary, view_of
+from remotejobs.cli.target import Target
+from remotejobs.display.events import Event
+from remotejobs.jobs.client import HostJobs
+from remotejobs.model import Record, State, check_jid
+
+
+def add(commands: Commands[Parser]) -> None:
+    parser = add_command(commands, "kill", execute, purpose="end a job and all its processes, and show the proof")
+    add_jid(parser)
+    add_reach(parser)
+
+
+def execute(args: Namespace) -> int:
+    jid, target = check_jid(args.jid), Target.of(args)
+
+    def kill(jobs: HostJobs, _tell: Callable[[Event], None]) -> Record:
+        return _kill(jobs, jid)
+
+    with target.fleet() as fleet:
+        view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
+        outcomes = follow(fleet, view, kill)
+    if not args.json:
+        say_summary(outcomes)
+    return exits.of_kills(outcomes)
+
+
+def _kill(jobs: HostJobs, jid: str) -> Record:
+    """`changed` is whether there was anything to end. Of a lost job nobody knows before it is tried."""
+    before = jobs.look(jid)
+    record = jobs.kill(jid)
+    return replace(record, changed=not before.finished or before.state is State.LOST)

@@ -1,0 +1,32 @@
+"""`remotejobs list`: the jobs that are on every host."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from remotejobs.cli import exits
+from remotejobs.cli.listing import jobs_of, say_jobs
+from remotejobs.cli.parser import Commands, Parser, add_command, add_reach
+from remotejobs.cli.show import counted, gather, say, say_remedies, warn
+from remotejobs.cli.target import Target
+from remotejobs.jobs.estimate import with_usual
+from remotejobs.text import number_of
+
+
+def add(commands: Commands[Parser]) -> None:
+    add_reach(add_command(commands, "list", execute, purpose="list the jobs on every host, newest first"))
+
+
+def execute(args: Namespace) -> int:
+    target = Target.of(args)
+    with target.fleet() as fleet:
+        outcomes = gather(fleet, lambda jobs: with_usual(jobs.list()))
+    say_jobs(outcomes, json=args.json, verbose=args.verbose)
+    code, jobs = exits.of_errors(outcomes), jobs_of(outcomes)
+    if jobs and not args.json:
+        hosts = number_of(len({job.host for job in jobs}), "host")
+        say_remedies(jobs, target)
+        say(f"{number_of(len(jobs), 'job')} on {hosts}: {counted(jobs)}")
+    elif not jobs and code == exits.OK:
+        warn("no jobs there")
+    return code

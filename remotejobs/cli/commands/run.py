@@ -1,0 +1,138 @@
+"""`remotejobs run`: start one command on many hosts, detached, and wait for its end if wanted."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
+
+from remotejobs.cli import exits
+from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
+from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli.target import Target
+from remotejobs.display.events import Event, Started
+from remotejobs.display.row import message_of
+from remotejobs.errors import BadUse, ConnectionLost, ProtocolDamaged, StartFailed, TimedOut
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.naming import label_of, new_jid
+from remotejobs.model import Job, Launcher, Record
+from remotejobs.text import number_of, one_line
+
+USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
+UNCERTAIN = (ConnectionLost, TimedOut, ProtocolDamaged)  # after these a start may have reached its host
+
+
+def add(commands: Commands[Parser]) -> None:
+    parser = add_command(
+        commands, "run", execute, usage=USAGE, purpose="start a command on every host, detached, and wait"
+    )
+    parser.epilog = (
+        "The words after -- are one shell command line, as they stand:\n  remotejobs run 'db*' -- 'df -h | tail -1'"
+    )
+    parser.add_argument(
+        "-B", "--background", metavar="SECONDS", type=limit, help="time limit on the host (default none)"
+    )
+    parser.add_argument(
+        "--stall", metavar="SECONDS", type=limit, help="end it when it wrote nothing for so long (default never)"
+    )
+    parser.add_argument(
+        "--lock", metavar="NAME", action="append", default=[], help="queue on the host while a job has it; repeatable"
+    )
+    parser.add_argument(
+        "--slots", metavar="N", type=at_least_one, help="queue on the host while N jobs of its pool run"
+    )
+    parser.add_argument("--pool", metavar="NAME", default="", help="the pool that --slots counts (default that of all)")
+    parser.add_argument(
+        "--queue-limit",
+        metavar="SECONDS",
+        type=limit,
+        help="end it, never started, when it was queued so long (default never)",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=get_args(Launcher),
+        default="auto",
+        help="systemd: in a unit of its own, which no logout ends; auto: where logind would end it (default)",
+    )
+    add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
+    add_reach(parser)
+    parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
+    parser.add_argument(
+        "--label", metavar="TEXT", default="", help="what it is, for people (default the command's beginning)"
+    )
+    parser.add_argument("--chdir", metavar="DIR", default="", help="directory on the host to run in (default the home)")
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", type=setting, action="append", default=[], help="may be repeated"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would run where; no host is asked")
+
+
+def job_of(args: Namespace) -> Job:
+    """The job that the command line describes; `BadUse` without a command, `InvalidJob` where it cannot be."""
+    if not args.words:
+        raise BadUse("there is no command to run", remedy=f"Write it after --: {USAGE}")
+    cmd = " ".join(args.words)
+    return Job(
+        jid=args.jid or new_jid(),
+        cmd=cmd,
+        label=args.label or label_of(cmd),
+        limit=args.background,
+        stall=args.stall,
+        chdir=args.chdir,
+        env=dict(args.env),
+        locks=tuple(args.lock),
+        slots=args.slots,
+        pool=args.pool,
+        queue_limit=args.queue_limit,
+        launcher=args.launcher,
+    )
+
+
+def execute(args: Namespace) -> int:
+    job, target = job_of(args), Target.of(args)
+    if args.dry_run:
+        from remotejobs.cli.dry_run import say_what_would_run  # a real run need not wait for it
+
+        say_what_would_run(job, target, as_json=args.json)
+        return exits.OK
+    with target.fleet() as fleet:
+        if not args.json:
+            say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
+        view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
+        with jobs_run_on(target, job.jid):
+            outcomes = follow(
+                fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, view.first_look, tell)
+            )
+    if not args.json and args.poll == 0:
+        _say_where(outcomes, target.commands(job.jid))
+    elif not args.json:
+        say_summary(outcomes)
+    return exits.of_jobs(outcomes)
+
+
+def _start_and_wait(
+    jobs: HostJobs, job: Job, poll: float, first_look: float | None, tell: Callable[[Event], None]
+) -> Record:
+    begun = _start(jobs, job)
+    tell(Started(begun))
+    if poll == 0:
+        return replace(begun, cmd=job.cmd)
+    return replace(wait_and_tell(jobs, job.jid, poll, first_look, tell), attached=begun.attached)
+
+
+def _start(jobs: HostJobs, job: Job) -> Record:
+    """Where it was refused, the remedy is made whole with the jid, which may have been drawn just now."""
+    try:
+        return jobs.start(job)
+    except StartFailed as exc:
+        message, remedy = message_of(exc.host, exc), exc.remedy.removesuffix(".")
+        raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
+
+
+def _say_where(outcomes: Outcomes, commands: str) -> None:
+    """How to find the job again, unless it is known that no host took it."""
+    if any(outcome.value for outcome in outcomes):
+        say(f"Find it again with:\n{commands}")
+    elif any(isinstance(outcome.error, UNCERTAIN) for outcome in outcomes):
+        say(f"Whether it was started is not known. Look for it with:\n{commands}")

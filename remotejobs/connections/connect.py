@@ -1,0 +1,51 @@
+"""From a host of the inventory to the connection that its variables ask for."""
+
+from __future__ import annotations
+
+from remotejobs.connections.base import Connection
+from remotejobs.connections.local import LocalConnection
+from remotejobs.connections.unlike_ansible import check_no_other_ssh, check_shell
+from remotejobs.errors import BadUse
+from remotejobs.inventory.variables import Host, text
+
+RETRY_FOR = 30.0
+_SSH = {"", "smart", "ssh", "paramiko", "paramiko_ssh", "openssh"}
+
+
+def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
+    """The way to `host` by its `ansible_connection` and transport; nothing is sent before the first `ask`.
+
+    `retry_for` is how many seconds a connection that was lost or refused in a burst is tried again.
+    `BadUse` names a variable or an option of ssh_config that cannot be honoured.
+    """
+    check_shell(host)
+    if is_local(host):
+        return LocalConnection(host.name)
+    if transport_of(host) == "openssh":
+        from remotejobs.connections.ssh.openssh import OpenSshConnection
+
+        return OpenSshConnection(host, retry_for=retry_for)
+    check_no_other_ssh(host)
+    # paramiko takes 0.2 s to import, which those who only want local hosts or --help need not wait for.
+    from remotejobs.connections.ssh.connection import SshConnection
+    from remotejobs.connections.ssh.resolve import resolve
+
+    return SshConnection(resolve(host), retry_for=retry_for)
+
+
+def is_local(host: Host) -> bool:
+    """Whether `host` is this machine by its `ansible_connection`. `BadUse` when that is neither local nor SSH."""
+    kind = text(host, "ansible_connection").removeprefix("ansible.builtin.")
+    if kind != "local" and kind not in _SSH:
+        raise BadUse(f"{host.name}: ansible_connection is {kind!r}", remedy="Use ssh or local.")
+    return kind == "local"
+
+
+def transport_of(host: Host) -> str:
+    """`paramiko`, or `openssh` for the system's ssh, by `remotejobs_transport` or else `ansible_connection`."""
+    wanted = text(host, "remotejobs_transport")
+    if not wanted:
+        return "openssh" if text(host, "ansible_connection") == "openssh" else "paramiko"
+    if wanted not in ("openssh", "paramiko"):
+        raise BadUse(f"{host.name}: remotejobs_transport is {wanted!r}", remedy="Use openssh or paramiko.")
+    return wanted

@@ -1,0 +1,12 @@
+"""What a template may look up: the variables of a host, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Names(Mapping[str, Any]):
+    """`may_run`: whether its lookups may run programs and write files."""
+
+    may_run: bool = False

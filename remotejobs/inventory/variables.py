@@ -1,0 +1,67 @@
+"""A host's inventory variables, read with their types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from remotejobs.errors import BadUse
+from remotejobs.inventory.values import Secret
+
+TRUE = {"true", "yes", "on", "1", "y", "t"}
+HIDDEN = "********"
+# What `remotejobs hosts` shows of a host; passwords are not among it.
+_SHOWN = (
+    "ansible_host", "ansible_ssh_host", "ansible_user", "ansible_ssh_user", "ansible_port", "ansible_ssh_port",
+    "ansible_private_key_file", "ansible_ssh_private_key_file",
+    "ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args",
+)  # fmt: skip
+FALSE = {"false", "no", "off", "0", "n", "f", ""}
+
+
+class Host(Protocol):
+    """What the ways to a host need of an inventory's host."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def variables(self) -> Mapping[str, Any]: ...
+
+
+def text(host: Host, *names: str) -> str:
+    """The value of the last of `names` that is set, as in Ansible; "" when none is. `BadUse` for a list or dict."""
+    for name in reversed(names):
+        value: object = host.variables.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str | int | float):
+            raise BadUse(f"{host.name}: {name} is {value!r}", remedy="It must be text or a number.")
+        return value if isinstance(value, str) else str(value)
+    return ""
+
+
+def masked(host: Host, shown: str) -> str:
+    """`shown`, without what an encrypted file or value says of the way to the host."""
+    for name in _SHOWN:
+        value: object = host.variables.get(name)
+        if isinstance(value, Secret) and value:
+            shown = shown.replace(str(value), HIDDEN)
+    return shown
+
+
+def place_of(host: Host, name: str) -> str:
+    """Where a variable of the host was set: itself, or a file of settings and its line."""
+    outside = getattr(host.variables, "outside", None)
+    return str((outside and outside(name)) or f"{host.name}: {name}")
+
+
+def flag(host: Host, name: str, *, default: bool) -> bool:
+    """A yes or no, in any of YAML's and Ansible's words; `BadUse` for anything else."""
+    value: object = host.variables.get(name)
+    if value is None:
+        return default
+    word = str(value).strip().lower()
+    if word not in TRUE | FALSE:
+        raise BadUse(f"{host.name}: {name} is {value!r}", remedy="It must be true or false.")
+    return word in TRUE

@@ -1,0 +1,1 @@
+"""The jobs of a host, and of many at once: start, ask, wait, kill, list, clean."""

@@ -1,0 +1,142 @@
+"""The jobs of one host, as one user: start, ask, wait, kill, list, clean. Each is one exchange over a `Connection`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Semaphore
+
+from remotejobs.agent import request
+from remotejobs.agent import response as protocol
+from remotejobs.agent.request import Read, Request
+from remotejobs.agent.response import Answer, Section
+from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
+from remotejobs.errors import ConnectionLost, ProtocolDamaged
+from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
+
+EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
+LONGEST_WAIT = 60  # seconds: what waits over there outlives a controller that went away, so it must not wait long
+
+
+class HostJobs:
+    """What can be done with jobs on one host.
+
+    `directory` is where the jobs' directories lie over there: absolute, or with `~/` for the home of the user in
+    passwd; empty means `~/.remotejobs`. Every method raises `HostError`: `Unreachable`, `BecomeFailed`,
+    `ProtocolDamaged`, and what is named at each. `slots` is held during every exchange that does not wait, `waits` by
+    each that waits over there: a connection has few sessions, and a kill must find one free.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        become: Become | None = None,
+        directory: str = "",
+        slots: AbstractContextManager[object] | None = None,
+        waits: Semaphore | None = None,
+    ) -> None:
+        self.host = connection.host
+        self._slots = slots or nullcontext()
+        self._waits = waits or Semaphore()
+        self._connection = connection
+        self._become = become
+        self._become_user = become.user if become else ""
+        self._directory = directory
+
+    def _ask(self, asked: Request, *, patience: float = 0.0) -> Answer:
+        with self._slots if patience == 0 else nullcontext():
+            reply = self._connection.ask(
+                asked.script,
+                end=asked.end + b"\n",
+                become=self._become,
+                timeout=EXCHANGE_TIMEOUT + patience,
+                max_bytes=asked.max_bytes,
+            )
+        if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
+            said = words_of_host(asked.script, asked.secrets, reply.stderr)
+            raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
+        return Answer(self.host, asked, reply.stdout, reply.stderr)
+
+    def _record(self, section: Section, job: Job | None = None) -> Record:
+        error = protocol.error_of(self.host, section, job)
+        if error:
+            raise error
+        return protocol.record_of(self.host, section, self._become_user)
+
+    def _only(self, answer: Answer, jid: str, job: Job | None = None) -> Record:
+        for section in answer.sections(jid):
+            return self._record(section, job)
+        raise ProtocolDamaged(self.host, f"the answer says nothing of job {jid}")
+
+    def start(self, job: Job) -> Record:
+        """Start `job` detached, or attach to it when it is there: the same jid never runs twice.
+
+        `attached` in the record says which. Raises `JobExists` when the jid belongs to another command, and
+        `StartFailed` when it could not be run, in which case nothing was.
+        """
+        record = self._only(self._ask(request.start(job, self._directory)), job.jid, job)
+        # A new one that ended before its start was answered: that answer has none of its output.
+        return self.look(job.jid) if record.finished and not record.attached else record
+
+    def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
+        """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
+        but at most 60, or until the turn of a queued one comes; the records may therefore be of jobs that go on.
+
+        Raises `NoSuchJob` for the first that is not there.
+        """
+        for read in reads:
+            check_jid(read.jid)
+        with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
+            answer = self._ask(request.status(reads, self._directory, seconds), patience=seconds)
+        records = tuple(self._record(section) for section in answer.sections())
+        if [record.jid for record in records] != [read.jid for read in reads]:
+            raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")
+        return records
+
+    @contextmanager
+    def _waiting(self, seconds: int) -> Iterator[int]:
+        """How long to wait over there: what is left once one of the connection's few waits was free."""
+        begun = time.monotonic()
+        if not seconds or not self._waits.acquire(timeout=seconds):
+            yield 0
+            return
+        try:
+            yield max(0, seconds - math.floor(time.monotonic() - begun))
+        finally:
+            self._waits.release()
+
+    def look(self, jid: str, *, wait: float = 0) -> Record:
+        """The record of one job with the last 64 KiB of its output. Raises `NoSuchJob`."""
+        return self.status([Read(jid)], wait=wait)[0]
+
+    def whole(self, record: Record) -> Record:
+        """A `record` that was read with less output: as it is while the job runs, with the last 64 KiB of an end."""
+        cut = record.stdout_from or record.stderr_from
+        return self.look(record.jid) if record.finished and cut else record
+
+    def kill(self, jid: str, *, grace: int | None = None) -> Record:
+        """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.
+
+        Killing a job that has ended changes nothing and returns its record. Raises `NoSuchJob`.
+        """
+        check_jid(jid)
+        patience = float(LONGEST_GRACE if grace is None else grace)
+        return self._only(self._ask(request.kill(jid, self._directory, grace), patience=patience), jid)
+
+    def list(self) -> tuple[Record, ...]:
+        """All jobs there, without command and output."""
+        answer = self._ask(request.list_jobs(self._directory), patience=EXCHANGE_TIMEOUT)
+        return tuple(self._record(section) for section in answer.sections())
+
+    def clean(self, *, older_than: float, keep: int = 0, dry_run: bool = False) -> tuple[Record, ...]:
+        """Remove the directories of jobs that ended over `older_than` seconds ago, but never the `keep` newest.
+
+        Returns the records of those removed (with `dry_run`: of those that would be). A running job stays.
+        """
+        asked = request.clean(self._directory, math.floor(older_than), keep, dry_run)
+        answer = self._ask(asked, patience=4 * EXCHANGE_TIMEOUT)
+        return tuple(self._record(section) for section in answer.sections())

@@ -1,0 +1,87 @@
+"""Named locks on a host that outlive the controller and say who holds them. `lock.sh` is the other half."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.shell import Shell
+from remotejobs.errors import HostRefused, ProtocolDamaged
+
+
+class LockFailed(HostRefused):
+    """The lock was not taken. Mend the cause on the host and try again."""
+
+
+class LockHeld(HostRefused):
+    """Wait until the holder has ended. If it never will, remove the file once you know that nothing of it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock: `owner` is an id that he alone uses, `label` and `note` his own words, `since` UTC.
+
+    `path` is the lock's file on the host.
+    """
+
+    owner: str
+    label: str
+    note: str
+    since: str
+    path: str
+
+
+class HostLock:
+    """The lock `name` on one host, among those of one user. Every method raises `HostError`.
+
+    `directory` is where that user's jobs lie over there, as for `HostJobs`.
+    """
+
+    def __init__(self, shell: Shell, name: str, *, directory: str = "") -> None:
+        self.host = shell.host
+        self._shell = shell
+        self._name = name
+        self._directory = directory
+
+    def look(self) -> Holder | None:
+        """Who holds it; None: nobody."""
+        return self.read(self._ask("lk_look"))
+
+    def take(self, owner: str, *, label: str, note: str = "") -> Holder:
+        """Take it, or find that `owner` has it already. Raises `LockHeld` and `LockFailed`."""
+        holder = self.read(self._ask("lk_take", owner, _line(label), _line(note), secrets.token_hex(8)))
+        if holder is None:
+            raise ProtocolDamaged(self.host, f"the lock {self._name} is free after it was taken")
+        return self._of(owner, holder)
+
+    def release(self, owner: str) -> None:
+        """Give it back; that it is free already does no harm. Raises `LockHeld` when it is somebody else's."""
+        holder = self.read(self._ask("lk_release", owner))
+        if holder is not None:
+            self._of(owner, holder)
+
+    def read(self, fields: Mapping[str, str]) -> Holder | None:
+        """The holder in an answer that tells of this lock. Raises `LockFailed`."""
+        if "error" in fields:
+            raise LockFailed(self.host, f"lock {self._name}: {fields['error'].partition(' ')[2]}")
+        if "free" in fields:
+            return None
+        owner, label, note, since, path = (fields.get(name, "") for name in ("owner", "label", "note", "since", "path"))
+        return Holder(owner, label, note, since, path)
+
+    def _of(self, owner: str, holder: Holder) -> Holder:
+        if holder.owner != owner:
+            whose = f"{holder.label} ({holder.owner})" if holder.label else holder.owner or "nobody knows whom"
+            where = f"the file there is {holder.path}"
+            raise LockHeld(self.host, f"{self._name} is locked by {whose} since {holder.since}; {where}")
+        return holder
+
+    def _ask(self, function: str, *words: str) -> dict[str, str]:
+        texts = (text_of("remotejobs.jobs", "lock.sh"),)
+        return call(self._shell, texts, (function, self._directory, self._name, *words))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,17 @@
+"""Backups that are believed only after they were checked: the plan, each item's job, and what it reports."""
+
+from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention
+from remotejobs.operations.backup.report import BackupReport, report_of
+from remotejobs.operations.backup.script import job_of
+
+__all__ = [
+    "BackupPlan",
+    "BackupReport",
+    "CommandItem",
+    "FilesItem",
+    "Item",
+    "PostgresItem",
+    "Retention",
+    "job_of",
+    "report_of",
+]

@@ -1,0 +1,78 @@
+"""What a rolling update needs of a load balancer. A new kind is one file: its settings, and how they open one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from remotejobs.agent.shell import Shell
+from remotejobs.inventory.variables import Host
+from remotejobs.jobs.client import HostJobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a host stands in its load balancer, as the balancer says it now; None where it cannot tell.
+
+    `inside`: it may get new requests. `partly`: only from some of the balancers that there are, or in some backends.
+    `up`: the balancer thinks it healthy. `connections`: how many it serves.
+    """
+
+    inside: bool | None = None
+    partly: bool = False
+    up: bool | None = None
+    connections: int | None = None
+
+    @property
+    def out(self) -> bool | None:
+        """Whether it was taken out anywhere."""
+        return None if self.inside is None else self.partly or not self.inside
+
+    @property
+    def serves(self) -> bool:
+        """Nothing speaks against requests reaching it."""
+        return not self.out and self.up is not False
+
+
+class LoadBalancer(Protocol):
+    """One load balancer. Every method may be repeated without harm, and raises `HostError` or `BadUse`."""
+
+    def take_out(self, host: Host) -> None:
+        """Give `host` no new requests; those that it serves go on."""
+
+    def put_back(self, host: Host) -> None:
+        """Give `host` new requests again."""
+
+    def standing(self, host: Host) -> Standing:
+        """How `host` stands there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a balancer reaches hosts of the inventory by name: a short question, or a job."""
+
+    shell: Callable[[str], Shell]
+    jobs: Callable[[str], HostJobs]
+
+
+class Settings(BaseModel):
+    """Base of the settings of a load balancer; each kind adds its fields, and how to open it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def missing(self) -> str:
+        """The fields that must still be filled in, in words; "" when it can be opened."""
+        empty = [name for name in self.required() if not getattr(self, name)]
+        return " and ".join(empty)
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        """The fields that have no sensible default. They are empty in the sections of the other kinds."""
+        return ()
+
+    def open(self, reach: Reach) -> LoadBalancer:
+        """The balancer that these settings mean; nothing is sent yet."""
+        raise NotImplementedError

@@ -1,0 +1,85 @@
+"""Any load balancer that two commands can talk to. They run as jobs on a delegate host, so they have a time limit."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from pydantic import Field
+
+from remotejobs.errors import HostRefused
+from remotejobs.inventory.variables import Host
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.command_text import Command
+from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.model import Job, State
+from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.operations.placeholders import filled
+
+PATIENCE = 60.0  # seconds that the delegate may be silent
+
+
+class CommandBalancer(Settings):
+    """Two commands; in their environment HOST is the host's name, and ADDRESS what the address means for it.
+
+    They cannot tell how many connections are left, so the whole drain time is waited.
+    """
+
+    host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
+    remove: Command = Field(default="", description='Command that takes a host out: /opt/lb/remove "$HOST"')
+    add: Command = Field(default="", description='Command that puts it back: /opt/lb/add "$HOST"')
+    address: str = Field(default="{host}", description="What ADDRESS is: {ansible_host}:{app_port}")
+    limit: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        return "remove", "add"
+
+    def open(self, reach: Reach) -> LoadBalancer:
+        return _Commands(self, reach.jobs(self.host))
+
+
+class _Commands:
+    def __init__(self, settings: CommandBalancer, jobs: HostJobs) -> None:
+        self._settings = settings
+        self._jobs = jobs
+
+    def take_out(self, host: Host) -> None:
+        self._run("remove", self._settings.remove, host)
+
+    def put_back(self, host: Host) -> None:
+        self._run("add", self._settings.add, host)
+
+    def standing(self, host: Host) -> Standing:
+        filled(self._settings.address, host)  # a variable that is missing is told before anything is touched
+        return Standing()
+
+    def _run(self, verb: str, command: str, host: Host) -> None:
+        self._let_end(host)
+        # A jid of its own each time: an earlier removal says nothing of how the balancer is now.
+        job = Job(
+            jid=f"balancer-{verb}.{uuid4()}",
+            cmd=command,
+            label=_label(verb, host),
+            limit=self._settings.limit,
+            env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
+        )
+        patiently(lambda: self._jobs.start(job), patience=PATIENCE)
+        record = wait_until_ended(self._jobs, job.jid, news=False, patience=PATIENCE)
+        if record.state is not State.SUCCEEDED:
+            said = record.last_lines or record.msg or "it said nothing"
+            raise HostRefused(
+                self._jobs.host,
+                f"the balancer's {verb} command for {host.name} ended as {record.state}, rc {record.rc}: {said}",
+                remedy=f"Run it by hand; its job is {job.jid}.",
+            )
+
+    def _let_end(self, host: Host) -> None:
+        """A command that a controller left behind must not have the last word: its limit ends it."""
+        labels = {_label(verb, host) for verb in ("remove", "add")}
+        for record in patiently(self._jobs.list, patience=PATIENCE):
+            if record.label in labels and not record.finished:
+                wait_until_ended(self._jobs, record.jid, news=False, patience=PATIENCE)
+
+
+def _label(verb: str, host: Host) -> str:
+    return f"balancer {verb} {host.name}"

@@ -1,0 +1,84 @@
+"""The commands of a migration and their limits, as written in the run form. Descriptions are the manual."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from remotejobs.jobs.command_text import Command
+from remotejobs.model import LONGEST_GRACE
+from remotejobs.operations.migration.sight import Step
+
+Order = Literal["together", "one_by_one"]
+
+
+class Commands(BaseModel):
+    """Shell commands, of one or more lines; each runs detached on every host, from the home directory there.
+
+    Each is a yes or no: 0 says yes, anything else says no.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    migrate: Command = Field(min_length=1, description="Changes the data.", json_schema_extra={"position": 0})
+    verify: Command = Field(
+        default="",
+        description="Says whether the data are as they should be; it changes nothing. Without it, success means only "
+        "that migrate ended with 0.",
+        json_schema_extra={"position": 1},
+    )
+    rollback: Command = Field(
+        default="",
+        description="Undoes what migrate did, in whole or in part. It runs only when migrate and all its processes "
+        "are proven dead. Without it nothing can be undone.",
+        json_schema_extra={"position": 2},
+    )
+    verify_rollback: Command = Field(
+        default="",
+        description="Says whether the data are as before; it changes nothing.",
+        json_schema_extra={"position": 3},
+    )
+    prepare_rollback: Command = Field(
+        default="",
+        description="Gets ready what rollback needs, at the same time as migrate. When it fails, no rollback is run.",
+        json_schema_extra={"position": 4},
+    )
+
+    def of(self, step: Step) -> str:
+        """The command of `step`; "" when there is none."""
+        return str(getattr(self, step))
+
+    @property
+    def steps(self) -> frozenset[Step]:
+        """The steps that have a command."""
+        return frozenset(step for step in Step if self.of(step).strip())
+
+
+class Limits(BaseModel):
+    """Seconds after which a host ends a command with all its processes; the step has failed then."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    migrate: int = Field(default=3600, ge=1, description="Seconds for migrate.")
+    verify: int = Field(default=600, ge=1, description="Seconds for verify.")
+    rollback: int = Field(default=3600, ge=1, description="Seconds for rollback.")
+    verify_rollback: int = Field(default=600, ge=1, description="Seconds for verify_rollback.")
+    prepare_rollback: int = Field(default=3600, ge=1, description="Seconds for prepare_rollback.")
+    grace: int = Field(default=10, ge=0, le=LONGEST_GRACE, description="Seconds between TERM and KILL.")
+
+    def of(self, step: Step) -> int:
+        return int(getattr(self, step))
+
+
+class Room(BaseModel):
+    """Space that must be free on every host before anything begins."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_free_mib: int = Field(default=512, ge=0, description="MiB that must be free.")
+    path: str = Field(
+        default="",
+        pattern=r"^[^\n\r\x00]*$",
+        description="Where they must be free, a path on the host; empty: in the home directory.",
+    )

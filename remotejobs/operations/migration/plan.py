@@ -1,0 +1,20 @@
+"""What a migration is made of, as far as deciding about it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remotejobs.operations.migration.sight import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The hosts in their order, the steps that have a command, and whether a host waits for the one before it."""
+
+    hosts: tuple[str, ...]
+    steps: frozenset[Step]
+    one_by_one: bool = False
+
+    @property
+    def batches(self) -> tuple[tuple[str, ...], ...]:
+        return tuple((host,) for host in self.hosts) if self.one_by_one else (self.hosts,)

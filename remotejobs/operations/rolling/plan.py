@@ -1,0 +1,119 @@
+"""What a rolling update does, as a person writes it in prefect.yaml or in the run form. Descriptions are the manual."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from remotejobs.jobs.command_text import Command
+from remotejobs.operations.balancers import Balancing
+from remotejobs.operations.rolling.budget import Amount, Budget, amount_of
+from remotejobs.operations.serial import Serial
+from remotejobs.operations.web import Regex
+
+RevertWhat = Literal["nothing", "failed", "updated"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Health(_Model):
+    """When a host is healthy: asked over HTTP from the controller, and believed when it stays so."""
+
+    url: str = Field(
+        pattern="^https?://",
+        description="What to ask; {host} is the host's name, {any_variable} its inventory variable: "
+        "http://{ansible_host}:{app_port}/health",
+    )
+    status: int = Field(default=200, ge=100, le=599, description="HTTP status of a healthy host.")
+    body: Regex = Field(
+        default="", description="Regular expression that the body must match somewhere; empty: any body."
+    )
+    version: Regex = Field(
+        default="",
+        description='Regular expression whose group is the version in the body: "version": "([^"]+)". '
+        "With it a host counts as updated only when it says the version wanted.",
+    )
+    stable_for: float = Field(default=10, ge=0, description="Seconds for which every answer must be healthy.")
+    deadline: float = Field(default=300, gt=0, description="Seconds after which a host that is not healthy has failed.")
+    interval: float = Field(default=1, gt=0, description="Seconds between two questions.")
+    timeout: float = Field(default=5, gt=0, description="Seconds for an answer.")
+
+    @field_validator("version")
+    @classmethod
+    def _has_a_group(cls, pattern: str) -> str:
+        if pattern and not re.compile(pattern).groups:
+            raise ValueError(f"{pattern!r} has no group; put the version into (...)")
+        return pattern
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Health:
+        if self.deadline <= self.stable_for:
+            raise ValueError(f"deadline must be longer than stable_for, which is {self.stable_for:g} s")
+        return self
+
+
+class Update(_Model):
+    """What to deploy, in which batches, when to stop, and what to revert then."""
+
+    version: str = Field(
+        min_length=1,
+        max_length=60,
+        pattern=r"^[!-+\--~]+$",
+        description="Version to deploy: 2.0.1. One word, no comma.",
+    )
+    deploy: Command = Field(
+        min_length=1,
+        description='Shell command, run on each host as a job: /opt/deploy/update.sh "$VERSION". '
+        "In its environment VERSION is the version wanted, PREVIOUS_VERSION the one before.",
+    )
+    serial: Serial = Field(
+        default=1,
+        description='Hosts in a batch, as in Ansible: 1, "25%", or a list whose last one repeats: [1, "50%"].',
+    )
+    canary: int | str = Field(default=0, description="Hosts that go first, alone: 1 or 10%. None of them may fail.")
+    soak: float = Field(default=60, ge=0, description="Seconds that the canaries must then stay healthy under load.")
+    budget: Budget = Field(default=Budget(), description="How many hosts may fail; one more stops the update.")
+    revert: RevertWhat = Field(
+        default="failed", description="What is reverted when it is stopped: nothing, the failed hosts, or all updated."
+    )
+    revert_command: Command = Field(
+        default="", description="Command that reverts a host; empty: the deploy command, with the version before."
+    )
+    floor: int | str = Field(
+        default="50%",
+        description="How many of the other hosts must be healthy when one is taken out: 2 or 50% (rounded up).",
+    )
+    floor_wait: float = Field(default=300, ge=0, description="Seconds to wait for that before the host has failed.")
+    limit: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
+    drain: float = Field(
+        default=60,
+        ge=0,
+        description="Seconds to wait until its connections have ended; after that it is deployed to all the same.",
+    )
+    up_within: float = Field(
+        default=60, gt=0, description="Seconds in which the balancer must see a host up that was put back."
+    )
+    patience: float = Field(
+        default=120, ge=0, description="Seconds without contact after which a host counts as unreachable, and failed."
+    )
+    health: Health = Field(description="When a host is healthy.")
+    balancer: Balancing = Field(default=Balancing(), description="The load balancer before the hosts.")
+
+    @field_validator("canary", "floor")
+    @classmethod
+    def _amount(cls, amount: Amount) -> Amount:
+        amount_of(amount, 1)
+        return amount
+
+    @model_validator(mode="after")
+    def _can_be_reverted(self) -> Update:
+        if self.revert != "nothing" and not (self.health.version or self.revert_command):
+            raise ValueError(
+                "revert: which version ran before is not known without health.version; set that, or revert_command, "
+                "or revert nothing"
+            )
+        return self

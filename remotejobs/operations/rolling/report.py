@@ -1,0 +1,84 @@
+"""What became of each host, and what became of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from remotejobs.text import duration
+
+
+class Outcome(StrEnum):
+    """How a host ended up."""
+
+    UPDATED = "updated"
+    EARLIER = "updated earlier"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    REVERTED = "reverted"
+    NOT_REVERTED = "revert failed"
+    NOT_STARTED = "not started"
+
+    @property
+    def good(self) -> bool:
+        return self in (Outcome.UPDATED, Outcome.EARLIER, Outcome.REVERTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReport:
+    """One row of the table. Versions are "" and times (seconds) None where unknown or not come to.
+
+    `out`: it stays out of the load balancer. `touched`: something was run there. `left`: connections at the end of
+    the drain. `again`: how often it had to be taken out again.
+    """
+
+    host: str
+    outcome: Outcome
+    batch: str = ""
+    before: str = ""
+    after: str = ""
+    drain: float | None = None
+    left: int | None = None
+    deploy: float | None = None
+    health: float | None = None
+    again: int = 0
+    out: bool = False
+    touched: bool = False
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return not self.outcome.good and self.outcome is not Outcome.NOT_STARTED
+
+    @property
+    def ending(self) -> str:
+        """Its outcome, and where it is now if that is not where it should be."""
+        place = ", stays out of the load balancer" if self.out else ""
+        return f"{self.outcome}{place}{f', was drained again ({self.again})' if self.again else ''}"
+
+    @property
+    def said(self) -> str:
+        """Its ending with the reason."""
+        return f"{self.ending}: {self.reason}" if self.reason else self.ending
+
+    def row(self) -> dict[str, str]:
+        drained = duration(self.drain)
+        return {
+            "host": self.host,
+            "batch": self.batch,
+            "version before": self.before,
+            "version after": self.after,
+            "drain": f"{drained} ({self.left} left)" if drained and self.left else drained,
+            "deploy": duration(self.deploy),
+            "health": duration(self.health),
+            "outcome": self.ending,
+            "reason": self.reason,
+        }
+
+
+def summary(reports: Sequence[HostReport]) -> str:
+    """`3 updated, 1 failed`, and one line for each host that is not as it should be."""
+    counts = {outcome: sum(report.outcome is outcome for report in reports) for outcome in Outcome}
+    head = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    return "\n".join([head, *(f"{report.host}: {report.said}" for report in reports if report.failed or report.out)])

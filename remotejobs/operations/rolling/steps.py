@@ -1,0 +1,132 @@
+"""The steps of an update that wait: until a host is drained, until it is healthy, until its balancer sees it up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from remotejobs.errors import HostError
+from remotejobs.inventory.variables import Host
+from remotejobs.jobs.wait import patiently
+from remotejobs.operations.balancers import LoadBalancer, Standing
+from remotejobs.operations.rolling.health import Sight, Streak
+from remotejobs.operations.rolling.plan import Health, Update
+
+PAUSE = 0.25  # seconds between two looks at the balancer
+QUIET_LOOKS = 2  # a request that was just being handed over is not counted yet at the first
+
+Tell = Callable[[str], None]
+
+
+class Held:
+    """A host that is held outside its balancer: one that comes back by itself, as after a reload, is taken out again.
+
+    `again` counts how often that was.
+    """
+
+    def __init__(self, balancer: LoadBalancer, host: Host, tell: Tell) -> None:
+        self.again = 0
+        self._balancer = balancer
+        self._host = host
+        self._tell = tell
+
+    def look(self) -> Standing:
+        """How it stands; taken out again if it has to be. Raises what the balancer raises."""
+        standing = self._balancer.standing(self._host)
+        if standing.inside:
+            self._balancer.take_out(self._host)
+            self.again += 1
+            self._tell(f"the load balancer gave {self._host.name} requests again (a reload?); it was taken out again")
+        return standing
+
+    def look_kindly(self) -> None:
+        """The same, but a balancer that cannot be asked now is only told of: a deployment goes on without it."""
+        try:
+            self.look()
+        except HostError as exc:
+            self._tell(f"the load balancer cannot be asked: {exc.message}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """After `seconds`, `left` connections were still there (None: the balancer cannot count)."""
+
+    seconds: float
+    left: int | None
+    again: int
+
+
+def drain(held: Held, *, within: float) -> Drained:
+    """Wait until no connection is left, at most `within` seconds: all of them where the balancer cannot count."""
+    began = time.monotonic()
+    quiet = 0
+    while True:
+        standing = held.look()
+        quiet = quiet + 1 if standing.connections == 0 and not standing.inside else 0
+        waited = time.monotonic() - began
+        if quiet == QUIET_LOOKS or waited >= within:
+            return Drained(seconds=waited, left=standing.connections, again=held.again)
+        time.sleep(min(PAUSE, within - waited))
+
+
+class Condition(StrEnum):
+    """Healthy and of the version wanted; healthy but of another; or not healthy."""
+
+    READY = "ready"
+    SOUND = "sound"
+    SICK = "sick"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a host was found to be after `seconds`; `why` in words when it is not ready."""
+
+    condition: Condition
+    version: str
+    seconds: float
+    why: str = ""
+
+
+def await_health(ask: Callable[[], Sight], health: Health, wanted: str, meanwhile: Callable[[], None]) -> Verdict:
+    """Ask until the host is ready (of version `wanted`, "" for any), or the deadline; `meanwhile` after each."""
+    began = time.monotonic()
+    streak = Streak(wanted=wanted)
+    while True:
+        streak = streak.after(ask(), now := time.monotonic())
+        ready, over = streak.ready(now, health.stable_for), now - began >= health.deadline
+        if ready or over:
+            sound = streak.sound(now, health.stable_for)
+            condition = Condition.READY if ready else Condition.SOUND if sound else Condition.SICK
+            why = "" if ready else streak.why
+            return Verdict(condition=condition, version=streak.last.version, seconds=now - began, why=why)
+        meanwhile()
+        time.sleep(health.interval)
+
+
+def soak(ask: Callable[[], Sight], balancer: LoadBalancer, host: Host, plan: Update) -> str:
+    """Watch an updated host for as long as the plan says. Returns why it must not stay, or "" when nothing was seen."""
+    until = time.monotonic() + plan.soak
+    while True:
+        streak = Streak(wanted=plan.version if plan.health.version else "").after(ask(), 0)
+        if streak.ready_since is None:
+            return streak.why
+        if not patiently(lambda: balancer.standing(host), patience=plan.patience).serves:
+            return "the load balancer does not see it up"
+        if time.monotonic() >= until:
+            return ""
+        time.sleep(min(plan.health.interval, max(0.0, until - time.monotonic())))
+
+
+def put_back(balancer: LoadBalancer, host: Host, *, within: float, patience: float) -> bool:
+    """Put it back and wait until the balancer sees it up, at most `within` seconds; returns whether it does."""
+    began = time.monotonic()
+    patiently(lambda: balancer.put_back(host), patience=patience)
+    while not (standing := patiently(lambda: balancer.standing(host), patience=patience)).serves:
+        if time.monotonic() - began >= within:
+            return False
+        if standing.out:
+            patiently(lambda: balancer.put_back(host), patience=patience)
+        time.sleep(PAUSE)
+    return True

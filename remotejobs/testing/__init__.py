@@ -1,0 +1,21 @@
+"""Hosts that are not there, for tests of your own flows and for measuring many: the protocol without its machines.
+
+    fake = FakeHosts()
+    fake.plan("pg_dump", Plan(lasts=3600, stdout="dumped\\n"))
+    fake.plan("pg_dump", Plan(rc=1, stderr="disk full\\n"), on="db2")
+    with Fleet(hosts, connect=fake.connect) as fleet: ...
+
+What is real: the requests and the answers of the protocol, states, output by offsets, attaching, limits, locks and
+slots, waiting, lists, cleaning, connections that fail. What is left out: no command is run, so nothing of a shell, a
+file, a process, sudo or an SSH key is proven; a job's output is what its plan says; a kill always finds the tree empty;
+short questions (`Shell`: locks that outlive a job, health checks, reboots) are answered only as `says` tells; files are
+not moved. See `docs/how-to/testing.md`.
+"""
+
+from __future__ import annotations
+
+from remotejobs.testing.host import FakeHost
+from remotejobs.testing.hosts import FakeHosts, Started
+from remotejobs.testing.plan import Plan, Planner
+
+__all__ = ["FakeHost", "FakeHosts", "Plan", "Planner", "Started"]

@@ -1,0 +1,74 @@
+"""The answers of `job.sh`, byte for byte in its form, from a job that is not there."""
+
+from __future__ import annotations
+
+from remotejobs.model import PROTOCOL_VERSION, State
+from remotejobs.testing.clock import Clock
+from remotejobs.testing.job import EMPTY_TREE, End, FakeJob
+
+CMD_BYTES = 65536
+PROCESSES_BYTES = 16384
+NOTHING = End(0.0, State.RUNNING)
+
+
+def error(code: str, message: str) -> bytes:
+    return f"error {code} {message}\n".encode()
+
+
+def section(jid: str) -> bytes:
+    return f"job {jid}\n".encode()
+
+
+def brief(job: FakeJob, clock: Clock) -> bytes:
+    """All that is known of a job but its command and output."""
+    end = job.end or NOTHING
+    known = job.end is not None and end.state is not State.LOST
+    since = job.arrived if job.began is None else job.began
+    delta = "" if end.state is State.LOST else f"{(end.at if known else clock.now()) - since:.2f}"
+    msg = f"waits for {job.waits_for}; number {job.place} in line" if job.is_queued else end.msg
+    fields = {
+        "results_dir": job.directory,
+        "state": job.state,
+        "rc": "" if end.rc is None else end.rc,
+        "signal": end.signal,
+        "label": job.job.label,
+        "start": "" if job.began is None else clock.iso(job.began),
+        "end": clock.iso(end.at) if known else "",
+        "delta": delta,
+        "pid": "" if job.began is None else job.pid,
+        "msg": msg,
+        "survivors": "",
+        "proof": "reaped" if end.msg.endswith(EMPTY_TREE) else "",
+        "unseen": "",
+        "cause": end.cause,
+        "still_runs": "",
+        "protocol": PROTOCOL_VERSION,
+    }
+    if job.progress:
+        fields["progress"] = job.progress
+    return "".join(f"{key} {value}\n" for key, value in fields.items()).encode()
+
+
+def full(job: FakeJob, clock: Clock, out_from: int, err_from: int, most: int) -> bytes:
+    """The same with the command, and at most `most` bytes of each stream from those offsets on; -1: the last ones."""
+    parts = [
+        brief(job, clock),
+        _blob("cmd", job.job.cmd.encode(), 0, CMD_BYTES),
+        _blob("stderr", bytes(job.stderr), err_from, most),
+        _blob("stdout", bytes(job.stdout), out_from, most),
+    ]
+    if job.began is not None and job.state in (State.TIMED_OUT, State.STALLED):
+        parts.append(_blob("processes", _picture(job), 0, PROCESSES_BYTES))
+    return b"".join(parts)
+
+
+def _blob(name: str, content: bytes, start: int, most: int) -> bytes:
+    size = len(content)
+    start = max(0, size - most) if start < 0 else min(start, size)
+    part = content[start : start + most]
+    return f"blob {name} {size} {start} {len(part)}\n".encode() + part + b"\n"
+
+
+def _picture(job: FakeJob) -> bytes:
+    command = f"{job.job.interpreter} {job.directory}/cmd"
+    return f"    PID    PPID STAT     ELAPSED COMMAND\n{job.pid:7}       1 S          00:00 {command}\n".encode()

@@ -1,0 +1,279 @@
+"""One host that is not there: it answers as `job.sh` would, over a connection that fails when it is told to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Condition
+
+from remotejobs.connections.base import Become, Reply
+from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolDamaged, TimedOut, Unreachable
+from remotejobs.model import JID, TAIL_BYTES
+from remotejobs.testing import answer
+from remotejobs.testing.clock import Clock
+from remotejobs.testing.job import FakeJob
+from remotejobs.testing.line import settle
+from remotejobs.testing.plan import Planner
+from remotejobs.testing.request import Call, Question, Start, asked_in
+
+FIRST_PID = 4242
+LOGIN = "deploy"
+
+Say = Callable[[str, str], tuple[int, str]]  # of a host's name and a script: exit code and output
+
+
+class FakeHost:
+    """A host and its connection in one. `latency` is seconds that each answer takes."""
+
+    __slots__ = (
+        "_breaks",
+        "_changed",
+        "_clock",
+        "_cut",
+        "_deaf",
+        "_jobs",
+        "_on_start",
+        "_plan",
+        "_real_time",
+        "_say",
+        "host",
+        "latency",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        plan: Planner,
+        say: Say,
+        on_start: Callable[[], None],
+        real_time: bool,
+        latency: float,
+    ) -> None:
+        self.host = name
+        self.latency = latency
+        self._on_start = on_start
+        self._plan = plan
+        self._say = say
+        self._real_time = real_time
+        self._clock = Clock()
+        self._changed = Condition()
+        self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has his own
+        self._cut: tuple[type[Unreachable], str] | None = None
+        self._deaf = 0
+        self._breaks = 0  # how often all connections broke
+
+    # --- what the test does to it ---
+
+    def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nobody listens there") -> None:
+        """From now on it cannot be asked; whoever is waiting there loses his connection. Its jobs run on."""
+        with self._changed:
+            self._cut = (kind, message)
+            self._break()
+
+    def reachable(self) -> None:
+        """It can be asked again."""
+        with self._changed:
+            self._cut = None
+
+    def reboot(self) -> None:
+        """Connections break, and what ran is lost."""
+        with self._changed:
+            now = self._clock.now()
+            for job in self._left():
+                job.reboot(now)
+            self._break()
+
+    def lose_answers(self, count: int = 1) -> None:
+        """So many of the next requests are carried out, but their answers do not arrive."""
+        with self._changed:
+            self._deaf = count
+
+    def change(self, act: Callable[[FakeJob, float], None], name: str) -> int:
+        """`act` on every running job whose jid or label is `name`, with the time; how many these were."""
+        with self._changed:
+            named = [job for job in self._left() if job.named(name) and not job.is_queued]
+            for job in named:
+                act(job, self._clock.now())
+            self._changed.notify_all()
+            return len(named)
+
+    def jobs(self) -> tuple[FakeJob, ...]:
+        """All jobs there, as they are now."""
+        with self._changed:
+            now = self._clock.now()
+            for jobs in self._jobs.values():
+                settle(jobs.values(), now)
+            return tuple(job for jobs in self._jobs.values() for job in jobs.values())
+
+    def _left(self) -> list[FakeJob]:
+        """What has not ended."""
+        return [job for job in self.jobs() if not job.end]
+
+    def _break(self) -> None:
+        self._breaks += 1
+        self._changed.notify_all()
+
+    # --- the connection ---
+
+    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+        """See `remotejobs.connections.base.Connection.ask`."""
+        self._travel(timeout)
+        asked = asked_in(script)
+        with self._changed:
+            if self._cut:
+                raise self._cut[0](self.host, self._cut[1])
+            if asked is None:
+                raise ProtocolDamaged(self.host, "the fake host was sent a script that it does not understand")
+            if isinstance(asked, Question):
+                body = self._tell(asked)
+            else:
+                body = self._carry_out(asked, become.user if become else LOGIN)
+            if self._deaf:
+                self._deaf -= 1
+                raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+        whole = b"\n%b\n%b%b" % (asked.begin, body, end)
+        if len(whole) > max_bytes:
+            raise ProtocolDamaged(self.host, f"the answer is longer than {max_bytes} bytes")
+        return Reply(whole, b"", complete=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _travel(self, timeout: float) -> None:
+        if self.latency > timeout:
+            self._pass(timeout)
+            raise TimedOut(self.host, f"no complete answer within {timeout:g} s")
+        if self.latency:
+            self._pass(self.latency)
+
+    def _pass(self, seconds: float) -> None:
+        if self._real_time:
+            time.sleep(seconds)
+            return
+        with self._changed:
+            self._clock.jump(self._clock.now() + seconds)
+
+    def _tell(self, question: Question) -> bytes:
+        rc, output = self._say(self.host, question.script)
+        return f"{output}\n{rc}\n".encode()
+
+    # --- the entries of job.sh ---
+
+    def _carry_out(self, call: Call, user: str) -> bytes:
+        entry, directory, *words = call.words
+        base = _base(directory, user)
+        if not base:
+            return answer.error("bad_dir", f"the directory {directory} is not absolute")
+        jobs = self._jobs.setdefault(base, {})
+        settle(jobs.values(), self._clock.now())
+        match entry:
+            case "rj_start":
+                return self._start(jobs, base, Start.of(call.words[1:]))
+            case "rj_status":
+                return self._status(jobs, base, int(words[0]), words[1:])
+            case "rj_kill":
+                return self._kill(jobs, base, words[0])
+            case "rj_list":
+                return self._list(jobs, sorted(jobs))
+            case "rj_clean":
+                return self._clean(jobs, *map(int, words))
+        raise ProtocolDamaged(self.host, f"the fake host does not know {entry}")
+
+    def _start(self, jobs: dict[str, FakeJob], base: str, start: Start) -> bytes:
+        jid, now = start.job.jid, self._clock.now()
+        if (there := jobs.get(jid)) and there.end and there.end.cause == "never":
+            del jobs[jid]
+        elif there:
+            if there.settings == start.settings:
+                return b"attached 1\n" + answer.full(there, self._clock, -1, -1, TAIL_BYTES)
+            taken = answer.error("job_exists", f"{there.directory} holds a job with another command or settings")
+            return taken + answer.full(there, self._clock, 0, 0, 0)
+        plan = self._plan(self.host, start.job.cmd)
+        if plan.refused:
+            return answer.error("start_failed", plan.refused)
+        pid = FIRST_PID + 7 * len(jobs)
+        job = jobs[jid] = FakeJob(start.job, start.settings, f"{base}/{jid}", plan, pid, now)
+        settle(jobs.values(), now)
+        self._on_start()
+        return answer.brief(job, self._clock)
+
+    def _status(self, jobs: dict[str, FakeJob], base: str, wait: int, words: list[str]) -> bytes:
+        reads = [words[at : at + 4] for at in range(0, len(words), 4)]
+        if wait:
+            self._wait(jobs, [jobs.get(read[0]) for read in reads], wait)
+        parts = []
+        for jid, out, err, most in reads:
+            parts.append(answer.section(jid))
+            if found := jobs.get(jid):
+                parts.append(answer.full(found, self._clock, int(out), int(err), int(most)))
+            else:
+                parts.append(_missing(base, jid))
+        return b"".join(parts)
+
+    def _wait(self, jobs: dict[str, FakeJob], wanted: list[FakeJob | None], seconds: int) -> None:
+        """Until one of `wanted` ends, is not there, or its turn comes, so many seconds; time jumps where it can."""
+        deadline, breaks = self._clock.now() + seconds, self._breaks
+        queued = [job for job in wanted if job and job.is_queued]
+        while True:
+            now = self._clock.now()
+            settle(jobs.values(), now)
+            left = [job for job in wanted if job and not job.end]
+            if len(left) < len(wanted) or not all(job.is_queued for job in queued) or now >= deadline:
+                return
+            if queued:  # what they wait for may end first
+                left = [job for job in jobs.values() if not job.end]
+            due = min([deadline, *(end.at for job in left if (end := job.coming()))])
+            if _is_planned(left) and not self._real_time:
+                self._clock.jump(due)
+            else:
+                self._changed.wait(due - now)
+            if self._breaks != breaks:
+                raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+
+    def _kill(self, jobs: dict[str, FakeJob], base: str, jid: str) -> bytes:
+        job = jobs.get(jid)
+        if not job:
+            return _missing(base, jid)
+        job.kill(self._clock.now())
+        self._changed.notify_all()
+        return answer.full(job, self._clock, -1, -1, TAIL_BYTES)
+
+    def _list(self, jobs: dict[str, FakeJob], jids: list[str]) -> bytes:
+        parts = []
+        for jid in jids:
+            parts += [answer.section(jid), answer.brief(jobs[jid], self._clock)]
+        return b"".join(parts)
+
+    def _clean(self, jobs: dict[str, FakeJob], older_than: int, keep: int, dry_run: int) -> bytes:
+        now = self._clock.now()
+        ended = [(job.end.at, jid) for jid, job in jobs.items() if job.end]
+        newest_first = sorted(ended, reverse=True)
+        gone = [jid for at, jid in newest_first[keep:] if now - at >= older_than]
+        said = self._list(jobs, gone)
+        if not dry_run:
+            for jid in gone:
+                del jobs[jid]
+        return said
+
+
+def _is_planned(jobs: list[FakeJob]) -> bool:
+    """Whether one ends without the test; of one that is queued the test decides where it does of one that runs."""
+    by_test = any(job.plan.lasts is None and not job.is_queued for job in jobs)
+    return any(job.coming() and not (by_test if job.is_queued else job.plan.lasts is None) for job in jobs)
+
+
+def _missing(base: str, jid: str) -> bytes:
+    if not JID.fullmatch(jid):
+        return answer.error("bad_jid", "the jid is not allowed")
+    return answer.error("no_such_job", f"{base}/{jid} does not exist")
+
+
+def _base(directory: str, user: str) -> str:
+    """Where the jobs' directories lie; "" where that cannot be."""
+    home = "/root" if user == "root" else f"/home/{user}"
+    if directory.startswith("/"):
+        return directory
+    if directory == "~" or directory.startswith("~/"):
+        return home + directory[1:]
+    return "" if directory else f"{home}/.remotejobs"

@@ -1,0 +1,84 @@
+"""What was asked of a host, read from the text that would be sent to its shell."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from typing import cast
+
+from remotejobs.agent.request import shell_half, start_half
+from remotejobs.model import Job, Launcher
+
+_CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n}\n{\ncase ", re.S)
+_QUESTION = re.compile(rb"{\nprintf '\\n%s\\n' '([^'\n]*)'\nsh -c (.*) </dev/null 2>&1\nprintf '", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of `job.sh`, and the line that begins its answer."""
+
+    begin: bytes
+    words: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A script of `remotejobs.agent.shell`, and the line that begins its answer."""
+
+    begin: bytes
+    script: str
+
+
+@cache
+def _heads() -> tuple[bytes, bytes]:
+    """How a script begins that calls job.sh: a question, and a start."""
+    return (shell_half("ask.sh").encode() + b"\n", start_half().encode() + b"\n")
+
+
+def asked_in(script: bytes) -> Call | Question | None:
+    """What `script` asks; None where it is neither of the two that the core sends."""
+    begin = script.find(b"\n}\n") + 3
+    for head in _heads():
+        if script.startswith(head, begin) and (call := _CALL.search(script, begin + len(head))):
+            return Call(call[1], shlex.split(call[2].decode()))
+    if question := _QUESTION.match(script):
+        return Question(question[1], _unquoted(question[2].decode()))
+    return None
+
+
+def _unquoted(word: str) -> str:
+    """shlex.quote undone; shlex.split would take 10 ms for a script that holds all of job.sh."""
+    return word[1:-1].replace("'\"'\"'", "'") if word.startswith("'") else word
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The words of `rj_start`."""
+
+    directory: str
+    job: Job
+    settings: str
+
+    @classmethod
+    def of(cls, words: list[str]) -> Start:
+        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, wants, queue_limit = words[:12]
+        slots = re.search(r"slots:(\S*)=(\d+)", wants)
+        job = Job(
+            jid=jid,
+            cmd=cmd,
+            label=label,
+            limit=int(limit) or None,
+            stall=int(stall) or None,
+            grace=int(grace),
+            chdir=chdir,
+            env=dict(setting.split("=", 1) for setting in words[15:]),
+            interpreter=interpreter,
+            locks=tuple(re.findall(r"lock:(\S+)=1", wants)),
+            slots=int(slots[2]) if slots else None,
+            pool=slots[1] if slots else "",
+            queue_limit=int(queue_limit) or None,
+            launcher=cast("Launcher", words[12]),
+        )
+        return cls(directory, job, settings)

@@ -1,0 +1,69 @@
+"""Packets that are not believed whatever length they announce, and writes that do not wait for ever.
+
+Seen with paramiko 5.1.0. Its own packetizer waits for 4 GB where a server that nobody has logged in to announces them,
+writes for as long as the other side does not read, and raises where it is closed over a jump host that is gone. What
+is said in the place of a version is thrown away. That another class may be given is documented; what it has to
+override is not.
+
+Upstream: https://github.com/paramiko/paramiko/issues/2479 (open: timeouts that nothing looks at). The public way would
+be a time limit for writes and a longest packet as arguments of `Transport`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+from paramiko.packet import Packetizer
+from paramiko.ssh_exception import SSHException
+
+from remotejobs.workarounds.private import require
+
+require("paramiko", Packetizer.read_message, "read_all")
+require("paramiko", Packetizer.send_message, "write_all")
+require("paramiko", Packetizer, "readline")
+
+WRITE_WITHIN = 15.0  # seconds
+LONGEST_PACKET = 1024 * 1024  # bytes; OpenSSH sends a quarter of that at most
+
+
+class BoundedPacketizer(Packetizer):
+    """For the argument `packetizer_class` of `paramiko.Transport`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._stream = sock
+        self.lines: list[str] = []
+
+    def close(self) -> None:
+        """Over a jump host closing means sending, and the connection to the jump host may be gone."""
+        with contextlib.suppress(SSHException, EOFError, OSError):
+            super().close()
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """A packet's length is the server's word, given before anybody has logged in."""
+        if n > LONGEST_PACKET:
+            raise SSHException(f"a packet of {n} bytes was announced")
+        return super().read_all(n, check_rekey)
+
+    def readline(self, timeout: float) -> str:
+        """What comes before the keys are exchanged: the server's version, or its reason to give none."""
+        line = super().readline(timeout)
+        self.lines.append(str(line).strip())
+        return line
+
+    def write_all(self, out: bytes) -> None:  # type: ignore[override]  # paramiko passes nothing but bytes
+        deadline = time.monotonic() + WRITE_WITHIN
+        while out:
+            try:
+                sent = self._stream.send(out)
+            except TimeoutError:
+                if self.closed or time.monotonic() > deadline:
+                    raise EOFError from None
+                continue
+            except OSError:
+                raise EOFError from None
+            if not sent:
+                raise EOFError
+            out = out[sent:]

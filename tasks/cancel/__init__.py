@@ -1,0 +1,1 @@
+"""Cancelling a run: its jobs are ended on their hosts, with proof."""

@@ -1,0 +1,97 @@
+"""What a cancelled run left behind: in its log, in a table that is attached to it, and in one line for its state."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.logging.loggers import flow_run_logger
+
+from remotejobs.prefect.tasks.timings import timings
+from remotejobs.text import number_of, visible
+
+KEY = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """What became of one job; `open_end`: it may still run, for all that is known, or something of it survived.
+
+    `goes_on`: it runs, and is meant to finish.
+    """
+
+    host: str
+    label: str
+    said: str
+    open_end: bool = False
+    goes_on: bool = False
+
+    @property
+    def words(self) -> str:
+        return visible(f"{self.label} on {self.host}{' MAY STILL RUN. ' if self.open_end else ': '}{self.said}")
+
+
+@contextmanager
+def speaking(flow_run: FlowRun) -> Iterator[None]:
+    """Say meanwhile that its jobs are being ended: on many hosts that takes long, and silence counts as absence."""
+    over = threading.Event()
+
+    def speak() -> None:
+        while not over.wait(timings().speak_every):
+            flow_run_logger(flow_run).info("its jobs are being ended")
+
+    speaker = threading.Thread(target=speak, name="speaking", daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
+
+
+def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") -> None:
+    """Log every end, attach the table, and tell the line that sums it up: `line`, and what may still run."""
+    logger = flow_run_logger(flow_run)
+    for end in ends:
+        (logger.error if end.open_end else logger.info)("%s", end.words)
+    still = _named(end for end in ends if end.open_end)
+    left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
+    line = ". ".join(words for words in (line, left) if words) or _all_ended(ends)
+    attach(
+        flow_run, line, [{"host": end.host, "job": end.label, "what became of it": visible(end.said)} for end in ends]
+    )
+
+
+def _all_ended(ends: Sequence[JobEnd]) -> str:
+    over = sum(not end.goes_on for end in ends)
+    ended = f"None of its {number_of(over, 'job')} runs any more" if over else "No job of it was found to end"
+    going = _named(end for end in ends if end.goes_on)
+    return f"{ended}. Left to finish: {going}" if going else ended
+
+
+def _named(ends: Iterable[JobEnd]) -> str:
+    return ", ".join(f"{end.label} on {end.host}" for end in ends)
+
+
+def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Log `line`, and attach the table to the cancelled run with the line over it."""
+    flow_run_logger(flow_run).info("%s", line)
+    # A hook has no run of its own that Prefect's helper could attach it to.
+    told = ArtifactCreate(key=KEY, type="table", data=json.dumps(rows), description=line, flow_run_id=flow_run.id)
+    with get_client(sync_client=True) as client:
+        client.create_artifact(told)
+
+
+def line_of(client: SyncPrefectClient, flow_run: FlowRun) -> str:
+    """The line that was told last of this cancelled run; "" when nothing was."""
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]), key=ArtifactFilterKey(any_=[KEY]))
+    told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
+    return told[0].description or "" if told else ""

@@ -1,0 +1,71 @@
+"""What a look at a job means for its task run: how it goes on, what came of it, and the words for both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from remotejobs.display.row import progress_line
+from remotejobs.errors import Unreachable
+from remotejobs.jobs.client import HostJobs
+from remotejobs.model import Handle, Record, State
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.jobs.attempt import Attempt
+from remotejobs.prefect.tasks.jobs.command_line import command_line
+from remotejobs.prefect.tasks.jobs.errors import JobFailed, RetriesExhausted
+from remotejobs.prefect.tasks.jobs.output import last_line
+from remotejobs.prefect.tasks.jobs.until import OnExhausted
+from remotejobs.prefect.tasks.jobs.verdict import FailedWhen, judged
+from remotejobs.text import duration
+
+
+def is_silence(error: object) -> bool:
+    """Whether a host could not be asked that may be heard again a little later."""
+    return isinstance(error, Unreachable) and error.passing
+
+
+def progress_of(handle: Handle, record: Record, attempt: Attempt | None = None) -> str:
+    """`dump on db1: running 3.1s, attempt 2 of 241, last line: 40 %`"""
+    line, progress = last_line(record), "" if record.finished else progress_line(record)
+    said = f"last line: {line}" if line else "no output" if record.finished else "no output yet"
+    said = record.msg if record.state is State.QUEUED else said
+    words = [f"{record.state} {duration(record.delta)}", str(attempt) if attempt else "", progress, said]
+    return f"{handle.label} on {handle.host}: {', '.join(filter(None, words))}"
+
+
+def success_of(handle: Handle, record: Record, access: Access, failed_when: FailedWhen | None = None) -> Record:
+    """The record of a job that ended well, as `failed_when` judges it. Raises `JobFailed`."""
+    record = judged(record, failed_when)
+    if record.state is not State.SUCCEEDED:
+        raise JobFailed(replace(record, label=handle.label), output_of(handle, record, access))
+    return record
+
+
+def given_up(
+    jobs: HostJobs, handle: Handle, access: Access, attempt: Attempt, record: Record, on_exhausted: OnExhausted
+) -> Record:
+    """What becomes of a job that still runs at the last attempt; returns its record if it ended just now by itself.
+
+    Raises `RetriesExhausted`, which says whether it was left running or killed, and how to look at it.
+    """
+    tried = progress_of(handle, record, attempt)
+    if on_exhausted == "leave":
+        look = f"It was left running; look at it with: {command_line('status', handle, access)}"
+        raise RetriesExhausted(f"{tried}. {look}", record)
+    record = jobs.kill(handle.jid)
+    if record.state is not State.KILLED:
+        return record
+    where = f"Its output: {output_of(handle, record, access)}"
+    raise RetriesExhausted(f"{tried}. It was {record.msg}. {where}", record)
+
+
+def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> RetriesExhausted:
+    """The error for a host that was silent at the last attempt."""
+    look = command_line("status", handle, access)
+    return RetriesExhausted(
+        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; look at it with: {look}"
+    )
+
+
+def output_of(handle: Handle, record: Record, access: Access) -> str:
+    """The command line that shows of the two streams the one whose end is shown already."""
+    return command_line("log", handle, access, *(["--stderr"] if record.stderr.strip() else []))

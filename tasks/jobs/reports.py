@@ -1,0 +1,53 @@
+"""Tables in the UI: what a flow run did, one row for each host and step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.artifacts import create_table_artifact
+
+from remotejobs.model import Record
+from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.output import last_line
+from remotejobs.text import duration
+
+Row = dict[str, str | int | float]
+
+
+def key_of(*words: str) -> str:
+    """The key of an artifact, which names its series in the UI: a-z, 0-9 and -."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+
+
+def publish_table(key: str, title: str, rows: Sequence[Row]) -> None:
+    """Attach `rows` to the flow run under way; `key` is as `key_of` makes it."""
+    table: list[dict[str, Any]] = [dict(row) for row in rows]
+    create_table_artifact(key=key, table=table, description=title)
+
+
+def row_of(end: End) -> Row:
+    """The row of a table for the end of a command."""
+    record = end.record
+    rc = record.rc if record else None
+    return {
+        "host": end.host,
+        "step": end.step,
+        "state": end.state,
+        "rc": "" if rc is None else rc,
+        "duration": duration(record.delta) if record else "",
+        "said": end.reason or (last_line(record) if record else ""),
+    }
+
+
+def job_row(record: Record) -> Row:
+    """One row for a job, without its output."""
+    return {
+        "host": record.host,
+        "jid": record.jid,
+        "label": record.label,
+        "state": record.state,
+        "start": record.start,
+        "end": record.end,
+    }

@@ -1,0 +1,1 @@
+"""A migration as one flow run carries it out."""

@@ -1,0 +1,189 @@
+"""A migration as one flow run carries it out: what it finds, what it does, and how it ends."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prefect.futures import PrefectFuture
+
+from remotejobs.errors import RemoteJobsError, StartFailed
+from remotejobs.jobs.locks import Holder, LockHeld
+from remotejobs.model import Job, Record
+from remotejobs.operations.migration import (
+    Action,
+    Commands,
+    Limits,
+    Place,
+    Plan,
+    Prove,
+    Room,
+    Run,
+    Seen,
+    Sight,
+    Standing,
+    Step,
+    Verdict,
+    decide,
+    seen_of,
+)
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.jobs.errors import JobFailed
+from remotejobs.prefect.tasks.migration.steps import ContactLost, HostLook, lock, look_at, prove_dead, run_step, unlock
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is found: this run's own steps and locks (their files by host), and what speaks against going on.
+
+    `hosts` are those that this run noted in its locks: the migration is theirs, whatever the inventory says by now.
+    """
+
+    sight: Sight
+    locks: Mapping[str, str]
+    problems: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One migration, and the flow run that carries it out: `owner` is its id, which a retry keeps, `label` its name.
+
+    `patience` is the seconds that a host may be silent, `poll` the seconds between two looks at a running step.
+    """
+
+    access: Access
+    plan: Plan
+    commands: Commands
+    limits: Limits
+    jids: Mapping[Step, str]
+    owner: str
+    label: str
+    patience: float
+    poll: float
+    room: Room
+
+    def look(self, *, patience: float) -> Ground:
+        """Ask every host. One that cannot be reached is a problem, as is a lock of somebody else or a lack of room."""
+        asked = self._each(look_at, self.plan.hosts, self.access, self.jids, self.room.path, patience)
+        looks = {host: answer for host, answer in asked.items() if isinstance(answer, HostLook)}
+        silent = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+        holders = [(host, look.readiness.holder) for host, look in looks.items()]
+        ours = {host: holder for host, holder in holders if holder and holder.owner == self.owner}
+        problems = [f"{host}: {why}" for host, why in silent.items()]
+        problems += [why for host, look in looks.items() for why in self._against(host, look)]
+        steps = {Place(host, step): seen for host, look in looks.items() for step, seen in look.seen.items()}
+        noted = next((tuple(holder.note.split()) for holder in ours.values()), self.plan.hosts)
+        locks = {host: holder.path for host, holder in ours.items()}
+        return Ground(Sight(steps=steps, silent=silent), locks, tuple(problems), noted)
+
+    def lock(self, ground: Ground) -> Ground:
+        """Take the lock of every host; the problems are why there is none on others. What is over needs no lock."""
+        if isinstance(decide(self.plan, ground.sight), Verdict):
+            return replace(ground, problems=())
+        note = " ".join(self.plan.hosts)
+        asked = self._each(lock, self.plan.hosts, self.access, self.owner, self.label, note, self.patience)
+        taken = {host: answer.path for host, answer in asked.items() if isinstance(answer, Holder)}
+        problems = [
+            f"{host}: {_words(answer)}" for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
+        ]
+        return replace(ground, locks={**ground.locks, **taken}, problems=tuple(problems))
+
+    def unlock(self, locks: Mapping[str, str]) -> dict[str, str]:
+        """Give locks back. Returns those that could not be given back."""
+        asked = self._each(unlock, tuple(locks), self.access, self.owner, self.patience)
+        kept = {host for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+        return {host: path for host, path in locks.items() if host in kept and not isinstance(asked[host], LockHeld)}
+
+    def carry_out(self, sight: Sight) -> tuple[Verdict, Sight]:
+        """Do what is to be done, one action after the other, until the verdict."""
+        while not isinstance(action := decide(self.plan, sight), Verdict):
+            sight = sight.updated(self._perform(action))
+        return action, sight
+
+    def on(self, hosts: tuple[str, ...]) -> Migration:
+        """The same migration on these hosts."""
+        return replace(self, plan=replace(self.plan, hosts=hosts))
+
+    @property
+    def options(self) -> str:
+        """What the command line needs to reach the same hosts as the same user."""
+        become = f" --become --become-user {self.access.become_user or 'root'}" if self.access.become else ""
+        return f"{shlex.join(self.access.words)}{become}"
+
+    def _against(self, host: str, look: HostLook) -> list[str]:
+        """What speaks against beginning on a host that answered."""
+        holder, free = look.readiness.holder, look.readiness.free_mib
+        problems = []
+        if holder and holder.owner != self.owner:
+            whose = f"{holder.label} ({holder.owner}) since {holder.since}"
+            problems.append(f"{host}: a migration is under way there: {whose}; its lock is {holder.path}")
+        if free < self.room.min_free_mib:
+            where = self.room.path or "the home directory"
+            problems.append(f"{host}: {free} MiB are free in {where}, {self.room.min_free_mib} MiB are asked for")
+        return problems
+
+    def _perform(self, action: Action) -> Sight:
+        match action:
+            case Run(places):
+                runs = {place: run_step.submit(*self._step(place)) for place in places}
+                return _sight_of({place: _result(run) for place, run in runs.items()})
+            case Prove(hosts):
+                jids = tuple(self.jids.values())
+                asked = self._each(prove_dead, hosts, self.access, jids, self.limits.grace, self.patience)
+                silent = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+                survivors = {host: answer for host, answer in asked.items() if isinstance(answer, str)}
+                return Sight(survivors=survivors, silent=silent)
+            case Verdict():
+                return Sight()
+
+    def _step(self, place: Place) -> tuple[Job, str, Access, float, float]:
+        host, step = place
+        job = Job(
+            jid=self.jids[step],
+            cmd=self.commands.of(step),
+            label=step,
+            limit=self.limits.of(step),
+            grace=self.limits.grace,
+        )
+        return job, host, self.access, self.poll, self.patience
+
+    def _each(self, work: Any, hosts: tuple[str, ...], *arguments: object) -> dict[str, Any]:
+        runs = {host: work.submit(host, *arguments) for host in hosts}
+        return {host: _result(run) for host, run in runs.items()}
+
+
+def _result(run: PrefectFuture[Any]) -> Any:
+    """What a task run returned, or the error of ours that it raised; any other error is raised here."""
+    run.wait()
+    result = run.result(raise_on_failure=False)
+    if isinstance(result, BaseException) and not isinstance(result, RemoteJobsError):
+        raise result
+    return result
+
+
+def _sight_of(results: Mapping[Place, Record | RemoteJobsError]) -> Sight:
+    """A step that its host says it did not start was not run; of a host that gave no answer nothing is known."""
+    steps: dict[Place, Seen] = {}
+    silent: dict[str, str] = {}
+    for place, result in results.items():
+        match result:
+            case Record():
+                steps[place] = seen_of(result)
+            case JobFailed():
+                steps[place] = seen_of(result.record)
+            case StartFailed():
+                steps[place] = Seen(Standing.NOT_RUN, reason=_words(result))
+            case _:
+                record = result.record if isinstance(result, ContactLost) else None
+                steps[place] = Seen(Standing.RUNNING, record, reason="nobody knows whether it still runs")
+                silent.setdefault(place.host, f"{place.step}: {_words(result)}")
+    return Sight(steps=steps, silent=silent)
+
+
+def _words(error: RemoteJobsError) -> str:
+    """Without the host, which stands before it."""
+    host = getattr(error, "host", "")
+    return error.message.removeprefix(f"{host}: ")

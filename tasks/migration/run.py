@@ -1,0 +1,105 @@
+"""The flow run that carries out a migration: which one it is, what it asks a person, and the state that it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State as RunState
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from remotejobs.errors import BadUse
+from remotejobs.operations.migration import Outcome, Step, Story, Verdict, markdown
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import host_names
+from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.migration.migration import Ground, Migration
+from remotejobs.text import in_markdown, indented, span, visible
+
+_PREFLIGHT_PATIENCE = 0.0  # seconds: nothing has begun, so there is nothing to wait for
+
+
+def select(access: Access, pattern: str) -> tuple[tuple[str, ...], Verdict | None]:
+    """The hosts that `pattern` means, or the verdict when it means none."""
+    try:
+        return host_names(access, pattern), None
+    except BadUse as exc:
+        return (), unknown(str(exc)) if _begins_anew() else refused(str(exc))
+
+
+def jids_of_this_run() -> Mapping[Step, str]:
+    """The jid of each step: on every host the same, and the same for a retried run."""
+    return {step: jid_for(step) for step in Step}
+
+
+def find(migration: Migration) -> tuple[Migration, Ground]:
+    """Look where the migration stands. A run that begins anew waits for silent hosts, and keeps to its first hosts."""
+    patience = migration.patience if _begins_anew() else _PREFLIGHT_PATIENCE
+    ground = migration.look(patience=patience)
+    if set(ground.hosts) != set(migration.plan.hosts):
+        migration = migration.on(ground.hosts)
+        ground = migration.look(patience=patience)
+    return migration, ground
+
+
+def may_have_begun(ground: Ground) -> bool:
+    """Whether any step has run, for all that is known."""
+    return ground.sight.begun or bool(_begins_anew() and ground.sight.silent)
+
+
+def question(migration: Migration, saved: Sequence[str] = ()) -> str:
+    """What a person is asked to approve, in markdown: what will run where. `saved` is what is backed up first."""
+    plan, access = migration.plan, migration.access
+    how = "one by one" if plan.one_by_one else "together"
+    where = f"On **{in_markdown(', '.join(plan.hosts))}**" + (f", {how}" if len(plan.hosts) > 1 else "")
+    user = f", as {in_markdown(access.become_user or 'root')}" if access.become else ""
+    absent = [step for step in (Step.VERIFY, Step.ROLLBACK, Step.VERIFY_ROLLBACK) if step not in plan.steps]
+    parts = [
+        *([f"Backed up first: {in_markdown(', '.join(saved))}"] if saved else []),
+        f"{where}{user}, of the inventory {in_markdown(access.where)}:",
+        *(_asked(step, migration) for step in Step if step in plan.steps),
+        *([f"There is no {in_markdown(', no '.join(absent))}."] if absent else []),
+    ]
+    return "\n\n".join(parts)
+
+
+def _asked(step: Step, migration: Migration) -> str:
+    when = " if a host fails" if step in (Step.ROLLBACK, Step.VERIFY_ROLLBACK) else ""
+    limit = span(migration.limits.of(step))
+    return f"{in_markdown(step)}{when}, for at most {limit}:\n\n{indented(migration.commands.of(step))}"
+
+
+def refused(*why: str) -> Verdict:
+    return Verdict(Outcome.REFUSED, (*why, "Nothing was changed"))
+
+
+def unknown(*why: str) -> Verdict:
+    return Verdict(Outcome.UNKNOWN, why)
+
+
+def conclude(migration: Migration, verdict: Verdict, ground: Ground) -> RunState[Any]:
+    """Unlock the hosts if they are settled, tell the story, and give the flow run its last state."""
+    locks = migration.unlock(ground.locks) if verdict.outcome.settled else ground.locks
+    story = Story(migration.plan, verdict, ground.sight, migration.jids, migration.options, locks)
+    create_markdown_artifact(key="migration", markdown=markdown(story), description=verdict.outcome)
+    get_run_logger().info("%s: %s", verdict.outcome, verdict.message)
+    return state_of(verdict)
+
+
+def state_of(verdict: Verdict) -> RunState[Any]:
+    """`Refused` is a kind of Cancelled: nothing was done, so it neither succeeded nor failed."""
+    message = visible(verdict.message)
+    match verdict.outcome:
+        case Outcome.COMPLETED:
+            return Completed(message=message)
+        case Outcome.REFUSED:
+            return Cancelled(name=verdict.outcome, message=message)
+        case _:
+            return Failed(name=verdict.outcome, message=message)
+
+
+def _begins_anew() -> bool:
+    return int(flow_run.run_count) > 1

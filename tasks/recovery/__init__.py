@@ -1,0 +1,1 @@
+"""A run whose process died goes on elsewhere, once."""

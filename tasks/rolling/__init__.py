@@ -1,0 +1,1 @@
+"""A rolling update: hosts out of the balancer, changed, healthy, and back."""

@@ -1,0 +1,1 @@
+"""Flow runs as the server and this process know them."""

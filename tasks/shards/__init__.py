@@ -1,0 +1,1 @@
+"""A run on many hosts, split among several workers."""

@@ -1,0 +1,95 @@
+"""How long the recovery waits before it acts, all in seconds, for controllers, workers, server and automations alike.
+
+The values are for machines that start a Python program in ten seconds. REMOTEJOBS_TIMINGS_SCALE multiplies all of them:
+2 for slower machines, 0.1 in tests. It has to be the same for the server, its workers and `make deploy`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+
+from remotejobs.errors import BadUse
+
+VARIABLE = "REMOTEJOBS_TIMINGS_SCALE"
+_SMALLEST, _LARGEST = 0.01, 100.0
+# Prefect's engine sends heartbeats no more often than this, whatever PREFECT_FLOWS_HEARTBEAT_FREQUENCY says.
+PREFECTS_HEARTBEAT = 30.0
+
+
+def _seconds(usual: float, *, at_least: float = 0.0) -> float:
+    """A waiting time. `at_least` is what it needs however small the scale: a program's start takes what it takes, and
+    questions and heartbeats cost the server."""
+    seconds: float = field(default=usual, metadata={"at_least": at_least})
+    return seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds. What is not named here does not belong to the recovery."""
+
+    heartbeat: float = _seconds(PREFECTS_HEARTBEAT, at_least=8)
+    """From one heartbeat of a run's process to the next."""
+    silence: float = _seconds(45, at_least=20)
+    """Without a heartbeat, until an automation starts `rescue`. Prefect takes 10 or more."""
+    listening: float = _seconds(40, at_least=15)
+    """For which `rescue` listens before it calls a process dead: a heartbeat, and its way into the database."""
+    listening_from_now: float = _seconds(15, at_least=10)
+    """For which it listens at least, however long ago it was started: a worker reports a death twice, and the second
+    report comes once the run's hooks have run."""
+    beginning: float = _seconds(150, at_least=60)
+    """From taking a run to beginning it, until its worker is called dead. A busy machine starts processes slowly."""
+    ask_every: float = _seconds(2, at_least=1)
+    """From one question about a run's state to the next."""
+    fence_looks_every: float = _seconds(15, at_least=3)
+    """From one look of a run's process, whether it is still wanted, to the next."""
+    worker_ends_process: float = _seconds(40, at_least=15)
+    """For which a cancelled process leaves it to its worker to end it: SIGTERM, and SIGKILL 30 s later."""
+    speak_every: float = _seconds(20, at_least=2)
+    """Whoever cancels a run logs something at least that often."""
+    cancelling_in_silence: float = _seconds(45, at_least=20)
+    """Without a word, until whoever cancels a run is called dead."""
+    process_ends_itself: float = _seconds(180, at_least=30)
+    """For which `rescue` waits for the process of a cancelled run to end itself."""
+    shards_asked_every: float = _seconds(3, at_least=1)
+    """From one look at the shards of a run to the next."""
+    shard_crashed: float = _seconds(300, at_least=300)
+    """For which a shard may show as Crashed, until it is called given up."""
+    shard_cancelling: float = _seconds(600, at_least=300)
+    """For which a split run waits until its shards are cancelled."""
+
+    def scaled(self, factor: float) -> Timings:
+        """All of them `factor` times as long, and none shorter than it has to be."""
+        return Timings(
+            **{
+                each.name: max(getattr(self, each.name) * factor, float(each.metadata["at_least"]))
+                for each in fields(self)
+            }
+        )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Timings:
+        """Those that REMOTEJOBS_TIMINGS_SCALE asks for; not set or empty, the usual ones. Raises `BadUse`."""
+        said = environment.get(VARIABLE, "")
+        if not said:
+            return cls()
+        try:
+            factor = float(said)
+        except ValueError:
+            factor = math.nan
+        # Not a number is not between them either.
+        if not _SMALLEST <= factor <= _LARGEST:
+            raise BadUse(
+                f"{VARIABLE} is {said!r}",
+                remedy=f"Give a number from {_SMALLEST:g} to {_LARGEST:g}, such as 2 on slow machines; 1 is usual.",
+            )
+        return cls().scaled(factor)
+
+
+@cache
+def timings() -> Timings:
+    """Those of this process. Raises `BadUse` for a scale that is none."""
+    return Timings.from_environment(os.environ)

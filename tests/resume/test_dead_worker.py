@@ -1,0 +1,160 @@
+"""A worker is killed, and the processes of its runs killed, frozen, or left behind. Another worker sees to all."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from lab.process import Server
+from lab.runs import last_table
+from lab.servers.prefect_api import Run
+from lab.servers.site import WEB, Site
+from remotejobs.model import Record, State
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import jobs_on
+from tests.cluster import Cluster, await_true
+from tests.resume.conftest import HOSTS, paused, send, start_backup, start_command
+from tests.rolling.site_state import GATED, home
+from tests.run_processes import processes
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
+
+
+@dataclass(frozen=True)
+class Victims:
+    """Runs that the dead worker had."""
+
+    dead: Run
+    alone: Run
+    frozen: Run
+    frozen_pids: list[int]
+    orphan: Run
+    """Its process lives. It was cancelled."""
+    cut: Run
+    """Its process lives. It was set to Cancelled at once, as only the API lets one."""
+    update: Run
+    """Its process is dead, and so is the application on web2, one of the two hosts that it had. It was cancelled."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def victims(cluster: Cluster, site: Site, survivor: Server) -> Iterator[Victims]:
+    with paused(survivor):
+        worker = cluster.prefect.start_worker("victim")
+        dead, frozen, orphan, cut = (begun(cluster, name) for name in ("dead", "frozen", "orphan", "cut"))
+        alone = start_backup(cluster, "alone")
+        cluster.await_runs("alone", [1, 0, 0])
+        access = {"inventory": str(site.inventory)}
+        plan = site.update("2.0", deploy=f"touch gate; {GATED}", serial=2)
+        update = cluster.start("rolling-update", access=access, hosts="web", update=plan)
+        await_true(lambda: all((home(site, name) / "begun").exists() for name in WEB[:2]))
+        assert [site.haproxy.status(name) for name in WEB[:2]] == ["DRAIN", "DRAIN"]
+        frozen_pids = processes(frozen.id)
+        send(signal.SIGSTOP, frozen_pids)
+        send(signal.SIGKILL, [worker.pid, *(pid for run in (dead, alone, update) for pid in processes(run.id))])
+        site.applications["web2"].die()
+    for run in (orphan, update):
+        cluster.api.cancel(run)
+    cluster.api.set_cancelled(cut)
+    yield Victims(dead, alone, frozen, frozen_pids, orphan, cut, update)
+    send(signal.SIGKILL, frozen_pids)
+
+
+def begun(cluster: Cluster, name: str) -> Run:
+    """A run whose jobs are at work. One after the other: processes that all start at once keep SQLite locked."""
+    run = start_command(cluster, name)
+    cluster.await_runs(name, [1, 1, 1])
+    return run
+
+
+def await_second_try(cluster: Cluster, run: Run) -> None:
+    cluster.await_run(run, lambda now: now.run_count >= 2)
+
+
+def complete(cluster: Cluster, run: Run, name: str) -> None:
+    """Let the jobs of the run end, and see it end well."""
+    cluster.go(name)
+    ended = cluster.await_state(run, "Completed", "Failed", "Cancelled")
+    assert ended.state and ended.state.name == "Completed", ended.state
+
+
+def test_a_run_whose_worker_and_process_were_killed_ends_on_another_worker_as_it_would_have(
+    cluster: Cluster, victims: Victims
+) -> None:
+    await_second_try(cluster, victims.dead)
+    complete(cluster, victims.dead, "dead")
+    assert cluster.runs_of("dead") == [1, 1, 1]
+
+
+def test_one_that_may_not_overlap_itself_is_not_kept_out_by_the_place_that_it_held_when_it_died(
+    cluster: Cluster, victims: Victims
+) -> None:
+    await_second_try(cluster, victims.alone)
+    complete(cluster, victims.alone, "alone")
+    assert cluster.runs_of("alone")[0] == 1
+
+
+def test_a_frozen_process_that_wakes_beside_its_successor_ends_itself_and_nothing_runs_twice(
+    cluster: Cluster, victims: Victims
+) -> None:
+    await_second_try(cluster, victims.frozen)
+    send(signal.SIGCONT, victims.frozen_pids)
+    await_true(lambda: not set(victims.frozen_pids) & set(processes(victims.frozen.id)))
+    assert processes(victims.frozen.id), "its successor goes on"
+    complete(cluster, victims.frozen, "frozen")
+    assert cluster.runs_of("frozen") == [1, 1, 1]
+
+
+def test_a_run_cancelled_after_its_worker_died_shows_as_cancelled_once_its_jobs_are_proven_dead(
+    cluster: Cluster, victims: Victims
+) -> None:
+    ended = cluster.await_state(victims.orphan, "Completed", "Failed", "Cancelled", "Crashed")
+    assert ended.state
+    assert (ended.state.name, ended.state.message) == ("Cancelled", "None of its 3 jobs runs any more")
+    assert processes(victims.orphan.id) == []
+    for host in HOSTS:
+        (record,) = cluster.jobs_of(victims.orphan, host)
+        assert (record.state, record.survivors) == (State.KILLED, "")
+
+
+def test_a_run_set_to_cancelled_without_a_worker_is_ended_with_its_jobs_and_stays_cancelled(
+    cluster: Cluster, victims: Victims
+) -> None:
+    run = victims.cut
+    cluster.await_run(run, lambda now: now.state is not None and "jobs" in str(now.state.message))
+    for host in HOSTS:
+        (record,) = cluster.jobs_of(run, host)
+        assert (record.state, record.survivors) == (State.KILLED, "")
+    assert processes(run.id) == []
+    assert cluster.api.states(run)[-2:] == ["Cancelled", "Cancelled"]
+
+
+def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_it_shows_as_cancelled(
+    cluster: Cluster, site: Site, victims: Victims
+) -> None:
+    run = victims.update
+    ended = cluster.await_state(run, "Cancelled", "Completed", "Failed", "Crashed")
+    assert ended.state
+    assert ended.state.name == "Cancelled"
+    assert str(ended.state.message).startswith("NOT PUT RIGHT: web2; its table `cancelled` tells why. ")
+    assert f"`make repair RUN={run.id}` does it later" in str(ended.state.message)
+    for name in WEB[:2]:
+        deployed = [job for job in jobs_of_update(site, run, name) if job.label.startswith("deploy")]
+        assert [(job.state, job.survivors) for job in deployed] == [(State.KILLED, "")]
+    assert [site.haproxy.status(name) for name in WEB if name != "web2"] == ["UP"] * 3
+    told = {row["host"]: row["what became of it"] for row in last_table(cluster.api, run, "cancelled")}
+    assert told["web1"] == "it was put back, with version 1.0"
+    assert "web2: is not healthy and stays out of the load balancer" in told["web2"]
+    assert told["web3"] == told["web4"] == "the update never came to it"
+
+
+def jobs_of_update(site: Site, run: Run, host: str) -> list[Record]:
+    return [each for each in jobs_on(Access(inventory=str(site.inventory)), host).list() if str(run.id) in each.jid]

@@ -1,0 +1,149 @@
+"""Whoever hangs and wakes up late finds another in his place, and leaves him alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults.points import act_at
+from remotejobs.agent import request
+from remotejobs.errors import StartFailed
+from remotejobs.jobs.client import HostJobs
+from remotejobs.model import Job, State
+from tests.awaiting import await_true
+from tests.shell.shells import ShellConnection, await_output, in_every_shell
+
+
+@contextmanager
+def hanging(jobs: HostJobs, point: str, tmp_path: Path, ask: Any) -> Iterator[Future[Any]]:
+    """`ask` hangs at that point of the shell half for as long as the block lasts."""
+    there, go = tmp_path / "there", tmp_path / "go-on"
+    os.mkfifo(go)
+    connection = jobs._connection
+    assert isinstance(connection, ShellConnection)
+    deed = f"[ -e '{there}' ] || {{ : >'{there}'; read -r _ <'{go}'; }}"
+    connection.change = lambda script: act_at(script, point, deed)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        await_true(lambda: there.exists() or asked.done())
+        assert there.exists(), asked.result()
+        connection.change = lambda script: script
+        try:
+            yield asked
+        finally:
+            # Open for both, as whoever hung may have been killed.
+            with os.fdopen(os.open(go, os.O_RDWR), "wb", buffering=0) as end:
+                end.write(b"\n")
+                pool.shutdown()
+
+
+def once(tmp_path: Path) -> Job:
+    """A job that says each time that it runs, and goes on."""
+    return Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'; echo begun; sleep 600", grace=0)
+
+
+def assert_runs_alone(jobs: HostJobs, tmp_path: Path) -> None:
+    """The one that was started while another hung is the only one, and can be seen and ended."""
+    again = jobs.start(once(tmp_path))
+    assert (again.state, again.attached) == (State.RUNNING, True)
+    assert (tmp_path / "ran").read_text() == "ran\n"
+    assert jobs.kill("j").state is State.KILLED
+
+
+# With nothing but its directory, with all its files, with a supervisor, at the gate.
+STARTS = ("rj_files:1", "rj_detach:1", "rj_supervise:3", "rj_launch:1")
+
+
+@in_every_shell
+@pytest.mark.parametrize("point", STARTS)
+def test_a_start_that_hung_while_its_job_was_killed_and_started_anew_touches_nothing_of_it(
+    jobs: HostJobs, tmp_path: Path, point: str
+) -> None:
+    with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+        assert jobs.kill("j").cause == "never"
+        jobs.start(once(tmp_path))
+        await_output(jobs, "j")
+    told = hung.exception()
+    assert_runs_alone(jobs, tmp_path)
+    assert isinstance(told, StartFailed) and "was taken away" in told.message
+
+
+def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_nothing(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
+    with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+        os.utime(f"{jobs._directory}/j", (0, 0))
+        assert [record.cause for record in jobs.clean(older_than=0)] == ["never"]
+        jobs.start(once(tmp_path))
+        await_output(jobs, "j")
+    told = hung.exception()
+    assert_runs_alone(jobs, tmp_path)
+    assert isinstance(told, StartFailed) and "was taken away" in told.message
+
+
+def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(jobs: HostJobs, tmp_path: Path) -> None:
+    with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+        os.utime(f"{jobs._directory}/j", (0, 0))
+        assert len(jobs.clean(older_than=0)) == 1
+    with pytest.raises(StartFailed, match="was taken away"):
+        hung.result()
+    assert not (tmp_path / "ran").exists()
+    assert not jobs.start(once(tmp_path)).attached
+
+
+def test_a_start_that_is_held_up_between_its_gate_and_its_command_is_told_to_run_and_can_be_killed(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
+    with hanging(jobs, "rj_launch:11", tmp_path, lambda: jobs.start(once(tmp_path))):
+        assert [(record.state, record.cause) for record in jobs.list()] == [(State.RUNNING, "")]
+        assert jobs.kill("j").state is State.KILLED
+    assert not (tmp_path / "ran").exists()
+
+
+@in_every_shell
+def test_a_start_that_was_sent_twice_and_hung_the_first_time_is_one_job(jobs: HostJobs, tmp_path: Path) -> None:
+    connection = jobs._connection
+    assert isinstance(connection, ShellConnection)
+    sent = request.start(once(tmp_path), jobs._directory)
+
+    def send() -> bytes:
+        return connection.ask(sent.script, end=sent.end, become=None, timeout=60, max_bytes=sent.max_bytes).stdout
+
+    with hanging(jobs, "rj_launch:1", tmp_path, send) as hung:
+        assert b"state running" in send()
+        await_output(jobs, "j")
+    assert b"attached 1\n" in hung.result() and b"state running" in hung.result()
+    assert_runs_alone(jobs, tmp_path)
+
+
+@in_every_shell
+def test_a_kill_that_hung_before_it_took_the_directory_away_takes_no_other(jobs: HostJobs, tmp_path: Path) -> None:
+    with hanging(jobs, "rj_detach:1", tmp_path, lambda: jobs.start(once(tmp_path))):
+        (tmp_path / "kill").mkdir()
+        with hanging(jobs, "rj_void:1", tmp_path / "kill", lambda: jobs.kill("j")):
+            jobs.kill("j")
+            jobs.start(once(tmp_path))
+            await_output(jobs, "j")
+    assert_runs_alone(jobs, tmp_path)
+
+
+@in_every_shell
+def test_a_clean_that_hung_while_another_cleaned_takes_no_job_that_was_started_since(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
+    jobs.start(once(tmp_path))
+    await_output(jobs, "j")
+    jobs.kill("j")
+    (tmp_path / "ran").unlink()
+    with hanging(jobs, "rj_take_away:2", tmp_path, lambda: jobs.clean(older_than=-1)) as hung:
+        jobs.clean(older_than=-1)
+        jobs.start(once(tmp_path))
+        await_output(jobs, "j")
+    hung.result()
+    assert_runs_alone(jobs, tmp_path)

@@ -1,0 +1,48 @@
+"""One power cut for all that has to be true after one, for each costs a boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.servers.vm import Vm
+from remotejobs.agent.shell import Shell
+from remotejobs.jobs.client import HostJobs
+from remotejobs.model import Job
+from tests.vm.stopping import stop_at_sync
+from tests.vm.waiting import await_there
+
+WRITING, RENAMING = "cut-at-writing", "cut-at-renaming"
+
+
+@dataclass(frozen=True, slots=True)
+class AfterTheCut:
+    """What ran when the power went: a job that would have gone on, and a crowd of which some had ended.
+
+    Of the jobs `WRITING` and `RENAMING` the result's bytes, and the name that it has then, were not on disk yet.
+    """
+
+    lasting: Job
+    crowd: tuple[Job, ...]
+
+
+def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
+    """Let jobs run, and end, and come to these points; then the power goes, and comes back."""
+    # Its own mark is on disk before each ends: whoever is called succeeded must have left one.
+    crowd = [
+        Job(
+            jid=f"crowd-{number}",
+            cmd=f"sleep {number / 2}; touch $HOME/crowd-{number}; sync $HOME/crowd-{number} $HOME",
+        )
+        for number in range(12)
+    ]
+    lasting = Job(jid="lasting", cmd="echo begun; sleep 3600", limit=7200)
+    with stop_at_sync(shell, {WRITING: "result.", RENAMING: "."}) as await_stopped:
+        for jid in (WRITING, RENAMING):
+            jobs.start(Job(jid=jid, cmd="exit 7"))
+        await_stopped()
+        for job in (lasting, *crowd):
+            jobs.start(job)
+        await_there(shell, f"test -e .remotejobs/{crowd[3].jid}/result")
+        vm.cut_power()
+        vm.start()
+    return AfterTheCut(lasting, tuple(crowd))

@@ -1,0 +1,46 @@
+"""The same of leases in Redis, for a server of several processes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect_redis.lease_storage import ConcurrencyLeaseStorage as InRedis
+from redis.asyncio import Redis as Client
+
+from lab.servers.redis import Redis
+from remotejobs.workarounds.prefect import redis_leases
+from remotejobs.workarounds.prefect.file_leases import GRACE
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with Redis(tmp_path / "redis") as redis:
+        yield redis.url()
+
+
+async def expired(kind: type[InRedis], url: str) -> int:
+    """Of leases with one that nobody renewed for five minutes, how many this storage calls expired."""
+    async with Client.from_url(url, decode_responses=True) as client:
+        await client.flushall()
+        storage = kind(client)
+        await storage.create_lease([uuid4()], timedelta(seconds=-300))
+        return len(await storage.read_expired_lease_ids())
+
+
+def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_leases, "_LOADED", time.monotonic())
+    assert asyncio.run(expired(redis_leases.ConcurrencyLeaseStorage, url)) == 0
+    monkeypatch.setattr(redis_leases, "_LOADED", redis_leases._LOADED - GRACE)
+    assert asyncio.run(expired(redis_leases.ConcurrencyLeaseStorage, url)) == 1
+
+
+def test_prefect_by_itself_calls_it_expired_as_soon_as_it_is_back(url: str) -> None:
+    assert asyncio.run(expired(InRedis, url)) == 1
