@@ -81,6 +81,22 @@ def test_closing_ends_the_master_and_leaves_nothing_behind(connect: Connect, lab
     assert said(ask(connection, "echo again")) == "again\n"
 
 
+def test_an_answer_that_dies_with_the_master_after_the_exit_status_came_is_asked_for_again(
+    connect: Connect, tmp_path: Path
+) -> None:
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    # Seen under load: the master hands the exit status on, and ends before it has written out what was said.
+    ssh.write_text(f"""#!/bin/sh
+case $* in *'exec sh -s') mkdir {tmp_path}/once 2>/dev/null && {{ ssh -S "$4" -O exit any 2>/dev/null; exit 0; }};; esac
+exec ssh "$@"
+""")
+    ssh.chmod(0o755)
+
+    assert said(ask(connect("db2", ansible_ssh_executable=str(ssh)), "echo in")) == "in\n"
+    assert (tmp_path / "once").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "words"),
     [

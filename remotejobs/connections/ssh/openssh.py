@@ -134,7 +134,7 @@ class OpenSshConnection:
             try:
                 with Shell(self.host, [*self._session(directory), self._name, command]) as shell:
                     shell.converse(exchange, timeout)
-                    lost = not exchange.ended and shell.ended_with() == _FAILED
+                    lost = not exchange.ended and (shell.ended_with() == _FAILED or not self._lives(directory))
             except TimedOut:
                 # Nothing may come of this master any more; those who are still asking over it will ask again.
                 self._drop(directory)
