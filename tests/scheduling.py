@@ -20,6 +20,7 @@ TOGETHER: Sequence[Sequence[str]] = (
     ("tests/ui",),
     ("tests/vm",),
     ("tests/flows", "tests/scenarios"),
+    ("tests/workarounds",),  # for several import the server
 )
 
 

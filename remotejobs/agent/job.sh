@@ -31,6 +31,7 @@
 # Before the first function: request.py closes a group there.
 rj_proc=/proc
 host=
+renamed= # the directory whose host was found to be this one by another name
 
 # --- small things ----------------------------------------------------------------------------------------------------
 

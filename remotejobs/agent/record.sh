@@ -17,18 +17,29 @@ rj_elsewhere() {
         case $host:$j_host in *' - '*) return 1 ;; esac # the first process of one of them was hidden
         [ "$host" != "$j_host" ] || return
     else
-        # The same, and it was renamed; but a container that has all but its name from its machine is another.
-        # shellcheck disable=SC3013
         case "$boot ${host% *}" in
         *' -'*) ;;
-        "$j_boot ${j_host% *}")
-            rj_alive "$j_sup" "$j_sup_born" && [ ! "$rj_proc/self/ns/uts" -ef "$rj_proc/$j_sup/ns/uts" ] || return
-            ;;
+        "$j_boot ${j_host% *}") ! rj_renamed || return ;;
         esac
     fi
     j_state=elsewhere j_cause=elsewhere
     # shellcheck disable=SC2086 # three words each
     j_msg="$dir belongs to $(rj_host_words "$j_boot" $j_host), and this is $(rj_host_words "$boot" $host)"
+}
+
+# All but the name is the same: is it a new name of this host? A process of the job that lives here says so, where it has
+# the same one. Otherwise only a machine's own first process, which is born with the kernel, is no other container's:
+# those of two containers may be born in the same hundredth of a second.
+rj_renamed() {
+    [ "$renamed" != "$dir" ] || return 0 # it was so a moment ago, and what lived then may have ended
+    if rj_alive "$j_sup" "$j_sup_born"; then
+        # shellcheck disable=SC3013
+        [ "$rj_proc/self/ns/uts" -ef "$rj_proc/$j_sup/ns/uts" ] || return
+    else
+        world=${host#* } world=${world%% *}
+        [ "$world" -lt 200 ] 2>/dev/null || return
+    fi
+    renamed=$dir
 }
 
 rj_host_words() { # BOOT MACHINE-ID WORLD NAME

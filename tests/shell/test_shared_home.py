@@ -23,10 +23,21 @@ BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 class Host:
-    """A container-like host with a name, a machine-id and, if it is no container, a boot id of its own."""
+    """A container-like host with a name, a machine-id and, if it is no container, a boot id of its own.
+
+    `born` is when its first process was, in hundredths of a second since the kernel began.
+    """
 
     def __init__(
-        self, stack: ExitStack, home: Path, shell: str, name: str, number: int, *, boots: bool = False
+        self,
+        stack: ExitStack,
+        home: Path,
+        shell: str,
+        name: str,
+        number: int,
+        *,
+        boots: bool = False,
+        born: int | None = None,
     ) -> None:
         self.name = name
         mine = home.parent / f"{name}-{number}-{len(list(home.parent.iterdir()))}"
@@ -36,6 +47,9 @@ class Host:
         mounts = [f"mount --bind {quote(str(mine / 'machine-id'))} /etc/machine-id"]
         mounts += [f"mount --bind {quote(str(mine / 'boot_id'))} {BOOT}"] if boots else []
         self.space: Namespace = stack.enter_context(namespace(" && ".join([f"hostname {name}", *mounts])))
+        if born is not None:
+            (mine / "stat").write_text(f"1 (init) S 0 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {born} 0 0\n")
+            self.space.run(f"mount --bind {quote(str(mine / 'stat'))} /proc/1/stat")
         path = shell_path(mine / "bin", shell)
         self.jobs = HostJobs(ProgramConnection(*self.space.front, env={"PATH": path}), directory=str(home))
 
@@ -122,7 +136,7 @@ def test_a_host_with_another_boot_id_and_the_same_name_and_machine_id_was_reboot
 
 
 def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack, home: Path, tmp_path: Path) -> None:
-    web = Host(stack, home, "dash", "web1", 1)
+    web = Host(stack, home, "dash", "web1", 1, born=3)
     web.jobs.start(long(tmp_path))
     await_output(web.jobs, "j")
     web.space.run("hostname web1.example.org")
@@ -130,6 +144,30 @@ def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack
     web.space.run("hostname www")
     assert web.jobs.kill("j").state is State.KILLED
     assert web.jobs.look("j").state is State.KILLED
+
+
+def test_a_container_that_is_given_another_name_knows_the_jobs_that_run(
+    stack: ExitStack, home: Path, tmp_path: Path
+) -> None:
+    web = Host(stack, home, "dash", "web1", 1)
+    web.jobs.start(long(tmp_path))
+    await_output(web.jobs, "j")
+    web.space.run("hostname www")
+    assert web.jobs.kill("j").state is State.KILLED
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_containers_born_in_the_same_hundredth_of_a_second_are_told_apart_by_their_names(
+    stack: ExitStack, home: Path, tmp_path: Path, ended: bool
+) -> None:
+    job = long(tmp_path)
+    web1, web2 = (Host(stack, home, "dash", name, 1, born=123_456) for name in ("web1", "web2"))
+    web1.jobs.start(job)
+    await_output(web1.jobs, "j")
+    if ended:
+        assert web1.jobs.kill("j").state is State.KILLED
+    assert_refused(web2, job, "web1")
+    web1.jobs.kill("j")
 
 
 def test_a_container_that_has_all_but_its_name_from_its_machine_is_another_host(

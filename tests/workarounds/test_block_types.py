@@ -1,4 +1,7 @@
-"""The types of blocks are in the database before several processes of a server start on it."""
+"""The types of blocks are in the database before several processes of a server start on it.
+
+The server is imported by the tests themselves: every process of a test run would load it, which takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from prefect.server.database import provide_database_interface
-from prefect.server.models import block_types
-from prefect.server.models.block_registration import run_block_auto_registration
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
-
-from remotejobs.workarounds.prefect.block_types import register_block_types
 
 
 @pytest.fixture
@@ -25,6 +22,8 @@ def database(tmp_path: Path) -> Iterator[None]:
 
 
 async def _make_tables() -> None:
+    from prefect.server.database import provide_database_interface
+
     database = provide_database_interface()
     known = database.Base.metadata
     blocks = [table for name, table in known.tables.items() if name.startswith("block_")]
@@ -33,6 +32,9 @@ async def _make_tables() -> None:
 
 
 async def _names() -> set[str]:
+    import sqlalchemy as sa
+    from prefect.server.database import provide_database_interface
+
     database = provide_database_interface()
     async with await database.session() as session:
         return set(await session.scalars(sa.select(database.BlockType.slug)))
@@ -40,6 +42,8 @@ async def _names() -> set[str]:
 
 @pytest.mark.usefixtures("database")
 def test_the_types_are_registered_and_once_more_changes_nothing() -> None:
+    from remotejobs.workarounds.prefect.block_types import register_block_types
+
     register_block_types()
     names = asyncio.run(_names())
     assert {"secret", "custom-webhook", "slack-webhook"} <= names
@@ -51,6 +55,13 @@ def test_the_types_are_registered_and_once_more_changes_nothing() -> None:
 def test_prefect_by_itself_fails_where_another_process_registered_at_the_same_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from prefect.server.database import provide_database_interface
+    from prefect.server.models import block_types
+    from prefect.server.models.block_registration import run_block_auto_registration
+    from sqlalchemy.exc import IntegrityError
+
+    from remotejobs.workarounds.prefect.block_types import register_block_types
+
     register_block_types()
 
     async def unseen(**_: object) -> None:
@@ -61,5 +72,5 @@ def test_prefect_by_itself_fails_where_another_process_registered_at_the_same_mo
             await run_block_auto_registration(session)
 
     monkeypatch.setattr(block_types, "read_block_type_by_slug", unseen)
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(IntegrityError):
         asyncio.run(register())

@@ -1,10 +1,15 @@
-"""A private name that is gone, or that nobody uses any more, is said: to set it all the same would change nothing."""
+"""A private name that is gone, or that nobody uses any more, is said: to set it all the same would change nothing.
+
+What belongs to Prefect's server is given by name, and imported by the tests themselves: every process of a test run
+would load the server, which takes seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,8 +22,6 @@ from paramiko.packet import Packetizer
 from prefect._internal.compatibility import async_dispatch
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.runner._cancellation_manager import CancellationManager
-from prefect.server.models import block_registration
-from prefect.server.services import repossessor
 from prefect.utilities import urls
 from rich.console import Console
 
@@ -30,8 +33,6 @@ from remotejobs.workarounds.paramiko import (
     wake_on_input,
     without_invoke,
 )
-from remotejobs.workarounds.prefect import file_leases
-from remotejobs.workarounds.prefect.block_types import register_block_types
 from remotejobs.workarounds.prefect.broken_pipe import survive_broken_pipe
 from remotejobs.workarounds.prefect.dispatch import or_awaited
 from remotejobs.workarounds.prefect.first_connection import retry_first_connection
@@ -40,10 +41,28 @@ from remotejobs.workarounds.prefect.stale_cancel import RUNNERS_WORDS
 from remotejobs.workarounds.private import PrivatePartGone
 
 Apply = Callable[[], object]
+REGISTRATION = "prefect.server.models.block_registration"
+REPOSSESSOR = "prefect.server.services.repossessor"
 
 
 def again(module: Any) -> Apply:
     return partial(importlib.reload, module)
+
+
+def register_block_types() -> None:
+    from remotejobs.workarounds.prefect import block_types
+
+    block_types.register_block_types()
+
+
+def load_file_leases() -> None:
+    from remotejobs.workarounds.prefect import file_leases
+
+    importlib.reload(file_leases)
+
+
+def found(owner: object) -> object:
+    return pkgutil.resolve_name(owner) if isinstance(owner, str) else owner
 
 
 @pytest.mark.parametrize(
@@ -56,7 +75,7 @@ def again(module: Any) -> Apply:
         (again(wake_on_input), "paramiko", BufferedPipe, "set_event"),
         (again(idle_transport), "paramiko", Transport, "_active_check_timeout"),
         (survive_broken_pipe, "rich", Console, "on_broken_pipe"),
-        (register_block_types, "prefect", block_registration, "run_block_auto_registration"),
+        (register_block_types, "prefect", REGISTRATION, "run_block_auto_registration"),
         (partial(page_of, "a-run"), "prefect", urls, "url_for"),
         (partial(or_awaited, asyncio.sleep), "prefect", async_dispatch, "async_dispatch"),
     ],
@@ -64,7 +83,7 @@ def again(module: Any) -> Apply:
 def test_a_name_that_is_gone_is_said(
     apply: Apply, library: str, owner: object, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(owner, name)
+    monkeypatch.delattr(found(owner), name)
     with pytest.raises(PrivatePartGone, match=rf"^{library} [\d.]+: \S+ has no {name} any more\. Install the versions"):
         apply()
 
@@ -78,7 +97,7 @@ def test_a_name_that_is_gone_is_said(
         (again(packets), Packetizer, "read_message", "read_all"),
         (again(packets), Packetizer, "send_message", "write_all"),
         (again(idle_transport), Transport, "close", "stop_thread, sock"),
-        (again(file_leases), repossessor, "monitor_expired_leases", "read_expired_lease_ids"),
+        (load_file_leases, REPOSSESSOR, "monitor_expired_leases", "read_expired_lease_ids"),
         (retry_first_connection, PrefectHttpxAsyncClient, "send", "_has_connected"),
         (retry_first_connection, PrefectHttpxSyncClient, "send", "_has_connected"),
     ],
@@ -89,7 +108,7 @@ def test_a_name_that_nobody_uses_any_more_is_said(
     def another() -> None:
         """What a later version may do in its place."""
 
-    monkeypatch.setattr(owner, user, another)
+    monkeypatch.setattr(found(owner), user, another)
     with pytest.raises(PrivatePartGone, match=f"another uses no {name} any more"):
         apply()
 

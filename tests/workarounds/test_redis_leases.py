@@ -1,4 +1,4 @@
-"""The same of leases in Redis, for a server of several processes."""
+"""The same of leases in Redis, for a server of several processes; the server is imported late here too."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from prefect_redis.lease_storage import ConcurrencyLeaseStorage as InRedis
-from redis.asyncio import Redis as Client
 
 from lab.servers.redis import Redis
-from remotejobs.workarounds.prefect import redis_leases
-from remotejobs.workarounds.prefect.file_leases import GRACE
+
+if TYPE_CHECKING:
+    from prefect_redis.lease_storage import ConcurrencyLeaseStorage as InRedis
 
 
 @pytest.fixture
@@ -26,6 +26,8 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 async def expired(kind: type[InRedis], url: str) -> int:
     """Of leases with one that nobody renewed for five minutes, how many this storage calls expired."""
+    from redis.asyncio import Redis as Client
+
     async with Client.from_url(url, decode_responses=True) as client:
         await client.flushall()
         storage = kind(client)
@@ -36,6 +38,9 @@ async def expired(kind: type[InRedis], url: str) -> int:
 def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from remotejobs.workarounds.prefect import redis_leases
+    from remotejobs.workarounds.prefect.file_leases import GRACE
+
     monkeypatch.setattr(redis_leases, "_LOADED", time.monotonic())
     assert asyncio.run(expired(redis_leases.ConcurrencyLeaseStorage, url)) == 0
     monkeypatch.setattr(redis_leases, "_LOADED", redis_leases._LOADED - GRACE)
@@ -43,4 +48,6 @@ def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
 
 
 def test_prefect_by_itself_calls_it_expired_as_soon_as_it_is_back(url: str) -> None:
+    from prefect_redis.lease_storage import ConcurrencyLeaseStorage as InRedis
+
     assert asyncio.run(expired(InRedis, url)) == 1
