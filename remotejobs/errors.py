@@ -16,9 +16,14 @@ class RemoteJobsError(Exception):
     """Base of every error that this package raises on purpose."""
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__()
+        self.say(message, " ".join((self.__doc__ or "").split()) if remedy is None else remedy)
+
+    def say(self, message: str, remedy: str) -> None:
+        """Give it these words."""
         self.message = message
-        self.remedy = " ".join((self.__doc__ or "").split()) if remedy is None else remedy
-        super().__init__(f"{message}. {self.remedy}" if self.remedy else message)
+        self.remedy = remedy
+        self.args = (f"{message}. {remedy}" if remedy else message,)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remade, (type(self), self.args, self.__dict__)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from remotejobs.connections.base import Connection
+from remotejobs.connections.discreet import discreet
 from remotejobs.connections.local import LocalConnection
 from remotejobs.connections.unlike_ansible import check_no_other_ssh, check_shell
 from remotejobs.errors import BadUse
@@ -18,6 +21,11 @@ def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
     `retry_for` is how many seconds a connection that was lost or refused in a burst is tried again.
     `BadUse` names a variable or an option of ssh_config that cannot be honoured.
     """
+    with discreet(host):
+        return _open(host, retry_for)
+
+
+def _open(host: Host, retry_for: float) -> Connection:
     check_shell(host)
     if is_local(host):
         return LocalConnection(host.name)
@@ -30,7 +38,7 @@ def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
     from remotejobs.connections.ssh.connection import SshConnection
     from remotejobs.connections.ssh.resolve import resolve
 
-    return SshConnection(resolve(host), retry_for=retry_for)
+    return SshConnection(resolve(host), retry_for=retry_for, discreetly=partial(discreet, host))
 
 
 def is_local(host: Host) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from remotejobs.inventory.values import Secret
 
 TRUE = {"true", "yes", "on", "1", "y", "t"}
 HIDDEN = "********"
+_SHORTEST = 4  # characters of a word that is hidden: `-J` and `-o` are no secret
 # What `remotejobs hosts` shows of a host; passwords are not among it.
 _SHOWN = (
     "ansible_host", "ansible_ssh_host", "ansible_user", "ansible_ssh_user", "ansible_port", "ansible_ssh_port",
@@ -42,11 +44,13 @@ def text(host: Host, *names: str) -> str:
 
 
 def masked(host: Host, shown: str) -> str:
-    """`shown`, without what an encrypted file or value says of the way to the host."""
+    """`shown`, without what a vault says of the way to the host; of options for ssh, each word is hidden."""
     for name in _SHOWN:
         value: object = host.variables.get(name)
         if isinstance(value, Secret) and value:
             shown = shown.replace(str(value), HIDDEN)
+            for word in re.split(r"[\s@=,:'\"]+", value) if name.endswith("_args") else ():
+                shown = shown.replace(word, HIDDEN) if len(word) >= _SHORTEST else shown
     return shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,16 @@ import pytest
 from lab.ports import free_ports
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Connection
-from remotejobs.errors import ConnectionLost, ConnectionRefused, HostKeyUnknown, NameUnknown, TimedOut, Unreachable
+from remotejobs.errors import (
+    ConnectionLost,
+    ConnectionRefused,
+    HostKeyUnknown,
+    NameUnknown,
+    RemoteJobsError,
+    TimedOut,
+    Unreachable,
+)
+from remotejobs.inventory.values import Secret
 from tests.ssh.asking import BY_PARAMIKO, ask, said
 
 Connect = Callable[..., Connection]
@@ -51,6 +61,25 @@ def test_nothing_listening_is_refused_at_once(connect: Connect) -> None:
         ConnectionRefused, match=rf"db1: .* 127\.0\.0\.1 port {port}(: Connection refused)?\. .*ansible_port"
     ):
         ask(connect(ansible_port=port, retry_for=600), "true")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ansible_host": Secret("127.0.0.7")}, "127.0.0.7"),
+        ({"ansible_user": Secret("nobody-knows")}, "nobody-knows"),
+        ({"ansible_ssh_extra_args": Secret("-J me@no-such-door.invalid")}, "no-such-door"),
+        ({"ansible_ssh_private_key_file": Secret("/no/such/key")}, "/no/such/key"),
+    ],
+)
+def test_what_is_in_a_vault_about_the_way_is_in_no_error(
+    connect: Connect, variables: dict[str, Secret], words: str
+) -> None:
+    port = {} if "ansible_user" in variables else {"ansible_port": free_ports(1)[0]}
+
+    with pytest.raises(RemoteJobsError) as raised:
+        ask(connect(retry_for=0, **port, **variables), "true")
+    assert words not in "".join(traceback.format_exception(raised.value)) + repr(raised.value)
 
 
 def test_an_unknown_name_is_named(connect: Connect) -> None:

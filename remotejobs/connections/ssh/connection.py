@@ -7,6 +7,8 @@ import remotejobs.workarounds.paramiko  # noqa: F401 - first: it decides how par
 # isort: split
 import shlex
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import sudo_words
@@ -26,10 +28,18 @@ class SshConnection:
 
     A connection that is refused in a burst, or lost, is tried again for `retry_for` seconds after the first
     failure. What does not pass by itself (nothing listens, unknown name, login, host key) is raised at once.
+    Errors of a login come out of `discreetly`, which may hide some of their words.
     """
 
-    def __init__(self, endpoint: Endpoint, *, retry_for: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        retry_for: float,
+        discreetly: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.host = endpoint.host
+        self._discreetly = discreetly
         self._endpoint = endpoint
         self._retry_for = retry_for
         self._link: Link | None = None
@@ -71,7 +81,8 @@ class SshConnection:
                 self._link.close()
                 self._link = None
             if self._link is None:
-                self._link = open_link(self._endpoint)
+                with self._discreetly():
+                    self._link = open_link(self._endpoint)
             return self._link
 
     def _drop(self, link: Link) -> None:

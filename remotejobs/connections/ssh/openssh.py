@@ -16,10 +16,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import sudo_words
+from remotejobs.connections.discreet import discreet
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.local import Shell
 from remotejobs.connections.ssh.config.arguments import arguments_of
@@ -94,6 +96,7 @@ class OpenSshConnection:
         self._password = text(host, "ansible_password", "ansible_ssh_pass", "ansible_ssh_password") or None
         self._ssh = ssh_program(host)
         self._retry_for = retry_for
+        self._discreetly = partial(discreet, host)
         self._opening = threading.Lock()
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._directory: Path | None = None
@@ -153,7 +156,8 @@ class OpenSshConnection:
         """The directory of the master's socket; several threads wait for the one that opens it."""
         with self._opening:
             if self._directory is None:
-                self._directory = self._log_in()
+                with self._discreetly():
+                    self._directory = self._log_in()
             return self._directory
 
     def _log_in(self) -> Path:
