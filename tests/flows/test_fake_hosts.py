@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
@@ -18,22 +17,15 @@ from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
+from tests.documents import program_in
 
-ROOT = Path(__file__).parents[2]
 HOSTS = Access(inventory="db1,db2")
-
-
-def python_in(document: str) -> str:
-    """The first block of Python in one of the documents."""
-    found = re.search(r"```python\n(.*?)```", (ROOT / document).read_text(), re.S)
-    assert found
-    return found[1]
 
 
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    (tmp_path / "vacuum.py").write_text(python_in("README.md"))
-    (tmp_path / "example_of_testing.py").write_text(python_in("docs/how-to/testing.md"))
+    (tmp_path / "vacuum.py").write_text(program_in("README.md"))
+    (tmp_path / "example_of_testing.py").write_text(program_in("docs/how-to/testing.md"))
     monkeypatch.syspath_prepend(tmp_path)
     return importlib.import_module("example_of_testing")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tarfile
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL
 
+from tests.documents import program_in
 from tests.packaging.environments import PROJECT, Environment, build, files_in, unpacked, wheel_of
 
 MINE = "WORD = 'mine'\n"
@@ -25,12 +25,6 @@ LAYOUTS = {
 }
 
 
-def readme_program() -> str:
-    found = re.search(r"```python\n# (\w+\.py)\n(.*?)```", (PROJECT / "README.md").read_text(), re.S)
-    assert found
-    return found[2]
-
-
 def project_at(directory: Path) -> Path:
     """The README's program with the inventory that it names; what it runs is there, and each host is this machine."""
     (directory / "inventories").mkdir(parents=True)
@@ -42,7 +36,7 @@ def project_at(directory: Path) -> Path:
     (directory / "inventories" / "hosts.yml").write_text(f"all:\n  hosts:\n{hosts}")
     (directory / "bin" / "vacuumdb").write_text("#!/bin/sh\necho vacuumed\n")
     (directory / "bin" / "vacuumdb").chmod(0o755)
-    (directory / "vacuum.py").write_text(readme_program())
+    (directory / "vacuum.py").write_text(program_in("README.md"))
     return directory
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ import pytest
 
 from lab.process import Server
 from lab.servers.prefect_api import Run
+from lab.servers.prefect_server import POOL
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import State
 from remotejobs.prefect.tasks.migration.steps import migration_on
 from tests.cluster import Cluster, await_true
+from tests.documents import program_in
 from tests.resume.conftest import HOSTS, POLL, send, start_command
 from tests.run_processes import processes
 
@@ -26,6 +29,7 @@ class Runs:
     """All were under way. The process of the first was killed, the other two were cancelled."""
 
     killed: Run
+    """One of the README's program: a flow of a user's own."""
     called_off: Run
     """A migration of db1 and then db2, when its step migrate ran on the first host."""
     left: Run
@@ -34,7 +38,7 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def runs(cluster: Cluster, survivor: Server) -> Runs:
-    killed = start_command(cluster, "killed")
+    killed = start_own_flow(cluster, "killed")
     called_off = start_migration(cluster, "called-off", hosts="db1:db2")
     left = start_migration(cluster, "left", hosts="files1", on_cancel="leave")
     cluster.await_runs("killed", [1, 1, 1])
@@ -44,6 +48,19 @@ def runs(cluster: Cluster, survivor: Server) -> Runs:
     for run in (called_off, left):
         cluster.api.cancel(run)
     return Runs(killed, called_off, left)
+
+
+def start_own_flow(cluster: Cluster, name: str) -> Run:
+    """A run of the README's program on all hosts, which stands in a directory of its own."""
+    own = cluster.directory / "own"
+    own.mkdir()
+    (own / "vacuum.py").write_text(program_in("README.md"))
+    (own / "vacuumdb").write_text(f"#!/bin/sh\n{cluster.command(name)}\n")
+    (own / "vacuumdb").chmod(0o755)
+    deployed = cluster.api.deploy("vacuum", own, "vacuum.py:vacuum", pool=POOL, tags=["resumable"])
+    path = {"PATH": f"{own}:{os.environ['PATH']}"}
+    given: dict[str, object] = {"access": cluster.access.model_dump(), "hosts": "all", "job": {"env": path}}
+    return cluster.api.run(deployed, given)
 
 
 def start_migration(cluster: Cluster, name: str, **others: object) -> Run:
