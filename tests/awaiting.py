@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def await_true(condition: Callable[[], bool], within: float = 120, every: float = 0.05) -> None:
+def await_true(condition: Callable[[], bool], within: float = 300, every: float = 0.05) -> None:
     """Ask every so many seconds until it is true."""
     deadline = time.monotonic() + within
     while not condition():
