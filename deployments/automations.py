@@ -8,7 +8,7 @@ from functools import partial
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.blocks import find_block
 from remotejobs.prefect.deployments.change import Change, differences
 from remotejobs.prefect.deployments.declared import FILE, Declared
@@ -37,7 +37,7 @@ def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterato
 
 def _refuse(automation: str, missing: Sequence[str]) -> None:
     """What comes first was made by now, so what is missing still is of nowhere."""
-    raise BadUse(
+    raise UsageError(
         f"{FILE.name}: automation {automation!r}: the server has no {', '.join(missing)}",
         remedy="Name a deployment of prefect.yaml as FLOW/NAME, or a block of the same file.",
     )

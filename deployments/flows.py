@@ -19,7 +19,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.prefect.deployments.change import Change, differences
 
 PROJECT = Path.cwd()  # what entry points are relative to, here and for the workers
@@ -47,11 +47,11 @@ class DeclaredFlows:
 
 
 def read_flows(file: Path = FILE) -> DeclaredFlows:
-    """Read the file and load the flows that it names. Raises `BadUse`."""
+    """Read the file and load the flows that it names. Raises `UsageError`."""
     content = yaml.safe_load(file.read_text())
     project = str(content.get("name", ""))
     if not _PROJECT_NAME.fullmatch(project):
-        raise BadUse(f"{file}: name is {project!r}", remedy="Give it one of small letters, digits, _ and -.")
+        raise UsageError(f"{file}: name is {project!r}", remedy="Give it one of small letters, digits, _ and -.")
     entries = []
     for words in content["deployments"]:
         flow: Flow[..., Any] = load_flow_from_entrypoint(words["entrypoint"])

@@ -25,7 +25,7 @@ from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.config.arguments import parse as parse_options
 from remotejobs.connections.ssh.host_keys.known_hosts import parse as parse_known_hosts
 from remotejobs.connections.ssh.resolve import resolve
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.model import JID, Job, Record
 from remotejobs.operations.backup import BackupPlan
@@ -244,20 +244,20 @@ TARGETS: Mapping[str, Target] = {
         _exchange,
         (RemoteJobsError,),
     ),
-    "inventories": Target(_mutations(_INVENTORY) | _TEMPLATES, _inventory, (BadUse,)),
+    "inventories": Target(_mutations(_INVENTORY) | _TEMPLATES, _inventory, (UsageError,)),
     "patterns": Target(
         st.lists(st.sampled_from(_WORDS) | st.text(max_size=3), max_size=6).map("".join),
         lambda pattern: _hosts().select(pattern),
-        (BadUse,),
+        (UsageError,),
     ),
-    "ssh options": Target(_OPTIONS, lambda line: parse_options(line, "place"), (BadUse,)),
-    "ssh variables": Target(_VARIABLES, lambda variables: resolve(SomeHost("h", variables)), (BadUse,)),
+    "ssh options": Target(_OPTIONS, lambda line: parse_options(line, "place"), (UsageError,)),
+    "ssh variables": Target(_VARIABLES, lambda variables: resolve(SomeHost("h", variables)), (UsageError,)),
     "known_hosts": Target(
         _mutations(b"@revoked [h]:22,x* ssh-ed25519 AAAA\n|1|aaaa|bbbb ssh-rsa AAAA c\n"),
         lambda text: [key.is_for("h") for key in parse_known_hosts(text.decode("utf-8", "replace"), Path("k"))],
         (),
     ),
-    "jobs": Target(_JOBS, _job, (BadUse,)),
+    "jobs": Target(_JOBS, _job, (UsageError,)),
     "backup plans": Target(_PLANS, BackupPlan.model_validate, (ValidationError,)),
     "a web balancer's answers": Target(
         st.text(alphabet="n=x109²٣ a", max_size=9), lambda body: standing_of(_WEB, body), ()

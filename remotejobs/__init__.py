@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from remotejobs.api import RemoteJobs, Started
-    from remotejobs.errors import BadUse, HostError, RemoteJobsError, Unreachable
+    from remotejobs.errors import HostError, RemoteJobsError, Unreachable, UsageError
     from remotejobs.jobs.fleet import Outcome
     from remotejobs.model import Job, Record, State
 
 __all__ = [
-    "BadUse",
     "HostError",
     "Job",
     "Outcome",
@@ -25,11 +24,12 @@ __all__ = [
     "Started",
     "State",
     "Unreachable",
+    "UsageError",
 ]
 
 _HOMES = {
     "api": ("RemoteJobs", "Started"),
-    "errors": ("BadUse", "HostError", "RemoteJobsError", "Unreachable"),
+    "errors": ("UsageError", "HostError", "RemoteJobsError", "Unreachable"),
     "jobs.fleet": ("Outcome",),
     "model": ("Job", "Record", "State"),
 }

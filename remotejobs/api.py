@@ -12,7 +12,7 @@ from typing import TypeVar
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Connection
 from remotejobs.connections.connect import open_connection
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Host, Reading, inventory_paths, load_inventory
 from remotejobs.inventory.variables import Host as AnyHost
 from remotejobs.jobs.client import HostJobs
@@ -38,7 +38,7 @@ class RemoteJobs:
 
     `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. Each host gives one `Outcome`, a value or the error that
     says why there is none, in the inventory's order; only `wait` yields them as they come. An error in the request
-    itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `BadUse`.
+    itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `UsageError`.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class RemoteJobs:
         """
         names = self._names(pattern)
         if count is not None and not 1 <= count <= len(names):
-            raise BadUse(
+            raise UsageError(
                 f"count is {count}", remedy=f"The pattern names {len(names)} hosts: wait for 1 to {len(names)}."
             )
         return self._ends(names, check_jid(jid), count, poll, patience, on_look)

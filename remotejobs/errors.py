@@ -1,7 +1,7 @@
 """Everything that can go wrong, named. An exception's docstring is its default remedy.
 
 Three families that are never mixed up: the host could not be asked (`Unreachable`), the host was asked
-and refused (`HostRefused` and its children), the caller asked for something impossible (`BadUse`).
+and refused (`HostRefused` and its children), the caller asked for something impossible (`UsageError`).
 None of them says that a job failed: a job's end is a `Record`, not an exception.
 """
 
@@ -31,7 +31,7 @@ def _remade(kind: type[RemoteJobsError], args: tuple[Any, ...], state: dict[str,
     return error
 
 
-class BadUse(RemoteJobsError):
+class UsageError(RemoteJobsError):
     """Correct the named value and try again."""
 
 
@@ -39,7 +39,7 @@ class PrefectMissing(RemoteJobsError, ImportError):
     """Install it: pip install 'remotejobs[prefect]'"""
 
 
-class InvalidJob(BadUse):
+class InvalidJob(UsageError):
     """A jid is a letter or digit and then at most 99 of letters, digits, dot, underscore, hyphen."""
 
 
@@ -113,7 +113,7 @@ class BecomeFailed(HostRefused):
     """Check the become user, its password and the sudoers rule on the host."""
 
 
-class NoSuchJob(HostRefused):
+class JobNotFound(HostRefused):
     """`remotejobs list` shows the jobs there; a job belongs to the become user that started it."""
 
 
@@ -139,5 +139,5 @@ class DirectoryRefused(HostRefused):
     """Each user needs a directory of his own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
 
 
-class ProtocolDamaged(HostError):
+class ProtocolError(HostError):
     """The answer was not understood, so nothing is claimed. Ask again; if it stays, look at the host by hand."""

@@ -22,7 +22,7 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run as this_run
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.workarounds.prefect.run_page import page_of
 
 _TIMEOUT = 10  # seconds
@@ -114,7 +114,7 @@ async def _to_block(whom: Notify, message: Message) -> None:
     if whom.block:
         block: Block = await Block.aload(whom.block)
         if not isinstance(block, NotificationBlock):
-            raise BadUse(f"the block {whom.block} cannot notify", remedy="Name one such as slack-webhook/x.")
+            raise UsageError(f"the block {whom.block} cannot notify", remedy="Name one such as slack-webhook/x.")
         try:
             with block.raise_on_failure():
                 # A block waits by itself where it finds no event loop of its caller's.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 VARIABLE = "REMOTEJOBS_TIMINGS_SCALE"
 _SMALLEST, _LARGEST = 0.01, 100.0
@@ -72,7 +72,7 @@ class Timings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Timings:
-        """Those that REMOTEJOBS_TIMINGS_SCALE asks for; not set or empty, the usual ones. Raises `BadUse`."""
+        """Those that REMOTEJOBS_TIMINGS_SCALE asks for; not set or empty, the usual ones. Raises `UsageError`."""
         said = environment.get(VARIABLE, "")
         if not said:
             return cls()
@@ -82,7 +82,7 @@ class Timings:
             factor = math.nan
         # Not a number is not between them either.
         if not _SMALLEST <= factor <= _LARGEST:
-            raise BadUse(
+            raise UsageError(
                 f"{VARIABLE} is {said!r}",
                 remedy=f"Give a number from {_SMALLEST:g} to {_LARGEST:g}, such as 2 on slow machines; 1 is usual.",
             )
@@ -91,5 +91,5 @@ class Timings:
 
 @cache
 def timings() -> Timings:
-    """Those of this process. Raises `BadUse` for a scale that is none."""
+    """Those of this process. Raises `UsageError` for a scale that is none."""
     return Timings.from_environment(os.environ)

@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from remotejobs.prefect.tasks.access import Access
@@ -39,10 +39,10 @@ def pull_file(source: str, dest: str, host: str, access: Access, rate: int = 0) 
 
 
 def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
-    """Where each host's file goes: `dest` with {host} filled in. `BadUse` when two would go to the same place."""
+    """Where each host's file goes: `dest` with {host} filled in. `UsageError` when two would go to the same place."""
     found = {name: filled(dest, host_of(access, name)) for name in hosts}
     if len(set(found.values())) < len(found):
-        raise BadUse(f"{len(found)} hosts would write to {dest}", remedy="Put {host} into it.")
+        raise UsageError(f"{len(found)} hosts would write to {dest}", remedy="Put {host} into it.")
     return found
 
 

@@ -11,9 +11,9 @@ from faults.checker.history import History, Told
 from faults.checker.plan import Does
 from remotejobs.errors import (
     JobExists,
-    NoSuchJob,
+    JobNotFound,
     OtherHost,
-    ProtocolDamaged,
+    ProtocolError,
     StartFailed,
     TimedOut,
     Unreachable,
@@ -200,7 +200,7 @@ def _there_is_what_is_there(seen: _Seen) -> Iterator[str]:
 
 
 def _missing(seen: _Seen, told: Told) -> Iterable[str]:
-    if isinstance(told.error, NoSuchJob) and told.op.jid:
+    if isinstance(told.error, JobNotFound) and told.op.jid:
         return [told.op.jid]
     if told.op.what != "list" or told.error:
         return []
@@ -323,7 +323,7 @@ def _refusals_have_a_reason(seen: _Seen) -> Iterator[str]:
             other.did and other.op.deed and other.op.deed.pause is None for other in seen.told
         )
         match told.error:
-            case None | NoSuchJob() | OtherHost():
+            case None | JobNotFound() | OtherHost():
                 continue
             case JobExists():
                 other = {op.variant for op in seen.history.plan.ops if op.what == "start" and op.jid == told.op.jid}
@@ -334,7 +334,7 @@ def _refusals_have_a_reason(seen: _Seen) -> Iterator[str]:
                     yield said
             case TimedOut():
                 continue  # the machine has much to do
-            case Unreachable() | ProtocolDamaged():
+            case Unreachable() | ProtocolError():
                 if not broken and not told.did:
                     yield said
             case _:

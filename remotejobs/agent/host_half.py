@@ -10,7 +10,7 @@ from importlib import resources
 from remotejobs.agent.request import shell_half
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.host_words import NOTHING, words_of_host
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.text import visible
 
 _END = "answered"
@@ -33,12 +33,12 @@ def command_of(text: str, *words: str, before: Sequence[str] = ()) -> str:
 def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[str, str]:
     """The fields that the function `words` answers with; `error CODE MESSAGE` is one of them. All in printable text.
 
-    Raises `HostError`; `ProtocolDamaged` when the answer is not whole.
+    Raises `HostError`; `ProtocolError` when the answer is not whole.
     """
     script = "\n".join([shell_half("ask.sh"), *texts, shlex.join(words), f"echo {_END}"])
     said = shell.run(script)
     lines = said.output.splitlines()
     if not lines or lines[-1] != _END:
         told = words_of_host(script.encode(), (), said.output.encode())
-        raise ProtocolDamaged(shell.host, f"no whole answer came back; the host said: {told or NOTHING}")
+        raise ProtocolError(shell.host, f"no whole answer came back; the host said: {told or NOTHING}")
     return {key: visible(value) for key, _, value in (line.partition(" ") for line in lines[:-1])}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.host_words import BROKEN_OFF, NOTHING, words_of_host
-from remotejobs.errors import ConnectionLost, ProtocolDamaged
+from remotejobs.errors import ConnectionLost, ProtocolError
 
 TIMEOUT = 30.0  # seconds for an answer
 LONGEST = 4 * 1024 * 1024  # bytes of an answer
@@ -47,13 +47,13 @@ class Shell:
         _, found, body = text.partition(begin)
         if not found:
             said = words_of_host(asked, (), reply.stderr, reply.stdout)
-            raise ProtocolDamaged(self.host, f"the shell did not answer; it said: {said or NOTHING}")
+            raise ProtocolError(self.host, f"the shell did not answer; it said: {said or NOTHING}")
         if not reply.complete:
             said = words_of_host(asked, (), reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
         output, _, rc = body.removesuffix(end).rstrip("\n").rpartition("\n")
         if not re.fullmatch(r"\d{1,3}", rc, re.ASCII):
-            raise ProtocolDamaged(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
+            raise ProtocolError(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
         return Said(int(rc), output)
 
 

@@ -20,7 +20,10 @@ HEADS = ("host", "address", "as user")
 
 
 def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
-    """A table of the hosts and what is the same on all; in JSON an object for each host. `BadUse` as for a real run."""
+    """A table of the hosts and what is the same on all; in JSON an object for each host.
+
+    `UsageError` as for a real run.
+    """
     hosts = target.hosts()
     if as_json:
         for host, address in zip(hosts, addresses_of(hosts), strict=True):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from remotejobs.errors import BadUse, RemoteJobsError, Unreachable
+from remotejobs.errors import RemoteJobsError, Unreachable, UsageError
 
 if TYPE_CHECKING:  # where nothing is asked of hosts, as for --help, they need not be imported
     from remotejobs.jobs.fleet import Outcome
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # where nothing is asked of hosts, as for --help, they need n
 T = TypeVar("T")
 
 OK = 0
-BAD_USE = 1
+USAGE_ERROR = 1
 NOT_SUCCEEDED = 2
 UNREACHABLE = 4
 INTERRUPTED = 130
@@ -26,7 +26,7 @@ BROKEN_PIPE = 141
 def of_error(error: RemoteJobsError) -> int:
     if isinstance(error, Unreachable):
         return UNREACHABLE
-    return BAD_USE if isinstance(error, BadUse) else NOT_SUCCEEDED
+    return USAGE_ERROR if isinstance(error, UsageError) else NOT_SUCCEEDED
 
 
 def of_errors(outcomes: Iterable[Outcome[T]]) -> int:

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from remotejobs.cli import exits
 from remotejobs.cli.parser import Parser
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.text import visible
 
 # In the order of --help. The module of a command has its name, save where that is a word of Python.
@@ -84,7 +84,7 @@ def build_parser(command: str = "") -> Parser:
 
 def _without_command(args: Namespace) -> int:
     if not args.version:
-        raise BadUse("no command is named", remedy="`remotejobs --help` lists them.")
+        raise UsageError("no command is named", remedy="`remotejobs --help` lists them.")
     from importlib.metadata import version  # reads the installed package: for this option alone
 
     sys.stdout.write(f"remotejobs {version('remotejobs')}\n")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import NoReturn
 
-from remotejobs.cli.exits import BAD_USE
+from remotejobs.cli.exits import USAGE_ERROR
 from remotejobs.cli.inventories import add_inventories
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)")
@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, but bad use ends with 1: its own 2 means here that a job did not succeed."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_USE, f"{self.format_usage()}error: {message}\n")
+        self.exit(USAGE_ERROR, f"{self.format_usage()}error: {message}\n")
 
 
 def seconds(text: str) -> float:

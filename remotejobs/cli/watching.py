@@ -16,7 +16,7 @@ from remotejobs.cli.show import say, warn
 from remotejobs.cli.target import Target
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of
-from remotejobs.errors import BadUse, HostError
+from remotejobs.errors import HostError, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.estimate import with_usual
 from remotejobs.jobs.fleet import Fleet, Outcome
@@ -83,7 +83,7 @@ def _time() -> str:
 def _exit_code(board: Board, jobs: str) -> int:
     """Of named jobs how they ended; that there is none of that name is no success either."""
     if not jobs:
-        return exits.BAD_USE if any(isinstance(error, BadUse) for error in board.silent.values()) else exits.OK
+        return exits.USAGE_ERROR if any(isinstance(error, UsageError) for error in board.silent.values()) else exits.OK
     outcomes = [Outcome(record.host, value=record) for record in board.told]
     outcomes += [Outcome(host, error=error) for host, error in board.silent.items()]
     if not outcomes:

@@ -8,7 +8,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 FILES = 1  # a host: the socket of its connection
 THREADS = 2  # a host: one reads its connection, one waits for it
@@ -21,7 +21,7 @@ _KERNEL = Path("/proc/sys")
 _MAPS_A_THREAD = 2  # its stack, and the page that guards it
 
 
-class NoRoom(BadUse):
+class NoRoom(UsageError):
     """This process may not have as many open files or threads as its hosts need."""
 
 

@@ -14,7 +14,7 @@ from remotejobs.agent.request import Read, Request
 from remotejobs.agent.response import Answer, Section
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
-from remotejobs.errors import ConnectionLost, ProtocolDamaged
+from remotejobs.errors import ConnectionLost, ProtocolError
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
@@ -26,7 +26,7 @@ class HostJobs:
 
     `directory` is where the jobs' directories lie over there: absolute, or with `~/` for the home of the user in
     passwd; empty means `~/.remotejobs`. Every method raises `HostError`: `Unreachable`, `BecomeFailed`,
-    `ProtocolDamaged`, and what is named at each. `slots` is held during every exchange that does not wait, `waits` by
+    `ProtocolError`, and what is named at each. `slots` is held during every exchange that does not wait, `waits` by
     each that waits over there: a connection has few sessions, and a kill must find one free.
     """
 
@@ -70,7 +70,7 @@ class HostJobs:
     def _only(self, answer: Answer, jid: str, job: Job | None = None) -> Record:
         for section in answer.sections(jid):
             return self._record(section, job)
-        raise ProtocolDamaged(self.host, f"the answer says nothing of job {jid}")
+        raise ProtocolError(self.host, f"the answer says nothing of job {jid}")
 
     def start(self, job: Job) -> Record:
         """Start `job` detached, or attach to it when it is there: the same jid never runs twice.
@@ -86,7 +86,7 @@ class HostJobs:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
         but at most 60, or until the turn of a queued one comes; the records may therefore be of jobs that go on.
 
-        Raises `NoSuchJob` for the first that is not there.
+        Raises `JobNotFound` for the first that is not there.
         """
         for read in reads:
             check_jid(read.jid)
@@ -94,7 +94,7 @@ class HostJobs:
             answer = self._ask(request.status(reads, self._directory, seconds), patience=seconds)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
-            raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")
+            raise ProtocolError(self.host, "the answer is not about the jobs that were asked for")
         return records
 
     @contextmanager
@@ -110,7 +110,7 @@ class HostJobs:
             self._waits.release()
 
     def look(self, jid: str, *, wait: float = 0) -> Record:
-        """The record of one job with the last 64 KiB of its output. Raises `NoSuchJob`."""
+        """The record of one job with the last 64 KiB of its output. Raises `JobNotFound`."""
         return self.status([Read(jid)], wait=wait)[0]
 
     def whole(self, record: Record) -> Record:
@@ -121,7 +121,7 @@ class HostJobs:
     def kill(self, jid: str, *, grace: int | None = None) -> Record:
         """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.
 
-        Killing a job that has ended changes nothing and returns its record. Raises `NoSuchJob`.
+        Killing a job that has ended changes nothing and returns its record. Raises `JobNotFound`.
         """
         check_jid(jid)
         patience = float(LONGEST_GRACE if grace is None else grace)

@@ -14,7 +14,7 @@ from remotejobs.connections.become import become_for
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.limits import make_room
 from remotejobs.connections.threads import small_stacks
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.inventory.variables import Host, text
 from remotejobs.jobs.client import HostJobs
 
@@ -61,7 +61,7 @@ class Fleet:
         connect: Callable[[Host], Connection] = open_connection,
     ) -> None:
         if forks < 1:
-            raise BadUse(f"forks is {forks}", remedy="It must be at least 1.")
+            raise UsageError(f"forks is {forks}", remedy="It must be at least 1.")
         self.hosts = {host.name: host for host in hosts}
         self._slots = threading.BoundedSemaphore(forks)
         self._become = become

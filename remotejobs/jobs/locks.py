@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from remotejobs.agent.host_half import call, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import HostRefused, ProtocolDamaged
+from remotejobs.errors import HostRefused, ProtocolError
 
 
 class LockFailed(HostRefused):
@@ -53,7 +53,7 @@ class HostLock:
         """Take it, or find that `owner` has it already. Raises `LockHeld` and `LockFailed`."""
         holder = self.read(self._ask("lk_take", owner, _line(label), _line(note), secrets.token_hex(8)))
         if holder is None:
-            raise ProtocolDamaged(self.host, f"the lock {self._name} is free after it was taken")
+            raise ProtocolError(self.host, f"the lock {self._name} is free after it was taken")
         return self._of(owner, holder)
 
     def release(self, owner: str) -> None:

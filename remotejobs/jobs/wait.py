@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from remotejobs.agent.request import Read
-from remotejobs.errors import BadUse, Unreachable
+from remotejobs.errors import Unreachable, UsageError
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.model import Record
 
@@ -58,11 +58,11 @@ def wait_until_ended(
     The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_look` gets
     the record of the running job with its last 4 KiB of output. With `first_look` it gets the first after so many
     seconds and the next after twice as many each, until that is `poll`. Without `news` the host is spared: it gets one
-    each minute, and one within `poll` seconds after a silence. Raises `NoSuchJob`, and `Unreachable` after `patience`
+    each minute, and one within `poll` seconds after a silence. Raises `JobNotFound`, and `Unreachable` after `patience`
     seconds without contact, which says nothing of the job.
     """
     if poll < 1:
-        raise BadUse(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
+        raise UsageError(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
     glimpse, longest = Read(jid, limit=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
     pause = longest if first_look is None else min(first_look, poll)
 

@@ -16,13 +16,13 @@ from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import (
-    BadUse,
     HostError,
     HostKeyChanged,
     HostKeyUnknown,
     HostRefused,
-    ProtocolDamaged,
+    ProtocolError,
     Unreachable,
+    UsageError,
 )
 from remotejobs.inventory.variables import Host, text
 from remotejobs.jobs.client import HostJobs
@@ -81,7 +81,9 @@ def reboot(
     # A connection of its own: nobody else's retries are waited for.
     with closing(open_connection(_Hurried(host.name, variables), retry_for=0)) as connection:
         if isinstance(connection, LocalConnection):
-            raise BadUse(f"{host.name} is this machine", remedy="Reboot it by hand: nothing could wait for it here.")
+            raise UsageError(
+                f"{host.name} is this machine", remedy="Reboot it by hand: nothing could wait for it here."
+            )
         # Root's jobs, and those of the user who logs in.
         owners = [HostJobs(connection, become=who, directory=text(host, "remotejobs_dir")) for who in {become, None}]
         return _Rebooting(connection, become, wanted, on_news).run(owners)
@@ -127,7 +129,7 @@ class _Rebooting:
 
     def _boot(self) -> str:
         if not (boot := self._ask("rb_look").get("boot", "")):
-            raise ProtocolDamaged(self._host, "the answer names no boot id")
+            raise ProtocolError(self._host, "the answer names no boot id")
         return boot
 
     def _command(self, before: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Condition
 
 from remotejobs.connections.base import Become, Reply
-from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolDamaged, TimedOut, Unreachable
+from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import JID, TAIL_BYTES
 from remotejobs.testing import answer
 from remotejobs.testing.clock import Clock
@@ -124,7 +124,7 @@ class FakeHost:
             if self._cut:
                 raise self._cut[0](self.host, self._cut[1])
             if asked is None:
-                raise ProtocolDamaged(self.host, "the fake host was sent a script that it does not understand")
+                raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
             if isinstance(asked, Question):
                 body = self._tell(asked)
             else:
@@ -134,7 +134,7 @@ class FakeHost:
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
         whole = b"\n%b\n%b%b" % (asked.begin, body, end)
         if len(whole) > max_bytes:
-            raise ProtocolDamaged(self.host, f"the answer is longer than {max_bytes} bytes")
+            raise ProtocolError(self.host, f"the answer is longer than {max_bytes} bytes")
         return Reply(whole, b"", complete=True)
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class FakeHost:
                 return self._list(jobs, sorted(jobs))
             case "rj_clean":
                 return self._clean(jobs, *map(int, words))
-        raise ProtocolDamaged(self.host, f"the fake host does not know {entry}")
+        raise ProtocolError(self.host, f"the fake host does not know {entry}")
 
     def _start(self, jobs: dict[str, FakeJob], base: str, start: Start) -> bytes:
         jid, now = start.job.jid, self._clock.now()

@@ -10,7 +10,7 @@ from typing import TypeVar
 from prefect import get_run_logger, task
 
 from remotejobs.agent.request import Read
-from remotejobs.errors import BadUse, HostError
+from remotejobs.errors import HostError, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access
@@ -32,11 +32,12 @@ def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: i
 
     The order is that of `handles`; `kill_job` ends the others, if they are not wanted any more. One task run looks
     after all of them, as `poll_until` does after one. An unreachable host is not counted as ended. Raises
-    `RetriesExhausted`, `HostError` where too few are left that could make `count`, and `BadUse` for an impossible one.
+    `RetriesExhausted`, `HostError` where too few are left that could make `count`, and `UsageError` for an impossible
+    one.
     """
     wanted = len(handles) if count is None else count
     if not 1 <= wanted <= len(handles):
-        raise BadUse(f"count is {wanted} of {len(handles)} jobs", remedy="Wait for at least one and at most all.")
+        raise UsageError(f"count is {wanted} of {len(handles)} jobs", remedy="Wait for at least one and at most all.")
 
     named = f"await {wanted} of {number_of(len(handles), 'job')}"
 

@@ -13,7 +13,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 
-from remotejobs.errors import NoSuchJob, RemoteJobsError
+from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import LockHeld
 from remotejobs.model import Handle, State
@@ -92,7 +92,7 @@ def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[JobEnd]]:
 def _leave_step(jobs: HostJobs, host: str, step: Step, jid: str) -> tuple[Seen, JobEnd | None]:
     try:
         record = jobs.look(jid)
-    except NoSuchJob:
+    except JobNotFound:
         return ABSENT, None
     if step in _ENDED and record.state in (State.RUNNING, State.LOST):
         record = jobs.kill(jid)

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.migration import Outcome, Step, Story, Verdict, markdown
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_names
@@ -26,7 +26,7 @@ def select(access: Access, pattern: str) -> tuple[tuple[str, ...], Verdict | Non
     """The hosts that `pattern` means, or the verdict when it means none."""
     try:
         return host_names(access, pattern), None
-    except BadUse as exc:
+    except UsageError as exc:
         return (), unknown(str(exc)) if _begins_anew() else refused(str(exc))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import NoSuchJob, Unreachable
+from remotejobs.errors import JobNotFound, Unreachable
 from remotejobs.inventory.variables import text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import Holder
@@ -130,12 +130,12 @@ def _run(jobs: HostJobs, job: Job, poll: float, patience: float, last_seen: _Las
 def _seen(jobs: HostJobs, jid: str) -> Seen:
     try:
         return seen_of(jobs.look(jid))
-    except NoSuchJob:
+    except JobNotFound:
         return ABSENT
 
 
 def migration_on(access: Access, host: str) -> MigrationHost:
-    """What a migration asks `host` beside its jobs. `BadUse` for a host that the inventory does not name."""
+    """What a migration asks `host` beside its jobs. `UsageError` for a host that the inventory does not name."""
     return MigrationHost(shell_of(access, host), directory=text(host_of(access, host), "remotejobs_dir"))
 
 

@@ -51,7 +51,8 @@ class Rollout:
 def survey_host(host: str, access: Access, update: Update, update_id: str) -> Surveyed:
     """Look at a host, its balancer and its history; changes nothing. An unreachable host is found out when it comes.
 
-    Raises `BadUse` and the balancer's `HostError`: a plan that cannot work is better told before anything is touched.
+    Raises `UsageError` and the balancer's `HostError`: a plan that cannot work is better told before anything is
+    touched.
     """
     site = site_of(host, access, update)
     standing, sight = site.balancer.standing(site.host), site.look()

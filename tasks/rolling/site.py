@@ -33,7 +33,7 @@ class Site:
 
 
 def site_of(host: str, access: Access, update: Update) -> Site:
-    """`BadUse` for a host, or a load balancer's host, that the inventory does not name."""
+    """`UsageError` for a host, or a load balancer's host, that the inventory does not name."""
     jobs = jobs_on(access, host)
     balancer = update.balancer.open(Reach(lambda name: shell_of(access, name), lambda name: jobs_on(access, name)))
     return Site(host_of(access, host), jobs, balancer, update)

@@ -21,7 +21,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.batches import shares
 from remotejobs.prefect.tasks.runs.options import name_of_options
 from remotejobs.prefect.tasks.runs.shards import POOL, WHOLE, Part, Shards
@@ -79,7 +79,8 @@ def look_again(client: SyncPrefectClient, shards: Sequence[Shard]) -> list[Shard
 def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards) -> list[Shard]:
     """Have every host in one of the shards of the flow run under way, and all of them waiting for workers, or begun.
 
-    However often this is done, a shard is begun once. Raises `BadUse` when the server does not know their deployment.
+    However often this is done, a shard is begun once. Raises `UsageError` when the server does not know their
+    deployment.
     """
     me = UUID(flow_run.id)
     there = shards_of(client, me)
@@ -114,7 +115,7 @@ def _begin(part: Part, given: dict[str, Any]) -> FlowRun:
             timeout=0,
         )
     except ObjectNotFound as exc:
-        raise BadUse(f"the server knows no deployment {name}", remedy="`make deploy` makes it known.") from exc
+        raise UsageError(f"the server knows no deployment {name}", remedy="`make deploy` makes it known.") from exc
     # Outside of an event loop it is no coroutine.
     return cast("FlowRun", run)
 
@@ -125,4 +126,4 @@ def workers_of(client: SyncPrefectClient) -> int:
     try:
         return len(client.read_workers_for_work_pool(POOL, worker_filter=online))
     except ObjectNotFound as exc:
-        raise BadUse(f"the server has no work pool {POOL}", remedy="`make deploy` makes it.") from exc
+        raise UsageError(f"the server has no work pool {POOL}", remedy="`make deploy` makes it.") from exc

@@ -10,7 +10,7 @@ from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 
 from remotejobs.connections.limits import make_what_room_there_is
-from remotejobs.errors import NoSuchJob, RemoteJobsError
+from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.ends import End, end_as_found, not_asked
@@ -62,7 +62,7 @@ def _ask(step: Step, shard: Shard, access: Access) -> End:
     """What the host says of the step, its shard having told nothing."""
     try:
         found = end_as_found(jobs_on(access, step.host).look(step.job.jid), access)
-    except NoSuchJob:
+    except JobNotFound:
         return _not_begun(step, f"its shard ended before it began here: {shard.ended}")
     except RemoteJobsError as exc:
         found = not_asked(step.host, exc)

@@ -19,7 +19,7 @@ from remotejobs.connections.become import become_for
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection
 from remotejobs.connections.ssh.resolve import resolve
-from remotejobs.errors import BadUse, HostError
+from remotejobs.errors import HostError, UsageError
 from remotejobs.inventory import InventoryError, load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
@@ -106,7 +106,7 @@ def test_a_jid_that_is_no_name_is_refused_before_anything_is_sent(tmp_path: Path
     asks: list[Callable[[str], object]] = [lambda jid: Job(jid=jid, cmd="true"), jobs.look, jobs.kill]
     for jid in ("../x", "a/b", "-rf", "$(id)", "a b", "a\n", "", "x" * 101):
         for ask in asks:
-            with refused(jid, BadUse, "is not allowed"):
+            with refused(jid, UsageError, "is not allowed"):
                 ask(jid)
 
 
@@ -194,5 +194,5 @@ def test_no_yaml_makes_objects(tmp_path: Path) -> None:
 def test_options_are_no_way_around_the_host_key(tmp_path: Path) -> None:
     """A name that the inventory gives cannot bring options with it."""
     for name in ("-oStrictHostKeyChecking=no", "h -oStrictHostKeyChecking=no", "h\n  StrictHostKeyChecking no"):
-        with pytest.raises(BadUse):
+        with pytest.raises(UsageError):
             resolve(SomeHost("h", {"ansible_host": name}))

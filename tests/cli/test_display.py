@@ -14,7 +14,7 @@ from remotejobs.cli.parser import seconds
 from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.errors import BadUse, BecomeFailed, TimedOut
+from remotejobs.errors import BecomeFailed, TimedOut, UsageError
 from remotejobs.jobs.fleet import Outcome
 from remotejobs.model import Record, State
 from remotejobs.text import duration, last_line, one_line, size, span, visible
@@ -123,7 +123,7 @@ def job(state: State, msg: str = "", survivors: str = "") -> Outcome[Record]:
 GOOD, BAD = job(State.SUCCEEDED), job(State.LOST)
 AWAY: Outcome[Record] = Outcome("h", error=TimedOut("h", "no answer"))
 REFUSED: Outcome[Record] = Outcome("h", error=BecomeFailed("h", "no"))
-MISUSED: Outcome[Record] = Outcome("h", error=BadUse("h: no"))
+MISUSED: Outcome[Record] = Outcome("h", error=UsageError("h: no"))
 
 
 @pytest.mark.parametrize(

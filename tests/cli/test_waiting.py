@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.servers.sshd import SshLab
-from remotejobs.errors import BadUse, HostKeyChanged, TimedOut, Unreachable
+from remotejobs.errors import HostKeyChanged, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
@@ -102,7 +102,7 @@ def test_the_end_comes_with_64_kib_of_output_although_looks_bring_little(local_h
 
 
 def test_polling_without_a_pause_is_refused(local_hosts: Hosts) -> None:
-    with fleet_of(local_hosts, "here") as fleet, pytest.raises(BadUse, match="at least 1 s"):
+    with fleet_of(local_hosts, "here") as fleet, pytest.raises(UsageError, match="at least 1 s"):
         wait_until_ended(fleet.jobs("here"), "any", poll=0)
 
 

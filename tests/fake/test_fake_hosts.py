@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from remotejobs.errors import BadUse, ConnectionLost, StartFailed, TimedOut, Unreachable
+from remotejobs.errors import ConnectionLost, StartFailed, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
@@ -54,7 +54,7 @@ def test_what_is_queued_behind_a_job_that_the_test_ends_waits_for_that() -> None
     jobs = HostJobs(fake.host("db1"))
     jobs.start(Job(jid="holder", cmd="dump", slots=1))
     jobs.start(Job(jid="late", cmd="vacuum", slots=1, queue_limit=60))
-    with pytest.raises(BadUse, match="no job 'late' runs"):
+    with pytest.raises(UsageError, match="no job 'late' runs"):
         fake.ends("late")
     assert jobs.look("late", wait=1).msg == "waits for one of 1 slots; number 1 in line"
     fake.ends("holder")
@@ -134,7 +134,7 @@ def test_a_start_may_be_refused_and_a_job_be_lost() -> None:
     jobs.start(JOB)
     fake.loses("dump")
     assert jobs.look("nightly").cause == "gone"
-    with pytest.raises(BadUse, match="no job 'dump' runs"):
+    with pytest.raises(UsageError, match="no job 'dump' runs"):
         fake.ends("dump")
 
 
@@ -147,5 +147,5 @@ def test_in_real_time_a_job_lasts_as_long_as_it_says() -> None:
 
 
 def test_a_test_that_waits_in_vain_for_a_start_is_told_so() -> None:
-    with pytest.raises(BadUse, match="0 of 1 jobs 'dump' were started"):
+    with pytest.raises(UsageError, match="0 of 1 jobs 'dump' were started"):
         FakeHosts().started("dump", count=1, timeout=0)

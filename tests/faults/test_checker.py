@@ -19,7 +19,7 @@ from faults.checker.show import write
 from faults.points import NoSuchPoint, act_at
 from remotejobs.agent import request
 from remotejobs.connections.base import Become, Connection, Reply
-from remotejobs.errors import ConnectionLost, JobExists, NoSuchJob, OtherHost, StartFailed
+from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed
 from remotejobs.model import Job, Record, State
 
 pytestmark = pytest.mark.faults
@@ -137,7 +137,7 @@ TRUE = {
         [START, told("clean", 12, ENDED), told("start", 13, record(State.RUNNING, pid=200))],
         [run(), run(pid=200, began=13.05)],
     ),
-    "cleaned away": ([START, told("clean", 12, ENDED), told("look", 13, error=NoSuchJob("h", "no"))], [run()]),
+    "cleaned away": ([START, told("clean", 12, ENDED), told("look", 13, error=JobNotFound("h", "no"))], [run()]),
 }
 # What is not true, by the rule that says so.
 FALSE = {
@@ -149,7 +149,7 @@ FALSE = {
     "proven": ([START, replace(KILL, alive=frozenset({("here", 100)}))], [run()]),
     "next": ([START, KILL], [run(went_on=True)]),
     "lost": ([START, told("look", 12, GONE)], [run()]),
-    "there": ([START, told("look", 12, error=NoSuchJob("h", "no"))], [run()]),
+    "there": ([START, told("look", 12, error=JobNotFound("h", "no"))], [run()]),
     "changed": ([START, told("look", 12, ENDED), told("look", 13, replace(ENDED, rc=3))], [run()]),
     "queued": ([START, told("look", 12, record(State.QUEUED))], [run()]),
     "line": ([START], [run(), replace(run(), pid=200, jid="j1", began=10.5)]),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prefect.settings import PREFECT_API_URL
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.project import write_project
 from tests.packaging.environments import Environment
 
@@ -53,7 +53,7 @@ def test_where_one_of_its_files_is_there_none_is_written(there: str, tmp_path: P
     mine = tmp_path / there
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
-    with pytest.raises(BadUse, match=f"{there} is there already, and nothing was written"):
+    with pytest.raises(UsageError, match=f"{there} is there already, and nothing was written"):
         write_project(tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
     assert mine.read_text() == "mine"

@@ -17,7 +17,7 @@ from prefect.events.schemas.automations import Automation, AutomationCore
 
 from lab.process import LabError, Server
 from lab.servers.webhook import Webhook
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments import declared, flows
 from remotejobs.prefect.deployments.declared import WorkPool
 from remotejobs.prefect.deployments.pools_and_limits import pool_changes
@@ -69,7 +69,7 @@ def test_a_pool_of_another_type_is_refused_with_what_to_do(cluster: Cluster) -> 
     cluster.api.ask("POST", "/work_pools/", {"name": "other", "type": "docker"})
     with (
         SyncPrefectClient(cluster.prefect.api_url) as client,
-        pytest.raises(BadUse, match="the server has it as docker"),
+        pytest.raises(UsageError, match="the server has it as docker"),
     ):
         list(pool_changes(client, [WorkPool(name="other", type="process")]))
 

@@ -19,7 +19,7 @@ from lab.servers.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import BadUse, HostRefused, TimedOut, Unreachable
+from remotejobs.errors import HostRefused, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
@@ -247,7 +247,7 @@ def test_an_http_balancer_that_says_no_is_quoted(web: ThreadingHTTPServer, reach
 def test_a_variable_that_a_host_lacks_is_found_out_by_a_look(
     web: ThreadingHTTPServer, reach: Reach, inventory: Inventory
 ) -> None:
-    with pytest.raises(BadUse, match="web2: .* needs the variable ansible_host"):
+    with pytest.raises(UsageError, match="web2: .* needs the variable ansible_host"):
         http_balancer(web).open(reach).standing(inventory.hosts["web2"])
 
 

@@ -13,7 +13,7 @@ import pytest
 from lab.job_files import kill_supervision, supervisor_of
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Become, Reply
-from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
+from remotejobs.errors import DirectoryRefused, InvalidJob, JobNotFound, ProtocolError, StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.shell.shells import ShellConnection, await_dead, ended, in_every_shell
@@ -79,7 +79,7 @@ def test_a_directory_that_another_user_put_there_is_not_entered(dash: HostJobs, 
             (base / "link").symlink_to(tmp_path / "mine")
         with pytest.raises(StartFailed, match="belongs to another user"):
             there.start(Job(jid=jid, cmd="id"))
-        with pytest.raises(NoSuchJob):
+        with pytest.raises(JobNotFound):
             there.look(jid)
     assert there.list() == ()
 
@@ -151,15 +151,15 @@ def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str)
 def test_a_jid_that_could_be_a_path_is_refused_by_the_host_too(jobs: HostJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("remotejobs.jobs.client.check_jid", lambda jid: jid)
     for jid in ("../x", "", ".", "a/b", "-rf", "a b", "x" * 101, "$(id)", "a\nb"):
-        with pytest.raises((InvalidJob, ProtocolDamaged)):
+        with pytest.raises((InvalidJob, ProtocolError)):
             jobs.kill(jid)
-        with pytest.raises((InvalidJob, ProtocolDamaged)):
+        with pytest.raises((InvalidJob, ProtocolError)):
             jobs.look(jid)
 
 
 def test_a_job_that_is_not_there_is_an_error_that_names_it(jobs: HostJobs) -> None:
     for ask in (jobs.look, jobs.kill):
-        with pytest.raises(NoSuchJob, match="job nothing: .*/jobs/nothing does not exist"):
+        with pytest.raises(JobNotFound, match="job nothing: .*/jobs/nothing does not exist"):
             ask("nothing")
 
 
@@ -262,7 +262,7 @@ def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) 
         def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
             return Reply(b"Last login\nremotejobs 1 begin 0\nstate succeeded\n", b"", True)
 
-    with pytest.raises(ProtocolDamaged):
+    with pytest.raises(ProtocolError):
         HostJobs(Garbage("", tmp_path)).look("j")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remotejobs.agent.host_half import text_of
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import TAIL_BYTES, Job
 from remotejobs.operations.upgrade import changes_of
@@ -49,5 +49,5 @@ def test_a_report_that_is_longer_than_the_end_of_an_output_is_read_whole(dash: H
 @pytest.mark.parametrize("lines", ["echo package without versions", "exit 0", "echo something else"])
 def test_a_report_that_is_not_whole_is_not_believed(dash: HostJobs, lines: str) -> None:
     dash.start(Job(jid="odd", cmd=REPORT.format(lines=lines)))
-    with pytest.raises(ProtocolDamaged, match="without a whole report"):
+    with pytest.raises(ProtocolError, match="without a whole report"):
         changes_of(ended(dash, "odd"), dash)

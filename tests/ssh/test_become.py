@@ -13,7 +13,7 @@ import pytest
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connections.base import Become, Connection
-from remotejobs.errors import BadUse, BecomeFailed
+from remotejobs.errors import BecomeFailed, UsageError
 from tests.ssh.asking import ask, said
 
 Connect = Callable[..., Connection]
@@ -78,7 +78,7 @@ def test_a_host_without_sudo_is_told(connect: Connect, lab: SshLab) -> None:
 
 
 def test_a_become_user_that_is_an_option_is_refused(connect: Connect) -> None:
-    with pytest.raises(BadUse, match="-s"):
+    with pytest.raises(UsageError, match="-s"):
         ask(connect(), "true", become=Become("-s"))
 
 

@@ -14,13 +14,13 @@ from lab.users import LabUser
 from remotejobs.connections.base import Connection
 from remotejobs.errors import (
     AuthenticationFailed,
-    BadUse,
     ConnectionLost,
     ConnectionRefused,
     HostKeyChanged,
     HostKeyUnknown,
     NameUnknown,
     RemoteJobsError,
+    UsageError,
 )
 from remotejobs.operations.transfer.files import files_of
 from tests.awaiting import await_true
@@ -131,5 +131,5 @@ def test_files_go_over_it_too(lab: SshLab, tmp_path: Path, transport: str) -> No
 
 
 def test_an_unknown_transport_is_refused(connect: Connect) -> None:
-    with pytest.raises(BadUse, match="db1: remotejobs_transport is 'telnet'"):
+    with pytest.raises(UsageError, match="db1: remotejobs_transport is 'telnet'"):
         connect(remotejobs_transport="telnet")

@@ -11,7 +11,7 @@ import pytest
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connections.base import Connection
-from remotejobs.errors import AuthenticationFailed, BadUse, HostKeyChanged, HostKeyUnknown, TimedOut
+from remotejobs.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, TimedOut, UsageError
 from tests.ssh.asking import BY_PARAMIKO, ask, said
 
 Connect = Callable[..., Connection]
@@ -55,7 +55,9 @@ def test_only_the_kinds_of_host_keys_that_are_named_are_taken(connect: Connect, 
 @BY_PARAMIKO
 def test_a_list_of_which_nothing_exists_here_is_refused_by_name(connect: Connect, lab: SshLab) -> None:
     """Over paramiko alone: ssh has that cipher."""
-    with pytest.raises(BadUse, match="db1: Ciphers chacha20-poly1305@openssh.com leaves none of those that there are"):
+    with pytest.raises(
+        UsageError, match="db1: Ciphers chacha20-poly1305@openssh.com leaves none of those that there are"
+    ):
         ask(connect(**with_options(lab, "db1", "Ciphers=chacha20-poly1305@openssh.com")), "true")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.proxy import Proxy
-from remotejobs.errors import BadUse, ConnectionLost, FileRefused
+from remotejobs.errors import ConnectionLost, FileRefused, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.operations.transfer import Ends, Moved, Throttle, TransferFailed, pull, push, sum_of
@@ -173,16 +173,16 @@ def test_what_the_host_refuses_is_told_at_once_with_the_path(ends: Ends, tmp_pat
 
 
 def test_a_source_that_is_no_file_is_bad_use(ends: Ends, tmp_path: Path) -> None:
-    with pytest.raises(BadUse, match="/missing on this machine: No such file"):
+    with pytest.raises(UsageError, match="/missing on this machine: No such file"):
         push(tmp_path / "missing", "/tmp/x", ends)
-    with pytest.raises(BadUse, match="no regular file"):
+    with pytest.raises(UsageError, match="no regular file"):
         push(tmp_path, "/tmp/x", ends)
     with pytest.raises(FileRefused, match="does not exist"):
         pull(str(tmp_path / "missing"), tmp_path / "back", ends)
 
 
 def test_a_place_here_that_cannot_be_is_bad_use_and_not_laid_to_the_host(ends: Ends) -> None:
-    with pytest.raises(BadUse, match="^/proc/nowhere/x on this machine: No such file"):
+    with pytest.raises(UsageError, match="^/proc/nowhere/x on this machine: No such file"):
         pull("/etc/hostname", Path("/proc/nowhere/x"), ends)
 
 
@@ -199,18 +199,18 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_a_disk_here_that_takes_no_more_is_bad_use_and_the_part_is_kept(ends: Ends, tmp_path: Path) -> None:
     there, back = random_file(tmp_path / "there", 3), tmp_path / "back"
-    with files_of_at_most(MIB), pytest.raises(BadUse, match=r"\.back\..*part on this machine: File too large"):
+    with files_of_at_most(MIB), pytest.raises(UsageError, match=r"\.back\..*part on this machine: File too large"):
         pull(str(there), back, ends)
     assert pull(str(there), back, ends).resumed == MIB
 
 
 def test_a_source_that_cannot_be_read_to_its_end_is_bad_use(ends: Ends, tmp_path: Path) -> None:
     gone = random_file(tmp_path / "gone", 1)
-    with pytest.raises(BadUse, match="/gone on this machine: No such file"):
+    with pytest.raises(UsageError, match="/gone on this machine: No such file"):
         push(gone, str(tmp_path / "there"), ends, tell=lambda _moved: gone.unlink())
-    with pytest.raises(BadUse, match="^/proc/self/mem on this machine: Input/output error"):
+    with pytest.raises(UsageError, match="^/proc/self/mem on this machine: Input/output error"):
         push(Path("/proc/self/mem"), str(tmp_path / "there"), ends)
-    with pytest.raises(BadUse, match="^/proc/self/mem on this machine: Input/output error"):
+    with pytest.raises(UsageError, match="^/proc/self/mem on this machine: Input/output error"):
         push(Path("/proc/self/mem"), str(tmp_path / "there"), ends, sha256="0" * 64)
 
 

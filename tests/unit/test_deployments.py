@@ -15,7 +15,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.flows import load_flow_from_entrypoint
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.blocks import block_changes
 from remotejobs.prefect.deployments.declared import BlockValues, read
 from remotejobs.prefect.deployments.flows import PROJECT
@@ -77,20 +77,20 @@ def test_no_rescue_is_started_for_a_rescue() -> None:
 def test_what_is_declared_wrongly_is_named_before_anything_is_changed(tmp_path: Path, text: str, told: str) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(text)
-    with pytest.raises(BadUse, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(told)):
         read(wrong)
 
 
 def test_no_value_of_a_block_is_shown_where_it_is_refused() -> None:
     secret = BlockValues(type="custom-webhook", name="alert", values={"name": "alert", "url": 17, "method": "hunter2"})
-    with pytest.raises(BadUse, match="resources.yml: block 'alert': .*method: ") as refused:
+    with pytest.raises(UsageError, match="resources.yml: block 'alert': .*method: ") as refused:
         next(block_changes(cast(SyncPrefectClient, None), [secret]))
     assert "hunter2" not in str(refused.value)
 
 
 def test_a_block_of_a_type_that_there_is_not_is_bad_use() -> None:
     odd = BlockValues(type="sercet", name="password", values={})
-    with pytest.raises(BadUse, match="block 'password': there is no type 'sercet'"):
+    with pytest.raises(UsageError, match="block 'password': there is no type 'sercet'"):
         next(block_changes(cast(SyncPrefectClient, None), [odd]))
 
 

@@ -14,7 +14,7 @@ from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
 from remotejobs.agent.response import Answer
-from remotejobs.errors import JobExists, ProtocolDamaged, RemoteJobsError
+from remotejobs.errors import JobExists, ProtocolError, RemoteJobsError
 from remotejobs.model import Job, Record, State
 
 REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
@@ -30,7 +30,7 @@ def records(body: bytes, *, noise: bytes = b"") -> list[Record | RemoteJobsError
 
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_answer_are_damaged(stdout: bytes) -> None:
-    with pytest.raises(ProtocolDamaged):
+    with pytest.raises(ProtocolError):
         list(Answer("h", REQUEST, stdout, b"").sections())
 
 
@@ -77,13 +77,13 @@ def test_output_of_any_bytes_comes_back_whatever_is_printed_before(out: bytes, e
     ],
 )
 def test_a_record_with_anything_odd_is_damaged(body: bytes) -> None:
-    with pytest.raises(ProtocolDamaged):
+    with pytest.raises(ProtocolError):
         records(body)
 
 
 def test_errors_of_unknown_kind_are_damaged_and_known_ones_are_named() -> None:
     (odd, taken) = records(b"job a\nerror strange words\njob b\nerror job_exists x\nblob cmd 3 0 3\nfoo\n")
-    assert isinstance(odd, ProtocolDamaged)
+    assert isinstance(odd, ProtocolError)
     assert isinstance(taken, RemoteJobsError)
     section = next(
         Answer(
@@ -130,7 +130,7 @@ def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -
 
 def test_a_login_that_echoes_what_it_is_sent_does_not_bring_secrets_into_the_error() -> None:
     asked = request.start(Job(jid="j", cmd="true", env={"DB_PASSWORD": "hunter2-secret"}), "/d")
-    with pytest.raises(ProtocolDamaged) as damaged:
+    with pytest.raises(ProtocolError) as damaged:
         Answer("h", asked, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
     assert "use help" in str(damaged.value)
     assert "hunter2" not in str(damaged.value)

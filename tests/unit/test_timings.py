@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.declared import read
 from remotejobs.prefect.tasks.timings import PREFECTS_HEARTBEAT, VARIABLE, Timings
 
@@ -30,7 +30,7 @@ def test_a_scale_of_two_doubles_every_one() -> None:
 @pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "1000", "ten", "0,1"])
 def test_a_scale_that_is_none_is_named_with_what_to_say(said: str) -> None:
     told = f"REMOTEJOBS_TIMINGS_SCALE is {said!r}. Give a number from 0.01 to 100, "
-    with pytest.raises(BadUse, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(told)):
         Timings.from_environment({VARIABLE: said})
 
 
@@ -55,6 +55,6 @@ def test_a_waiting_time_that_there_is_not_is_refused_before_anything_is_changed(
     trigger = "{type: event, posture: Proactive, within: '${timings.slience}'}"
     wrong.write_text(f"automations: [{{name: x, trigger: {trigger}, actions: [{{type: do-nothing}}]}}]")
     with pytest.raises(
-        BadUse, match=re.escape("automations.0.trigger: Value error, tasks/timings.py has no 'slience'")
+        UsageError, match=re.escape("automations.0.trigger: Value error, tasks/timings.py has no 'slience'")
     ):
         read(wrong)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from remotejobs.errors import AuthenticationFailed, NoSuchJob
+from remotejobs.errors import AuthenticationFailed, JobNotFound
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.watch import Watch
 from remotejobs.model import Job, State
@@ -81,7 +81,7 @@ def test_a_job_that_is_not_there_hides_no_other_on_its_host() -> None:
     watch = Watch({"db1": ["gone", "there"]}, lambda host: HostJobs(fake.host(host)))
     news = watch.news(LONG)
     first = next(news)
-    assert (first.jid, type(first.error)) == ("gone", NoSuchJob)
+    assert (first.jid, type(first.error)) == ("gone", JobNotFound)
     fake.ends("there")
     assert [one.jid for one in news] == ["there"]
 

@@ -13,14 +13,14 @@ from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary,
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Started
 from remotejobs.display.row import message_of
-from remotejobs.errors import BadUse, ConnectionLost, ProtocolDamaged, StartFailed, TimedOut
+from remotejobs.errors import ConnectionLost, ProtocolError, StartFailed, TimedOut, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.naming import label_of, new_jid
 from remotejobs.model import Job, Launcher, Record
 from remotejobs.text import number_of, one_line
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
-UNCERTAIN = (ConnectionLost, TimedOut, ProtocolDamaged)  # after these a start may have reached its host
+UNCERTAIN = (ConnectionLost, TimedOut, ProtocolError)  # after these a start may have reached its host
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -69,9 +69,9 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def job_of(args: Namespace) -> Job:
-    """The job that the command line describes; `BadUse` without a command, `InvalidJob` where it cannot be."""
+    """The job that the command line describes; `UsageError` without a command, `InvalidJob` where it cannot be."""
     if not args.words:
-        raise BadUse("there is no command to run", remedy=f"Write it after --: {USAGE}")
+        raise UsageError("there is no command to run", remedy=f"Write it after --: {USAGE}")
     cmd = " ".join(args.words)
     return Job(
         jid=args.jid or new_jid(),

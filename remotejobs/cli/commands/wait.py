@@ -10,7 +10,7 @@ from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_po
 from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Looked
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, check_jid
 from remotejobs.text import number_of
@@ -31,10 +31,12 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     if args.poll == 0:
-        raise BadUse("wait with -P 0 would not wait", remedy="Use status for one look, or at least -P 1.")
+        raise UsageError("wait with -P 0 would not wait", remedy="Use status for one look, or at least -P 1.")
     with target.fleet() as fleet:
         if args.count and args.count > len(fleet.hosts):
-            raise BadUse(f"--count is {args.count}", remedy=f"The pattern names {number_of(len(fleet.hosts), 'host')}.")
+            raise UsageError(
+                f"--count is {args.count}", remedy=f"The pattern names {number_of(len(fleet.hosts), 'host')}."
+            )
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
             outcomes = follow(

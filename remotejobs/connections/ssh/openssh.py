@@ -29,7 +29,6 @@ from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
 from remotejobs.errors import (
     AuthenticationFailed,
-    BadUse,
     ConnectionLost,
     ConnectionRefused,
     HostError,
@@ -41,6 +40,7 @@ from remotejobs.errors import (
     TimedOut,
     TurnedAway,
     Unreachable,
+    UsageError,
 )
 from remotejobs.inventory.variables import Host, text
 
@@ -217,10 +217,12 @@ class OpenSshConnection:
         finally:
             os.close(writer)
 
-    def _failure(self, said: str) -> HostError | BadUse:
+    def _failure(self, said: str) -> HostError | UsageError:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         if any("Bad configuration option" in line or "terminating," in line for line in lines):
-            return BadUse(f"{self.host}: {lines[-1].rstrip('.')}", remedy=f"Correct it until `ssh {self._name}` works.")
+            return UsageError(
+                f"{self.host}: {lines[-1].rstrip('.')}", remedy=f"Correct it until `ssh {self._name}` works."
+            )
         quoted = [line.rstrip(".") for line in lines if not _FRAME.match(line)] or [line.rstrip(".") for line in lines]
         message = f"ssh says: {'; '.join(quoted)[-_QUOTED:] or 'nothing'}"
         for pattern, kind in _MEANINGS:
@@ -246,7 +248,7 @@ class OpenSshConnection:
 
     def _program(self) -> str:
         if (found := shutil.which(self._ssh)) is None:
-            raise BadUse(
+            raise UsageError(
                 f"{self.host}: the transport openssh needs the program {self._ssh}", remedy="Install OpenSSH's client."
             )
         return found

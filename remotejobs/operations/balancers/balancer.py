@@ -38,7 +38,7 @@ class Standing:
 
 
 class LoadBalancer(Protocol):
-    """One load balancer. Every method may be repeated without harm, and raises `HostError` or `BadUse`."""
+    """One load balancer. Every method may be repeated without harm, and raises `HostError` or `UsageError`."""
 
     def take_out(self, host: Host) -> None:
         """Give `host` no new requests; those that it serves go on."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from remotejobs.agent.host_half import text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import HostError, HostRefused, ProtocolDamaged, Unreachable
+from remotejobs.errors import HostError, HostRefused, ProtocolError, Unreachable
 from remotejobs.inventory.variables import Host
 from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
 from remotejobs.operations.balancers.haproxy_words import LOOK, Server, chosen, parse, set_state, standing_of
@@ -86,7 +86,7 @@ class _Haproxy:
         try:
             there = parse(_say(shell, self._settings.socket, LOOK))
         except ValueError as exc:
-            raise ProtocolDamaged(shell.host, f"HAProxy's answer is not understood: {exc}") from exc
+            raise ProtocolError(shell.host, f"HAProxy's answer is not understood: {exc}") from exc
         if not (found := chosen(there, name, backend)):
             known = ", ".join(sorted(f"{server.backend}/{server.name}" for server in there))
             raise HostRefused(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from remotejobs.agent.host_half import call, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import HostRefused, ProtocolDamaged
+from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock
 
 LOCK = "migration"
@@ -46,7 +46,7 @@ class MigrationHost:
         holder = self.lock.read(fields)
         free = fields.get("free_kib", "")
         if not re.fullmatch(r"\d{1,18}", free, re.ASCII):
-            raise ProtocolDamaged(self._shell.host, f"the free space came back as {free[:40]!r}")
+            raise ProtocolError(self._shell.host, f"the free space came back as {free[:40]!r}")
         return Readiness(holder, int(free) // 1024)
 
     def prove_dead(self, jids: Sequence[str], *, grace: int) -> str:
@@ -56,7 +56,7 @@ class MigrationHost:
         """
         fields = self._ask("mg_prove", str(min(grace, _LONGEST_GRACE)), *jids)
         if "survivors" not in fields:
-            raise ProtocolDamaged(self._shell.host, f"no proof came back: {fields.get('error', 'no reason given')}")
+            raise ProtocolError(self._shell.host, f"no proof came back: {fields.get('error', 'no reason given')}")
         return fields["survivors"]
 
     def _ask(self, function: str, *words: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ class Sight:
 
 
 def look(health: Health, host: Host) -> Sight:
-    """Ask the host once, from here. `BadUse` when the URL needs a variable that is not set."""
+    """Ask the host once, from here. `UsageError` when the URL needs a variable that is not set."""
     return judged(health, fetch(filled(health.url, host), timeout=health.timeout))
 
 

@@ -46,7 +46,7 @@ class Files(Protocol):
 
 
 def files_of(host: Host) -> Files:
-    """The files of `host`, by its `ansible_connection`. `BadUse` names what cannot be honoured."""
+    """The files of `host`, by its `ansible_connection`. `UsageError` names what cannot be honoured."""
     if is_local(host):
         return LocalFiles(host.name)
     # paramiko takes 0.2 s to import, which nobody else need wait for.

@@ -22,7 +22,8 @@ def pull(
     """Copy the file `source` from over there to `dest`; where that is a directory, into it.
 
     What arrived before a cut is kept, also for a later call with the same content. Raises `FileRefused`,
-    `TransferFailed` when it changed over there meanwhile, `Unreachable`, and `BadUse` for what this machine refuses.
+    `TransferFailed` when it changed over there meanwhile, `Unreachable`, and `UsageError` for what this machine
+    refuses.
     """
     files = ends.files
     through = Through(ends, throttle, tell)

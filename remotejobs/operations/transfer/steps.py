@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from remotejobs.agent.host_half import command_of, text_of
-from remotejobs.errors import FileRefused, ProtocolDamaged, Unreachable
+from remotejobs.errors import FileRefused, ProtocolError, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.jobs.wait import patiently, wait_until_ended
@@ -76,7 +76,7 @@ class Ends:
 
     @classmethod
     def of(cls, fleet: Fleet, host: str, become: BecomeChoice | None = None, *, patience: float = PATIENCE) -> Ends:
-        """Those of a host of `fleet`. `BadUse` names what cannot be honoured."""
+        """Those of a host of `fleet`. `UsageError` names what cannot be honoured."""
         becomes = fleet.become(host, become) is not None
         return cls(files_of(fleet.hosts[host]), fleet.jobs(host, become=become), becomes, patience)
 
@@ -100,7 +100,7 @@ class Ends:
         for line in record.stdout.splitlines():
             if line.startswith(_FIELD):
                 return line.removeprefix(_FIELD).decode("ascii", "replace")
-        raise ProtocolDamaged(record.host, f"job {jid} succeeded and told no sha256")
+        raise ProtocolError(record.host, f"job {jid} succeeded and told no sha256")
 
 
 class Through:

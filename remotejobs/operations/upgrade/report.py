@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from remotejobs.agent.request import Read
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record
 
@@ -55,7 +55,7 @@ class HostUpgrade:
 def changes_of(record: Record, jobs: HostJobs) -> tuple[Change, ...]:
     """The changes at the end of an installation's output; of a long one more is asked for.
 
-    Raises `ProtocolDamaged` when they are not whole, and `HostError`.
+    Raises `ProtocolError` when they are not whole, and `HostError`.
     """
     if record.stdout_from and _HEAD not in record.stdout:
         (record,) = jobs.status([Read(record.jid, limit=LONGEST)])
@@ -63,7 +63,7 @@ def changes_of(record: Record, jobs: HostJobs) -> tuple[Change, ...]:
     *lines, last = tail.decode("utf-8", "replace").splitlines() or [""]
     changes = [_LINE.fullmatch(line) for line in lines]
     if not found or last != "end" or not all(changes):
-        raise ProtocolDamaged(record.host, f"job {record.jid} succeeded without a whole report of its upgrade")
+        raise ProtocolError(record.host, f"job {record.jid} succeeded without a whole report of its upgrade")
     return tuple(Change(each[1], _version(each[2]), _version(each[3])) for each in changes if each)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from remotejobs.agent.host_half import command_of, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.operations.upgrade.plan import Upgrade
 from remotejobs.text import visible
@@ -46,7 +46,7 @@ def reboot_need(shell: Shell) -> RebootNeed:
     for line in said.splitlines():
         if found := _NEED.fullmatch(line):
             return RebootNeed(_ANSWERS[found[1]], visible(found[2]))
-    raise ProtocolDamaged(shell.host, f"whether it needs a reboot was not answered: {said[-200:]!r}")
+    raise ProtocolError(shell.host, f"whether it needs a reboot was not answered: {said[-200:]!r}")
 
 
 def _command(plan: Upgrade, function: str) -> str:

@@ -10,7 +10,7 @@ from remotejobs.connections.ssh.config.blocks import Document, Setting
 from remotejobs.connections.ssh.config.keywords import HONOURED, RAW
 from remotejobs.connections.ssh.config.tokens import Names, expand, host_name
 from remotejobs.connections.ssh.config.words import NotPlain, split_words
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 PLACE = "ssh -G"
 
@@ -102,7 +102,7 @@ class _Reading:
         candidates = self._candidates(key)
         doubtful = [one for one in candidates if any(" " in word for word in self._expanded(key, one.values))]
         if doubtful:
-            raise BadUse(
+            raise UsageError(
                 f"{doubtful[0].place}: OpenSSH does not say where the file names of {key} end",
                 remedy="Leave out spaces.",
             )
@@ -128,7 +128,7 @@ class _Reading:
     def _expanded(self, key: str, words: Iterable[str]) -> list[str]:
         try:
             return [expand(word, self._names, key) for word in words]
-        except BadUse:
+        except UsageError:
             return []
 
 

@@ -14,7 +14,7 @@ from remotejobs.connections.ssh.config.reader import read
 from remotejobs.connections.ssh.config.settings import Settings
 from remotejobs.connections.ssh.config.tokens import local_user
 from remotejobs.connections.ssh.config.words import NotPlain, split_words
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Lookup:
 def lookup(name: str, options: tuple[Option, ...], config: str) -> Lookup:
     """The settings for `name`: `options` first, then the file `config` ("": the user's and the system's; "none").
 
-    Files in the plain form are read here. Others are OpenSSH's to read: nothing is guessed. `BadUse` names the file and
-    line that cannot be understood, and what OpenSSH said of it.
+    Files in the plain form are read here. Others are OpenSSH's to read: nothing is guessed. `UsageError` names the file
+    and line that cannot be understood, and what OpenSSH said of it.
     """
     settings = tuple(map(_setting, options))
     home = Path.home()
@@ -38,7 +38,7 @@ def lookup(name: str, options: tuple[Option, ...], config: str) -> Lookup:
     if beyond is None:
         return Lookup(evaluate(document, name, settings, local_user().pw_name))
     if program.program() is None:
-        raise BadUse(
+        raise UsageError(
             f"{beyond.place}: {beyond.what} is more than is surely understood here without OpenSSH",
             remedy="Install OpenSSH's client, which is then asked, or write it more plainly.",
         )
@@ -68,7 +68,7 @@ def _setting(option: Option) -> Setting:
             words = split_words(option.value)[0] if option.key in LISTS else (option.value,)
             values = HONOURED[option.key](words)
     except NotPlain as exc:
-        raise BadUse(
+        raise UsageError(
             f"{option.place}: {option.key} {option.value!r}: {exc} cannot be used", remedy="Correct it."
         ) from exc
     return Setting(option.key, values, option.place)

@@ -23,7 +23,7 @@ from remotejobs.connections.ssh.config.answer import Answer, read_answer
 from remotejobs.connections.ssh.config.blocks import Document, Setting
 from remotejobs.connections.ssh.config.settings import Gathering, Settings
 from remotejobs.connections.ssh.config.tokens import local_user
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 WITHIN = 60.0  # seconds; Match exec and names of hosts may ask the network
 AT_ONCE = 2 * (os.cpu_count() or 1)
@@ -85,7 +85,7 @@ class Question:
 
 
 def ask(document: Document, question: Question) -> Settings:
-    """What `ssh -G` says, with our options before it; `BadUse` with its own words when it refuses."""
+    """What `ssh -G` says, with our options before it; `UsageError` with its own words when it refuses."""
     deciding = tuple(option for option in question.options if option.key in _DECIDING)
     key = _class_of(document, question, deciding)
     answer = _asked(document, question, deciding) if key is None else _kept_or_asked(key, document, question, deciding)
@@ -152,11 +152,11 @@ def _run(command: list[str], name: str) -> str:
         )
     except subprocess.TimeoutExpired as exc:
         remedy = "Look at the commands of Match exec and at the name servers."
-        raise BadUse(f"{name}: `ssh -G {name}` did not end within {WITHIN:g} s", remedy=remedy) from exc
+        raise UsageError(f"{name}: `ssh -G {name}` did not end within {WITHIN:g} s", remedy=remedy) from exc
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip() and "terminal" not in line]
         why = "; ".join(said[-3:]).rstrip(".") or f"exit status {done.returncode}"
-        raise BadUse(
+        raise UsageError(
             f"{name}: OpenSSH refuses its configuration: {why}", remedy=f"Correct it until `ssh -G {name}` works."
         )
     return done.stdout
@@ -172,7 +172,7 @@ def _files(document: Document, question: Question) -> Iterator[list[str]]:
         yield []
         return
     if document.relative:
-        raise BadUse(
+        raise UsageError(
             f"{document.relative}: a relative Include cannot be followed while HOME is {question.home}, not your home",
             remedy="Write the whole path, or set HOME to your home directory.",
         )

@@ -14,7 +14,7 @@ from remotejobs.connections.ssh.config.blocks import Beyond, Block, Condition, C
 from remotejobs.connections.ssh.config.keywords import ALIASES, read_value
 from remotejobs.connections.ssh.config.patterns import matches_list
 from remotejobs.connections.ssh.config.words import NotPlain, parse_line, split_words
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16
@@ -34,7 +34,7 @@ _reading = threading.Lock()
 def read(config: str, home: Path) -> Document:
     """The file `config` with all that it includes; "" for the user's and the system's, `none` for nothing.
 
-    `BadUse` names the file that cannot be read.
+    `UsageError` names the file that cannot be read.
     """
     with _reading:
         kept = _documents.get((config, home))
@@ -55,7 +55,7 @@ def _files(config: str, home: Path) -> list[tuple[Path, bool, bool]]:
     if config:
         path = Path(config)
         if not path.is_file():
-            raise BadUse(f"{path} cannot be read: there is no such file", remedy="Correct -F or create the file.")
+            raise UsageError(f"{path} cannot be read: there is no such file", remedy="Correct -F or create the file.")
         return [(path, False, False)]
     return [(home / ".ssh" / "config", False, True), (SYSTEM_CONFIG, True, False)]
 
@@ -121,7 +121,7 @@ class _Reader:
     def read(self, path: Path, outer: tuple[Condition, ...], place: _Place) -> None:
         """Add the blocks of `path`, which count under the conditions `outer`."""
         if place.depth > INCLUDE_DEPTH:
-            raise BadUse(f"{path}: Include goes deeper than {INCLUDE_DEPTH} files", remedy="Look for a circle.")
+            raise UsageError(f"{path}: Include goes deeper than {INCLUDE_DEPTH} files", remedy="Look for a circle.")
         text = self._text(path, place)
         conditions, settings = outer, list[Setting]()
         for number, line in enumerate(text.split("\n"), 1):
@@ -156,7 +156,7 @@ class _Reader:
         except (FileNotFoundError, IsADirectoryError):
             text = ""
         except OSError as exc:
-            raise BadUse(f"{path} cannot be read: {exc.strerror}", remedy="Correct the file or its mode.") from exc
+            raise UsageError(f"{path} cannot be read: {exc.strerror}", remedy="Correct the file or its mode.") from exc
         self.contents += [str(path), text]
         return text
 
@@ -266,7 +266,7 @@ def _is_known(key: str) -> bool:
 def _check_owner(path: Path) -> None:
     found = path.stat()
     if found.st_uid not in (0, os.getuid()) or found.st_mode & 0o022:
-        raise BadUse(
+        raise UsageError(
             f"{path} can be written by others, or is somebody else's, and OpenSSH does not read it",
             remedy=f"Look at what is in it, then: chmod go-w {path}",
         )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 _PERCENT = re.compile(r"%(.?)", re.DOTALL)
 _TOKEN = re.compile(r"%(?P<token>.?)|\$\{(?P<variable>[^}]*)\}", re.DOTALL)
@@ -24,7 +24,7 @@ def local_user() -> pwd.struct_passwd:
     try:
         return pwd.getpwuid(os.getuid())
     except KeyError as exc:
-        raise BadUse(f"there is no user with the number {os.getuid()}", remedy="Add it to /etc/passwd.") from exc
+        raise UsageError(f"there is no user with the number {os.getuid()}", remedy="Add it to /etc/passwd.") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Names:
 
 
 def expand(value: str, names: Names, what: str, more: Mapping[str, str] | None = None) -> str:
-    """`value` of the option `what` with everything filled in; `BadUse` for what stands for nothing."""
+    """`value` of the option `what` with everything filled in; `UsageError` for what stands for nothing."""
     if not any(sign in value for sign in "%$~"):
         return value
     if value.startswith("~"):
@@ -95,13 +95,15 @@ def _token(sign: str, tokens: Mapping[str, str], value: str, names: Names, what:
     if sign == "%":
         return "%"
     if sign not in tokens:
-        raise BadUse(f"{names.asked}: {what} {value!r}: %{sign} is not known here", remedy="Write it out.")
+        raise UsageError(f"{names.asked}: {what} {value!r}: %{sign} is not known here", remedy="Write it out.")
     return tokens[sign]
 
 
 def _variable(name: str, names: Names, what: str) -> str:
     if name not in os.environ:
-        raise BadUse(f"{names.asked}: {what} wants ${{{name}}}, which is not set", remedy="Set it, or write it out.")
+        raise UsageError(
+            f"{names.asked}: {what} wants ${{{name}}}, which is not set", remedy="Set it, or write it out."
+        )
     return os.environ[name]
 
 
@@ -112,4 +114,4 @@ def _home_of(value: str, names: Names, what: str) -> str:
     try:
         return pwd.getpwnam(user).pw_dir + slash + rest
     except KeyError as exc:
-        raise BadUse(f"{names.asked}: {what} {value!r}: there is no user {user}", remedy="Correct it.") from exc
+        raise UsageError(f"{names.asked}: {what} {value!r}: there is no user {user}", remedy="Correct it.") from exc

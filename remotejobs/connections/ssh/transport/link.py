@@ -23,13 +23,13 @@ from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.connections.ssh.transport.sockets import Stream, open_stream
 from remotejobs.connections.ssh.transport.talk import close_quietly
 from remotejobs.errors import (
-    BadUse,
     ConnectionLost,
     HostKeyUnknown,
     NoCommonAlgorithm,
     TimedOut,
     TurnedAway,
     Unreachable,
+    UsageError,
 )
 
 # The first by OpenSSH before 9.8, the second since, for MaxStartups and for penalties alike.
@@ -109,7 +109,7 @@ def _log_in_over(stream: Stream | Channel, hop: Endpoint) -> QuickTransport:
     try:
         transport = QuickTransport(stream.socket if isinstance(stream, Stream) else stream, hop.algorithms)
     except NothingLeft as exc:
-        raise BadUse(f"{hop.host}: {exc}", remedy=f"{SUGGESTED}, or change the list in ssh_config.") from exc
+        raise UsageError(f"{hop.host}: {exc}", remedy=f"{SUGGESTED}, or change the list in ssh_config.") from exc
     try:
         transport.prefer_host_keys([one.key.kind for one in known.keys], certified=bool(known.authorities))
         _exchange_keys(transport, hop, stream.cause if isinstance(stream, Stream) else str)
