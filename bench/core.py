@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from remotejobs.connections.limits import make_room
+from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.jobs.watch import Watch
@@ -67,7 +67,7 @@ def peak_memory() -> float:
 def watch(count: int) -> Watched:
     fake = simulated(count)
     job = Job(jid="bench", cmd="sleep", label="bench")
-    make_room(count)
+    ensure_resource_limits(count)
     with Fleet(load_inventory(names(count)).select("all"), connect=fake.connect) as fleet:
         wall, cpu = time.perf_counter(), time.process_time()
         for outcome in fleet.each(lambda jobs: jobs.start(job)):

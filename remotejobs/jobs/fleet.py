@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.become import become_for
 from remotejobs.connections.connect import open_connection
-from remotejobs.connections.limits import make_room
+from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.connections.threads import small_stacks
 from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.inventory.variables import Host, text
@@ -96,10 +96,10 @@ class Fleet:
     def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[Outcome[T]]:
         """`work` on every host (or on those of `names`) side by side; outcomes as they come, as `each_of` tells them.
 
-        Raises `NoRoom` before anything is asked.
+        Raises `ResourceLimitExceeded` before anything is asked.
         """
         chosen = list(self.hosts if names is None else names)
-        make_room(len(chosen))
+        ensure_resource_limits(len(chosen))
         return each_of(chosen, lambda name: work(self.jobs(name)))
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from remotejobs.connections.become import become_for
-from remotejobs.connections.limits import make_what_room_there_is
+from remotejobs.connections.resource_limits import raise_resource_limits
 from remotejobs.errors import RemoteJobsError
 from remotejobs.inventory import Host
 from remotejobs.inventory.variables import Host as AnyHost
@@ -37,7 +37,7 @@ def end_jobs_of(suspects: Sequence[tuple[Host, Suspect]], run: str, access: Acce
 @contextmanager
 def _side_by_side(hosts: Sequence[Host], access: Access) -> Iterator[tuple[Fleet, ThreadPoolExecutor]]:
     # Of too many hosts, those that are left are told as not ended.
-    make_what_room_there_is(len({host.name for host in hosts}))
+    raise_resource_limits(len({host.name for host in hosts}))
     fleet = Fleet(access.reach(hosts), forks=access.forks, connect=connections().connect)
     with fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield fleet, pool

@@ -10,7 +10,7 @@ from typing import Any
 from prefect import allow_failure
 from prefect.futures import PrefectFuture, as_completed
 
-from remotejobs.connections.limits import make_room
+from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.ends import End, OnFailed, end_of, ended, left_running, outcome_of
@@ -40,10 +40,10 @@ def look_after(
     1 for a task run for each job, 0 for that up to 50 hosts and groups above; `shards` is how many runs like this one
     share the work, so that they do not ask too much of Prefect's server together. A group with several jobs on a host
     is polled as long as the most patient of them says. `on_failed` is told of jobs that failed while others go on.
-    Raises `NoRoom` when this process cannot have so many hosts.
+    Raises `ResourceLimitExceeded` when this process cannot have so many hosts.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
-    make_room(len(hosts))
+    ensure_resource_limits(len(hosts))
     note_jobs(access, [(step.job, step.host) for step in steps])
     size = group or group_size(len(hosts), min((step.until.delay for step in steps), default=0), shards)
     if size == 1:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 
-from remotejobs.connections.limits import make_what_room_there_is
+from remotejobs.connections.resource_limits import raise_resource_limits
 from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
@@ -49,7 +49,7 @@ def _find_out(steps: Sequence[Step], watch: Watch, access: Access) -> Iterable[E
     for step in steps:
         if not shard_of[step.host].begun:
             yield _not_begun(step, f"its shard was not begun: {watch.stopped or shard_of[step.host].ended}")
-    make_what_room_there_is(len({step.host for step in begun}))
+    raise_resource_limits(len({step.host for step in begun}))
     with ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), begun)
 

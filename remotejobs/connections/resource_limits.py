@@ -1,4 +1,4 @@
-"""Room for many hosts in this process: open files and threads, made or refused before anything is begun."""
+"""The limits of open files and threads: raised for many hosts, or the hosts refused, before anything begins."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _KERNEL = Path("/proc/sys")
 _MAPS_A_THREAD = 2  # its stack, and the page that guards it
 
 
-class NoRoom(UsageError):
+class ResourceLimitExceeded(UsageError):
     """This process may not have as many open files or threads as its hosts need."""
 
 
-def make_what_room_there_is(hosts: int) -> None:
+def raise_resource_limits(hosts: int) -> None:
     """Let this process open the files that `hosts` connections need, up to the hard limit."""
     _raise_soft_limit(SPARE_FILES + (FILES + _COMMANDS) * hosts)
 
 
-def make_room(hosts: int) -> None:
-    """The same, and `NoRoom` says what is needed, what there is and how to get more, also for threads."""
-    make_what_room_there_is(hosts)
+def ensure_resource_limits(hosts: int) -> None:
+    """The same, and raise `ResourceLimitExceeded` if files or threads are too few; it says how to get more."""
+    raise_resource_limits(hosts)
     need, have = SPARE_FILES + FILES * hosts, _soft(resource.RLIMIT_NOFILE)
     if need > have:
-        raise NoRoom(
+        raise ResourceLimitExceeded(
             f"{hosts} hosts need {need} open files, and the hard limit of this process is {have}",
             remedy=f"Set `ulimit -Hn {need}` as root before, or LimitNOFILE={need} in the systemd unit, "
             "or take fewer hosts at a time.",
@@ -43,7 +43,7 @@ def make_room(hosts: int) -> None:
     threads = THREADS * hosts
     for allowed, what, remedy in _thread_limits():
         if threads + SPARE_THREADS > allowed:
-            raise NoRoom(
+            raise ResourceLimitExceeded(
                 f"{hosts} hosts need {threads + SPARE_THREADS} threads, and {what} allows {allowed}",
                 remedy=f"{remedy}, or take fewer hosts at a time.",
             )

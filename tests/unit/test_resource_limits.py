@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-import remotejobs.connections.limits as room
-from remotejobs.connections.limits import NoRoom, make_room
+import remotejobs.connections.resource_limits as resource_limits
+from remotejobs.connections.resource_limits import ResourceLimitExceeded, ensure_resource_limits
 
 
 def limited(soft: int, hard: int, hosts: int) -> str:
     """What a program says of its limits that wants so many hosts."""
     program = (
-        "import resource; from remotejobs.connections.limits import make_room, NoRoom\n"
+        "import resource\n"
+        "from remotejobs.connections.resource_limits import ensure_resource_limits, ResourceLimitExceeded\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
         "try:\n"
-        f"    make_room({hosts}); print(*resource.getrlimit(resource.RLIMIT_NOFILE))\n"
-        "except NoRoom as exc:\n"
+        f"    ensure_resource_limits({hosts}); print(*resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+        "except ResourceLimitExceeded as exc:\n"
         "    print(exc)"
     )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
@@ -47,16 +48,20 @@ def test_too_few_files_are_told_with_what_is_needed_what_there_is_and_the_remedy
 def test_too_few_threads_are_told_likewise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "kernel").mkdir()
     (tmp_path / "kernel" / "threads-max").write_text("2000\n")
-    monkeypatch.setattr(room, "_KERNEL", tmp_path)
-    make_room(900)
-    with pytest.raises(NoRoom, match="1000 hosts need 2128 threads, and kernel/threads-max allows 2000. Raise it with"):
-        make_room(1000)
+    monkeypatch.setattr(resource_limits, "_KERNEL", tmp_path)
+    ensure_resource_limits(900)
+    with pytest.raises(
+        ResourceLimitExceeded, match="1000 hosts need 2128 threads, and kernel/threads-max allows 2000. Raise it with"
+    ):
+        ensure_resource_limits(1000)
 
 
 def test_the_number_of_processes_of_a_control_group_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "pids.max").write_text("512\n")
     (tmp_path / "pids.current").write_text("100\n")
-    monkeypatch.setattr(room, "_cgroups", lambda: [tmp_path])
-    make_room(100)
-    with pytest.raises(NoRoom, match="200 hosts need 528 threads, .*pids.max, less what runs, allows 412. .*TasksMax"):
-        make_room(200)
+    monkeypatch.setattr(resource_limits, "_cgroups", lambda: [tmp_path])
+    ensure_resource_limits(100)
+    with pytest.raises(
+        ResourceLimitExceeded, match="200 hosts need 528 threads, .*pids.max, less what runs, allows 412. .*TasksMax"
+    ):
+        ensure_resource_limits(200)
