@@ -27,10 +27,10 @@ def test_a_login_that_is_cut_off_is_told_as_such_and_passes(
 
         def fail_first(*words: object) -> None:
             fail(wire)
-            monkeypatch.setattr("remotejobs.connections.ssh.transport.link.log_in", log_in)
+            monkeypatch.setattr("remotejobs.connections.ssh.transport.session.log_in", log_in)
             log_in(*words)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("remotejobs.connections.ssh.transport.link.log_in", fail_first)
+        monkeypatch.setattr("remotejobs.connections.ssh.transport.session.log_in", fail_first)
         connection = connection_to(lab, "host", wire=wire, retry_for=0, connect_timeout=1)
         with pytest.raises(told) as failed:
             jobs_at(connection, tmp_path).list()

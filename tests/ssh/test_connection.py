@@ -175,7 +175,7 @@ def test_a_connection_that_dies_while_paramiko_sends_the_script_is_opened_again(
             raise deaths.pop()
         request_exec(transport, channel, command)
 
-    monkeypatch.setattr("remotejobs.connections.ssh.transport.talk.request_exec", die_first)
+    monkeypatch.setattr("remotejobs.connections.ssh.transport.channel.request_exec", die_first)
     assert said(ask(connect(), "echo in")) == "in\n"
     assert deaths == []
 

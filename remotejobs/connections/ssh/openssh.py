@@ -22,9 +22,9 @@ from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.local import Shell
+from remotejobs.connections.ssh.backoff import Backoff
 from remotejobs.connections.ssh.config.arguments import arguments_of
 from remotejobs.connections.ssh.endpoint import check_address
-from remotejobs.connections.ssh.patience import Patience
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
 from remotejobs.errors import (
@@ -101,13 +101,13 @@ class OpenSshConnection:
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
         command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
-        patience = Patience(self._retry_for)
+        backoff = Backoff(self._retry_for)
         while True:
             exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
             try:
                 return self._ask_once(command, exchange, timeout)
             except ConnectionLost as lost:
-                patience.wait_or_raise(lost)
+                backoff.wait_or_raise(lost)
 
     def close(self) -> None:
         """End the master; a later `ask` opens another."""

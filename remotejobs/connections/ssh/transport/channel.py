@@ -21,7 +21,7 @@ WINDOW_CHECK = 0.05
 DYING = 1.0
 
 
-def talk(transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float) -> Reply:
+def run_exchange(transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float) -> Reply:
     """Run `command` there and hold the exchange with it.
 
     What the script said on stderr just before the end mark may still be on its way then, and is not waited for.
@@ -38,7 +38,7 @@ def talk(transport: QuickTransport, command: str, exchange: Exchange, *, host: s
             raise TimedOut(host, f"no session within {timeout:g} s") from exc
         raise ConnectionLost(host, "the connection ended when a session was asked for") from exc
     try:
-        _Talk(transport, channel, exchange, host, timeout).until(deadline, command)
+        _ChannelExchange(transport, channel, exchange, host, timeout).until(deadline, command)
         return exchange.reply()
     except (SSHException, EOFError, OSError) as exc:
         raise ConnectionLost(host, f"the connection ended while something was sent ({exc!r})") from exc
@@ -52,7 +52,7 @@ def close_quietly(thing: Channel | QuickTransport) -> None:
         thing.close()
 
 
-class _Talk:
+class _ChannelExchange:
     """One exchange under way."""
 
     def __init__(

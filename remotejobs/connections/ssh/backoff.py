@@ -13,7 +13,7 @@ LONGEST_DELAY = 3.0
 CUT_OFFS = 3
 
 
-class Patience:
+class Backoff:
     """Growing, uneven pauses, from the first failure on for `retry_for` seconds."""
 
     def __init__(self, retry_for: float) -> None:

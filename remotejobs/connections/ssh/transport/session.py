@@ -16,12 +16,12 @@ from remotejobs.connections.ssh.login.attempts import log_in
 from remotejobs.connections.ssh.login.certificates import Certificate, parse_certificate
 from remotejobs.connections.ssh.resolve import SUGGESTED
 from remotejobs.connections.ssh.transport.algorithms import NothingLeft
+from remotejobs.connections.ssh.transport.channel import close_quietly
 from remotejobs.connections.ssh.transport.doors import Lease, SharedLogin, enter
+from remotejobs.connections.ssh.transport.login_limiter import learn, limiter_of
 from remotejobs.connections.ssh.transport.mismatch import mismatch
-from remotejobs.connections.ssh.transport.pace import learn, pace_of
 from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.connections.ssh.transport.sockets import Stream, open_stream
-from remotejobs.connections.ssh.transport.talk import close_quietly
 from remotejobs.errors import (
     ConnectionLost,
     HostKeyUnknown,
@@ -36,8 +36,8 @@ from remotejobs.errors import (
 TURNING_AWAY = ("Exceeded MaxStartups", "Not allowed at this time")
 
 
-class Link:
-    """Logged in on the endpoint, all the way. Made by `open_link`."""
+class Session:
+    """Logged in on the endpoint, all the way. Made by `open_session`."""
 
     def __init__(self, transport: QuickTransport, resources: ExitStack) -> None:
         self.transport = transport
@@ -52,14 +52,14 @@ class Link:
         self._resources.close()
 
 
-def open_link(endpoint: Endpoint) -> Link:
+def open_session(endpoint: Endpoint) -> Session:
     """Connect, check the host keys and log in, through the jump hosts, whose logins are shared.
 
     Raises `Unreachable` or one of its children; `ConnectionLost` is the one that may pass by itself.
     """
     with ExitStack() as resources:
         transport = _open(endpoint.via, endpoint, resources)
-        return Link(transport, resources.pop_all())
+        return Session(transport, resources.pop_all())
 
 
 def _open(via: tuple[Endpoint, ...], hop: Endpoint, resources: ExitStack) -> QuickTransport:
@@ -80,20 +80,20 @@ def _open(via: tuple[Endpoint, ...], hop: Endpoint, resources: ExitStack) -> Qui
 
 def _open_in_turn(hop: Endpoint, resources: ExitStack) -> QuickTransport:
     """When it is our turn, where that sshd has turned somebody away before."""
-    pace = None if hop.proxy_command else pace_of(hop)
-    if pace is not None and not pace.enter(time.monotonic() + hop.connect_timeout):
+    limiter = None if hop.proxy_command else limiter_of(hop)
+    if limiter is not None and not limiter.enter(time.monotonic() + hop.connect_timeout):
         message = f"{hop} turns connections away, and there was no turn within {hop.connect_timeout:g} s"
         raise TurnedAway(hop.host, message)
     try:
         transport = _log_in_within(open_stream(hop, hop.connect_timeout), hop, resources)
     except TurnedAway:
-        learn(hop, pace)
+        learn(hop, limiter)
         raise
     finally:
-        if pace is not None:
-            pace.leave()
-    if pace is not None:
-        pace.got_in()
+        if limiter is not None:
+            limiter.leave()
+    if limiter is not None:
+        limiter.got_in()
     return transport
 
 

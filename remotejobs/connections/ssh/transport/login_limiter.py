@@ -1,4 +1,4 @@
-"""How fast one sshd may be logged in on, by what it has said to any of us.
+"""How many logins one sshd is asked for at a time, by what it has answered to any of them.
 
 sshd turns connections away when too many are not logged in yet (MaxStartups); from 9.8 on it also punishes an address
 for failed logins (PerSourcePenalties), and says the same words for both. Whoever is turned away makes all others of
@@ -17,12 +17,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0  # seconds; a penalty lasts at least fift
 MOST_AT_ONCE = 64
 GUESSED = 16  # under way when somebody is turned away for the first time
 
-_paces: dict[tuple[str, int, str], Pace] = {}
+_limiters: dict[tuple[str, int, str], LoginLimiter] = {}
 _finding = threading.Lock()
 
 
-class Pace:
-    """How fast one sshd may be logged in on, by what it said to all of us."""
+class LoginLimiter:
+    """Limits the logins on one sshd, for all connections of this process."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -69,17 +69,17 @@ class Pace:
             self._not_before = now + random.uniform(pause / 2, pause)  # noqa: S311 - to spread a crowd
 
 
-def pace_of(endpoint: Endpoint) -> Pace | None:
-    """The pace of a door that has turned somebody away; None for all others, which are the most."""
-    return _paces.get(_door(endpoint))
+def limiter_of(endpoint: Endpoint) -> LoginLimiter | None:
+    """The limiter of an sshd that has turned a connection away; None for all others, which are the most."""
+    return _limiters.get(_door(endpoint))
 
 
-def learn(endpoint: Endpoint, pace: Pace | None) -> None:
-    """Somebody was turned away there, in the turn that `pace` gave him if there was one."""
-    if pace is None:
+def learn(endpoint: Endpoint, limiter: LoginLimiter | None) -> None:
+    """A connection was turned away there, in the turn that `limiter` gave it if there was one."""
+    if limiter is None:
         with _finding:
-            pace = _paces.setdefault(_door(endpoint), Pace())
-    pace.turned_away()
+            limiter = _limiters.setdefault(_door(endpoint), LoginLimiter())
+    limiter.turned_away()
 
 
 def _door(endpoint: Endpoint) -> tuple[str, int, str]:
