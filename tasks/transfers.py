@@ -27,7 +27,7 @@ def push_file(source: str, dest: str, host: str, access: Access, rate: int = 0, 
     """
     bar = _bar(f"{Path(source).name} to {host}")
     with _ends(access, host) as ends:
-        return _logged(push(Path(source), dest, ends, sha256=sha256, throttle=Throttle(rate), tell=bar))
+        return _logged(push(Path(source), dest, ends, sha256=sha256, throttle=Throttle(rate), report=bar))
 
 
 @task(task_run_name="pull {source} from {host}", cache_policy=NO_CACHE)
@@ -35,7 +35,7 @@ def pull_file(source: str, dest: str, host: str, access: Access, rate: int = 0) 
     """Copy the file `source` of `host` to `dest` on the controller; raises as `remotejobs.operations.transfer.pull`."""
     bar = _bar(f"{Path(source).name} from {host}")
     with _ends(access, host) as ends:
-        return _logged(pull(source, Path(dest), ends, throttle=Throttle(rate), tell=bar))
+        return _logged(pull(source, Path(dest), ends, throttle=Throttle(rate), report=bar))
 
 
 def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
@@ -74,8 +74,8 @@ def _logged(done: Transferred) -> Transferred:
 def _bar(what: str) -> Callable[[Moved], None]:
     bar = Bar(key_of("transfer", what), what)
 
-    def tell(moved: Moved) -> None:
+    def report(moved: Moved) -> None:
         percent = 100 * moved.done / moved.total if moved.total else 100.0
         bar.move(percent, f"{size(moved.done)} of {size(moved.total)}", over=moved.done == moved.total)
 
-    return tell
+    return report

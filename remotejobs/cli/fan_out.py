@@ -1,4 +1,4 @@
-"""Many hosts at work in threads, their news told in the main thread: it draws, and Ctrl-C reaches it at any time."""
+"""Many hosts at work in threads, reported in the main thread: it draws, and Ctrl-C reaches it at any time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T]) -> Iterator[N | Outcome[T]]:
-    """`work(jobs, tell)` on every host: yields what it tells and, once for each host, what came of it."""
+    """`work(jobs, report)` on every host: yields what it reports and, once for each host, what came of it."""
     news: queue.Queue[N | Outcome[T] | None] = queue.Queue(MOST_UNREAD)
 
     def watch() -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import NoReturn
 
-from remotejobs.cli.exits import USAGE_ERROR
+from remotejobs.cli.exit_codes import USAGE_ERROR
 from remotejobs.cli.inventories import add_inventories
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)")

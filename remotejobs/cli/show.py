@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
-from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.target import Target
 from remotejobs.display.events import CommandLine, Event, Looked, NoContact, View
 from remotejobs.display.json_lines import JsonLines
@@ -83,10 +83,10 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...
     return tuple(outcomes[name] for name in fleet.hosts)
 
 
-def wait_and_tell(
-    jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]
+def wait_and_report(
+    jobs: HostJobs, jid: str, poll: float, first_look: float | None, report: Callable[[Event], None]
 ) -> Record:
-    """Wait for a job's end on one host and tell how it goes on."""
+    """Wait for a job's end on one host and report how it goes on."""
     pace = Pace(jobs)
     return wait_until_ended(
         jobs,
@@ -94,8 +94,8 @@ def wait_and_tell(
         poll=poll,
         first_look=first_look,
         news=first_look is not None,
-        on_look=lambda record: tell(Looked(pace.of(record) if first_look is not None else record)),
-        on_silence=lambda error: tell(NoContact(jobs.host, error)),
+        on_look=lambda record: report(Looked(pace.of(record) if first_look is not None else record)),
+        on_silence=lambda error: report(NoContact(jobs.host, error)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known of the jobs of many hosts at this moment, and what changed since the last look."""
+"""What is known of the jobs of many hosts at this moment, and what changed since the last poll."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ from remotejobs.model import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One look at the jobs of a host: its records, or why it could not be asked."""
+class HostSnapshot:
+    """The jobs of a host at one poll: their records, or why it could not be asked."""
 
     host: str
     records: tuple[Record, ...] = ()
     error: RemoteJobsError | None = None
 
 
-Looks = Callable[[HostJobs, Callable[[Seen], None]], None]  # looks at a host again and again, and tells of each look
+# Polls a host again and again, and reports each time.
+Polling = Callable[[HostJobs, Callable[[HostSnapshot], None]], None]
 
 
-def seen_of(item: Seen | Outcome[None]) -> Seen:
-    """What is known of a host by this: looks have an end only where the host cannot be asked at all."""
-    return item if isinstance(item, Seen) else Seen(item.host, error=item.error)
+def host_snapshot_of(item: HostSnapshot | Outcome[None]) -> HostSnapshot:
+    """What is known of a host by this: polling ends only where the host cannot be asked at all."""
+    return item if isinstance(item, HostSnapshot) else HostSnapshot(item.host, error=item.error)
 
 
-class Board:
-    """The last look at each host, of the jobs that are like `jobs` and ended at most `since` seconds ago."""
+class Snapshot:
+    """What the last poll of each host found, of the jobs that are like `jobs` and ended at most `since` seconds ago."""
 
     def __init__(self, hosts: Sequence[str], *, jobs: str, since: float) -> None:
         self._jobs = jobs
         self._since = since
-        self._looks: dict[str, Seen | None] = dict.fromkeys(hosts)
+        self._hosts: dict[str, HostSnapshot | None] = dict.fromkeys(hosts)
         self._at: dict[str, float] = {}
         self._silent_since: dict[str, float] = {}
 
-    def take(self, seen: Seen) -> list[Outcome[Record]]:
-        """Keep this look; returns the jobs that are new or not as before, and a host that has fallen silent."""
-        before = self._looks[seen.host]
+    def take(self, seen: HostSnapshot) -> list[Outcome[Record]]:
+        """Keep what a poll found; returns the jobs that are new or changed, and a host that became unreachable."""
+        before = self._hosts[seen.host]
         if seen.error:
             self._silent_since.setdefault(seen.host, time.monotonic())
             # What was known of its jobs stands, beside the error, until the host says otherwise.
-            self._looks[seen.host] = Seen(seen.host, before.records if before else (), seen.error)
+            self._hosts[seen.host] = HostSnapshot(seen.host, before.records if before else (), seen.error)
             return [] if before and before.error else [Outcome(seen.host, error=seen.error)]
         self._silent_since.pop(seen.host, None)
         chosen = tuple(record for record in seen.records if self._is_shown(record))
-        self._looks[seen.host], self._at[seen.host] = Seen(seen.host, chosen), time.monotonic()
+        self._hosts[seen.host], self._at[seen.host] = HostSnapshot(seen.host, chosen), time.monotonic()
         known = {record.jid: record.state for record in before.records} if before else {}
         return [
             Outcome(seen.host, value=record) for record in in_order(chosen) if known.get(record.jid) != record.state
@@ -59,26 +60,26 @@ class Board:
     @property
     def records(self) -> list[Record]:
         """All jobs in order, with the time that they have run by now."""
-        return in_order(map(self._aged, self.told))
+        return in_order(map(self._aged, self.reported))
 
     @property
-    def told(self) -> Iterator[Record]:
-        """All jobs as their hosts told of them, in no order: of thousands, putting them in order takes long."""
-        return (record for look in self._looks.values() if look for record in look.records)
+    def reported(self) -> Iterator[Record]:
+        """All jobs as their hosts reported them, in no order: of thousands, putting them in order takes long."""
+        return (record for look in self._hosts.values() if look for record in look.records)
 
     @property
     def silent(self) -> dict[str, RemoteJobsError]:
-        """The hosts that could not be asked at the last look."""
-        return {host: look.error for host, look in self._looks.items() if look and look.error}
+        """The hosts that could not be asked at the last poll."""
+        return {host: look.error for host, look in self._hosts.items() if look and look.error}
 
     @property
     def asked(self) -> bool:
         """Whether every host was asked."""
-        return all(self._looks.values())
+        return all(self._hosts.values())
 
     def ended(self, patience: float) -> bool:
         """Whether no job runs any more; a host that may answer again is waited for so many seconds."""
-        return self.asked and all(record.finished for record in self.told) and not self._awaited(patience)
+        return self.asked and all(record.finished for record in self.reported) and not self._awaited(patience)
 
     def _awaited(self, patience: float) -> bool:
         silent_long_enough = time.monotonic() - patience

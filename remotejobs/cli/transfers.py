@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from threading import BoundedSemaphore
 
-from remotejobs.cli import exits
-from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.paint import is_terminal
 from remotejobs.jobs.client import HostJobs
@@ -26,10 +26,10 @@ def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
     """`work` on every host, on as many at a time as there are forks; says what came of each, returns the exit code."""
     free = BoundedSemaphore(args.forks or DEFAULT_FORKS)
 
-    def one(jobs: HostJobs, tell: Callable[[Moved], None]) -> Transferred:
+    def one(jobs: HostJobs, report: Callable[[Moved], None]) -> Transferred:
         ends = Ends.of(fleet, jobs.host)
         with free, closing(ends.files):
-            return work(ends, tell)
+            return work(ends, report)
 
     ended: dict[str, Outcome[Transferred]] = {}
     with _bars(show=not args.json and is_terminal(sys.stdout)) as bars:
@@ -46,7 +46,7 @@ def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
             say(visible(_line(outcome.value)))
     if not args.json:
         warn_of_errors(outcomes)
-    return exits.of_errors(outcomes)
+    return exit_codes.of_errors(outcomes)
 
 
 def _line(done: Transferred) -> str:
@@ -75,9 +75,9 @@ def _bars(*, show: bool) -> Iterator[Callable[[Moved], None]]:
     with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), transient=True) as progress:
         tasks = {}
 
-        def tell(moved: Moved) -> None:
+        def report(moved: Moved) -> None:
             if moved.host not in tasks:
                 tasks[moved.host] = progress.add_task(visible(moved.host), total=moved.total)
             progress.update(tasks[moved.host], completed=moved.done, total=moved.total)
 
-        yield tell
+        yield report

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import seconds
 from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.paint import Paint
@@ -137,13 +137,13 @@ MISUSED: Outcome[Record] = Outcome("h", error=UsageError("h: no"))
     ],
 )
 def test_the_worst_host_decides_how_it_ends(outcomes: list[Outcome[Record]], code: int) -> None:
-    assert exits.of_jobs(outcomes) == code
+    assert exit_codes.of_jobs(outcomes) == code
 
 
 def test_a_kill_succeeds_when_nothing_is_left_alive() -> None:
-    assert exits.of_kills([job(State.KILLED, "killed on request; its process tree is proven empty"), GOOD]) == 0
-    assert exits.of_kills([job(State.KILLED, "killed on request", survivors="7(x)")]) == 2
-    assert exits.of_kills([job(State.RUNNING)]) == 2
+    assert exit_codes.of_kills([job(State.KILLED, "killed on request; its process tree is proven empty"), GOOD]) == 0
+    assert exit_codes.of_kills([job(State.KILLED, "killed on request", survivors="7(x)")]) == 2
+    assert exit_codes.of_kills([job(State.RUNNING)]) == 2
 
 
 class Terminal(io.TextIOWrapper):

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.listing import jobs_of, say_jobs
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, count, seconds
 from remotejobs.cli.show import gather, say
@@ -46,7 +46,7 @@ def execute(args: Namespace) -> int:
         number = len(jobs_of(removed))
         why = "" if number else _why_none([one.value.left for one in outcomes if one.value], args)
         say(f"{number_of(number, 'job')} {'would be removed' if args.dry_run else 'removed'}{why}")
-    return exits.of_errors(outcomes)
+    return exit_codes.of_errors(outcomes)
 
 
 def _clean(jobs: HostJobs, args: Namespace) -> Cleaned:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.inventories import Inventories, add_inventories
 from remotejobs.cli.parser import Commands, Parser
 from remotejobs.errors import UsageError
@@ -41,4 +41,4 @@ def execute(args: Namespace) -> int:
         sys.stdout.write(as_json(listing(inventory, args.limit, templated=args.templated)) + "\n")
     else:
         sys.stdout.write(as_json(host_listing(inventory, args.host, templated=args.templated)) + "\n")
-    return exits.OK
+    return exit_codes.OK

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
 from remotejobs.cli.show import follow, say_summary, view_of
 from remotejobs.cli.target import Target
@@ -32,7 +32,7 @@ def execute(args: Namespace) -> int:
         outcomes = follow(fleet, view, kill)
     if not args.json:
         say_summary(outcomes)
-    return exits.of_kills(outcomes)
+    return exit_codes.of_kills(outcomes)
 
 
 def _kill(jobs: HostJobs, jid: str) -> Record:

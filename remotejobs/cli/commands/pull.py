@@ -37,5 +37,7 @@ def execute(args: Namespace) -> int:
         return transfer(
             fleet,
             args,
-            lambda ends, tell: pull(args.source, Path(places[ends.files.host]), ends, throttle=throttle, tell=tell),
+            lambda ends, report: pull(
+                args.source, Path(places[ends.files.host]), ends, throttle=throttle, report=report
+            ),
         )

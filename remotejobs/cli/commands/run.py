@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
-from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Started
 from remotejobs.display.row import message_of
@@ -95,30 +95,30 @@ def execute(args: Namespace) -> int:
         from remotejobs.cli.dry_run import say_what_would_run  # a real run need not wait for it
 
         say_what_would_run(job, target, as_json=args.json)
-        return exits.OK
+        return exit_codes.OK
     with target.fleet() as fleet:
         if not args.json:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
         view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
             outcomes = follow(
-                fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, view.first_look, tell)
+                fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_look, report)
             )
     if not args.json and args.poll == 0:
         _say_where(outcomes, target.commands(job.jid))
     elif not args.json:
         say_summary(outcomes)
-    return exits.of_jobs(outcomes)
+    return exit_codes.of_jobs(outcomes)
 
 
 def _start_and_wait(
-    jobs: HostJobs, job: Job, poll: float, first_look: float | None, tell: Callable[[Event], None]
+    jobs: HostJobs, job: Job, poll: float, first_look: float | None, report: Callable[[Event], None]
 ) -> Record:
     begun = _start(jobs, job)
-    tell(Started(begun))
+    report(Started(begun))
     if poll == 0:
         return replace(begun, cmd=job.cmd)
-    return replace(wait_and_tell(jobs, job.jid, poll, first_look, tell), attached=begun.attached)
+    return replace(wait_and_report(jobs, job.jid, poll, first_look, report), attached=begun.attached)
 
 
 def _start(jobs: HostJobs, job: Job) -> Record:

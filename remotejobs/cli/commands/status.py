@@ -1,11 +1,11 @@
-"""`remotejobs status`: one look at a job on every host."""
+"""`remotejobs status`: the state of a job on every host."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
 from remotejobs.cli.show import Outcomes, command_lines, gather, say, say_remedies, say_table
 from remotejobs.cli.target import Target
@@ -35,7 +35,7 @@ def execute(args: Namespace) -> int:
     else:
         say_table(outcomes)
         say_remedies(outcomes, target)
-    return exits.of_jobs(outcomes)
+    return exit_codes.of_jobs(outcomes)
 
 
 def _say_all(outcomes: Outcomes, command: CommandLine) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, at_least_one
-from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, Looked
 from remotejobs.errors import UsageError
@@ -40,7 +40,7 @@ def execute(args: Namespace) -> int:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
             outcomes = follow(
-                fleet, view, lambda jobs, tell: _wait(jobs, jid, args.poll, view.first_look, tell), count=args.count
+                fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_look, report), count=args.count
             )
         code = _exit_code(outcomes, args.count)
         if not args.json:
@@ -48,20 +48,20 @@ def execute(args: Namespace) -> int:
         if rest := len(fleet.hosts) - len(outcomes):
             if not args.json:
                 say(f"{number_of(rest, 'host')} not awaited: {target.command('status', jid)}")
-            exits.leave(code)  # not returned: the threads of the others would wait on
+            exit_codes.leave(code)  # not returned: the threads of the others would wait on
     return code
 
 
 def _exit_code(outcomes: Outcomes, count: int | None) -> int:
-    """Where enough have ended, how these did; who could not be asked is told, but does not matter then."""
+    """Where enough have ended, how these did; a host that could not be asked is reported, but does not matter then."""
     ended = tuple(outcome for outcome in outcomes if outcome.value)
-    return exits.of_jobs(ended if count and len(ended) >= count else outcomes)
+    return exit_codes.of_jobs(ended if count and len(ended) >= count else outcomes)
 
 
-def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]) -> Record:
-    """A first look that is not patient: a host that cannot be reached at all is told at once."""
+def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, report: Callable[[Event], None]) -> Record:
+    """A first poll that is not retried: a host that cannot be reached at all is reported at once."""
     record = jobs.look(jid)
     if record.finished:
         return record
-    tell(Looked(record))
-    return wait_and_tell(jobs, jid, poll, first_look, tell)
+    report(Looked(record))
+    return wait_and_report(jobs, jid, poll, first_look, report)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from remotejobs.errors import UsageError
 from remotejobs.operations.transfer.here import here, sum_of
-from remotejobs.operations.transfer.steps import Ends, Through, Told, Transferred, part_name
+from remotejobs.operations.transfer.steps import Ends, Report, Through, Transferred, part_name
 from remotejobs.operations.transfer.throttle import Throttle
 
 
@@ -18,7 +18,7 @@ def push(
     *,
     sha256: str = "",
     throttle: Throttle | None = None,
-    tell: Told = lambda _moved: None,
+    report: Report = lambda _moved: None,
 ) -> Transferred:
     """Copy the file `source` to `dest` over there; with a slash at its end, into that directory.
 
@@ -29,7 +29,7 @@ def push(
     size, mode = look_at(source)
     sha256 = sha256 or sum_of(source)
     files = ends.files
-    through = Through(ends, throttle, tell, total=size)
+    through = Through(ends, throttle, report, total=size)
     path = through.persist(lambda: files.absolute(f"{dest}{source.name}" if dest.endswith("/") else dest))
     if through.persist(lambda: files.size(path)) == size and ends.digest(path) == sha256:
         return through.was_there(path, sha256)

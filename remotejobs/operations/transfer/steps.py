@@ -26,7 +26,7 @@ _SUM_LIMIT = 6 * 3600
 _FIELD = b"sha256 "
 
 T = TypeVar("T")
-Told = Callable[["Moved"], None]
+Report = Callable[["Moved"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,12 @@ class Through:
     `total` is how many bytes there are; whoever learns it on the way sets it before the first of them.
     """
 
-    def __init__(self, ends: Ends, throttle: Throttle | None, tell: Told, *, total: int = 0) -> None:
+    def __init__(self, ends: Ends, throttle: Throttle | None, report: Report, *, total: int = 0) -> None:
         self.total = total
         self._host = ends.files.host
         self._patience = ends.patience
         self._throttle = throttle or Throttle(0)
-        self._tell = tell
+        self._report = report
         self._began = time.monotonic()
         self._cuts = 0
         self._done = 0
@@ -162,7 +162,7 @@ class Through:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _say(self) -> None:
-        self._tell(Moved(self._host, self._done, self.total, self._cuts))
+        self._report(Moved(self._host, self._done, self.total, self._cuts))
 
     def _transferred(self, path: str, sha256: str, *, resumed: int, changed: bool) -> Transferred:
         return Transferred(

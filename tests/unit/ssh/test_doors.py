@@ -1,4 +1,4 @@
-"""A login on a jump host is shared, and so are its failure and its end; a limiter slows the logins that it turns away."""
+"""A login on a jump host is shared, and so are its failure and its end; logins that it turns away are limited."""
 
 from __future__ import annotations
 
