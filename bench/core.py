@@ -2,7 +2,7 @@
 
     python -m bench.core 1000
 
-The hosts are `remotejobs.testing`, in this very process: all of the Python half is real, the threads and the waiting
+The hosts are `remotejobs.testing`, in this very process: all of the controller is real, the threads and the waiting
 too. What is left out is SSH itself (connecting, keys, encryption) and the hosts' own work; the fake's work is
 counted in.
 """

@@ -42,7 +42,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something at a named point of the half that one request brings: a pause, or the death of whoever is there."""
+    """Something at a named point of the agent that one request brings: a pause, or the death of whoever is there."""
 
     point: str
     pause: float | None
@@ -105,15 +105,15 @@ _NOT_THERE = ("rj_stat", "rj_clock", "rj_load", "rj_drawn", "rj_unit", "rj_no_un
 # Where most requests of the kind come by; in the others nobody may, and the deed is not done.
 _LIKELY = {
     "start": ("rj_start", "rj_detach", "rj_supervise", "rj_launch", "rj_attach", "rj_finish", "rj_queue", "rj_draw"),
-    "look": ("rj_status", "rj_judge", "rj_settled", "rj_tell", "rj_wait_jids"),
+    "look": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
     "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_look", "rj_settled", "rj_dequeue"),
-    "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_judge"),
-    "list": ("rj_list", "rj_judge", "rj_tell"),
+    "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_state"),
+    "list": ("rj_list", "rj_state", "rj_print"),
 }
 
 
 def drawn(seed: str, points: tuple[str, ...]) -> Plan:
-    """The episode of that seed; `points` are those of the shell half."""
+    """The episode of that seed; `points` are those of the agent."""
     chance = Random(seed)
     ground = chance.choice(_GROUNDS)
     hosts = tuple((kind, chance.choice(SHELLS)) for kind in ground)

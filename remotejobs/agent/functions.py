@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-from remotejobs.agent.request import shell_half
+from remotejobs.agent.request import agent_text
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.host_words import NOTHING, words_of_host
 from remotejobs.errors import ProtocolError
@@ -18,7 +18,7 @@ _END = "answered"
 
 @cache
 def text_of(package: str, name: str) -> str:
-    """A shell text that lies beside its Python half."""
+    """A shell text that lies beside its Python module."""
     return resources.files(package).joinpath(name).read_text("ascii")
 
 
@@ -35,7 +35,7 @@ def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[s
 
     Raises `HostError`; `ProtocolError` when the answer is not whole.
     """
-    script = "\n".join([shell_half("ask.sh"), *texts, shlex.join(words), f"echo {_END}"])
+    script = "\n".join([agent_text("query.sh"), *texts, shlex.join(words), f"echo {_END}"])
     said = shell.run(script)
     lines = said.output.splitlines()
     if not lines or lines[-1] != _END:

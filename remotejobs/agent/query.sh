@@ -39,9 +39,9 @@ rj_status_briefly() { # the words of rj_status
     while [ "$#" -ge 4 ]; do
         printf 'job %s\n' "$1"
         if rj_enter "$1"; then
-            rj_judge
+            rj_state
             j_msg="${j_msg:+$j_msg; }no process can be started there: its user has as many as he may (ulimit -u)"
-            rj_tell brief
+            rj_print brief
         fi
         shift 4
     done
@@ -50,7 +50,7 @@ rj_status_briefly() { # the words of rj_status
 # The words of rj_kill. What the shell can kill by itself makes room for the rest.
 rj_kill_first() {
     rj_base "$1" && rj_enter "$2" || return
-    rj_judge
+    rj_state
     j_grace=${3:-$j_grace} ender=$j_cmd claimed=
     [ "$j_state" != running ] || rj_make_room
     [ -z "$claimed" ] || rj_prove
@@ -68,7 +68,7 @@ rj_status() {
         printf 'job %s\n' "$1"
         if rj_enter "$1"; then
             rj_settled
-            rj_tell full "$2" "$3" "$4"
+            rj_print full "$2" "$3" "$4"
             rj_still
         fi
         shift 4
@@ -82,7 +82,7 @@ rj_wait_jids() { # SECONDS [JID OUT_FROM ERR_FROM MAX ...]: returns at once when
     seconds=$1 dirs=0
     shift
     while [ "$#" -gt "$dirs" ]; do # each four words become one directory at the end of the list
-        rj_enter "$1" >/dev/null && rj_judge || return
+        rj_enter "$1" >/dev/null && rj_state || return
         case $j_state in running | queued) ;; *) return ;; esac
         shift 4
         set -- "$@" "$dir"
@@ -141,10 +141,10 @@ rj_list() { # DIRECTORY
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}
         rj_valid "$jid" >/dev/null && rj_own || continue
-        rj_judge
+        rj_state
         [ "$j_state" != elsewhere ] && rj_named || continue
         printf 'job %s\n' "$jid"
-        rj_tell brief
+        rj_print brief
     done
 }
 
@@ -161,12 +161,12 @@ rj_kill_all() { # the words of rj_kill
     umask 077
     rj_base "$1" && rj_enter "$2" || return
     rj_settled
-    [ "$j_state" != elsewhere ] || rj_tell brief || return
+    [ "$j_state" != elsewhere ] || rj_print brief || return
     if [ "$j_cause" = never ]; then
         cmdfile=cmd nonce=$$
         if rj_void; then
             j_msg="the command was not run, and now cannot be: its directory was taken away"
-            rj_tell brief
+            rj_print brief
             return
         fi
         rj_settled # somebody else has the gate
@@ -240,7 +240,7 @@ rj_clean() {
             rj_own && rj_over && [ "$ended" = "$listed" ] || continue
             [ "$4" = 1 ] || rj_take_away "$jid.$$" || continue
             printf 'job %s\n' "$jid"
-            rj_tell brief
+            rj_print brief
             [ "$4" = 1 ] || { cd / && rm -rf "$base/.void.$jid.$$"; }
         done
         [ "$4" = 1 ] || { rm -rf "$base"/.void.* && rj_forget_boots; }
@@ -249,7 +249,7 @@ rj_clean() {
 
 # Has this job ended, and nothing of it runs? -> when it $ended
 rj_over() {
-    rj_judge
+    rj_state
     case $j_state:$j_cause:$j_survivors in
     running:* | queued:* | elsewhere:*) return 1 ;;
     lost:gone:* | *:*:?*) rj_look && [ -z "$tree$blind" ] || return ;;

@@ -1,4 +1,4 @@
-"""The answers of the half on the host, read as records. `request.py` is what was asked.
+"""The answers of the agent, read as records. `request.py` is what was asked.
 
 An answer stands between two lines that carry a nonce, so that what a start-up file or the job's own output prints is
 never taken for it.

@@ -1,4 +1,4 @@
-"""Named locks on a host that outlive the controller and say who holds them. `lock.sh` is the other half."""
+"""Named locks on a host that outlive the controller and say who holds them. `lock.sh` is its part on the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
 

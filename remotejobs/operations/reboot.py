@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.connect import open_connection

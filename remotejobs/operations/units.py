@@ -1,10 +1,10 @@
-"""Units of systemd: the job that restarts one and sees it stay active. `units.sh` is its half on the host."""
+"""Units of systemd: the job that restarts one and sees it stay active. `units.sh` is its part on the host."""
 
 from __future__ import annotations
 
 import re
 
-from remotejobs.agent.host_half import command_of, text_of
+from remotejobs.agent.functions import command_of, text_of
 from remotejobs.errors import UsageError
 from remotejobs.model import Job
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
-from remotejobs.agent.request import shell_half, start_half
+from remotejobs.agent.request import agent_text, start_agent_text
 from remotejobs.model import Job, Launcher
 
 _CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n}\n{\ncase ", re.S)
@@ -34,7 +34,7 @@ class Question:
 @cache
 def _heads() -> tuple[bytes, bytes]:
     """How a script begins that calls job.sh: a question, and a start."""
-    return (shell_half("ask.sh").encode() + b"\n", start_half().encode() + b"\n")
+    return (agent_text("query.sh").encode() + b"\n", start_agent_text().encode() + b"\n")
 
 
 def asked_in(script: bytes) -> Call | Question | None:

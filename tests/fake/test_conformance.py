@@ -1,4 +1,4 @@
-"""The fake host answers as the real half on the host does, line by line, in all that it does not leave out."""
+"""The fake host answers as the real agent does, line by line, in all that it does not leave out."""
 
 from __future__ import annotations
 

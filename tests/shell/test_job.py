@@ -93,7 +93,7 @@ def test_the_job_keeps_the_logins_umask_and_starts_in_its_home(jobs: HostJobs) -
 
 @in_every_shell
 def test_chdir_env_label_and_interpreter_reach_the_command(jobs: HostJobs, tmp_path: Path) -> None:
-    # Names of variables that the shell half uses itself must not disturb it, and secrets stay out of its files.
+    # Names of variables that the agent uses itself must not disturb it, and secrets stay out of its files.
     env = {"GREETING": 'it\'s "me"\n$(date) `id`', "dir": "/nowhere", "cmd": "x", "IFS": "a", "PATH": "/usr/bin:/bin"}
     cmd = "import os,sys; print(os.getcwd()); print(os.environ['GREETING']); print(sys.flags.optimize)"
     place = tmp_path / "a dir"

@@ -1,4 +1,4 @@
-"""The host's half of an upgrade, and the report that it ends with."""
+"""The part on the host of an upgrade, and the report that it ends with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs.agent.host_half import text_of
+from remotejobs.agent.functions import text_of
 from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import TAIL_BYTES, Job
@@ -19,7 +19,7 @@ REPORT = "echo noise; echo 'remotejobs-upgrade 1'; {lines}; echo end"
 
 
 def outcome(calls: str, **env: str) -> int:
-    """The exit code of the host's half with these calls below it."""
+    """The exit code of the agent with these calls below it."""
     text = f"LOCK_TIMEOUT=1 MANAGER=apt DIST=yes\n{text_of('remotejobs.operations.upgrade', 'upgrade.sh')}\n{calls}"
     return subprocess.run(["sh", "-c", text], env={**os.environ, **env}).returncode
 

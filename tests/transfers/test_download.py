@@ -1,4 +1,4 @@
-"""The host's half of a download."""
+"""The part on the host of a download."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 import shlex
 
-from remotejobs.agent.host_half import command_of, text_of
+from remotejobs.agent.functions import command_of, text_of
 from remotejobs.model import Job
 from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, PostgresItem
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from remotejobs.agent.host_half import text_of
+from remotejobs.agent.functions import text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostError, HostRefused, ProtocolError, Unreachable
 from remotejobs.inventory.variables import Host

@@ -1,4 +1,4 @@
-"""What a migration asks a host beside its jobs: lock, space, proof of death. `host.sh` is the other half."""
+"""What a migration asks a host beside its jobs: lock, space, proof of death. `host.sh` is its part on the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from remotejobs.agent.host_half import command_of, text_of
+from remotejobs.agent.functions import command_of, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import ProtocolError
 from remotejobs.model import LONGEST_GRACE, Job
