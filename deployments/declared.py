@@ -72,7 +72,7 @@ class Automation(_Strict):
     @field_validator("trigger")
     @classmethod
     def _timed(cls, trigger: dict[str, Any]) -> dict[str, Any]:
-        """`within: ${timings.silence}` becomes what `tasks.timings` says by now, in whole seconds."""
+        """`within: ${timings.heartbeat_timeout}` becomes what `tasks.timings` says by now, in whole seconds."""
         within = trigger.get("within")
         if not isinstance(within, str) or not (named := _TIMING.fullmatch(within)):
             return trigger

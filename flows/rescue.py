@@ -6,11 +6,11 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
 from remotejobs.prefect.tasks.recovery.rescue import see_to
+from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 
 
-@flow(name="rescue", flow_run_name="rescue {flow_run_id}", on_running=[end_when_unwanted])
+@flow(name="rescue", flow_run_name="rescue {flow_run_id}", on_running=[exit_if_superseded])
 def rescue(flow_run_id: UUID) -> str:
     """Resume a dead run, finish the cancelling of one, or let it be; says what was done.
 

@@ -35,7 +35,7 @@ from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.limits import share_of_forks
 from remotejobs.prefect.tasks.notify import tell_block, tell_webhook
-from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
+from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.prefect.tasks.shards.failures import publish_failed
@@ -86,7 +86,7 @@ def remote_flow(
             options["flow_run_name"] = run_name if callable(run_name) else lambda: _name_of(function, run_name)
         return flow(
             name=name,
-            on_running=[end_when_unwanted],
+            on_running=[exit_if_superseded],
             on_failure=[*on_failure, tell_webhook, tell_block],
             on_crashed=[*on_failure, tell_webhook, tell_block],
             on_cancellation=[on_cancellation],

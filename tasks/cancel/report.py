@@ -45,7 +45,7 @@ def speaking(flow_run: FlowRun) -> Iterator[None]:
     over = threading.Event()
 
     def speak() -> None:
-        while not over.wait(timings().speak_every):
+        while not over.wait(timings().cancel_log_interval):
             flow_run_logger(flow_run).info("its jobs are being ended")
 
     speaker = threading.Thread(target=speak, name="speaking", daemon=True)

@@ -14,7 +14,7 @@ from prefect.states import Cancelling
 
 from remotejobs.prefect.tasks.cancel.cancel import kill_parts
 from remotejobs.prefect.tasks.cancel.report import line_of, report_ends, speaking
-from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 
 _WORKER = "prefect.worker.name"
 
@@ -30,7 +30,7 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
             ends = kill_parts(run)
         report_ends(run, ends)
     told = line_of(client, run) or "Its log tells what was done"
-    if not was_heard(client, run.id):
+    if not has_recent_heartbeat(client, run.id):
         return told
     worker = run.labels.get(_WORKER, "its worker")
     return f"{told}. Its process {run.infrastructure_pid} LIVES ON, though {worker} is gone: end it there by hand"

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 from prefect.events import emit_event
 
-from remotejobs.prefect.tasks.recovery.signs_of_life import HEARTBEAT
+from remotejobs.prefect.tasks.recovery.heartbeats import HEARTBEAT
 from remotejobs.prefect.tasks.timings import PREFECTS_HEARTBEAT, timings
 
 

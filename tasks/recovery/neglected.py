@@ -25,8 +25,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
 from remotejobs.errors import RemoteJobsError
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat, last_log
 from remotejobs.prefect.tasks.recovery.rescue import DiesAgain, see_to
-from remotejobs.prefect.tasks.recovery.signs_of_life import last_log, was_heard
 from remotejobs.prefect.tasks.timings import timings
 
 # In which states runs with these tags may be in trouble that nobody sees.
@@ -50,7 +50,7 @@ def rescue_neglected_runs() -> dict[UUID, str]:
         if _is_left_to_a_newer_one(client, me):
             get_run_logger().info("a newer run of this flow was taken too, and looks")
             return {}
-        neglected = [run.id for run in _suspects(client) if is_neglected(run, lambda run: _was_heard(client, run))]
+        neglected = [run.id for run in _suspects(client) if is_neglected(run, lambda run: _is_alive(client, run))]
     done, failed = {}, {}
     for run in neglected:
         try:
@@ -71,7 +71,7 @@ def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
     if run.state is None:
         return False
     since = datetime.now(UTC) - run.state.timestamp
-    long_enough = since > timedelta(seconds=timings().beginning)
+    long_enough = since > timedelta(seconds=timings().start_timeout)
     match run.state.type:
         case StateType.PENDING:
             return long_enough
@@ -82,9 +82,9 @@ def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
             return since < _LATELY and (long_enough or _RESUMABLE not in run.tags)
 
 
-def _was_heard(client: SyncPrefectClient, run: UUID) -> bool:
-    late = datetime.now(UTC) - timedelta(seconds=timings().cancelling_in_silence)
-    return was_heard(client, run) or last_log(client, run, since=late) > late
+def _is_alive(client: SyncPrefectClient, run: UUID) -> bool:
+    late = datetime.now(UTC) - timedelta(seconds=timings().cancel_log_timeout)
+    return has_recent_heartbeat(client, run) or last_log(client, run, since=late) > late
 
 
 def _is_left_to_a_newer_one(client: SyncPrefectClient, me: FlowRun) -> bool:

@@ -21,8 +21,8 @@ from prefect.states import AwaitingRetry, Cancelled, Running
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.prefect.tasks.recovery.cancel_here import cancel_here
-from remotejobs.prefect.tasks.recovery.fence import put_back_end
-from remotejobs.prefect.tasks.recovery.signs_of_life import is_heard, last_log, wait_until, was_heard
+from remotejobs.prefect.tasks.recovery.heartbeats import await_heartbeat, has_recent_heartbeat, last_log, wait_until
+from remotejobs.prefect.tasks.recovery.takeover import put_back_end
 from remotejobs.prefect.tasks.timings import timings
 from remotejobs.workarounds.prefect.stale_cancel import was_cancelled_over_retry
 
@@ -90,7 +90,7 @@ def _revive(client: SyncPrefectClient, run: FlowRun, since: datetime) -> str:
     """Resume it if its process is dead. A worker may report an earlier process's death once more, over the new one."""
     if was_being_cancelled(client.read_flow_run_states(run.id)):
         return _finish_cancelling(client, run)
-    lives = is_heard(client, run.id, since=since)
+    lives = await_heartbeat(client, run.id, since=since)
     now = client.read_flow_run(run.id)
     if _state(now) != _state(run):
         return _nothing_any_more(now)
@@ -108,7 +108,7 @@ def _revive(client: SyncPrefectClient, run: FlowRun, since: datetime) -> str:
 def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
     """A worker took it; begin it anew if that worker never gets to it."""
     taken = run.state.timestamp if run.state else datetime.now(UTC)
-    late = taken + timedelta(seconds=timings().beginning)
+    late = taken + timedelta(seconds=timings().start_timeout)
 
     def begun() -> bool:
         return _type(client.read_flow_run(run.id)) is not StateType.PENDING
@@ -146,10 +146,12 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
     def deserted() -> bool:
         now = datetime.now(UTC)
         # A worker that cancels a run logs what becomes of each job; one that is silent for so long is not doing it.
-        if last_log(client, run.id, since=asked) + timedelta(seconds=timings().cancelling_in_silence) > now:
+        if last_log(client, run.id, since=asked) + timedelta(seconds=timings().cancel_log_timeout) > now:
             return False
         # A process whose worker is gone ends itself. It is waited for, so that it does not act on what is done here.
-        return not was_heard(client, run.id) or now > asked + timedelta(seconds=timings().process_ends_itself)
+        return not has_recent_heartbeat(client, run.id) or now > asked + timedelta(
+            seconds=timings().process_exit_timeout
+        )
 
     wait_until(lambda: over() or deserted(), until=asked + _HOOKS_TAKE_AT_MOST)
     if over():

@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from remotejobs.errors import UsageError
-from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 
 _FLOW_PARAMETERS = {"update", "hosts", "access"}
 _REMEDY = "Give the id of a flow run of rolling-update; it stands in the run's address in the UI."
@@ -56,7 +56,7 @@ def _silent_run(run_id: str) -> FlowRun:
     if run.state is None or run.state.is_final():
         return run
     with get_client(sync_client=True) as client:
-        lives = was_heard(client, run.id)
+        lives = has_recent_heartbeat(client, run.id)
     if lives or not run.state.is_running():
         raise UsageError(
             f"the flow run {run.name} goes on: it is {run.state.name}" + (", and its process lives" if lives else ""),

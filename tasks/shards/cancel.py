@@ -43,11 +43,11 @@ def _await_ends(client: SyncPrefectClient, flow_run: FlowRun, shards: Sequence[S
     logger, began, spoke = flow_run_logger(flow_run), time.monotonic(), 0.0
     left = _alive(client, shards)
     # A shard whose worker is gone is cancelled by `rescue`, which first waits for signs of life.
-    while left and time.monotonic() - began < timings().shard_cancelling:
-        if time.monotonic() - spoke > timings().speak_every:
+    while left and time.monotonic() - began < timings().shard_cancel_timeout:
+        if time.monotonic() - spoke > timings().cancel_log_interval:
             logger.info("waiting until these are cancelled: %s", ", ".join(str(shard.part) for shard in left))
             spoke = time.monotonic()
-        time.sleep(timings().ask_every)
+        time.sleep(timings().poll_interval)
         left = _alive(client, left)
     return left
 

@@ -50,7 +50,7 @@ def await_shards(client: SyncPrefectClient, begun: Sequence[Shard], wanted: Shar
             _stop_if_exceeded(client, watch, wanted)
         if watch.stopped:
             _hold_back(client, watch)
-        time.sleep(timings().shards_asked_every)
+        time.sleep(timings().shard_poll_interval)
 
 
 def _over(shard: Shard) -> bool:
@@ -66,7 +66,7 @@ def _give_up_crashed(client: SyncPrefectClient, watch: Watch) -> None:
             continue
         since = watch.crashed.setdefault(shard.part.number, time.monotonic())
         # `rescue` resumes a crashed run much sooner: one that is still crashed then is nobody's any more.
-        if time.monotonic() - since > timings().shard_crashed:
+        if time.monotonic() - since > timings().shard_crash_timeout:
             given_up: RunState[None] = Cancelled(message="Given up: it crashed, and nobody resumed it")
             client.set_flow_run_state(shard.run.id, given_up, force=True)
 

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Pending, Running
 
 from remotejobs.prefect.flows.rescue_neglected import rescue_neglected
-from remotejobs.prefect.tasks.recovery import fence, neglected, rescue, signs_of_life
+from remotejobs.prefect.tasks.recovery import heartbeats, neglected, rescue, takeover
 from remotejobs.prefect.tasks.recovery.rescue import DiesAgain, NotResumed, resume
 from remotejobs.prefect.tasks.timings import Timings
 
@@ -62,8 +62,8 @@ def test_it_is_not_called_resumed_when_the_server_refuses() -> None:
 def test_one_of_whose_death_no_automation_heard_is_found_and_resumed(
     death: State[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_once = Timings(beginning=0, cancelling_in_silence=0, listening=1, listening_from_now=1)
-    for module in (neglected, signs_of_life):
+    at_once = Timings(start_timeout=0, cancel_log_timeout=0, heartbeat_wait=1, heartbeat_wait_at_least=1)
+    for module in (neglected, heartbeats):
         monkeypatch.setattr(module, "timings", lambda: at_once)
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(nothing), name="to-find")
@@ -95,11 +95,11 @@ def test_a_process_that_begins_a_run_after_it_was_completed_gives_it_its_end_bac
         client.set_flow_run_state(run.id, Running(), force=True)
         late = client.read_flow_run(run.id).state
         assert late
-        monkeypatch.setattr(fence, "STARTED_FOR", str(run.id))
+        monkeypatch.setattr(takeover, "STARTED_FOR", str(run.id))
         monkeypatch.setattr("os._exit", leave)
-        monkeypatch.setattr(fence, "_TIME_TO_SEND_LOGS", 0)
+        monkeypatch.setattr(takeover, "_TIME_TO_SEND_LOGS", 0)
         with pytest.raises(Gone):
-            fence.end_when_unwanted(nothing, run, late)
+            takeover.exit_if_superseded(nothing, run, late)
         end = client.read_flow_run(run.id).state
         assert end and (end.name, end.message) == ("Completed", "all went well")
 
@@ -115,7 +115,7 @@ def test_a_run_that_ends_while_its_false_death_is_put_right_stays_completed(monk
             return put(run_id, state, force=force)
 
         monkeypatch.setattr(client, "set_flow_run_state", lately)
-        monkeypatch.setattr(rescue, "is_heard", lambda *_, **__: True)
+        monkeypatch.setattr(rescue, "await_heartbeat", lambda *_, **__: True)
         assert rescue._revive(client, run, datetime.now(UTC)).endswith("ended just now")
         assert names_of(client, run)[-3:] == ["Completed", "Running", "Completed"]
         end = client.read_flow_run(run.id).state
@@ -125,8 +125,8 @@ def test_a_run_that_ends_while_its_false_death_is_put_right_stays_completed(monk
 def test_a_retry_stands_that_comes_while_the_run_is_cancelled_in_place_of_its_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    at_once = Timings(cancelling_in_silence=0, listening=1, process_ends_itself=0)
-    for module in (rescue, signs_of_life):
+    at_once = Timings(cancel_log_timeout=0, heartbeat_wait=1, process_exit_timeout=0)
+    for module in (rescue, heartbeats):
         monkeypatch.setattr(module, "timings", lambda: at_once)
 
     def cancel(client: SyncPrefectClient, run: FlowRun) -> str:

@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from lab.process import Server
 from lab.runs import deployment
-from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 from tests.cluster import Cluster, await_true
 from tests.resume.conftest import send
 from tests.run_processes import processes
@@ -27,7 +27,7 @@ def test_it_begins_anew_and_nobody_rescues_it(cluster: Cluster, survivor: Server
     taken = cluster.api.run(deployment(cluster.api, "push-file"), state="PENDING")
     rescue = cluster.api.run(deployment(cluster.api, "rescue"), {"flow_run_id": str(taken.id)})
     with SyncPrefectClient(cluster.prefect.api_url) as client:
-        await_true(lambda: was_heard(client, rescue.id))
+        await_true(lambda: has_recent_heartbeat(client, rescue.id))
     send(signal.SIGKILL, processes(rescue.id))
     cluster.await_state(rescue, "Crashed")
     cluster.api.retry(look)

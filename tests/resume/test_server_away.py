@@ -22,7 +22,7 @@ AWAY = 30.0  # seconds; tests/resume/test_real_times.py has the five minutes the
 @pytest.fixture(scope="module")
 def runs(cluster: Cluster, survivor: Server) -> dict[str, Run]:
     """The five runs of `runs_through_absence`; after it every lease of a slot had expired."""
-    late = Timings().scaled(0.1).beginning
+    late = Timings().scaled(0.1).start_timeout
     leases = cluster.prefect.directory / "concurrency_leases"
     return runs_through_absence(
         cluster, away=AWAY, jobs_end_after=AWAY - 5, late=late, meanwhile=lambda: expire(leases)

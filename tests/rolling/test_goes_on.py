@@ -13,7 +13,7 @@ from prefect.states import Cancelling, Crashed, Pending, Running
 
 from remotejobs.errors import UsageError
 from remotejobs.prefect.flows.rolling_update import rolling_update
-from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 from remotejobs.prefect.tasks.rolling.runs import this_update
 from tests.awaiting import await_true
 
@@ -31,7 +31,7 @@ def beat(run: UUID) -> None:
     )
     with get_client(sync_client=True) as client:
         client.request("POST", "/events", json=[heartbeat.model_dump(mode="json")]).raise_for_status()
-        await_true(lambda: was_heard(client, run))
+        await_true(lambda: has_recent_heartbeat(client, run))
 
 
 def test_one_that_gives_signs_of_life_is_not_resumed_until_it_has_ended(prefect_server: Path) -> None:

@@ -19,7 +19,7 @@ from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.blocks import block_changes
 from remotejobs.prefect.deployments.declared import BlockValues, read
 from remotejobs.prefect.deployments.flows import PROJECT
-from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
+from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.options import name_of_options
 from remotejobs.prefect.tasks.runs.shards import POOL
 
@@ -45,7 +45,7 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
 def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itself(entry: dict[str, Any]) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
     begins_anew = not {"resumable", "rescue"}.isdisjoint(entry.get("tags", []))
-    assert end_when_unwanted in flow.on_running_hooks or not begins_anew
+    assert exit_if_superseded in flow.on_running_hooks or not begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (begins_anew and flow.retries)
 

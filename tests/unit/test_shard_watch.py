@@ -56,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(shard_watch, "stop", server.stop)
     monkeypatch.setattr(shard_watch, "report_of", lambda *_: None)
     monkeypatch.setattr(shard_watch, "_failed_already", lambda *_: set())
-    monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shards_asked_every=0))
+    monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shard_poll_interval=0))
     with disable_run_logger():
         yield server
 
@@ -95,7 +95,7 @@ def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monke
 def test_one_that_nobody_resumes_is_cancelled_so_that_nobody_does_it_later(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shards_asked_every=0, shard_crashed=0))
+    monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shard_poll_interval=0, shard_crash_timeout=0))
     server.becomes(1, Crashed())
     server.becomes(2, Completed())
     server.becomes(3, Completed())

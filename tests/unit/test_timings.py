@@ -37,17 +37,17 @@ def test_a_scale_that_is_none_is_named_with_what_to_say(said: str) -> None:
 @given(st.floats(0.01, 100))
 def test_whatever_the_scale_nobody_who_lives_is_called_dead(factor: float) -> None:
     scaled = Timings().scaled(factor)
-    assert scaled.silence >= PREFECTS_LEAST
-    assert min(scaled.silence, scaled.listening) > min(scaled.heartbeat, PREFECTS_HEARTBEAT)
-    assert min(scaled.cancelling_in_silence, scaled.process_ends_itself) > scaled.speak_every
-    assert scaled.process_ends_itself > scaled.worker_ends_process + scaled.fence_looks_every
-    assert scaled.shard_crashed > scaled.silence + scaled.listening
+    assert scaled.heartbeat_timeout >= PREFECTS_LEAST
+    assert min(scaled.heartbeat_timeout, scaled.heartbeat_wait) > min(scaled.heartbeat, PREFECTS_HEARTBEAT)
+    assert min(scaled.cancel_log_timeout, scaled.process_exit_timeout) > scaled.cancel_log_interval
+    assert scaled.process_exit_timeout > scaled.worker_kill_timeout + scaled.takeover_check_interval
+    assert scaled.shard_crash_timeout > scaled.heartbeat_timeout + scaled.heartbeat_wait
 
 
 def test_the_automations_wait_as_long_as_the_timings_say() -> None:
     within = {automation.name: automation.trigger["within"] for automation in read().automations}
-    assert within["A silent run is seen to"] == Timings().silence
-    assert within["A run that was taken and not begun is seen to"] == Timings().beginning
+    assert within["A silent run is seen to"] == Timings().heartbeat_timeout
+    assert within["A run that was taken and not begun is seen to"] == Timings().start_timeout
 
 
 def test_a_waiting_time_that_there_is_not_is_refused_before_anything_is_changed(tmp_path: Path) -> None:

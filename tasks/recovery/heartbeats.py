@@ -1,4 +1,4 @@
-"""Whether anybody works for a flow run: its process says so by heartbeats, and a hook by what it logs."""
+"""Whether a process works on a flow run: it sends heartbeats, and a hook logs."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 _NEWEST = 10  # events; they come newest first
 
 
-def is_heard(client: SyncPrefectClient, run: UUID, *, since: datetime) -> bool:
-    """Listen for heartbeats of `run` that the server receives after `since`; True at the first.
+def await_heartbeat(client: SyncPrefectClient, run: UUID, *, since: datetime) -> bool:
+    """Wait for a heartbeat of `run` that the server receives after `since`; True at the first.
 
-    A server that was away hears nothing for that long. When it is back, the heartbeats of living processes reach it
+    A server that was away received nothing for that long. When it is back, the heartbeats of living processes reach it
     within this time.
     """
     now = datetime.now(UTC)
-    until = max(since + _listening(), now + timedelta(seconds=timings().listening_from_now))
+    until = max(since + _heartbeat_wait(), now + timedelta(seconds=timings().heartbeat_wait_at_least))
     return wait_until(lambda: _heartbeats(client, run, since) > 0, until=until)
 
 
-def was_heard(client: SyncPrefectClient, run: UUID) -> bool:
+def has_recent_heartbeat(client: SyncPrefectClient, run: UUID) -> bool:
     """Whether the server received a heartbeat of `run` so lately that its process may be taken to live."""
-    return _heartbeats(client, run, datetime.now(UTC) - _listening()) > 0
+    return _heartbeats(client, run, datetime.now(UTC) - _heartbeat_wait()) > 0
 
 
 def wait_until(come: Callable[[], bool], *, until: datetime) -> bool:
-    """Ask again and again; False when it has not come by then."""
+    """Poll; False when it has not come by then."""
     while not come():
         if datetime.now(UTC) >= until:
             return False
-        time.sleep(timings().ask_every)
+        time.sleep(timings().poll_interval)
     return True
 
 
@@ -53,8 +53,8 @@ def last_log(client: SyncPrefectClient, run: UUID, *, since: datetime) -> dateti
     return lines[0].timestamp if lines else since
 
 
-def _listening() -> timedelta:
-    return timedelta(seconds=timings().listening)
+def _heartbeat_wait() -> timedelta:
+    return timedelta(seconds=timings().heartbeat_wait)
 
 
 def _heartbeats(client: SyncPrefectClient, run: UUID, since: datetime) -> int:

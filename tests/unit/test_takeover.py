@@ -8,8 +8,8 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 
-from remotejobs.prefect.tasks.recovery.fence import ended_before, why_unwanted
 from remotejobs.prefect.tasks.recovery.rescue import was_being_cancelled, was_cut_short
+from remotejobs.prefect.tasks.recovery.takeover import ended_before, why_superseded
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=10)
 
@@ -31,12 +31,12 @@ BEFORE = [at(AwaitingRetry(), -20), at(Pending(), -10), MINE]
     ],
 )
 def test_it_goes_on_while_the_run_is_its_own(since: list[State[None]]) -> None:
-    assert why_unwanted(MINE, [*BEFORE, *since]) == ""
+    assert why_superseded(MINE, [*BEFORE, *since]) == ""
 
 
 def test_it_goes_on_while_its_worker_has_its_turn_to_cancel_it() -> None:
     just_now: State[None] = Cancelling(timestamp=datetime.now(UTC) - timedelta(seconds=5))
-    assert why_unwanted(MINE, [*BEFORE, just_now]) == ""
+    assert why_superseded(MINE, [*BEFORE, just_now]) == ""
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_it_goes_on_while_its_worker_has_its_turn_to_cancel_it() -> None:
     ],
 )
 def test_it_ends_when_the_run_was_given_to_another_or_cancelled(since: list[State[None]], why: str) -> None:
-    assert why_unwanted(MINE, [*BEFORE, *since]) == why
+    assert why_superseded(MINE, [*BEFORE, *since]) == why
 
 
 def test_of_two_processes_that_begin_one_run_the_later_ends() -> None:
     later = at(Running(), 60)
-    assert why_unwanted(MINE, [*BEFORE, later]) == ""
-    assert why_unwanted(later, [*BEFORE, later]) == "Another process had begun this run"
+    assert why_superseded(MINE, [*BEFORE, later]) == ""
+    assert why_superseded(later, [*BEFORE, later]) == "Another process had begun this run"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A controller that is not wanted any more ends itself: its run goes on elsewhere, or was cancelled all the same.
+"""A superseded process exits: another one goes on with its run, or the run was cancelled all the same.
 
 Hosts start nothing twice however many controllers there are. But what two controllers do beside the jobs, such as
 taking hosts out of a load balancer, one of them does better.
@@ -30,7 +30,7 @@ from remotejobs.prefect.tasks.timings import timings
 _TIME_TO_SEND_LOGS = 3.0  # seconds
 
 
-def end_when_unwanted(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001
+def exit_if_superseded(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001
     """Hook for on_running: watch over the run from a thread, in a process that a worker started for it alone.
 
     A run that had ended before this process came to begin it keeps that end, and nothing of it is done again.
@@ -42,13 +42,13 @@ def end_when_unwanted(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[A
             flow_run_logger(flow_run).warning("It had ended already: this process %d ends", os.getpid())
             time.sleep(_TIME_TO_SEND_LOGS)
             os._exit(0)
-    threading.Thread(target=_watch, args=(flow_run, state), name="fence", daemon=True).start()
+    threading.Thread(target=_watch, args=(flow_run, state), name="takeover", daemon=True).start()
 
 
 def put_back_end(client: SyncPrefectClient, run_id: UUID, entered: RunState[Any]) -> bool:
     """Give the run back the end that it had just before the state `entered`, if it had one; whether it did.
 
-    Two who see to one run, such as its process and a worker that reports late, do not know of each other.
+    Two that work on one run, such as its process and a worker that reports late, do not know of each other.
     """
     end = ended_before(entered, client.read_flow_run_states(run_id))
     if end is None:
@@ -65,7 +65,7 @@ def ended_before(entered: RunState[Any], states: Sequence[RunState[Any]]) -> Run
 
 @contextmanager
 def _client() -> Iterator[SyncPrefectClient]:
-    """Who asks again by himself, and soon: the pauses of Prefect's client would grow to minutes."""
+    """Without retries: the loop tries again soon, and the pauses of Prefect's client would grow to minutes."""
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
         yield client
 
@@ -73,12 +73,12 @@ def _client() -> Iterator[SyncPrefectClient]:
 def _watch(run: FlowRun, began: RunState[Any]) -> None:
     pause, logger, heart = threading.Event(), flow_run_logger(run), Heart(run)
     with _client() as client:
-        while not pause.wait(timings().fence_looks_every):
+        while not pause.wait(timings().takeover_check_interval):
             try:
                 states = client.read_flow_run_states(run.id)
             except httpx.HTTPError:
-                continue  # the server is away, so nobody else goes on with the run
-            if why := why_unwanted(began, states):
+                continue  # the server is away, so no other process goes on with the run
+            if why := why_superseded(began, states):
                 logger.warning("%s: this process %d ends, and leaves the jobs alone", why, os.getpid())
                 pause.wait(_TIME_TO_SEND_LOGS)
                 # Neither hooks nor a last state: the run is not this process's any more.
@@ -86,7 +86,7 @@ def _watch(run: FlowRun, began: RunState[Any]) -> None:
             heart.beat(states)
 
 
-def why_unwanted(began: RunState[Any], states: Sequence[RunState[Any]]) -> str:
+def why_superseded(began: RunState[Any], states: Sequence[RunState[Any]]) -> str:
     """Why the process that began the run with the state `began` is to end, as its states are by now; "" for none."""
     last = max(states, key=_entered, default=began)
     before = _before(began, states)
@@ -106,7 +106,7 @@ def _before(state: RunState[Any], states: Sequence[RunState[Any]]) -> RunState[A
 
 def _long_ago(cancelling: RunState[Any]) -> bool:
     """Whether a worker would have ended the process by now."""
-    return datetime.now(UTC) - cancelling.timestamp > timedelta(seconds=timings().worker_ends_process)
+    return datetime.now(UTC) - cancelling.timestamp > timedelta(seconds=timings().worker_kill_timeout)
 
 
 def _entered(state: RunState[Any]) -> datetime:
