@@ -34,12 +34,12 @@ class Timings:
     heartbeat: float = _seconds(PREFECTS_HEARTBEAT, at_least=8)
     """From one heartbeat of a run's process to the next."""
     heartbeat_timeout: float = _seconds(45, at_least=20)
-    """Without a heartbeat, until an automation starts `rescue`. Prefect takes 10 or more."""
+    """Without a heartbeat, until an automation starts `recover`. Prefect takes 10 or more."""
     heartbeat_wait: float = _seconds(40, at_least=15)
-    """For which `rescue` waits for a heartbeat before it calls a process dead, its way into the database included."""
+    """For which `recover` waits for a heartbeat before it calls a process dead, its way into the database included."""
     heartbeat_wait_at_least: float = _seconds(15, at_least=10)
-    """For which it waits for one at least, however long ago it was started: a worker reports a death twice, and the second
-    report comes once the run's hooks have run."""
+    """For which it waits at least, however long ago it was started: a worker reports a death twice, the second time
+    once the run's hooks have run."""
     start_timeout: float = _seconds(150, at_least=60)
     """From taking a run to beginning it, until its worker is called dead. A busy machine starts processes slowly."""
     poll_interval: float = _seconds(2, at_least=1)
@@ -53,7 +53,7 @@ class Timings:
     cancel_log_timeout: float = _seconds(45, at_least=20)
     """Without a line in the log, until what cancels a run is called dead."""
     process_exit_timeout: float = _seconds(180, at_least=30)
-    """For which `rescue` waits for the process of a cancelled run to end itself."""
+    """For which `recover` waits for the process of a cancelled run to end itself."""
     shard_poll_interval: float = _seconds(3, at_least=1)
     """Between two polls of the shards of a run."""
     shard_crash_timeout: float = _seconds(300, at_least=300)

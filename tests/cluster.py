@@ -70,10 +70,10 @@ class Cluster:
     def jobs_of(self, run: Run, host: str) -> list[Record]:
         return [record for record in jobs_on(self.access, host).list() if record.jid.endswith(str(run.id))]
 
-    def rescues_of(self, run: Run) -> list[Run]:
+    def recoveries_of(self, run: Run) -> list[Run]:
         """The runs that were started to look after it."""
-        known = self.api.runs_of(deployment(self.api, "rescue"))
-        return [rescue for rescue in known if rescue.parameters.get("flow_run_id") == str(run.id)]
+        known = self.api.runs_of(deployment(self.api, "recover"))
+        return [recovery for recovery in known if recovery.parameters.get("flow_run_id") == str(run.id)]
 
     def await_state(self, run: Run, *names: str) -> Run:
         return self.await_run(run, lambda now: now.state is not None and now.state.name in names)

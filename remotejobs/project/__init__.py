@@ -13,7 +13,7 @@ from remotejobs.errors import UsageError
 
 _CHECKOUT = "/opt/remotejobs"  # where the units of the package think that they are
 # Of resources.yml the last automation: it is about a deployment that a new project does not have.
-_BACKUPS = "- name: No good backup in 26 hours is told"
+_BACKUPS = "- name: Notify when no backup succeeded in 26 hours"
 
 
 def write_project(directory: Path) -> list[Path]:

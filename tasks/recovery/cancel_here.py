@@ -29,7 +29,7 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
         with speaking(run):
             ends = kill_parts(run)
         report_ends(run, ends)
-    told = line_of(client, run) or "Its log tells what was done"
+    told = line_of(client, run) or "Its log shows what was done"
     if not has_recent_heartbeat(client, run.id):
         return told
     worker = run.labels.get(_WORKER, "its worker")

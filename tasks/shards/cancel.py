@@ -42,7 +42,7 @@ def _cancel(client: SyncPrefectClient, shard: Shard) -> None:
 def _await_ends(client: SyncPrefectClient, flow_run: FlowRun, shards: Sequence[Shard]) -> list[Shard]:
     logger, began, spoke = flow_run_logger(flow_run), time.monotonic(), 0.0
     left = _alive(client, shards)
-    # A shard whose worker is gone is cancelled by `rescue`, which first waits for signs of life.
+    # A shard whose worker is gone is cancelled by `recover`, which first waits for a heartbeat.
     while left and time.monotonic() - began < timings().shard_cancel_timeout:
         if time.monotonic() - spoke > timings().cancel_log_interval:
             logger.info("waiting until these are cancelled: %s", ", ".join(str(shard.part) for shard in left))

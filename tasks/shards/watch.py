@@ -65,7 +65,7 @@ def _give_up_crashed(client: SyncPrefectClient, watch: Watch) -> None:
             watch.crashed.pop(shard.part.number, None)
             continue
         since = watch.crashed.setdefault(shard.part.number, time.monotonic())
-        # `rescue` resumes a crashed run much sooner: one that is still crashed then is nobody's any more.
+        # `recover` resumes a crashed run much sooner: one that is still crashed then is nobody's any more.
         if time.monotonic() - since > timings().shard_crash_timeout:
             given_up: RunState[None] = Cancelled(message="Given up: it crashed, and nobody resumed it")
             client.set_flow_run_state(shard.run.id, given_up, force=True)
@@ -84,7 +84,7 @@ def _stop_if_exceeded(client: SyncPrefectClient, watch: Watch, wanted: Shards) -
 
 
 def _hold_back(client: SyncPrefectClient, watch: Watch) -> None:
-    """Cancel what waits for a worker, also what `rescue` sent back there. What a worker took goes on."""
+    """Cancel what waits for a worker, also what `recover` sent back there. What a worker took goes on."""
     for shard in watch.shards:
         if not shard.begun and _is_scheduled(shard):
             (now,) = look_again(client, [shard])

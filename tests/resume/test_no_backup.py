@@ -19,7 +19,7 @@ from tests.resume.conftest import start_backup
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-NAME = "No good backup in 26 hours is told"
+NAME = "Notify when no backup succeeded in 26 hours"
 INTERVAL = timedelta(seconds=20)  # in place of 26 hours
 
 

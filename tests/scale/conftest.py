@@ -46,7 +46,7 @@ def cluster(scaled: ScaledCluster) -> Cluster:
 
 @pytest.fixture(scope="package")
 def lead(scaled: ScaledCluster) -> Server:
-    """The worker of what is split, and of `rescue`."""
+    """The worker of what is split, and of `recover`."""
     return scaled.prefect.start_worker("lead")
 
 

@@ -26,7 +26,7 @@ from remotejobs.prefect.tasks.runs.shards import POOL
 DECLARED = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
 
 
-def test_dead_runs_cannot_take_the_places_of_those_that_rescue_them() -> None:
+def test_dead_runs_cannot_take_the_places_of_those_that_recover_them() -> None:
     assert [pool.concurrency_limit for pool in read().work_pools] == [None, None]
 
 
@@ -44,22 +44,22 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
 def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itself(entry: dict[str, Any]) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
-    begins_anew = not {"resumable", "rescue"}.isdisjoint(entry.get("tags", []))
+    begins_anew = not {"resumable", "recover"}.isdisjoint(entry.get("tags", []))
     assert exit_if_superseded in flow.on_running_hooks or not begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (begins_anew and flow.retries)
 
 
-def test_no_rescue_is_started_for_a_rescue() -> None:
+def test_no_recovery_is_started_for_a_recovery() -> None:
     """Slow together, they would go on and on."""
-    (rescue,) = [entry for entry in DECLARED if entry["name"] == "rescue"]
+    (recovery,) = [entry for entry in DECLARED if entry["name"] == "recover"]
     started_for = {
         automation.trigger["match_related"]["prefect.resource.id"]
         for automation in read().automations
-        if automation.needs == ["rescue/rescue"]
+        if automation.needs == ["recover/recover"]
     }
     assert started_for == {"prefect.tag.resumable"}
-    assert "resumable" not in rescue["tags"]
+    assert "resumable" not in recovery["tags"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 
-from remotejobs.prefect.tasks.recovery.rescue import was_being_cancelled, was_cut_short
+from remotejobs.prefect.tasks.recovery.recover import was_being_cancelled, was_cut_short
 from remotejobs.prefect.tasks.recovery.takeover import ended_before, why_superseded
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=10)

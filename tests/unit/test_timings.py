@@ -46,8 +46,8 @@ def test_whatever_the_scale_nobody_who_lives_is_called_dead(factor: float) -> No
 
 def test_the_automations_wait_as_long_as_the_timings_say() -> None:
     within = {automation.name: automation.trigger["within"] for automation in read().automations}
-    assert within["A silent run is seen to"] == Timings().heartbeat_timeout
-    assert within["A run that was taken and not begun is seen to"] == Timings().start_timeout
+    assert within["Recover runs without heartbeats"] == Timings().heartbeat_timeout
+    assert within["Recover runs that were taken and not started"] == Timings().start_timeout
 
 
 def test_a_waiting_time_that_there_is_not_is_refused_before_anything_is_changed(tmp_path: Path) -> None:

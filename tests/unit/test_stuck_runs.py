@@ -9,10 +9,10 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelling, Crashed, Pending, Running
 
-from remotejobs.prefect.tasks.recovery.neglected import is_neglected
+from remotejobs.prefect.tasks.recovery.stuck_runs import is_stuck
 
 
-def since(state: State[None], seconds: float, tag: str = "rescue") -> FlowRun:
+def since(state: State[None], seconds: float, tag: str = "recover") -> FlowRun:
     entered = state.model_copy(update={"timestamp": datetime.now(UTC) - timedelta(seconds=seconds)})
     return FlowRun(flow_id=uuid4(), state=entered, tags=[tag])
 
@@ -29,25 +29,25 @@ def lively(_: UUID) -> bool:
     ("state", "seconds"), [(Pending(), 200), (Running(), 200), (Crashed(), 5)], ids=["not begun", "silent", "dead"]
 )
 def test_one_in_trouble_is_seen_to(state: State[None], seconds: float) -> None:
-    assert is_neglected(since(state, seconds), silent)
+    assert is_stuck(since(state, seconds), silent)
 
 
 @pytest.mark.parametrize("state", [Pending(), Running(), Crashed(), Cancelling()], ids=lambda state: state.name)
 def test_so_is_one_that_an_automation_should_have_heard_of(state: State[None]) -> None:
-    assert is_neglected(since(state, 200, "resumable"), silent)
+    assert is_stuck(since(state, 200, "resumable"), silent)
 
 
 def test_a_dead_one_is_left_to_its_automation_first() -> None:
-    assert not is_neglected(since(Crashed(), 5, "resumable"), silent)
+    assert not is_stuck(since(Crashed(), 5, "resumable"), silent)
 
 
 @pytest.mark.parametrize(
     ("state", "seconds"), [(Pending(), 60), (Running(), 60), (Crashed(), 7200)], ids=["new", "new to run", "given up"]
 )
 def test_one_that_is_new_or_was_given_up_long_ago_is_left_alone(state: State[None], seconds: float) -> None:
-    assert not is_neglected(since(state, seconds), silent)
+    assert not is_stuck(since(state, seconds), silent)
 
 
 @pytest.mark.parametrize("state", [Running(), Cancelling()], ids=lambda state: state.name)
 def test_one_that_is_heard_is_left_alone(state: State[None]) -> None:
-    assert not is_neglected(since(state, 200), lively)
+    assert not is_stuck(since(state, 200), lively)

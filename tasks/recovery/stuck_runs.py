@@ -1,7 +1,7 @@
-"""Runs that nobody looks after, because no automation heard of their trouble.
+"""Runs that no process works on, because no automation noticed their trouble.
 
 A server that goes away, or has too much to do, loses events: that a worker took a run, or that a process died. And
-those that rescue others die like others, but no automation is about them: each rescue would need the next one.
+the runs that recover others die like others, but no automation is about them: each recovery would need the next one.
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ from prefect.runtime import flow_run
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat, last_log
-from remotejobs.prefect.tasks.recovery.rescue import DiesAgain, see_to
+from remotejobs.prefect.tasks.recovery.recover import CrashLoop, recover_run
 from remotejobs.prefect.tasks.timings import timings
 
-# In which states runs with these tags may be in trouble that nobody sees.
+# In which states runs with these tags may be stuck.
 _RESUMABLE = "resumable"
 _TROUBLE = {
     _RESUMABLE: [StateType.PENDING, StateType.RUNNING, StateType.CRASHED, StateType.CANCELLING],
-    "rescue": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
+    "recover": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
 }
-# What died long ago somebody left as it is.
+# A run that died long ago was left as it is on purpose.
 _LATELY = timedelta(hours=1)
 
 
-class NotRescued(RemoteJobsError):
+class NotRecovered(RemoteJobsError):
     """Some runs are as they were. Each is named, with the reason."""
 
 
-def rescue_neglected_runs() -> dict[UUID, str]:
-    """See to every neglected run; says what was done for each. `NotRescued` once all were tried."""
+def recover_all_stuck_runs() -> dict[UUID, str]:
+    """Recover every stuck run; returns what was done for each. `NotRecovered` once all were tried."""
     with get_client(sync_client=True) as client:
         me = client.read_flow_run(UUID(flow_run.id))
         if _is_left_to_a_newer_one(client, me):
-            get_run_logger().info("a newer run of this flow was taken too, and looks")
+            get_run_logger().info("a newer run of this flow was taken too, and does it")
             return {}
-        neglected = [run.id for run in _suspects(client) if is_neglected(run, lambda run: _is_alive(client, run))]
+        stuck = [run.id for run in _suspects(client) if is_stuck(run, lambda run: _is_alive(client, run))]
     done, failed = {}, {}
-    for run in neglected:
+    for run in stuck:
         try:
             # It was scheduled an hour ago: what counts is when it began.
-            done[run] = see_to(run, since=me.updated)
-        except DiesAgain as exc:
-            done[run] = str(exc)  # the `rescue` that refused to resume it has failed, and was reported
+            done[run] = recover_run(run, since=me.updated)
+        except CrashLoop as exc:
+            done[run] = str(exc)  # the `recover` that refused to resume it has failed, and was reported
         except RemoteJobsError as exc:
             get_run_logger().error("%s", exc)
             failed[run] = str(exc)
     if failed:
-        raise NotRescued("; ".join(failed.values()))
+        raise NotRecovered("; ".join(failed.values()))
     return done
 
 
-def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
-    """Whether nobody looks after a suspect. `heard`: whether the process of a run, or its canceller, spoke of late."""
+def is_stuck(run: FlowRun, alive: Callable[[UUID], bool]) -> bool:
+    """Whether no process works on a suspect. `alive`: whether the process of a run, or what cancels it, is alive."""
     if run.state is None:
         return False
     since = datetime.now(UTC) - run.state.timestamp
@@ -76,7 +76,7 @@ def is_neglected(run: FlowRun, heard: Callable[[UUID], bool]) -> bool:
         case StateType.PENDING:
             return long_enough
         case StateType.RUNNING | StateType.CANCELLING:
-            return long_enough and not heard(run.id)
+            return long_enough and not alive(run.id)
         case _:
             # The automation begins with a resumable one at once, and is not to be got in the way of.
             return since < _LATELY and (long_enough or _RESUMABLE not in run.tags)
@@ -88,7 +88,7 @@ def _is_alive(client: SyncPrefectClient, run: UUID) -> bool:
 
 
 def _is_left_to_a_newer_one(client: SyncPrefectClient, me: FlowRun) -> bool:
-    """Whether this is one of several that begin together, after nobody took any for a while."""
+    """Whether this is one of several that begin together, after no worker took any for a while."""
     if me.deployment_id is None:
         return False
     taken = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))

@@ -11,9 +11,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Pending, Running
 
-from remotejobs.prefect.flows.rescue_neglected import rescue_neglected
-from remotejobs.prefect.tasks.recovery import heartbeats, neglected, rescue, takeover
-from remotejobs.prefect.tasks.recovery.rescue import DiesAgain, NotResumed, resume
+from remotejobs.prefect.flows.recover_stuck_runs import recover_stuck_runs
+from remotejobs.prefect.tasks.recovery import heartbeats, recover, stuck_runs, takeover
+from remotejobs.prefect.tasks.recovery.recover import CrashLoop, NotResumed, resume
 from remotejobs.prefect.tasks.timings import Timings
 
 
@@ -25,7 +25,7 @@ def nothing() -> None:
 def dead(client: SyncPrefectClient, *, deployed: bool) -> FlowRun:
     if not deployed:
         return client.create_flow_run(nothing, state=Crashed())
-    deployment = client.create_deployment(client.create_flow(nothing), name="to-rescue")
+    deployment = client.create_deployment(client.create_flow(nothing), name="to-recover")
     run = client.create_flow_run_from_deployment(deployment)
     die(client, run)
     return client.read_flow_run(run.id)
@@ -45,7 +45,7 @@ def test_it_is_resumed_five_times_within_an_hour_and_left_alone_at_its_sixth_dea
             state = client.read_flow_run(run.id).state
             assert state and state.name == AwaitingRetry().name
             die(client, run)
-        with pytest.raises(DiesAgain, match="was resumed 5 times within an hour, and its process died again"):
+        with pytest.raises(CrashLoop, match="was resumed 5 times within an hour, and its process died again"):
             resume(client, run)
 
 
@@ -63,13 +63,13 @@ def test_one_of_whose_death_no_automation_heard_is_found_and_resumed(
     death: State[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = Timings(start_timeout=0, cancel_log_timeout=0, heartbeat_wait=1, heartbeat_wait_at_least=1)
-    for module in (neglected, heartbeats):
+    for module in (stuck_runs, heartbeats):
         monkeypatch.setattr(module, "timings", lambda: at_once)
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(nothing), name="to-find")
         run = client.create_flow_run_from_deployment(deployment, tags=["resumable"])
         client.set_flow_run_state(run.id, death, force=True)
-        done = rescue_neglected()
+        done = recover_stuck_runs()
         assert done[run.id] == "its process is dead: it was resumed, 1 of at most 5 times"
         state = client.read_flow_run(run.id).state
         assert state and state.name == AwaitingRetry().name
@@ -115,8 +115,8 @@ def test_a_run_that_ends_while_its_false_death_is_put_right_stays_completed(monk
             return put(run_id, state, force=force)
 
         monkeypatch.setattr(client, "set_flow_run_state", lately)
-        monkeypatch.setattr(rescue, "await_heartbeat", lambda *_, **__: True)
-        assert rescue._revive(client, run, datetime.now(UTC)).endswith("ended just now")
+        monkeypatch.setattr(recover, "await_heartbeat", lambda *_, **__: True)
+        assert recover._revive(client, run, datetime.now(UTC)).endswith("ended just now")
         assert names_of(client, run)[-3:] == ["Completed", "Running", "Completed"]
         end = client.read_flow_run(run.id).state
         assert end and end.message == "all went well"
@@ -126,7 +126,7 @@ def test_a_retry_stands_that_comes_while_the_run_is_cancelled_in_place_of_its_wo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at_once = Timings(cancel_log_timeout=0, heartbeat_wait=1, process_exit_timeout=0)
-    for module in (rescue, heartbeats):
+    for module in (recover, heartbeats):
         monkeypatch.setattr(module, "timings", lambda: at_once)
 
     def cancel(client: SyncPrefectClient, run: FlowRun) -> str:
@@ -135,10 +135,10 @@ def test_a_retry_stands_that_comes_while_the_run_is_cancelled_in_place_of_its_wo
             client.set_flow_run_state(run.id, state, force=True)
         return "db1: killed"
 
-    monkeypatch.setattr(rescue, "cancel_here", cancel)
+    monkeypatch.setattr(recover, "cancel_here", cancel)
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(nothing, state=Cancelling())
-        assert rescue._finish_cancelling(client, run).endswith(
+        assert recover._finish_cancelling(client, run).endswith(
             "db1: killed. That was done here, and meanwhile it became AwaitingRetry"
         )
         assert names_of(client, run)[-1] == "AwaitingRetry"
@@ -153,12 +153,12 @@ def test_one_that_its_worker_cancelled_for_a_request_from_before_its_retry_is_re
         for state in asked:
             client.set_flow_run_state(run.id, state, force=True)
         now = datetime.now(UTC)
-        assert rescue._see_to(client, client.read_flow_run(run.id), now) == "nothing to do: it is Cancelled"
+        assert recover._recover_run(client, client.read_flow_run(run.id), now) == "nothing to do: it is Cancelled"
         for state in retried:
             client.set_flow_run_state(run.id, state, force=True)
-        done = rescue._see_to(client, client.read_flow_run(run.id), now)
+        done = recover._recover_run(client, client.read_flow_run(run.id), now)
         assert done.endswith("for a request from before its retry: it was resumed, 1 of at most 5 times")
         assert names_of(client, run)[-2:] == ["Cancelled", "AwaitingRetry"]
         for state in (Pending(), Cancelling(), Cancelled(message=words)):
             client.set_flow_run_state(run.id, state, force=True)
-        assert rescue._see_to(client, client.read_flow_run(run.id), now) == "nothing to do: it is Cancelled"
+        assert recover._recover_run(client, client.read_flow_run(run.id), now) == "nothing to do: it is Cancelled"

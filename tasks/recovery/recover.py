@@ -1,4 +1,4 @@
-"""A run whose process is dead begins anew on any worker; one that nobody cancels is cancelled here.
+"""A run whose process is dead begins anew on any worker; one that no worker cancels is cancelled here.
 
 Everything is asked of the server and of the hosts, so it does not matter on which machine this runs.
 """
@@ -45,31 +45,31 @@ _CANCELLED_OVER_RETRY = _Reason(
 )
 
 
-class DiesAgain(RemoteJobsError):
+class CrashLoop(RemoteJobsError):
     """Find out from its log, and from that of its worker, what kills it; then retry it in the UI."""
 
 
 class NotResumed(RemoteJobsError):
-    """Nobody goes on with it: retry it in the UI."""
+    """No process goes on with it: retry it in the UI."""
 
 
-def see_to(run_id: UUID, *, since: datetime | None = None) -> str:
-    """Do for a run what is to be done in the state that it is in; says what that was.
+def recover_run(run_id: UUID, *, since: datetime | None = None) -> str:
+    """Do for a run what is to be done in the state that it is in; returns what that was.
 
-    A sign of life counts that the server received after `since`, by its clock; None: after it made the run under way,
-    which it did because of what it heard, or did not hear. Raises `DiesAgain` and `NotResumed`.
+    A heartbeat counts if the server received it after `since`, by its clock; None: after it made the run under way,
+    which it did because of events that it received, or missed. Raises `CrashLoop` and `NotResumed`.
     """
     with get_client(sync_client=True) as client:
         try:
             run = client.read_flow_run(run_id)
         except ObjectNotFound:
             return "there is no such run any more"
-        done = _see_to(client, run, since or client.read_flow_run(UUID(flow_run.id)).created or datetime.now(UTC))
+        done = _recover_run(client, run, since or client.read_flow_run(UUID(flow_run.id)).created or datetime.now(UTC))
     get_run_logger().info("%s: %s", run.name, done)
     return done
 
 
-def _see_to(client: SyncPrefectClient, run: FlowRun, since: datetime) -> str:
+def _recover_run(client: SyncPrefectClient, run: FlowRun, since: datetime) -> str:
     match _type(run):
         case StateType.RUNNING | StateType.CRASHED:
             return _revive(client, run, since)
@@ -121,12 +121,12 @@ def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
 
 
 def resume(client: SyncPrefectClient, run: FlowRun, reason: _Reason = _DEAD) -> str:
-    """Let any worker go on with a run that nobody works at. Raises `DiesAgain`, or `NotResumed` if it may not."""
+    """Let any worker go on with a run that no process works on. Raises `CrashLoop`, or `NotResumed` if it may not."""
     recent = datetime.now(UTC) - _WITHIN
     states = [state for state in client.read_flow_run_states(run.id) if state.timestamp > recent]
     resumed = sum((state.message or "").startswith(reason.why) for state in states)
     if resumed >= _RESUMES:
-        raise DiesAgain(f"{run.name} ({run.id}) was resumed {resumed} times within an hour, and {reason.again}")
+        raise CrashLoop(f"{run.name} ({run.id}) was resumed {resumed} times within an hour, and {reason.again}")
     anew: State[Any] = AwaitingRetry(message=f"{reason.why}: any worker goes on with it")
     answer = client.set_flow_run_state(run.id, anew)
     why = reason.why[0].lower() + reason.why[1:]
@@ -145,7 +145,7 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
 
     def deserted() -> bool:
         now = datetime.now(UTC)
-        # A worker that cancels a run logs what becomes of each job; one that is silent for so long is not doing it.
+        # A worker that cancels a run logs what becomes of each job; one that logs nothing for so long is not doing it.
         if last_log(client, run.id, since=asked) + timedelta(seconds=timings().cancel_log_timeout) > now:
             return False
         # A process whose worker is gone ends itself. It is waited for, so that it does not act on what is done here.
@@ -155,11 +155,11 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
 
     wait_until(lambda: over() or deserted(), until=asked + _HOOKS_TAKE_AT_MOST)
     if over():
-        return "it is over: its worker saw to it"
+        return "it is over: its worker did it"
     line = cancel_here(client, run)
     now = client.read_flow_run(run.id)
     if _state(now) != _state(run):
-        # Its worker woke up and saw to it too, and by now somebody may have retried it.
+        # Its worker woke up and did it too, and by now somebody may have retried it.
         return f"{line}. That was done here, and meanwhile it became {now.state.name if now.state else 'new'}"
     client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
     return f"no worker cancelled it, so it was done here. {line}"
