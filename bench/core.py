@@ -19,7 +19,7 @@ from pathlib import Path
 from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import Fleet
-from remotejobs.jobs.watch import Watch
+from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
 
@@ -74,7 +74,7 @@ def watch(count: int) -> Watched:
             assert outcome.value, outcome.error
         start_wall, start_cpu = time.perf_counter() - wall, time.process_time() - cpu
         cpu = time.process_time()
-        watched = Watch({name: [job.jid] for name in fleet.hosts}, fleet.jobs)
+        watched = JobWatch({name: [job.jid] for name in fleet.hosts}, fleet.jobs)
         threads = threading.active_count()
         lags = tuple(time.monotonic() - end_of(fake, news.host) for news in watched.news(within=3600))
         watch_cpu = time.process_time() - cpu

@@ -9,8 +9,8 @@ from pydantic import Field
 from remotejobs.operations.transfer import download_job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
@@ -28,7 +28,7 @@ def download(
     poll: Annotated[float, Field(ge=1)] = 15,
     run: RunOptions = RunOptions(),
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
-) -> list[End]:
+) -> list[JobResult]:
     """Download a URL on every host of a pattern; fail at the end, naming the hosts where it failed.
 
     Args:

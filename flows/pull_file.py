@@ -9,8 +9,8 @@ from pydantic import Field
 from remotejobs.operations.transfer import Transferred
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.transfers import places, transfer_row
 from remotejobs.prefect.tasks.transfers import pull_file as pull_from_host

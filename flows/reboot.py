@@ -7,8 +7,8 @@ from remotejobs.operations.reboot import Reboot, Rebooted
 from remotejobs.operations.serial import Serial
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.reboot import PROVEN_BY, reboot_host, row_of
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from remotejobs.operations.units import restart_job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
@@ -26,7 +26,7 @@ def restart_services(
     poll: Annotated[float, Field(ge=1)] = 5,
     run: RunOptions = RunOptions(),
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
-) -> list[End]:
+) -> list[JobResult]:
     """Restart every unit on every host, all at once; fail at the end, naming those that did not stay active.
 
     Args:

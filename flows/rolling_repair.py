@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from remotejobs.prefect.tasks.flow import remote_flow
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.rolling.repair import left_by, repair_host
 from remotejobs.prefect.tasks.rolling.runs import ended_run

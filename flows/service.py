@@ -7,15 +7,15 @@ from typing import Literal
 from remotejobs.operations.service import Service
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.services import (
     A_MINUTE,
     Found,
     Patience,
     check_service,
-    end_of_service,
+    result_of_service,
     service_row,
     start_service,
     stop_service,
@@ -55,5 +55,5 @@ def service(
     found, ends = values_of(action, runs)
     publish_table("service", f"{action} {service.name} on {hosts}", [service_row(each) for each in found.values()])
     raise_for(ends)
-    raise_for(end_of_service(service.name, each) for each in found.values())
+    raise_for(result_of_service(service.name, each) for each in found.values())
     return list(found.values())

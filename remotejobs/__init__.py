@@ -9,28 +9,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remotejobs.api import RemoteJobs, Started
+    from remotejobs.api import RemoteJobs, StartResult
     from remotejobs.errors import HostError, RemoteJobsError, Unreachable, UsageError
-    from remotejobs.jobs.fleet import Outcome
+    from remotejobs.jobs.fleet import HostResult
     from remotejobs.model import Job, Record, State
 
 __all__ = [
     "HostError",
+    "HostResult",
     "Job",
-    "Outcome",
     "Record",
     "RemoteJobs",
     "RemoteJobsError",
-    "Started",
+    "StartResult",
     "State",
     "Unreachable",
     "UsageError",
 ]
 
 _HOMES = {
-    "api": ("RemoteJobs", "Started"),
+    "api": ("RemoteJobs", "StartResult"),
     "errors": ("UsageError", "HostError", "RemoteJobsError", "Unreachable"),
-    "jobs.fleet": ("Outcome",),
+    "jobs.fleet": ("HostResult",),
     "model": ("Job", "Record", "State"),
 }
 

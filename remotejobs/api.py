@@ -16,7 +16,7 @@ from remotejobs.errors import UsageError
 from remotejobs.inventory import Host, Reading, inventory_paths, load_inventory
 from remotejobs.inventory.variables import Host as AnyHost
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, Outcome
+from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, HostResult
 from remotejobs.jobs.naming import label_of, new_jid
 from remotejobs.jobs.wait import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
@@ -26,18 +26,18 @@ NO_ENV: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartResult:
     """A job that was started on the hosts of a pattern, and the outcome on each host, in the inventory's order."""
 
     jid: str
-    outcomes: tuple[Outcome[Record], ...]
+    outcomes: tuple[HostResult[Record], ...]
 
 
 class RemoteJobs:
     """The hosts of inventories, over connections that stay open. Use it as a context manager, or call `close`.
 
-    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. Each host gives one `Outcome`, a value or the error that
-    says why there is none, in the inventory's order; only `wait` yields them as they come. An error in the request
+    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. Each host gives one `HostResult`, a value or the error
+    that says why there is none, in the inventory's order; only `wait` yields them as they come. An error in the request
     itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `UsageError`.
     """
 
@@ -86,7 +86,7 @@ class RemoteJobs:
         pool: str = "",
         queue_limit: int | None = None,
         launcher: Launcher = "auto",
-    ) -> Started:
+    ) -> StartResult:
         """Start a shell command on every host, detached. With a `jid` that exists already, attach to its job.
 
         The parameters mean what they mean in `Job`. A start that failed is an error among the outcomes.
@@ -107,7 +107,7 @@ class RemoteJobs:
             queue_limit=queue_limit,
             launcher=launcher,
         )
-        return Started(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
+        return StartResult(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
 
     def wait(
         self,
@@ -118,7 +118,7 @@ class RemoteJobs:
         poll: float = DEFAULT_POLL,
         patience: float = DEFAULT_PATIENCE,
         on_look: Callable[[Record], None] | None = None,
-    ) -> Iterator[Outcome[Record]]:
+    ) -> Iterator[HostResult[Record]]:
         """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
 
         An error is yielded and does not count: no such job, or a host that is unreachable at the first check, or later
@@ -131,27 +131,27 @@ class RemoteJobs:
             )
         return self._ends(names, check_jid(jid), count, poll, patience, on_look)
 
-    def status(self, pattern: str, jid: str) -> tuple[Outcome[Record], ...]:
+    def status(self, pattern: str, jid: str) -> tuple[HostResult[Record], ...]:
         """The state of the job on every host, with the last 64 KiB of its output."""
         return self.log(pattern, jid, max_bytes=TAIL_BYTES)
 
-    def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[Outcome[Record], ...]:
+    def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[HostResult[Record], ...]:
         """The same with the last `max_bytes` of both streams."""
         read = Read(check_jid(jid), limit=max_bytes)
         return self._gather(pattern, lambda jobs: jobs.status([read])[0])
 
-    def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[Outcome[Record], ...]:
+    def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[HostResult[Record], ...]:
         """End the job with all its processes, with proof; a job that has ended stays as it is."""
         check_jid(jid)
         return self._gather(pattern, lambda jobs: jobs.kill(jid, grace=grace))
 
-    def list(self, pattern: str = "all") -> tuple[Outcome[tuple[Record, ...]], ...]:
+    def list(self, pattern: str = "all") -> tuple[HostResult[tuple[Record, ...]], ...]:
         """The jobs on every host, without command and output."""
         return self._gather(pattern, lambda jobs: jobs.list())
 
     def clean(
         self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
-    ) -> tuple[Outcome[tuple[Record, ...]], ...]:
+    ) -> tuple[HostResult[tuple[Record, ...]], ...]:
         """Remove what jobs left that ended over `older_than` seconds ago, except the `keep` newest of each host."""
         return self._gather(pattern, lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run))
 
@@ -170,7 +170,7 @@ class RemoteJobs:
     def _names(self, pattern: str) -> tuple[str, ...]:
         return tuple(host.name for host in self.hosts(pattern))
 
-    def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
+    def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
         names = self._names(pattern)
         found = {outcome.host: outcome for outcome in self._fleet.each(work, names)}
         return tuple(found[name] for name in names)
@@ -183,7 +183,7 @@ class RemoteJobs:
         poll: float,
         patience: float,
         on_look: Callable[[Record], None] | None,
-    ) -> Iterator[Outcome[Record]]:
+    ) -> Iterator[HostResult[Record]]:
         over = threading.Event()
 
         def go_on(news: object) -> None:

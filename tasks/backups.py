@@ -11,10 +11,10 @@ from remotejobs.operations.backup import BackupPlan, BackupReport, Item, job_of,
 from remotejobs.operations.backup.script import GRACE, label_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
-from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.prefect.tasks.jobs.reports import TableRow
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.options import options_of_this_run
 from remotejobs.text import duration, number_of, size
@@ -24,25 +24,25 @@ from remotejobs.text import duration, number_of, size
 class Backup:
     """How one item's backup on one host ended, and its report when there is a good one."""
 
-    end: End
+    end: JobResult
     report: BackupReport | None = None
 
 
-def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[Step], list[End]]:
+def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[JobStep], list[JobResult]]:
     """The job of each item on each of its hosts, and the ends of items whose hosts are not known: these must not stop
     the others. Of a shard only what is its own. Every `poll` seconds a job is looked at.
     """
-    steps: list[Step] = []
-    unknown: list[End] = []
+    steps: list[JobStep] = []
+    unknown: list[JobResult] = []
     for item in plan.items:
         try:
             hosts = select_hosts(access, item.hosts)
         except RemoteJobsError as exc:
-            unknown.append(End(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
+            unknown.append(JobResult(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
             continue
         # The host ends a job at its limit; looking for longer than that sees how.
         until = Until.outlasting(item.limit + 2 * GRACE, delay=poll)
-        steps += [Step(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
+        steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
     # These the whole run tells.
     return steps, [] if options_of_this_run().part.of else unknown
 
@@ -61,7 +61,7 @@ def jid_of(item: Item, *, run: str = "") -> str:
     return jid_for("backup", item.name, run=run)
 
 
-def backup_of(end: End) -> Backup:
+def backup_of(end: JobResult) -> Backup:
     """The backup that a job made. One that succeeded without saying so in full did not succeed."""
     if not end.succeeded or end.record is None:
         return Backup(end=end)
@@ -71,7 +71,7 @@ def backup_of(end: End) -> Backup:
         return Backup(end=replace(end, succeeded=False, state="error", reason=str(exc)))
 
 
-def end_and_row(backup: Backup) -> tuple[End, Row]:
+def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the nightly table."""
     end, report = backup.end, backup.report
     tested = "yes" if report and report.restore_tested else "no"

@@ -14,7 +14,7 @@ from remotejobs.connections.address import address_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.end_jobs import user_on
 from remotejobs.prefect.tasks.connections import host_of
-from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
 from remotejobs.text import duration, number_of
 
 LONGEST_COMMAND = 30  # lines
@@ -45,7 +45,7 @@ def would_run(planned: Iterable[Planned], access: Access) -> list[Any]:
     return cast("list[Any]", dry_run_state(planned, access))
 
 
-def _row(step: Planned, access: Access) -> Row:
+def _row(step: Planned, access: Access) -> TableRow:
     host = host_of(access, step.host)
     return {
         "host": step.host,

@@ -27,20 +27,20 @@ from remotejobs.prefect.tasks.cancel.cancel import kill_jobs
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.dry_run import Planned, would_run
 from remotejobs.prefect.tasks.form import describe_parameters
-from remotejobs.prefect.tasks.jobs.ends import End, raise_for
-from remotejobs.prefect.tasks.jobs.host_group import Step
-from remotejobs.prefect.tasks.jobs.look_after import look_after
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of, row_of
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, row_of
+from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
+from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.limits import share_of_forks
-from remotejobs.prefect.tasks.notify import tell_block, tell_webhook
+from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.prefect.tasks.shards.failures import publish_failed
-from remotejobs.prefect.tasks.shards.reports import publish_ends
-from remotejobs.prefect.tasks.shards.sharding import ends_in_shards
+from remotejobs.prefect.tasks.shards.reports import publish_results
+from remotejobs.prefect.tasks.shards.sharding import results_of_shards
 from remotejobs.prefect.tasks.shards.stop import may_begin
 from remotejobs.text import number_of, one_line
 
@@ -87,8 +87,8 @@ def remote_flow(
         return flow(
             name=name,
             on_running=[exit_if_superseded],
-            on_failure=[*on_failure, tell_webhook, tell_block],
-            on_crashed=[*on_failure, tell_webhook, tell_block],
+            on_failure=[*on_failure, notify_webhook, notify_block],
+            on_crashed=[*on_failure, notify_webhook, notify_block],
             on_cancellation=[on_cancellation],
             **options,
         )(function)
@@ -103,72 +103,72 @@ def select_hosts(access: Access, pattern: str) -> tuple[str, ...]:
 
 @overload
 def run_jobs(
-    jobs: Iterable[tuple[Job, str] | Step],
+    jobs: Iterable[tuple[Job, str] | JobStep],
     access: Access,
     until: Until = ...,
     run: RunOptions | None = ...,
     *,
     title: str,
     key: str = ...,
-    known: Sequence[End] = ...,
+    known: Sequence[JobResult] = ...,
     failed_when: FailedWhen | None = ...,
-) -> list[End]: ...
+) -> list[JobResult]: ...
 
 
 @overload
 def run_jobs(
-    jobs: Iterable[tuple[Job, str] | Step],
+    jobs: Iterable[tuple[Job, str] | JobStep],
     access: Access,
     until: Until = ...,
     run: RunOptions | None = ...,
     *,
     title: str,
     key: str = ...,
-    known: Sequence[End] = ...,
+    known: Sequence[JobResult] = ...,
     failed_when: FailedWhen | None = ...,
-    result: Callable[[End], T],
-    told: Callable[[T], tuple[End, Row]],
+    result: Callable[[JobResult], T],
+    reported: Callable[[T], tuple[JobResult, TableRow]],
 ) -> list[T]: ...
 
 
 def run_jobs(
-    jobs: Iterable[tuple[Job, str] | Step],
+    jobs: Iterable[tuple[Job, str] | JobStep],
     access: Access,
     until: Until = FOR_AN_HOUR,
     run: RunOptions | None = None,
     *,
     title: str,
     key: str = "",
-    known: Sequence[End] = (),
+    known: Sequence[JobResult] = (),
     failed_when: FailedWhen | None = None,
-    result: Callable[[End], Any] | None = None,
-    told: Callable[[Any], tuple[End, Row]] | None = None,
+    result: Callable[[JobResult], Any] | None = None,
+    reported: Callable[[Any], tuple[JobResult, TableRow]] | None = None,
 ) -> list[Any]:
     """Run every job on its host, all at once, to its end; publish a table, and fail unless all succeeded.
 
-    Each job comes with its host and is polled as `until` says, or is a `Step` with an `until` of its own. `run` holds
-    the options of the flow; the default is those of the flow run under way. `title` is the heading of the table, `key`
-    its name (by default the flow's). `known` are ends of what could not even be started. `failed_when` judges a command
-    that ended by itself.
+    Each job comes with its host and is polled as `until` says, or is a `JobStep` with an `until` of its own. `run`
+    holds the options of the flow; the default is those of the flow run under way. `title` is the heading of the table,
+    `key` its name (by default the flow's). `known` are ends of what could not even be started. `failed_when` judges a
+    command that ended by itself.
 
-    Returns how each job ended, or what `result` makes of that; `told` then gives the end that counts, and its row.
+    Returns how each job ended, or what `result` makes of that; `reported` then gives the end that counts, and its row.
     A dry run runs nothing and publishes the table `dry-run`; a flow that returns the result then ends as `DryRun`.
     Raises `HostsFailed`.
     """
     run = run or options_of_this_run()
-    steps = [each if isinstance(each, Step) else Step(*each, until) for each in jobs]
+    steps = [each if isinstance(each, JobStep) else JobStep(*each, until) for each in jobs]
     if run.dry_run:
         raise_for(known)
         return would_run([planned_of(step.job, step.host) for step in steps], access)
     note_jobs(access, [(step.job, step.host) for step in steps])
-    result, told = result or _same, told or _row
+    result, reported = result or _same, reported or _row
     if run.shards.wanted:
-        pairs = ends_in_shards(steps, access, run.shards, lambda end: told(result(end)))
+        pairs = results_of_shards(steps, access, run.shards, lambda end: reported(result(end)))
         results = [result(end) for end, _ in pairs]
     else:
         with share_of_forks(access):
             may_begin(run.part)
-            ends = look_after(
+            ends = run_steps(
                 steps,
                 access,
                 group=run.group,
@@ -177,10 +177,10 @@ def run_jobs(
                 on_failed=publish_failed if run.part.of else None,
             )
         results = [result(end) for end in ends]
-        pairs = [told(each) for each in results]
+        pairs = [reported(each) for each in results]
     more = [result(end) for end in known]
-    pairs += [told(each) for each in more]
-    publish_ends(key or key_of(flow_run.flow_name or ""), title, pairs, run.part)
+    pairs += [reported(each) for each in more]
+    publish_results(key or key_of(flow_run.flow_name or ""), title, pairs, run.part)
     raise_for(end for end, _ in pairs)
     return [*results, *more]
 
@@ -190,11 +190,11 @@ def planned_of(job: Job, host: str, when: str = "") -> Planned:
     return Planned(host=host, step=job.label or job.jid, cmd=job.cmd, limit=job.limit, when=when)
 
 
-def _same(end: End) -> End:
+def _same(end: JobResult) -> JobResult:
     return end
 
 
-def _row(end: End) -> tuple[End, Row]:
+def _row(end: JobResult) -> tuple[JobResult, TableRow]:
     return end, row_of(end)
 
 

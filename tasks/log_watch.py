@@ -26,11 +26,11 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.end_jobs import became
 from remotejobs.prefect.tasks.connections import host_names, jobs_of, jobs_on
 from remotejobs.prefect.tasks.jobs.command_line import command_line
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, after_silence
 from remotejobs.prefect.tasks.jobs.reports import key_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.text import decoded, size, visible
 

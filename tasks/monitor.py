@@ -22,7 +22,7 @@ from remotejobs.operations.alerts import Alert
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_table
 from remotejobs.text import duration, number_of, one_line
 
 _AT_ONCE = 50  # jobs whose output is asked for in one exchange
@@ -84,7 +84,7 @@ def raise_for_alerts(new: Sequence[Alert]) -> None:
         raise Alarm("\n".join([number_of(len(new), "new alert"), *lines]))
 
 
-def seen_row(record: Record) -> Row:
+def seen_row(record: Record) -> TableRow:
     """One row of the table of a fleet's jobs."""
     return {
         "host": record.host,

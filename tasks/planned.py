@@ -14,8 +14,8 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.backups import steps_of
 from remotejobs.prefect.tasks.dry_run import Planned
 from remotejobs.prefect.tasks.flow import planned_of
-from remotejobs.prefect.tasks.jobs.ends import raise_for
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.results import raise_for
 from remotejobs.prefect.tasks.migration.migration import Migration
 
 _WHEN = {

@@ -18,10 +18,10 @@ from remotejobs.operations.service import Service, goes_on, jid_to_start, latest
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.command_line import command_line
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.outcomes import is_silence
-from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.prefect.tasks.jobs.reports import TableRow
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.text import duration
 
 
@@ -112,13 +112,15 @@ def stop_service(service: Service, host: str, access: Access) -> Found:
     return Found(host=host, record=record, why=record.msg if record.survivors else "")
 
 
-def end_of_service(name: str, found: Found) -> End:
+def result_of_service(name: str, found: Found) -> JobResult:
     """Whether the service is as was wanted, for `raise_for`."""
     state = found.record.state if found.record else "absent"
-    return End(host=found.host, step=name, state=state, succeeded=not found.why, record=found.record, reason=found.why)
+    return JobResult(
+        host=found.host, step=name, state=state, succeeded=not found.why, record=found.record, reason=found.why
+    )
 
 
-def service_row(found: Found) -> Row:
+def service_row(found: Found) -> TableRow:
     """One row of the table of services."""
     record = found.record
     return {

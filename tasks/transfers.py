@@ -15,7 +15,7 @@ from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, p
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import fleet_with, host_of
 from remotejobs.prefect.tasks.jobs.bars import Bar
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of
 from remotejobs.text import duration, size
 
 
@@ -46,7 +46,7 @@ def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
     return found
 
 
-def transfer_row(done: Transferred) -> Row:
+def transfer_row(done: Transferred) -> TableRow:
     """One row of the table of transfers."""
     return {
         "host": done.host,

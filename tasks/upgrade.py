@@ -22,11 +22,11 @@ from remotejobs.operations.upgrade import (
 )
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on, shell_of
-from remotejobs.prefect.tasks.jobs.ends import values_of
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.results import values_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.reboot import reboot_host
 from remotejobs.text import duration, number_of
@@ -97,7 +97,7 @@ def _run(job: Job, host: str, access: Access, until: Until) -> Record:
     return poll_until(until)(start_job(job, host, access), access)
 
 
-def _row(report: HostUpgrade) -> Row:
+def _row(report: HostUpgrade) -> TableRow:
     return {
         "host": report.host,
         "outcome": report.outcome,

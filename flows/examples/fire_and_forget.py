@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remotejobs.prefect import Access, End, HostPattern, JobOptions, Until, remote_flow, run_jobs, select_hosts
+from remotejobs.prefect import Access, HostPattern, JobOptions, JobResult, Until, remote_flow, run_jobs, select_hosts
 
 HOUSEKEEPING = {"log rotation": "logrotate -f /etc/logrotate.conf", "cache warm-up": "/opt/myapp/bin/warm-cache"}
 NOT_AT_ALL = Until(delay=0)
@@ -14,7 +14,7 @@ def fire_and_forget(
     hosts: HostPattern,
     commands: dict[str, str] = HOUSEKEEPING,
     job: JobOptions = JobOptions(limit=600),
-) -> list[End]:
+) -> list[JobResult]:
     """Start every command on every host and return; fail only where one could not be started.
 
     Args:

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from remotejobs.prefect import (
     Access,
-    End,
     HostPattern,
+    JobResult,
     in_background,
     publish_table,
     raise_for,
@@ -34,7 +34,7 @@ def side_by_side(
     directory: str = "/backup",
     env: dict[str, str] = LIBPQ,
     poll: Annotated[float, Field(gt=0)] = 15,
-) -> list[End]:
+) -> list[JobResult]:
     """Dump databases and archive files and logs, all at once, and look at the disk meanwhile.
 
     Args:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from remotejobs.prefect import (
     Access,
-    End,
     HostPattern,
+    JobResult,
     Record,
     State,
     in_background,
@@ -17,7 +17,7 @@ from remotejobs.prefect import (
     remote_flow,
     run_command,
 )
-from remotejobs.prefect.tasks.notify import NOBODY, Notify, tell
+from remotejobs.prefect.tasks.notify import NOBODY, Notify, send_notification
 
 
 @remote_flow("with-rollback", run_name="risky job on {hosts}")
@@ -30,7 +30,7 @@ def with_rollback(
     limit: Annotated[int, Field(ge=1)] = 3600,
     poll: Annotated[float, Field(gt=0)] = 15,
     alert: Notify = NOBODY,
-) -> End:
+) -> JobResult:
     """Run a risky command on one host; when it fails or runs into its limit, roll back and tell the team.
 
     Args:
@@ -52,7 +52,7 @@ def with_rollback(
         raise_for([end])
     happened = "timed out" if end.state == State.TIMED_OUT else "failed"
     run_command(rollback, hosts, access, label="rollback")
-    tell(alert, f"{happened}, rolled back", f"risky on {hosts}: {end.reason}")
+    send_notification(alert, f"{happened}, rolled back", f"risky on {hosts}: {end.reason}")
     raise_for([end])
     return end
 

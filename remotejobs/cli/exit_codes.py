@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from remotejobs.errors import RemoteJobsError, Unreachable, UsageError
 
 if TYPE_CHECKING:  # where nothing is asked of hosts, as for --help, they need not be imported
-    from remotejobs.jobs.fleet import Outcome
+    from remotejobs.jobs.fleet import HostResult
     from remotejobs.model import Record
 
 T = TypeVar("T")
@@ -29,22 +29,22 @@ def of_error(error: RemoteJobsError) -> int:
     return USAGE_ERROR if isinstance(error, UsageError) else NOT_SUCCEEDED
 
 
-def of_errors(outcomes: Iterable[Outcome[T]]) -> int:
+def of_errors(outcomes: Iterable[HostResult[T]]) -> int:
     """For commands that only ask: 0 when every host answered."""
     return max((of_error(outcome.error) for outcome in outcomes if outcome.error), default=OK)
 
 
-def of_jobs(outcomes: Iterable[Outcome[Record]]) -> int:
+def of_jobs(outcomes: Iterable[HostResult[Record]]) -> int:
     """0 when every job succeeded, still runs, or waits for its turn."""
     return max(map(_of_job, outcomes), default=OK)
 
 
-def of_kills(outcomes: Iterable[Outcome[Record]]) -> int:
+def of_kills(outcomes: Iterable[HostResult[Record]]) -> int:
     """0 when no job runs any more, however it ended."""
     return max(map(_of_kill, outcomes), default=OK)
 
 
-def _of_job(outcome: Outcome[Record]) -> int:
+def _of_job(outcome: HostResult[Record]) -> int:
     from remotejobs.model import State
 
     if outcome.error:
@@ -53,7 +53,7 @@ def _of_job(outcome: Outcome[Record]) -> int:
     return OK if good else NOT_SUCCEEDED
 
 
-def _of_kill(outcome: Outcome[Record]) -> int:
+def _of_kill(outcome: HostResult[Record]) -> int:
     if outcome.error:
         return of_error(outcome.error)
     proven = outcome.value is not None and outcome.value.finished and not outcome.value.survivors

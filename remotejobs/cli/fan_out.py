@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.fleet import Fleet, HostResult
 
 MOST_UNREAD = 64  # news; more of it makes the hosts' threads wait, so that memory stays bounded
 NOTICE = 0.2  # seconds
@@ -19,9 +19,9 @@ Q = TypeVar("Q")
 T = TypeVar("T")
 
 
-def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T]) -> Iterator[N | Outcome[T]]:
+def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T]) -> Iterator[N | HostResult[T]]:
     """`work(jobs, report)` on every host: yields what it reports and, once for each host, what came of it."""
-    news: queue.Queue[N | Outcome[T] | None] = queue.Queue(MOST_UNREAD)
+    news: queue.Queue[N | HostResult[T] | None] = queue.Queue(MOST_UNREAD)
 
     def watch() -> None:
         try:

@@ -10,18 +10,18 @@ from remotejobs.display.json_lines import json_line
 from remotejobs.display.paint import Paint, width_of
 from remotejobs.display.row import row_of
 from remotejobs.display.table import table
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 
 HEADS = ("host", "jid", "state", "label", "start", "time", "rc", "msg")
 
 
-def jobs_of(outcomes: Sequence[Outcome[tuple[Record, ...]]]) -> list[Outcome[Record]]:
+def jobs_of(outcomes: Sequence[HostResult[tuple[Record, ...]]]) -> list[HostResult[Record]]:
     """The jobs of each host, newest first."""
-    return [Outcome(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
+    return [HostResult(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
 
 
-def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, verbose: bool) -> None:
+def say_jobs(outcomes: Sequence[HostResult[tuple[Record, ...]]], *, json: bool, verbose: bool) -> None:
     """Print the jobs of each host, newest first, and the errors."""
     jobs = jobs_of(outcomes)
     if json:
@@ -29,7 +29,7 @@ def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, ver
             say(json_line(job, ""))
         for outcome in outcomes:
             if outcome.error:
-                say(json_line(Outcome(outcome.host, error=outcome.error), ""))
+                say(json_line(HostResult(outcome.host, error=outcome.error), ""))
         return
     if jobs:
         heads = (*HEADS, "results_dir") if verbose else HEADS
@@ -40,11 +40,11 @@ def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, ver
     warn_of_errors(outcomes)
 
 
-def _newest_first(outcome: Outcome[tuple[Record, ...]]) -> list[Record]:
+def _newest_first(outcome: HostResult[tuple[Record, ...]]) -> list[Record]:
     return sorted(outcome.value or (), key=lambda record: record.start, reverse=True)
 
 
-def _cells(job: Outcome[Record]) -> tuple[str, ...]:
+def _cells(job: HostResult[Record]) -> tuple[str, ...]:
     row, record = row_of(job), job.value
     assert record is not None
     return (row.host, record.jid, row.state, record.label, record.start, row.time, row.rc, row.msg, record.results_dir)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.target import Target
-from remotejobs.display.events import CommandLine, Event, Looked, NoContact, View
+from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, View
 from remotejobs.display.json_lines import JsonLines
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
@@ -18,13 +18,13 @@ from remotejobs.display.row import row_of, state_of
 from remotejobs.display.table import table
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.estimate import Pace
-from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Record
 from remotejobs.text import visible
 
 T = TypeVar("T")
-Outcomes = tuple[Outcome[Record], ...]
+HostResults = tuple[HostResult[Record], ...]
 HEADS = ("host", "state", "rc", "time", "msg")
 
 
@@ -51,15 +51,15 @@ def view_of(fleet: Fleet, target: Target, jid: str, *, json: bool, verbose: bool
 
 def follow(
     fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record], *, count: int | None = None
-) -> Outcomes:
+) -> HostResults:
     """`work` on every host, seen through `view`; the outcomes in the order of the inventory.
 
     With `count` only until it gave so many records: then the other hosts are still at it, and are left out.
     """
-    ended: dict[str, Outcome[Record]] = {}
+    ended: dict[str, HostResult[Record]] = {}
     with closing(view):
         for item in side_by_side(fleet, work):
-            if isinstance(item, Outcome):
+            if isinstance(item, HostResult):
                 ended[item.host] = item
                 view.ended(item)
                 if len(_records(ended.values())) == count:
@@ -69,17 +69,17 @@ def follow(
     return tuple(ended[name] for name in fleet.hosts if name in ended)
 
 
-def _records(outcomes: Iterable[Outcome[T]]) -> list[T]:
+def _records(outcomes: Iterable[HostResult[T]]) -> list[T]:
     return [outcome.value for outcome in outcomes if outcome.value is not None]
 
 
-def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
+def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
     """What came of `work` on every host, in the order of the inventory, when all is done."""
 
     def quietly(jobs: HostJobs, _tell: Callable[[Event], None]) -> T:
         return work(jobs)
 
-    outcomes = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, Outcome)}
+    outcomes = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
     return tuple(outcomes[name] for name in fleet.hosts)
 
 
@@ -94,8 +94,8 @@ def wait_and_report(
         poll=poll,
         first_look=first_look,
         news=first_look is not None,
-        on_look=lambda record: report(Looked(pace.of(record) if first_look is not None else record)),
-        on_silence=lambda error: report(NoContact(jobs.host, error)),
+        on_look=lambda record: report(JobRunning(pace.of(record) if first_look is not None else record)),
+        on_silence=lambda error: report(HostUnreachable(jobs.host, error)),
     )
 
 
@@ -121,7 +121,7 @@ def warn(text: str) -> None:
     sys.stderr.flush()
 
 
-def say_table(outcomes: Iterable[Outcome[Record]]) -> None:
+def say_table(outcomes: Iterable[HostResult[Record]]) -> None:
     """One row for each host."""
     rows = [row_of(outcome) for outcome in outcomes]
     cells = [(row.host, row.state, row.rc, row.time, row.msg) for row in rows]
@@ -129,12 +129,12 @@ def say_table(outcomes: Iterable[Outcome[Record]]) -> None:
         say(line)
 
 
-def counted(outcomes: Iterable[Outcome[Record]]) -> str:
+def counted(outcomes: Iterable[HostResult[Record]]) -> str:
     """How many there are of each state."""
     return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, outcomes)).items())
 
 
-def say_remedies(outcomes: Iterable[Outcome[Record]], target: Target) -> None:
+def say_remedies(outcomes: Iterable[HostResult[Record]], target: Target) -> None:
     """What to do about the hosts that could not be asked, each remedy once, and about commands that run unwatched."""
     hosts: dict[str, list[str]] = {}
     for outcome in outcomes:
@@ -146,13 +146,13 @@ def say_remedies(outcomes: Iterable[Outcome[Record]], target: Target) -> None:
         say(visible(f"{', '.join(names)}: {remedy}"))
 
 
-def warn_of_errors(outcomes: Iterable[Outcome[T]]) -> None:
+def warn_of_errors(outcomes: Iterable[HostResult[T]]) -> None:
     for outcome in outcomes:
         if outcome.error:
             warn(f"error: {visible(str(outcome.error))}")
 
 
-def say_summary(outcomes: Outcomes) -> None:
+def say_summary(outcomes: HostResults) -> None:
     """The table again when all is over; one host needs none, its line stands right above."""
     if len(outcomes) > 1:
         say()

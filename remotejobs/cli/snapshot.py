@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.jobs.summary import in_order, is_like, is_recent, now
 from remotejobs.model import Record
 
@@ -26,7 +26,7 @@ class HostSnapshot:
 Polling = Callable[[HostJobs, Callable[[HostSnapshot], None]], None]
 
 
-def host_snapshot_of(item: HostSnapshot | Outcome[None]) -> HostSnapshot:
+def host_snapshot_of(item: HostSnapshot | HostResult[None]) -> HostSnapshot:
     """What is known of a host by this: polling ends only where the host cannot be asked at all."""
     return item if isinstance(item, HostSnapshot) else HostSnapshot(item.host, error=item.error)
 
@@ -41,20 +41,20 @@ class Snapshot:
         self._at: dict[str, float] = {}
         self._silent_since: dict[str, float] = {}
 
-    def take(self, seen: HostSnapshot) -> list[Outcome[Record]]:
+    def take(self, seen: HostSnapshot) -> list[HostResult[Record]]:
         """Keep what a poll found; returns the jobs that are new or changed, and a host that became unreachable."""
         before = self._hosts[seen.host]
         if seen.error:
             self._silent_since.setdefault(seen.host, time.monotonic())
             # What was known of its jobs stands, beside the error, until the host says otherwise.
             self._hosts[seen.host] = HostSnapshot(seen.host, before.records if before else (), seen.error)
-            return [] if before and before.error else [Outcome(seen.host, error=seen.error)]
+            return [] if before and before.error else [HostResult(seen.host, error=seen.error)]
         self._silent_since.pop(seen.host, None)
         chosen = tuple(record for record in seen.records if self._is_shown(record))
         self._hosts[seen.host], self._at[seen.host] = HostSnapshot(seen.host, chosen), time.monotonic()
         known = {record.jid: record.state for record in before.records} if before else {}
         return [
-            Outcome(seen.host, value=record) for record in in_order(chosen) if known.get(record.jid) != record.state
+            HostResult(seen.host, value=record) for record in in_order(chosen) if known.get(record.jid) != record.state
         ]
 
     @property

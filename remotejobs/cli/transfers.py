@@ -15,7 +15,7 @@ from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.paint import is_terminal
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import DEFAULT_FORKS, Fleet, Outcome
+from remotejobs.jobs.fleet import DEFAULT_FORKS, Fleet, HostResult
 from remotejobs.operations.transfer import Ends, Moved, Transferred
 from remotejobs.text import duration, size, visible
 
@@ -31,10 +31,10 @@ def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
         with free, closing(ends.files):
             return work(ends, report)
 
-    ended: dict[str, Outcome[Transferred]] = {}
+    ended: dict[str, HostResult[Transferred]] = {}
     with _bars(show=not args.json and is_terminal(sys.stdout)) as bars:
         for item in side_by_side(fleet, one):
-            if isinstance(item, Outcome):
+            if isinstance(item, HostResult):
                 ended[item.host] = item
             else:
                 bars(item)
@@ -59,7 +59,7 @@ def _line(done: Transferred) -> str:
     return f"{done.host}: {done.path} ({size(done.bytes)} in {took}, sha256 {done.sha256[:12]} on both ends{more})"
 
 
-def _json(outcome: Outcome[Transferred]) -> str:
+def _json(outcome: HostResult[Transferred]) -> str:
     value = asdict(outcome.value) if outcome.value else {}
     return json.dumps({"host": outcome.host, **value, "error": str(outcome.error) if outcome.error else ""})
 

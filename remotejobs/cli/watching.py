@@ -19,7 +19,7 @@ from remotejobs.display.row import row_of
 from remotejobs.errors import HostError, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.estimate import with_usual
-from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.summary import counted, summary
 from remotejobs.jobs.wait import DEFAULT_PATIENCE
 from remotejobs.model import Record
@@ -69,7 +69,7 @@ def _print_changes(fleet: Fleet, snapshot: Snapshot, looks: Polling, is_over: Ca
             return
 
 
-def _line(change: Outcome[Record], paint: Paint) -> str:
+def _line(change: HostResult[Record], paint: Paint) -> str:
     row, record = row_of(change), change.value
     words = [record.jid, one_line(record.label)] if record else []
     rest = [*words, f"rc={row.rc}" if row.rc else "", row.time, row.msg]
@@ -88,8 +88,8 @@ def _exit_code(snapshot: Snapshot, jobs: str) -> int:
             if any(isinstance(error, UsageError) for error in snapshot.silent.values())
             else exit_codes.OK
         )
-    outcomes = [Outcome(record.host, value=record) for record in snapshot.reported]
-    outcomes += [Outcome(host, error=error) for host, error in snapshot.silent.items()]
+    outcomes = [HostResult(record.host, value=record) for record in snapshot.reported]
+    outcomes += [HostResult(host, error=error) for host, error in snapshot.silent.items()]
     if not outcomes:
         warn(f"no job there is like {visible(jobs)}")
         return exit_codes.NOT_SUCCEEDED

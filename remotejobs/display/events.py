@@ -6,33 +6,33 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from remotejobs.errors import Unreachable
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class JobStarted:
     """The host took the job, or had it already (`record.attached`)."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class JobRunning:
     """The job runs."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class NoContact:
+class HostUnreachable:
     """The host cannot be reached at the moment; it is asked again."""
 
     host: str
     error: Unreachable
 
 
-Event = Started | Looked | NoContact
+Event = JobStarted | JobRunning | HostUnreachable
 
 
 class CommandLine(Protocol):
@@ -53,7 +53,7 @@ class View(Protocol):
     def show(self, event: Event) -> None:
         """Something happened on the way."""
 
-    def ended(self, outcome: Outcome[Record]) -> None:
+    def ended(self, outcome: HostResult[Record]) -> None:
         """This is what came of a host."""
 
     def close(self) -> None:

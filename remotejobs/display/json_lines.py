@@ -8,12 +8,12 @@ from typing import TextIO
 from remotejobs.display.events import Event
 from remotejobs.display.row import message_of, state_of
 from remotejobs.jobs.estimate import seconds_left
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import decoded
 
 
-def json_line(outcome: Outcome[Record], jid: str) -> str:
+def json_line(outcome: HostResult[Record], jid: str) -> str:
     """The record as one line of ASCII. The names are always all there; null is what is not known."""
     if outcome.value is None:
         return _line(_nothing_known(outcome, jid))
@@ -63,7 +63,7 @@ def _known(record: Record) -> dict[str, object]:
     }
 
 
-def _nothing_known(outcome: Outcome[Record], jid: str) -> dict[str, object]:
+def _nothing_known(outcome: HostResult[Record], jid: str) -> dict[str, object]:
     names = dict.fromkeys(_known(Record(host="", jid="", state=State.LOST)))
     msg = message_of(outcome.host, outcome.error) if outcome.error else ""
     return names | {"host": outcome.host, "jid": jid, "state": state_of(outcome), "msg": msg}
@@ -81,7 +81,7 @@ class JsonLines:
     def show(self, event: Event) -> None:
         """Programs are told ends only."""
 
-    def ended(self, outcome: Outcome[Record]) -> None:
+    def ended(self, outcome: HostResult[Record]) -> None:
         self._stream.write(json_line(outcome, self._jid) + "\n")
         self._stream.flush()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
+from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, JobStarted
 from remotejobs.display.output import excerpt
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import message_of, row_of
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import duration, indented, one_line
 
@@ -46,20 +46,20 @@ class Lines:
 
     def show(self, event: Event) -> None:
         match event:
-            case Started(record):
+            case JobStarted(record):
                 self._begun.add(record.host)
                 self._started(record)
-            case Looked(record) if record.host in self._silent:
+            case JobRunning(record) if record.host in self._silent:
                 self._silent.discard(record.host)
                 self._say(record.host, record.state, duration(record.delta), "in contact again")
-            case Looked(record) if record.state is State.RUNNING and record.host in self._queued:
+            case JobRunning(record) if record.state is State.RUNNING and record.host in self._queued:
                 self._queued.discard(record.host)
                 self._say(record.host, "started", f"pid {record.pid}")
-            case NoContact(host, error) if host not in self._silent:
+            case HostUnreachable(host, error) if host not in self._silent:
                 self._silent.add(host)
                 self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
 
-    def ended(self, outcome: Outcome[Record]) -> None:
+    def ended(self, outcome: HostResult[Record]) -> None:
         if outcome.host in self._begun and outcome.value and not outcome.value.finished:
             return  # started and left alone: that line stands already
         row = row_of(outcome)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.estimate import seconds_left
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 from remotejobs.text import duration, last_line, one_line
 
@@ -22,7 +22,7 @@ class Row:
     msg: str
 
 
-def state_of(outcome: Outcome[Record]) -> str:
+def state_of(outcome: HostResult[Record]) -> str:
     """The state of the job, or `unreachable` or `error` where none is known."""
     if outcome.value is not None:
         return outcome.value.state.value
@@ -46,7 +46,7 @@ def activity(record: Record, last: str) -> str:
     return "; ".join(filter(None, (progress_line(record), "" if record.progress else last)))
 
 
-def row_of(outcome: Outcome[Record]) -> Row:
+def row_of(outcome: HostResult[Record]) -> Row:
     record, error = outcome.value, outcome.error
     if record is None:
         msg = message_of(outcome.host, error) if error else ""

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class HostResult(Generic[T]):
     """The outcome on one host: a value or the error, never both."""
 
     host: str
@@ -93,7 +93,7 @@ class Fleet:
         choice = become or self._become
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
-    def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[Outcome[T]]:
+    def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[HostResult[T]]:
         """`work` on every host (or on those of `names`) side by side; outcomes as they come, as `each_of` tells them.
 
         Raises `ResourceLimitExceeded` before anything is asked.
@@ -119,17 +119,17 @@ class Fleet:
         self.close()
 
 
-def each_of(names: Collection[str], work: Callable[[str], T], *, workers: int | None = None) -> Iterator[Outcome[T]]:
+def each_of(names: Collection[str], work: Callable[[str], T], *, workers: int | None = None) -> Iterator[HostResult[T]]:
     """`work` for each host's name side by side, or for so many `workers` at a time; outcomes as they come.
 
     Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
     """
 
-    def one(name: str) -> Outcome[T]:
+    def one(name: str) -> HostResult[T]:
         try:
-            return Outcome(name, value=work(name))
+            return HostResult(name, value=work(name))
         except RemoteJobsError as exc:
-            return Outcome(name, error=exc)
+            return HostResult(name, error=exc)
 
     # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
     threads = min(workers or len(names), len(names))

@@ -22,7 +22,7 @@ JobKey = tuple[str, str]  # host and jid
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class JobEvent:
     """What changed for one job: its end, silence of its host or the end of that silence, or why it cannot be known.
 
     `record` is of the end (with the last 64 KiB of output), or of a job that runs on a host that is heard again.
@@ -41,7 +41,7 @@ class News:
         return not (isinstance(self.error, Unreachable) and self.error.passing)
 
 
-class Watch:
+class JobWatch:
     """Waits for jobs to end until each has ended or `stop` is called; hosts are silent as long as they like.
 
     `jobs` maps each host to its jids, `on` gives access to a host and may raise `RemoteJobsError`. However many
@@ -53,11 +53,11 @@ class Watch:
         self.latest: dict[JobKey, Record] = {}  # of running jobs, as last seen
         self.silent: dict[JobKey, Unreachable] = {}
         self._on = on
-        self._news: queue.SimpleQueue[News | BaseException] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
         start_threads([(self._guard, (host, list(jids))) for host, jids in jobs.items()], name="watch")
 
-    def news(self, within: float) -> Iterator[News]:
+    def news(self, within: float) -> Iterator[JobEvent]:
         """What comes within so many seconds; over earlier when every job has ended. For one thread."""
         deadline = time.monotonic() + within
         while self.pending:
@@ -74,7 +74,7 @@ class Watch:
         """Wait for nothing more; a wait that is under way on a host ends by itself within a minute."""
         self._stopped.set()
 
-    def _take(self, item: News) -> None:
+    def _take(self, item: JobEvent) -> None:
         key = (item.host, item.jid)
         self.silent.pop(key, None)
         if item.is_last:
@@ -88,7 +88,7 @@ class Watch:
         try:
             self._wait_for(host, jids)
         except RemoteJobsError as exc:
-            self._tell(News(host, jid, error=exc) for jid in jids)
+            self._tell(JobEvent(host, jid, error=exc) for jid in jids)
         except BaseException as exc:  # noqa: BLE001
             self._news.put(exc)
 
@@ -102,7 +102,7 @@ class Watch:
                 if not exc.passing:
                     raise
                 if not silent:
-                    self._tell(News(host, jid, error=exc) for jid in jids)
+                    self._tell(JobEvent(host, jid, error=exc) for jid in jids)
                 self._stopped.wait(pause)
                 # Whoever waits for it learns at once that it is back.
                 wait, pause, silent = 0.0, min(2 * pause, LONGEST_PAUSE), True
@@ -112,7 +112,7 @@ class Watch:
             jids[:] = [news.jid for news in seen if not news.is_last]
             wait, pause, silent = _first_wait() if silent else LONGEST_WAIT, FIRST_PAUSE, False
 
-    def _tell(self, items: Iterable[News]) -> None:
+    def _tell(self, items: Iterable[JobEvent]) -> None:
         for item in items:
             self._news.put(item)
 
@@ -123,7 +123,7 @@ def _first_wait() -> float:
     return random.uniform(SHORTEST_WAIT, LONGEST_WAIT)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
-def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[News]:
+def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
     """Wait over there until one of the jobs ends. One that cannot be told of hides no other."""
     try:
         records = jobs.status([Read(jid, limit=GLIMPSE_BYTES) for jid in jids], wait=wait)
@@ -131,6 +131,6 @@ def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[News]:
         raise
     except RemoteJobsError as exc:
         if len(jids) == 1:
-            return [News(jobs.host, jids[0], error=exc)]
+            return [JobEvent(jobs.host, jids[0], error=exc)]
         return [news for jid in jids for news in _look(jobs, [jid], 0)]
-    return [News(jobs.host, record.jid, record=jobs.whole(record)) for record in records]
+    return [JobEvent(jobs.host, record.jid, record=jobs.whole(record)) for record in records]

@@ -21,14 +21,14 @@ from remotejobs.prefect.tasks.blocks.remote_job import RemoteJob, RemoteJobRun
 from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.flow import Command, HostPattern, Label, remote_flow, run_jobs, select_hosts
 from remotejobs.prefect.tasks.jobs.background import Background, in_background
-from remotejobs.prefect.tasks.jobs.ends import End, raise_for
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed, JobFailed, RetriesExhausted
 from remotejobs.prefect.tasks.jobs.group import await_jobs
-from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import fetch_log, kill_job, poll_until, run_command, start_job
 from remotejobs.prefect.tasks.jobs.options import JobOptions
 from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.log_watch import log_watch
 from remotejobs.prefect.tasks.runs.options import RunOptions
@@ -38,13 +38,14 @@ __all__ = [
     "Access",
     "Background",
     "Command",
-    "End",
     "Handle",
     "HostPattern",
     "HostsFailed",
     "Job",
     "JobFailed",
     "JobOptions",
+    "JobResult",
+    "JobStep",
     "Label",
     "Record",
     "RemoteInventory",
@@ -54,7 +55,6 @@ __all__ = [
     "RetriesExhausted",
     "RunOptions",
     "State",
-    "Step",
     "Until",
     "await_jobs",
     "fetch_log",

@@ -15,7 +15,7 @@ not moved. See `docs/how-to/testing.md`.
 from __future__ import annotations
 
 from remotejobs.testing.host import FakeHost
-from remotejobs.testing.hosts import FakeHosts, Started
+from remotejobs.testing.hosts import FakeHosts, StartedJob
 from remotejobs.testing.plan import Plan, Planner
 
-__all__ = ["FakeHost", "FakeHosts", "Plan", "Planner", "Started"]
+__all__ = ["FakeHost", "FakeHosts", "Plan", "Planner", "StartedJob"]

@@ -21,7 +21,7 @@ SUCCEEDS = Plan()
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedJob:
     """A job that was started somewhere, as it was asked for, and how it is now."""
 
     host: str
@@ -96,7 +96,7 @@ class FakeHosts:
 
         self._change(job, on, lose)
 
-    def started(self, job: str = "", *, on: str = "*", count: int = 0, timeout: float = 30.0) -> tuple[Started, ...]:
+    def started(self, job: str = "", *, on: str = "*", count: int = 0, timeout: float = 30.0) -> tuple[StartedJob, ...]:
         """The jobs with that jid or label (all, where it is empty), sorted by host.
 
         With `count`, wait until there are so many. `UsageError` where that takes longer than `timeout` seconds.
@@ -109,9 +109,9 @@ class FakeHosts:
             self._one_more.clear()
         return found
 
-    def _started(self, name: str, on: str) -> tuple[Started, ...]:
+    def _started(self, name: str, on: str) -> tuple[StartedJob, ...]:
         return tuple(
-            Started(host.host, job.job, job.state)
+            StartedJob(host.host, job.job, job.state)
             for host in self._like(on)
             for job in host.jobs()
             if not name or job.named(name)

@@ -13,10 +13,10 @@ from prefect.client.schemas.objects import State as RunState
 from remotejobs.errors import RemoteJobsError
 from remotejobs.prefect.tasks.access import Access, place_of
 from remotejobs.prefect.tasks.cancel.end_jobs import Suspect, end_jobs_of
-from remotejobs.prefect.tasks.cancel.report import JobEnd, report_ends, speaking
+from remotejobs.prefect.tasks.cancel.report import CancelledJob, report_cancelled, speaking
 from remotejobs.prefect.tasks.runs.flow_runs import parts_of
 from remotejobs.prefect.tasks.runs.options import options_given
-from remotejobs.prefect.tasks.runs.started import Started, started_by
+from remotejobs.prefect.tasks.runs.started import StartedJobs, started_by
 from remotejobs.prefect.tasks.shards.cancel import cancel_shards
 from remotejobs.prefect.tasks.shards.runs import part_of
 
@@ -30,21 +30,21 @@ def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> 
     shards = cancel_shards(flow_run)
     if options.on_cancel == "leave":
         line = f"Its jobs were left running, as asked; their jids end in {options.part.of or flow_run.id}"
-        report_ends(flow_run, shards, line=line)
+        report_cancelled(flow_run, shards, line=line)
     else:
         with speaking(flow_run):
             ends = [*kill_jobs_of(flow_run.id, named=options.part.of), *kill_parts(flow_run)]
-        report_ends(flow_run, [*shards, *ends])
+        report_cancelled(flow_run, [*shards, *ends])
 
 
-def kill_parts(flow_run: FlowRun) -> list[JobEnd]:
+def kill_parts(flow_run: FlowRun) -> list[CancelledJob]:
     """End the jobs of the flows that were part of `flow_run`."""
     # The jobs of its shards are its own.
     parts = [part for part in parts_of(flow_run) if part_of(part).of != str(flow_run.id)]
     return [end for part in parts for end in kill_jobs_of(part.id)]
 
 
-def kill_jobs_of(run: UUID, *, named: str = "") -> list[JobEnd]:
+def kill_jobs_of(run: UUID, *, named: str = "") -> list[CancelledJob]:
     """End the jobs of the flow run `run`, on every host where it may have started one.
 
     They are found there by their jids, which end in the run's id, or in `named`.
@@ -57,13 +57,13 @@ def kill_jobs_of(run: UUID, *, named: str = "") -> list[JobEnd]:
     return [end for access, hosts in suspects.items() for end in _end_on(hosts, named or str(run), access)]
 
 
-def _add(suspects: dict[str, Suspect], entry: Started, run: str) -> None:
+def _add(suspects: dict[str, Suspect], entry: StartedJobs, run: str) -> None:
     if own := {jid: label for jid, label in entry.labels.items() if jid.endswith(run)}:
         for host in entry.hosts:
             suspects.setdefault(host, {}).update(own)
 
 
-def _end_on(suspects: dict[str, Suspect], run: str, access: Access) -> list[JobEnd]:
+def _end_on(suspects: dict[str, Suspect], run: str, access: Access) -> list[CancelledJob]:
     try:
         # Read and connected anew: this may run in a worker, which lives longer than an inventory stays the same.
         place_of.cache_clear()
@@ -79,6 +79,8 @@ def _end_on(suspects: dict[str, Suspect], run: str, access: Access) -> list[JobE
     return [*end_jobs_of(there, run, access), *gone]
 
 
-def _not_asked(host: str, jobs: Suspect, why: str) -> JobEnd:
+def _not_asked(host: str, jobs: Suspect, why: str) -> CancelledJob:
     jids = ", ".join(jobs)
-    return JobEnd(host, ", ".join(jobs.values()), f"{why}: it was not asked. Its jobs there are {jids}", open_end=True)
+    return CancelledJob(
+        host, ", ".join(jobs.values()), f"{why}: it was not asked. Its jobs there are {jids}", open_end=True
+    )

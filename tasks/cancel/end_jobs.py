@@ -16,7 +16,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Handle, Record, State
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.cancel.report import JobEnd
+from remotejobs.prefect.tasks.cancel.report import CancelledJob
 from remotejobs.prefect.tasks.connections import connections
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.text import duration
@@ -24,7 +24,7 @@ from remotejobs.text import duration
 Suspect = dict[str, str]  # the jobs that may have been started on a host: their labels by jid
 
 
-def end_jobs_of(suspects: Sequence[tuple[Host, Suspect]], run: str, access: Access) -> list[JobEnd]:
+def end_jobs_of(suspects: Sequence[tuple[Host, Suspect]], run: str, access: Access) -> list[CancelledJob]:
     """End the jobs whose jids end in `run`, with proof, wherever they are found on the hosts.
 
     What is found is what counts; `suspects` name what may run on a host that cannot be asked.
@@ -43,7 +43,7 @@ def _side_by_side(hosts: Sequence[Host], access: Access) -> Iterator[tuple[Fleet
         yield fleet, pool
 
 
-def _end_found(fleet: Fleet, host: Host, suspect: Suspect, run: str, access: Access) -> list[JobEnd]:
+def _end_found(fleet: Fleet, host: Host, suspect: Suspect, run: str, access: Access) -> list[CancelledJob]:
     try:
         jobs = fleet.jobs(host.name, become=access.choice())
         records = [record for record in jobs.list() if run in record.jid]
@@ -56,23 +56,25 @@ def _end_found(fleet: Fleet, host: Host, suspect: Suspect, run: str, access: Acc
     return [*ends, *(_goes_on(record) for record in going)]
 
 
-def _end(jobs: HostJobs, record: Record, access: Access) -> JobEnd:
+def _end(jobs: HostJobs, record: Record, access: Access) -> CancelledJob:
     handle = replace(record.handle, label=record.label or record.jid)
     if not record.finished or record.state is State.LOST:
         try:
             record = jobs.kill(record.jid)
         except RemoteJobsError as exc:
             return _left(handle, exc, access)
-    return JobEnd(handle.host, handle.label, became(record), open_end=bool(record.survivors))
+    return CancelledJob(handle.host, handle.label, became(record), open_end=bool(record.survivors))
 
 
-def _goes_on(record: Record) -> JobEnd:
-    return JobEnd(record.host, record.label or record.jid, "it goes on to its end, as it is meant to", goes_on=True)
+def _goes_on(record: Record) -> CancelledJob:
+    return CancelledJob(
+        record.host, record.label or record.jid, "it goes on to its end, as it is meant to", goes_on=True
+    )
 
 
-def _left(handle: Handle, error: RemoteJobsError, access: Access) -> JobEnd:
+def _left(handle: Handle, error: RemoteJobsError, access: Access) -> CancelledJob:
     remedy = f"End it with: {command_line('kill', handle, access)}"
-    return JobEnd(handle.host, handle.label, f"{error} {remedy}", open_end=True)
+    return CancelledJob(handle.host, handle.label, f"{error} {remedy}", open_end=True)
 
 
 def user_on(host: AnyHost, access: Access) -> str:

@@ -22,7 +22,7 @@ KEY = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
-class JobEnd:
+class CancelledJob:
     """What became of one job; `open_end`: it may still run, for all that is known, or something of it survived.
 
     `goes_on`: it runs, and is meant to finish.
@@ -57,7 +57,7 @@ def speaking(flow_run: FlowRun) -> Iterator[None]:
         speaker.join()
 
 
-def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") -> None:
+def report_cancelled(flow_run: FlowRun, ends: Sequence[CancelledJob], *, line: str = "") -> None:
     """Log every end, attach the table, and tell the line that sums it up: `line`, and what may still run."""
     logger = flow_run_logger(flow_run)
     for end in ends:
@@ -70,14 +70,14 @@ def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") ->
     )
 
 
-def _all_ended(ends: Sequence[JobEnd]) -> str:
+def _all_ended(ends: Sequence[CancelledJob]) -> str:
     over = sum(not end.goes_on for end in ends)
     ended = f"None of its {number_of(over, 'job')} runs any more" if over else "No job of it was found to end"
     going = _named(end for end in ends if end.goes_on)
     return f"{ended}. Left to finish: {going}" if going else ended
 
 
-def _named(ends: Iterable[JobEnd]) -> str:
+def _named(ends: Iterable[CancelledJob]) -> str:
     return ", ".join(f"{end.label} on {end.host}" for end in ends)
 
 

@@ -14,9 +14,9 @@ from prefect.futures import PrefectFuture
 
 from remotejobs.model import Handle, Job, Launcher, Record
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import End, end_of
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
+from remotejobs.prefect.tasks.jobs.results import JobResult, result_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 
@@ -33,12 +33,12 @@ class Background:
     started: PrefectFuture[Handle]
     polled: PrefectFuture[Record]
 
-    def end(self) -> End:
-        """Wait until the job has ended; if it did not succeed, the `End` says why. Raises nothing.
+    def end(self) -> JobResult:
+        """Wait until the job has ended; if it did not succeed, the `JobResult` says why. Raises nothing.
 
-        To ignore an error, read the `End` or leave it; to fail the flow for it, pass it to `raise_for`.
+        To ignore an error, read the `JobResult` or leave it; to fail the flow for it, pass it to `raise_for`.
         """
-        return end_of(self.label, self.host, self.started, self.polled)
+        return result_of(self.label, self.host, self.started, self.polled)
 
 
 def in_background(

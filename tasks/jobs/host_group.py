@@ -24,12 +24,12 @@ from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on, prepare
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
-from remotejobs.prefect.tasks.jobs.ends import OnFailed, failures_of, left_running
 from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsSilent, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_poll import GroupPoll
 from remotejobs.prefect.tasks.jobs.host_group_progress import tell_not_started
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER
 from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.results import OnFailed, failures_of, left_running
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
@@ -37,12 +37,12 @@ from remotejobs.prefect.tasks.runs.started import note_jobs
 _NAMED = 20  # hosts in a message that is tried again
 
 _Logger = Logger | LoggerAdapter[Any]
-Started = Handle | RemoteJobsError
-Ended = Record | RemoteJobsError
+HandleOrError = Handle | RemoteJobsError
+RecordOrError = Record | RemoteJobsError
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JobStep:
     """One job on one host, and how it is polled."""
 
     job: Job
@@ -54,7 +54,7 @@ class Step:
         return self.job.label or self.job.jid
 
 
-def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[..., tuple[Started, ...]]:
+def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[..., tuple[HandleOrError, ...]]:
     """The task that starts the jobs of one group: a handle for each step, in order.
 
     Hosts that could not be asked are tried again, and only they, where it is `patient`; otherwise they are among the
@@ -62,7 +62,7 @@ def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[...
     handle or an error for each step; `on_failed` is told of these first. One task is for one group, whose answers it
     remembers.
     """
-    known: dict[tuple[str, str], Started] = {}
+    known: dict[tuple[str, str], HandleOrError] = {}
 
     @task(
         task_run_name="start {name}",
@@ -71,7 +71,7 @@ def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[...
         retry_condition_fn=_to_be_tried_again,
         cache_policy=NO_CACHE,
     )
-    def start_jobs(name: str, steps: Sequence[Step], access: Access) -> tuple[Started, ...]:
+    def start_jobs(name: str, steps: Sequence[JobStep], access: Access) -> tuple[HandleOrError, ...]:
         """Start what is not started yet, or attach to it."""
         note_jobs(access, [(step.job, step.host) for step in steps])
         _start(steps, access, known)
@@ -99,7 +99,7 @@ def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[...
 
 def poll_group(
     until: Until, failed_when: FailedWhen | None = None, on_failed: OnFailed | None = None
-) -> Task[..., tuple[Ended, ...]]:
+) -> Task[..., tuple[RecordOrError, ...]]:
     """The task that polls the started jobs of one group: the record of each, in the order of its handles.
 
     The waiting is done on the hosts, all the time, so an end is known at once; an attempt lasts `until.delay` and is
@@ -116,7 +116,7 @@ def poll_group(
         retry_condition_fn=_to_be_tried_again,
         cache_policy=NO_CACHE,
     )
-    def poll_jobs(name: str, started: object, access: Access) -> tuple[Ended, ...]:
+    def poll_jobs(name: str, started: object, access: Access) -> tuple[RecordOrError, ...]:
         """Wait for those jobs that were `started`, for as long as `until.delay` says."""
         if not polls:
             handles = [each for each in outcomes_of(started, 0) if isinstance(each, Handle)]
@@ -137,7 +137,7 @@ def _to_be_tried_again(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any
     return isinstance(state.data, HostsSilent | StillRunning)
 
 
-def _start(steps: Sequence[Step], access: Access, known: dict[tuple[str, str], Started]) -> None:
+def _start(steps: Sequence[JobStep], access: Access, known: dict[tuple[str, str], HandleOrError]) -> None:
     """Start on every host what `known` has no answer of, side by side, and keep the answers there."""
     prepare(access)
     wanted: dict[str, list[Job]] = {}
@@ -155,9 +155,9 @@ def _start(steps: Sequence[Step], access: Access, known: dict[tuple[str, str], S
 
 def _start_on(
     host: str, *, wanted: Mapping[str, Sequence[Job]], access: Access, logger: Logger | LoggerAdapter[Any]
-) -> dict[str, Started]:
+) -> dict[str, HandleOrError]:
     """The jobs of one host by jid; one that is refused keeps no other from being started, but silence does."""
-    jobs, answers = jobs_on(access, host), dict[str, Started]()
+    jobs, answers = jobs_on(access, host), dict[str, HandleOrError]()
     silence: RemoteJobsError | None = None
     for job in wanted[host]:
         try:

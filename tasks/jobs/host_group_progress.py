@@ -12,13 +12,13 @@ from prefect import get_client, get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.reports import key_of, publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import JobResult
 
 _EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and tells others of it
 
 
-def tell_not_started(name: str, ends: Iterable[End]) -> None:
+def tell_not_started(name: str, ends: Iterable[JobResult]) -> None:
     """A table of those that failed, once nothing more is tried. Where it cannot be shown, the state says it too."""
     rows = [row_of(end) for end in ends if not end.succeeded]
     try:
@@ -35,7 +35,7 @@ class GroupProgress:
         self._bar_and_table: tuple[UUID, UUID] | None = None
         self._next = 0.0
 
-    def show(self, ends: Iterable[End], *, done: int, of: int) -> None:
+    def show(self, ends: Iterable[JobResult], *, done: int, of: int) -> None:
         """Bring both up to date: at once the first time and the last, and otherwise every 30 s."""
         if done < of and time.monotonic() < self._next:
             return

@@ -22,7 +22,7 @@ from remotejobs.operations.migration.sight import ABSENT
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_parts
 from remotejobs.prefect.tasks.cancel.end_jobs import became, user_on
-from remotejobs.prefect.tasks.cancel.report import JobEnd, report_ends, speaking
+from remotejobs.prefect.tasks.cancel.report import CancelledJob, report_cancelled, speaking
 from remotejobs.prefect.tasks.connections import host_names, host_of, jobs_on
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.jids import jid_for
@@ -38,7 +38,9 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
     given = parameters_of(flow, flow_run)
     run, access = str(flow_run.id), Access.model_validate(given["access"])
     if given.get("on_cancel") == "leave":
-        report_ends(flow_run, [], line="Its steps go on, each until its limit, as asked. Retry the run: it goes on")
+        report_cancelled(
+            flow_run, [], line="Its steps go on, each until its limit, as asked. Retry the run: it goes on"
+        )
         return
     hosts = host_names(access, str(given["hosts"]))
     with speaking(flow_run), ThreadPoolExecutor(max_workers=access.forks) as pool:
@@ -46,7 +48,7 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
     sight = reduce(Sight.updated, (seen for seen, _ in left), Sight())
     kept = [] if sight.begun or sight.silent else _unlock(hosts, access, run)
-    report_ends(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(sight, kept))
+    report_cancelled(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(sight, kept))
 
 
 def next_step(sight: Sight, kept: Sequence[str] = ()) -> str:
@@ -72,7 +74,7 @@ def _any(sight: Sight, standing: Standing, *steps: Step) -> bool:
     return any(seen.standing is standing for (_, step), seen in sight.steps.items() if step in steps)
 
 
-def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[JobEnd]]:
+def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[CancelledJob]]:
     """End what is to be ended on one host, and look at the rest. Returns how it stands, and what became of what ran."""
     try:
         jobs = jobs_on(access, host)
@@ -84,21 +86,21 @@ def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[JobEnd]]:
             become_user=user_on(host_of(access, host), access),
         )
         words = f"{exc} End it with: {command_line('kill', handle, access)}"
-        return Sight(silent={host: str(exc)}), [JobEnd(host, Step.MIGRATE, words, open_end=True)]
+        return Sight(silent={host: str(exc)}), [CancelledJob(host, Step.MIGRATE, words, open_end=True)]
     steps = {Place(host, step): seen for step, (seen, _) in found.items()}
     return Sight(steps=steps), [end for _, end in found.values() if end]
 
 
-def _leave_step(jobs: HostJobs, host: str, step: Step, jid: str) -> tuple[Seen, JobEnd | None]:
+def _leave_step(jobs: HostJobs, host: str, step: Step, jid: str) -> tuple[Seen, CancelledJob | None]:
     try:
         record = jobs.look(jid)
     except JobNotFound:
         return ABSENT, None
     if step in _ENDED and record.state in (State.RUNNING, State.LOST):
         record = jobs.kill(jid)
-        return seen_of(record), JobEnd(host, step, became(record), open_end=bool(record.survivors))
+        return seen_of(record), CancelledJob(host, step, became(record), open_end=bool(record.survivors))
     if record.state is State.RUNNING:
-        return seen_of(record), JobEnd(host, step, "it goes on, until its limit at the latest")
+        return seen_of(record), CancelledJob(host, step, "it goes on, until its limit at the latest")
     return seen_of(record), None
 
 

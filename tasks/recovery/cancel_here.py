@@ -13,7 +13,7 @@ from prefect.flows import load_flow_from_flow_run
 from prefect.states import Cancelling
 
 from remotejobs.prefect.tasks.cancel.cancel import kill_parts
-from remotejobs.prefect.tasks.cancel.report import line_of, report_ends, speaking
+from remotejobs.prefect.tasks.cancel.report import line_of, report_cancelled, speaking
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 
 _WORKER = "prefect.worker.name"
@@ -28,7 +28,7 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
     if not flow.on_cancellation_hooks:
         with speaking(run):
             ends = kill_parts(run)
-        report_ends(run, ends)
+        report_cancelled(run, ends)
     told = line_of(client, run) or "Its log shows what was done"
     if not has_recent_heartbeat(client, run.id):
         return told

@@ -14,7 +14,7 @@ from remotejobs.model import State
 from remotejobs.operations.rolling import Batch, HostReport, Outcome, Update, in_batches, newest_first
 from remotejobs.operations.rolling.history import History, Kind
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.rolling.errors import HostNotChanged, SoakFailed
 from remotejobs.prefect.tasks.rolling.health import soak
 from remotejobs.prefect.tasks.rolling.host import Change, change_host

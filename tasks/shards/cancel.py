@@ -10,14 +10,14 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import Cancelled, Cancelling
 
-from remotejobs.prefect.tasks.cancel.report import JobEnd
+from remotejobs.prefect.tasks.cancel.report import CancelledJob
 from remotejobs.prefect.tasks.shards.runs import Shard, look_again, shards_of
 from remotejobs.prefect.tasks.timings import timings
 
 _BECAUSE = "The run that it is a shard of was cancelled"
 
 
-def cancel_shards(flow_run: FlowRun) -> list[JobEnd]:
+def cancel_shards(flow_run: FlowRun) -> list[CancelledJob]:
     """Cancel the shards of `flow_run`, if it was split, and wait until they are; returns those that are not."""
     with get_client(sync_client=True) as client:
         shards = shards_of(client, flow_run.id)
@@ -25,7 +25,7 @@ def cancel_shards(flow_run: FlowRun) -> list[JobEnd]:
             _cancel(client, shard)
         left = _await_ends(client, flow_run, shards)
     return [
-        JobEnd(str(shard.part), "its process", f"the run {shard.run.id} does not come to an end", open_end=True)
+        CancelledJob(str(shard.part), "its process", f"the run {shard.run.id} does not come to an end", open_end=True)
         for shard in left
     ]
 

@@ -14,13 +14,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.runtime import flow_run
 from pydantic import TypeAdapter
 
-from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.results import JobResult
 
 _TYPE = "failed-hosts"
 _HOSTS = TypeAdapter(list[str])
 
 
-def publish_failed(ends: Sequence[End]) -> None:
+def publish_failed(ends: Sequence[JobResult]) -> None:
     """Have the server keep the hosts of `ends` with the shard under way. Where it cannot, the report says it later."""
     hosts = sorted({end.host for end in ends})
     told = ArtifactCreate(type=_TYPE, description="Failed", data=json.dumps(hosts), flow_run_id=UUID(flow_run.id))

@@ -14,14 +14,14 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from remotejobs.prefect.tasks.jobs.ends import End
-from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.runs.shards import Part
 
 _TYPE = "ends"
 
 
-class Reported(BaseModel):
+class ReportedResult(BaseModel):
     """The end of one step on one host, without its record, and its row in the table."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,28 +31,28 @@ class Reported(BaseModel):
     state: str
     succeeded: bool
     reason: str
-    row: Row
+    row: TableRow
 
     @classmethod
-    def of(cls, end: End, row: Row) -> Reported:
+    def of(cls, end: JobResult, row: TableRow) -> ReportedResult:
         return cls(host=end.host, step=end.step, state=end.state, succeeded=end.succeeded, reason=end.reason, row=row)
 
     @property
-    def end(self) -> End:
-        return End(host=self.host, step=self.step, state=self.state, succeeded=self.succeeded, reason=self.reason)
+    def end(self) -> JobResult:
+        return JobResult(host=self.host, step=self.step, state=self.state, succeeded=self.succeeded, reason=self.reason)
 
 
-def publish_ends(key: str, title: str, ends: Sequence[tuple[End, Row]], part: Part) -> None:
+def publish_results(key: str, title: str, ends: Sequence[tuple[JobResult, TableRow]], part: Part) -> None:
     """Attach the table to the run under way and, where it is a shard, what its parent reads."""
     publish_table(key, title, [row for _, row in ends])
     if part.of:
-        told = [Reported.of(end, row).model_dump(mode="json") for end, row in ends]
+        told = [ReportedResult.of(end, row).model_dump(mode="json") for end, row in ends]
         Artifact(type=_TYPE, description=f"What {part} tells of its hosts", data=told).create()
 
 
-def report_of(client: SyncPrefectClient, run: UUID) -> list[Reported] | None:
+def report_of(client: SyncPrefectClient, run: UUID) -> list[ReportedResult] | None:
     """What the shard `run` told at its end; None when it came to none."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[_TYPE]))
     told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
     # Prefect keeps what it is given as JSON text.
-    return TypeAdapter(list[Reported]).validate_json(str(told[0].data)) if told else None
+    return TypeAdapter(list[ReportedResult]).validate_json(str(told[0].data)) if told else None

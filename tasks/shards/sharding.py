@@ -13,17 +13,17 @@ from remotejobs.connections.resource_limits import raise_resource_limits
 from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End, end_as_found, not_asked
-from remotejobs.prefect.tasks.jobs.host_group import Step
-from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
+from remotejobs.prefect.tasks.jobs.results import JobResult, not_asked, result_as_found
 from remotejobs.prefect.tasks.runs.shards import POOL, Shards
 from remotejobs.prefect.tasks.shards.runs import Shard, begin_shards, workers_of
 from remotejobs.prefect.tasks.shards.watch import Watch, await_shards
 
 
-def ends_in_shards(
-    steps: Sequence[Step], access: Access, shards: Shards, judged: Callable[[End], tuple[End, Row]]
-) -> list[tuple[End, Row]]:
+def results_of_shards(
+    steps: Sequence[JobStep], access: Access, shards: Shards, judged: Callable[[JobResult], tuple[JobResult, TableRow]]
+) -> list[tuple[JobResult, TableRow]]:
     """How each of `steps` ended, and its row for the table, after other workers did them in shards.
 
     What a shard did not come to tell (its worker died and nobody resumed it, or it was cancelled) its hosts are asked;
@@ -43,7 +43,7 @@ def ends_in_shards(
     return ends
 
 
-def _find_out(steps: Sequence[Step], watch: Watch, access: Access) -> Iterable[End]:
+def _find_out(steps: Sequence[JobStep], watch: Watch, access: Access) -> Iterable[JobResult]:
     shard_of = {host: shard for shard in watch.shards for host in shard.part.hosts}
     begun = [step for step in steps if shard_of[step.host].begun]
     for step in steps:
@@ -54,14 +54,14 @@ def _find_out(steps: Sequence[Step], watch: Watch, access: Access) -> Iterable[E
         yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), begun)
 
 
-def _not_begun(step: Step, why: str) -> End:
-    return End(host=step.host, step=step.label, state="not begun", reason=why)
+def _not_begun(step: JobStep, why: str) -> JobResult:
+    return JobResult(host=step.host, step=step.label, state="not begun", reason=why)
 
 
-def _ask(step: Step, shard: Shard, access: Access) -> End:
+def _ask(step: JobStep, shard: Shard, access: Access) -> JobResult:
     """What the host says of the step, its shard having told nothing."""
     try:
-        found = end_as_found(jobs_on(access, step.host).look(step.job.jid), access)
+        found = result_as_found(jobs_on(access, step.host).look(step.job.jid), access)
     except JobNotFound:
         return _not_begun(step, f"its shard ended before it began here: {shard.ended}")
     except RemoteJobsError as exc:
@@ -72,7 +72,7 @@ def _ask(step: Step, shard: Shard, access: Access) -> End:
     return replace(found, step=step.label, succeeded=succeeded, reason=reason)
 
 
-def _row(shard: Shard, ends: Sequence[tuple[End, Row]]) -> Row:
+def _row(shard: Shard, ends: Sequence[tuple[JobResult, TableRow]]) -> TableRow:
     mine = [end for end, _ in ends if end.host in shard.part.hosts]
     return {
         "shard": shard.part.number,

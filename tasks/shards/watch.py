@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Cancelling
 
 from remotejobs.prefect.tasks.runs.shards import Shards
 from remotejobs.prefect.tasks.shards.failures import failed_hosts
-from remotejobs.prefect.tasks.shards.reports import Reported, report_of
+from remotejobs.prefect.tasks.shards.reports import ReportedResult, report_of
 from remotejobs.prefect.tasks.shards.runs import Shard, look_again
 from remotejobs.prefect.tasks.shards.stop import stop
 from remotejobs.prefect.tasks.timings import timings
@@ -24,7 +24,7 @@ class Watch:
     """The shards of a run as they were last seen; `stopped` says why no more of them begin, "" while they may."""
 
     shards: list[Shard]
-    reports: dict[int, list[Reported]] = field(default_factory=dict)
+    reports: dict[int, list[ReportedResult]] = field(default_factory=dict)
     crashed: dict[int, float] = field(default_factory=dict)  # since when, as seen here
     stopped: str = ""
 

@@ -15,7 +15,7 @@ from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
 from remotejobs.errors import BecomeFailed, TimedOut, UsageError
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import duration, last_line, one_line, size, span, visible
 
@@ -116,14 +116,14 @@ def test_a_shortened_cell_says_so() -> None:
     assert table(("host", "msg"), rows, Paint(False))[1].endswith("said said")
 
 
-def job(state: State, msg: str = "", survivors: str = "") -> Outcome[Record]:
-    return Outcome("h", value=Record(host="h", jid="j", state=state, msg=msg, survivors=survivors))
+def job(state: State, msg: str = "", survivors: str = "") -> HostResult[Record]:
+    return HostResult("h", value=Record(host="h", jid="j", state=state, msg=msg, survivors=survivors))
 
 
 GOOD, BAD = job(State.SUCCEEDED), job(State.LOST)
-AWAY: Outcome[Record] = Outcome("h", error=TimedOut("h", "no answer"))
-REFUSED: Outcome[Record] = Outcome("h", error=BecomeFailed("h", "no"))
-MISUSED: Outcome[Record] = Outcome("h", error=UsageError("h: no"))
+AWAY: HostResult[Record] = HostResult("h", error=TimedOut("h", "no answer"))
+REFUSED: HostResult[Record] = HostResult("h", error=BecomeFailed("h", "no"))
+MISUSED: HostResult[Record] = HostResult("h", error=UsageError("h: no"))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ MISUSED: Outcome[Record] = Outcome("h", error=UsageError("h: no"))
         ([AWAY, BAD, GOOD], 4),
     ],
 )
-def test_the_worst_host_decides_how_it_ends(outcomes: list[Outcome[Record]], code: int) -> None:
+def test_the_worst_host_decides_how_it_ends(outcomes: list[HostResult[Record]], code: int) -> None:
     assert exit_codes.of_jobs(outcomes) == code
 
 

@@ -19,7 +19,7 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.backups import Backup, jid_of
 from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.testing import FakeHosts, Plan, Started
+from remotejobs.testing import FakeHosts, Plan, StartedJob
 from tests.artifacts import name_of, table_of
 from tests.task_log import TaskLog
 
@@ -84,7 +84,7 @@ end
 @dataclass(frozen=True)
 class Night:
     state: RunState[list[Backup]]
-    started: tuple[Started, ...]
+    started: tuple[StartedJob, ...]
 
 
 @pytest.fixture(scope="module")

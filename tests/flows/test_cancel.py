@@ -42,7 +42,7 @@ from remotejobs.prefect.tasks.jobs.job import start_job
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.flow_runs import parts_of
 from remotejobs.prefect.tasks.runs.options import RunOptions
-from remotejobs.prefect.tasks.runs.started import Started, keep
+from remotejobs.prefect.tasks.runs.started import StartedJobs, keep
 from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
 
@@ -173,7 +173,7 @@ def test_each_job_of_a_cancelled_run_is_told_and_one_that_cannot_be_reached_with
     run = scheduled(run_command, access=access, hosts="all", command="sleep 300", label="work")
     work = Job(jid=jid_for("work", run=str(run.id)), cmd="sleep 300", label="work")
     labels = {work.jid: work.label}
-    keep(run.id, [Started(access=access, hosts=("db1", "db2", "files1", "gone"), labels=labels)])
+    keep(run.id, [StartedJobs(access=access, hosts=("db1", "db2", "files1", "gone"), labels=labels)])
     for host in ("db1", "files1"):
         jobs_on(access, host).start(work)
     lab.stop_host("files1")
@@ -220,7 +220,7 @@ def test_whoever_cancels_a_flow_with_jobs_has_them_killed(flow: Flow[..., Any]) 
 def test_that_no_job_was_found_is_not_called_a_proof(access: Access) -> None:
     run = scheduled(run_command, access=access, hosts="db1", command="true")
     labels = {jid_for("command", run=str(run.id)): "command"}
-    keep(run.id, [Started(access=access, hosts=("db1",), labels=labels)])
+    keep(run.id, [StartedJobs(access=access, hosts=("db1",), labels=labels)])
     kill_jobs(run_command, run, Cancelling())
     assert logged(run, "No job of it was found to end") == ""
 

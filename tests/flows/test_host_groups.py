@@ -22,11 +22,11 @@ from prefect.runtime import flow_run
 from remotejobs.model import Job, State
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.look_after import look_after
+from remotejobs.prefect.tasks.jobs.results import JobResult
+from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.testing import FakeHosts, Plan
@@ -50,26 +50,26 @@ def job(cmd: str, label: str = "work") -> Job:
     return Job(jid=uuid4().hex, cmd=cmd, label=label)
 
 
-def steps(cmd: str, until: Until = OFTEN, hosts: tuple[str, ...] = HOSTS) -> list[Step]:
+def steps(cmd: str, until: Until = OFTEN, hosts: tuple[str, ...] = HOSTS) -> list[JobStep]:
     work = job(cmd)
-    return [Step(work, host, until) for host in hosts]
+    return [JobStep(work, host, until) for host in hosts]
 
 
 @flow
-def look(work: list[Step], access: Access) -> list[End]:
-    return look_after(work, access, group=TOGETHER)
+def look(work: list[JobStep], access: Access) -> list[JobResult]:
+    return run_steps(work, access, group=TOGETHER)
 
 
 @flow
 def look_both_ways(
     cmd: str, access: Access, until: Until = OFTEN, failed_when: FailedWhen | None = None
-) -> tuple[list[End], list[End]]:
+) -> tuple[list[JobResult], list[JobResult]]:
     """As a group, and then other jobs with the same command one by one."""
-    together = look_after(steps(cmd, until), access, group=TOGETHER, failed_when=failed_when)
-    return together, look_after(steps(cmd, until), access, group=ALONE, failed_when=failed_when)
+    together = run_steps(steps(cmd, until), access, group=TOGETHER, failed_when=failed_when)
+    return together, run_steps(steps(cmd, until), access, group=ALONE, failed_when=failed_when)
 
 
-def told(ends: list[End]) -> list[tuple[object, ...]]:
+def told(ends: list[JobResult]) -> list[tuple[object, ...]]:
     """All that is said of the ends, without what differs from one run to the next: jids, times and attempts."""
     no_times = [re.sub(r"\b[0-9a-f]{32}\b|[\d.]+s\b|attempt \d+ of \d+", "_", end.reason) for end in ends]
     records = [end.record and (end.record.state, end.record.rc, end.record.stdout, end.record.stderr) for end in ends]
@@ -211,7 +211,7 @@ def test_several_jobs_of_a_host_hide_none_of_each_other(fake: FakeHosts, task_lo
             fake.ends(each.label, on="*" if each.label != "one" else "db2")
 
     task_log.when("attempt 1 of", end_all)
-    ends = look([Step(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
+    ends = look([JobStep(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
     states = {(end.step, end.host): end.state for end in ends}
     assert states.pop(("one", "db1")) == "failed"
     assert set(states.values()) == {"succeeded"}
@@ -220,9 +220,9 @@ def test_several_jobs_of_a_host_hide_none_of_each_other(fake: FakeHosts, task_lo
 
 def test_a_retried_flow_run_attaches_to_the_jobs_of_its_groups(fake: FakeHosts, task_log: TaskLog) -> None:
     @flow(retries=1)
-    def twice() -> list[End]:
+    def twice() -> list[JobResult]:
         work = Job(jid=jid_for("work"), cmd="x", label="work")
-        ends = look_after([Step(work, host, OFTEN) for host in HOSTS], SIMULATED, group=TOGETHER)
+        ends = run_steps([JobStep(work, host, OFTEN) for host in HOSTS], SIMULATED, group=TOGETHER)
         if flow_run.run_count == 1:
             raise RuntimeError("the controller died")
         return ends

@@ -16,9 +16,9 @@ from remotejobs.model import Job, State
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.options import JobOptions
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import name_of, table_of
@@ -28,18 +28,18 @@ SIMULATED = Access(inventory="db1,db2,files1")
 FAILS_ON_DB2 = 'case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac\necho hello from $HOME'
 
 
-def run(access: Access, hosts: str, command: str, **others: object) -> RunState[list[End]]:
+def run(access: Access, hosts: str, command: str, **others: object) -> RunState[list[JobResult]]:
     given = {"access": access, "hosts": hosts, "command": command, "until": OFTEN, "label": "work"}
-    state: RunState[list[End]] = run_command(**(given | others), return_state=True)
+    state: RunState[list[JobResult]] = run_command(**(given | others), return_state=True)
     return state
 
 
 @pytest.fixture(scope="module")
-def on_real_hosts(access: Access) -> RunState[list[End]]:
+def on_real_hosts(access: Access) -> RunState[list[JobResult]]:
     return run(access, "db1:db2:files1", FAILS_ON_DB2)
 
 
-def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[list[End]]) -> None:
+def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[list[JobResult]]) -> None:
     rows = table_of(on_real_hosts.state_details.flow_run_id)
     assert [(row["host"], row["state"], row["rc"]) for row in rows] == [
         ("db1", "succeeded", 0),
@@ -49,12 +49,12 @@ def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[lis
     assert str(rows[2]["said"]).endswith("files1/home")
 
 
-def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[End]]) -> None:
+def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[JobResult]]) -> None:
     with pytest.raises(HostsFailed, match=r"1 of 3 failed\nwork on db2: failed, rc 9 after .*\n    disk full$"):
         on_real_hosts.result()
 
 
-def test_a_run_is_called_by_its_command_and_hosts(on_real_hosts: RunState[list[End]]) -> None:
+def test_a_run_is_called_by_its_command_and_hosts(on_real_hosts: RunState[list[JobResult]]) -> None:
     shown = '`case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac e…` on db1:db2:files1'
     assert name_of(on_real_hosts.state_details.flow_run_id) == shown
 

@@ -12,8 +12,8 @@ from prefect.runtime import flow_run
 from remotejobs.model import Job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import reached_by
-from remotejobs.prefect.tasks.jobs.host_group import Step
-from remotejobs.prefect.tasks.jobs.look_after import look_after
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
+from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.shards import WHOLE, Part
 from remotejobs.prefect.tasks.shards.failures import failed_hosts, publish_failed
@@ -42,8 +42,8 @@ def begin(mine: Part) -> None:
 @flow
 def look(group: int) -> str:
     work = Job(jid=uuid4().hex, cmd="x", label="work")
-    look_after(
-        [Step(work, host, Until(retries=9, delay=0.2)) for host in HOSTS],
+    run_steps(
+        [JobStep(work, host, Until(retries=9, delay=0.2)) for host in HOSTS],
         Access(inventory=",".join(HOSTS)),
         group=group,
         on_failed=publish_failed,

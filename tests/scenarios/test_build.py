@@ -12,9 +12,9 @@ from prefect.client.schemas.objects import State as RunState
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.options import JobOptions
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
 from tests.cli.running import begin
@@ -35,14 +35,14 @@ class Build:
     """How it ended, what the task runs logged, and what `remotejobs log --follow` showed meanwhile."""
 
     source: Path
-    end: End
+    end: JobResult
     log: TaskLog
     followed: list[str]
 
 
-def build(access: Access, source: Path) -> RunState[list[End]]:
+def build(access: Access, source: Path) -> RunState[list[JobResult]]:
     job = JobOptions(limit=120, chdir=str(source), env={"FLAGS": "-O2 -g"})
-    state: RunState[list[End]] = run_command(
+    state: RunState[list[JobResult]] = run_command(
         access, "db1", "make all", label="build", job=job, until=Until(retries=600, delay=1), return_state=True
     )
     return state

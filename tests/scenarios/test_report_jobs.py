@@ -13,15 +13,15 @@ from remotejobs.prefect.flows.examples.fire_and_forget import fire_and_forget
 from remotejobs.prefect.flows.report_jobs import report_jobs
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.monitor import survey
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
 
-def report(access: Access, jobs: str, hosts: str) -> RunState[list[End]]:
-    state: RunState[list[End]] = report_jobs(access, hosts, jobs, return_state=True)
+def report(access: Access, jobs: str, hosts: str) -> RunState[list[JobResult]]:
+    state: RunState[list[JobResult]] = report_jobs(access, hosts, jobs, return_state=True)
     return state
 
 

@@ -8,7 +8,7 @@ from remotejobs.display.row import progress_line, row_of
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.estimate import Pace, seconds_left, usual_seconds, with_usual
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Job, Record, State
 from remotejobs.progress import Progress
 from remotejobs.testing import FakeHosts, Plan
@@ -54,7 +54,7 @@ def test_what_does_not_run_has_nothing_left(state: State) -> None:
 
 def test_it_stands_beside_the_last_line_that_a_job_wrote() -> None:
     record = Record(host="h", jid="j", state=State.RUNNING, delta=40, usual=100, stdout=b"table orders\n")
-    assert row_of(Outcome("h", value=record)).msg == "about 1m00s left; table orders"
+    assert row_of(HostResult("h", value=record)).msg == "about 1m00s left; table orders"
 
 
 def test_a_host_tells_of_its_own_earlier_runs_and_is_asked_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.watch import Watch
+from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
 
@@ -15,7 +15,7 @@ def test_a_host_that_is_heard_again_is_told_before_anything_ends_there() -> None
     jobs = HostJobs(fake.host("h"))
     jobs.start(Job(jid="j", cmd="work"))
     fake.host("h").unreachable()
-    news = Watch({"h": ["j"]}, lambda _: jobs).news(30)
+    news = JobWatch({"h": ["j"]}, lambda _: jobs).news(30)
     assert isinstance(next(news).error, Unreachable)
     fake.host("h").reachable()
     told = [item.record.state for item in news if item.record]

@@ -12,7 +12,7 @@ from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, coun
 from remotejobs.cli.show import gather, say
 from remotejobs.cli.target import Target
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 from remotejobs.text import number_of, span
 
@@ -40,7 +40,9 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     with Target.of(args).fleet() as fleet:
         outcomes = gather(fleet, lambda jobs: _clean(jobs, args))
-    removed = [Outcome(one.host, value=one.value.removed if one.value else None, error=one.error) for one in outcomes]
+    removed = [
+        HostResult(one.host, value=one.value.removed if one.value else None, error=one.error) for one in outcomes
+    ]
     say_jobs(removed, json=args.json, verbose=args.verbose)
     if not args.json:
         number = len(jobs_of(removed))

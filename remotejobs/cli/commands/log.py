@@ -20,7 +20,7 @@ from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.row import row_of
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.wait import DEFAULT_PATIENCE, patiently
 from remotejobs.model import Record, check_jid
 from remotejobs.text import visible
@@ -89,8 +89,8 @@ def _ask(jobs: HostJobs, read: Read, wait: float) -> Record:
 
 def _write_all(
     fleet: Fleet, writer: LogWriter, work: Callable[[HostJobs, Callable[[LogEvent], None]], Record]
-) -> tuple[Outcome[Record], ...]:
-    outcomes: dict[str, Outcome[Record]] = {}
+) -> tuple[HostResult[Record], ...]:
+    outcomes: dict[str, HostResult[Record]] = {}
     silent: set[str] = set()
     with closing(writer):
         for item in side_by_side(fleet, work):
@@ -101,6 +101,6 @@ def _write_all(
                 case Unreachable(host=host) if host not in silent:
                     silent.add(host)
                     warn(f"{visible(item.message)}; asking again")
-                case Outcome(host):
+                case HostResult(host):
                     outcomes[host] = item
     return tuple(outcomes[name] for name in fleet.hosts)

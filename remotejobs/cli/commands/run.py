@@ -9,9 +9,9 @@ from typing import get_args
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
-from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event, Started
+from remotejobs.display.events import Event, JobStarted
 from remotejobs.display.row import message_of
 from remotejobs.errors import ConnectionLost, ProtocolError, StartFailed, TimedOut, UsageError
 from remotejobs.jobs.client import HostJobs
@@ -115,7 +115,7 @@ def _start_and_wait(
     jobs: HostJobs, job: Job, poll: float, first_look: float | None, report: Callable[[Event], None]
 ) -> Record:
     begun = _start(jobs, job)
-    report(Started(begun))
+    report(JobStarted(begun))
     if poll == 0:
         return replace(begun, cmd=job.cmd)
     return replace(wait_and_report(jobs, job.jid, poll, first_look, report), attached=begun.attached)
@@ -130,7 +130,7 @@ def _start(jobs: HostJobs, job: Job) -> Record:
         raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
 
 
-def _say_where(outcomes: Outcomes, commands: str) -> None:
+def _say_where(outcomes: HostResults, commands: str) -> None:
     """How to find the job again, unless it is known that no host took it."""
     if any(outcome.value for outcome in outcomes):
         say(f"Find it again with:\n{commands}")

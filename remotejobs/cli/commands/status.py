@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
-from remotejobs.cli.show import Outcomes, command_lines, gather, say, say_remedies, say_table
+from remotejobs.cli.show import HostResults, command_lines, gather, say, say_remedies, say_table
 from remotejobs.cli.target import Target
 from remotejobs.display.events import CommandLine
 from remotejobs.display.json_lines import json_line
@@ -38,7 +38,7 @@ def execute(args: Namespace) -> int:
     return exit_codes.of_jobs(outcomes)
 
 
-def _say_all(outcomes: Outcomes, command: CommandLine) -> None:
+def _say_all(outcomes: HostResults, command: CommandLine) -> None:
     hosts, paint = [outcome.host for outcome in outcomes], Paint.for_stream(sys.stdout)
     lines = Lines(hosts, sys.stdout, paint, command=command, verbose=True)
     for outcome in outcomes:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, at_least_one
-from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event, Looked
+from remotejobs.display.events import Event, JobRunning
 from remotejobs.errors import UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, check_jid
@@ -52,7 +52,7 @@ def execute(args: Namespace) -> int:
     return code
 
 
-def _exit_code(outcomes: Outcomes, count: int | None) -> int:
+def _exit_code(outcomes: HostResults, count: int | None) -> int:
     """Where enough have ended, how these did; a host that could not be asked is reported, but does not matter then."""
     ended = tuple(outcome for outcome in outcomes if outcome.value)
     return exit_codes.of_jobs(ended if count and len(ended) >= count else outcomes)
@@ -63,5 +63,5 @@ def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, repor
     record = jobs.look(jid)
     if record.finished:
         return record
-    report(Looked(record))
+    report(JobRunning(record))
     return wait_and_report(jobs, jid, poll, first_look, report)

@@ -14,7 +14,7 @@ from lab.servers.webhook import Webhook
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks import notify
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.notify import NOBODY, Notify, tell
+from remotejobs.prefect.tasks.notify import NOBODY, Notify, send_notification
 from remotejobs.testing import FakeHosts, Plan
 from tests.task_log import TaskLog
 
@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @flow(name="teller")
 def teller(whom: Notify) -> str:
-    tell(whom, "half way", "7 of 14 hosts")
+    send_notification(whom, "half way", "7 of 14 hosts")
     return "went on"
 
 

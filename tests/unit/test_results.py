@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from remotejobs.prefect.tasks.jobs.ends import End, failures_of
+from remotejobs.prefect.tasks.jobs.results import JobResult, failures_of
 
-SILENT = End(host="a", step="work", state="unreachable", reason="no route")
-FAILED = End(host="b", step="work", state="failed", reason="rc 1")
-WELL = End(host="c", step="work", state="succeeded", succeeded=True)
+SILENT = JobResult(host="a", step="work", state="unreachable", reason="no route")
+FAILED = JobResult(host="b", step="work", state="failed", reason="rc 1")
+WELL = JobResult(host="c", step="work", state="succeeded", succeeded=True)
 
 
 def test_hosts_that_could_not_be_asked_are_counted_apart_and_come_last() -> None:

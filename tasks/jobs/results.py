@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class JobResult:
     """How one step ended on one host: the job's state, or one word for why there is none; `reason` is for people."""
 
     host: str
@@ -45,84 +45,92 @@ class End:
         return record.state is not State.LOST or record.cause in _RUNS_NO_MORE
 
 
-OnFailed = Callable[[Sequence[End]], None]  # is told of ends that failed while others go on
+OnFailed = Callable[[Sequence[JobResult]], None]  # is told of ends that failed while others go on
 
 
-def end_of(step: str, host: str, started: PrefectFuture[Handle], polled: PrefectFuture[Record]) -> End:
+def result_of(step: str, host: str, started: PrefectFuture[Handle], polled: PrefectFuture[Record]) -> JobResult:
     """Wait for both task runs of one job; whatever they raised is told, not raised."""
     # A poll whose start failed never begins, and has nothing to say.
     first = outcome_of(started)
-    return ended(step, host, outcome_of(polled) if isinstance(first, Handle) else first)
+    return result_from(step, host, outcome_of(polled) if isinstance(first, Handle) else first)
 
 
-def ended(step: str, host: str, outcome: object) -> End:
+def result_from(step: str, host: str, outcome: object) -> JobResult:
     """How a job ended of which `outcome` is the record or, where it did not succeed, the error."""
     if isinstance(outcome, Record):
-        return End(host=host, step=step, state=outcome.state, succeeded=True, record=outcome)
+        return JobResult(host=host, step=step, state=outcome.state, succeeded=True, record=outcome)
     record = outcome.record if isinstance(outcome, JobFailed | RetriesExhausted) else None
-    return End(host=host, step=step, state=_word(outcome), record=record, reason=_reason(outcome, step, host))
+    return JobResult(host=host, step=step, state=_word(outcome), record=record, reason=_reason(outcome, step, host))
 
 
-def left_running(step: str, host: str, outcome: object, access: Access) -> End:
+def left_running(step: str, host: str, outcome: object, access: Access) -> JobResult:
     """That a job is started is all that was wanted; `outcome` is its handle, or why it was not."""
     if isinstance(outcome, Handle):
         left = f"left running; look at it with: {command_line('status', outcome, access)}"
-        return End(host=host, step=step, state=State.RUNNING, succeeded=True, reason=left)
-    return End(host=host, step=step, state=_word(outcome), reason=_reason(outcome, step, host))
+        return JobResult(host=host, step=step, state=State.RUNNING, succeeded=True, reason=left)
+    return JobResult(host=host, step=step, state=_word(outcome), reason=_reason(outcome, step, host))
 
 
-def end_as_found(record: Record, access: Access) -> End:
+def result_as_found(record: Record, access: Access) -> JobResult:
     """The end of a job that was found on its host; one that still runs is none to be blamed for."""
     step = record.label or record.jid
     if not record.finished:
-        return End(host=record.host, step=step, state=record.state, succeeded=True, record=record, reason="still runs")
+        return JobResult(
+            host=record.host, step=step, state=record.state, succeeded=True, record=record, reason="still runs"
+        )
     if record.state is State.SUCCEEDED:
-        return End(host=record.host, step=step, state=record.state, succeeded=True, record=record)
+        return JobResult(host=record.host, step=step, state=record.state, succeeded=True, record=record)
     error = JobFailed(record, command_line("log", record.handle, access))
-    return End(host=record.host, step=step, state=record.state, record=record, reason=_reason(error, step, record.host))
+    return JobResult(
+        host=record.host, step=step, state=record.state, record=record, reason=_reason(error, step, record.host)
+    )
 
 
-def not_asked(host: str, error: RemoteJobsError) -> End:
+def not_asked(host: str, error: RemoteJobsError) -> JobResult:
     """What came of a host whose jobs are not known."""
-    return End(host=host, step="look", state=_word(error), reason=_reason(error, "look", host))
+    return JobResult(host=host, step="look", state=_word(error), reason=_reason(error, "look", host))
 
 
-def values_of(step: str, runs: Mapping[str, PrefectFuture[T]]) -> tuple[dict[str, T], list[End]]:
+def values_of(step: str, runs: Mapping[str, PrefectFuture[T]]) -> tuple[dict[str, T], list[JobResult]]:
     """Wait for one task run a host, which needs no polling: the values by host, and how each ended."""
     values: dict[str, T] = {}
-    ends: list[End] = []
+    results: list[JobResult] = []
     for host, run in runs.items():
         run.wait()
         value = run.result(raise_on_failure=False)
         if isinstance(value, BaseException):
-            ends.append(End(host=host, step=step, state=_word(value), reason=_reason(value, step, host)))
+            results.append(JobResult(host=host, step=step, state=_word(value), reason=_reason(value, step, host)))
         else:
             values[host] = value
-            ends.append(End(host=host, step=step, state=State.SUCCEEDED, succeeded=True))
-    return values, ends
+            results.append(JobResult(host=host, step=step, state=State.SUCCEEDED, succeeded=True))
+    return values, results
 
 
-def raise_for(ends: Iterable[End]) -> None:
+def raise_for(results: Iterable[JobResult]) -> None:
     """Raise `HostsFailed`, naming those that failed, unless all succeeded."""
-    if said := failures_of(list(ends)):
+    if said := failures_of(list(results)):
         raise HostsFailed(said)
 
 
-def failures_of(ends: Sequence[End]) -> str:
+def failures_of(results: Sequence[JobResult]) -> str:
     """`2 of 60 failed` and a line for each of them; "" when all succeeded. Of many, the last are only named.
 
     Hosts that could not be asked are counted apart, and come last: `3 of 60 did not succeed: 1 failed, 2 unreachable`.
     """
-    failed = sorted((end for end in ends if not end.succeeded), key=lambda end: end.state == _UNREACHABLE)
+    failed = sorted(
+        (result for result in results if not result.succeeded), key=lambda result: result.state == _UNREACHABLE
+    )
     if not failed:
         return ""
-    lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in failed[:_EXPLAINED]]
-    others = ", ".join(f"{end.step} on {end.host}" for end in failed[_EXPLAINED:])
-    return "\n".join([_counted(failed, len(ends)), *lines, *([f"and {others}"] if others else [])])
+    lines = [
+        _set_in(f"{result.step} on {result.host}: {result.reason or result.state}") for result in failed[:_EXPLAINED]
+    ]
+    others = ", ".join(f"{result.step} on {result.host}" for result in failed[_EXPLAINED:])
+    return "\n".join([_counted(failed, len(results)), *lines, *([f"and {others}"] if others else [])])
 
 
-def _counted(failed: Sequence[End], of: int) -> str:
-    silent = sum(end.state == _UNREACHABLE for end in failed)
+def _counted(failed: Sequence[JobResult], of: int) -> str:
+    silent = sum(result.state == _UNREACHABLE for result in failed)
     if silent in (0, len(failed)):
         return f"{len(failed)} of {of} {_UNREACHABLE if silent else 'failed'}"
     return f"{len(failed)} of {of} did not succeed: {len(failed) - silent} failed, {silent} {_UNREACHABLE}"

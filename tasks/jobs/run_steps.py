@@ -13,10 +13,10 @@ from prefect.futures import PrefectFuture, as_completed
 from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import End, OnFailed, end_of, ended, left_running, outcome_of
-from remotejobs.prefect.tasks.jobs.host_group import Step, outcomes_of, poll_group, start_group
+from remotejobs.prefect.tasks.jobs.host_group import JobStep, outcomes_of, poll_group, start_group
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
 from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, left_running, outcome_of, result_from, result_of
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
@@ -25,15 +25,15 @@ _GROUP = 100  # hosts of a group, about
 _LOOKS = 8  # attempts a second of all groups, on average at most; unevenly spread they are ten in some seconds
 
 
-def look_after(
-    steps: Sequence[Step],
+def run_steps(
+    steps: Sequence[JobStep],
     access: Access,
     *,
     group: int = 0,
     failed_when: FailedWhen | None = None,
     shards: int = 1,
     on_failed: OnFailed | None = None,
-) -> list[End]:
+) -> list[JobResult]:
     """Start every step's job, wait for its end, and tell how each ended, in the order of `steps`; nothing is raised.
 
     With a delay of 0 a job is started and left running. `group` is how many hosts one task run starts and one polls:
@@ -48,8 +48,8 @@ def look_after(
     size = group or group_size(len(hosts), min((step.until.delay for step in steps), default=0), shards)
     if size == 1:
         return _one_by_one(steps, access, failed_when, on_failed)
-    looks = _Looks(access, failed_when, on_failed)
-    found = {(end.host, jid): end for jid, end in _by_groups(steps, hosts, size, looks)}
+    polling = _Polling(access, failed_when, on_failed)
+    found = {(end.host, jid): end for jid, end in _by_groups(steps, hosts, size, polling)}
     return [found[step.host, step.job.jid] for step in steps]
 
 
@@ -66,8 +66,8 @@ def group_size(hosts: int, delay: float, shards: int = 1) -> int:
 
 
 def _one_by_one(
-    steps: Sequence[Step], access: Access, failed_when: FailedWhen | None, on_failed: OnFailed | None
-) -> list[End]:
+    steps: Sequence[JobStep], access: Access, failed_when: FailedWhen | None, on_failed: OnFailed | None
+) -> list[JobResult]:
     polls = {step.until: poll_until(step.until, failed_when) for step in steps}
     started = [start_job.submit(step.job, step.host, access) for step in steps]
     waited = [
@@ -75,9 +75,9 @@ def _one_by_one(
         for step, start in zip(steps, started, strict=True)
     ]
 
-    def end(step: Step, start: PrefectFuture[Handle], poll: PrefectFuture[Record] | None) -> End:
+    def end(step: JobStep, start: PrefectFuture[Handle], poll: PrefectFuture[Record] | None) -> JobResult:
         if poll:
-            return end_of(step.label, step.host, start, poll)
+            return result_of(step.label, step.host, start, poll)
         return left_running(step.label, step.host, outcome_of(start), access)
 
     if on_failed:
@@ -91,7 +91,7 @@ def _one_by_one(
 
 
 @dataclass(frozen=True, slots=True)
-class _Looks:
+class _Polling:
     """How all groups of a run are looked after."""
 
     access: Access
@@ -99,30 +99,32 @@ class _Looks:
     on_failed: OnFailed | None
 
 
-def _by_groups(steps: Sequence[Step], hosts: Sequence[str], size: int, looks: _Looks) -> Iterator[tuple[str, End]]:
+def _by_groups(
+    steps: Sequence[JobStep], hosts: Sequence[str], size: int, polling: _Polling
+) -> Iterator[tuple[str, JobResult]]:
     """The end of each step's job, with its jid."""
-    groups = _begin(steps, hosts, size, looks, patient=False)
+    groups = _begin(steps, hosts, size, polling, patient=False)
     # Beside the others, whose ends nobody shall learn later for it.
     silent = [step for group in groups for step, first in group.begun() if is_silence(first)]
     away = list(dict.fromkeys(step.host for step in silent))
-    for group in [*groups, *_begin(silent, away, size, looks, patient=True)]:
-        yield from group.ends(looks.access)
+    for group in [*groups, *_begin(silent, away, size, polling, patient=True)]:
+        yield from group.ends(polling.access)
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
     """The task runs of one group of hosts; no poll where its jobs are left running."""
 
-    steps: Sequence[Step]
+    steps: Sequence[JobStep]
     start: PrefectFuture[Any]
     poll: PrefectFuture[Any] | None
     patient: bool
 
-    def begun(self) -> Iterator[tuple[Step, object]]:
+    def begun(self) -> Iterator[tuple[JobStep, object]]:
         """Each step with its handle, or why there is none."""
         return zip(self.steps, outcomes_of(outcome_of(self.start), len(self.steps)), strict=True)
 
-    def ends(self, access: Access) -> Iterator[tuple[str, End]]:
+    def ends(self, access: Access) -> Iterator[tuple[str, JobResult]]:
         """How each step's job ended, with its jid; nothing of hosts that another group asks again."""
         polled = iter(outcomes_of(outcome_of(self.poll), len(self.steps)) if self.poll else ())
         for step, first in self.begun():
@@ -132,34 +134,36 @@ class _Group:
                 yield step.job.jid, left_running(step.label, step.host, first, access)
             else:
                 last = next(polled) if isinstance(first, Handle) else first
-                yield step.job.jid, ended(step.label, step.host, last)
+                yield step.job.jid, result_from(step.label, step.host, last)
 
 
-def _begin(steps: Sequence[Step], hosts: Sequence[str], size: int, looks: _Looks, *, patient: bool) -> list[_Group]:
+def _begin(
+    steps: Sequence[JobStep], hosts: Sequence[str], size: int, polling: _Polling, *, patient: bool
+) -> list[_Group]:
     """Submit the starts and polls of all groups."""
     parts = [_steps_on(steps, hosts[at : at + size]) for at in range(0, len(hosts), size)]
     names = [_name_of(part) for part in parts]
-    access = looks.access
+    access = polling.access
     started = [
-        start_group(patient=patient, on_failed=looks.on_failed).submit(name, part, access)
+        start_group(patient=patient, on_failed=polling.on_failed).submit(name, part, access)
         for name, part in zip(names, parts, strict=True)
     ]
     groups = []
     for name, part, start in zip(names, parts, started, strict=True):
         until = max((step.until for step in part), key=lambda until: until.retries * until.delay)
         # What was started is polled, also when not all was.
-        poll = poll_group(until, looks.failed_when, looks.on_failed)
+        poll = poll_group(until, polling.failed_when, polling.on_failed)
         waited = poll.submit(name, allow_failure(start), access) if until.delay else None
         groups.append(_Group(part, start, waited, patient))
     return groups
 
 
-def _steps_on(steps: Iterable[Step], hosts: Sequence[str]) -> list[Step]:
+def _steps_on(steps: Iterable[JobStep], hosts: Sequence[str]) -> list[JobStep]:
     wanted = set(hosts)
     return [step for step in steps if step.host in wanted]
 
 
-def _name_of(steps: Sequence[Step]) -> str:
+def _name_of(steps: Sequence[JobStep]) -> str:
     """`vacuum on web001 to web100 (100 hosts)`"""
     labels = list(dict.fromkeys(step.label for step in steps))
     hosts = list(dict.fromkeys(step.host for step in steps))
