@@ -35,9 +35,9 @@ def clean_jobs(
     """
     seconds = older_than_days * 24 * 3600
     runs = {host: jobs.clean_jobs.submit(host, access, seconds, keep, dry_run) for host in select_hosts(access, hosts)}
-    cleaned, ends = values_of("clean", runs)
+    cleaned, results = values_of("clean", runs)
     removed = [record for records in cleaned.values() for record in records]
     title = "Jobs that would go" if dry_run else "Jobs that went"
     publish_table("clean-jobs", title, [job_row(record) for record in removed])
-    raise_for(ends)
+    raise_for(results)
     return removed

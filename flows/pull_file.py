@@ -38,7 +38,7 @@ def pull_file(
     """
     targets = places(dest, select_hosts(access, hosts), access)
     runs = {host: pull_from_host.submit(source, place, host, access, rate) for host, place in targets.items()}
-    done, ends = values_of("pull", runs)
+    done, results = values_of("pull", runs)
     publish_table("pull-file", f"{source} from {hosts}", [transfer_row(each) for each in done.values()])
-    raise_for(ends)
+    raise_for(results)
     return list(done.values())

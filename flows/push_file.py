@@ -40,7 +40,7 @@ def push_file(
     names = select_hosts(access, hosts)
     sha256 = sum_of(Path(source))
     runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in names}
-    done, ends = values_of("push", runs)
+    done, results = values_of("push", runs)
     publish_table("push-file", f"{source} to {hosts}", [transfer_row(each) for each in done.values()])
-    raise_for(ends)
+    raise_for(results)
     return list(done.values())

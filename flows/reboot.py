@@ -31,8 +31,8 @@ def reboot(
     """
     done: list[Rebooted] = []
     for batch in batches(select_hosts(access, hosts), serial):
-        rebooted, ends = values_of("reboot", {host: reboot_host.submit(host, access, wanted) for host in batch})
+        rebooted, results = values_of("reboot", {host: reboot_host.submit(host, access, wanted) for host in batch})
         done += rebooted.values()
         publish_table("reboot", f"Reboots of {hosts}", [row_of(each) for each in done])
-        raise_for(ends)
+        raise_for(results)
     return done

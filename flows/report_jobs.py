@@ -33,10 +33,10 @@ def report_jobs(
         jobs: A label or a jid, with * and ?, or the beginning of a jid. *RUN-ID means the jobs of one flow run.
     """
     seen = survey(access, hosts, jobs, output=True)
-    ends = [result_as_found(record, access) for record in in_order(seen.records)]
-    ends += [not_asked(host, error) for host, error in seen.silent.items()]
-    publish_table("report-jobs", f"{jobs} on {hosts}: {summary(seen.records)}", [row_of(end) for end in ends])
-    raise_for(ends)
-    if not ends:
+    results = [result_as_found(record, access) for record in in_order(seen.records)]
+    results += [not_asked(host, error) for host, error in seen.silent.items()]
+    publish_table("report-jobs", f"{jobs} on {hosts}: {summary(seen.records)}", [row_of(result) for result in results])
+    raise_for(results)
+    if not results:
         raise HostsFailed(f"no job on {hosts} is like {jobs}: it was never started there, or was cleaned away")
-    return ends
+    return results

@@ -22,7 +22,9 @@ def rolling_repair(
         notify: Whom to tell when hosts stay out.
     """
     left = left_by(ended_run(run))
-    done, ends = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})
-    publish_table("rolling-repair", f"After the rolling update {left.update_id}", [row_of(end) for end in ends])
-    raise_for(ends)
+    done, results = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})
+    publish_table(
+        "rolling-repair", f"After the rolling update {left.update_id}", [row_of(result) for result in results]
+    )
+    raise_for(results)
     return done

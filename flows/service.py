@@ -52,8 +52,8 @@ def service(
     else:
         step = check_service if action == "check" else stop_service
         runs = {host: step.submit(service, host, access) for host in names}
-    found, ends = values_of(action, runs)
+    found, results = values_of(action, runs)
     publish_table("service", f"{action} {service.name} on {hosts}", [service_row(each) for each in found.values()])
-    raise_for(ends)
+    raise_for(results)
     raise_for(result_of_service(service.name, each) for each in found.values())
     return list(found.values())

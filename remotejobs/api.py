@@ -30,7 +30,7 @@ class StartResult:
     """A job that was started on the hosts of a pattern, and the outcome on each host, in the inventory's order."""
 
     jid: str
-    outcomes: tuple[HostResult[Record], ...]
+    results: tuple[HostResult[Record], ...]
 
 
 class RemoteJobs:
@@ -172,7 +172,7 @@ class RemoteJobs:
 
     def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
         names = self._names(pattern)
-        found = {outcome.host: outcome for outcome in self._fleet.each(work, names)}
+        found = {result.host: result for result in self._fleet.each(work, names)}
         return tuple(found[name] for name in names)
 
     def _ends(
@@ -202,9 +202,9 @@ class RemoteJobs:
 
         ended = 0
         try:
-            for outcome in self._fleet.each(wait, names):
-                yield outcome
-                ended += outcome.value is not None
+            for result in self._fleet.each(wait, names):
+                yield result
+                ended += result.value is not None
                 if ended == count:
                     return
         finally:

@@ -24,7 +24,7 @@ from remotejobs.text import duration, number_of, size
 class Backup:
     """How one item's backup on one host ended, and its report when there is a good one."""
 
-    end: JobResult
+    result: JobResult
     report: BackupReport | None = None
 
 
@@ -61,30 +61,30 @@ def jid_of(item: Item, *, run: str = "") -> str:
     return jid_for("backup", item.name, run=run)
 
 
-def backup_of(end: JobResult) -> Backup:
+def backup_of(result: JobResult) -> Backup:
     """The backup that a job made. One that succeeded without saying so in full did not succeed."""
-    if not end.succeeded or end.record is None:
-        return Backup(end=end)
+    if not result.succeeded or result.record is None:
+        return Backup(result=result)
     try:
-        return Backup(end=end, report=report_of(end.record))
+        return Backup(result=result, report=report_of(result.record))
     except RemoteJobsError as exc:
-        return Backup(end=replace(end, succeeded=False, state="error", reason=str(exc)))
+        return Backup(result=replace(result, succeeded=False, state="error", reason=str(exc)))
 
 
 def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the nightly table."""
-    end, report = backup.end, backup.report
+    result, report = backup.result, backup.report
     tested = "yes" if report and report.restore_tested else "no"
-    return end, {
-        "host": end.host,
-        "item": end.step,
-        "state": end.state,
+    return result, {
+        "host": result.host,
+        "item": result.step,
+        "state": result.state,
         "size": size(report.bytes) if report else "",
-        "duration": duration(end.record.delta) if end.record else "",
+        "duration": duration(result.record.delta) if result.record else "",
         "restore-tested": tested if report else "",
         "path": report.path if report else "",
         "sha256": report.sha256 if report else "",
         "kept": report.kept if report else "",
         "removed": report.removed if report else "",
-        "reason": end.reason,
+        "reason": result.reason,
     }

@@ -57,10 +57,10 @@ def side_by_side(
     ]
     for host in names:  # other work, while they run
         run_command(shlex.join(["df", "-h", directory]), host, access, label="disk")
-    ends = [job.end() for job in jobs]
+    results = [job.result() for job in jobs]
 
-    for end in ends:
-        get_run_logger().info("%s on %s: %s", end.step, end.host, "SUCCESS" if end.succeeded else "FAILED")
-    publish_table("side-by-side", f"Backups on {hosts}", [row_of(end) for end in ends])
-    raise_for(ends)
-    return ends
+    for result in results:
+        get_run_logger().info("%s on %s: %s", result.step, result.host, "SUCCESS" if result.succeeded else "FAILED")
+    publish_table("side-by-side", f"Backups on {hosts}", [row_of(result) for result in results])
+    raise_for(results)
+    return results

@@ -45,16 +45,16 @@ def with_rollback(
     risky = in_background(command, hosts, access, label="risky", limit=limit, poll=poll, failed_when=_failed)
     run_command(prepare, hosts, access, label="prepare rollback")
 
-    end = risky.end()
-    if end.succeeded:
-        return end
-    if not end.over:  # it may run on, unseen: a rollback beside it would do harm
-        raise_for([end])
-    happened = "timed out" if end.state == State.TIMED_OUT else "failed"
+    result = risky.result()
+    if result.succeeded:
+        return result
+    if not result.over:  # it may run on, unseen: a rollback beside it would do harm
+        raise_for([result])
+    happened = "timed out" if result.state == State.TIMED_OUT else "failed"
     run_command(rollback, hosts, access, label="rollback")
-    send_notification(alert, f"{happened}, rolled back", f"risky on {hosts}: {end.reason}")
-    raise_for([end])
-    return end
+    send_notification(alert, f"{happened}, rolled back", f"risky on {hosts}: {result.reason}")
+    raise_for([result])
+    return result
 
 
 def _failed(record: Record) -> bool:

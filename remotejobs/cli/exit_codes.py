@@ -29,34 +29,34 @@ def of_error(error: RemoteJobsError) -> int:
     return USAGE_ERROR if isinstance(error, UsageError) else NOT_SUCCEEDED
 
 
-def of_errors(outcomes: Iterable[HostResult[T]]) -> int:
+def of_errors(results: Iterable[HostResult[T]]) -> int:
     """For commands that only ask: 0 when every host answered."""
-    return max((of_error(outcome.error) for outcome in outcomes if outcome.error), default=OK)
+    return max((of_error(result.error) for result in results if result.error), default=OK)
 
 
-def of_jobs(outcomes: Iterable[HostResult[Record]]) -> int:
+def of_jobs(results: Iterable[HostResult[Record]]) -> int:
     """0 when every job succeeded, still runs, or waits for its turn."""
-    return max(map(_of_job, outcomes), default=OK)
+    return max(map(_of_job, results), default=OK)
 
 
-def of_kills(outcomes: Iterable[HostResult[Record]]) -> int:
+def of_kills(results: Iterable[HostResult[Record]]) -> int:
     """0 when no job runs any more, however it ended."""
-    return max(map(_of_kill, outcomes), default=OK)
+    return max(map(_of_kill, results), default=OK)
 
 
-def _of_job(outcome: HostResult[Record]) -> int:
+def _of_job(result: HostResult[Record]) -> int:
     from remotejobs.model import State
 
-    if outcome.error:
-        return of_error(outcome.error)
-    good = outcome.value is not None and (outcome.value.state is State.SUCCEEDED or not outcome.value.finished)
+    if result.error:
+        return of_error(result.error)
+    good = result.value is not None and (result.value.state is State.SUCCEEDED or not result.value.finished)
     return OK if good else NOT_SUCCEEDED
 
 
-def _of_kill(outcome: HostResult[Record]) -> int:
-    if outcome.error:
-        return of_error(outcome.error)
-    proven = outcome.value is not None and outcome.value.finished and not outcome.value.survivors
+def _of_kill(result: HostResult[Record]) -> int:
+    if result.error:
+        return of_error(result.error)
+    proven = result.value is not None and result.value.finished and not result.value.survivors
     return OK if proven else NOT_SUCCEEDED
 
 

@@ -25,8 +25,8 @@ def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T
 
     def watch() -> None:
         try:
-            for outcome in fleet.each(lambda jobs: work(jobs, news.put)):
-                news.put(outcome)
+            for result in fleet.each(lambda jobs: work(jobs, news.put)):
+                news.put(result)
         finally:
             news.put(None)
 

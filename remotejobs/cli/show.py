@@ -69,8 +69,8 @@ def follow(
     return tuple(ended[name] for name in fleet.hosts if name in ended)
 
 
-def _records(outcomes: Iterable[HostResult[T]]) -> list[T]:
-    return [outcome.value for outcome in outcomes if outcome.value is not None]
+def _records(results: Iterable[HostResult[T]]) -> list[T]:
+    return [result.value for result in results if result.value is not None]
 
 
 def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
@@ -79,8 +79,8 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], 
     def quietly(jobs: HostJobs, _tell: Callable[[Event], None]) -> T:
         return work(jobs)
 
-    outcomes = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
-    return tuple(outcomes[name] for name in fleet.hosts)
+    results = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
+    return tuple(results[name] for name in fleet.hosts)
 
 
 def wait_and_report(
@@ -121,40 +121,40 @@ def warn(text: str) -> None:
     sys.stderr.flush()
 
 
-def say_table(outcomes: Iterable[HostResult[Record]]) -> None:
+def say_table(results: Iterable[HostResult[Record]]) -> None:
     """One row for each host."""
-    rows = [row_of(outcome) for outcome in outcomes]
+    rows = [row_of(result) for result in results]
     cells = [(row.host, row.state, row.rc, row.time, row.msg) for row in rows]
     for line in table(HEADS, cells, Paint.for_stream(sys.stdout)):
         say(line)
 
 
-def counted(outcomes: Iterable[HostResult[Record]]) -> str:
+def counted(results: Iterable[HostResult[Record]]) -> str:
     """How many there are of each state."""
-    return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, outcomes)).items())
+    return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, results)).items())
 
 
-def say_remedies(outcomes: Iterable[HostResult[Record]], target: Target) -> None:
+def say_remedies(results: Iterable[HostResult[Record]], target: Target) -> None:
     """What to do about the hosts that could not be asked, each remedy once, and about commands that run unwatched."""
     hosts: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.error:
-            hosts.setdefault(outcome.error.remedy, []).append(outcome.host)
-        elif outcome.value and outcome.value.still_runs:
-            say(visible(f"{outcome.host}: End it: {target.on(outcome.host).command('kill', outcome.value.jid)}"))
+    for result in results:
+        if result.error:
+            hosts.setdefault(result.error.remedy, []).append(result.host)
+        elif result.value and result.value.still_runs:
+            say(visible(f"{result.host}: End it: {target.on(result.host).command('kill', result.value.jid)}"))
     for remedy, names in hosts.items():
         say(visible(f"{', '.join(names)}: {remedy}"))
 
 
-def warn_of_errors(outcomes: Iterable[HostResult[T]]) -> None:
-    for outcome in outcomes:
-        if outcome.error:
-            warn(f"error: {visible(str(outcome.error))}")
+def warn_of_errors(results: Iterable[HostResult[T]]) -> None:
+    for result in results:
+        if result.error:
+            warn(f"error: {visible(str(result.error))}")
 
 
-def say_summary(outcomes: HostResults) -> None:
+def say_summary(results: HostResults) -> None:
     """The table again when all is over; one host needs none, its line stands right above."""
-    if len(outcomes) > 1:
+    if len(results) > 1:
         say()
-        say_table(outcomes)
-        say(f"{len(outcomes)} hosts: {counted(outcomes)}")
+        say_table(results)
+        say(f"{len(results)} hosts: {counted(results)}")

@@ -38,15 +38,15 @@ def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
                 ended[item.host] = item
             else:
                 bars(item)
-    outcomes = [ended[name] for name in fleet.hosts]
-    for outcome in outcomes:
+    results = [ended[name] for name in fleet.hosts]
+    for result in results:
         if args.json:
-            say(_json(outcome))
-        elif outcome.value:
-            say(visible(_line(outcome.value)))
+            say(_json(result))
+        elif result.value:
+            say(visible(_line(result.value)))
     if not args.json:
-        warn_of_errors(outcomes)
-    return exit_codes.of_errors(outcomes)
+        warn_of_errors(results)
+    return exit_codes.of_errors(results)
 
 
 def _line(done: Transferred) -> str:
@@ -59,9 +59,9 @@ def _line(done: Transferred) -> str:
     return f"{done.host}: {done.path} ({size(done.bytes)} in {took}, sha256 {done.sha256[:12]} on both ends{more})"
 
 
-def _json(outcome: HostResult[Transferred]) -> str:
-    value = asdict(outcome.value) if outcome.value else {}
-    return json.dumps({"host": outcome.host, **value, "error": str(outcome.error) if outcome.error else ""})
+def _json(result: HostResult[Transferred]) -> str:
+    value = asdict(result.value) if result.value else {}
+    return json.dumps({"host": result.host, **value, "error": str(result.error) if result.error else ""})
 
 
 @contextmanager

@@ -88,9 +88,9 @@ def _exit_code(snapshot: Snapshot, jobs: str) -> int:
             if any(isinstance(error, UsageError) for error in snapshot.silent.values())
             else exit_codes.OK
         )
-    outcomes = [HostResult(record.host, value=record) for record in snapshot.reported]
-    outcomes += [HostResult(host, error=error) for host, error in snapshot.silent.items()]
-    if not outcomes:
+    results = [HostResult(record.host, value=record) for record in snapshot.reported]
+    results += [HostResult(host, error=error) for host, error in snapshot.silent.items()]
+    if not results:
         warn(f"no job there is like {visible(jobs)}")
         return exit_codes.NOT_SUCCEEDED
-    return exit_codes.of_jobs(outcomes)
+    return exit_codes.of_jobs(results)

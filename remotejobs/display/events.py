@@ -53,7 +53,7 @@ class View(Protocol):
     def show(self, event: Event) -> None:
         """Something happened on the way."""
 
-    def ended(self, outcome: HostResult[Record]) -> None:
+    def ended(self, result: HostResult[Record]) -> None:
         """This is what came of a host."""
 
     def close(self) -> None:

@@ -59,19 +59,19 @@ class Lines:
                 self._silent.add(host)
                 self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
 
-    def ended(self, outcome: HostResult[Record]) -> None:
-        if outcome.host in self._begun and outcome.value and not outcome.value.finished:
+    def ended(self, result: HostResult[Record]) -> None:
+        if result.host in self._begun and result.value and not result.value.finished:
             return  # started and left alone: that line stands already
-        row = row_of(outcome)
-        self._say(outcome.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
-        if outcome.error:
-            self._print(indented(outcome.error.remedy))
-        if outcome.value is not None and outcome.value.still_runs:
-            self._print(indented(f"End it: {self._command('kill', outcome.host)}"))
-        if outcome.value is not None and self._output:
-            self._show_output(outcome.value)
-        if outcome.value is not None and self._verbose:
-            self._print(self._paint.faint(indented(f"in {outcome.value.results_dir}")))
+        row = row_of(result)
+        self._say(result.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
+        if result.error:
+            self._print(indented(result.error.remedy))
+        if result.value is not None and result.value.still_runs:
+            self._print(indented(f"End it: {self._command('kill', result.host)}"))
+        if result.value is not None and self._output:
+            self._show_output(result.value)
+        if result.value is not None and self._verbose:
+            self._print(self._paint.faint(indented(f"in {result.value.results_dir}")))
 
     def close(self) -> None:
         self._stream.flush()

@@ -58,9 +58,9 @@ class LiveLines(Lines):
             case HostUnreachable(host):
                 self._state[host] = "no contact"
 
-    def ended(self, outcome: HostResult[Record]) -> None:
-        self._state[outcome.host] = state_of(outcome)
-        super().ended(outcome)
+    def ended(self, result: HostResult[Record]) -> None:
+        self._state[result.host] = state_of(result)
+        super().ended(result)
 
     def close(self) -> None:
         self._live.stop()

@@ -33,15 +33,15 @@ def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> 
         report_cancelled(flow_run, shards, line=line)
     else:
         with speaking(flow_run):
-            ends = [*kill_jobs_of(flow_run.id, named=options.part.of), *kill_parts(flow_run)]
-        report_cancelled(flow_run, [*shards, *ends])
+            results = [*kill_jobs_of(flow_run.id, named=options.part.of), *kill_parts(flow_run)]
+        report_cancelled(flow_run, [*shards, *results])
 
 
 def kill_parts(flow_run: FlowRun) -> list[CancelledJob]:
     """End the jobs of the flows that were part of `flow_run`."""
     # The jobs of its shards are its own.
     parts = [part for part in parts_of(flow_run) if part_of(part).of != str(flow_run.id)]
-    return [end for part in parts for end in kill_jobs_of(part.id)]
+    return [result for part in parts for result in kill_jobs_of(part.id)]
 
 
 def kill_jobs_of(run: UUID, *, named: str = "") -> list[CancelledJob]:
@@ -54,7 +54,7 @@ def kill_jobs_of(run: UUID, *, named: str = "") -> list[CancelledJob]:
     suspects: dict[Access, dict[str, Suspect]] = {}
     for entry in entries:
         _add(suspects.setdefault(entry.access, {}), entry, named or str(run))
-    return [end for access, hosts in suspects.items() for end in _end_on(hosts, named or str(run), access)]
+    return [result for access, hosts in suspects.items() for result in _end_on(hosts, named or str(run), access)]
 
 
 def _add(suspects: dict[str, Suspect], entry: StartedJobs, run: str) -> None:

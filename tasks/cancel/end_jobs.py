@@ -30,8 +30,8 @@ def end_jobs_of(suspects: Sequence[tuple[Host, Suspect]], run: str, access: Acce
     What is found is what counts; `suspects` name what may run on a host that cannot be asked.
     """
     with _side_by_side([host for host, _ in suspects], access) as (fleet, pool):
-        ends = pool.map(lambda suspect: _end_found(fleet, suspect[0], suspect[1], run, access), suspects)
-        return [end for found in ends for end in found]
+        results = pool.map(lambda suspect: _end_found(fleet, suspect[0], suspect[1], run, access), suspects)
+        return [result for found in results for result in found]
 
 
 @contextmanager
@@ -50,10 +50,10 @@ def _end_found(fleet: Fleet, host: Host, suspect: Suspect, run: str, access: Acc
     except RemoteJobsError as exc:
         handles = [Handle(host=host.name, jid=jid, label=label) for jid, label in suspect.items()]
         return [_left(replace(handle, become_user=user_on(host, access)), exc, access) for handle in handles]
-    ends = [_end(jobs, record, access) for record in records if record.jid.endswith(run)]
+    results = [_end(jobs, record, access) for record in records if record.jid.endswith(run)]
     # Such as one that installs packages: its name says more behind the run's.
     going = [record for record in records if not record.jid.endswith(run) and not record.finished]
-    return [*ends, *(_goes_on(record) for record in going)]
+    return [*results, *(_goes_on(record) for record in going)]
 
 
 def _end(jobs: HostJobs, record: Record, access: Access) -> CancelledJob:

@@ -57,28 +57,30 @@ def speaking(flow_run: FlowRun) -> Iterator[None]:
         speaker.join()
 
 
-def report_cancelled(flow_run: FlowRun, ends: Sequence[CancelledJob], *, line: str = "") -> None:
+def report_cancelled(flow_run: FlowRun, results: Sequence[CancelledJob], *, line: str = "") -> None:
     """Log every end, attach the table, and tell the line that sums it up: `line`, and what may still run."""
     logger = flow_run_logger(flow_run)
-    for end in ends:
-        (logger.error if end.open_end else logger.info)("%s", end.words)
-    still = _named(end for end in ends if end.open_end)
+    for result in results:
+        (logger.error if result.open_end else logger.info)("%s", result.words)
+    still = _named(result for result in results if result.open_end)
     left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
-    line = ". ".join(words for words in (line, left) if words) or _all_ended(ends)
+    line = ". ".join(words for words in (line, left) if words) or _all_ended(results)
     attach(
-        flow_run, line, [{"host": end.host, "job": end.label, "what became of it": visible(end.said)} for end in ends]
+        flow_run,
+        line,
+        [{"host": result.host, "job": result.label, "what became of it": visible(result.said)} for result in results],
     )
 
 
-def _all_ended(ends: Sequence[CancelledJob]) -> str:
-    over = sum(not end.goes_on for end in ends)
+def _all_ended(results: Sequence[CancelledJob]) -> str:
+    over = sum(not result.goes_on for result in results)
     ended = f"None of its {number_of(over, 'job')} runs any more" if over else "No job of it was found to end"
-    going = _named(end for end in ends if end.goes_on)
+    going = _named(result for result in results if result.goes_on)
     return f"{ended}. Left to finish: {going}" if going else ended
 
 
-def _named(ends: Iterable[CancelledJob]) -> str:
-    return ", ".join(f"{end.label} on {end.host}" for end in ends)
+def _named(results: Iterable[CancelledJob]) -> str:
+    return ", ".join(f"{result.label} on {result.host}" for result in results)
 
 
 def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> None:

@@ -33,7 +33,7 @@ class Background:
     started: PrefectFuture[Handle]
     polled: PrefectFuture[Record]
 
-    def end(self) -> JobResult:
+    def result(self) -> JobResult:
         """Wait until the job has ended; if it did not succeed, the `JobResult` says why. Raises nothing.
 
         To ignore an error, read the `JobResult` or leave it; to fail the flow for it, pass it to `raise_for`.

@@ -82,15 +82,15 @@ def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[...
             raise HostsSilent(said)
         if silent and not patient:
             get_run_logger().warning("%s", said)
-        ends = [
+        results = [
             left_running(step.label, step.host, outcome, access)
             for step, outcome in zip(steps, outcomes, strict=True)
             if patient or not is_silence(outcome)
         ]
-        if failed := failures_of(ends):
-            tell_not_started(name, ends)
+        if failed := failures_of(results):
+            tell_not_started(name, results)
             if on_failed:
-                on_failed([end for end in ends if not end.succeeded])
+                on_failed([result for result in results if not result.succeeded])
             raise GroupFailed(f"start {name}: {failed}", outcomes)
         return tuple(outcomes)
 

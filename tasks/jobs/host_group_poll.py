@@ -70,11 +70,11 @@ class GroupPoll:
         self._failed = []
         done, of = len(self._outcomes), len(self._handles)
         if of:
-            self._progress.show(self._ends(), done=done, of=of)
+            self._progress.show(self._results(), done=done, of=of)
         if done < of:
             raise StillRunning(self._summary(attempt))
         outcomes = tuple(self._outcomes[key] for key in self._handles)
-        if said := failures_of(list(self._ends())):
+        if said := failures_of(list(self._results())):
             raise GroupFailed(f"{self._name}: {said}", outcomes)
         return outcomes
 
@@ -129,7 +129,7 @@ class GroupPoll:
         except RemoteJobsError as exc:
             return exc
 
-    def _ends(self) -> Iterator[JobResult]:
+    def _results(self) -> Iterator[JobResult]:
         """How each job is by now, in the order of the handles."""
         for key, handle in self._handles.items():
             outcome = self._outcomes.get(key) or self._watch.silent.get(key)
@@ -142,9 +142,9 @@ class GroupPoll:
 
     def _summary(self, attempt: Attempt) -> str:
         """`work on web001 to web100 (100 hosts): 98 running, 1 succeeded, 1 failed, attempt 2 of 241; ...`"""
-        ends = list(self._ends())
-        counts = Counter(end.state for end in ends)
+        results = list(self._results())
+        counts = Counter(result.state for result in results)
         words = [", ".join(f"{number} {state}" for state, number in counts.items()), str(attempt)]
-        named = [end.host for end in ends if not end.succeeded]
+        named = [result.host for result in results if not result.succeeded]
         trouble = f"; not well: {', '.join(named[:_NAMED])}{' ...' if len(named) > _NAMED else ''}" if named else ""
         return one_line(f"{self._name}: {', '.join(words)}{trouble}")

@@ -27,17 +27,17 @@ def publish_table(key: str, title: str, rows: Sequence[TableRow]) -> None:
     create_table_artifact(key=key, table=table, description=title)
 
 
-def row_of(end: JobResult) -> TableRow:
+def row_of(result: JobResult) -> TableRow:
     """The row of a table for the end of a command."""
-    record = end.record
+    record = result.record
     rc = record.rc if record else None
     return {
-        "host": end.host,
-        "step": end.step,
-        "state": end.state,
+        "host": result.host,
+        "step": result.step,
+        "state": result.state,
         "rc": "" if rc is None else rc,
         "duration": duration(record.delta) if record else "",
-        "said": end.reason or (last_line(record) if record else ""),
+        "said": result.reason or (last_line(record) if record else ""),
     }
 
 

@@ -49,7 +49,7 @@ def run_steps(
     if size == 1:
         return _one_by_one(steps, access, failed_when, on_failed)
     polling = _Polling(access, failed_when, on_failed)
-    found = {(end.host, jid): end for jid, end in _by_groups(steps, hosts, size, polling)}
+    found = {(result.host, jid): result for jid, result in _by_groups(steps, hosts, size, polling)}
     return [found[step.host, step.job.jid] for step in steps]
 
 
@@ -75,7 +75,7 @@ def _one_by_one(
         for step, start in zip(steps, started, strict=True)
     ]
 
-    def end(step: JobStep, start: PrefectFuture[Handle], poll: PrefectFuture[Record] | None) -> JobResult:
+    def result(step: JobStep, start: PrefectFuture[Handle], poll: PrefectFuture[Record] | None) -> JobResult:
         if poll:
             return result_of(step.label, step.host, start, poll)
         return left_running(step.label, step.host, outcome_of(start), access)
@@ -85,9 +85,9 @@ def _one_by_one(
             poll or start: (step, start, poll) for step, start, poll in zip(steps, started, waited, strict=True)
         }
         for over in as_completed(list(mine)):
-            if not (found := end(*mine[over])).succeeded:
+            if not (found := result(*mine[over])).succeeded:
                 on_failed([found])
-    return [end(step, start, poll) for step, start, poll in zip(steps, started, waited, strict=True)]
+    return [result(step, start, poll) for step, start, poll in zip(steps, started, waited, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _by_groups(
     silent = [step for group in groups for step, first in group.begun() if is_silence(first)]
     away = list(dict.fromkeys(step.host for step in silent))
     for group in [*groups, *_begin(silent, away, size, polling, patient=True)]:
-        yield from group.ends(polling.access)
+        yield from group.results(polling.access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class _Group:
         """Each step with its handle, or why there is none."""
         return zip(self.steps, outcomes_of(outcome_of(self.start), len(self.steps)), strict=True)
 
-    def ends(self, access: Access) -> Iterator[tuple[str, JobResult]]:
+    def results(self, access: Access) -> Iterator[tuple[str, JobResult]]:
         """How each step's job ended, with its jid; nothing of hosts that another group asks again."""
         polled = iter(outcomes_of(outcome_of(self.poll), len(self.steps)) if self.poll else ())
         for step, first in self.begun():

@@ -20,9 +20,12 @@ _TYPE = "failed-hosts"
 _HOSTS = TypeAdapter(list[str])
 
 
-def publish_failed(ends: Sequence[JobResult]) -> None:
-    """Have the server keep the hosts of `ends` with the shard under way. Where it cannot, the report says it later."""
-    hosts = sorted({end.host for end in ends})
+def publish_failed(results: Sequence[JobResult]) -> None:
+    """Have the server keep the hosts of `results` with the shard under way.
+
+    Where it cannot, the report says it later.
+    """
+    hosts = sorted({result.host for result in results})
     told = ArtifactCreate(type=_TYPE, description="Failed", data=json.dumps(hosts), flow_run_id=UUID(flow_run.id))
     try:
         with get_client(sync_client=True) as client:

@@ -34,19 +34,26 @@ class ReportedResult(BaseModel):
     row: TableRow
 
     @classmethod
-    def of(cls, end: JobResult, row: TableRow) -> ReportedResult:
-        return cls(host=end.host, step=end.step, state=end.state, succeeded=end.succeeded, reason=end.reason, row=row)
+    def of(cls, result: JobResult, row: TableRow) -> ReportedResult:
+        return cls(
+            host=result.host,
+            step=result.step,
+            state=result.state,
+            succeeded=result.succeeded,
+            reason=result.reason,
+            row=row,
+        )
 
     @property
-    def end(self) -> JobResult:
+    def result(self) -> JobResult:
         return JobResult(host=self.host, step=self.step, state=self.state, succeeded=self.succeeded, reason=self.reason)
 
 
-def publish_results(key: str, title: str, ends: Sequence[tuple[JobResult, TableRow]], part: Part) -> None:
+def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, TableRow]], part: Part) -> None:
     """Attach the table to the run under way and, where it is a shard, what its parent reads."""
-    publish_table(key, title, [row for _, row in ends])
+    publish_table(key, title, [row for _, row in results])
     if part.of:
-        told = [ReportedResult.of(end, row).model_dump(mode="json") for end, row in ends]
+        told = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
         Artifact(type=_TYPE, description=f"What {part} tells of its hosts", data=told).create()
 
 

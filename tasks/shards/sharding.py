@@ -35,12 +35,16 @@ def results_of_shards(
         if not workers_of(client):
             get_run_logger().warning("no worker of the pool %s is there: the shards wait for one", POOL)
         watch = await_shards(client, begun, shards)
-    told = {(end.host, end.step): (end.end, end.row) for report in watch.reports.values() for end in report}
-    for end in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
-        told[end.host, end.step] = judged(end)
-    ends = [told[step.host, step.label] for step in steps]
-    publish_table("shards", "Which worker did what", [_row(shard, ends) for shard in watch.shards])
-    return ends
+    told = {
+        (result.host, result.step): (result.result, result.row)
+        for report in watch.reports.values()
+        for result in report
+    }
+    for result in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
+        told[result.host, result.step] = judged(result)
+    results = [told[step.host, step.label] for step in steps]
+    publish_table("shards", "Which worker did what", [_row(shard, results) for shard in watch.shards])
+    return results
 
 
 def _find_out(steps: Sequence[JobStep], watch: Watch, access: Access) -> Iterable[JobResult]:
@@ -72,14 +76,14 @@ def _ask(step: JobStep, shard: Shard, access: Access) -> JobResult:
     return replace(found, step=step.label, succeeded=succeeded, reason=reason)
 
 
-def _row(shard: Shard, ends: Sequence[tuple[JobResult, TableRow]]) -> TableRow:
-    mine = [end for end, _ in ends if end.host in shard.part.hosts]
+def _row(shard: Shard, results: Sequence[tuple[JobResult, TableRow]]) -> TableRow:
+    mine = [result for result, _ in results if result.host in shard.part.hosts]
     return {
         "shard": shard.part.number,
         "worker": shard.worker,
         "state": str(shard.run.state.name) if shard.run.state else "",
         "runs": shard.run.run_count or 0,
         "hosts": len(shard.part.hosts),
-        "not succeeded": sum(not end.succeeded for end in mine),
+        "not succeeded": sum(not result.succeeded for result in mine),
         "run": str(shard.run.id),
     }

@@ -73,7 +73,7 @@ def _give_up_crashed(client: SyncPrefectClient, watch: Watch) -> None:
 
 def _stop_if_exceeded(client: SyncPrefectClient, watch: Watch, wanted: Shards) -> None:
     untold = [shard for shard in watch.shards if shard.part.number not in watch.reports]
-    failed = {end.host for report in watch.reports.values() for end in report if not end.succeeded}
+    failed = {result.host for report in watch.reports.values() for result in report if not result.succeeded}
     # One that broke before it could tell, as on a worker without the inventory: nobody says that a host of it is well.
     failed |= {host for shard in untold if _over(shard) for host in shard.part.hosts}
     failed |= _failed_already(client, [shard for shard in untold if not _over(shard)])

@@ -61,7 +61,7 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
     for each in state.result():
         assert each.report
         path = Path(each.report.path)
-        assert path.parent == lab.host(each.end.host).home / "backups"
+        assert path.parent == lab.host(each.result.host).home / "backups"
         assert path.stat().st_size == each.report.bytes
         subprocess.run(["sha256sum", "-c", f"{path}.sha256"], cwd=path.parent, check=True, capture_output=True)
     assert task_log.having("Retry 1/")

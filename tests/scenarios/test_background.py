@@ -39,10 +39,10 @@ def test_jobs_with_limits_of_their_own_are_awaited_apart(fake: FakeHosts) -> Non
     def two() -> tuple[JobResult, JobResult]:
         brief = in_background("sleep 300", "db1", SIMULATED, label="brief", limit=3, poll=SOON)
         patient = in_background("patient", "db1", SIMULATED, label="patient", poll=SOON)
-        end = brief.end()
+        end = brief.result()
         patient.started.wait()
         fake.ends("patient")  # the other job goes on until now
-        return end, patient.end()
+        return end, patient.result()
 
     brief, patient = two()
     assert (brief.state, brief.succeeded, brief.over) == (State.TIMED_OUT, False, True)
@@ -58,9 +58,9 @@ def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: Fake
         holder = in_background("sleep 600", "db1", SIMULATED, label="holder", locks=["apt"], poll=0.2)
         holder.started.wait()
         late = in_background("true", "db1", SIMULATED, label="late", locks=["apt"], queue_limit=1, limit=5, poll=SOON)
-        told = late.end()
+        told = late.result()
         kill_job(holder.started.result(), SIMULATED, grace=0)
-        return holder.end(), told
+        return holder.result(), told
 
     holder, late = two()
     assert (holder.state, late.state) == (State.KILLED, State.TIMED_OUT)
@@ -105,7 +105,7 @@ def ends() -> dict[str, JobResult]:
             in_background("exit 7", "db1", SIMULATED, label="ignored", poll=SOON),
             in_background("true", "nowhere", SIMULATED, label="elsewhere", poll=SOON),
         ]
-        return [job.end() for job in jobs]
+        return [job.result() for job in jobs]
 
     with reached_by(fake.connect):
         return {end.step: end for end in all_at_once()}
@@ -153,7 +153,9 @@ def test_a_host_that_cannot_be_asked_is_an_end_that_is_not_over(ends: dict[str, 
 def test_two_jobs_of_one_label_on_one_host_are_refused_rather_than_taken_for_one(fake: FakeHosts) -> None:
     @flow
     def twice() -> list[JobResult]:
-        return [in_background(f"echo {word}", "db1", SIMULATED, label="same", poll=SOON).end() for word in ("a", "b")]
+        return [
+            in_background(f"echo {word}", "db1", SIMULATED, label="same", poll=SOON).result() for word in ("a", "b")
+        ]
 
     first, second = twice()
     assert first.succeeded

@@ -48,7 +48,7 @@ def test_of_a_group_the_first_ends_may_be_enough() -> None:
     fake.plan("pg_dump", Plan(lasts=60), on="db2")
     with RemoteJobs("db1,db2,db3", connect=fake.connect) as remote:
         started = remote.start("all", "pg_dump orders", jid="dump")
-        assert [(outcome.host, outcome.error) for outcome in started.outcomes] == [
+        assert [(outcome.host, outcome.error) for outcome in started.results] == [
             ("db1", None),
             ("db2", None),
             ("db3", None),

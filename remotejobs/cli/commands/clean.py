@@ -39,16 +39,14 @@ def add(commands: Commands[Parser]) -> None:
 
 def execute(args: Namespace) -> int:
     with Target.of(args).fleet() as fleet:
-        outcomes = gather(fleet, lambda jobs: _clean(jobs, args))
-    removed = [
-        HostResult(one.host, value=one.value.removed if one.value else None, error=one.error) for one in outcomes
-    ]
+        results = gather(fleet, lambda jobs: _clean(jobs, args))
+    removed = [HostResult(one.host, value=one.value.removed if one.value else None, error=one.error) for one in results]
     say_jobs(removed, json=args.json, verbose=args.verbose)
     if not args.json:
         number = len(jobs_of(removed))
-        why = "" if number else _why_none([one.value.left for one in outcomes if one.value], args)
+        why = "" if number else _why_none([one.value.left for one in results if one.value], args)
         say(f"{number_of(number, 'job')} {'would be removed' if args.dry_run else 'removed'}{why}")
-    return exit_codes.of_errors(outcomes)
+    return exit_codes.of_errors(results)
 
 
 def _clean(jobs: HostJobs, args: Namespace) -> Cleaned:

@@ -29,10 +29,10 @@ def execute(args: Namespace) -> int:
 
     with target.fleet() as fleet:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
-        outcomes = follow(fleet, view, kill)
+        results = follow(fleet, view, kill)
     if not args.json:
-        say_summary(outcomes)
-    return exit_codes.of_kills(outcomes)
+        say_summary(results)
+    return exit_codes.of_kills(results)
 
 
 def _kill(jobs: HostJobs, jid: str) -> Record:

@@ -20,9 +20,9 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     target = Target.of(args)
     with target.fleet() as fleet:
-        outcomes = gather(fleet, lambda jobs: with_usual(jobs.list()))
-    say_jobs(outcomes, json=args.json, verbose=args.verbose)
-    code, jobs = exit_codes.of_errors(outcomes), jobs_of(outcomes)
+        results = gather(fleet, lambda jobs: with_usual(jobs.list()))
+    say_jobs(results, json=args.json, verbose=args.verbose)
+    code, jobs = exit_codes.of_errors(results), jobs_of(results)
     if jobs and not args.json:
         hosts = number_of(len({job.host for job in jobs}), "host")
         say_remedies(jobs, target)

@@ -56,13 +56,13 @@ def execute(args: Namespace) -> int:
 
     with target.fleet() as fleet, jobs_run_on(target, jid):
         writer = LogWriter(list(fleet.hosts), sys.stdout)
-        outcomes = _write_all(fleet, writer, bring)
-    warn_of_errors(outcomes)
-    for outcome in outcomes if args.follow else ():
-        if outcome.value:
-            row = row_of(outcome)
+        results = _write_all(fleet, writer, bring)
+    warn_of_errors(results)
+    for result in results if args.follow else ():
+        if result.value:
+            row = row_of(result)
             warn("  ".join(filter(None, (row.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg))))
-    return exit_codes.of_errors(outcomes)
+    return exit_codes.of_errors(results)
 
 
 def copy(
@@ -90,7 +90,7 @@ def _ask(jobs: HostJobs, read: Read, wait: float) -> Record:
 def _write_all(
     fleet: Fleet, writer: LogWriter, work: Callable[[HostJobs, Callable[[LogEvent], None]], Record]
 ) -> tuple[HostResult[Record], ...]:
-    outcomes: dict[str, HostResult[Record]] = {}
+    results: dict[str, HostResult[Record]] = {}
     silent: set[str] = set()
     with closing(writer):
         for item in side_by_side(fleet, work):
@@ -102,5 +102,5 @@ def _write_all(
                     silent.add(host)
                     warn(f"{visible(item.message)}; asking again")
                 case HostResult(host):
-                    outcomes[host] = item
-    return tuple(outcomes[name] for name in fleet.hosts)
+                    results[host] = item
+    return tuple(results[name] for name in fleet.hosts)

@@ -101,14 +101,14 @@ def execute(args: Namespace) -> int:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
         view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
-            outcomes = follow(
+            results = follow(
                 fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_look, report)
             )
     if not args.json and args.poll == 0:
-        _say_where(outcomes, target.commands(job.jid))
+        _say_where(results, target.commands(job.jid))
     elif not args.json:
-        say_summary(outcomes)
-    return exit_codes.of_jobs(outcomes)
+        say_summary(results)
+    return exit_codes.of_jobs(results)
 
 
 def _start_and_wait(
@@ -130,9 +130,9 @@ def _start(jobs: HostJobs, job: Job) -> Record:
         raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
 
 
-def _say_where(outcomes: HostResults, commands: str) -> None:
+def _say_where(results: HostResults, commands: str) -> None:
     """How to find the job again, unless it is known that no host took it."""
-    if any(outcome.value for outcome in outcomes):
+    if any(result.value for result in results):
         say(f"Find it again with:\n{commands}")
-    elif any(isinstance(outcome.error, UNCERTAIN) for outcome in outcomes):
+    elif any(isinstance(result.error, UNCERTAIN) for result in results):
         say(f"Whether it was started is not known. Look for it with:\n{commands}")

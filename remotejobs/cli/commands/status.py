@@ -26,20 +26,20 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     with target.fleet() as fleet:
-        outcomes = gather(fleet, lambda jobs: Pace(jobs).of(jobs.look(jid)))
+        results = gather(fleet, lambda jobs: Pace(jobs).of(jobs.look(jid)))
     if args.json:
-        for outcome in outcomes:
-            say(json_line(outcome, jid))
+        for result in results:
+            say(json_line(result, jid))
     elif args.verbose:
-        _say_all(outcomes, command_lines(target, jid))
+        _say_all(results, command_lines(target, jid))
     else:
-        say_table(outcomes)
-        say_remedies(outcomes, target)
-    return exit_codes.of_jobs(outcomes)
+        say_table(results)
+        say_remedies(results, target)
+    return exit_codes.of_jobs(results)
 
 
-def _say_all(outcomes: HostResults, command: CommandLine) -> None:
-    hosts, paint = [outcome.host for outcome in outcomes], Paint.for_stream(sys.stdout)
+def _say_all(results: HostResults, command: CommandLine) -> None:
+    hosts, paint = [result.host for result in results], Paint.for_stream(sys.stdout)
     lines = Lines(hosts, sys.stdout, paint, command=command, verbose=True)
-    for outcome in outcomes:
-        lines.ended(outcome)
+    for result in results:
+        lines.ended(result)

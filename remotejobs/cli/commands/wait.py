@@ -39,23 +39,23 @@ def execute(args: Namespace) -> int:
             )
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
-            outcomes = follow(
+            results = follow(
                 fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_look, report), count=args.count
             )
-        code = _exit_code(outcomes, args.count)
+        code = _exit_code(results, args.count)
         if not args.json:
-            say_summary(outcomes)
-        if rest := len(fleet.hosts) - len(outcomes):
+            say_summary(results)
+        if rest := len(fleet.hosts) - len(results):
             if not args.json:
                 say(f"{number_of(rest, 'host')} not awaited: {target.command('status', jid)}")
             exit_codes.leave(code)  # not returned: the threads of the others would wait on
     return code
 
 
-def _exit_code(outcomes: HostResults, count: int | None) -> int:
+def _exit_code(results: HostResults, count: int | None) -> int:
     """Where enough have ended, how these did; a host that could not be asked is reported, but does not matter then."""
-    ended = tuple(outcome for outcome in outcomes if outcome.value)
-    return exit_codes.of_jobs(ended if count and len(ended) >= count else outcomes)
+    ended = tuple(result for result in results if result.value)
+    return exit_codes.of_jobs(ended if count and len(ended) >= count else results)
 
 
 def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, report: Callable[[Event], None]) -> Record:
