@@ -17,7 +17,7 @@ from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
 from remotejobs.prefect.tasks.backups import steps_of
 from remotejobs.prefect.tasks.dry_run import dry_run_state
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
-from remotejobs.prefect.tasks.limits import share_of_forks, turn_of
+from remotejobs.prefect.tasks.limits import fork_slots, group_slots
 from remotejobs.prefect.tasks.migration.cancel import call_off
 from remotejobs.prefect.tasks.migration.migration import Migration
 from remotejobs.prefect.tasks.migration.run import (
@@ -88,7 +88,7 @@ def migration(
     if dry_run:
         return dry_run_state(migration_of(here, backup_first), access)
     # In this order: a migration that waits for its turn keeps no forks from others.
-    with turn_of("migration", access, selected), share_of_forks(access):
+    with group_slots("migration", access, selected), fork_slots(access):
         return _migrate(here, approval, backup_first)
 
 

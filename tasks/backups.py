@@ -44,14 +44,14 @@ def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[J
         until = Until.outlasting(item.limit + 2 * GRACE, delay=poll)
         steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
     # These the whole run tells.
-    return steps, [] if options_of_this_run().part.of else unknown
+    return steps, [] if options_of_this_run().shard.of else unknown
 
 
 def name_of_run() -> str:
     """backup of 6 items, or the shard of it"""
-    part = options_of_this_run().part
-    if part.of:
-        return f"backup, {number_of(len(part.hosts), 'host')}: {part}"
+    shard = options_of_this_run().shard
+    if shard.of:
+        return f"backup, {number_of(len(shard.hosts), 'host')}: {shard}"
     items = BackupPlan.model_validate(flow_run.parameters["plan"]).items
     return f"backup of {len(items)} items" if len(items) > 1 else f"backup of {items[0].name}"
 

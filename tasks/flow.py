@@ -33,15 +33,15 @@ from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
 from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
-from remotejobs.prefect.tasks.limits import share_of_forks
+from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.prefect.tasks.shards.failures import publish_failed
+from remotejobs.prefect.tasks.shards.halt import raise_if_halted
 from remotejobs.prefect.tasks.shards.reports import publish_results
 from remotejobs.prefect.tasks.shards.sharding import results_of_shards
-from remotejobs.prefect.tasks.shards.stop import may_begin
 from remotejobs.text import number_of, one_line
 
 _SHOWN = 60  # characters of a parameter in the name of a run
@@ -98,7 +98,7 @@ def remote_flow(
 
 def select_hosts(access: Access, pattern: str) -> tuple[str, ...]:
     """The hosts that `pattern` names; in a shard, only the shard's own. Raises `PatternError` if there are none."""
-    return options_of_this_run().part.among(host_names(access, pattern))
+    return options_of_this_run().shard.among(host_names(access, pattern))
 
 
 @overload
@@ -166,21 +166,21 @@ def run_jobs(
         pairs = results_of_shards(steps, access, run.shards, lambda end: reported(result(end)))
         results = [result(end) for end, _ in pairs]
     else:
-        with share_of_forks(access):
-            may_begin(run.part)
+        with fork_slots(access):
+            raise_if_halted(run.shard)
             ends = run_steps(
                 steps,
                 access,
                 group=run.group,
                 failed_when=failed_when,
-                shards=run.part.total or 1,
-                on_failed=publish_failed if run.part.of else None,
+                shards=run.shard.total or 1,
+                on_failed=publish_failed if run.shard.of else None,
             )
         results = [result(end) for end in ends]
         pairs = [reported(each) for each in results]
     more = [result(end) for end in known]
     pairs += [reported(each) for each in more]
-    publish_results(key or key_of(flow_run.flow_name or ""), title, pairs, run.part)
+    publish_results(key or key_of(flow_run.flow_name or ""), title, pairs, run.shard)
     raise_for(end for end, _ in pairs)
     return [*results, *more]
 
@@ -203,9 +203,9 @@ def _name_of(function: Callable[..., Any], template: str) -> str:
     known = signature(function).parameters.values()
     defaults = {each.name: each.default for each in known if each.default is not Parameter.empty}
     words = {name: _shown(value) for name, value in {**defaults, **flow_run.parameters}.items()}
-    part = options_of_this_run().part
-    if part.of:
-        words["hosts"] = f"{number_of(len(part.hosts), 'host')}: {part}"
+    shard = options_of_this_run().shard
+    if shard.of:
+        words["hosts"] = f"{number_of(len(shard.hosts), 'host')}: {shard}"
     return template.format(**words)
 
 

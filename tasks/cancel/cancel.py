@@ -14,11 +14,11 @@ from remotejobs.errors import RemoteJobsError
 from remotejobs.prefect.tasks.access import Access, place_of
 from remotejobs.prefect.tasks.cancel.end_jobs import Suspect, end_jobs_of
 from remotejobs.prefect.tasks.cancel.report import CancelledJob, report_cancelled, speaking
-from remotejobs.prefect.tasks.runs.flow_runs import parts_of
+from remotejobs.prefect.tasks.runs.flow_runs import subflows_of
 from remotejobs.prefect.tasks.runs.options import options_given
 from remotejobs.prefect.tasks.runs.started import StartedJobs, started_by
 from remotejobs.prefect.tasks.shards.cancel import cancel_shards
-from remotejobs.prefect.tasks.shards.runs import part_of
+from remotejobs.prefect.tasks.shards.runs import shard_of
 
 
 def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
@@ -29,19 +29,19 @@ def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> 
     options = options_given(flow, flow_run.parameters)
     shards = cancel_shards(flow_run)
     if options.on_cancel == "leave":
-        line = f"Its jobs were left running, as asked; their jids end in {options.part.of or flow_run.id}"
+        line = f"Its jobs were left running, as asked; their jids end in {options.shard.of or flow_run.id}"
         report_cancelled(flow_run, shards, line=line)
     else:
         with speaking(flow_run):
-            results = [*kill_jobs_of(flow_run.id, named=options.part.of), *kill_parts(flow_run)]
+            results = [*kill_jobs_of(flow_run.id, named=options.shard.of), *kill_jobs_of_subflows(flow_run)]
         report_cancelled(flow_run, [*shards, *results])
 
 
-def kill_parts(flow_run: FlowRun) -> list[CancelledJob]:
-    """End the jobs of the flows that were part of `flow_run`."""
+def kill_jobs_of_subflows(flow_run: FlowRun) -> list[CancelledJob]:
+    """End the jobs of the subflows of `flow_run`."""
     # The jobs of its shards are its own.
-    parts = [part for part in parts_of(flow_run) if part_of(part).of != str(flow_run.id)]
-    return [result for part in parts for result in kill_jobs_of(part.id)]
+    subflows = [run for run in subflows_of(flow_run) if shard_of(run).of != str(flow_run.id)]
+    return [result for run in subflows for result in kill_jobs_of(run.id)]
 
 
 def kill_jobs_of(run: UUID, *, named: str = "") -> list[CancelledJob]:

@@ -20,7 +20,7 @@ from remotejobs.model import Handle, State
 from remotejobs.operations.migration import Place, Seen, Sight, Standing, Step, seen_of
 from remotejobs.operations.migration.sight import ABSENT
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.cancel.cancel import kill_parts
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
 from remotejobs.prefect.tasks.cancel.end_jobs import became, user_on
 from remotejobs.prefect.tasks.cancel.report import CancelledJob, report_cancelled, speaking
 from remotejobs.prefect.tasks.connections import host_names, host_of, jobs_on
@@ -44,7 +44,7 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
         return
     hosts = host_names(access, str(given["hosts"]))
     with speaking(flow_run), ThreadPoolExecutor(max_workers=access.forks) as pool:
-        saved = kill_parts(flow_run)
+        saved = kill_jobs_of_subflows(flow_run)
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
     sight = reduce(Sight.updated, (seen for seen, _ in left), Sight())
     kept = [] if sight.begun or sight.silent else _unlock(hosts, access, run)

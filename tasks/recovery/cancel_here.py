@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flows import load_flow_from_flow_run
 from prefect.states import Cancelling
 
-from remotejobs.prefect.tasks.cancel.cancel import kill_parts
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
 from remotejobs.prefect.tasks.cancel.report import line_of, report_cancelled, speaking
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 
@@ -27,7 +27,7 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
             asyncio.run(_awaited(answer))
     if not flow.on_cancellation_hooks:
         with speaking(run):
-            ends = kill_parts(run)
+            ends = kill_jobs_of_subflows(run)
         report_cancelled(run, ends)
     told = line_of(client, run) or "Its log shows what was done"
     if not has_recent_heartbeat(client, run.id):

@@ -10,7 +10,7 @@ from prefect import Flow
 from prefect.context import FlowRunContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.prefect.tasks.runs.shards import IN_ONE_RUN, WHOLE, Part, Shards
+from remotejobs.prefect.tasks.runs.shards import IN_ONE_RUN, WHOLE, Shard, Shards
 
 OnCancel = Literal["kill", "leave"]
 
@@ -31,7 +31,7 @@ class RunOptions(BaseModel):
     )
     dry_run: bool = Field(default=False, description="Show what would run where, and run nothing.")
     shards: Shards = Field(default=IN_ONE_RUN, description="Whether other workers do it, each on a share of the hosts.")
-    part: Part = Field(default=WHOLE, description="Filled in for the runs of those workers.")
+    shard: Shard = Field(default=WHOLE, description="Filled in for the runs of those workers.")
 
 
 def options_of_this_run() -> RunOptions:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
 from remotejobs.prefect.tasks.jobs.results import JobResult
-from remotejobs.prefect.tasks.runs.shards import Part
+from remotejobs.prefect.tasks.runs.shards import Shard
 
 _TYPE = "ends"
 
@@ -49,12 +49,12 @@ class ReportedResult(BaseModel):
         return JobResult(host=self.host, step=self.step, state=self.state, succeeded=self.succeeded, reason=self.reason)
 
 
-def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, TableRow]], part: Part) -> None:
+def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, TableRow]], shard: Shard) -> None:
     """Attach the table to the run under way and, where it is a shard, what its parent reads."""
     publish_table(key, title, [row for _, row in results])
-    if part.of:
+    if shard.of:
         told = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
-        Artifact(type=_TYPE, description=f"What {part} tells of its hosts", data=told).create()
+        Artifact(type=_TYPE, description=f"What {shard} tells of its hosts", data=told).create()
 
 
 def report_of(client: SyncPrefectClient, run: UUID) -> list[ReportedResult] | None:

@@ -17,8 +17,8 @@ from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
 from remotejobs.prefect.tasks.jobs.results import JobResult, not_asked, result_as_found
 from remotejobs.prefect.tasks.runs.shards import POOL, Shards
-from remotejobs.prefect.tasks.shards.runs import Shard, begin_shards, workers_of
-from remotejobs.prefect.tasks.shards.watch import Watch, await_shards
+from remotejobs.prefect.tasks.shards.runs import ShardRun, begin_shards, workers_of
+from remotejobs.prefect.tasks.shards.watch import ShardWatch, await_shards
 
 
 def results_of_shards(
@@ -43,16 +43,16 @@ def results_of_shards(
     for result in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
         told[result.host, result.step] = judged(result)
     results = [told[step.host, step.label] for step in steps]
-    publish_table("shards", "Which worker did what", [_row(shard, results) for shard in watch.shards])
+    publish_table("shards", "Which worker did what", [_row(shard_run, results) for shard_run in watch.shards])
     return results
 
 
-def _find_out(steps: Sequence[JobStep], watch: Watch, access: Access) -> Iterable[JobResult]:
-    shard_of = {host: shard for shard in watch.shards for host in shard.part.hosts}
+def _find_out(steps: Sequence[JobStep], watch: ShardWatch, access: Access) -> Iterable[JobResult]:
+    shard_of = {host: shard_run for shard_run in watch.shards for host in shard_run.shard.hosts}
     begun = [step for step in steps if shard_of[step.host].begun]
     for step in steps:
         if not shard_of[step.host].begun:
-            yield _not_begun(step, f"its shard was not begun: {watch.stopped or shard_of[step.host].ended}")
+            yield _not_begun(step, f"its shard was not begun: {watch.halted or shard_of[step.host].ended}")
     raise_resource_limits(len({step.host for step in begun}))
     with ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), begun)
@@ -62,28 +62,28 @@ def _not_begun(step: JobStep, why: str) -> JobResult:
     return JobResult(host=step.host, step=step.label, state="not begun", reason=why)
 
 
-def _ask(step: JobStep, shard: Shard, access: Access) -> JobResult:
+def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
     """What the host says of the step, its shard having told nothing."""
     try:
         found = result_as_found(jobs_on(access, step.host).look(step.job.jid), access)
     except JobNotFound:
-        return _not_begun(step, f"its shard ended before it began here: {shard.ended}")
+        return _not_begun(step, f"its shard ended before it began here: {shard_run.ended}")
     except RemoteJobsError as exc:
         found = not_asked(step.host, exc)
     # That it still runs is no success: nobody waits for it any more.
     succeeded = found.succeeded and found.over
-    reason = found.reason or f"its host says so; its shard told nothing: {shard.ended}"
+    reason = found.reason or f"its host says so; its shard told nothing: {shard_run.ended}"
     return replace(found, step=step.label, succeeded=succeeded, reason=reason)
 
 
-def _row(shard: Shard, results: Sequence[tuple[JobResult, TableRow]]) -> TableRow:
-    mine = [result for result, _ in results if result.host in shard.part.hosts]
+def _row(shard_run: ShardRun, results: Sequence[tuple[JobResult, TableRow]]) -> TableRow:
+    mine = [result for result, _ in results if result.host in shard_run.shard.hosts]
     return {
-        "shard": shard.part.number,
-        "worker": shard.worker,
-        "state": str(shard.run.state.name) if shard.run.state else "",
-        "runs": shard.run.run_count or 0,
-        "hosts": len(shard.part.hosts),
+        "shard": shard_run.shard.number,
+        "worker": shard_run.worker,
+        "state": str(shard_run.run.state.name) if shard_run.run.state else "",
+        "runs": shard_run.run.run_count or 0,
+        "hosts": len(shard_run.shard.hosts),
         "not succeeded": sum(not result.succeeded for result in mine),
-        "run": str(shard.run.id),
+        "run": str(shard_run.run.id),
     }

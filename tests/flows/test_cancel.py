@@ -34,13 +34,13 @@ from remotejobs.prefect.flows.restart_services import restart_services
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.flows.upgrade import upgrade
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.cancel.cancel import kill_jobs, kill_parts
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs, kill_jobs_of_subflows
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.flow import remote_flow
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import start_job
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.runs.flow_runs import parts_of
+from remotejobs.prefect.tasks.runs.flow_runs import subflows_of
 from remotejobs.prefect.tasks.runs.options import RunOptions
 from remotejobs.prefect.tasks.runs.started import StartedJobs, keep
 from remotejobs.testing import FakeHosts, Plan
@@ -162,7 +162,7 @@ def test_the_jobs_of_a_cancelled_command_are_killed_with_proof(access: Access, c
 def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(
     access: Access, cancelled: Cancelled
 ) -> None:
-    (part,) = parts_of(cancelled.whole)
+    (part,) = subflows_of(cancelled.whole)
     (record,) = jobs_of(part, access, "db1")
     assert (record.label, record.state) == ("part", State.KILLED)
 
@@ -204,7 +204,7 @@ def test_the_jobs_of_called_flows_are_found_by_what_these_were_given(fake: FakeH
     with get_client(sync_client=True) as client:
         assert state.state_details.flow_run_id
         run = client.read_flow_run(state.state_details.flow_run_id)
-    (end,) = kill_parts(run)
+    (end,) = kill_jobs_of_subflows(run)
     assert (end.host, end.label, end.open_end) == ("db1", "command", False)
     assert [start.state for start in fake.started()] == [State.KILLED]
 

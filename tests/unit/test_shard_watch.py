@@ -12,10 +12,10 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import disable_run_logger
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
 
-from remotejobs.prefect.tasks.runs.shards import Part, Shards
+from remotejobs.prefect.tasks.runs.shards import Shard, Shards
 from remotejobs.prefect.tasks.shards import watch as shard_watch
-from remotejobs.prefect.tasks.shards.runs import Shard
-from remotejobs.prefect.tasks.shards.watch import Watch, await_shards
+from remotejobs.prefect.tasks.shards.runs import ShardRun
+from remotejobs.prefect.tasks.shards.watch import ShardWatch, await_shards
 from remotejobs.prefect.tasks.timings import Timings
 
 HOSTS = ("a", "b", "c")
@@ -33,20 +33,20 @@ class Server:
         self.shards[number - 1] = shard(number, state, self.shards[number - 1].run.id, begun=True)
 
     def set_flow_run_state(self, flow_run_id: UUID, state: State[None], *, force: bool = False) -> None:
-        (number,) = [each.part.number for each in self.shards if each.run.id == flow_run_id]
+        (number,) = [each.shard.number for each in self.shards if each.run.id == flow_run_id]
         cancelled: State[None] = Cancelled(message=state.message)
         self.shards[number - 1] = shard(number, cancelled, flow_run_id, begun=self.shards[number - 1].begun)
 
-    def look_again(self, _: object, shards: Sequence[Shard]) -> list[Shard]:
-        return [self.shards[each.part.number - 1] for each in shards]
+    def look_again(self, _: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
+        return [self.shards[each.shard.number - 1] for each in shards]
 
     def stop(self, why: str) -> None:
         self.stopped = why
 
 
-def shard(number: int, state: State[None], run: UUID | None = None, *, begun: bool = False) -> Shard:
-    part = Part(of="run", number=number, total=3, hosts=tuple(f"{host}{number}" for host in HOSTS))
-    return Shard(part, FlowRun(id=run or uuid4(), flow_id=uuid4(), state=state, run_count=int(begun)))
+def shard(number: int, state: State[None], run: UUID | None = None, *, begun: bool = False) -> ShardRun:
+    shard = Shard(of="run", number=number, total=3, hosts=tuple(f"{host}{number}" for host in HOSTS))
+    return ShardRun(shard, FlowRun(id=run or uuid4(), flow_id=uuid4(), state=state, run_count=int(begun)))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
 
 
-def watch(server: Server) -> Watch:
+def watch(server: Server) -> ShardWatch:
     return await_shards(cast("SyncPrefectClient", server), server.shards, Shards(number=3, max_failed=2))
 
 
@@ -77,8 +77,8 @@ def test_one_that_broke_before_it_could_tell_counts_with_all_its_hosts(server: S
 def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.becomes(1, Failed(message="no such inventory"))
 
-    def look_closer(_: object, shards: Sequence[Shard]) -> list[Shard]:
-        if len(shards) == 1 and shards[0].part.number == 2 and not server.shards[1].begun:
+    def look_closer(_: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
+        if len(shards) == 1 and shards[0].shard.number == 2 and not server.shards[1].begun:
             server.becomes(2, Running())
         elif server.shards[1].run.state and server.shards[1].run.state.is_running():
             server.becomes(2, Completed())

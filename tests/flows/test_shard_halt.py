@@ -15,28 +15,28 @@ from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.runs.shards import WHOLE, Part
+from remotejobs.prefect.tasks.runs.shards import WHOLE, Shard
 from remotejobs.prefect.tasks.shards.failures import failed_hosts, publish_failed
-from remotejobs.prefect.tasks.shards.stop import NotBegun, may_begin, stop
+from remotejobs.prefect.tasks.shards.halt import NotBegun, halt, raise_if_halted
 from remotejobs.testing import FakeHosts, Plan
 
 HOSTS = ("db1", "db2", "files1")
 
 
-def part(of: str) -> Part:
-    return Part(of=of, number=2, total=3, hosts=HOSTS)
+def shard(of: str) -> Shard:
+    return Shard(of=of, number=2, total=3, hosts=HOSTS)
 
 
 @flow
 def split(why: str) -> str:
     if why:
-        stop(why)
+        halt(why)
     return str(flow_run.id)
 
 
 @flow
-def begin(mine: Part) -> None:
-    may_begin(mine)
+def begin(mine: Shard) -> None:
+    raise_if_halted(mine)
 
 
 @flow
@@ -53,11 +53,11 @@ def look(group: int) -> str:
 
 def test_a_shard_that_got_its_forks_after_its_run_was_stopped_is_not_begun() -> None:
     with pytest.raises(NotBegun, match="^shard 2 of 3 is not begun: 7 of 60 hosts failed, 6 may"):
-        begin(part(split("7 of 60 hosts failed, 6 may")))
+        begin(shard(split("7 of 60 hosts failed, 6 may")))
 
 
 def test_one_of_a_run_that_was_not_stopped_begins_and_so_does_a_run_that_is_no_shard() -> None:
-    begin(part(split("")))
+    begin(shard(split("")))
     begin(WHOLE)
 
 

@@ -10,7 +10,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.runtime import flow_run
 
 from remotejobs.errors import RemoteJobsError
-from remotejobs.prefect.tasks.runs.shards import Part
+from remotejobs.prefect.tasks.runs.shards import Shard
 
 _TYPE = "stopped"
 
@@ -19,19 +19,19 @@ class NotBegun(RemoteJobsError):
     """The shard did nothing on its hosts: too many of the others' failed before."""
 
 
-def stop(why: str) -> None:
-    """Say of the flow run under way that no further shard of it may begin."""
+def halt(why: str) -> None:
+    """Record that no further shard of the flow run under way may begin."""
     Artifact(type=_TYPE, description=why).create()
 
 
-def may_begin(part: Part) -> None:
-    """Raise `NotBegun` where the run that `part` is a shard of was stopped. One that is resumed has begun before."""
-    if not part.of or flow_run.run_count > 1:
+def raise_if_halted(shard: Shard) -> None:
+    """Raise `NotBegun` where the run that it is a shard of was halted. One that is resumed has begun before."""
+    if not shard.of or flow_run.run_count > 1:
         return
     mine = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(part.of)]), type=ArtifactFilterType(any_=[_TYPE])
+        flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(shard.of)]), type=ArtifactFilterType(any_=[_TYPE])
     )
     with get_client(sync_client=True) as client:
         told = client.read_artifacts(artifact_filter=mine, limit=1)
     if told:
-        raise NotBegun(f"{part} is not begun: {told[0].description}")
+        raise NotBegun(f"{shard} is not begun: {told[0].description}")
