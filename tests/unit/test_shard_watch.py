@@ -68,7 +68,7 @@ def watch(server: Server) -> ShardWatch:
 def test_one_that_broke_before_it_could_tell_counts_with_all_its_hosts(server: Server) -> None:
     server.becomes(1, Failed(message="no such inventory"))
     found = watch(server)
-    assert server.stopped == found.stopped == "3 of 9 hosts failed, 2 may"
+    assert server.stopped == found.halted == "3 of 9 hosts failed, 2 may"
     for waiting in found.shards[1:]:
         assert waiting.ended == "Cancelled, Not begun: 3 of 9 hosts failed, 2 may"
         assert not waiting.begun
