@@ -14,7 +14,7 @@ from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import ProgramConnection, jobs_at
 from faults.witness import Witness, short, stubborn
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently
+from remotejobs.jobs.wait import retry_while_unreachable
 from remotejobs.model import State
 
 DAY = 86400
@@ -96,7 +96,7 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
         yield verdict
     told = {each.jid: each.state for each in jobs.list()}
     # One answer has five minutes; on a busy host ten thousand take longer, and the next clean goes on where it ended.
-    patiently(lambda: jobs.clean(older_than=-1), patience=CLEANED_WITHIN)
+    retry_while_unreachable(lambda: jobs.clean(older_than=-1), contact_timeout=CLEANED_WITHIN)
     if left := jobs.list():
         yield lost(f"{len(left)} of {trial.tries + 1} results were not cleaned")
     for number in range(trial.tries):

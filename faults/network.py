@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
 from unittest.mock import patch
 
@@ -17,12 +18,12 @@ from faults.witness import Witness, short
 from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Record
 
 AT_ONCE = 10
-PATIENCE = 60.0  # seconds: no fault here lasts as long
-IMPATIENCE = 1.0
+CONTACT_TIMEOUT = 60.0  # seconds: no fault here lasts as long
+SHORT_CONTACT_TIMEOUT = 1.0
 
 
 class Network:
@@ -63,9 +64,9 @@ def network(trial: Trial, *, answer_within: float = 10.0) -> Iterator[Network]:
 
 
 def seen_to_its_end(jobs: HostJobs, witness: Witness) -> Record:
-    """What a caller does with patience: start, which may be repeated, and wait."""
-    patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
-    return wait_until_ended(jobs, witness.job.jid, poll=2, patience=PATIENCE)
+    """What a caller does with a long contact timeout: start, which may be repeated, and wait."""
+    retry_while_unreachable(lambda: jobs.start(witness.job), contact_timeout=CONTACT_TIMEOUT)
+    return wait_until_ended(jobs, witness.job.jid, poll=2, contact_timeout=CONTACT_TIMEOUT)
 
 
 def _judged(jobs: HostJobs, witness: Witness) -> Try:
@@ -121,9 +122,9 @@ def resets(trial: Trial) -> Iterator[Try]:
             witness = net.short(number)
             try:
                 with net.jobs() as jobs:
-                    patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
+                    retry_while_unreachable(lambda: jobs.start(witness.job), contact_timeout=CONTACT_TIMEOUT)
                 with net.jobs() as jobs:
-                    return witness.judge(wait_until_ended(jobs, witness.job.jid, patience=PATIENCE))
+                    return witness.judge(wait_until_ended(jobs, witness.job.jid, contact_timeout=CONTACT_TIMEOUT))
             except Unreachable as exc:
                 return lost(f"{witness.job.jid}: a false failure: {exc}")
 
@@ -135,11 +136,11 @@ def cut_in_an_answer(trial: Trial) -> Iterator[Try]:
     with network(trial) as net, net.jobs() as jobs:
         for number in range(trial.tries):
             chance, witness = net.chance(number), _wordy(net.short(number, longest=0.0))
-            patiently(lambda w=witness: jobs.start(w.job), patience=PATIENCE)  # type: ignore[misc]
-            wait_until_ended(jobs, witness.job.jid, patience=PATIENCE)
+            retry_while_unreachable(lambda w=witness: jobs.start(w.job), contact_timeout=CONTACT_TIMEOUT)  # type: ignore[misc]
+            wait_until_ended(jobs, witness.job.jid, contact_timeout=CONTACT_TIMEOUT)
             net.wire.cut_within(chance.randrange(len(witness.stdout)))
             try:
-                record = patiently(lambda w=witness: jobs.look(w.job.jid), patience=PATIENCE)  # type: ignore[misc]
+                record = retry_while_unreachable(partial(jobs.look, witness.job.jid), contact_timeout=CONTACT_TIMEOUT)
                 yield lost("nothing was cut") if net.wire.is_to_cut else witness.judge(record)
             except Unreachable as exc:
                 yield lost(f"{witness.job.jid}: a false failure: {exc}")
@@ -177,7 +178,7 @@ def _stop(net: Network, chance: Random, mended: ExitStack) -> None:
 
 def _silence(jobs: HostJobs, witness: Witness) -> Try:
     try:
-        record = wait_until_ended(jobs, witness.job.jid, poll=1, patience=IMPATIENCE)
+        record = wait_until_ended(jobs, witness.job.jid, poll=1, contact_timeout=SHORT_CONTACT_TIMEOUT)
     except Unreachable as exc:
         clear = exc.host == "host" and exc.message.startswith("host: ") and exc.remedy
         return SURVIVED if clear else lost(f"an unclear error: {exc!r}")

@@ -17,7 +17,7 @@ from random import Random
 from unittest.mock import patch
 
 from faults.controller import Orders, kill_midway, prepare
-from faults.network import PATIENCE, again_and_again
+from faults.network import CONTACT_TIMEOUT, again_and_again
 from faults.processes import left_under
 from faults.trial import SURVIVED, Trial, Try, lost
 from faults.ways import connection_to, jobs_at
@@ -27,7 +27,7 @@ from lab.job_files import bearers_of, kill_supervision, supervisor_of
 from lab.servers.sshd import SshLab
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Record, State
 
 MOST_HOSTS = 20
@@ -68,7 +68,7 @@ class _Place:
             if chance.random() < 0.1:
                 directory = str(self._trial.directory / "jobs" / name)
                 kill_midway(Orders(self.lab.variables(name), directory, witness.job, "start"), chance, 0.2)
-            record = patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
+            record = retry_while_unreachable(lambda: jobs.start(witness.job), contact_timeout=CONTACT_TIMEOUT)
             self._running[record.jid] = record
             return self._judged(jobs, witness, self._end(jobs, witness, kind, chance))
         except (HostError, NeverRan) as exc:
@@ -87,14 +87,14 @@ class _Place:
     def _end(self, jobs: HostJobs, witness: Witness, kind: str, chance: Random) -> Record:
         jid = witness.job.jid
         if kind != "killed":
-            return wait_until_ended(jobs, jid, poll=2, patience=PATIENCE)
+            return wait_until_ended(jobs, jid, poll=2, contact_timeout=CONTACT_TIMEOUT)
         witness.await_run()
         time.sleep(chance.uniform(0, 2))
-        return patiently(lambda: jobs.kill(jid, grace=0), patience=PATIENCE)
+        return retry_while_unreachable(lambda: jobs.kill(jid, grace=0), contact_timeout=CONTACT_TIMEOUT)
 
     def _judged(self, jobs: HostJobs, witness: Witness, record: Record) -> Try:
         if record.cause == "gone" and record.jid in self._beheaded:
-            patiently(lambda: jobs.kill(record.jid, grace=0), patience=PATIENCE)
+            retry_while_unreachable(lambda: jobs.kill(record.jid, grace=0), contact_timeout=CONTACT_TIMEOUT)
             if left := bearers_of(record):
                 return lost(f"{record.jid}: {left} run on")
             # The kill may have come before the command's first step.
@@ -163,7 +163,11 @@ def soak(trial: Trial) -> Iterator[Try]:
 
 def _unknown(place: _Place, jobs: int) -> str:
     """What the hosts tell other than exactly the jobs that were started, none of them as running; "" for nothing."""
-    told = [record for each in place.jobs.values() for record in patiently(each.list, patience=PATIENCE)]
+    told = [
+        record
+        for each in place.jobs.values()
+        for record in retry_while_unreachable(each.list, contact_timeout=CONTACT_TIMEOUT)
+    ]
     odd = [record.jid for record in told if not record.finished]
     if len(told) != jobs or odd:
         return f"{len(told)} jobs are told of {jobs}, and as running: {odd}"

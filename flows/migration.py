@@ -49,7 +49,7 @@ def migration(
     approval: Approval = NOT_NEEDED,
     backup_first: BackupPlan | None = None,
     room: Room = SOME_ROOM,
-    contact_deadline: Annotated[float, Field(ge=0)] = 600,
+    contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
@@ -65,7 +65,8 @@ def migration(
         approval: Whether a person has to agree first.
         backup_first: What to back up before anything is changed; the migration begins only on a verified backup.
         room: Space that must be free on every host before anything begins.
-        contact_deadline: Seconds that a host may be silent; after that the run ends as Unknown, and can be retried.
+        contact_deadline: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
+            retried.
         poll: Seconds between two looks at a running command; its end is seen at once.
         on_cancel: What becomes of its steps when it is cancelled: kill those that change data, or leave all running.
         dry_run: Show what would run where, and run nothing.
@@ -82,7 +83,7 @@ def migration(
         owner=str(flow_run.id),
         label=f"migration {flow_run.name}",
         room=room,
-        patience=contact_deadline,
+        contact_timeout=contact_timeout,
         poll=poll,
     )
     if dry_run:

@@ -25,7 +25,7 @@ def monitor(
     recent_hours: Annotated[float, Field(ge=0)] = 24,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> Survey:
-    """Show what runs, what ended lately and what was lost; fail once for every job lost or overdue and silent host.
+    """Show what runs, what ended lately and what was lost; fail once for each lost or overdue job and unreachable host.
 
     The run fails only for what the run before it, of the same hosts, did not see: so each is told once.
 
@@ -38,5 +38,5 @@ def monitor(
     seen = survey(access, hosts)
     recent = in_order(record for record in seen.records if is_recent(record, recent_hours * 3600, now()))
     publish_table("fleet", f"{hosts}: {summary(recent)}", [seen_row(record) for record in recent])
-    raise_for_alerts(publish_alerts(alerts(seen.records, seen.silent, overdue), seen, access, hosts))
+    raise_for_alerts(publish_alerts(alerts(seen.records, seen.unreachable, overdue), seen, access, hosts))
     return seen

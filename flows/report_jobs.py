@@ -34,7 +34,7 @@ def report_jobs(
     """
     seen = survey(access, hosts, jobs, output=True)
     results = [result_as_found(record, access) for record in in_order(seen.records)]
-    results += [not_asked(host, error) for host, error in seen.silent.items()]
+    results += [not_asked(host, error) for host, error in seen.unreachable.items()]
     publish_table("report-jobs", f"{jobs} on {hosts}: {summary(seen.records)}", [row_of(result) for result in results])
     raise_for(results)
     if not results:

@@ -13,7 +13,7 @@ from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.services import (
     A_MINUTE,
     Found,
-    Patience,
+    Verification,
     check_service,
     result_of_service,
     service_row,
@@ -29,7 +29,7 @@ def service(
     hosts: HostPattern,
     service: Service,
     action: Literal["start", "check", "stop"] = "start",
-    patience: Patience = A_MINUTE,
+    verify: Verification = A_MINUTE,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[Found]:
     """Start a service on every host and see it come up, check that it is up, or stop it; fail, naming the hosts.
@@ -40,13 +40,13 @@ def service(
         hosts: Hosts it runs on, as a pattern: all, web*.
         service: What it is called, what to run, and when it is up.
         action: What to do.
-        patience: How often to look whether it has come up.
+        verify: How often to check whether it has come up.
     """
     names = select_hosts(access, hosts)
     if action == "start":
-        verify = verify_until(patience)
+        verification = verify_until(verify)
         started = {host: start_service.submit(service, host, access) for host in names}
-        runs = {host: verify.submit(service, handle, access) for host, handle in started.items()}
+        runs = {host: verification.submit(service, handle, access) for host, handle in started.items()}
         _, starts = values_of("start", started)
         raise_for(starts)
     else:

@@ -18,7 +18,7 @@ from remotejobs.inventory.variables import Host as AnyHost
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, HostResult
 from remotejobs.jobs.naming import label_of, new_jid
-from remotejobs.jobs.wait import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
+from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT, DEFAULT_POLL, wait_until_ended
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
 
 T = TypeVar("T")
@@ -116,20 +116,21 @@ class RemoteJobs:
         *,
         count: int | None = None,
         poll: float = DEFAULT_POLL,
-        patience: float = DEFAULT_PATIENCE,
+        contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
         on_look: Callable[[Record], None] | None = None,
     ) -> Iterator[HostResult[Record]]:
         """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
 
         An error is yielded and does not count: no such job, or a host that is unreachable at the first check, or later
-        for `patience` seconds. `on_look` gets a record of the running job every `poll` seconds, in the host's thread.
+        for `contact_timeout` seconds. `on_look` gets a record of the running job every `poll` seconds, in the host's
+        thread.
         """
         names = self._names(pattern)
         if count is not None and not 1 <= count <= len(names):
             raise UsageError(
                 f"count is {count}", remedy=f"The pattern names {len(names)} hosts: wait for 1 to {len(names)}."
             )
-        return self._ends(names, check_jid(jid), count, poll, patience, on_look)
+        return self._ends(names, check_jid(jid), count, poll, contact_timeout, on_look)
 
     def status(self, pattern: str, jid: str) -> tuple[HostResult[Record], ...]:
         """The state of the job on every host, with the last 64 KiB of its output."""
@@ -181,7 +182,7 @@ class RemoteJobs:
         jid: str,
         count: int | None,
         poll: float,
-        patience: float,
+        contact_timeout: float,
         on_look: Callable[[Record], None] | None,
     ) -> Iterator[HostResult[Record]]:
         over = threading.Event()
@@ -197,7 +198,9 @@ class RemoteJobs:
             return (
                 record
                 if record.finished
-                else wait_until_ended(jobs, jid, poll=poll, patience=patience, on_look=go_on, on_silence=go_on)
+                else wait_until_ended(
+                    jobs, jid, poll=poll, contact_timeout=contact_timeout, on_look=go_on, on_unreachable=go_on
+                )
             )
 
         ended = 0

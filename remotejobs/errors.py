@@ -54,7 +54,7 @@ class HostError(RemoteJobsError):
 class Unreachable(HostError):
     """Nothing is known about the job: it may run on. Ask again when the host can be reached."""
 
-    passing: ClassVar[bool] = True  # whether the same question may be answered a little later
+    transient: ClassVar[bool] = True  # whether the same question may be answered a little later
 
 
 class NameUnknown(Unreachable):
@@ -84,25 +84,25 @@ class TurnedAway(ConnectionLost):
 class AuthenticationFailed(Unreachable):
     """Check ansible_user and the key (ansible_ssh_private_key_file, IdentityFile or the agent)."""
 
-    passing = False
+    transient = False
 
 
 class NoCommonAlgorithm(Unreachable):
     """Allow one algorithm on both sides."""
 
-    passing = False
+    transient = False
 
 
 class HostKeyUnknown(Unreachable):
     """Verify the key and add it with ssh-keyscan to known_hosts, or set StrictHostKeyChecking=accept-new."""
 
-    passing = False
+    transient = False
 
 
 class HostKeyChanged(Unreachable):
     """Somebody may be intercepting the connection. Verify the new key before removing the old with ssh-keygen -R."""
 
-    passing = False
+    transient = False
 
 
 class HostRefused(HostError):

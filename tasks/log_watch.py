@@ -28,7 +28,7 @@ from remotejobs.prefect.tasks.connections import host_names, jobs_of, jobs_on
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, after_silence
+from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, if_unreachable
 from remotejobs.prefect.tasks.jobs.reports import key_of
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.runs.started import note_jobs
@@ -111,7 +111,7 @@ def start_watch(path: str, host: str, access: Access, within: float = _BEGINS_WI
     task_run_name="stop following {path} on {handle.host}",
     retries=len(AGAIN_AFTER),
     retry_delay_seconds=AGAIN_AFTER,
-    retry_condition_fn=after_silence,
+    retry_condition_fn=if_unreachable,
     cache_policy=NO_CACHE,
 )
 def stop_watch(path: str, handle: Handle, access: Access) -> Watched:

@@ -41,37 +41,38 @@ class Survey:
     """The jobs that were found, and the hosts that could not be asked."""
 
     records: tuple[Record, ...]
-    silent: dict[str, RemoteJobsError] = field(default_factory=dict)
+    unreachable: dict[str, RemoteJobsError] = field(default_factory=dict)
 
 
 @task(task_run_name="look at the jobs on {hosts}", cache_policy=NO_CACHE)
 def survey(access: Access, hosts: str, jobs: str = "*", output: bool = False) -> Survey:
     """The jobs on every host of a pattern whose label or jid is like `jobs`; with the end of their output if wanted.
 
-    One task run for all hosts, as it is made every few minutes. Raises `PatternError`, and nothing for a silent host.
+    One task run for all hosts, as it is made every few minutes. Raises `PatternError`, and nothing for an unreachable
+    host.
     """
     records: list[Record] = []
-    silent: dict[str, RemoteJobsError] = {}
+    unreachable: dict[str, RemoteJobsError] = {}
     selected = connections().inventory(access).select(hosts)
     connect = connections().connect
     with Fleet(access.reach(selected), forks=access.forks, become=access.choice(), connect=connect) as fleet:
         for outcome in fleet.each(lambda there: _jobs(there, jobs, output)):
             records += outcome.value or ()
             if outcome.error:
-                silent[outcome.host] = outcome.error
-    return Survey(tuple(records), silent)
+                unreachable[outcome.host] = outcome.error
+    return Survey(tuple(records), unreachable)
 
 
 def publish_alerts(found: Sequence[Alert], seen: Survey, access: Access, hosts: str) -> list[Alert]:
     """Publish the alerts as a table, and return those that the last such table did not have.
 
-    What it had of a host that is silent now stands on, so that it is not told anew when the host is back.
+    What it had of a host that is unreachable now stands on, so that it is not reported anew when the host is back.
     """
     key = key_of("fleet-alerts", access.name, hosts)
     told = _last_table(key)
     known = {_same(alert) for alert in told}
     new = [alert for alert in found if _same(alert) not in known]
-    standing = [alert for alert in told if alert.host in seen.silent and alert.what != "not asked"]
+    standing = [alert for alert in told if alert.host in seen.unreachable and alert.what != "not asked"]
     title = f"{number_of(len(found), 'alert')} on {hosts}, {len(new)} of them new"
     publish_table(key, title, [{**asdict(alert)} for alert in (*found, *standing)])
     return new

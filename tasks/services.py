@@ -19,7 +19,7 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
-from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
 from remotejobs.prefect.tasks.jobs.reports import TableRow
 from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.text import duration
@@ -29,8 +29,8 @@ class NotUp(RemoteJobsError):
     """`remotejobs log` shows what it wrote."""
 
 
-class Patience(BaseModel):
-    """How often to look whether a service is up."""
+class Verification(BaseModel):
+    """How often to check whether a service is up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +38,7 @@ class Patience(BaseModel):
     delay: float = Field(default=2, gt=0, description="Seconds between two looks.")
 
 
-A_MINUTE = Patience()
+A_MINUTE = Verification()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ def start_service(service: Service, host: str, access: Access) -> Handle:
     return replace(record.handle, label=service.name)
 
 
-def verify_until(patience: Patience) -> Task[..., Found]:
-    """The task that verifies a service: `verify_until(patience).submit(service, handle, access)`.
+def verify_until(verification: Verification) -> Task[..., Found]:
+    """The task that verifies a service: `verify_until(verification).submit(service, handle, access)`.
 
     One attempt is one look, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
     has ended is not waited for: `JobFailed`, with its last lines.
@@ -69,8 +69,8 @@ def verify_until(patience: Patience) -> Task[..., Found]:
 
     @task(
         task_run_name="verify {service.name} on {handle.host}",
-        retries=patience.retries,
-        retry_delay_seconds=patience.delay,
+        retries=verification.retries,
+        retry_delay_seconds=verification.delay,
         retry_condition_fn=_not_yet,
         cache_policy=NO_CACHE,
     )
@@ -135,4 +135,4 @@ def service_row(found: Found) -> TableRow:
 
 
 def _not_yet(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    return isinstance(state.data, NotUp) or is_silence(state.data)
+    return isinstance(state.data, NotUp) or is_unreachable(state.data)

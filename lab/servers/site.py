@@ -69,7 +69,7 @@ class Site:
             },
             "balancer": {"kind": "haproxy", "haproxy": haproxy},
             "drain": 20,
-            "patience": 10,
+            "contact_timeout": 10,
             "soak": 1,
         }
         return plan | others

@@ -152,8 +152,8 @@ class Screen:
         room = max(1, height - LINES_BESIDE - log_room)
         at = self._index(records)
         lines = [Text(summary(records), style="bold", no_wrap=True, overflow="ellipsis")]
-        if silent := self._snapshot.silent:
-            lines[0].append("   " + "; ".join(_not_asked(silent)), style="yellow")
+        if unreachable := self._snapshot.unreachable:
+            lines[0].append("   " + "; ".join(_not_asked(unreachable)), style="yellow")
         below = [Text(self._asking() or self._said, no_wrap=True, overflow="ellipsis"), Text(KEYS, style="dim")]
         return Group(*lines, jobs_table(records, at, room, self._paint), *self._log_lines(log_room), *below)
 
@@ -170,6 +170,6 @@ class Screen:
 
 def _not_asked(errors: Mapping[str, RemoteJobsError]) -> list[str]:
     """`no contact: db1, db2`, and of every host that said no, or that cannot be asked at all, why."""
-    silent = [host for host, error in errors.items() if isinstance(error, Unreachable) and error.passing]
-    others = [one_line(error.message) for host, error in errors.items() if host not in silent]
-    return [*([f"no contact: {', '.join(map(one_line, silent))}"] if silent else []), *others]
+    unreachable = [host for host, error in errors.items() if isinstance(error, Unreachable) and error.transient]
+    others = [one_line(error.message) for host, error in errors.items() if host not in unreachable]
+    return [*([f"no contact: {', '.join(map(one_line, unreachable))}"] if unreachable else []), *others]

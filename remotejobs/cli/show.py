@@ -95,7 +95,7 @@ def wait_and_report(
         first_look=first_look,
         news=first_look is not None,
         on_look=lambda record: report(JobRunning(pace.of(record) if first_look is not None else record)),
-        on_silence=lambda error: report(HostUnreachable(jobs.host, error)),
+        on_unreachable=lambda error: report(HostUnreachable(jobs.host, error)),
     )
 
 

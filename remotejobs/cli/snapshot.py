@@ -39,17 +39,17 @@ class Snapshot:
         self._since = since
         self._hosts: dict[str, HostSnapshot | None] = dict.fromkeys(hosts)
         self._at: dict[str, float] = {}
-        self._silent_since: dict[str, float] = {}
+        self._unreachable_since: dict[str, float] = {}
 
     def take(self, seen: HostSnapshot) -> list[HostResult[Record]]:
         """Keep what a poll found; returns the jobs that are new or changed, and a host that became unreachable."""
         before = self._hosts[seen.host]
         if seen.error:
-            self._silent_since.setdefault(seen.host, time.monotonic())
+            self._unreachable_since.setdefault(seen.host, time.monotonic())
             # What was known of its jobs stands, beside the error, until the host says otherwise.
             self._hosts[seen.host] = HostSnapshot(seen.host, before.records if before else (), seen.error)
             return [] if before and before.error else [HostResult(seen.host, error=seen.error)]
-        self._silent_since.pop(seen.host, None)
+        self._unreachable_since.pop(seen.host, None)
         chosen = tuple(record for record in seen.records if self._is_shown(record))
         self._hosts[seen.host], self._at[seen.host] = HostSnapshot(seen.host, chosen), time.monotonic()
         known = {record.jid: record.state for record in before.records} if before else {}
@@ -68,7 +68,7 @@ class Snapshot:
         return (record for look in self._hosts.values() if look for record in look.records)
 
     @property
-    def silent(self) -> dict[str, RemoteJobsError]:
+    def unreachable(self) -> dict[str, RemoteJobsError]:
         """The hosts that could not be asked at the last poll."""
         return {host: look.error for host, look in self._hosts.items() if look and look.error}
 
@@ -77,15 +77,17 @@ class Snapshot:
         """Whether every host was asked."""
         return all(self._hosts.values())
 
-    def ended(self, patience: float) -> bool:
+    def ended(self, contact_timeout: float) -> bool:
         """Whether no job runs any more; a host that may answer again is waited for so many seconds."""
-        return self.asked and all(record.finished for record in self.reported) and not self._awaited(patience)
+        return self.asked and all(record.finished for record in self.reported) and not self._awaited(contact_timeout)
 
-    def _awaited(self, patience: float) -> bool:
-        silent_long_enough = time.monotonic() - patience
+    def _awaited(self, contact_timeout: float) -> bool:
+        unreachable_long_enough = time.monotonic() - contact_timeout
         return any(
-            isinstance(error, Unreachable) and error.passing and self._silent_since[host] > silent_long_enough
-            for host, error in self.silent.items()
+            isinstance(error, Unreachable)
+            and error.transient
+            and self._unreachable_since[host] > unreachable_long_enough
+            for host, error in self.unreachable.items()
         )
 
     def _is_shown(self, record: Record) -> bool:

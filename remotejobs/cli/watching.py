@@ -21,7 +21,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.estimate import with_usual
 from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.summary import counted, summary
-from remotejobs.jobs.wait import DEFAULT_PATIENCE
+from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT
 from remotejobs.model import Record
 from remotejobs.text import one_line, visible
 
@@ -36,7 +36,7 @@ def watch(args: Namespace) -> NoReturn:
     looks = partial(_poll_again_and_again, poll=args.poll)
 
     def is_over() -> bool:
-        return bool(args.jobs) and snapshot.ended(DEFAULT_PATIENCE)
+        return bool(args.jobs) and snapshot.ended(DEFAULT_CONTACT_TIMEOUT)
 
     if is_terminal(sys.stdout) and sys.stdin.isatty():
         from remotejobs.cli.screen import Screen  # rich takes 60 ms to import, which a pipe need not wait for
@@ -85,11 +85,11 @@ def _exit_code(snapshot: Snapshot, jobs: str) -> int:
     if not jobs:
         return (
             exit_codes.USAGE_ERROR
-            if any(isinstance(error, UsageError) for error in snapshot.silent.values())
+            if any(isinstance(error, UsageError) for error in snapshot.unreachable.values())
             else exit_codes.OK
         )
     results = [HostResult(record.host, value=record) for record in snapshot.reported]
-    results += [HostResult(host, error=error) for host, error in snapshot.silent.items()]
+    results += [HostResult(host, error=error) for host, error in snapshot.unreachable.items()]
     if not results:
         warn(f"no job there is like {visible(jobs)}")
         return exit_codes.NOT_SUCCEEDED

@@ -41,7 +41,7 @@ class Lines:
         self._verbose = verbose
         self._host_width = max(map(len, hosts))
         self._begun: set[str] = set()
-        self._silent: set[str] = set()
+        self._unreachable: set[str] = set()
         self._queued: set[str] = set()
 
     def show(self, event: Event) -> None:
@@ -49,14 +49,14 @@ class Lines:
             case JobStarted(record):
                 self._begun.add(record.host)
                 self._started(record)
-            case JobRunning(record) if record.host in self._silent:
-                self._silent.discard(record.host)
+            case JobRunning(record) if record.host in self._unreachable:
+                self._unreachable.discard(record.host)
                 self._say(record.host, record.state, duration(record.delta), "in contact again")
             case JobRunning(record) if record.state is State.RUNNING and record.host in self._queued:
                 self._queued.discard(record.host)
                 self._say(record.host, "started", f"pid {record.pid}")
-            case HostUnreachable(host, error) if host not in self._silent:
-                self._silent.add(host)
+            case HostUnreachable(host, error) if host not in self._unreachable:
+                self._unreachable.add(host)
                 self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
 
     def ended(self, result: HostResult[Record]) -> None:

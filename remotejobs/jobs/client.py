@@ -47,13 +47,13 @@ class HostJobs:
         self._become_user = become.user if become else ""
         self._directory = directory
 
-    def _ask(self, asked: Request, *, patience: float = 0.0) -> Answer:
-        with self._slots if patience == 0 else nullcontext():
+    def _ask(self, asked: Request, *, extra_time: float = 0.0) -> Answer:
+        with self._slots if extra_time == 0 else nullcontext():
             reply = self._connection.ask(
                 asked.script,
                 end=asked.end + b"\n",
                 become=self._become,
-                timeout=EXCHANGE_TIMEOUT + patience,
+                timeout=EXCHANGE_TIMEOUT + extra_time,
                 max_bytes=asked.max_bytes,
             )
         if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
@@ -91,7 +91,7 @@ class HostJobs:
         for read in reads:
             check_jid(read.jid)
         with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
-            answer = self._ask(request.status(reads, self._directory, seconds), patience=seconds)
+            answer = self._ask(request.status(reads, self._directory, seconds), extra_time=seconds)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
             raise ProtocolError(self.host, "the answer is not about the jobs that were asked for")
@@ -124,12 +124,12 @@ class HostJobs:
         Killing a job that has ended changes nothing and returns its record. Raises `JobNotFound`.
         """
         check_jid(jid)
-        patience = float(LONGEST_GRACE if grace is None else grace)
-        return self._only(self._ask(request.kill(jid, self._directory, grace), patience=patience), jid)
+        extra_time = float(LONGEST_GRACE if grace is None else grace)
+        return self._only(self._ask(request.kill(jid, self._directory, grace), extra_time=extra_time), jid)
 
     def list(self) -> tuple[Record, ...]:
         """All jobs there, without command and output."""
-        answer = self._ask(request.list_jobs(self._directory), patience=EXCHANGE_TIMEOUT)
+        answer = self._ask(request.list_jobs(self._directory), extra_time=EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())
 
     def clean(self, *, older_than: float, keep: int = 0, dry_run: bool = False) -> tuple[Record, ...]:
@@ -138,5 +138,5 @@ class HostJobs:
         Returns the records of those removed (with `dry_run`: of those that would be). A running job stays.
         """
         asked = request.clean(self._directory, math.floor(older_than), keep, dry_run)
-        answer = self._ask(asked, patience=4 * EXCHANGE_TIMEOUT)
+        answer = self._ask(asked, extra_time=4 * EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())

@@ -23,10 +23,10 @@ JobKey = tuple[str, str]  # host and jid
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """What changed for one job: its end, silence of its host or the end of that silence, or why it cannot be known.
+    """What changed for one job: its end, its host unreachable or reachable again, or why it cannot be known.
 
-    `record` is of the end (with the last 64 KiB of output), or of a job that runs on a host that is heard again.
-    `error` is a passing `Unreachable` for a host that is asked again; any other is the last that is heard.
+    `record` is of the end (with the last 64 KiB of output), or of a job that runs on a host that is reachable again.
+    `error` is a transient `Unreachable` for a host that is asked again; any other is the last event of the job.
     """
 
     host: str
@@ -38,11 +38,11 @@ class JobEvent:
     def is_last(self) -> bool:
         if self.record is not None:
             return self.record.finished
-        return not (isinstance(self.error, Unreachable) and self.error.passing)
+        return not (isinstance(self.error, Unreachable) and self.error.transient)
 
 
 class JobWatch:
-    """Waits for jobs to end until each has ended or `stop` is called; hosts are silent as long as they like.
+    """Waits for jobs to end until each has ended or `stop` is called; hosts may be unreachable for any time.
 
     `jobs` maps each host to its jids, `on` gives access to a host and may raise `RemoteJobsError`. However many
     jobs a host has, it is asked in one exchange, which takes one of the sessions of its connection.
@@ -51,7 +51,7 @@ class JobWatch:
     def __init__(self, jobs: Mapping[str, Sequence[str]], on: Callable[[str], HostJobs]) -> None:
         self.pending: set[JobKey] = {(host, jid) for host, jids in jobs.items() for jid in jids}
         self.latest: dict[JobKey, Record] = {}  # of running jobs, as last seen
-        self.silent: dict[JobKey, Unreachable] = {}
+        self.unreachable: dict[JobKey, Unreachable] = {}
         self._on = on
         self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -76,12 +76,12 @@ class JobWatch:
 
     def _take(self, item: JobEvent) -> None:
         key = (item.host, item.jid)
-        self.silent.pop(key, None)
+        self.unreachable.pop(key, None)
         if item.is_last:
             self.pending.discard(key)
             self.latest.pop(key, None)
         elif isinstance(item.error, Unreachable):
-            self.silent[key] = item.error
+            self.unreachable[key] = item.error
 
     def _guard(self, host: str, jids: list[str]) -> None:
         """A fault of this program must reach who listens, and not be taken for a job that never ends."""
@@ -94,23 +94,23 @@ class JobWatch:
 
     def _wait_for(self, host: str, jids: list[str]) -> None:
         """Look until all of `jids` are over, taking each away that is."""
-        jobs, wait, pause, silent = self._on(host), _first_wait(), FIRST_PAUSE, False
+        jobs, wait, pause, unreachable = self._on(host), _first_wait(), FIRST_PAUSE, False
         while jids and not self._stopped.is_set():
             try:
                 seen = _look(jobs, jids, wait)
             except Unreachable as exc:
-                if not exc.passing:
+                if not exc.transient:
                     raise
-                if not silent:
+                if not unreachable:
                     self._tell(JobEvent(host, jid, error=exc) for jid in jids)
                 self._stopped.wait(pause)
                 # Whoever waits for it learns at once that it is back.
-                wait, pause, silent = 0.0, min(2 * pause, LONGEST_PAUSE), True
+                wait, pause, unreachable = 0.0, min(2 * pause, LONGEST_PAUSE), True
                 continue
             self.latest.update({(host, news.jid): news.record for news in seen if news.record and not news.is_last})
-            self._tell(news for news in seen if news.is_last or silent)
+            self._tell(news for news in seen if news.is_last or unreachable)
             jids[:] = [news.jid for news in seen if not news.is_last]
-            wait, pause, silent = _first_wait() if silent else LONGEST_WAIT, FIRST_PAUSE, False
+            wait, pause, unreachable = _first_wait() if unreachable else LONGEST_WAIT, FIRST_PAUSE, False
 
     def _tell(self, items: Iterable[JobEvent]) -> None:
         for item in items:

@@ -133,7 +133,7 @@ class _Rebooting:
         return boot
 
     def _command(self, before: str) -> None:
-        """Silence after it is as good as an answer: the host may have gone at once."""
+        """No answer is as good as one: the host may have gone at once."""
         try:
             said = self._ask("rb_reboot", before, self._wanted.command).get("error", "")
         except Unreachable as exc:

@@ -41,7 +41,7 @@ class CancelledJob:
 
 @contextmanager
 def speaking(flow_run: FlowRun) -> Iterator[None]:
-    """Say meanwhile that its jobs are being ended: on many hosts that takes long, and silence counts as absence."""
+    """Log meanwhile that its jobs are being ended: it may take long, and without a log it counts as dead."""
     over = threading.Event()
 
     def speak() -> None:

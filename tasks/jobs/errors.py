@@ -51,8 +51,8 @@ class HostsFailed(RemoteJobsError):
         super().__init__(message, remedy="")
 
 
-class HostsSilent(RemoteJobsError):
-    """Some hosts of a group could not be asked, and may be heard again a little later: the group is tried again."""
+class HostsUnreachable(RemoteJobsError):
+    """Some hosts of a group could not be reached, and may be reachable a little later: the group is tried again."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")

@@ -19,7 +19,7 @@ from remotejobs.prefect.tasks.jobs.attempt import this_attempt
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.job import polling
-from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import number_of
@@ -62,7 +62,7 @@ class _Seen:
 def _look(handles: Sequence[Handle], access: Access, until: Until, wanted: int) -> tuple[Record, ...]:
     seen = _on_each(handles, access, lambda jobs, handle: _record(jobs, handle, until.wait))
     ended = [one.record for one in seen if one.record and one.ended]
-    refused = [one.error for one in seen if one.error and not is_silence(one.error)]
+    refused = [one.error for one in seen if one.error and not is_unreachable(one.error)]
     said = _said(seen)
     if len(ended) >= wanted:
         get_run_logger().info("%s", said)
@@ -91,9 +91,9 @@ def _rest(seen: Sequence[_Seen], access: Access, until: Until) -> str:
 
 
 def _said(seen: Sequence[_Seen]) -> str:
-    silent = ", ".join(one.handle.host for one in seen if one.error)
+    unreachable = ", ".join(one.handle.host for one in seen if one.error)
     said = f"{sum(one.ended for one in seen)} of {number_of(len(seen), 'job')} ended"
-    return f"{said}, no answer from {silent}" if silent else said
+    return f"{said}, no answer from {unreachable}" if unreachable else said
 
 
 def _on_each(handles: Sequence[Handle], access: Access, ask: Callable[[HostJobs, Handle], Record]) -> list[_Seen]:

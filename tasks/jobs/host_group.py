@@ -24,11 +24,11 @@ from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on, prepare
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
-from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsSilent, StillRunning
+from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsUnreachable, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_poll import GroupPoll
 from remotejobs.prefect.tasks.jobs.host_group_progress import tell_not_started
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER
-from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
 from remotejobs.prefect.tasks.jobs.results import OnFailed, failures_of, left_running
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
@@ -54,19 +54,19 @@ class JobStep:
         return self.job.label or self.job.jid
 
 
-def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[..., tuple[HandleOrError, ...]]:
+def start_group(*, retry_unreachable: bool, on_failed: OnFailed | None = None) -> Task[..., tuple[HandleOrError, ...]]:
     """The task that starts the jobs of one group: a handle for each step, in order.
 
-    Hosts that could not be asked are tried again, and only they, where it is `patient`; otherwise they are among the
-    answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started, with a
-    handle or an error for each step; `on_failed` is told of these first. One task is for one group, whose answers it
-    remembers.
+    Hosts that could not be asked are tried again, and only they, where it is `retry_unreachable`; otherwise they are
+    among the answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started,
+    with a handle or an error for each step; `on_failed` is told of these first. One task is for one group, whose
+    answers it remembers.
     """
     known: dict[tuple[str, str], HandleOrError] = {}
 
     @task(
         task_run_name="start {name}",
-        retries=len(AGAIN_AFTER) if patient else 0,
+        retries=len(AGAIN_AFTER) if retry_unreachable else 0,
         retry_delay_seconds=AGAIN_AFTER,
         retry_condition_fn=_to_be_tried_again,
         cache_policy=NO_CACHE,
@@ -76,16 +76,18 @@ def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[...
         note_jobs(access, [(step.job, step.host) for step in steps])
         _start(steps, access, known)
         outcomes = [known[step.host, step.job.jid] for step in steps]
-        silent = {step.host: str(error) for step, error in zip(steps, outcomes, strict=True) if is_silence(error)}
-        said = "\n".join([f"{name}: {len(silent)} hosts could not be asked", *list(silent.values())[:_NAMED]])
-        if silent and patient and not this_attempt().is_last:
-            raise HostsSilent(said)
-        if silent and not patient:
+        unreachable = {
+            step.host: str(error) for step, error in zip(steps, outcomes, strict=True) if is_unreachable(error)
+        }
+        said = "\n".join([f"{name}: {len(unreachable)} hosts could not be asked", *list(unreachable.values())[:_NAMED]])
+        if unreachable and retry_unreachable and not this_attempt().is_last:
+            raise HostsUnreachable(said)
+        if unreachable and not retry_unreachable:
             get_run_logger().warning("%s", said)
         results = [
             left_running(step.label, step.host, outcome, access)
             for step, outcome in zip(steps, outcomes, strict=True)
-            if patient or not is_silence(outcome)
+            if retry_unreachable or not is_unreachable(outcome)
         ]
         if failed := failures_of(results):
             tell_not_started(name, results)
@@ -134,7 +136,7 @@ def outcomes_of(came: object, count: int) -> Sequence[object]:
 
 
 def _to_be_tried_again(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    return isinstance(state.data, HostsSilent | StillRunning)
+    return isinstance(state.data, HostsUnreachable | StillRunning)
 
 
 def _start(steps: Sequence[JobStep], access: Access, known: dict[tuple[str, str], HandleOrError]) -> None:
@@ -143,7 +145,7 @@ def _start(steps: Sequence[JobStep], access: Access, known: dict[tuple[str, str]
     wanted: dict[str, list[Job]] = {}
     for step in steps:
         answer = known.get((step.host, step.job.jid))
-        if answer is None or is_silence(answer):
+        if answer is None or is_unreachable(answer):
             wanted.setdefault(step.host, []).append(step.job)
     start = partial(_start_on, wanted=wanted, access=access, logger=get_run_logger())
     for outcome in each_of(wanted, start, workers=access.forks):
@@ -156,17 +158,17 @@ def _start(steps: Sequence[JobStep], access: Access, known: dict[tuple[str, str]
 def _start_on(
     host: str, *, wanted: Mapping[str, Sequence[Job]], access: Access, logger: Logger | LoggerAdapter[Any]
 ) -> dict[str, HandleOrError]:
-    """The jobs of one host by jid; one that is refused keeps no other from being started, but silence does."""
+    """The jobs of one host by jid; a refused one keeps no other from being started, but an unreachable host does."""
     jobs, answers = jobs_on(access, host), dict[str, HandleOrError]()
-    silence: RemoteJobsError | None = None
+    gone: RemoteJobsError | None = None
     for job in wanted[host]:
         try:
-            if silence:
-                raise silence
+            if gone:
+                raise gone
             record = jobs.start(job)
         except RemoteJobsError as exc:
             answers[job.jid] = exc
-            silence = exc if isinstance(exc, Unreachable) else None
+            gone = exc if isinstance(exc, Unreachable) else None
             continue
         what = "attached to" if record.attached else "started"
         logger.info("%s job %s on %s, in %s: %s", what, job.jid, host, record.results_dir, record.state)

@@ -16,7 +16,7 @@ from remotejobs.prefect.tasks.connections import jobs_of, prepare
 from remotejobs.prefect.tasks.jobs.attempt import Attempt
 from remotejobs.prefect.tasks.jobs.errors import GroupFailed, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_progress import GroupProgress
-from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_silence, lost_sight, progress_of, success_of
+from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_unreachable, lost_sight, progress_of, success_of
 from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, failures_of, result_from
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
@@ -81,7 +81,7 @@ class GroupPoll:
     def _take(self, news: JobEvent) -> None:
         handle, logger = self._handles[news.host, news.jid], get_run_logger()
         if news.record and not news.is_last:
-            logger.info("heard again: %s", progress_of(handle, news.record))
+            logger.info("reachable again: %s", progress_of(handle, news.record))
         elif news.record:
             self._settle(handle, news.record)
         elif news.error and news.is_last:
@@ -115,7 +115,7 @@ class GroupPoll:
 
     def _last_look(self, handle: Handle, attempt: Attempt) -> RecordOrError:
         """The record of a job that ended just now; otherwise the error that says what becomes of it."""
-        error = self._watch.silent.get((handle.host, handle.jid))
+        error = self._watch.unreachable.get((handle.host, handle.jid))
         if error:
             return lost_sight(handle, self._access, attempt, error)
         try:
@@ -125,14 +125,14 @@ class GroupPoll:
                 return record
             return given_up(jobs, handle, self._access, attempt, record, self._until.on_exhausted)
         except Unreachable as exc:
-            return lost_sight(handle, self._access, attempt, exc) if is_silence(exc) else exc
+            return lost_sight(handle, self._access, attempt, exc) if is_unreachable(exc) else exc
         except RemoteJobsError as exc:
             return exc
 
     def _results(self) -> Iterator[JobResult]:
         """How each job is by now, in the order of the handles."""
         for key, handle in self._handles.items():
-            outcome = self._outcomes.get(key) or self._watch.silent.get(key)
+            outcome = self._outcomes.get(key) or self._watch.unreachable.get(key)
             if outcome is not None:
                 yield result_from(handle.label, handle.host, outcome)
             else:

@@ -23,7 +23,7 @@ from remotejobs.prefect.tasks.jobs.bars import job_bars
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_silence, lost_sight, progress_of, success_of
+from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_unreachable, lost_sight, progress_of, success_of
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES, followed
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
@@ -33,21 +33,21 @@ AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twic
 _LONG_LOOK = 30.0  # seconds to wait on the host at a time
 
 
-def after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+def if_unreachable(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
     """For retry_condition_fn: only a host that could not be asked is asked again."""
-    return is_silence(state.data)
+    return is_unreachable(state.data)
 
 
 def while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    """For retry_condition_fn: what runs on is looked at again, and who is silent asked again."""
-    return isinstance(state.data, StillRunning) or is_silence(state.data)
+    """For retry_condition_fn: a job that still runs is polled again, and an unreachable host asked again."""
+    return isinstance(state.data, StillRunning) or is_unreachable(state.data)
 
 
 @task(
     task_run_name="start {job.label} on {host}",
     retries=len(AGAIN_AFTER),
     retry_delay_seconds=AGAIN_AFTER,
-    retry_condition_fn=after_silence,
+    retry_condition_fn=if_unreachable,
     cache_policy=NO_CACHE,
 )
 def start_job(job: Job, host: str, access: Access) -> Handle:
@@ -139,7 +139,7 @@ def look_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     try:
         record = _look(jobs, handle, until.wait)
     except Unreachable as exc:
-        if not is_silence(exc):
+        if not is_unreachable(exc):
             raise
         if attempt.is_last:
             raise lost_sight(handle, access, attempt, exc) from exc

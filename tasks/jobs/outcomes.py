@@ -18,9 +18,9 @@ from remotejobs.prefect.tasks.jobs.verdict import FailedWhen, judged
 from remotejobs.text import duration
 
 
-def is_silence(error: object) -> bool:
-    """Whether a host could not be asked that may be heard again a little later."""
-    return isinstance(error, Unreachable) and error.passing
+def is_unreachable(error: object) -> bool:
+    """Whether a host could not be reached that may be reachable a little later."""
+    return isinstance(error, Unreachable) and error.transient
 
 
 def progress_of(handle: Handle, record: Record, attempt: Attempt | None = None) -> str:
@@ -59,7 +59,7 @@ def given_up(
 
 
 def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> RetriesExhausted:
-    """The error for a host that was silent at the last attempt."""
+    """The error for a host that was unreachable at the last attempt."""
     look = command_line("status", handle, access)
     return RetriesExhausted(
         f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; look at it with: {look}"

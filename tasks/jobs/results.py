@@ -37,7 +37,7 @@ class JobResult:
     def over(self) -> bool:
         """Whether its host reports that it no longer runs, however it ended. Clean up only then.
 
-        False if the job continues, if part of it survived, if the host is silent, and where nobody can know.
+        False if the job continues, if part of it survived, if the host is unreachable, and where nobody can know.
         """
         record = self.record
         if record is None or not record.finished or record.survivors:
@@ -130,10 +130,10 @@ def failures_of(results: Sequence[JobResult]) -> str:
 
 
 def _counted(failed: Sequence[JobResult], of: int) -> str:
-    silent = sum(result.state == _UNREACHABLE for result in failed)
-    if silent in (0, len(failed)):
-        return f"{len(failed)} of {of} {_UNREACHABLE if silent else 'failed'}"
-    return f"{len(failed)} of {of} did not succeed: {len(failed) - silent} failed, {silent} {_UNREACHABLE}"
+    unreachable = sum(result.state == _UNREACHABLE for result in failed)
+    if unreachable in (0, len(failed)):
+        return f"{len(failed)} of {of} {_UNREACHABLE if unreachable else 'failed'}"
+    return f"{len(failed)} of {of} did not succeed: {len(failed) - unreachable} failed, {unreachable} {_UNREACHABLE}"
 
 
 def outcome_of(future: PrefectFuture[Any]) -> object:

@@ -15,7 +15,7 @@ from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.host_group import JobStep, outcomes_of, poll_group, start_group
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
-from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
 from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, left_running, outcome_of, result_from, result_of
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
@@ -39,7 +39,7 @@ def run_steps(
     With a delay of 0 a job is started and left running. `group` is how many hosts one task run starts and one polls:
     1 for a task run for each job, 0 for that up to 50 hosts and groups above; `shards` is how many runs like this one
     share the work, so that they do not ask too much of Prefect's server together. A group with several jobs on a host
-    is polled as long as the most patient of them says. `on_failed` is told of jobs that failed while others go on.
+    is polled as long as the one with the longest `until`. `on_failed` gets jobs that failed while others go on.
     Raises `ResourceLimitExceeded` when this process cannot have so many hosts.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
@@ -103,11 +103,11 @@ def _by_groups(
     steps: Sequence[JobStep], hosts: Sequence[str], size: int, polling: _Polling
 ) -> Iterator[tuple[str, JobResult]]:
     """The end of each step's job, with its jid."""
-    groups = _begin(steps, hosts, size, polling, patient=False)
+    groups = _begin(steps, hosts, size, polling, retry_unreachable=False)
     # Beside the others, whose ends nobody shall learn later for it.
-    silent = [step for group in groups for step, first in group.begun() if is_silence(first)]
-    away = list(dict.fromkeys(step.host for step in silent))
-    for group in [*groups, *_begin(silent, away, size, polling, patient=True)]:
+    unreachable = [step for group in groups for step, first in group.begun() if is_unreachable(first)]
+    away = list(dict.fromkeys(step.host for step in unreachable))
+    for group in [*groups, *_begin(unreachable, away, size, polling, retry_unreachable=True)]:
         yield from group.results(polling.access)
 
 
@@ -118,7 +118,7 @@ class _Group:
     steps: Sequence[JobStep]
     start: PrefectFuture[Any]
     poll: PrefectFuture[Any] | None
-    patient: bool
+    retry_unreachable: bool
 
     def begun(self) -> Iterator[tuple[JobStep, object]]:
         """Each step with its handle, or why there is none."""
@@ -128,7 +128,7 @@ class _Group:
         """How each step's job ended, with its jid; nothing of hosts that another group asks again."""
         polled = iter(outcomes_of(outcome_of(self.poll), len(self.steps)) if self.poll else ())
         for step, first in self.begun():
-            if is_silence(first) and not self.patient:
+            if is_unreachable(first) and not self.retry_unreachable:
                 continue
             if self.poll is None:
                 yield step.job.jid, left_running(step.label, step.host, first, access)
@@ -138,14 +138,14 @@ class _Group:
 
 
 def _begin(
-    steps: Sequence[JobStep], hosts: Sequence[str], size: int, polling: _Polling, *, patient: bool
+    steps: Sequence[JobStep], hosts: Sequence[str], size: int, polling: _Polling, *, retry_unreachable: bool
 ) -> list[_Group]:
     """Submit the starts and polls of all groups."""
     parts = [_steps_on(steps, hosts[at : at + size]) for at in range(0, len(hosts), size)]
     names = [_name_of(part) for part in parts]
     access = polling.access
     started = [
-        start_group(patient=patient, on_failed=polling.on_failed).submit(name, part, access)
+        start_group(retry_unreachable=retry_unreachable, on_failed=polling.on_failed).submit(name, part, access)
         for name, part in zip(names, parts, strict=True)
     ]
     groups = []
@@ -154,7 +154,7 @@ def _begin(
         # What was started is polled, also when not all was.
         poll = poll_group(until, polling.failed_when, polling.on_failed)
         waited = poll.submit(name, allow_failure(start), access) if until.delay else None
-        groups.append(_Group(part, start, waited, patient))
+        groups.append(_Group(part, start, waited, retry_unreachable))
     return groups
 
 

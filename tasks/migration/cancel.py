@@ -47,15 +47,15 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
         saved = kill_jobs_of_subflows(flow_run)
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
     sight = reduce(Sight.updated, (seen for seen, _ in left), Sight())
-    kept = [] if sight.begun or sight.silent else _unlock(hosts, access, run)
+    kept = [] if sight.begun or sight.unreachable else _unlock(hosts, access, run)
     report_cancelled(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(sight, kept))
 
 
 def next_step(sight: Sight, kept: Sequence[str] = ()) -> str:
     """What is true now, and what a person does next; `kept` says which locks could not be given back."""
-    if sight.silent:
-        silent = ", ".join(sight.silent)
-        return f"{silent} could not be asked, and may be changed still. Retry the run when it can be reached"
+    if sight.unreachable:
+        unreachable = ", ".join(sight.unreachable)
+        return f"{unreachable} could not be asked, and may be changed still. Retry the run when it can be reached"
     if not sight.begun:
         locked = f"not every lock could be given back: {'; '.join(kept)}" if kept else "no host is locked by it"
         return f"Nothing was begun on any host, and {locked}. Start a new run"
@@ -86,7 +86,7 @@ def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[CancelledJo
             become_user=user_on(host_of(access, host), access),
         )
         words = f"{exc} End it with: {command_line('kill', handle, access)}"
-        return Sight(silent={host: str(exc)}), [CancelledJob(host, Step.MIGRATE, words, open_end=True)]
+        return Sight(unreachable={host: str(exc)}), [CancelledJob(host, Step.MIGRATE, words, open_end=True)]
     steps = {Place(host, step): seen for step, (seen, _) in found.items()}
     return Sight(steps=steps), [end for _, end in found.values() if end]
 

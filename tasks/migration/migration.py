@@ -51,7 +51,8 @@ class Ground:
 class Migration:
     """One migration, and the flow run that carries it out: `owner` is its id, which a retry keeps, `label` its name.
 
-    `patience` is the seconds that a host may be silent, `poll` the seconds between two looks at a running step.
+    `contact_timeout` is the seconds that a host may be unreachable, `poll` the seconds between two polls of a running
+    step.
     """
 
     access: Access
@@ -61,30 +62,30 @@ class Migration:
     jids: Mapping[Step, str]
     owner: str
     label: str
-    patience: float
+    contact_timeout: float
     poll: float
     room: Room
 
-    def look(self, *, patience: float) -> Ground:
+    def look(self, *, contact_timeout: float) -> Ground:
         """Ask every host. One that cannot be reached is a problem, as is a lock of somebody else or a lack of room."""
-        asked = self._each(look_at, self.plan.hosts, self.access, self.jids, self.room.path, patience)
+        asked = self._each(look_at, self.plan.hosts, self.access, self.jids, self.room.path, contact_timeout)
         looks = {host: answer for host, answer in asked.items() if isinstance(answer, HostLook)}
-        silent = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+        unreachable = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
         holders = [(host, look.readiness.holder) for host, look in looks.items()]
         ours = {host: holder for host, holder in holders if holder and holder.owner == self.owner}
-        problems = [f"{host}: {why}" for host, why in silent.items()]
+        problems = [f"{host}: {why}" for host, why in unreachable.items()]
         problems += [why for host, look in looks.items() for why in self._against(host, look)]
         steps = {Place(host, step): seen for host, look in looks.items() for step, seen in look.seen.items()}
         noted = next((tuple(holder.note.split()) for holder in ours.values()), self.plan.hosts)
         locks = {host: holder.path for host, holder in ours.items()}
-        return Ground(Sight(steps=steps, silent=silent), locks, tuple(problems), noted)
+        return Ground(Sight(steps=steps, unreachable=unreachable), locks, tuple(problems), noted)
 
     def lock(self, ground: Ground) -> Ground:
         """Take the lock of every host; the problems are why there is none on others. What is over needs no lock."""
         if isinstance(decide(self.plan, ground.sight), Verdict):
             return replace(ground, problems=())
         note = " ".join(self.plan.hosts)
-        asked = self._each(lock, self.plan.hosts, self.access, self.owner, self.label, note, self.patience)
+        asked = self._each(lock, self.plan.hosts, self.access, self.owner, self.label, note, self.contact_timeout)
         taken = {host: answer.path for host, answer in asked.items() if isinstance(answer, Holder)}
         problems = [
             f"{host}: {_words(answer)}" for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
@@ -93,7 +94,7 @@ class Migration:
 
     def unlock(self, locks: Mapping[str, str]) -> dict[str, str]:
         """Give locks back. Returns those that could not be given back."""
-        asked = self._each(unlock, tuple(locks), self.access, self.owner, self.patience)
+        asked = self._each(unlock, tuple(locks), self.access, self.owner, self.contact_timeout)
         kept = {host for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
         return {host: path for host, path in locks.items() if host in kept and not isinstance(asked[host], LockHeld)}
 
@@ -132,10 +133,12 @@ class Migration:
                 return _sight_of({place: _result(run) for place, run in runs.items()})
             case Prove(hosts):
                 jids = tuple(self.jids.values())
-                asked = self._each(prove_dead, hosts, self.access, jids, self.limits.grace, self.patience)
-                silent = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+                asked = self._each(prove_dead, hosts, self.access, jids, self.limits.grace, self.contact_timeout)
+                unreachable = {
+                    host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
+                }
                 survivors = {host: answer for host, answer in asked.items() if isinstance(answer, str)}
-                return Sight(survivors=survivors, silent=silent)
+                return Sight(survivors=survivors, unreachable=unreachable)
             case Verdict():
                 return Sight()
 
@@ -148,7 +151,7 @@ class Migration:
             limit=self.limits.of(step),
             grace=self.limits.grace,
         )
-        return job, host, self.access, self.poll, self.patience
+        return job, host, self.access, self.poll, self.contact_timeout
 
     def _each(self, work: Any, hosts: tuple[str, ...], *arguments: object) -> dict[str, Any]:
         runs = {host: work.submit(host, *arguments) for host in hosts}
@@ -167,7 +170,7 @@ def _result(run: PrefectFuture[Any]) -> Any:
 def _sight_of(results: Mapping[Place, Record | RemoteJobsError]) -> Sight:
     """A step that its host says it did not start was not run; of a host that gave no answer nothing is known."""
     steps: dict[Place, Seen] = {}
-    silent: dict[str, str] = {}
+    unreachable: dict[str, str] = {}
     for place, result in results.items():
         match result:
             case Record():
@@ -179,8 +182,8 @@ def _sight_of(results: Mapping[Place, Record | RemoteJobsError]) -> Sight:
             case _:
                 record = result.record if isinstance(result, ContactLost) else None
                 steps[place] = Seen(Standing.RUNNING, record, reason="nobody knows whether it still runs")
-                silent.setdefault(place.host, f"{place.step}: {_words(result)}")
-    return Sight(steps=steps, silent=silent)
+                unreachable.setdefault(place.host, f"{place.step}: {_words(result)}")
+    return Sight(steps=steps, unreachable=unreachable)
 
 
 def _words(error: RemoteJobsError) -> str:

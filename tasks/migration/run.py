@@ -19,7 +19,7 @@ from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.migration import Ground, Migration
 from remotejobs.text import in_markdown, indented, span, visible
 
-_PREFLIGHT_PATIENCE = 0.0  # seconds: nothing has begun, so there is nothing to wait for
+_PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has begun, so there is nothing to wait for
 
 
 def select(access: Access, pattern: str) -> tuple[tuple[str, ...], Verdict | None]:
@@ -36,18 +36,21 @@ def jids_of_this_run() -> Mapping[Step, str]:
 
 
 def find(migration: Migration) -> tuple[Migration, Ground]:
-    """Look where the migration stands. A run that begins anew waits for silent hosts, and keeps to its first hosts."""
-    patience = migration.patience if _begins_anew() else _PREFLIGHT_PATIENCE
-    ground = migration.look(patience=patience)
+    """Look where the migration stands.
+
+    A run that begins anew waits for unreachable hosts, and keeps to its first hosts.
+    """
+    contact_timeout = migration.contact_timeout if _begins_anew() else _PREFLIGHT_CONTACT_TIMEOUT
+    ground = migration.look(contact_timeout=contact_timeout)
     if set(ground.hosts) != set(migration.plan.hosts):
         migration = migration.on(ground.hosts)
-        ground = migration.look(patience=patience)
+        ground = migration.look(contact_timeout=contact_timeout)
     return migration, ground
 
 
 def may_have_begun(ground: Ground) -> bool:
     """Whether any step has run, for all that is known."""
-    return ground.sight.begun or bool(_begins_anew() and ground.sight.silent)
+    return ground.sight.begun or bool(_begins_anew() and ground.sight.unreachable)
 
 
 def question(migration: Migration, saved: Sequence[str] = ()) -> str:

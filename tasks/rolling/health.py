@@ -35,7 +35,7 @@ def await_health(host: str, wanted: str, access: Access, update: Update, *, keep
 def soak(host: str, access: Access, update: Update) -> None:
     """Watch an updated canary under load; when it fails it is taken out, and `SoakFailed` says why.
 
-    Raises other `HostError` when the load balancer is silent, or does not take it out.
+    Raises other `HostError` when the load balancer cannot be reached, or does not take it out.
     """
     get_run_logger().info("%s is watched for %g s", host, update.soak)
     site = site_of(host, access, update)

@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from remotejobs.errors import HostError, HostRefused
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.history import History, Kind, Step, history_of
@@ -56,7 +56,9 @@ def run_step(step: Step, host: str, access: Access, update: Update, update_id: s
     jid = step.jid(update_id)
     record: Record | None = None
     try:
-        record = patiently(lambda: _found_or_started(site, step, jid), patience=update.patience)
+        record = retry_while_unreachable(
+            lambda: _found_or_started(site, step, jid), contact_timeout=update.contact_timeout
+        )
 
         def on_look(seen: Record) -> None:
             if fresh := followed().fresh(seen.handle, seen):
@@ -64,10 +66,12 @@ def run_step(step: Step, host: str, access: Access, update: Update, update_id: s
             held.look_kindly()
 
         if not record.finished:
-            record = wait_until_ended(site.jobs, jid, poll=_POLL, on_look=on_look, patience=update.patience)
+            record = wait_until_ended(
+                site.jobs, jid, poll=_POLL, on_look=on_look, contact_timeout=update.contact_timeout
+            )
         if record.state is State.LOST:
             # Its supervisor is gone; what it left behind may still be at work on the host.
-            record = patiently(lambda: site.jobs.kill(jid), patience=update.patience)
+            record = retry_while_unreachable(lambda: site.jobs.kill(jid), contact_timeout=update.contact_timeout)
     except HostError as exc:
         if record is None and isinstance(exc, HostRefused):
             raise  # so nothing was started

@@ -60,5 +60,5 @@ def drain(host: str, access: Access, update: Update) -> Drained:
 def put_back(host: str, access: Access, update: Update) -> None:
     """Put `host` back and see that the load balancer thinks it up; `NotSeenUp` when it does not in time."""
     site = site_of(host, access, update)
-    if not put_back_and_see(site.balancer, site.host, within=update.up_within, patience=update.patience):
+    if not put_back_and_see(site.balancer, site.host, within=update.up_within, contact_timeout=update.contact_timeout):
         raise NotSeenUp(host, f"was put back, but the load balancer does not see it up after {update.up_within:g} s")

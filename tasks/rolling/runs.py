@@ -22,7 +22,7 @@ def this_update(resume_from: str) -> str:
     Raises `UsageError` when there is no such run, or when it goes on.
     """
     if resume_from:
-        return origin_of(_silent_run(resume_from))
+        return origin_of(_dead_run(resume_from))
     return str(flow_run.id)
 
 
@@ -50,8 +50,8 @@ def run_with_id(run_id: str) -> FlowRun:
     return run
 
 
-def _silent_run(run_id: str) -> FlowRun:
-    """A flow run of a rolling update that nobody works for: one whose controller was killed is Running, but silent."""
+def _dead_run(run_id: str) -> FlowRun:
+    """A flow run of a rolling update that no process works on: if its controller was killed, it still shows Running."""
     run = run_with_id(run_id)
     if run.state is None or run.state.is_final():
         return run

@@ -34,7 +34,7 @@ def test_a_login_that_is_cut_off_is_told_as_such_and_passes(
         connection = connection_to(lab, "host", wire=wire, retry_for=0, connect_timeout=1)
         with pytest.raises(told) as failed:
             jobs_at(connection, tmp_path).list()
-        assert failed.value.passing
+        assert failed.value.transient
         wire.resume()
         assert jobs_at(connection, tmp_path / "jobs").list() == ()
         connection.close()

@@ -158,10 +158,10 @@ def test_a_host_that_is_away_for_a_while_fails_nobody(fake: FakeHosts, task_log:
     fake.plan(".", Plan(lasts=None))
     task_log.when("attempt 1 of", fake.host("files1").unreachable)
     task_log.when("work on files1: no contact, it is asked again", fake.host("files1").reachable)
-    task_log.when("heard again: work on files1: running", lambda: fake.ends("work"))
+    task_log.when("reachable again: work on files1: running", lambda: fake.ends("work"))
     ends = look(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded", "succeeded"]
-    assert task_log.having("heard again")
+    assert task_log.having("reachable again")
 
 
 def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHosts, task_log: TaskLog) -> None:

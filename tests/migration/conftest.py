@@ -99,7 +99,7 @@ def migrate(prefect_server: Path, unlocked: SshLab, access: Access) -> Migrate:
     """Runs the flow in this process."""
 
     def run(hosts: str, commands: object, **others: object) -> Ended:
-        given: dict[str, Any] = {"access": access, "poll": 1, "contact_deadline": 60, **others}
+        given: dict[str, Any] = {"access": access, "poll": 1, "contact_timeout": 60, **others}
         state = migration(hosts=hosts, commands=commands, return_state=True, **given)
         return Ended(state, given["access"])
 

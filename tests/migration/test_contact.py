@@ -32,7 +32,7 @@ def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_g
     access: Access, lab: SshLab, gates: Gates, controller: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gates.close("migrate")
-    run = controller({"access": access, "hosts": "db1", "commands": gated(gates), "contact_deadline": 2, "poll": 1})
+    run = controller({"access": access, "hosts": "db1", "commands": gated(gates), "contact_timeout": 2, "poll": 1})
     run.start()
     gates.arrival("migrate")
     for step in ("migrate", "prepare-rollback"):  # both run side by side; contact is lost once both were started
@@ -82,7 +82,7 @@ def test_a_network_that_swallows_everything_is_asked_until_the_deadline_and_noth
         task_log.when("started job migrate", swallow)
         access = Access(inventory=str(inventory_through(network, lab, tmp_path)))
         plan = Commands(**{step: gates.command(step) for step in (Step.MIGRATE, Step.VERIFY, Step.ROLLBACK)})
-        ended = migrate("db1", plan, access=access, contact_deadline=4)
+        ended = migrate("db1", plan, access=access, contact_timeout=4)
         assert ended.end == "Unknown"
         assert "it was last seen running" in ended.message
         assert any("asking again" in line for line in task_log.lines)
@@ -141,7 +141,7 @@ def test_a_host_that_is_silent_keeps_the_others_from_being_rolled_back(
     command = f"case $HOME in */db1/*)\n{fails_on_db1}\n;; *)\n{on_db2}\n;; esac"
     plan = gated(gates).model_copy(update={"migrate": command})
     try:
-        ended = migrate("db1:db2", plan, contact_deadline=2)
+        ended = migrate("db1:db2", plan, contact_timeout=2)
     finally:
         lab.start_host("db2")
     assert ended.end == "Unknown"

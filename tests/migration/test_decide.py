@@ -232,7 +232,7 @@ def test_a_silent_host_ends_it_as_unknown_and_nothing_is_rolled_back(
 ) -> None:
     sight = Sight(
         steps={place: seen(place, state) for place, state in fate.items() if place.step in plan.steps},
-        silent={host: "timed out"},
+        unreachable={host: "timed out"},
     )
     assert decide(plan, sight) == Verdict(Outcome.UNKNOWN, (f"{host}: timed out",))
 

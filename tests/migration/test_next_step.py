@@ -25,5 +25,5 @@ def test_a_lock_that_could_not_be_given_back_is_not_called_free() -> None:
 
 
 def test_a_silent_host_is_named_before_all_else() -> None:
-    told = next_step(seen(migrate=Standing.BADLY).updated(Sight(silent={"db2": "away"})))
+    told = next_step(seen(migrate=Standing.BADLY).updated(Sight(unreachable={"db2": "away"})))
     assert told.startswith("db2 could not be asked, and may be changed still")

@@ -27,7 +27,7 @@ def migration(commands: Commands = COMMANDS, **access: object) -> Migration:
         jids={step: f"{step}.1" for step in Step},
         owner="1",
         label="migration one",
-        patience=600,
+        contact_timeout=600,
         poll=15,
         room=Room(),
     )

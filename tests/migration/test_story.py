@@ -34,10 +34,10 @@ def story(
     outcome: Outcome,
     *steps: tuple[Place, Seen],
     locks: Mapping[str, str] | None = None,
-    silent: Mapping[str, str] | None = None,
+    unreachable: Mapping[str, str] | None = None,
 ) -> str:
     verdict = Verdict(outcome, ("db1: migrate failed, rc 3",))
-    sight = Sight(steps=dict(steps), silent=silent or {})
+    sight = Sight(steps=dict(steps), unreachable=unreachable or {})
     return markdown(Story(PLAN, verdict, sight, JIDS, "-i hosts.yml", locks or {}))
 
 
@@ -70,7 +70,9 @@ def test_a_refusal_of_which_nothing_began_says_so() -> None:
 
 def test_unknown_has_the_exact_commands_to_find_out_and_to_unlock() -> None:
     lost = Place("db1", Step.MIGRATE), Seen(Standing.RUNNING, reason="nobody knows whether it still runs")
-    text = story(Outcome.UNKNOWN, lost, silent={"db1": "timed out"}, locks={"db1": "/home/me/.remotejobs/.locks/m"})
+    text = story(
+        Outcome.UNKNOWN, lost, unreachable={"db1": "timed out"}, locks={"db1": "/home/me/.remotejobs/.locks/m"}
+    )
     assert "remotejobs status db1 migrate.1 -i hosts.yml" in text
     assert "remotejobs run db1 -i hosts.yml -P 1 -- 'rm /home/me/.remotejobs/.locks/m'" in text
     assert "retry this flow run" in text
@@ -78,7 +80,7 @@ def test_unknown_has_the_exact_commands_to_find_out_and_to_unlock() -> None:
 
 
 def test_of_a_host_that_was_never_heard_of_every_step_is_asked_for() -> None:
-    text = story(Outcome.UNKNOWN, silent={"db2": "refused"})
+    text = story(Outcome.UNKNOWN, unreachable={"db2": "refused"})
     assert "remotejobs status db2 migrate.1" in text
     assert "remotejobs status db2 rollback.1" in text
 

@@ -67,7 +67,7 @@ def test_a_canary_soaks_well_where_no_version_can_be_seen(site: Site) -> None:
 def test_a_canary_is_not_said_to_be_out_when_its_balancer_falls_silent_in_its_soak(site: Site) -> None:
     hidden = site.haproxy.socket.with_name("hidden.sock")
     with when_logged("web1 is watched", lambda: site.haproxy.socket.rename(hidden)):
-        ended = update(site, "2.0", canary=1, soak=60, patience=1, revert="nothing")
+        ended = update(site, "2.0", canary=1, soak=60, contact_timeout=1, revert="nothing")
     hidden.rename(site.haproxy.socket)
     assert ended.table["web1"]["outcome"] == "failed"
     assert "there is no socket" in ended.table["web1"]["reason"]
@@ -99,7 +99,7 @@ def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: Site)
 
 def test_an_unreachable_host_counts_against_the_budget(site: Site) -> None:
     with amid_deployment(site, "web1", lambda: site.lose("web1")):
-        ended = update(site, "2.0", deploy=GATED, patience=2, revert="nothing")
+        ended = update(site, "2.0", deploy=GATED, contact_timeout=2, revert="nothing")
     assert ended.name == "Stopped"
     assert ended.table["web1"]["outcome"].startswith("unreachable")
     assert ended.column("outcome")[1:] == ["not started"] * 3
@@ -114,7 +114,7 @@ def test_the_hosts_of_a_batch_go_in_parallel(site: Site) -> None:
 
 def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Site, load: Load) -> None:
     with load, amid_deployment(site, "web2", lambda: site.lose("web2")):
-        ended = update(site, "2.0", deploy=GATED, patience=2, budget={"in_all": "25%"})
+        ended = update(site, "2.0", deploy=GATED, contact_timeout=2, budget={"in_all": "25%"})
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"

@@ -208,7 +208,7 @@ def test_two_sides_without_an_algorithm_in_common_are_told_with_both_lists(
     assert f"offers {named}; here there are " in str(told.value)
     assert ours in str(told.value)
     assert behind in told.value.remedy
-    assert not told.value.passing
+    assert not told.value.transient
 
 
 @pytest.mark.parametrize("name", ["Rjlab.Oracle", "rjlab@corp.example", "CORP\\rjlab", "rjlab-dots.and_more"])

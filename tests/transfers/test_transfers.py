@@ -123,7 +123,7 @@ def test_what_arrived_before_a_push_was_given_up_is_used_by_the_next(
             proxy.refuse(1000)
             proxy.cut()
 
-    impatient = replace(shaky_ends, patience=0.5)
+    impatient = replace(shaky_ends, contact_timeout=0.5)
     with pytest.raises(ConnectionLost):
         push(source, str(tmp_path / "there"), impatient, throttle=Throttle(8 * MIB), report=cut_for_good)
     assert not (tmp_path / "there").exists(), "a name is only for what is whole"

@@ -50,20 +50,20 @@ def test_an_end_comes_with_all_of_the_output_that_a_record_holds() -> None:
     assert news.record and len(news.record.stdout) == 64 * 1024
 
 
-def test_silence_is_told_once_and_so_is_its_end() -> None:
+def test_an_unreachable_host_is_reported_once_and_so_is_its_end() -> None:
     fake = FakeHosts(Plan(lasts=None))
     watch = started(fake, "db1")
     fake.host("db1").unreachable()
     said = []
     for news in watch.news(LONG):
-        said.append("silent" if news.error else "ended" if news.is_last else "heard")
-        if said == ["silent"]:
-            assert ("db1", "work") in watch.silent
+        said.append("unreachable" if news.error else "ended" if news.is_last else "heard")
+        if said == ["unreachable"]:
+            assert ("db1", "work") in watch.unreachable
             fake.host("db1").reachable()
-        elif said == ["silent", "heard"]:
-            assert not watch.silent
+        elif said == ["unreachable", "heard"]:
+            assert not watch.unreachable
             fake.ends("work")
-    assert said == ["silent", "heard", "ended"]
+    assert said == ["unreachable", "heard", "ended"]
 
 
 def test_what_does_not_pass_is_the_last_that_is_heard() -> None:

@@ -21,7 +21,7 @@ from remotejobs.display.row import row_of
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet, HostResult
-from remotejobs.jobs.wait import DEFAULT_PATIENCE, patiently
+from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT, retry_while_unreachable
 from remotejobs.model import Record, check_jid
 from remotejobs.text import visible
 
@@ -80,7 +80,9 @@ def copy(
         if at >= total if follow and record.finished else at >= until and not follow:
             return record
         read, wait = stream.read(at), LATENCY if at >= total else 0.0
-        record = patiently(partial(_ask, jobs, read, wait), patience=DEFAULT_PATIENCE, on_silence=report)
+        record = retry_while_unreachable(
+            partial(_ask, jobs, read, wait), contact_timeout=DEFAULT_CONTACT_TIMEOUT, on_unreachable=report
+        )
 
 
 def _ask(jobs: HostJobs, read: Read, wait: float) -> Record:
@@ -91,15 +93,15 @@ def _write_all(
     fleet: Fleet, writer: LogWriter, work: Callable[[HostJobs, Callable[[LogEvent], None]], Record]
 ) -> tuple[HostResult[Record], ...]:
     results: dict[str, HostResult[Record]] = {}
-    silent: set[str] = set()
+    unreachable: set[str] = set()
     with closing(writer):
         for item in side_by_side(fleet, work):
             match item:
                 case Chunk(host, content):
-                    silent.discard(host)
+                    unreachable.discard(host)
                     writer.write(host, content)
-                case Unreachable(host=host) if host not in silent:
-                    silent.add(host)
+                case Unreachable(host=host) if host not in unreachable:
+                    unreachable.add(host)
                     warn(f"{visible(item.message)}; asking again")
                 case HostResult(host):
                     results[host] = item

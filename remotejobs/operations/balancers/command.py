@@ -10,12 +10,12 @@ from remotejobs.errors import HostRefused
 from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.command_text import Command
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, State
 from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
 from remotejobs.operations.placeholders import filled
 
-PATIENCE = 60.0  # seconds that the delegate may be silent
+CONTACT_TIMEOUT = 60.0  # seconds that the delegate may be unreachable
 
 
 class CommandBalancer(Settings):
@@ -63,8 +63,8 @@ class _Commands:
             limit=self._settings.limit,
             env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
         )
-        patiently(lambda: self._jobs.start(job), patience=PATIENCE)
-        record = wait_until_ended(self._jobs, job.jid, news=False, patience=PATIENCE)
+        retry_while_unreachable(lambda: self._jobs.start(job), contact_timeout=CONTACT_TIMEOUT)
+        record = wait_until_ended(self._jobs, job.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
         if record.state is not State.SUCCEEDED:
             said = record.last_lines or record.msg or "it said nothing"
             raise HostRefused(
@@ -76,9 +76,9 @@ class _Commands:
     def _let_end(self, host: Host) -> None:
         """A command that a controller left behind must not have the last word: its limit ends it."""
         labels = {_label(verb, host) for verb in ("remove", "add")}
-        for record in patiently(self._jobs.list, patience=PATIENCE):
+        for record in retry_while_unreachable(self._jobs.list, contact_timeout=CONTACT_TIMEOUT):
             if record.label in labels and not record.finished:
-                wait_until_ended(self._jobs, record.jid, news=False, patience=PATIENCE)
+                wait_until_ended(self._jobs, record.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
 
 
 def _label(verb: str, host: Host) -> str:

@@ -15,9 +15,9 @@ from remotejobs.operations.migration.words import success, unknowable
 
 
 def decide(plan: Plan, sight: Sight) -> Action:
-    """The next action. A rollback that began anywhere is gone through with; a silent host ends everything."""
-    if sight.silent:
-        return Verdict(Outcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in sight.silent.items()))
+    """The next action. A rollback that began anywhere is gone through with; an unreachable host ends everything."""
+    if sight.unreachable:
+        return Verdict(Outcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in sight.unreachable.items()))
     if any(sight.at(host, Step.ROLLBACK).begun for host in plan.hosts):
         return roll_back(plan, sight)
     for batch in plan.batches:

@@ -69,15 +69,15 @@ def seen_of(record: Record) -> Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is known: steps; for hosts that were asked, which processes outlived KILL; hosts that fell silent.
+    """All that is known: steps; for hosts that were asked, which processes outlived KILL; unreachable hosts.
 
-    `survivors` is "" for a host where every process of the migration is proven dead. `silent` gives the last error of
-    hosts from which nothing could be heard until the deadline.
+    `survivors` is "" for a host where every process of the migration is proven dead. `unreachable` gives the last error
+    of hosts that could not be reached until the timeout.
     """
 
     steps: Mapping[Place, Seen] = field(default_factory=dict)
     survivors: Mapping[str, str] = field(default_factory=dict)
-    silent: Mapping[str, str] = field(default_factory=dict)
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
     def seen(self, host: str, step: Step) -> Seen:
         return self.steps.get(Place(host, step), ABSENT)
@@ -97,5 +97,5 @@ class Sight:
         return Sight(
             steps={**self.steps, **news.steps},
             survivors={**proven, **news.survivors},
-            silent={**self.silent, **news.silent},
+            unreachable={**self.unreachable, **news.unreachable},
         )

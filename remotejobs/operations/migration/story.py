@@ -124,7 +124,7 @@ def _open_questions(story: Story) -> list[Place]:
     """What began and did not end well, or of which nothing is known."""
     places = [Place(host, step) for host in story.plan.hosts for step in Step if step in story.plan.steps]
     standings = {place: story.sight.at(*place) for place in places}
-    unseen = {host for host in story.sight.silent if not any(standings[place].begun for place in places)}
+    unseen = {host for host in story.sight.unreachable if not any(standings[place].begun for place in places)}
     return [
         place
         for place, standing in standings.items()

@@ -97,7 +97,7 @@ class Update(_Model):
     up_within: float = Field(
         default=60, gt=0, description="Seconds in which the balancer must see a host up that was put back."
     )
-    patience: float = Field(
+    contact_timeout: float = Field(
         default=120, ge=0, description="Seconds without contact after which a host counts as unreachable, and failed."
     )
     health: Health = Field(description="When a host is healthy.")

@@ -41,6 +41,6 @@ def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, upd
     verdict = await_health(lambda: look(plan.health, host), quick, "", lambda: None)
     if verdict.condition is Condition.SICK:
         raise StaysOut(host.name, f"is not healthy and stays out of the load balancer: {verdict.why}")
-    if not put_back(balancer, host, within=plan.up_within, patience=plan.patience):
+    if not put_back(balancer, host, within=plan.up_within, contact_timeout=plan.contact_timeout):
         raise StaysOut(host.name, "was put back, but the load balancer does not see it up")
     return f"it was put back, with version {verdict.version or 'unknown'}"

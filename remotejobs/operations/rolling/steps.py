@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from remotejobs.errors import HostError
 from remotejobs.inventory.variables import Host
-from remotejobs.jobs.wait import patiently
+from remotejobs.jobs.wait import retry_while_unreachable
 from remotejobs.operations.balancers import LoadBalancer, Standing
 from remotejobs.operations.rolling.health import Sight, Streak
 from remotejobs.operations.rolling.plan import Health, Update
@@ -112,21 +112,23 @@ def soak(ask: Callable[[], Sight], balancer: LoadBalancer, host: Host, plan: Upd
         streak = Streak(wanted=plan.version if plan.health.version else "").after(ask(), 0)
         if streak.ready_since is None:
             return streak.why
-        if not patiently(lambda: balancer.standing(host), patience=plan.patience).serves:
+        if not retry_while_unreachable(lambda: balancer.standing(host), contact_timeout=plan.contact_timeout).serves:
             return "the load balancer does not see it up"
         if time.monotonic() >= until:
             return ""
         time.sleep(min(plan.health.interval, max(0.0, until - time.monotonic())))
 
 
-def put_back(balancer: LoadBalancer, host: Host, *, within: float, patience: float) -> bool:
+def put_back(balancer: LoadBalancer, host: Host, *, within: float, contact_timeout: float) -> bool:
     """Put it back and wait until the balancer sees it up, at most `within` seconds; returns whether it does."""
     began = time.monotonic()
-    patiently(lambda: balancer.put_back(host), patience=patience)
-    while not (standing := patiently(lambda: balancer.standing(host), patience=patience)).serves:
+    retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)
+    while not (
+        standing := retry_while_unreachable(lambda: balancer.standing(host), contact_timeout=contact_timeout)
+    ).serves:
         if time.monotonic() - began >= within:
             return False
         if standing.out:
-            patiently(lambda: balancer.put_back(host), patience=patience)
+            retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)
         time.sleep(PAUSE)
     return True

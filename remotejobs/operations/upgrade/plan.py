@@ -11,7 +11,7 @@ from remotejobs.operations.serial import Serial
 
 
 class Upgrade(BaseModel):
-    """Which packages to upgrade, how patiently, in which batches, and whether to reboot."""
+    """Which packages to upgrade, how retry_while_unreachable, in which batches, and whether to reboot."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The end of a host's silence is told at once, while its jobs run on."""
+"""That a host is reachable again is reported at once, while its jobs run on."""
 
 from __future__ import annotations
 
