@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from remotejobs.operations.backup import BackupPlan
-from remotejobs.operations.migration import Commands, Limits, Order, Plan, Room
+from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, Order, Timeouts
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
@@ -35,8 +35,8 @@ from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import migration_of
 from remotejobs.prefect.tasks.runs.options import OnCancel
 
-AN_HOUR = Limits()
-SOME_ROOM = Room()
+AN_HOUR = Timeouts()
+SOME_SPACE = FreeSpace()
 
 
 @remote_flow("migration", on_cancellation=call_off)
@@ -44,11 +44,11 @@ def migration(
     access: Access,
     hosts: HostPattern,
     commands: Commands,
-    limits: Limits = AN_HOUR,
+    limits: Timeouts = AN_HOUR,
     order: Order = "together",
     approval: Approval = NOT_NEEDED,
     backup_first: BackupPlan | None = None,
-    room: Room = SOME_ROOM,
+    free_space: FreeSpace = SOME_SPACE,
     contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
@@ -76,13 +76,13 @@ def migration(
         return state_of(nowhere)
     here = Migration(
         access=access,
-        plan=Plan(selected, commands.steps, one_by_one=order == "one_by_one"),
+        plan=MigrationPlan(selected, commands.steps, one_by_one=order == "one_by_one"),
         commands=commands,
         limits=limits,
         jids=jids_of_this_run(),
         owner=str(flow_run.id),
         label=f"migration {flow_run.name}",
-        room=room,
+        free_space=free_space,
         contact_timeout=contact_timeout,
         poll=poll,
     )
@@ -94,21 +94,21 @@ def migration(
 
 
 def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | None) -> RunState[Any]:
-    here, ground = find(here)
-    fresh = not may_have_begun(ground)
+    here, preflight = find(here)
+    fresh = not may_have_begun(preflight)
     if fresh:
-        if problems := (*ground.problems, *_not_to_be_saved(here.access, backup_first)):
-            return conclude(here, refused(*problems), ground)
+        if problems := (*preflight.problems, *_not_to_be_saved(here.access, backup_first)):
+            return conclude(here, refused(*problems), preflight)
         saved = [item.name for item in backup_first.items] if backup_first else []
         if no := ask(approval, question(here, saved)):
-            return conclude(here, refused(no), ground)
-    ground = here.lock(ground)
-    if ground.problems:
-        return conclude(here, refused(*ground.problems) if fresh else unknown(*ground.problems), ground)
+            return conclude(here, refused(no), preflight)
+    preflight = here.lock(preflight)
+    if preflight.problems:
+        return conclude(here, refused(*preflight.problems) if fresh else unknown(*preflight.problems), preflight)
     if fresh and backup_first and (no := _back_up(here.access, backup_first, here.poll)):
-        return conclude(here, refused(no), ground)
-    verdict, sight = here.carry_out(ground.sight)
-    return conclude(here, verdict, replace(ground, sight=sight))
+        return conclude(here, refused(no), preflight)
+    verdict, observed = here.carry_out(preflight.observed)
+    return conclude(here, verdict, replace(preflight, observed=observed))
 
 
 def _not_to_be_saved(access: Access, plan: BackupPlan | None) -> list[str]:

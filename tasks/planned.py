@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.operations.batches import batches
-from remotejobs.operations.migration import Step
+from remotejobs.operations.migration import MigrationStep
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.order import in_batches
 from remotejobs.operations.upgrade import Upgrade, install_job, prepare_job
@@ -19,10 +19,10 @@ from remotejobs.prefect.tasks.jobs.results import raise_for
 from remotejobs.prefect.tasks.migration.migration import Migration
 
 _WHEN = {
-    Step.PREPARE_ROLLBACK: "beside migrate",
-    Step.VERIFY: "after migrate",
-    Step.ROLLBACK: "only after a failure",
-    Step.VERIFY_ROLLBACK: "after rollback",
+    MigrationStep.PREPARE_ROLLBACK: "beside migrate",
+    MigrationStep.VERIFY: "after migrate",
+    MigrationStep.ROLLBACK: "only after a failure",
+    MigrationStep.VERIFY_ROLLBACK: "after rollback",
 }
 
 
@@ -59,7 +59,7 @@ def migration_of(migration: Migration, backup_first: BackupPlan | None) -> Itera
     if backup_first:
         yield from backups_of(migration.access, backup_first, "first")
     for host in migration.plan.hosts:
-        for step in Step:
+        for step in MigrationStep:
             if step in migration.plan.steps:
                 yield Planned(
                     host=host,

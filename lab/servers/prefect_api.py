@@ -205,7 +205,7 @@ class PrefectApi:
         """The table artifacts that a flow run made."""
         return self._artifacts(run, "table")
 
-    def stories(self, run: Run) -> list[Artifact]:
+    def reports(self, run: Run) -> list[Artifact]:
         """The markdown artifacts that a flow run made."""
         return self._artifacts(run, "markdown")
 

@@ -17,9 +17,9 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import Holder
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
-from remotejobs.operations.migration import Seen, Step, seen_of
+from remotejobs.operations.migration import MigrationStep, ObservedStep, observed_from
 from remotejobs.operations.migration.host import MigrationHost, Readiness
-from remotejobs.operations.migration.sight import ABSENT
+from remotejobs.operations.migration.observed import ABSENT
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
@@ -28,11 +28,11 @@ from remotejobs.text import duration
 
 
 @dataclass(frozen=True, slots=True)
-class HostLook:
-    """What one host said at the first look: its lock and room, and the steps of this run that are there."""
+class HostCheck:
+    """What one host answered at the first check: its lock and free space, and the steps of this run that are there."""
 
     readiness: Readiness
-    seen: Mapping[Step, Seen]
+    seen: Mapping[MigrationStep, ObservedStep]
 
 
 class ContactLost(Unreachable):
@@ -52,18 +52,20 @@ class ContactLost(Unreachable):
 
 
 @task(task_run_name="look at {host}", cache_policy=NO_CACHE)
-def look_at(host: str, access: Access, jids: Mapping[Step, str], space: str, contact_timeout: float) -> HostLook:
+def check_host(
+    host: str, access: Access, jids: Mapping[MigrationStep, str], space: str, contact_timeout: float
+) -> HostCheck:
     """Ask `host` how it stands, which changes nothing. `contact_timeout` is seconds without contact.
 
     Raises `HostError`.
     """
     migration, jobs = migration_on(access, host), jobs_on(access, host)
 
-    def look() -> HostLook:
+    def check() -> HostCheck:
         seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
-        return HostLook(migration.look(space), seen)
+        return HostCheck(migration.check(space), seen)
 
-    return retry_while_unreachable(look, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
+    return retry_while_unreachable(check, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
 
 
 @task(task_run_name="lock {host}", cache_policy=NO_CACHE)
@@ -142,9 +144,9 @@ def _run(jobs: HostJobs, job: Job, poll: float, contact_timeout: float, last_see
     )
 
 
-def _seen(jobs: HostJobs, jid: str) -> Seen:
+def _seen(jobs: HostJobs, jid: str) -> ObservedStep:
     try:
-        return seen_of(jobs.look(jid))
+        return observed_from(jobs.look(jid))
     except JobNotFound:
         return ABSENT
 

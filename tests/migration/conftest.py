@@ -81,7 +81,7 @@ class Ended:
         return self.state.message or ""
 
     @property
-    def story(self) -> str:
+    def report(self) -> str:
         """The markdown artifact of the run, the newest one."""
         return str(artifacts_of(self.id, "markdown")[-1].data)
 

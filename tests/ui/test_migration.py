@@ -35,9 +35,9 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
         run = person.submit()
         person.answer(approve=True, reason="seen on staging")
         person.await_outcome("RolledBack")
-        story = person.read_story()
-    assert "db1: migrate failed, rc 3" in story
-    assert "ERROR:  division by zero" in story
+        report = person.read_report()
+    assert "db1: migrate failed, rc 3" in report
+    assert "ERROR:  division by zero" in report
     assert shop.checksum("db1") == shop.untouched
     told = webhook.next()
     assert (told["flow"], told["state"]) == ("migration", "RolledBack")

@@ -15,7 +15,7 @@ LOCK = "migration"
 _LONGEST_GRACE = 10  # seconds: the answer is awaited for little longer
 
 
-class LookFailed(HostRefused):
+class CheckFailed(HostRefused):
     """Correct the path, or mend the host."""
 
 
@@ -38,11 +38,11 @@ class MigrationHost:
         self._shell = shell
         self._directory = directory
 
-    def look(self, space: str = "") -> Readiness:
+    def check(self, space: str = "") -> Readiness:
         """Changes nothing. `space` is a path on the file system that must have room; "": the home directory."""
         fields = self._ask("mg_look", LOCK, space)
         if fields.get("error", "").startswith("no_such_path "):
-            raise LookFailed(self._shell.host, fields["error"].partition(" ")[2])
+            raise CheckFailed(self._shell.host, fields["error"].partition(" ")[2])
         holder = self.lock.read(fields)
         free = fields.get("free_kib", "")
         if not re.fullmatch(r"\d{1,18}", free, re.ASCII):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from remotejobs.model import Record, State
 
 
-class Step(StrEnum):
+class MigrationStep(StrEnum):
     """The steps on one host, each a detached job."""
 
     MIGRATE = "migrate"
@@ -20,81 +20,81 @@ class Step(StrEnum):
     VERIFY_ROLLBACK = "verify_rollback"
 
 
-class Standing(StrEnum):
+class StepStatus(StrEnum):
     """How a step stands on a host. `lost`: nobody knows how it ended; `not_run`: it cannot be started."""
 
     ABSENT = "absent"
     RUNNING = "running"
-    WELL = "well"
-    BADLY = "badly"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
     LOST = "lost"
     NOT_RUN = "not_run"
 
     @property
     def ended(self) -> bool:
-        return self not in (Standing.ABSENT, Standing.RUNNING)
+        return self not in (StepStatus.ABSENT, StepStatus.RUNNING)
 
     @property
     def begun(self) -> bool:
         """Whether the command has run, or runs."""
-        return self not in (Standing.ABSENT, Standing.NOT_RUN)
+        return self not in (StepStatus.ABSENT, StepStatus.NOT_RUN)
 
 
-class Place(NamedTuple):
+class HostStep(NamedTuple):
     """One step on one host."""
 
     host: str
-    step: Step
+    step: MigrationStep
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedStep:
     """How a step stands on a host, and the host's own words."""
 
-    standing: Standing
+    status: StepStatus
     record: Record | None = None
     reason: str = ""
 
 
-ABSENT = Seen(Standing.ABSENT)
-_STANDINGS = {State.RUNNING: Standing.RUNNING, State.SUCCEEDED: Standing.WELL, State.LOST: Standing.LOST}
+ABSENT = ObservedStep(StepStatus.ABSENT)
+_STATUSES = {State.RUNNING: StepStatus.RUNNING, State.SUCCEEDED: StepStatus.SUCCEEDED, State.LOST: StepStatus.LOST}
 
 
-def seen_of(record: Record) -> Seen:
+def observed_from(record: Record) -> ObservedStep:
     """A job that was never run, for its start was cut off, is as good as none: it can be started again."""
     if record.state is State.LOST and record.cause == "never":
         return ABSENT
-    return Seen(_STANDINGS.get(record.state, Standing.BADLY), record)
+    return ObservedStep(_STATUSES.get(record.state, StepStatus.FAILED), record)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ObservedState:
     """All that is known: steps; for hosts that were asked, which processes outlived KILL; unreachable hosts.
 
     `survivors` is "" for a host where every process of the migration is proven dead. `unreachable` gives the last error
     of hosts that could not be reached until the timeout.
     """
 
-    steps: Mapping[Place, Seen] = field(default_factory=dict)
+    steps: Mapping[HostStep, ObservedStep] = field(default_factory=dict)
     survivors: Mapping[str, str] = field(default_factory=dict)
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
-    def seen(self, host: str, step: Step) -> Seen:
-        return self.steps.get(Place(host, step), ABSENT)
+    def seen(self, host: str, step: MigrationStep) -> ObservedStep:
+        return self.steps.get(HostStep(host, step), ABSENT)
 
-    def at(self, host: str, step: Step) -> Standing:
-        return self.seen(host, step).standing
+    def at(self, host: str, step: MigrationStep) -> StepStatus:
+        return self.seen(host, step).status
 
     @property
     def begun(self) -> bool:
         """Whether anything of the migration has run on any host."""
-        return any(seen.standing.begun for seen in self.steps.values())
+        return any(seen.status.begun for seen in self.steps.values())
 
-    def updated(self, news: Sight) -> Sight:
-        """This sight with `news` in place of what was known before. What ran since it was proven dead is not proven."""
-        stale = {place.host for place in news.steps}
+    def updated(self, news: ObservedState) -> ObservedState:
+        """This state with `news` in place of what was known before. What ran since it was proven dead is not proven."""
+        stale = {host_step.host for host_step in news.steps}
         proven = {host: survivors for host, survivors in self.survivors.items() if host not in stale}
-        return Sight(
+        return ObservedState(
             steps={**self.steps, **news.steps},
             survivors={**proven, **news.survivors},
             unreachable={**self.unreachable, **news.unreachable},
