@@ -30,7 +30,7 @@ from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.model import JID, Job, Record
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.operations.balancers.haproxy_words import parse as parse_haproxy
-from remotejobs.operations.balancers.http import HttpBalancer, standing_of
+from remotejobs.operations.balancers.http import HttpBalancer, status_of
 from remotejobs.text import visible
 
 _REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
@@ -260,7 +260,7 @@ TARGETS: Mapping[str, Target] = {
     "jobs": Target(_JOBS, _job, (UsageError,)),
     "backup plans": Target(_PLANS, BackupPlan.model_validate, (ValidationError,)),
     "a web balancer's answers": Target(
-        st.text(alphabet="n=x109²٣ a", max_size=9), lambda body: standing_of(_WEB, body), ()
+        st.text(alphabet="n=x109²٣ a", max_size=9), lambda body: status_of(_WEB, body), ()
     ),
     "HAProxy's answers": Target(
         _mutations(_HAPROXY).map(lambda text: text.decode("utf-8", "replace")), parse_haproxy, (ValueError,)

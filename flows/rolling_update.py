@@ -13,7 +13,7 @@ from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import updates_of
 from remotejobs.prefect.tasks.rolling.batches import revert_batches, survey, update_batch
 from remotejobs.prefect.tasks.rolling.repair import put_right
-from remotejobs.prefect.tasks.rolling.reports import Progress, end_state, publish, why_stop, with_not_started
+from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
 from remotejobs.prefect.tasks.rolling.runs import this_update
 
 
@@ -40,7 +40,7 @@ def rolling_update(
     with fork_slots(access):
         rollout = survey(names, access, update, this_update(resume_from))
         reports: list[HostReport] = list(rollout.earlier)
-        progress = Progress(len(names), reports)
+        progress = UpdateProgress(len(names), reports)
         stopped = ""
         for batch in rollout.batches:
             reports += update_batch(rollout, batch, progress)

@@ -12,16 +12,16 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.command_text import Command
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, State
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
 
 CONTACT_TIMEOUT = 60.0  # seconds that the delegate may be unreachable
 
 
-class CommandBalancer(Settings):
+class CommandBalancer(BalancerSettings):
     """Two commands; in their environment HOST is the host's name, and ADDRESS what the address means for it.
 
-    They cannot tell how many connections are left, so the whole drain time is waited.
+    They do not report how many connections are left, so the whole drain time is waited.
     """
 
     host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
@@ -49,9 +49,9 @@ class _Commands:
     def put_back(self, host: Host) -> None:
         self._run("add", self._settings.add, host)
 
-    def standing(self, host: Host) -> Standing:
-        filled(self._settings.address, host)  # a variable that is missing is told before anything is touched
-        return Standing()
+    def status(self, host: Host) -> BalancerStatus:
+        filled(self._settings.address, host)  # a missing variable is reported before anything is touched
+        return BalancerStatus()
 
     def _run(self, verb: str, command: str, host: Host) -> None:
         self._let_end(host)

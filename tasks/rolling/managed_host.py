@@ -8,13 +8,13 @@ from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
 from remotejobs.operations.balancers import LoadBalancer, Reach
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.health import Sight, look
+from remotejobs.operations.rolling.health import HealthCheck, check_health
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ManagedHost:
     """One host, its jobs, and the load balancer before it."""
 
     host: Host
@@ -22,18 +22,18 @@ class Site:
     balancer: LoadBalancer
     update: Update
 
-    def look(self) -> Sight:
-        """One look at the host's health."""
-        return look(self.update.health, self.host)
+    def check_health(self) -> HealthCheck:
+        """Check the host's health once."""
+        return check_health(self.update.health, self.host)
 
     @property
     def serves(self) -> bool:
         """Healthy just now, and nothing in the load balancer speaks against it."""
-        return self.look().sound and self.balancer.standing(self.host).serves
+        return self.check_health().healthy and self.balancer.status(self.host).serves
 
 
-def site_of(host: str, access: Access, update: Update) -> Site:
+def managed_host(host: str, access: Access, update: Update) -> ManagedHost:
     """`UsageError` for a host, or a load balancer's host, that the inventory does not name."""
     jobs = jobs_on(access, host)
     balancer = update.balancer.open(Reach(lambda name: shell_of(access, name), lambda name: jobs_on(access, name)))
-    return Site(host_of(access, host), jobs, balancer, update)
+    return ManagedHost(host_of(access, host), jobs, balancer, update)
