@@ -17,7 +17,7 @@ from faults.ways import SomeHost
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Request
-from remotejobs.agent.response import Answer
+from remotejobs.agent.response import Response
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import READY
@@ -72,7 +72,7 @@ _ANSWER = (
 
 def _answer(body: bytes) -> None:
     stdout = b"\n" + _REQUEST.begin + b"\n" + body + _REQUEST.end + b"\n"
-    for section in Answer("h", _REQUEST, stdout, b"").sections():
+    for section in Response("h", _REQUEST, stdout, b"").sections():
         error = protocol.error_of("h", section)
         said = protocol.record_of("h", section, "") if error is None else error
         if isinstance(said, Record):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from remotejobs.operations.batches import batches
-from remotejobs.operations.upgrade import HostUpgrade, Outcome, Upgrade
+from remotejobs.operations.upgrade import HostUpgrade, Upgrade, UpgradeOutcome
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.dry_run import would_run
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
@@ -49,7 +49,7 @@ def upgrade(
         for report in done:
             publish_changes(report)
         every = publish_upgrades(names, reports)
-        if any(report.outcome is Outcome.FAILED for report in done):
+        if any(report.outcome is UpgradeOutcome.FAILED for report in done):
             break
     raise_for_upgrades(every)
     return every

@@ -21,7 +21,7 @@ LONGEST_COMMAND = 30  # lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedStep:
     """One command on one host. `when` is the batch or the condition; `limit` is seconds, None for none."""
 
     host: str
@@ -31,7 +31,7 @@ class Planned:
     limit: int | None = None
 
 
-def dry_run_state(planned: Iterable[Planned], access: Access) -> State[Any]:
+def dry_run_state(planned: Iterable[PlannedStep], access: Access) -> State[Any]:
     """Publish the table `dry-run`; the flow returns this state, which is shown as `DryRun`, and is no failure."""
     rows = [_row(step, access) for step in planned]
     publish_table("dry-run", "What would run where; no host was asked", rows)
@@ -40,12 +40,12 @@ def dry_run_state(planned: Iterable[Planned], access: Access) -> State[Any]:
     return Completed(name="DryRun", message=message, data=[])
 
 
-def would_run(planned: Iterable[Planned], access: Access) -> list[Any]:
+def would_run(planned: Iterable[PlannedStep], access: Access) -> list[Any]:
     """The same for a flow that otherwise returns a list: Prefect takes the state, and who called the flow gets `[]`."""
     return cast("list[Any]", dry_run_state(planned, access))
 
 
-def _row(step: Planned, access: Access) -> TableRow:
+def _row(step: PlannedStep, access: Access) -> TableRow:
     host = host_of(access, step.host)
     return {
         "host": step.host,

@@ -25,7 +25,7 @@ from remotejobs.model import Job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs
 from remotejobs.prefect.tasks.connections import host_names
-from remotejobs.prefect.tasks.dry_run import Planned, would_run
+from remotejobs.prefect.tasks.dry_run import PlannedStep, would_run
 from remotejobs.prefect.tasks.form import describe_parameters
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, row_of
@@ -185,9 +185,9 @@ def run_jobs(
     return [*results, *more]
 
 
-def planned_of(job: Job, host: str, when: str = "") -> Planned:
+def planned_of(job: Job, host: str, when: str = "") -> PlannedStep:
     """The line of a dry run for one job."""
-    return Planned(host=host, step=job.label or job.jid, cmd=job.cmd, limit=job.limit, when=when)
+    return PlannedStep(host=host, step=job.label or job.jid, cmd=job.cmd, limit=job.limit, when=when)
 
 
 def _same(end: JobResult) -> JobResult:

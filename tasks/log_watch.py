@@ -56,7 +56,7 @@ class NotFollowing(HostError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchedLog:
     """What was written to the file on one host: the last `KEPT_BYTES` at most, of `total` bytes."""
 
     host: str
@@ -114,7 +114,7 @@ def start_watch(path: str, host: str, access: Access, within: float = _BEGINS_WI
     retry_condition_fn=if_unreachable,
     cache_policy=NO_CACHE,
 )
-def stop_watch(path: str, handle: Handle, access: Access) -> Watched:
+def stop_watch(path: str, handle: Handle, access: Access) -> WatchedLog:
     """Stop following once what was written by now has been copied, and return it. Raises `HostError`."""
     jobs = jobs_of(access, handle)
     jobs.look(handle.jid, wait=_COPIED_WITHIN)
@@ -122,10 +122,10 @@ def stop_watch(path: str, handle: Handle, access: Access) -> Watched:
     get_run_logger().info("%s on %s: %s. %s", _LABEL, handle.host, record.state, record.msg)
     (record,) = jobs.status([Read(handle.jid, limit=KEPT_BYTES)])
     look = command_line("log", handle, access)
-    return Watched(host=handle.host, path=path, lines=record.stdout, total=record.stdout_bytes, look=look)
+    return WatchedLog(host=handle.host, path=path, lines=record.stdout, total=record.stdout_bytes, look=look)
 
 
-def publish_watched(watched: Watched) -> None:
+def publish_watched(watched: WatchedLog) -> None:
     """Attach what was written on one host to the flow run, fit to be shown."""
     lines = visible(decoded(watched.lines)).rstrip("\n")
     longest = max((len(ticks) for ticks in re.findall("`+", lines)), default=0)

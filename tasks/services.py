@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Handle, Record
-from remotejobs.operations.service import Service, goes_on, jid_to_start, latest, look
+from remotejobs.operations.service import Service, check_service_once, goes_on, jid_to_start, latest
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.command_line import command_line
@@ -76,7 +76,7 @@ def verify_until(verification: Verification) -> Task[..., Found]:
     )
     def verify_service(service: Service, handle: Handle, access: Access) -> Found:
         """Look once at port and URL, and then whether the very job runs: the port could be another's."""
-        condition = look(service, host_of(access, handle.host), shell_of(access, handle.host))
+        condition = check_service_once(service, host_of(access, handle.host), shell_of(access, handle.host))
         record = jobs_of(access, handle).look(handle.jid)
         if record.finished:
             raise JobFailed(replace(record, label=service.name), command_line("log", handle, access))
@@ -95,7 +95,7 @@ def check_service(service: Service, host: str, access: Access) -> Found:
         return Found(host=host, record=None, why="it was never started")
     if newest.finished:
         return Found(host=host, record=newest, why=f"{newest.state} {newest.cause} {newest.msg}".strip())
-    condition = look(service, host_of(access, host), shell_of(access, host))
+    condition = check_service_once(service, host_of(access, host), shell_of(access, host))
     return Found(host=host, record=newest, why=condition.why)
 
 

@@ -58,7 +58,7 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-class Answer:
+class Response:
     """The body of one answer, read line by line and blob by blob; anything odd is `ProtocolError`."""
 
     def __init__(self, host: str, request: Request, stdout: bytes, stderr: bytes) -> None:

@@ -16,7 +16,7 @@ LONGEST = 4 * 1024 * 1024  # bytes of an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ShellResult:
     """The answer: both output streams, as one text, and the exit code."""
 
     rc: int
@@ -31,7 +31,7 @@ class Shell:
         self._connection = connection
         self._become = become
 
-    def run(self, script: str) -> Said:
+    def run(self, script: str) -> ShellResult:
         """Run `script` by sh over there, with nothing on its stdin. Raises `HostError`."""
         nonce = secrets.token_hex(8)
         begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
@@ -54,7 +54,7 @@ class Shell:
         output, _, rc = body.removesuffix(end).rstrip("\n").rpartition("\n")
         if not re.fullmatch(r"\d{1,3}", rc, re.ASCII):
             raise ProtocolError(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
-        return Said(int(rc), output)
+        return ShellResult(int(rc), output)
 
 
 def framed(script: str, nonce: str) -> str:

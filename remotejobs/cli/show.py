@@ -17,7 +17,7 @@ from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of, state_of
 from remotejobs.display.table import table
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.estimate import Pace
+from remotejobs.jobs.estimate import Estimator
 from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Record
@@ -87,14 +87,14 @@ def wait_and_report(
     jobs: HostJobs, jid: str, poll: float, first_look: float | None, report: Callable[[Event], None]
 ) -> Record:
     """Wait for a job's end on one host and report how it goes on."""
-    pace = Pace(jobs)
+    estimator = Estimator(jobs)
     return wait_until_ended(
         jobs,
         jid,
         poll=poll,
         first_look=first_look,
         news=first_look is not None,
-        on_look=lambda record: report(JobRunning(pace.of(record) if first_look is not None else record)),
+        on_look=lambda record: report(JobRunning(estimator.of(record) if first_look is not None else record)),
         on_unreachable=lambda error: report(HostUnreachable(jobs.host, error)),
     )
 

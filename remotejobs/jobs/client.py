@@ -11,7 +11,7 @@ from threading import Semaphore
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
-from remotejobs.agent.response import Answer, Section
+from remotejobs.agent.response import Response, Section
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
 from remotejobs.errors import ConnectionLost, ProtocolError
@@ -47,7 +47,7 @@ class HostJobs:
         self._become_user = become.user if become else ""
         self._directory = directory
 
-    def _ask(self, asked: Request, *, extra_time: float = 0.0) -> Answer:
+    def _ask(self, asked: Request, *, extra_time: float = 0.0) -> Response:
         with self._slots if extra_time == 0 else nullcontext():
             reply = self._connection.ask(
                 asked.script,
@@ -59,7 +59,7 @@ class HostJobs:
         if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
             said = words_of_host(asked.script, asked.secrets, reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
-        return Answer(self.host, asked, reply.stdout, reply.stderr)
+        return Response(self.host, asked, reply.stdout, reply.stderr)
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
         error = protocol.error_of(self.host, section, job)
@@ -67,7 +67,7 @@ class HostJobs:
             raise error
         return protocol.record_of(self.host, section, self._become_user)
 
-    def _only(self, answer: Answer, jid: str, job: Job | None = None) -> Record:
+    def _only(self, answer: Response, jid: str, job: Job | None = None) -> Record:
         for section in answer.sections(jid):
             return self._record(section, job)
         raise ProtocolError(self.host, f"the answer says nothing of job {jid}")

@@ -45,7 +45,7 @@ class HostLock:
         self._name = name
         self._directory = directory
 
-    def look(self) -> Holder | None:
+    def holder(self) -> Holder | None:
         """Who holds it; None: nobody."""
         return self.read(self._ask("lk_look"))
 

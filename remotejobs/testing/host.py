@@ -14,7 +14,7 @@ from remotejobs.testing.clock import Clock
 from remotejobs.testing.job import FakeJob
 from remotejobs.testing.line import settle
 from remotejobs.testing.plan import Planner
-from remotejobs.testing.request import Call, Question, Start, asked_in
+from remotejobs.testing.request import Call, ScriptRequest, Start, asked_in
 
 FIRST_PID = 4242
 LOGIN = "deploy"
@@ -125,7 +125,7 @@ class FakeHost:
                 raise self._cut[0](self.host, self._cut[1])
             if asked is None:
                 raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
-            if isinstance(asked, Question):
+            if isinstance(asked, ScriptRequest):
                 body = self._tell(asked)
             else:
                 body = self._carry_out(asked, become.user if become else LOGIN)
@@ -154,7 +154,7 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _tell(self, question: Question) -> bytes:
+    def _tell(self, question: ScriptRequest) -> bytes:
         rc, output = self._say(self.host, question.script)
         return f"{output}\n{rc}\n".encode()
 

@@ -24,7 +24,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ScriptRequest:
     """A script of `remotejobs.agent.shell`, and the line that begins its answer."""
 
     begin: bytes
@@ -37,14 +37,14 @@ def _heads() -> tuple[bytes, bytes]:
     return (agent_text("query.sh").encode() + b"\n", start_agent_text().encode() + b"\n")
 
 
-def asked_in(script: bytes) -> Call | Question | None:
+def asked_in(script: bytes) -> Call | ScriptRequest | None:
     """What `script` asks; None where it is neither of the two that the core sends."""
     begin = script.find(b"\n}\n") + 3
     for head in _heads():
         if script.startswith(head, begin) and (call := _CALL.search(script, begin + len(head))):
             return Call(call[1], shlex.split(call[2].decode()))
     if question := _QUESTION.match(script):
-        return Question(question[1], _unquoted(question[2].decode()))
+        return ScriptRequest(question[1], _unquoted(question[2].decode()))
     return None
 
 

@@ -11,7 +11,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from remotejobs.display.row import progress_line
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.estimate import Pace
+from remotejobs.jobs.estimate import Estimator
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.jobs.reports import key_of
 
@@ -40,7 +40,7 @@ class JobBars:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._paces: dict[Handle, Pace] = {}
+        self._paces: dict[Handle, Estimator] = {}
         self._bars: dict[Handle, Bar] = {}
 
     def seen(self, handle: Handle, record: Record, jobs: HostJobs) -> Record:
@@ -49,7 +49,7 @@ class JobBars:
             self._end(handle, record)
             return record
         with self._lock:
-            pace = self._paces.setdefault(handle, Pace(jobs))
+            pace = self._paces.setdefault(handle, Estimator(jobs))
         record = pace.of(record)
         if record.progress and record.progress.percent is not None:
             self._bar(handle).move(record.progress.percent, progress_line(record), over=False)

@@ -49,7 +49,7 @@ def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: i
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _JobState:
     handle: Handle
     record: Record | None = None
     error: HostError | None = None
@@ -78,7 +78,7 @@ def _record(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     return jobs.whole(jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0])
 
 
-def _rest(seen: Sequence[_Seen], access: Access, until: Until) -> str:
+def _rest(seen: Sequence[_JobState], access: Access, until: Until) -> str:
     """What becomes of those that run on at the last attempt."""
     rest = [one.handle for one in seen if not one.ended]
     if until.on_exhausted == "leave":
@@ -90,18 +90,18 @@ def _rest(seen: Sequence[_Seen], access: Access, until: Until) -> str:
     )
 
 
-def _said(seen: Sequence[_Seen]) -> str:
+def _said(seen: Sequence[_JobState]) -> str:
     unreachable = ", ".join(one.handle.host for one in seen if one.error)
     said = f"{sum(one.ended for one in seen)} of {number_of(len(seen), 'job')} ended"
     return f"{said}, no answer from {unreachable}" if unreachable else said
 
 
-def _on_each(handles: Sequence[Handle], access: Access, ask: Callable[[HostJobs, Handle], Record]) -> list[_Seen]:
-    def one(jobs: HostJobs, handle: Handle) -> _Seen:
+def _on_each(handles: Sequence[Handle], access: Access, ask: Callable[[HostJobs, Handle], Record]) -> list[_JobState]:
+    def one(jobs: HostJobs, handle: Handle) -> _JobState:
         try:
-            return _Seen(handle, record=ask(jobs, handle))
+            return _JobState(handle, record=ask(jobs, handle))
         except HostError as exc:
-            return _Seen(handle, error=exc)
+            return _JobState(handle, error=exc)
 
     # Prefect's blocks, which may hold a password, are read here and not in the threads.
     there = [jobs_of(access, handle) for handle in handles]

@@ -76,7 +76,7 @@ def test_migrate_is_killed_what_a_rollback_needs_goes_on_and_the_host_stays_lock
     told = under_way.call_off()
     assert under_way.states == {"migrate": State.KILLED, "prepare_rollback": State.RUNNING}
     assert "stay locked. Retry the run: it rolls back every host where migrate began" in told
-    holder = under_way.lock.look()
+    holder = under_way.lock.holder()
     assert holder and holder.owner == str(under_way.run.id)
 
 
@@ -91,4 +91,4 @@ def test_a_rollback_under_way_is_not_killed(under_way: UnderWay) -> None:
 def test_one_that_had_not_begun_is_unlocked(under_way: UnderWay) -> None:
     told = under_way.call_off()
     assert told == "Nothing was begun on any host, and no host is locked by it. Start a new run"
-    assert under_way.lock.look() is None
+    assert under_way.lock.holder() is None

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State as RunState
 from lab.job_files import kill_supervision
 from lab.ports import free_ports
 from remotejobs.model import Record, State
-from remotejobs.operations.service import Service, jid_to_start, look
+from remotejobs.operations.service import Service, check_service_once, jid_to_start
 from remotejobs.prefect.flows.service import service as service_flow
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
@@ -85,7 +85,7 @@ def test_a_service_is_started_verified_checked_and_stopped_with_proof(
         os.kill(pid, 0)
     with pytest.raises(HostsFailed, match="1 of 1 failed\nweb-.* on db1: killed"):
         run(access, wanted, "check").result()
-    why = look(wanted, host_of(access, "db1"), shell_of(access, "db1")).why
+    why = check_service_once(wanted, host_of(access, "db1"), shell_of(access, "db1")).why
     assert why == f"nothing listens on port {wanted.port}"
 
 

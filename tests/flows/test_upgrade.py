@@ -19,7 +19,7 @@ from lab.servers.packages import AptRoot, Repository
 from lab.servers.sshd import SshLab
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import State
-from remotejobs.operations.upgrade import Change, HostUpgrade, Outcome, Upgrade, install_job, prepare_job
+from remotejobs.operations.upgrade import HostUpgrade, PackageChange, Upgrade, UpgradeOutcome, install_job, prepare_job
 from remotejobs.prefect.flows.upgrade import upgrade
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of
@@ -33,7 +33,9 @@ from tests.task_log import TaskLog
 APT = Upgrade(manager="apt")
 SIMULATED = Access(inventory="web1,web2,web3")
 REPORT = "remotejobs-upgrade 1\npackage tool 1.0 2.0\nend\n"
-TO_THE_NEWEST = HostUpgrade(host="web1", outcome=Outcome.UPGRADED, changes=(Change("tool", "1.0", "2.0"),))
+TO_THE_NEWEST = HostUpgrade(
+    host="web1", outcome=UpgradeOutcome.UPGRADED, changes=(PackageChange("tool", "1.0", "2.0"),)
+)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def start_migration(cluster: Cluster, name: str, **others: object) -> Run:
 
 
 def holder_of(cluster: Cluster, host: str) -> Holder | None:
-    return migration_on(cluster.access, host).lock.look()
+    return migration_on(cluster.access, host).lock.holder()
 
 
 def test_a_cancelled_migration_is_ended_with_proof_and_rolled_back_by_a_retry(cluster: Cluster, runs: Runs) -> None:

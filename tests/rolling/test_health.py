@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from remotejobs.operations.rolling import Health
 from remotejobs.operations.rolling.health import HealthCheck, Streak, judged
 from remotejobs.operations.rolling.steps import HealthStatus, await_health
-from remotejobs.operations.web import Answer
+from remotejobs.operations.web import HttpResponse
 
 HEALTH = Health(url="http://{host}/health", body="ok", version='"version": "([^"]+)"', stable_for=0, deadline=0.01)
 GOOD = HealthCheck(healthy=True, version="2.0")
@@ -19,19 +19,19 @@ GOOD = HealthCheck(healthy=True, version="2.0")
 @pytest.mark.parametrize(
     ("answer", "healthy", "said"),
     [
-        (Answer(status=200, body='ok "version": "2.0"'), True, ""),
-        (Answer(status=503, body="ok"), False, "status 503, wanted 200: ok"),
-        (Answer(status=200, body="starting"), False, "the body does not match 'ok'"),
-        (Answer(error="Connection refused"), False, "no answer: Connection refused"),
+        (HttpResponse(status=200, body='ok "version": "2.0"'), True, ""),
+        (HttpResponse(status=503, body="ok"), False, "status 503, wanted 200: ok"),
+        (HttpResponse(status=200, body="starting"), False, "the body does not match 'ok'"),
+        (HttpResponse(error="Connection refused"), False, "no answer: Connection refused"),
     ],
 )
-def test_status_and_body_must_both_be_right(answer: Answer, healthy: bool, said: str) -> None:
+def test_status_and_body_must_both_be_right(answer: HttpResponse, healthy: bool, said: str) -> None:
     check = judged(HEALTH, answer)
     assert (check.healthy, check.said) == (healthy, said)
 
 
 def test_the_version_is_the_group_of_its_pattern() -> None:
-    assert judged(HEALTH, Answer(status=200, body='ok "version": "2.0-rc 1"')).version == "2.0-rc-1"
+    assert judged(HEALTH, HttpResponse(status=200, body='ok "version": "2.0-rc 1"')).version == "2.0-rc-1"
 
 
 def test_a_version_pattern_without_a_group_is_refused() -> None:

@@ -23,7 +23,7 @@ from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.log_watch import (
     KEPT_BYTES,
     NotFollowing,
-    Watched,
+    WatchedLog,
     log_watch,
     publish_watched,
     start_watch,
@@ -134,7 +134,9 @@ def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> No
     @flow(name="much")
     def much() -> None:
         lines = b"x" * KEPT_BYTES
-        publish_watched(Watched(host="db1", path="/log", lines=lines, total=2 * KEPT_BYTES, look="remotejobs log db1"))
+        publish_watched(
+            WatchedLog(host="db1", path="/log", lines=lines, total=2 * KEPT_BYTES, look="remotejobs log db1")
+        )
 
     state = much(return_state=True)
     text = kept(state.state_details.flow_run_id)["db1"]

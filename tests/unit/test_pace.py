@@ -7,7 +7,7 @@ import pytest
 from remotejobs.display.row import progress_line, row_of
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.estimate import Pace, seconds_left, usual_seconds, with_usual
+from remotejobs.jobs.estimate import Estimator, seconds_left, usual_seconds, with_usual
 from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Job, Record, State
 from remotejobs.progress import Progress
@@ -65,11 +65,11 @@ def test_a_host_tells_of_its_own_earlier_runs_and_is_asked_once() -> None:
         jobs.look(jid, wait=60)
         jobs.look(jid, wait=60)
     running = jobs.start(Job(jid="wednesday", cmd="pg_dump", label="dump"))
-    pace = Pace(jobs)
+    pace = Estimator(jobs)
     assert pace.of(running).usual == pytest.approx(90)
     fake.host("db1").unreachable()
     assert pace.of(running).usual == pytest.approx(90)
-    assert Pace(jobs).of(running).usual is None
+    assert Estimator(jobs).of(running).usual is None
     with pytest.raises(HostError):
         jobs.list()
     fake.host("db1").reachable()

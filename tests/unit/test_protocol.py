@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
-from remotejobs.agent.response import Answer
+from remotejobs.agent.response import Response
 from remotejobs.errors import JobExists, ProtocolError, RemoteJobsError
 from remotejobs.model import Job, Record, State
 
@@ -24,14 +24,14 @@ FIELDS = st.sampled_from([b"job", b"state", b"rc", b"pid", b"delta", b"error", b
 def records(body: bytes, *, noise: bytes = b"") -> list[Record | RemoteJobsError]:
     """All that an answer of that body says."""
     stdout = noise + b"\n" + REQUEST.begin + b"\n" + body + REQUEST.end + b"\n"
-    sections = Answer("h", REQUEST, stdout, b"").sections()
+    sections = Response("h", REQUEST, stdout, b"").sections()
     return [protocol.error_of("h", section) or protocol.record_of("h", section, "") for section in sections]
 
 
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_answer_are_damaged(stdout: bytes) -> None:
     with pytest.raises(ProtocolError):
-        list(Answer("h", REQUEST, stdout, b"").sections())
+        list(Response("h", REQUEST, stdout, b"").sections())
 
 
 @given(st.lists(st.tuples(FIELDS, st.binary(max_size=20)), max_size=8))
@@ -86,7 +86,7 @@ def test_errors_of_unknown_kind_are_damaged_and_known_ones_are_named() -> None:
     assert isinstance(odd, ProtocolError)
     assert isinstance(taken, RemoteJobsError)
     section = next(
-        Answer(
+        Response(
             "h", REQUEST, b"\n%s\nerror job_exists x\nblob cmd 3 0 3\nfoo\n%s\n" % (REQUEST.begin, REQUEST.end), b""
         ).sections("b")
     )
@@ -131,7 +131,7 @@ def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -
 def test_a_login_that_echoes_what_it_is_sent_does_not_bring_secrets_into_the_error() -> None:
     asked = request.start(Job(jid="j", cmd="true", env={"DB_PASSWORD": "hunter2-secret"}), "/d")
     with pytest.raises(ProtocolError) as damaged:
-        Answer("h", asked, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
+        Response("h", asked, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
     assert "use help" in str(damaged.value)
     assert "hunter2" not in str(damaged.value)
 

@@ -13,7 +13,7 @@ from remotejobs.display.events import CommandLine
 from remotejobs.display.json_lines import json_line
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
-from remotejobs.jobs.estimate import Pace
+from remotejobs.jobs.estimate import Estimator
 from remotejobs.model import check_jid
 
 
@@ -26,7 +26,7 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     with target.fleet() as fleet:
-        results = gather(fleet, lambda jobs: Pace(jobs).of(jobs.look(jid)))
+        results = gather(fleet, lambda jobs: Estimator(jobs).of(jobs.look(jid)))
     if args.json:
         for result in results:
             say(json_line(result, jid))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from remotejobs.connections.ssh.config.tokens import Names
+from remotejobs.connections.ssh.config.tokens import TokenValues
 from remotejobs.errors import UsageError
 
 SSH_PORT = 22
@@ -76,7 +76,7 @@ class Endpoint:
     revoked_host_keys: Path | None = None
     host_key_alias: str = ""
     asked_as: str = ""
-    names: Names | None = field(default=None, repr=False)
+    names: TokenValues | None = field(default=None, repr=False)
     asks_dns: bool = False
     checks_address: bool = False
     trusts_localhost: bool = False

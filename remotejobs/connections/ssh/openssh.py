@@ -21,7 +21,7 @@ from pathlib import Path
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
-from remotejobs.connections.local import Shell
+from remotejobs.connections.local import ShellProcess
 from remotejobs.connections.ssh.backoff import Backoff
 from remotejobs.connections.ssh.config.arguments import arguments_of
 from remotejobs.connections.ssh.endpoint import check_address
@@ -132,7 +132,7 @@ class OpenSshConnection:
         with self._sessions:
             directory = self._open()
             try:
-                with Shell(self.host, [*self._session(directory), self._name, command]) as shell:
+                with ShellProcess(self.host, [*self._session(directory), self._name, command]) as shell:
                     shell.converse(exchange, timeout)
                     lost = not exchange.ended and shell.ended_with() == _FAILED
             except TimedOut:

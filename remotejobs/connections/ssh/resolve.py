@@ -11,8 +11,8 @@ from remotejobs.connections.connect import transport_of
 from remotejobs.connections.ssh.config.arguments import Arguments, Option, arguments_of
 from remotejobs.connections.ssh.config.jumps import Jump, parse_jumps
 from remotejobs.connections.ssh.config.lookup import lookup
-from remotejobs.connections.ssh.config.settings import Settings
-from remotejobs.connections.ssh.config.tokens import Names, expand, expand_proxy, host_name, local_user
+from remotejobs.connections.ssh.config.settings import HostSettings
+from remotejobs.connections.ssh.config.tokens import TokenValues, expand, expand_proxy, host_name, local_user
 from remotejobs.connections.ssh.endpoint import (
     CONNECT_TIMEOUT,
     LEAST_RSA_BITS,
@@ -63,17 +63,17 @@ def asked_name(host: Host) -> str:
 
 def _endpoint(host: str, name: str, arguments: Arguments, jumps_left: int, by_paramiko: bool) -> Endpoint:
     check_address(host, name)
-    reading = _Reading(host, name, lookup(name, arguments.options, arguments.config).settings)
+    reading = _HopSettings(host, name, lookup(name, arguments.options, arguments.config).settings)
     if by_paramiko:
         reading.refuse_what_paramiko_cannot()
     jumps = parse_jumps(reading.settings.get("proxyjump"), host)
     return replace(reading.endpoint(), via=_via(host, jumps, arguments.config, jumps_left, by_paramiko))
 
 
-class _Reading:
+class _HopSettings:
     """The settings of one hop, with everything filled in."""
 
-    def __init__(self, host: str, name: str, settings: Settings) -> None:
+    def __init__(self, host: str, name: str, settings: HostSettings) -> None:
         local = local_user()
         self._host = host
         self.settings = settings
@@ -81,7 +81,7 @@ class _Reading:
         user = settings.get("user") or local.pw_name
         check_address(host, address)
         check_user(host, user)
-        self._names = Names(
+        self._names = TokenValues(
             asked=name,
             host=address,
             port=int(settings.get("port") or SSH_PORT),

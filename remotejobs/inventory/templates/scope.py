@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.place import Place
-from remotejobs.inventory.templates.names import Names
+from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.values import Raw, Secret, Unsafe, Vault
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -17,7 +17,7 @@ _secrets_met: ContextVar[bool] = ContextVar("_secrets_met", default=False)
 _under_way: ContextVar[tuple[tuple[str, Place], ...]] = ContextVar("_under_way", default=())
 
 
-class Scope(Names):
+class Scope(TemplateNames):
     """The variables of one host by name: its `own` and Ansible's magic ones (inventory_hostname, hostvars, ...).
 
     Magic variables can be looked up but are not listed: `hostvars` holds all scopes, itself included.

@@ -11,7 +11,7 @@ from remotejobs.errors import HostRefused, TimedOut
 from remotejobs.inventory.variables import Host
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
-from remotejobs.operations.web import Answer, Regex, fetch
+from remotejobs.operations.web import HttpResponse, Regex, fetch
 
 _URL = "^(https?://.*)?$"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -71,7 +71,7 @@ class _Web:
             return BalancerStatus()
         return status_of(self._settings, self._ask(self._settings.status, "GET", host).body)
 
-    def _ask(self, template: str, method: Method, host: Host) -> Answer:
+    def _ask(self, template: str, method: Method, host: Host) -> HttpResponse:
         url = filled(template, host)
         answer = fetch(url, method=method, timeout=self._settings.timeout)
         if answer.error:

@@ -9,7 +9,7 @@ from remotejobs.inventory.variables import Host
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.rolling.history import word
 from remotejobs.operations.rolling.plan import Health
-from remotejobs.operations.web import Answer, fetch
+from remotejobs.operations.web import HttpResponse, fetch
 from remotejobs.text import one_line
 
 
@@ -27,7 +27,7 @@ def check_health(health: Health, host: Host) -> HealthCheck:
     return judged(health, fetch(filled(health.url, host), timeout=health.timeout))
 
 
-def judged(health: Health, answer: Answer) -> HealthCheck:
+def judged(health: Health, answer: HttpResponse) -> HealthCheck:
     """What an answer says."""
     if answer.error:
         return HealthCheck(healthy=False, said=f"no answer: {answer.error}")

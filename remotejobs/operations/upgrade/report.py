@@ -17,7 +17,7 @@ _HEAD = b"remotejobs-upgrade 1\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PackageChange:
     """A package before and after; "" for one that was not there, or is no more."""
 
     package: str
@@ -28,7 +28,7 @@ class Change:
         return f"{self.package} {self.before or '(new)'} → {self.after or '(removed)'}"
 
 
-class Outcome(StrEnum):
+class UpgradeOutcome(StrEnum):
     """How it ended on one host."""
 
     UPGRADED = "upgraded"
@@ -44,15 +44,15 @@ class HostUpgrade:
     """
 
     host: str
-    outcome: Outcome
-    changes: tuple[Change, ...] = ()
+    outcome: UpgradeOutcome
+    changes: tuple[PackageChange, ...] = ()
     reboot: str = ""
     rebooted: float | None = None
     lost: tuple[str, ...] = ()
     reason: str = ""
 
 
-def changes_of(record: Record, jobs: HostJobs) -> tuple[Change, ...]:
+def changes_of(record: Record, jobs: HostJobs) -> tuple[PackageChange, ...]:
     """The changes at the end of an installation's output; of a long one more is asked for.
 
     Raises `ProtocolError` when they are not whole, and `HostError`.
@@ -64,7 +64,7 @@ def changes_of(record: Record, jobs: HostJobs) -> tuple[Change, ...]:
     changes = [_LINE.fullmatch(line) for line in lines]
     if not found or last != "end" or not all(changes):
         raise ProtocolError(record.host, f"job {record.jid} succeeded without a whole report of its upgrade")
-    return tuple(Change(each[1], _version(each[2]), _version(each[3])) for each in changes if each)
+    return tuple(PackageChange(each[1], _version(each[2]), _version(each[3])) for each in changes if each)
 
 
 def _version(text: str) -> str:

@@ -18,8 +18,8 @@ from remotejobs.connections.ssh.config.jumps import parse_jumps
 from remotejobs.connections.ssh.config.keywords import HONOURED, RAW
 from remotejobs.connections.ssh.config.lookup import Lookup, lookup
 from remotejobs.connections.ssh.config.reader import read
-from remotejobs.connections.ssh.config.settings import Settings
-from remotejobs.connections.ssh.config.tokens import Names, expand, host_name
+from remotejobs.connections.ssh.config.settings import HostSettings
+from remotejobs.connections.ssh.config.tokens import TokenValues, expand, host_name
 from remotejobs.connections.ssh.config.words import NotPlain
 from remotejobs.errors import UsageError
 from tests.unit.ssh.config_cases import HOSTS, INCLUDED, LINES, OTHERS, PLAIN
@@ -50,10 +50,10 @@ def common(key: str, value: str) -> str:
         return value
 
 
-def ours(found: Settings, name: str, usual: Told) -> Told:
+def ours(found: HostSettings, name: str, usual: Told) -> Told:
     """Our settings as `ssh -G` would print them."""
     host = host_name(found.get("hostname"), name)
-    names = Names(
+    names = TokenValues(
         asked=name,
         host=host,
         port=int(found.get("port") or 22),
@@ -167,7 +167,7 @@ def test_any_plain_file_is_read_as_openssh_reads_it_and_as_it_is_read_through_op
         found, its = looked_up(host, path), openssh(path, host)
         assert found is not None and found.beyond is None and its is not None
         same(ours(found.settings, host, usual), its)
-        asked = program.ask(read(str(path), here), program.Question(host, (), str(path), Path(LOCAL.pw_dir)))
+        asked = program.ask(read(str(path), here), program.SettingsQuery(host, (), str(path), Path(LOCAL.pw_dir)))
         same(ours(asked, host, usual), its)
 
     alike()

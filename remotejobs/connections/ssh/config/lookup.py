@@ -7,11 +7,11 @@ from pathlib import Path
 
 from remotejobs.connections.ssh.config import program
 from remotejobs.connections.ssh.config.arguments import Option
-from remotejobs.connections.ssh.config.blocks import Beyond, Document, Setting
+from remotejobs.connections.ssh.config.blocks import Beyond, ConfigDocument, Setting
 from remotejobs.connections.ssh.config.keywords import HONOURED, LISTS, RAW
 from remotejobs.connections.ssh.config.plain import evaluate
 from remotejobs.connections.ssh.config.reader import read
-from remotejobs.connections.ssh.config.settings import Settings
+from remotejobs.connections.ssh.config.settings import HostSettings
 from remotejobs.connections.ssh.config.tokens import local_user
 from remotejobs.connections.ssh.config.words import NotPlain, split_words
 from remotejobs.errors import UsageError
@@ -21,7 +21,7 @@ from remotejobs.errors import UsageError
 class Lookup:
     """The settings, and why OpenSSH was asked for them; None where it was not."""
 
-    settings: Settings
+    settings: HostSettings
     beyond: Beyond | None = None
 
 
@@ -42,10 +42,10 @@ def lookup(name: str, options: tuple[Option, ...], config: str) -> Lookup:
             f"{beyond.place}: {beyond.what} is more than is surely understood here without OpenSSH",
             remedy="Install OpenSSH's client, which is then asked, or write it more plainly.",
         )
-    return Lookup(program.ask(document, program.Question(name, settings, config, home)), beyond)
+    return Lookup(program.ask(document, program.SettingsQuery(name, settings, config, home)), beyond)
 
 
-def _beyond(document: Document, options: tuple[Setting, ...]) -> Beyond | None:
+def _beyond(document: ConfigDocument, options: tuple[Setting, ...]) -> Beyond | None:
     if document.beyond:
         return document.beyond[0]
     # Whether a ProxyCommand counts after it differs from release to release.

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from remotejobs.connections.ssh.config.answer import Answer, read_answer
-from remotejobs.connections.ssh.config.blocks import Document, Setting
-from remotejobs.connections.ssh.config.settings import Gathering, Settings
+from remotejobs.connections.ssh.config.answer import QueriedSettings, read_answer
+from remotejobs.connections.ssh.config.blocks import ConfigDocument, Setting
+from remotejobs.connections.ssh.config.settings import Gathering, HostSettings
 from remotejobs.connections.ssh.config.tokens import local_user
 from remotejobs.errors import UsageError
 
@@ -48,7 +48,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.answer: Answer | None = None
+        self.answer: QueriedSettings | None = None
 
 
 @lru_cache(maxsize=8)
@@ -75,7 +75,7 @@ def _version(ssh: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SettingsQuery:
     """For whom, with our own `options`, and with the files of `-F config` ("" for the usual ones) in this `home`."""
 
     name: str
@@ -84,7 +84,7 @@ class Question:
     home: Path
 
 
-def ask(document: Document, question: Question) -> Settings:
+def ask(document: ConfigDocument, question: SettingsQuery) -> HostSettings:
     """What `ssh -G` says, with our options before it; `UsageError` with its own words when it refuses."""
     deciding = tuple(option for option in question.options if option.key in _DECIDING)
     key = _class_of(document, question, deciding)
@@ -96,7 +96,9 @@ def ask(document: Document, question: Question) -> Settings:
     return gathering.settings()
 
 
-def _class_of(document: Document, question: Question, deciding: tuple[Setting, ...]) -> tuple[object, ...] | None:
+def _class_of(
+    document: ConfigDocument, question: SettingsQuery, deciding: tuple[Setting, ...]
+) -> tuple[object, ...] | None:
     """All that the answer depends on; None when that is not known."""
     if document.criteria & _CHANGING_CRITERIA or document.keywords & _CHANGING_KEYWORDS:
         return None
@@ -108,8 +110,8 @@ def _class_of(document: Document, question: Question, deciding: tuple[Setting, .
 
 
 def _kept_or_asked(
-    key: tuple[object, ...], document: Document, question: Question, deciding: tuple[Setting, ...]
-) -> Answer:
+    key: tuple[object, ...], document: ConfigDocument, question: SettingsQuery, deciding: tuple[Setting, ...]
+) -> QueriedSettings:
     with _keeping:
         if len(_kept) > MOST_KEPT:
             _kept.clear()
@@ -123,7 +125,7 @@ def _kept_or_asked(
     return answer
 
 
-def _asked(document: Document, question: Question, deciding: tuple[Setting, ...]) -> Answer:
+def _asked(document: ConfigDocument, question: SettingsQuery, deciding: tuple[Setting, ...]) -> QueriedSettings:
     ssh = program()
     assert ssh is not None
     with _asking, _files(document, question) as files:
@@ -163,7 +165,7 @@ def _run(command: list[str], name: str) -> str:
 
 
 @contextmanager
-def _files(document: Document, question: Question) -> Iterator[list[str]]:
+def _files(document: ConfigDocument, question: SettingsQuery) -> Iterator[list[str]]:
     """The options that make ssh read what we read: its home is that of the user database, whatever HOME is."""
     if question.config:
         yield ["-F", question.config]

@@ -28,7 +28,7 @@ def local_user() -> pwd.struct_passwd:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class TokenValues:
     """What the tokens stand for, of one host."""
 
     asked: str
@@ -55,7 +55,7 @@ class Names:
         }
 
 
-def expand(value: str, names: Names, what: str, more: Mapping[str, str] | None = None) -> str:
+def expand(value: str, names: TokenValues, what: str, more: Mapping[str, str] | None = None) -> str:
     """`value` of the option `what` with everything filled in; `UsageError` for what stands for nothing."""
     if not any(sign in value for sign in "%$~"):
         return value
@@ -71,7 +71,7 @@ def expand(value: str, names: Names, what: str, more: Mapping[str, str] | None =
     return _TOKEN.sub(filled, value)
 
 
-def expand_proxy(command: str, names: Names) -> str:
+def expand_proxy(command: str, names: TokenValues) -> str:
     """A ProxyCommand, which has fewer tokens; the shell sees to the rest of it."""
     tokens = {sign: filled for sign, filled in names.tokens().items() if sign in _IN_PROXIES}
     return _PERCENT.sub(lambda match: _token(match[1], tokens, command, names, "ProxyCommand"), command)
@@ -91,7 +91,7 @@ def is_address(name: str) -> bool:
     return True
 
 
-def _token(sign: str, tokens: Mapping[str, str], value: str, names: Names, what: str) -> str:
+def _token(sign: str, tokens: Mapping[str, str], value: str, names: TokenValues, what: str) -> str:
     if sign == "%":
         return "%"
     if sign not in tokens:
@@ -99,7 +99,7 @@ def _token(sign: str, tokens: Mapping[str, str], value: str, names: Names, what:
     return tokens[sign]
 
 
-def _variable(name: str, names: Names, what: str) -> str:
+def _variable(name: str, names: TokenValues, what: str) -> str:
     if name not in os.environ:
         raise UsageError(
             f"{names.asked}: {what} wants ${{{name}}}, which is not set", remedy="Set it, or write it out."
@@ -107,7 +107,7 @@ def _variable(name: str, names: Names, what: str) -> str:
     return os.environ[name]
 
 
-def _home_of(value: str, names: Names, what: str) -> str:
+def _home_of(value: str, names: TokenValues, what: str) -> str:
     user, slash, rest = value[1:].partition("/")
     if not user:
         return names.home + slash + rest

@@ -21,7 +21,7 @@ from remotejobs.connections.ssh.transport.doors import Lease, SharedLogin, enter
 from remotejobs.connections.ssh.transport.login_limiter import learn, limiter_of
 from remotejobs.connections.ssh.transport.mismatch import mismatch
 from remotejobs.connections.ssh.transport.quick import QuickTransport
-from remotejobs.connections.ssh.transport.sockets import Stream, open_stream
+from remotejobs.connections.ssh.transport.sockets import SocketStream, open_stream
 from remotejobs.errors import (
     ConnectionLost,
     HostKeyUnknown,
@@ -97,24 +97,24 @@ def _open_in_turn(hop: Endpoint, resources: ExitStack) -> QuickTransport:
     return transport
 
 
-def _log_in_within(stream: Stream | Channel, hop: Endpoint, resources: ExitStack) -> QuickTransport:
+def _log_in_within(stream: SocketStream | Channel, hop: Endpoint, resources: ExitStack) -> QuickTransport:
     resources.callback(_close, stream)
     transport = _log_in_over(stream, hop)
     resources.callback(close_quietly, transport)
     return transport
 
 
-def _log_in_over(stream: Stream | Channel, hop: Endpoint) -> QuickTransport:
+def _log_in_over(stream: SocketStream | Channel, hop: Endpoint) -> QuickTransport:
     known = known_for(hop)
     try:
-        transport = QuickTransport(stream.socket if isinstance(stream, Stream) else stream, hop.algorithms)
+        transport = QuickTransport(stream.socket if isinstance(stream, SocketStream) else stream, hop.algorithms)
     except NothingLeft as exc:
         raise UsageError(f"{hop.host}: {exc}", remedy=f"{SUGGESTED}, or change the list in ssh_config.") from exc
     try:
         transport.prefer_host_keys([one.key.kind for one in known.keys], certified=bool(known.authorities))
-        _exchange_keys(transport, hop, stream.cause if isinstance(stream, Stream) else str)
+        _exchange_keys(transport, hop, stream.cause if isinstance(stream, SocketStream) else str)
         key, certificate = _shown(transport, hop)
-        peer = stream.peer() if isinstance(stream, Stream) else ""
+        peer = stream.peer() if isinstance(stream, SocketStream) else ""
         check_host_key(hop, known, key, certificate=certificate, peer=peer)
         log_in(transport, hop, is_trusted(known, key, certificate))
     except BaseException:
@@ -140,8 +140,8 @@ def _shown(transport: QuickTransport, hop: Endpoint) -> tuple[HostKey, Certifica
     return (plain, None) if certificate is None else (certificate.key, certificate)
 
 
-def _close(stream: Stream | Channel) -> None:
-    if isinstance(stream, Stream):
+def _close(stream: SocketStream | Channel) -> None:
+    if isinstance(stream, SocketStream):
         stream.close()
     else:
         close_quietly(stream)
