@@ -28,7 +28,7 @@ ENDS_A_SECOND = 50  # so many jobs end in each second, so that the delay of one 
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class CoreFigures:
     """What it took: seconds of wall and CPU time, MiB at the highest, threads; `lags`: from each end until known."""
 
     hosts: int
@@ -64,7 +64,7 @@ def peak_memory() -> float:
     return int(line.split()[1]) / 1024
 
 
-def watch(count: int) -> Watched:
+def watch(count: int) -> CoreFigures:
     fake = simulated(count)
     job = Job(jid="bench", cmd="sleep", label="bench")
     ensure_resource_limits(count)
@@ -78,7 +78,7 @@ def watch(count: int) -> Watched:
         threads = threading.active_count()
         lags = tuple(time.monotonic() - end_of(fake, news.host) for news in watched.news(within=3600))
         watch_cpu = time.process_time() - cpu
-    return Watched(count, start_wall, start_cpu, watch_cpu, peak_memory(), threads, lags)
+    return CoreFigures(count, start_wall, start_cpu, watch_cpu, peak_memory(), threads, lags)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from faults.oracle import Oracle, short, stubborn
 from faults.processes import left_under
+from faults.transports import ProgramConnection, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, short, stubborn
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.wait import retry_while_unreachable
 from remotejobs.model import State
@@ -34,16 +34,16 @@ def clock_jumps(trial: Trial) -> Iterator[Try]:
     (programs / "date").chmod(0o755)
     jobs = jobs_at(ProgramConnection(env={"PATH": f"{programs}:{os.environ['PATH']}"}), trial.directory / "jobs")
     for number in range(trial.tries):
-        witness = _either(trial, number)
-        jobs.start(witness.job)
+        oracle = _either(trial, number)
+        jobs.start(oracle.job)
         offset.write_text(str(trial.chance.choice([-DAY, -3600, 3600, DAY])))
-        record = jobs.look(witness.job.jid, wait=60)
+        record = jobs.look(oracle.job.jid, wait=60)
         offset.write_text("0")
-        true = replace(record, rc=None if witness.rc is None else record.rc)
-        yield witness.judge(true) if 0 <= (record.delta or -1) < 60 else lost(f"{record.jid} took {record.delta} s")
+        true = replace(record, rc=None if oracle.rc is None else record.rc)
+        yield oracle.judge(true) if 0 <= (record.delta or -1) < 60 else lost(f"{record.jid} took {record.delta} s")
 
 
-def _either(trial: Trial, number: int) -> Witness:
+def _either(trial: Trial, number: int) -> Oracle:
     """A job that ends before its limit, or one that its limit has to end."""
     jid = f"job{number}"
     if number % 2:
@@ -70,12 +70,12 @@ def busybox_without(place: Path, missing: str) -> Path:
 def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:
     """Jobs that end by themselves, by their limit, and by a kill, each with a child in the same session."""
     for number in range(trial.tries):
-        witness = _either(trial, number)
+        oracle = _either(trial, number)
         # setsid is not there to be used by the command either.
-        witness = replace(witness, job=replace(witness.job, cmd=witness.job.cmd.replace("setsid ", "")))
-        jobs.start(witness.job)
-        record = jobs.look(witness.job.jid, wait=60)
-        yield witness.judge(replace(record, rc=None) if witness.rc is None else record)
+        oracle = replace(oracle, job=replace(oracle.job, cmd=oracle.job.cmd.replace("setsid ", "")))
+        jobs.start(oracle.job)
+        record = jobs.look(oracle.job.jid, wait=60)
+        yield oracle.judge(replace(record, rc=None) if oracle.rc is None else record)
     if left := left_under(trial.directory / "jobs"):
         yield lost(f"{left} run on")
 

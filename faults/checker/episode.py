@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from faults.checker.command import Run, holders_of, job_of, now, runs_in
-from faults.checker.history import History, Told
-from faults.checker.hosts import Ground, Host, WithDeeds, hosts_of
-from faults.checker.plan import CONTROLLERS, Op, Plan
+from faults.checker.command import CommandRun, holders_of, job_of, now, runs_in
+from faults.checker.history import EpisodeHistory, Told
+from faults.checker.hosts import EpisodeHost, SharedHosts, WithDeeds, hosts_of
+from faults.checker.plan import CONTROLLERS, EpisodePlan, Op
 from faults.processes import end_under, left_under
 from lab.job_files import read
 from remotejobs.connections.base import Connection
@@ -30,19 +30,21 @@ NOBODY = -1  # the controller that cleans up
 Change = Callable[[Connection], Connection]
 
 
-def happen(plan: Plan, place: Path, ground: Ground, change: Change = lambda connection: connection) -> History:
+def happen(
+    plan: EpisodePlan, place: Path, ground: SharedHosts, change: Change = lambda connection: connection
+) -> EpisodeHistory:
     """Everything that the plan wants, in the empty directory `place`. `change` may alter what is sent to the hosts."""
     with ExitStack() as stack:
         stack.callback(_end_all, place)
         stack.enter_context(patch("remotejobs.jobs.client.EXCHANGE_TIMEOUT", ANSWER_WITHIN))
         hosts = hosts_of(plan.hosts, place, ground, stack)
-        history = History(plan, tuple(host.name for host in hosts), tuple(str(host.base) for host in hosts))
+        history = EpisodeHistory(plan, tuple(host.name for host in hosts), tuple(str(host.base) for host in hosts))
         _Episode(history, hosts, place, change).run()
         return history
 
 
 class _Episode:
-    def __init__(self, history: History, hosts: list[Host], place: Path, change: Change) -> None:
+    def __init__(self, history: EpisodeHistory, hosts: list[EpisodeHost], place: Path, change: Change) -> None:
         self._history = history
         self._plan = history.plan
         self._hosts = hosts
@@ -112,7 +114,7 @@ class _Episode:
             self._history.told.append(told)
         return told
 
-    def _runs(self, base: str, jid: str) -> list[Run]:
+    def _runs(self, base: str, jid: str) -> list[CommandRun]:
         return runs_in(self._notes[base], base, jid)
 
     def _asked(self, op: Op, jobs: HostJobs, base: str, label: str) -> Iterator[Record]:
@@ -189,7 +191,7 @@ def _kill(pids: list[int]) -> None:
 
 
 @contextmanager
-def ground_at(place: Path) -> Iterator[Ground]:
+def ground_at(place: Path) -> Iterator[SharedHosts]:
     """What the episodes share, until the block ends."""
     with ExitStack() as stack:
-        yield Ground(place, stack)
+        yield SharedHosts(place, stack)

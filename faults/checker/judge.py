@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from faults.checker.command import LIMIT, Run, output_of
-from faults.checker.history import History, Told
+from faults.checker.command import LIMIT, CommandRun, output_of
+from faults.checker.history import EpisodeHistory, Told
 from faults.checker.plan import Does
 from remotejobs.errors import (
     JobExists,
@@ -34,15 +34,19 @@ class Violation:
         return f"{self.rule}: {self.what}"
 
 
-def violations(history: History) -> list[Violation]:
+def violations(history: EpisodeHistory) -> list[Violation]:
     """Everything that was not as it must be; [] when nothing was."""
-    return [found for rule, look in RULES.items() for found in (Violation(rule, what) for what in look(_Seen(history)))]
+    return [
+        found
+        for rule, look in RULES.items()
+        for found in (Violation(rule, what) for what in look(_HistoryIndex(history)))
+    ]
 
 
-class _Seen:
+class _HistoryIndex:
     """The history by what is asked of it."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: EpisodeHistory) -> None:
         self.history = history
         self.told = sorted(history.told, key=lambda told: told.answered)
 
@@ -57,11 +61,11 @@ class _Seen:
             for record in told.records:
                 yield told, record
 
-    def run_of(self, told: Told, record: Record) -> Run | None:
+    def run_of(self, told: Told, record: Record) -> CommandRun | None:
         """The run that the record is of, if its command came so far as to note that it began."""
         return next((run for run in self.runs(told, record.jid) if run.pid == record.pid), None)
 
-    def runs(self, told: Told, jid: str) -> list[Run]:
+    def runs(self, told: Told, jid: str) -> list[CommandRun]:
         """The runs of the job on the hosts that share the base of the one that was asked."""
         return [run for run in self.history.runs if (run.base, run.jid) == (self.base(told), jid)]
 
@@ -88,7 +92,7 @@ class _Seen:
         )
 
 
-def _at_most_once(seen: _Seen) -> Iterator[str]:
+def _at_most_once(seen: _HistoryIndex) -> Iterator[str]:
     for base, jid in _places(seen):
         runs = [run for run in seen.history.runs if run.jid == jid and run.base == base]
         for first, second in pairwise(runs):
@@ -97,11 +101,11 @@ def _at_most_once(seen: _Seen) -> Iterator[str]:
                 yield f"{jid} was run at {first.began} as {first.pid}, and again at {second.began} as {second.pid}"
 
 
-def _places(seen: _Seen) -> list[tuple[str, str]]:
+def _places(seen: _HistoryIndex) -> list[tuple[str, str]]:
     return sorted({(base, job.jid) for base in seen.history.bases for job in seen.history.plan.jobs})
 
 
-def _ends_are_true(seen: _Seen) -> Iterator[str]:
+def _ends_are_true(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         if record.state not in (State.SUCCEEDED, State.FAILED):
             continue
@@ -119,7 +123,7 @@ def _ends_are_true(seen: _Seen) -> Iterator[str]:
             yield f"{_of(told, record)}, but {run}"
 
 
-def _was_killed(seen: _Seen, told: Told, jid: str) -> bool:
+def _was_killed(seen: _HistoryIndex, told: Told, jid: str) -> bool:
     return any(
         other.op.what == "kill"
         and other.op.jid == jid
@@ -129,7 +133,7 @@ def _was_killed(seen: _Seen, told: Told, jid: str) -> bool:
     )
 
 
-def _output_is_whole(seen: _Seen) -> Iterator[str]:
+def _output_is_whole(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         run = seen.run_of(told, record)
         if not run or seen.disk_was_full(told) or not (told.op.what in ("look", "kill") or record.attached):
@@ -139,7 +143,7 @@ def _output_is_whole(seen: _Seen) -> Iterator[str]:
             yield f"{_of(told, record)} with {record.stdout!r}"
 
 
-def _kills_and_limits_are_true(seen: _Seen) -> Iterator[str]:
+def _kills_and_limits_are_true(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         if record.state is State.KILLED and not _was_killed(seen, told, record.jid):
             yield f"{_of(told, record)}, and nobody asked for that"
@@ -151,21 +155,21 @@ def _kills_and_limits_are_true(seen: _Seen) -> Iterator[str]:
             yield _of(told, record)
 
 
-def _proven_means_nobody_lives(seen: _Seen) -> Iterator[str]:
+def _proven_means_nobody_lives(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         run = seen.run_of(told, record)
         if run and "proven empty" in record.msg and (run.host, run.pid) in told.alive:
             yield f"{_of(told, record)}, and a process of it lives"
 
 
-def _no_next_command(seen: _Seen) -> Iterator[str]:
+def _no_next_command(seen: _HistoryIndex) -> Iterator[str]:
     hurt = {one.jid for _, one in seen.history.broken if one.what == "kill"}
     for run in seen.history.runs:
         if run.went_on and run.jid not in hurt:
             yield f"{run.jid} went on to its next command when it was ended"
 
 
-def _lost_is_true(seen: _Seen) -> Iterator[str]:
+def _lost_is_true(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         if record.state is not State.LOST:
             continue
@@ -180,7 +184,7 @@ def _lost_is_true(seen: _Seen) -> Iterator[str]:
             yield from _never_ran(seen, told, record)
 
 
-def _never_ran(seen: _Seen, told: Told, record: Record) -> Iterator[str]:
+def _never_ran(seen: _HistoryIndex, told: Told, record: Record) -> Iterator[str]:
     base = seen.base(told)
     for run in seen.runs(told, record.jid):
         gone = any(
@@ -190,7 +194,7 @@ def _never_ran(seen: _Seen, told: Told, record: Record) -> Iterator[str]:
             yield f"{_of(told, record)}, but it began at {run.began} as {run.pid}"
 
 
-def _there_is_what_is_there(seen: _Seen) -> Iterator[str]:
+def _there_is_what_is_there(seen: _HistoryIndex) -> Iterator[str]:
     """What was told to be there, and was not taken away since, is there."""
     for told in seen.told:
         missing = _missing(seen, told)
@@ -199,7 +203,7 @@ def _there_is_what_is_there(seen: _Seen) -> Iterator[str]:
                 yield f"{told.op.what} of {jid}, {_when(told)}: not there, but it was at {before.answered:.2f}"
 
 
-def _missing(seen: _Seen, told: Told) -> Iterable[str]:
+def _missing(seen: _HistoryIndex, told: Told) -> Iterable[str]:
     if isinstance(told.error, JobNotFound) and told.op.jid:
         return [told.op.jid]
     if told.op.what != "list" or told.error:
@@ -207,7 +211,7 @@ def _missing(seen: _Seen, told: Told) -> Iterable[str]:
     return {job.jid for job in seen.history.plan.jobs} - {record.jid for record in told.records}
 
 
-def _told_before(seen: _Seen, told: Told, jid: str) -> Told | None:
+def _told_before(seen: _HistoryIndex, told: Told, jid: str) -> Told | None:
     """The last word that it is there, to the same host, of one that ran or had its place in line."""
     words = [
         other
@@ -220,7 +224,7 @@ def _told_before(seen: _Seen, told: Told, jid: str) -> Told | None:
     return words[-1] if words else None
 
 
-def _may_be_gone(seen: _Seen, told: Told, jid: str, before: Told) -> bool:
+def _may_be_gone(seen: _HistoryIndex, told: Told, jid: str, before: Told) -> bool:
     base = seen.base(told)
     if any(clean.asked < told.answered and clean.answered > before.asked for clean in seen.cleans(base, jid)):
         return True
@@ -228,7 +232,7 @@ def _may_be_gone(seen: _Seen, told: Told, jid: str, before: Told) -> bool:
     return seen.hurt(base, jid, told.answered) and _was_killed(seen, told, jid)
 
 
-def _nothing_changes(seen: _Seen) -> Iterator[str]:
+def _nothing_changes(seen: _HistoryIndex) -> Iterator[str]:
     """An end is told again as it was; only what was lost may be ended yet, and what survived be killed."""
     ends: dict[tuple[str, str, int], tuple[Told, Record]] = {}
     for told, record in seen.records():
@@ -248,7 +252,7 @@ def _end_of(record: Record) -> tuple[object, ...]:
     return (record.state, record.cause, record.rc, record.signal, record.end, record.survivors)
 
 
-def _queued_is_true(seen: _Seen) -> Iterator[str]:
+def _queued_is_true(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         if record.state is not State.QUEUED:
             continue
@@ -260,7 +264,7 @@ def _queued_is_true(seen: _Seen) -> Iterator[str]:
                 yield f"{_of(told, record)}, but it began at {run.began}"
 
 
-def _one_has_the_lock(seen: _Seen) -> Iterator[str]:
+def _one_has_the_lock(seen: _HistoryIndex) -> Iterator[str]:
     """And in the order in which they came."""
     for base in sorted(set(seen.history.bases)):
         for host in sorted(set(seen.history.names)):
@@ -274,7 +278,7 @@ def _one_has_the_lock(seen: _Seen) -> Iterator[str]:
             yield from _out_of_order(seen, base, runs)
 
 
-def _out_of_order(seen: _Seen, base: str, runs: list[Run]) -> Iterator[str]:
+def _out_of_order(seen: _HistoryIndex, base: str, runs: list[CommandRun]) -> Iterator[str]:
     for second in runs:
         for first in runs:
             came, late = _stood(seen, base, first), _asked_first(seen, base, second.jid)
@@ -282,11 +286,11 @@ def _out_of_order(seen: _Seen, base: str, runs: list[Run]) -> Iterator[str]:
                 yield f"{second.jid} ran at {second.began}, before {first.jid}, which stood in line since {came:.2f}"
 
 
-def _stands(seen: _Seen, run: Run) -> bool:
+def _stands(seen: _HistoryIndex, run: CommandRun) -> bool:
     return seen.history.plan.job(run.jid).does is Does.STANDS
 
 
-def _stood(seen: _Seen, base: str, run: Run) -> float | None:
+def _stood(seen: _HistoryIndex, base: str, run: CommandRun) -> float | None:
     """When it was first told to stand in line, of a job that was started once: another start stands there anew."""
     if len(_starts(seen, base, run.jid)) > 1:
         return None
@@ -298,15 +302,15 @@ def _stood(seen: _Seen, base: str, run: Run) -> float | None:
     return min(times) if times and not seen.hurt(base, run.jid, run.began) else None
 
 
-def _asked_first(seen: _Seen, base: str, jid: str) -> float | None:
+def _asked_first(seen: _HistoryIndex, base: str, jid: str) -> float | None:
     return min((told.asked for told in _starts(seen, base, jid)), default=None)
 
 
-def _starts(seen: _Seen, base: str, jid: str) -> list[Told]:
+def _starts(seen: _HistoryIndex, base: str, jid: str) -> list[Told]:
     return [t for t in seen.told if t.op.what == "start" and t.op.jid == jid and seen.base(t) == base]
 
 
-def _of_the_right_host(seen: _Seen) -> Iterator[str]:
+def _of_the_right_host(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         run = seen.run_of(told, record)
         if run and run.host != seen.host(told):
@@ -316,7 +320,7 @@ def _of_the_right_host(seen: _Seen) -> Iterator[str]:
             yield f"{told.op.what} of {told.op.jid}, {_when(told)}: {told.error.message}"
 
 
-def _refusals_have_a_reason(seen: _Seen) -> Iterator[str]:
+def _refusals_have_a_reason(seen: _HistoryIndex) -> Iterator[str]:
     for told in seen.told:
         said = f"{told.op.what} of {told.op.jid}, {_when(told)}: {told.error}"
         broken = bool(seen.history.broken) or any(
@@ -341,14 +345,14 @@ def _refusals_have_a_reason(seen: _Seen) -> Iterator[str]:
                 yield said
 
 
-def _right_command(seen: _Seen) -> Iterator[str]:
+def _right_command(seen: _HistoryIndex) -> Iterator[str]:
     for told, record in seen.records():
         run = seen.run_of(told, record)
         if told.op.what == "start" and run and run.variant != told.op.variant:
             yield f"{_of(told, record)}, whose command is another"
 
 
-def _nothing_is_left(seen: _Seen) -> Iterator[str]:
+def _nothing_is_left(seen: _HistoryIndex) -> Iterator[str]:
     yield from seen.history.left
 
 
@@ -363,7 +367,7 @@ def _when(told: Told) -> str:
     return f"{told.asked:.2f} to {told.answered:.2f}"
 
 
-RULES: dict[str, Callable[[_Seen], Iterator[str]]] = {
+RULES: dict[str, Callable[[_HistoryIndex], Iterator[str]]] = {
     "once": _at_most_once,
     "command": _right_command,
     "end": _ends_are_true,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faults.checker.campaign import Figures
-from faults.checker.history import History, Told
+from faults.checker.history import EpisodeHistory, Told
 from faults.checker.judge import Violation
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "explanation" / "faults.md"
@@ -48,7 +48,7 @@ def _each(counted: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counted.most_common())
 
 
-def lines_of(history: History, found: Sequence[Violation]) -> Iterator[str]:
+def lines_of(history: EpisodeHistory, found: Sequence[Violation]) -> Iterator[str]:
     """What was found, and all that happened."""
     yield f"episode {history.plan.seed}:"
     yield from (f"  VIOLATION {each}" for each in found)

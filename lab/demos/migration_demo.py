@@ -11,7 +11,7 @@ from lab.demos.shop import FAILURE, NOTHING, Shop, backup_plan, commands
 from lab.demos.stage import Stage
 from lab.process import LabError
 from lab.runs import await_end, console, start
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 
 HOSTS = ("db1", "db2")
 
@@ -27,7 +27,7 @@ def demonstrate(stage: Stage) -> None:
     say("\nEvery row and the table's definition are as before, by checksum.")
 
 
-def migrate(stage: Stage, shop: Shop, halfway: str, wanted: str) -> Run:
+def migrate(stage: Stage, shop: Shop, halfway: str, wanted: str) -> RunStatus:
     """Migrate fresh shops on all hosts and print the report; `LabError` when it ends in another state than `wanted`."""
     for host in HOSTS:
         shop.open_on(stage.ssh.host(host))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from faults.checker.campaign import Checker, Figures, all_points, campaign, seeds
-from faults.checker.command import Run
+from faults.checker.command import CommandRun
 from faults.checker.episode import ground_at
-from faults.checker.history import History, Told
+from faults.checker.history import EpisodeHistory, Told
 from faults.checker.judge import RULES, violations
-from faults.checker.plan import Break, Deed, Does, Kind, Op, Plan, Planned, drawn
+from faults.checker.plan import Break, Deed, Does, EpisodePlan, HostKind, Op, PlannedJob, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import write
 from faults.points import NoSuchPoint, act_at
@@ -35,8 +35,8 @@ def op(what: str, at: float = 0.0, *, by: int = 0, host: int = 0, deed: Deed | N
     return Op(by, at, host, what, "" if what in ("list", "clean") else "j0", variant, deed=deed)
 
 
-def plan_of(*ops: Op, does: Does = Does.STAYS, kinds: tuple[Kind, ...] = (Kind.LOCAL,)) -> Plan:
-    return Plan("of a test", tuple((kind, "dash") for kind in kinds), (Planned("j0", does),), ops)
+def plan_of(*ops: Op, does: Does = Does.STAYS, kinds: tuple[HostKind, ...] = (HostKind.LOCAL,)) -> EpisodePlan:
+    return EpisodePlan("of a test", tuple((kind, "dash") for kind in kinds), (PlannedJob("j0", does),), ops)
 
 
 # A half that moves directories by their name alone.
@@ -107,9 +107,9 @@ def test_a_deed_stands_where_a_command_may_and_nowhere_else() -> None:
 BASE = "/jobs"
 
 
-def run(**changes: Any) -> Run:
+def run(**changes: Any) -> CommandRun:
     """It began at 10, and ended by itself at 11."""
-    usual = Run(BASE, "j0", 100, "here", began=10.0, variant=0, ended=11.0, rc=0, went_on=False, alive=False)
+    usual = CommandRun(BASE, "j0", 100, "here", began=10.0, variant=0, ended=11.0, rc=0, went_on=False, alive=False)
     return replace(usual, **changes)
 
 
@@ -159,10 +159,10 @@ FALSE = {
 }
 
 
-def history_of(case: tuple[list[Told], list[Run]], **others: Any) -> History:
+def history_of(case: tuple[list[Told], list[CommandRun]], **others: Any) -> EpisodeHistory:
     plan = plan_of(op("start"), does=Does.STANDS)
-    plan = replace(plan, jobs=(*plan.jobs, Planned("j1", Does.STANDS)))
-    return History(plan, ("here",), (BASE,), told=case[0], runs=case[1], **others)
+    plan = replace(plan, jobs=(*plan.jobs, PlannedJob("j1", Does.STANDS)))
+    return EpisodeHistory(plan, ("here",), (BASE,), told=case[0], runs=case[1], **others)
 
 
 @pytest.mark.parametrize("case", TRUE)

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from faults.ways import connection_to, jobs_at
+from faults.transports import connection_to, jobs_at
 from faults.wire import BadWire
 from lab.servers.sshd import SshLab
 from remotejobs.connections.ssh.login.attempts import log_in

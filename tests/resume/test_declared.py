@@ -15,7 +15,7 @@ import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 from lab.servers.webhook import Webhook
 from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments import declared, flows
@@ -74,7 +74,9 @@ def test_a_pool_of_another_type_is_refused_with_what_to_do(cluster: Cluster) -> 
         list(pool_changes(client, [WorkPool(name="other", type="process")]))
 
 
-def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(cluster: Cluster, survivor: Server) -> None:
+def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(
+    cluster: Cluster, survivor: ServerProcess
+) -> None:
     with Webhook() as webhook:
         secrets = {"REMOTEJOBS_ALERT_URL": webhook.url, "REMOTEJOBS_SUDO_PASSWORD": "hunter2"}
         said = cluster.prefect.declare(**secrets)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from lab.process import Server
-from lab.servers.prefect_api import Run
+from lab.process import ServerProcess
+from lab.servers.prefect_api import RunStatus
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import State
 from remotejobs.prefect.tasks.migration.steps import migration_on
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 class Runs:
     """All were under way. The process of the first was killed, the other two were cancelled."""
 
-    killed: Run
-    called_off: Run
+    killed: RunStatus
+    called_off: RunStatus
     """A migration of db1 and then db2, when its step migrate ran on the first host."""
-    left: Run
+    left: RunStatus
     """One of files1, whose jobs shall outlive the cancelling."""
 
 
 @pytest.fixture(scope="module")
-def runs(cluster: Cluster, survivor: Server) -> Runs:
+def runs(cluster: Cluster, survivor: ServerProcess) -> Runs:
     killed = start_command(cluster, "killed")
     called_off = start_migration(cluster, "called-off", hosts="db1:db2")
     left = start_migration(cluster, "left", hosts="files1", on_cancel="leave")
@@ -46,7 +46,7 @@ def runs(cluster: Cluster, survivor: Server) -> Runs:
     return Runs(killed, called_off, left)
 
 
-def start_migration(cluster: Cluster, name: str, **others: object) -> Run:
+def start_migration(cluster: Cluster, name: str, **others: object) -> RunStatus:
     commands = {
         "migrate": cluster.command(name),
         "rollback": f"echo x >>{name}.rollbacks",
@@ -105,7 +105,7 @@ def test_a_run_whose_process_was_killed_goes_on_by_itself_however_often_its_deat
 
 
 def test_a_run_that_ends_while_the_database_is_locked_is_told_when_it_is_free(
-    cluster: Cluster, survivor: Server
+    cluster: Cluster, survivor: ServerProcess
 ) -> None:
     run = start_command(cluster, "locked")
     cluster.await_runs("locked", [1, 1, 1])

@@ -7,7 +7,7 @@ import signal
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from lab.process import Server
+from lab.process import ServerProcess
 from lab.runs import deployment
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 from tests.cluster import Cluster, await_true
@@ -17,7 +17,7 @@ from tests.run_processes import processes
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
-def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: Server) -> None:
+def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: ServerProcess) -> None:
     stuck = deployment(cluster.api, "recover-stuck-runs")
     # A worker that died had taken this one, and nobody recovers it: it keeps no other out.
     cluster.api.take(cluster.api.run(stuck, after=3599))

@@ -11,7 +11,7 @@ import pytest
 
 from faults.namespace import Namespace, namespace
 from faults.processes import end_under
-from faults.ways import ProgramConnection
+from faults.transports import ProgramConnection
 from lab.job_files import fields_of
 from remotejobs.errors import OtherHost
 from remotejobs.jobs.client import HostJobs

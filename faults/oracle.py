@@ -11,7 +11,7 @@ from random import Random
 from shlex import quote
 from typing import ParamSpec
 
-from faults.trial import SURVIVED, Try, Verdict, lost
+from faults.trial import SURVIVED, Try, TryOutcome, lost
 from remotejobs.model import Job, Record, State
 
 STARTS_WITHIN = 60.0  # seconds; any host here takes a fraction of one
@@ -25,7 +25,7 @@ _P = ParamSpec("_P")
 
 
 def begun_or_lost(attempt: Callable[_P, Try]) -> Callable[_P, Try]:
-    """A try in which `Witness.await_run` raises is a lost one."""
+    """A try in which `Oracle.await_run` raises is a lost one."""
 
     @wraps(attempt)
     def tried(*args: _P.args, **kwargs: _P.kwargs) -> Try:
@@ -38,7 +38,7 @@ def begun_or_lost(attempt: Callable[_P, Try]) -> Callable[_P, Try]:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class Oracle:
     """`job`, the file that gets a line each time its command runs, and how it has to end where nothing goes wrong."""
 
     job: Job
@@ -76,29 +76,29 @@ class Witness:
     def once(self) -> Try:
         """Whether the command ran once."""
         if self.runs > 1:
-            return Try(Verdict.DOUBLE, f"{self.job.jid} ran {self.runs} times")
+            return Try(TryOutcome.DOUBLE, f"{self.job.jid} ran {self.runs} times")
         return SURVIVED if self.runs else lost(f"{self.job.jid} never ran")
 
 
-def short(place: Path, jid: str, chance: Random, *, longest: float = 0.3, limit: int | None = 600) -> Witness:
+def short(place: Path, jid: str, chance: Random, *, longest: float = 0.3, limit: int | None = 600) -> Oracle:
     """A job of a moment with output of its own, and any exit code."""
     ran, rc = place / f"{jid}.ran", chance.choice([0, 0, 3, 255])
     words = f"{jid} {chance.randrange(10**9)}"
     cmd = f"echo ran >>{quote(str(ran))}; sleep {chance.uniform(0, longest):.2f}; echo {words}; exit {rc}"
     job = Job(jid=jid, cmd=cmd, limit=limit)
-    return Witness(job, ran, State.FAILED if rc else State.SUCCEEDED, rc, f"{words}\n".encode())
+    return Oracle(job, ran, State.FAILED if rc else State.SUCCEEDED, rc, f"{words}\n".encode())
 
 
-def gated(place: Path, jid: str, chance: Random) -> Witness:
+def gated(place: Path, jid: str, chance: Random) -> Oracle:
     """A job that ends by itself once its gate is open."""
     brief, gate = short(place, jid, chance, longest=0.0), place / f"{jid}.go"
     cmd = brief.job.cmd.replace("sleep 0.00;", f"until [ -e {quote(str(gate))} ]; do sleep 0.05; done;")
     return replace(brief, job=replace(brief.job, cmd=cmd), gate=gate)
 
 
-def stubborn(place: Path, jid: str, *, grace: int = 0, limit: int | None = 600) -> Witness:
+def stubborn(place: Path, jid: str, *, grace: int = 0, limit: int | None = 600) -> Oracle:
     """A job that ends only when it is ended, with a child that leaves its session."""
     ran = place / f"{jid}.ran"
     # What it writes first, so that whoever saw it run knows that its output is there.
     cmd = f"echo begun; echo ran >>{quote(str(ran))}; setsid sleep 600 & sleep 600"
-    return Witness(Job(jid=jid, cmd=cmd, limit=limit, grace=grace), ran, State.KILLED, None, b"begun\n")
+    return Oracle(Job(jid=jid, cmd=cmd, limit=limit, grace=grace), ran, State.KILLED, None, b"begun\n")
