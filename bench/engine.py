@@ -120,7 +120,7 @@ def host_rows(say: Say) -> Iterator[FigureRow]:
     say("one host")
     with hosts(1) as inventory, Fleet(load_inventory(inventory).hosts.values()) as fleet:
         jobs = fleet.jobs("h000")
-        record = jobs.start(Job(jid="costs", cmd="sleep 600", limit=600))
+        record = jobs.start(Job(jid="costs", cmd="sleep 600", timeout=600))
         yield FigureRow(
             "controller CPU for a status on an open connection", f"{_status_cpu(jobs):.2f} ms", "at most 1.5 ms"
         )
@@ -139,7 +139,7 @@ def host_rows(say: Say) -> Iterator[FigureRow]:
 def _status_cpu(jobs: HostJobs, looks: int = 300) -> float:
     before = time.process_time()
     for _ in range(looks):
-        jobs.look("costs")
+        jobs.record("costs")
     return (time.process_time() - before) / looks * 1000
 
 
@@ -149,7 +149,7 @@ def _lag(jobs: HostJobs, times: int = 11) -> float:
     for number in range(times):
         jid = f"lag{number}"
         jobs.start(Job(jid=jid, cmd="sleep 0.5; date +%s.%N"))
-        end = float(jobs.look(jid, wait=30).stdout)
+        end = float(jobs.record(jid, wait=30).stdout)
         lags.append((time.time() - end) * 1000)
     return statistics.median(lags)
 

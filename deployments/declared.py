@@ -18,7 +18,8 @@ from prefect.events.schemas.automations import AutomationCore
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from remotejobs.errors import UsageError
-from remotejobs.prefect.tasks.timings import timings
+from remotejobs.prefect.tasks.timings import OLD_TIMINGS, timings
+from remotejobs.renamed import warn_renamed
 
 FILE = Path("deployments", "resources.yml")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -77,6 +78,9 @@ class Automation(_Strict):
         if not isinstance(within, str) or not (named := _TIMING.fullmatch(within)):
             return trigger
         seconds = asdict(timings())
+        if new := OLD_TIMINGS.get(named[1]):
+            warn_renamed(f"${{timings.{named[1]}}}", new)
+            return {**trigger, "within": math.ceil(seconds[new])}
         if named[1] not in seconds:
             raise ValueError(f"tasks/timings.py has no {named[1]!r}; it has {', '.join(seconds)}")
         return {**trigger, "within": math.ceil(seconds[named[1]])}

@@ -105,7 +105,7 @@ def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None]
             record = jobs.kill(oracle.job.jid, grace=0)
         return _told(oracle, record, killed=True)
     oracle.open_gate()
-    return _told(oracle, jobs.look(oracle.job.jid, wait=60))
+    return _told(oracle, jobs.record(oracle.job.jid, wait=60))
 
 
 def _told(oracle: Oracle, record: Record, *, killed: bool = False) -> Try:
@@ -135,5 +135,5 @@ def read_only_home(trial: Trial) -> Iterator[Try]:
                 clear = "Read-only file system" in exc.message
             subprocess.run(["mount", "-o", "remount,rw", place], check=True)
             jobs.start(oracle.job)
-            record = jobs.look(oracle.job.jid, wait=60)
+            record = jobs.record(oracle.job.jid, wait=60)
             yield oracle.judge(record) if clear else lost("the error does not say that the disk is read-only")

@@ -192,7 +192,7 @@ _VARIABLES = st.dictionaries(
     st.text(max_size=10) | st.integers() | st.sampled_from(["-oProxyCommand=x", "a b", "$(id)", "::1", "%h", "root"]),
 )
 _ODD_FIELDS = st.dictionaries(
-    st.sampled_from(["name", "hosts", "database", "paths", "base", "command", "extension", "limit"]),
+    st.sampled_from(["name", "hosts", "database", "paths", "base", "command", "extension", "timeout"]),
     st.text(max_size=8) | st.integers(-3, 9) | st.lists(st.text(max_size=4), max_size=2),
     max_size=2,
 )

@@ -37,7 +37,7 @@ def clock_jumps(trial: Trial) -> Iterator[Try]:
         oracle = _either(trial, number)
         jobs.start(oracle.job)
         offset.write_text(str(trial.chance.choice([-DAY, -3600, 3600, DAY])))
-        record = jobs.look(oracle.job.jid, wait=60)
+        record = jobs.record(oracle.job.jid, wait=60)
         offset.write_text("0")
         true = replace(record, rc=None if oracle.rc is None else record.rc)
         yield oracle.judge(true) if 0 <= (record.delta or -1) < 60 else lost(f"{record.jid} took {record.delta} s")
@@ -47,8 +47,8 @@ def _either(trial: Trial, number: int) -> Oracle:
     """A job that ends before its limit, or one that its limit has to end."""
     jid = f"job{number}"
     if number % 2:
-        return replace(stubborn(trial.directory, jid, limit=1), state=State.TIMED_OUT)
-    return short(trial.directory, jid, trial.chance, limit=30)
+        return replace(stubborn(trial.directory, jid, timeout=1), state=State.TIMED_OUT)
+    return short(trial.directory, jid, trial.chance, timeout=30)
 
 
 def without_setsid(trial: Trial) -> Iterator[Try]:
@@ -74,7 +74,7 @@ def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:
         # setsid is not there to be used by the command either.
         oracle = replace(oracle, job=replace(oracle.job, cmd=oracle.job.cmd.replace("setsid ", "")))
         jobs.start(oracle.job)
-        record = jobs.look(oracle.job.jid, wait=60)
+        record = jobs.record(oracle.job.jid, wait=60)
         yield oracle.judge(replace(record, rc=None) if oracle.rc is None else record)
     if left := left_under(trial.directory / "jobs"):
         yield lost(f"{left} run on")
@@ -85,13 +85,13 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     old = short(trial.directory, "old", trial.chance, longest=0.0)
     jobs.start(old.job)
-    record = jobs.look("old", wait=60)
+    record = jobs.record("old", wait=60)
     left_under(trial.directory / "jobs")  # what the supervisor removes at its end would be copied otherwise
     for number in range(1, trial.tries):
         shutil.copytree(record.results_dir, Path(record.results_dir).with_name(f"old{number}"), copy_function=os.link)
     new = short(trial.directory, "new", trial.chance)
     jobs.start(new.job)
-    verdict = new.judge(jobs.look("new", wait=60))
+    verdict = new.judge(jobs.record("new", wait=60))
     if verdict is not SURVIVED:
         yield verdict
     told = {each.jid: each.state for each in jobs.list()}

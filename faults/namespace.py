@@ -76,7 +76,7 @@ def _reused(space: Namespace, jobs: HostJobs, oracle: Oracle, *, of_command: boo
     dead = f"[ ! -e /proc/{supervisor} ] && [ ! -e /proc/{command} ]"
     space.run(f"kill -KILL {supervisor} {reaper} -{command}; until {dead}; do sleep 0.02; done")
     space.take(pid)
-    seen, killed = jobs.look(record.jid), jobs.kill(record.jid, grace=0)
+    seen, killed = jobs.record(record.jid), jobs.kill(record.jid, grace=0)
     if not space.holds_stranger(pid):
         return lost(f"{record.jid}: the stranger who has pid {pid} by now was killed")
     space.run(f"kill -KILL {pid}")

@@ -140,7 +140,7 @@ def cut_in_an_answer(trial: Trial) -> Iterator[Try]:
             wait_until_ended(jobs, oracle.job.jid, contact_timeout=CONTACT_TIMEOUT)
             net.wire.cut_within(chance.randrange(len(oracle.stdout)))
             try:
-                record = retry_while_unreachable(partial(jobs.look, oracle.job.jid), contact_timeout=CONTACT_TIMEOUT)
+                record = retry_while_unreachable(partial(jobs.record, oracle.job.jid), contact_timeout=CONTACT_TIMEOUT)
                 yield lost("nothing was cut") if net.wire.is_to_cut else oracle.judge(record)
             except Unreachable as exc:
                 yield lost(f"{oracle.job.jid}: a false failure: {exc}")

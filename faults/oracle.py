@@ -80,12 +80,12 @@ class Oracle:
         return SURVIVED if self.runs else lost(f"{self.job.jid} never ran")
 
 
-def short(place: Path, jid: str, chance: Random, *, longest: float = 0.3, limit: int | None = 600) -> Oracle:
+def short(place: Path, jid: str, chance: Random, *, longest: float = 0.3, timeout: int | None = 600) -> Oracle:
     """A job of a moment with output of its own, and any exit code."""
     ran, rc = place / f"{jid}.ran", chance.choice([0, 0, 3, 255])
     words = f"{jid} {chance.randrange(10**9)}"
     cmd = f"echo ran >>{quote(str(ran))}; sleep {chance.uniform(0, longest):.2f}; echo {words}; exit {rc}"
-    job = Job(jid=jid, cmd=cmd, limit=limit)
+    job = Job(jid=jid, cmd=cmd, timeout=timeout)
     return Oracle(job, ran, State.FAILED if rc else State.SUCCEEDED, rc, f"{words}\n".encode())
 
 
@@ -96,9 +96,9 @@ def gated(place: Path, jid: str, chance: Random) -> Oracle:
     return replace(brief, job=replace(brief.job, cmd=cmd), gate=gate)
 
 
-def stubborn(place: Path, jid: str, *, grace: int = 0, limit: int | None = 600) -> Oracle:
+def stubborn(place: Path, jid: str, *, grace: int = 0, timeout: int | None = 600) -> Oracle:
     """A job that ends only when it is ended, with a child that leaves its session."""
     ran = place / f"{jid}.ran"
     # What it writes first, so that whoever saw it run knows that its output is there.
     cmd = f"echo begun; echo ran >>{quote(str(ran))}; setsid sleep 600 & sleep 600"
-    return Oracle(Job(jid=jid, cmd=cmd, limit=limit, grace=grace), ran, State.KILLED, None, b"begun\n")
+    return Oracle(Job(jid=jid, cmd=cmd, timeout=timeout, grace=grace), ran, State.KILLED, None, b"begun\n")

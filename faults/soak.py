@@ -82,7 +82,7 @@ class _Soak:
             return short(place, jid, chance, longest=min(LONGEST, self.span / 5))
         if kind == "killed":
             return stubborn(place, jid)
-        return replace(stubborn(place, jid, limit=chance.randint(1, 10)), state=State.TIMED_OUT)
+        return replace(stubborn(place, jid, timeout=chance.randint(1, 10)), state=State.TIMED_OUT)
 
     def _end(self, jobs: HostJobs, oracle: Oracle, kind: str, chance: Random) -> Record:
         jid = oracle.job.jid

@@ -39,7 +39,7 @@ def killed(trial: Trial) -> Iterator[Try]:
 def _killed(jobs: HostJobs, oracle: Oracle) -> Try:
     record = _begun(jobs, oracle)
     kill_supervision(record)
-    seen = jobs.look(record.jid, wait=60)
+    seen = jobs.record(record.jid, wait=60)
     if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
         return lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
     return _ended(oracle, jobs.kill(record.jid, grace=0))
@@ -50,15 +50,15 @@ def stopped(trial: Trial) -> Iterator[Try]:
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
         limit = 1 if number % 2 == 0 else None
-        yield _stopped(jobs, stubborn(trial.directory, f"job{number}", limit=limit))
+        yield _stopped(jobs, stubborn(trial.directory, f"job{number}", timeout=limit))
 
 
 @begun_or_lost
 def _stopped(jobs: HostJobs, oracle: Oracle) -> Try:
     record = _begun(jobs, oracle)
     os.kill(supervisor_of(record), signal.SIGSTOP)
-    if oracle.job.limit:
-        return _ended(replace(oracle, state=State.TIMED_OUT), jobs.look(record.jid, wait=60))
+    if oracle.job.timeout:
+        return _ended(replace(oracle, state=State.TIMED_OUT), jobs.record(record.jid, wait=60))
     return _ended(oracle, jobs.kill(record.jid, grace=0))
 
 
@@ -84,7 +84,7 @@ def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) 
     job = replace(oracle.job, cmd=f"echo ran >>{quote(str(oracle.ran))}; {death}")
     oracle = replace(oracle, job=job, state=State.FAILED, rc=137, stdout=b"")
     jobs.start(job)
-    record = jobs.look(job.jid, wait=60)
+    record = jobs.record(job.jid, wait=60)
     return oracle.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: signal {record.signal!r} was told")
 
 
@@ -102,7 +102,7 @@ def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> T
         (group or Path()).joinpath("cgroup.procs").write_text(str(pid))
     Path(f"/proc/{supervisor}/oom_score_adj").write_text("1000")
     go.touch()
-    seen = jobs.look(record.jid, wait=60)
+    seen = jobs.record(record.jid, wait=60)
     # The supervisor died before it could write anything, or it lived to see its command killed: both can be true.
     true = (seen.state, seen.cause) == (State.LOST, "gone") or (seen.state, seen.signal) == (State.FAILED, "KILL")
     jobs.kill(record.jid, grace=0)

@@ -37,14 +37,15 @@ from remotejobs.prefect.tasks.runs.options import OnCancel
 
 AN_HOUR = Timeouts()
 SOME_SPACE = FreeSpace()
+OLD_NAMES = {"limits": "timeouts", "room": "free_space", "contact_deadline": "contact_timeout"}
 
 
-@remote_flow("migration", on_cancellation=call_off)
+@remote_flow("migration", on_cancellation=call_off, renamed=OLD_NAMES)
 def migration(
     access: Access,
     hosts: HostPattern,
     commands: Commands,
-    limits: Timeouts = AN_HOUR,
+    timeouts: Timeouts = AN_HOUR,
     order: Order = "together",
     approval: Approval = NOT_NEEDED,
     backup_first: BackupPlan | None = None,
@@ -60,14 +61,14 @@ def migration(
     Args:
         hosts: Hosts to migrate, as a pattern: db1, databases, db*:!db3. They are taken in the inventory's order.
         commands: What to run on each host. Only migrate is needed.
-        limits: Seconds that each command may take.
+        timeouts: Seconds that each command may take.
         order: All hosts together, or one by one: the next begins when the one before it is verified.
         approval: Whether a person has to agree first.
         backup_first: What to back up before anything is changed; the migration begins only on a verified backup.
-        room: Space that must be free on every host before anything begins.
-        contact_deadline: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
+        free_space: Space that must be free on every host before anything begins.
+        contact_timeout: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
             retried.
-        poll: Seconds between two looks at a running command; its end is seen at once.
+        poll: Seconds between two polls of a running command; its end is seen at once.
         on_cancel: What becomes of its steps when it is cancelled: kill those that change data, or leave all running.
         dry_run: Show what would run where, and run nothing.
     """
@@ -78,7 +79,7 @@ def migration(
         access=access,
         plan=MigrationPlan(selected, commands.steps, one_by_one=order == "one_by_one"),
         commands=commands,
-        limits=limits,
+        timeouts=timeouts,
         jids=jids_of_this_run(),
         owner=str(flow_run.id),
         label=f"migration {flow_run.name}",

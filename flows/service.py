@@ -23,7 +23,7 @@ from remotejobs.prefect.tasks.services import (
 )
 
 
-@remote_flow("service", run_name="{action} service on {hosts}")
+@remote_flow("service", run_name="{action} service on {hosts}", renamed={"patience": "verify"})
 def service(
     access: Access,
     hosts: HostPattern,

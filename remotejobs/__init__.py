@@ -35,11 +35,20 @@ _HOMES = {
 }
 
 
+_OLD_NAMES = {
+    "BadUse": "remotejobs.errors:UsageError",
+    "Outcome": "remotejobs.jobs.fleet:HostResult",
+    "Started": "remotejobs.api:StartResult",
+}
+
+
 def __getattr__(name: str) -> object:
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from remotejobs.renamed import renamed_names
+
+    return renamed_names(__name__, _OLD_NAMES)(name)
 
 
 def __dir__() -> list[str]:

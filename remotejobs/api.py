@@ -20,6 +20,7 @@ from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, HostResult
 from remotejobs.jobs.naming import label_of, new_jid
 from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT, DEFAULT_POLL, wait_until_ended
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
+from remotejobs.renamed import renamed_arguments, warn_renamed
 
 T = TypeVar("T")
 NO_ENV: Mapping[str, str] = {}
@@ -31,6 +32,12 @@ class StartResult:
 
     jid: str
     results: tuple[HostResult[Record], ...]
+
+    @property
+    def outcomes(self) -> tuple[HostResult[Record], ...]:
+        """The old name of `results`."""
+        warn_renamed("StartResult.outcomes", "results")
+        return self.results
 
 
 class RemoteJobs:
@@ -68,6 +75,7 @@ class RemoteJobs:
         """The hosts that `pattern` names. No host is asked."""
         return self._inventory.select(pattern)
 
+    @renamed_arguments(limit="timeout", stall="idle_timeout", queue_limit="queue_timeout")
     def start(
         self,
         pattern: str,
@@ -75,8 +83,8 @@ class RemoteJobs:
         *,
         jid: str = "",
         label: str = "",
-        limit: int | None = None,
-        stall: int | None = None,
+        timeout: int | None = None,
+        idle_timeout: int | None = None,
         grace: int = 10,
         chdir: str = "",
         env: Mapping[str, str] = NO_ENV,
@@ -84,7 +92,7 @@ class RemoteJobs:
         locks: Sequence[str] = (),
         slots: int | None = None,
         pool: str = "",
-        queue_limit: int | None = None,
+        queue_timeout: int | None = None,
         launcher: Launcher = "auto",
     ) -> StartResult:
         """Start a shell command on every host, detached. With a `jid` that exists already, attach to its job.
@@ -95,8 +103,8 @@ class RemoteJobs:
             jid=jid or new_jid(),
             cmd=command,
             label=label or label_of(command),
-            limit=limit,
-            stall=stall,
+            timeout=timeout,
+            idle_timeout=idle_timeout,
             grace=grace,
             chdir=chdir,
             env=env,
@@ -104,11 +112,12 @@ class RemoteJobs:
             locks=tuple(locks),
             slots=slots,
             pool=pool,
-            queue_limit=queue_limit,
+            queue_timeout=queue_timeout,
             launcher=launcher,
         )
         return StartResult(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
 
+    @renamed_arguments(patience="contact_timeout", on_look="on_poll")
     def wait(
         self,
         pattern: str,
@@ -117,12 +126,12 @@ class RemoteJobs:
         count: int | None = None,
         poll: float = DEFAULT_POLL,
         contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
-        on_look: Callable[[Record], None] | None = None,
+        on_poll: Callable[[Record], None] | None = None,
     ) -> Iterator[HostResult[Record]]:
         """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
 
         An error is yielded and does not count: no such job, or a host that is unreachable at the first check, or later
-        for `contact_timeout` seconds. `on_look` gets a record of the running job every `poll` seconds, in the host's
+        for `contact_timeout` seconds. `on_poll` gets a record of the running job every `poll` seconds, in the host's
         thread.
         """
         names = self._names(pattern)
@@ -130,7 +139,7 @@ class RemoteJobs:
             raise UsageError(
                 f"count is {count}", remedy=f"The pattern names {len(names)} hosts: wait for 1 to {len(names)}."
             )
-        return self._ends(names, check_jid(jid), count, poll, contact_timeout, on_look)
+        return self._ends(names, check_jid(jid), count, poll, contact_timeout, on_poll)
 
     def status(self, pattern: str, jid: str) -> tuple[HostResult[Record], ...]:
         """The state of the job on every host, with the last 64 KiB of its output."""
@@ -138,7 +147,7 @@ class RemoteJobs:
 
     def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[HostResult[Record], ...]:
         """The same with the last `max_bytes` of both streams."""
-        read = Read(check_jid(jid), limit=max_bytes)
+        read = Read(check_jid(jid), max_bytes=max_bytes)
         return self._gather(pattern, lambda jobs: jobs.status([read])[0])
 
     def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[HostResult[Record], ...]:
@@ -183,23 +192,23 @@ class RemoteJobs:
         count: int | None,
         poll: float,
         contact_timeout: float,
-        on_look: Callable[[Record], None] | None,
+        on_poll: Callable[[Record], None] | None,
     ) -> Iterator[HostResult[Record]]:
         over = threading.Event()
 
         def go_on(news: object) -> None:
             if over.is_set():
                 raise _NobodyListensError
-            if on_look and isinstance(news, Record):
-                on_look(news)
+            if on_poll and isinstance(news, Record):
+                on_poll(news)
 
         def wait(jobs: HostJobs) -> Record:
-            record = jobs.look(jid)
+            record = jobs.record(jid)
             return (
                 record
                 if record.finished
                 else wait_until_ended(
-                    jobs, jid, poll=poll, contact_timeout=contact_timeout, on_look=go_on, on_unreachable=go_on
+                    jobs, jid, poll=poll, contact_timeout=contact_timeout, on_poll=go_on, on_unreachable=go_on
                 )
             )
 

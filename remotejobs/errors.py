@@ -7,8 +7,9 @@ None of them says that a job failed: a job's end is a `Record`, not an exception
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from remotejobs.renamed import renamed_names
 from remotejobs.text import visible
 
 
@@ -141,3 +142,9 @@ class DirectoryRefused(HostRefused):
 
 class ProtocolError(HostError):
     """The answer was not understood, so nothing is claimed. Ask again; if it stays, look at the host by hand."""
+
+
+if not TYPE_CHECKING:  # a misspelt import is to be an error of types
+    __getattr__ = renamed_names(
+        __name__, {"BadUse": "UsageError", "NoSuchJob": "JobNotFound", "ProtocolDamaged": "ProtocolError"}
+    )

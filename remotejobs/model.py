@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from remotejobs.errors import InvalidJob
 from remotejobs.progress import Progress
+from remotejobs.renamed import renamed_arguments
 
 PROTOCOL_VERSION = 1
 JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -60,13 +61,13 @@ def _encodable(text: str) -> bool:
 class Job:
     """One command to run detached on a host, under a jid that the caller chooses.
 
-    `limit`, `stall` and `grace` are seconds: the job is ended after `limit`, or when it wrote nothing for `stall`
-    (None: no limit), by TERM and, `grace` later, KILL; `env` is added to the environment of the login;
+    `timeout`, `idle_timeout` and `grace` are seconds: the job is ended after `timeout`, or when it wrote nothing for
+    `idle_timeout` (None: never), by TERM and, `grace` later, KILL; `env` is added to the environment of the login;
     `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
 
     Of the jobs of one user on a host that name a lock, one runs at a time; of those that want slots of a pool, `slots`
     do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes. One
-    that is queued for `queue_limit` seconds (None: as long as it takes) is `timed_out` without having been started.
+    that is queued for `queue_timeout` seconds (None: as long as it takes) is `timed_out` without having been started.
 
     `launcher` says where the job lives: `systemd`, in a transient unit of its own, which no logout ends; `plain`, among
     the processes of the login; `auto`, in a unit where logind ends those.
@@ -75,8 +76,8 @@ class Job:
     jid: str
     cmd: str
     label: str = ""
-    limit: int | None = None
-    stall: int | None = None
+    timeout: int | None = None
+    idle_timeout: int | None = None
     grace: int = 10
     chdir: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -84,7 +85,7 @@ class Job:
     locks: tuple[str, ...] = ()
     slots: int | None = None
     pool: str = ""
-    queue_limit: int | None = None
+    queue_timeout: int | None = None
     launcher: Launcher = "auto"
 
     def __post_init__(self) -> None:
@@ -101,10 +102,10 @@ class Job:
                 raise InvalidJob(f"{where}: {name} {value!r} holds a control character", remedy="Remove it.")
         if not self.interpreter.split():
             raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
-        if self.limit is not None and self.limit < 1:
-            raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy=_NO_LIMIT)
-        if self.stall is not None and self.stall < 1:
-            raise InvalidJob(f"{where}: stall {self.stall} is below one second", remedy=_NO_LIMIT)
+        if self.timeout is not None and self.timeout < 1:
+            raise InvalidJob(f"{where}: timeout {self.timeout} is below one second", remedy=_NO_LIMIT)
+        if self.idle_timeout is not None and self.idle_timeout < 1:
+            raise InvalidJob(f"{where}: idle_timeout {self.idle_timeout} is below one second", remedy=_NO_LIMIT)
         if not 0 <= self.grace <= LONGEST_GRACE:
             raise InvalidJob(f"{where}: grace is {self.grace} s", remedy=f"Give 0 to {LONGEST_GRACE} seconds.")
         if self.chdir and not self.chdir.startswith("/"):
@@ -130,10 +131,13 @@ class Job:
             raise InvalidJob(f"{where}: slots is {self.slots}", remedy="Use None for as many as there are.")
         if self.pool and self.slots is None:
             raise InvalidJob(f"{where}: pool {self.pool} without slots", remedy="Say how many of it may run at once.")
-        if self.queue_limit is not None and self.queue_limit < 1:
-            raise InvalidJob(f"{where}: queue_limit {self.queue_limit} is below one second", remedy=_NO_LIMIT)
-        if self.queue_limit and not self.locks and self.slots is None:
-            raise InvalidJob(f"{where}: queue_limit without locks or slots", remedy="Say what it has to wait for.")
+        if self.queue_timeout is not None and self.queue_timeout < 1:
+            raise InvalidJob(f"{where}: queue_timeout {self.queue_timeout} is below one second", remedy=_NO_LIMIT)
+        if self.queue_timeout and not self.locks and self.slots is None:
+            raise InvalidJob(f"{where}: queue_timeout without locks or slots", remedy="Say what it has to wait for.")
+
+
+Job.__init__ = renamed_arguments(limit="timeout", stall="idle_timeout", queue_limit="queue_timeout")(Job.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

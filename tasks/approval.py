@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -16,6 +17,7 @@ from prefect.states import Suspended
 from pydantic import BaseModel, ConfigDict, Field
 
 EXPIRY = "expire-approval/expire-approval"
+_OLD_EXPIRY = "refuse-unanswered/refuse-unanswered"  # for one release
 # Prefect would fail a run of which nobody refused in time; that is left to a worker that was away for very long.
 _PREFECT_WAITS_LONGER = timedelta(days=30)
 _A_YEAR = 365 * 24 * 60  # minutes
@@ -105,16 +107,16 @@ def _expire_at(deadline: datetime, key: str) -> bool:
 
     A retried attempt may ask again, perhaps when the first expiry has long run to no effect.
     """
-    try:
-        run_deployment(
-            EXPIRY,
-            parameters={"flow_run_id": flow_run.id, "question": key},
-            scheduled_time=deadline,
-            flow_run_name=f"expire {flow_run.name}",
-            timeout=0,
-            as_subflow=False,
-            idempotency_key=f"{key} {flow_run.id} {flow_run.run_count}",
-        )
-    except ObjectNotFound:
-        return False
-    return True
+    for name in (EXPIRY, _OLD_EXPIRY):
+        with suppress(ObjectNotFound):
+            run_deployment(
+                name,
+                parameters={"flow_run_id": flow_run.id, "question": key},
+                scheduled_time=deadline,
+                flow_run_name=f"expire {flow_run.name}",
+                timeout=0,
+                as_subflow=False,
+                idempotency_key=f"{key} {flow_run.id} {flow_run.run_count}",
+            )
+            return True
+    return False

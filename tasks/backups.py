@@ -17,6 +17,7 @@ from remotejobs.prefect.tasks.jobs.reports import TableRow
 from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.options import options_of_this_run
+from remotejobs.renamed import warn_renamed
 from remotejobs.text import duration, number_of, size
 
 
@@ -26,6 +27,12 @@ class Backup:
 
     result: JobResult
     report: BackupReport | None = None
+
+    @property
+    def end(self) -> JobResult:
+        """The old name of `result`."""
+        warn_renamed("Backup.end", "result")
+        return self.result
 
 
 def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[JobStep], list[JobResult]]:
@@ -41,7 +48,7 @@ def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[J
             unknown.append(JobResult(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
             continue
         # The host ends a job at its limit; looking for longer than that sees how.
-        until = Until.outlasting(item.limit + 2 * GRACE, delay=poll)
+        until = Until.outlasting(item.timeout + 2 * GRACE, delay=poll)
         steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
     # These the whole run tells.
     return steps, [] if options_of_this_run().shard.of else unknown

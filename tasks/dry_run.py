@@ -22,13 +22,13 @@ LONGEST_COMMAND = 30  # lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """One command on one host. `when` is the batch or the condition; `limit` is seconds, None for none."""
+    """One command on one host. `when` is the batch or the condition; `timeout` is seconds, None for none."""
 
     host: str
     step: str
     cmd: str
     when: str = ""
-    limit: int | None = None
+    timeout: int | None = None
 
 
 def dry_run_state(planned: Iterable[PlannedStep], access: Access) -> State[Any]:
@@ -53,7 +53,7 @@ def _row(step: PlannedStep, access: Access) -> TableRow:
         "as user": user_on(host, access) or "(who logs in)",
         "when": step.when,
         "step": step.step,
-        "limit": duration(step.limit) if step.limit else "",
+        "timeout": duration(step.timeout) if step.timeout else "",
         "command": _short(step.cmd),
     }
 

@@ -11,11 +11,12 @@ failed. It has no `retries`: a run that waits for its next try looks like one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter, signature
+from types import MappingProxyType
 from typing import Annotated, Any, ParamSpec, TypeVar, overload
 
-from prefect import Flow, flow
+from prefect import Flow
 from prefect.flows import FlowStateHook
 from prefect.runtime import flow_run
 from pydantic import Field
@@ -37,6 +38,7 @@ from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
+from remotejobs.prefect.tasks.runs.parameters import by_new_names, set_old_names
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.prefect.tasks.shards.failures import publish_failed
 from remotejobs.prefect.tasks.shards.halt import raise_if_halted
@@ -65,33 +67,45 @@ Command = Annotated[
 Label = Annotated[str, Field(min_length=1, description="What it is called in names of task runs, tables and messages.")]
 
 
+class _RemoteFlow(Flow[P, R]):
+    """A flow that takes its parameters by their old names too: deployments and runs that a server keeps have these."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **by_new_names(self, kwargs))
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return super().validate_parameters(by_new_names(self, parameters))
+
+
 def remote_flow(
     name: str,
     *,
     run_name: str | Callable[[], str] = "",
     on_cancellation: Hook = kill_jobs,
     on_failure: Sequence[Hook] = (),
+    renamed: Mapping[str, str] = MappingProxyType({}),
     **options: Any,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """Make a function a flow: another process can resume it, a cancel ends its jobs, and its failure is reported.
 
     `run_name` is the name of its runs, with parameters in braces: `"vacuum {hosts}"`. `on_cancellation` replaces the
-    hook that ends the jobs. The hooks of `on_failure` run before those that report a failure or a crash. `options` are
-    those of Prefect's `flow`. The run form describes a parameter by the docstring, or else by the parameter's type.
+    hook that ends the jobs. The hooks of `on_failure` run before those that report a failure or a crash. `renamed`
+    maps old names of parameters to new ones: both are accepted, and the old ones warn. `options` are those of Prefect's
+    `flow`. The run form describes a parameter by the docstring, or else by the parameter's type.
     """
 
     def decorated(function: Callable[P, R]) -> Flow[P, R]:
         describe_parameters(function)
         if run_name:
             options["flow_run_name"] = run_name if callable(run_name) else lambda: _name_of(function, run_name)
-        return flow(
-            name=name,
-            on_running=[exit_if_superseded],
-            on_failure=[*on_failure, notify_webhook, notify_block],
-            on_crashed=[*on_failure, notify_webhook, notify_block],
-            on_cancellation=[on_cancellation],
-            **options,
-        )(function)
+        set_old_names(function, renamed)
+        hooks: dict[str, Any] = {
+            "on_running": [exit_if_superseded],
+            "on_failure": [*on_failure, notify_webhook, notify_block],
+            "on_crashed": [*on_failure, notify_webhook, notify_block],
+            "on_cancellation": [on_cancellation],
+        }
+        return _RemoteFlow(function, name=name, **hooks, **options)
 
     return decorated
 
@@ -187,7 +201,7 @@ def run_jobs(
 
 def planned_of(job: Job, host: str, when: str = "") -> PlannedStep:
     """The line of a dry run for one job."""
-    return PlannedStep(host=host, step=job.label or job.jid, cmd=job.cmd, limit=job.limit, when=when)
+    return PlannedStep(host=host, step=job.label or job.jid, cmd=job.cmd, timeout=job.timeout, when=when)
 
 
 def _same(end: JobResult) -> JobResult:

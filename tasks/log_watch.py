@@ -63,7 +63,7 @@ class WatchedLog:
     path: str
     lines: bytes
     total: int
-    look: str
+    log_command: str
 
 
 @contextmanager
@@ -117,12 +117,14 @@ def start_watch(path: str, host: str, access: Access, within: float = _BEGINS_WI
 def stop_watch(path: str, handle: Handle, access: Access) -> WatchedLog:
     """Stop following once what was written by now has been copied, and return it. Raises `HostError`."""
     jobs = jobs_of(access, handle)
-    jobs.look(handle.jid, wait=_COPIED_WITHIN)
+    jobs.record(handle.jid, wait=_COPIED_WITHIN)
     record = jobs.kill(handle.jid)
     get_run_logger().info("%s on %s: %s. %s", _LABEL, handle.host, record.state, record.msg)
-    (record,) = jobs.status([Read(handle.jid, limit=KEPT_BYTES)])
-    look = command_line("log", handle, access)
-    return WatchedLog(host=handle.host, path=path, lines=record.stdout, total=record.stdout_bytes, look=look)
+    (record,) = jobs.status([Read(handle.jid, max_bytes=KEPT_BYTES)])
+    log_command = command_line("log", handle, access)
+    return WatchedLog(
+        host=handle.host, path=path, lines=record.stdout, total=record.stdout_bytes, log_command=log_command
+    )
 
 
 def publish_watched(watched: WatchedLog) -> None:
@@ -130,7 +132,7 @@ def publish_watched(watched: WatchedLog) -> None:
     lines = visible(decoded(watched.lines)).rstrip("\n")
     longest = max((len(ticks) for ticks in re.findall("`+", lines)), default=0)
     fence = "`" * max(3, longest + 1)  # what was written cannot end its own frame
-    where = f"The last {size(len(watched.lines))} of {size(watched.total)}; all of it: `{watched.look}`\n\n"
+    where = f"The last {size(len(watched.lines))} of {size(watched.total)}; all of it: `{watched.log_command}`\n\n"
     key = key_of(_LABEL, watched.host)
     head = where if watched.total > len(watched.lines) else ""
     text = f"{head}{fence}\n{lines}\n{fence}" if lines else "Nothing was written."
@@ -142,15 +144,15 @@ def _begun(jobs: HostJobs, path: str, host: str, access: Access, within: float) 
     for number in count(1):
         command = _FOLLOW.format(path=shlex.quote(path))
         jid = jid_for(_LABEL, f"{path} {number}")
-        job = Job(jid=jid, cmd=command, label=f"{_LABEL} {path}", limit=_LONGEST)
+        job = Job(jid=jid, cmd=command, label=f"{_LABEL} {path}", timeout=_LONGEST)
         note_jobs(access, [(job, host)])
         record = jobs.start(job)
         if not (record.attached and record.finished):
             break
     give_up = time.monotonic() + within
-    record = jobs.look(jid)
+    record = jobs.record(jid)
     while not record.finished and not _follows(record) and time.monotonic() < give_up:
-        record = jobs.look(jid, wait=1)
+        record = jobs.record(jid, wait=1)
     return record
 
 

@@ -103,7 +103,7 @@ def _jobs(there: HostJobs, jobs: str, output: bool) -> tuple[Record, ...]:
     found = tuple(record for record in there.list() if is_like(record, jobs))
     if not output:
         return found
-    reads = [Read(record.jid, limit=LOG_BYTES) for record in found]
+    reads = [Read(record.jid, max_bytes=LOG_BYTES) for record in found]
     parts = [reads[at : at + _AT_ONCE] for at in range(0, len(reads), _AT_ONCE)]
     return tuple(record for part in parts for record in there.status(part))
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect import Flow, task
@@ -23,6 +23,7 @@ from prefect.runtime import flow_run as this_run
 from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.errors import RemoteJobsError, UsageError
+from remotejobs.renamed import renamed_names
 from remotejobs.workarounds.prefect.run_page import page_of
 
 _TIMEOUT = 10  # seconds
@@ -139,3 +140,7 @@ def _message(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> M
         message=state.message or "",
         url=page_of(flow_run.id),
     )
+
+
+if not TYPE_CHECKING:  # a misspelt import is to be an error of types
+    __getattr__ = renamed_names(__name__, {"tell": "send_notification"})

@@ -39,7 +39,7 @@ def upgrades_of(hosts: tuple[str, ...], plan: Upgrade) -> Iterator[PlannedStep]:
     for number, batch in enumerate(batches(hosts, plan.serial), 1):
         for host in batch:
             for job in jobs:
-                yield PlannedStep(host=host, step=job.label, cmd=job.cmd, limit=job.limit, when=f"batch {number}")
+                yield PlannedStep(host=host, step=job.label, cmd=job.cmd, timeout=job.timeout, when=f"batch {number}")
 
 
 def updates_of(hosts: tuple[str, ...], update: Update) -> Iterator[PlannedStep]:
@@ -50,7 +50,7 @@ def updates_of(hosts: tuple[str, ...], update: Update) -> Iterator[PlannedStep]:
                 host=host,
                 step=f"deploy {update.version}",
                 cmd=update.deploy,
-                limit=update.limit,
+                timeout=update.timeout,
                 when=f"batch {batch.name}",
             )
 
@@ -65,6 +65,6 @@ def migration_of(migration: Migration, backup_first: BackupPlan | None) -> Itera
                     host=host,
                     step=step,
                     cmd=migration.commands.of(step),
-                    limit=migration.limits.of(step),
+                    timeout=migration.timeouts.of(step),
                     when=_WHEN.get(step, ""),
                 )

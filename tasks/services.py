@@ -77,7 +77,7 @@ def verify_until(verification: Verification) -> Task[..., Found]:
     def verify_service(service: Service, handle: Handle, access: Access) -> Found:
         """Look once at port and URL, and then whether the very job runs: the port could be another's."""
         condition = check_service_once(service, host_of(access, handle.host), shell_of(access, handle.host))
-        record = jobs_of(access, handle).look(handle.jid)
+        record = jobs_of(access, handle).record(handle.jid)
         if record.finished:
             raise JobFailed(replace(record, label=service.name), command_line("log", handle, access))
         if not condition.up:

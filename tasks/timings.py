@@ -18,6 +18,8 @@ VARIABLE = "REMOTEJOBS_TIMINGS_SCALE"
 _SMALLEST, _LARGEST = 0.01, 100.0
 # Prefect's engine sends heartbeats no more often than this, whatever PREFECT_FLOWS_HEARTBEAT_FREQUENCY says.
 PREFECTS_HEARTBEAT = 30.0
+# What an automation could name in the release before: `within: ${timings.NAME}`.
+OLD_TIMINGS = {"silence": "heartbeat_timeout", "beginning": "start_timeout"}
 
 
 def _seconds(usual: float, *, at_least: float = 0.0) -> float:

@@ -43,9 +43,9 @@ def upgrade_host(host: str, access: Access, plan: Upgrade, poll: float) -> HostU
     A retried flow run attaches to both jobs, and asks the host again whether it needs a reboot. Raises `JobFailed`,
     `RetriesExhausted` when the installation takes longer than the plan's patience (it goes on), and `HostError`.
     """
-    _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_limit + 60, delay=poll))
+    _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_timeout + 60, delay=poll))
     install = install_job(plan, f"{jid_for(INSTALL)}.{_NOT_CANCELLED}")
-    installed = _run(install, host, access, Until.outlasting(plan.patience, delay=poll))
+    installed = _run(install, host, access, Until.outlasting(plan.install_timeout, delay=poll))
     changes = changes_of(installed, jobs_on(access, host))
     outcome = UpgradeOutcome.UPGRADED if changes else UpgradeOutcome.CURRENT
     need = reboot_need(shell_of(access, host))

@@ -75,7 +75,7 @@ def job_of(planned: PlannedJob, variant: int, place: Path, label: str) -> Job:
         cmd=_COMMAND.format(**words),
         label=label,
         grace=0,
-        limit=LIMIT if planned.does is Does.LIMITED else None,
+        timeout=LIMIT if planned.does is Does.LIMITED else None,
         locks=("lock",) if planned.does is Does.STANDS else (),
     )
 

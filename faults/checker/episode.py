@@ -122,7 +122,7 @@ class _Episode:
             case "start":
                 yield jobs.start(job_of(self._plan.job(op.jid), op.variant, self._notes[base], label))
             case "look":
-                yield jobs.look(op.jid, wait=op.wait)
+                yield jobs.record(op.jid, wait=op.wait)
             case "kill":
                 yield jobs.kill(op.jid, grace=op.grace)
             case "clean":

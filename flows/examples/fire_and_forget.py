@@ -13,7 +13,7 @@ def fire_and_forget(
     access: Access,
     hosts: HostPattern,
     commands: dict[str, str] = HOUSEKEEPING,
-    job: JobOptions = JobOptions(limit=600),
+    job: JobOptions = JobOptions(timeout=600),
 ) -> list[JobResult]:
     """Start every command on every host and return; fail only where one could not be started.
 

@@ -51,9 +51,9 @@ def side_by_side(
     names = select_hosts(access, hosts)
 
     jobs = [
-        in_background(command, host, access, label=label, limit=limit, chdir=directory, env=env, poll=poll)
+        in_background(command, host, access, label=label, timeout=timeout, chdir=directory, env=env, poll=poll)
         for host in names
-        for label, (command, limit) in work.items()
+        for label, (command, timeout) in work.items()
     ]
     for host in names:  # other work, while they run
         run_command(shlex.join(["df", "-h", directory]), host, access, label="disk")

@@ -20,29 +20,29 @@ from remotejobs.prefect import (
 from remotejobs.prefect.tasks.notify import NOBODY, Notify, send_notification
 
 
-@remote_flow("with-rollback", run_name="risky job on {hosts}")
+@remote_flow("with-rollback", run_name="risky job on {hosts}", renamed={"limit": "timeout"})
 def with_rollback(
     access: Access,
     hosts: HostPattern,
     command: str = "/opt/myapp/bin/data-migration",
     prepare: str = "/opt/myapp/bin/prepare-rollback",
     rollback: str = "/opt/myapp/bin/rollback-migration",
-    limit: Annotated[int, Field(ge=1)] = 3600,
+    timeout: Annotated[int, Field(ge=1)] = 3600,
     poll: Annotated[float, Field(gt=0)] = 15,
     alert: Notify = NOBODY,
 ) -> JobResult:
-    """Run a risky command on one host; when it fails or runs into its limit, roll back and tell the team.
+    """Run a risky command on one host; when it fails or runs into its timeout, roll back and notify the team.
 
     Args:
         hosts: The host.
         command: What may fail. It has also failed when it writes ERROR, whatever it returns; 3 is no failure.
         prepare: What is done while it runs.
         rollback: What is done when it failed, once it is sure to run no more.
-        limit: Seconds for the command.
+        timeout: Seconds for the command.
         poll: Seconds between two looks at it.
-        alert: Whom to tell.
+        alert: Whom to notify.
     """
-    risky = in_background(command, hosts, access, label="risky", limit=limit, poll=poll, failed_when=_failed)
+    risky = in_background(command, hosts, access, label="risky", timeout=timeout, poll=poll, failed_when=_failed)
     run_command(prepare, hosts, access, label="prepare rollback")
 
     result = risky.result()

@@ -22,12 +22,12 @@ ANSWER_BYTES = 128 * 1024  # for all of a record that is not output: fields, and
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What of a job's output to bring: from two byte offsets on (-1: the end of it), at most `limit` bytes of each."""
+    """What of a job's output to bring: from two byte offsets on (-1: its end), at most `max_bytes` bytes of each."""
 
     jid: str
     stdout_from: int = -1
     stderr_from: int = -1
-    limit: int = TAIL_BYTES
+    max_bytes: int = TAIL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +160,13 @@ def start(job: Job, directory: str) -> Request:
     options = [
         job.interpreter,
         job.chdir,
-        str(job.limit or 0),
-        str(job.stall or 0),
+        str(job.timeout or 0),
+        str(job.idle_timeout or 0),
         str(job.grace),
         job.label,
         settings_of(job),
         wants_of(job),
-        str(job.queue_limit or 0),
+        str(job.queue_timeout or 0),
         job.launcher,
     ]
     secret = [secrets.token_hex(4), secrets.token_hex(16)]
@@ -177,8 +177,8 @@ def start(job: Job, directory: str) -> Request:
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
-    words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.limit)]
-    size = sum(2 * read.limit + ANSWER_BYTES for read in reads)
+    words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.max_bytes)]
+    size = sum(2 * read.max_bytes + ANSWER_BYTES for read in reads)
     return _request(["rj_status", directory, str(wait), *words], size, _query())
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from remotejobs.cli.exit_codes import USAGE_ERROR
 from remotejobs.cli.inventories import add_inventories
@@ -34,10 +35,10 @@ def seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-def limit(text: str) -> int:
-    """A time limit: a whole number of seconds from 1 on."""
+def timeout(text: str) -> int:
+    """A timeout: a whole number of seconds from 1 on."""
     if (value := math.ceil(seconds(text))) < 1:
-        raise argparse.ArgumentTypeError("the time limit is at least one second; leave it out for none")
+        raise argparse.ArgumentTypeError("a timeout is at least one second; leave it out for none")
     return value
 
 
@@ -75,6 +76,27 @@ def setting(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
+
+
+class _OldOption(argparse.Action):
+    """An option's old name, which the help does not show: it does what the new one does, and warns."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, new: argparse.Action, **settings: Any) -> None:
+        super().__init__(option_strings, dest, **settings)
+        self._new = new
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        new = self._new.option_strings[-1]
+        print(f"warning: {option} is now called {new}; the old name goes with the next release", file=sys.stderr)
+        self._new(parser, namespace, values, option)
+
+
+def accept_old(parser: Parser, old: str, new: argparse.Action) -> None:
+    """Accept the option `old` for one release: it is called `new` now."""
+    settings: dict[str, Any] = {"new": new, "dest": new.dest, "type": new.type, "metavar": new.metavar}
+    parser.add_argument(old, action=_OldOption, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **settings)
 
 
 def add_command(

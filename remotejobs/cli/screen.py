@@ -138,7 +138,7 @@ class Screen:
         self._work.submit(answer)
 
     def _tail(self, job: Record) -> Written:
-        record = self._fleet.jobs(job.host).look(job.jid)
+        record = self._fleet.jobs(job.host).record(job.jid)
         text = decoded(record.stdout) + decoded(record.stderr)
         return Written(job.jid, job.host, visible(text).rstrip("\n"))
 

@@ -84,7 +84,7 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], 
 
 
 def wait_and_report(
-    jobs: HostJobs, jid: str, poll: float, first_look: float | None, report: Callable[[Event], None]
+    jobs: HostJobs, jid: str, poll: float, first_poll: float | None, report: Callable[[Event], None]
 ) -> Record:
     """Wait for a job's end on one host and report how it goes on."""
     estimator = Estimator(jobs)
@@ -92,9 +92,9 @@ def wait_and_report(
         jobs,
         jid,
         poll=poll,
-        first_look=first_look,
-        news=first_look is not None,
-        on_look=lambda record: report(JobRunning(estimator.of(record) if first_look is not None else record)),
+        first_poll=first_poll,
+        news=first_poll is not None,
+        on_poll=lambda record: report(JobRunning(estimator.of(record) if first_poll is not None else record)),
         on_unreachable=lambda error: report(HostUnreachable(jobs.host, error)),
     )
 

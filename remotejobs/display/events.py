@@ -45,10 +45,10 @@ class CommandLine(Protocol):
 class View(Protocol):
     """One way to show many hosts. It is used from one thread, and closed before anything else is printed.
 
-    `first_look` is after how many seconds it wants the first news of a running job; None: it shows none.
+    `first_poll` is after how many seconds it wants the first news of a running job; None: it shows none.
     """
 
-    first_look: float | None
+    first_poll: float | None
 
     def show(self, event: Event) -> None:
         """Something happened on the way."""

@@ -72,7 +72,7 @@ def _nothing_known(result: HostResult[Record], jid: str) -> dict[str, object]:
 class JsonLines:
     """Prints what came of each host to `stream`, and nothing on the way."""
 
-    first_look: float | None = None
+    first_poll: float | None = None
 
     def __init__(self, jid: str, stream: TextIO) -> None:
         self._jid = jid

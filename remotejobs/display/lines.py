@@ -22,7 +22,7 @@ class Lines:
     `command` makes the command lines that are offered for what is left to do.
     """
 
-    first_look: float | None = None
+    first_poll: float | None = None
 
     def __init__(
         self,

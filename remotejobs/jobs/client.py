@@ -80,7 +80,7 @@ class HostJobs:
         """
         record = self._only(self._ask(request.start(job, self._directory)), job.jid, job)
         # A new one that ended before its start was answered: that answer has none of its output.
-        return self.look(job.jid) if record.finished and not record.attached else record
+        return self.record(job.jid) if record.finished and not record.attached else record
 
     def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
@@ -109,14 +109,14 @@ class HostJobs:
         finally:
             self._waits.release()
 
-    def look(self, jid: str, *, wait: float = 0) -> Record:
+    def record(self, jid: str, *, wait: float = 0) -> Record:
         """The record of one job with the last 64 KiB of its output. Raises `JobNotFound`."""
         return self.status([Read(jid)], wait=wait)[0]
 
     def whole(self, record: Record) -> Record:
         """A `record` that was read with less output: as it is while the job runs, with the last 64 KiB of an end."""
         cut = record.stdout_from or record.stderr_from
-        return self.look(record.jid) if record.finished and cut else record
+        return self.record(record.jid) if record.finished and cut else record
 
     def kill(self, jid: str, *, grace: int | None = None) -> Record:
         """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.

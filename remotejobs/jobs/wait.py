@@ -49,24 +49,24 @@ def wait_until_ended(
     jid: str,
     *,
     poll: float = DEFAULT_POLL,
-    first_look: float | None = None,
+    first_poll: float | None = None,
     news: bool = True,
-    on_look: Callable[[Record], None] | None = None,
+    on_poll: Callable[[Record], None] | None = None,
     contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
     on_unreachable: Callable[[Unreachable], None] | None = None,
 ) -> Record:
     """The record of the job's end, with the last 64 KiB of its output.
 
-    The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_look` gets
-    the record of the running job with its last 4 KiB of output. With `first_look` it gets the first after so many
+    The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_poll` gets
+    the record of the running job with its last 4 KiB of output. With `first_poll` it gets the first after so many
     seconds and the next after twice as many each, until that is `poll`. Without `news` the host is spared: it gets one
     each minute, and one within `poll` seconds once the host is reachable again. Raises `JobNotFound`, and `Unreachable`
     after `contact_timeout` seconds without contact, which says nothing of the job.
     """
     if poll < 1:
         raise UsageError(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
-    glimpse, longest = Read(jid, limit=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
-    pause = longest if first_look is None else min(first_look, poll)
+    glimpse, longest = Read(jid, max_bytes=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
+    pause = longest if first_poll is None else min(first_poll, poll)
 
     def look() -> Record:
         return jobs.status([glimpse], wait=pause)[0]
@@ -80,8 +80,8 @@ def wait_until_ended(
     while not (
         record := retry_while_unreachable(look, contact_timeout=contact_timeout, on_unreachable=unreachable)
     ).finished:
-        if on_look:
-            on_look(record)
+        if on_poll:
+            on_poll(record)
         pause = min(2 * pause, longest)
     return retry_while_unreachable(
         lambda: jobs.whole(record), contact_timeout=contact_timeout, on_unreachable=on_unreachable

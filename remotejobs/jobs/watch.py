@@ -126,7 +126,7 @@ def _first_wait() -> float:
 def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
     """Wait over there until one of the jobs ends. One that cannot be told of hides no other."""
     try:
-        records = jobs.status([Read(jid, limit=GLIMPSE_BYTES) for jid in jids], wait=wait)
+        records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait)
     except Unreachable:
         raise
     except RemoteJobsError as exc:

@@ -120,7 +120,7 @@ class _Rebooting:
         time.sleep(self._wanted.post_delay)
         said = self._await(self._tested)
         seconds = time.monotonic() - began
-        ended = [jobs.look(record.jid) for jobs, record in running]
+        ended = [jobs.record(record.jid) for jobs, record in running]
         lost = tuple(record for record in ended if _is_lost(record))
         return Rebooted(host=self._host, before=before, after=after, seconds=seconds, test_output=said, lost=lost)
 

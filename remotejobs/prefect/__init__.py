@@ -5,6 +5,8 @@ The ready-made flows are in `remotejobs.prefect.flows`. What is not named here m
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from remotejobs.errors import PrefectMissing
 
 try:
@@ -32,6 +34,7 @@ from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.log_watch import log_watch
 from remotejobs.prefect.tasks.runs.options import RunOptions
+from remotejobs.renamed import renamed_names
 
 __all__ = [
     "FOR_AN_HOUR",
@@ -73,3 +76,6 @@ __all__ = [
     "select_hosts",
     "start_job",
 ]
+
+if not TYPE_CHECKING:  # a misspelt import is to be an error of types
+    __getattr__ = renamed_names(__name__, {"End": "JobResult", "Step": "JobStep"})

@@ -14,8 +14,14 @@ not moved. See `docs/how-to/testing.md`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from remotejobs.renamed import renamed_names
 from remotejobs.testing.host import FakeHost
 from remotejobs.testing.hosts import FakeHosts, StartedJob
 from remotejobs.testing.plan import Plan, Planner
 
 __all__ = ["FakeHost", "FakeHosts", "Plan", "Planner", "StartedJob"]
+
+if not TYPE_CHECKING:  # a misspelt import is to be an error of types
+    __getattr__ = renamed_names(__name__, {"Started": "StartedJob"})

@@ -80,18 +80,22 @@ class FakeJob:
         ends = []
         if self.plan.lasts is not None and math.isfinite(self.plan.lasts):
             ends.append(by_itself(self.began + self.plan.lasts, self.plan.rc, self.plan.signal))
-        if self.job.limit:
-            ends.append(_by_limit(self.began + self.job.limit, State.TIMED_OUT, _over(self.job.limit)))
-        if self.job.stall:
-            ends.append(_by_limit(self.heard + self.job.stall, State.STALLED, f"no output for {self.job.stall} s"))
+        if self.job.timeout:
+            ends.append(_by_timeout(self.began + self.job.timeout, State.TIMED_OUT, _over(self.job.timeout)))
+        if self.job.idle_timeout:
+            ends.append(
+                _by_timeout(
+                    self.heard + self.job.idle_timeout, State.STALLED, f"no output for {self.job.idle_timeout} s"
+                )
+            )
         return min(ends, key=lambda end: end.at, default=None)
 
     def _kept_too_long(self) -> PlannedEnd | None:
-        if not self.job.queue_limit:
+        if not self.job.queue_timeout:
             return None
-        msg = f"queue limit of {self.job.queue_limit} s exceeded: it waited for {self.waits_for}"
+        msg = f"queue limit of {self.job.queue_timeout} s exceeded: it waited for {self.waits_for}"
         return PlannedEnd(
-            self.arrived + self.job.queue_limit, State.TIMED_OUT, msg=f"{msg}; the command was never started"
+            self.arrived + self.job.queue_timeout, State.TIMED_OUT, msg=f"{msg}; the command was never started"
         )
 
     def settle(self, now: float) -> bool:
@@ -104,7 +108,7 @@ class FakeJob:
         if self.is_queued:
             self.end = PlannedEnd(now, State.KILLED, msg=_DEQUEUED)
         elif not self.settle(now):
-            self.end = _by_limit(now, State.KILLED, "killed on request")
+            self.end = _by_timeout(now, State.KILLED, "killed on request")
 
     def reboot(self, now: float) -> None:
         self.end = lost(now, "never" if self.is_queued else "rebooted")
@@ -118,12 +122,12 @@ def lost(at: float, cause: str) -> PlannedEnd:
     return PlannedEnd(at, State.LOST, msg=_LOST[cause], cause=cause)
 
 
-def _by_limit(at: float, state: State, why: str) -> PlannedEnd:
+def _by_timeout(at: float, state: State, why: str) -> PlannedEnd:
     return PlannedEnd(at, state, 143, "TERM", why + EMPTY_TREE)
 
 
-def _over(limit: int) -> str:
-    return f"time limit of {limit} s exceeded"
+def _over(timeout: int) -> str:
+    return f"time limit of {timeout} s exceeded"
 
 
 _DEQUEUED = "killed on request while it was queued: nothing was run, and now nothing can be"

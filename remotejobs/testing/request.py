@@ -63,14 +63,16 @@ class Start:
 
     @classmethod
     def of(cls, words: list[str]) -> Start:
-        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, wants, queue_limit = words[:12]
+        directory, jid, cmd, interpreter, chdir, timeout, idle_timeout, grace, label, settings, wants, queue_timeout = (
+            words[:12]
+        )
         slots = re.search(r"slots:(\S*)=(\d+)", wants)
         job = Job(
             jid=jid,
             cmd=cmd,
             label=label,
-            limit=int(limit) or None,
-            stall=int(stall) or None,
+            timeout=int(timeout) or None,
+            idle_timeout=int(idle_timeout) or None,
             grace=int(grace),
             chdir=chdir,
             env=dict(setting.split("=", 1) for setting in words[15:]),
@@ -78,7 +80,7 @@ class Start:
             locks=tuple(re.findall(r"lock:(\S+)=1", wants)),
             slots=int(slots[2]) if slots else None,
             pool=slots[1] if slots else "",
-            queue_limit=int(queue_limit) or None,
+            queue_timeout=int(queue_timeout) or None,
             launcher=cast("Launcher", words[12]),
         )
         return cls(directory, job, settings)

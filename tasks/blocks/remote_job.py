@@ -19,7 +19,7 @@ from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.blocks.inventory import Strict, logo
 from remotejobs.prefect.tasks.flow import Command, Label
-from remotejobs.prefect.tasks.jobs.job import fetch_log, look_once, poll_until, polling, start_job
+from remotejobs.prefect.tasks.jobs.job import fetch_log, poll_once, poll_until, polling, start_job
 from remotejobs.prefect.tasks.jobs.options import JobOptions
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.workarounds.prefect.dispatch import or_awaited
@@ -44,7 +44,7 @@ class RemoteJobRun(JobRun[Record]):
         @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
         async def poll_job(handle: Handle, access: Access) -> None:
             """Look once at the job, in a thread; between two looks none is held."""
-            await run_sync_in_worker_thread(look_once, handle, access, until)
+            await run_sync_in_worker_thread(poll_once, handle, access, until)
 
         await poll_job(self.handle, self.access)
 

@@ -19,6 +19,7 @@ from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
 from remotejobs.prefect.tasks.jobs.results import JobResult, result_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
+from remotejobs.renamed import renamed_arguments, warn_renamed
 
 _AN_HOUR = 3600
 _SETTLING = 60  # seconds after limit and grace: by then its host has said how it ended
@@ -40,46 +41,52 @@ class Background:
         """
         return result_of(self.label, self.host, self.started, self.polled)
 
+    def end(self) -> JobResult:
+        """The old name of `result`."""
+        warn_renamed("Background.end()", "result()")
+        return self.result()
 
+
+@renamed_arguments(limit="timeout", stall="idle_timeout", queue_limit="queue_timeout")
 def in_background(
     command: str,
     host: str,
     access: Access,
     *,
     label: str,
-    limit: int | None = None,
+    timeout: int | None = None,
     poll: float = 15,
     chdir: str = "",
     env: Mapping[str, str] | None = None,
     locks: Sequence[str] = (),
     slots: int | None = None,
     pool: str = "",
-    queue_limit: int | None = None,
+    queue_timeout: int | None = None,
     launcher: Launcher = "auto",
     failed_when: FailedWhen | None = None,
 ) -> Background:
     """Start a shell command detached on `host` and return at once; meanwhile it is polled every `poll` seconds.
 
-    `label` distinguishes it from the other jobs of this flow run on this host. After `limit` seconds its host ends it
+    `label` distinguishes it from the other jobs of this flow run on this host. After `timeout` seconds its host ends it
     with all its processes; without a limit it is polled for an hour and then left running. `locks`, `slots`, `pool`,
-    `queue_limit` and `launcher` are those of `Job`; if it may be queued, it is polled for `queue_limit` seconds more,
-    or another hour. `failed_when` judges a command that ended by itself, in place of its return code.
-    Raises `InvalidJob`.
+    `queue_timeout` and `launcher` are those of `Job`; if it may be queued, it is polled for `queue_timeout` seconds
+    more, or another hour. `failed_when` judges a command that ended by itself, in place of its return code. Raises
+    `InvalidJob`.
     """
     job = Job(
         jid=jid_for(label),
         cmd=command,
         label=label,
-        limit=limit,
+        timeout=timeout,
         chdir=chdir,
         env=env or {},
         locks=tuple(locks),
         slots=slots,
         pool=pool,
-        queue_limit=queue_limit,
+        queue_timeout=queue_timeout,
         launcher=launcher,
     )
-    queued = (queue_limit or _AN_HOUR) if locks or slots else 0
-    until = Until.outlasting(queued + (limit + job.grace + _SETTLING if limit else _AN_HOUR), delay=poll)
+    queued = (queue_timeout or _AN_HOUR) if locks or slots else 0
+    until = Until.outlasting(queued + (timeout + job.grace + _SETTLING if timeout else _AN_HOUR), delay=poll)
     started = start_job.submit(job, host, access)
     return Background(label, host, started, poll_until(until, failed_when).submit(started, access))

@@ -21,16 +21,16 @@ class StillRunning(RemoteJobsError):
 class JobFailed(RemoteJobsError):
     """A job ended without success: `record` says how. A retried flow run attaches to it; a new one runs it again.
 
-    `look` is the command line that shows its output, or "" if there is none.
+    `log_command` is the command line that shows its output, or "" if there is none.
     """
 
-    def __init__(self, record: Record, look: str = "") -> None:
+    def __init__(self, record: Record, log_command: str = "") -> None:
         self.record = record
-        self.look = look
-        super().__init__(describe_end(record, look), remedy="")
+        self.log_command = log_command
+        super().__init__(describe_end(record, log_command), remedy="")
 
     def __reduce__(self) -> tuple[type[JobFailed], tuple[Record, str]]:
-        return type(self), (self.record, self.look)
+        return type(self), (self.record, self.log_command)
 
 
 class RetriesExhausted(RemoteJobsError):
@@ -66,7 +66,7 @@ class GroupFailed(HostsFailed):
         super().__init__(message)
 
 
-def describe_end(record: Record, look: str = "") -> str:
+def describe_end(record: Record, log_command: str = "") -> str:
     """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where to look, and the last lines of output.
 
     All in printable characters; the output begins on a line of its own.
@@ -74,7 +74,7 @@ def describe_end(record: Record, look: str = "") -> str:
     how = [str(record.state), f"rc {record.rc}" if record.rc is not None else "", record.cause, record.signal or ""]
     after = f" after {duration(record.delta)}" if record.delta is not None else ""
     head = f"{record.label or record.jid} on {record.host}: {', '.join(word for word in how if word)}{after}"
-    where = f". Its output: {look}" if look else ""
+    where = f". Its output: {log_command}" if log_command else ""
     said = visible(record.last_lines)
     ran = (
         "\n".join(["\nWhat ran when it was ended:", *record.processes.splitlines()[:RAN_LINES]])

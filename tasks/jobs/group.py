@@ -75,7 +75,7 @@ def _look(handles: Sequence[Handle], access: Access, until: Until, wanted: int) 
 
 
 def _record(jobs: HostJobs, handle: Handle, wait: float) -> Record:
-    return jobs.whole(jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0])
+    return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])
 
 
 def _rest(seen: Sequence[_JobState], access: Access, until: Until) -> str:

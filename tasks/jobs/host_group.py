@@ -123,7 +123,7 @@ def poll_group(
         if not polls:
             handles = [each for each in outcomes_of(started, 0) if isinstance(each, Handle)]
             polls.append(GroupPoll(name, handles, access, until, failed_when, on_failed))
-        return polls[0].look(this_attempt())
+        return polls[0].poll(this_attempt())
 
     return poll_jobs
 

@@ -56,7 +56,7 @@ class GroupPoll:
         jids = {host: [handle.jid for handle in mine] for host, mine in self._by_host.items()}
         self._watch = JobWatch(jids, lambda host: jobs_of(access, self._by_host[host][0]))
 
-    def look(self, attempt: Attempt) -> tuple[RecordOrError, ...]:
+    def poll(self, attempt: Attempt) -> tuple[RecordOrError, ...]:
         """Wait for news for one attempt. Raises `StillRunning`, and `GroupFailed` when all is over and not all is well.
 
         At the last attempt what still runs is left alone or killed, as `until` says.
@@ -109,18 +109,18 @@ class GroupPoll:
         left: dict[str, list[Handle]] = {}
         for key in sorted(self._watch.pending):
             left.setdefault(key[0], []).append(self._handles[key])
-        for asked in each_of(left, lambda host: [self._last_look(handle, attempt) for handle in left[host]]):
+        for asked in each_of(left, lambda host: [self._last_poll(handle, attempt) for handle in left[host]]):
             for handle, outcome in zip(left[asked.host], asked.value or [], strict=True):
                 self._settle(handle, outcome) if isinstance(outcome, Record) else self._keep(handle, outcome)
 
-    def _last_look(self, handle: Handle, attempt: Attempt) -> RecordOrError:
+    def _last_poll(self, handle: Handle, attempt: Attempt) -> RecordOrError:
         """The record of a job that ended just now; otherwise the error that says what becomes of it."""
         error = self._watch.unreachable.get((handle.host, handle.jid))
         if error:
             return lost_sight(handle, self._access, attempt, error)
         try:
             jobs = jobs_of(self._access, handle)
-            record = jobs.look(handle.jid)
+            record = jobs.record(handle.jid)
             if record.finished:
                 return record
             return given_up(jobs, handle, self._access, attempt, record, self._until.on_exhausted)

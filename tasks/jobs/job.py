@@ -30,7 +30,7 @@ from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twice
-_LONG_LOOK = 30.0  # seconds to wait on the host at a time
+_LONG_POLL = 30.0  # seconds to wait on the host at a time
 
 
 def if_unreachable(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
@@ -84,24 +84,24 @@ def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[...,
     @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
     def poll_job(handle: Handle, access: Access) -> Record:
         """Look once at the job, for as long as `until.wait` says."""
-        return look_once(handle, access, until, failed_when)
+        return poll_once(handle, access, until, failed_when)
 
     return poll_job
 
 
 @task(task_run_name="run {label} on {host}", cache_policy=NO_CACHE)
-def run_command(command: str, host: str, access: Access, label: str = "command", limit: int = 60) -> Record:
-    """Run a short command to its end within one task run; `limit` is seconds. Raises `JobFailed` and `HostError`.
+def run_command(command: str, host: str, access: Access, label: str = "command", timeout: int = 60) -> Record:
+    """Run a short command to its end within one task run; `timeout` is seconds. Raises `JobFailed` and `HostError`.
 
     It is a job like any other: when this task is retried, it attaches.
     """
     jobs = jobs_on(access, host)
-    job = Job(jid=jid_for(label, command), cmd=command, label=label, limit=limit)
+    job = Job(jid=jid_for(label, command), cmd=command, label=label, timeout=timeout)
     note_jobs(access, [(job, host)])
     record = jobs.start(job)
-    give_up = time.monotonic() + limit + 2 * job.grace
+    give_up = time.monotonic() + timeout + 2 * job.grace
     while not record.finished and time.monotonic() < give_up:
-        record = jobs.look(job.jid, wait=_LONG_LOOK)
+        record = jobs.record(job.jid, wait=_LONG_POLL)
     if not record.finished:
         look = command_line("status", record.handle, access)
         overdue = f"{label} on {host} has not ended {2 * job.grace} s after its limit"
@@ -120,7 +120,7 @@ def kill_job(handle: Handle, access: Access, grace: int | None = None) -> Record
 @task(task_run_name="log of {handle.label} on {handle.host}", cache_policy=NO_CACHE)
 def fetch_log(handle: Handle, access: Access, max_bytes: int = 1024 * 1024) -> Record:
     """The job's record with the last `max_bytes` of stdout and of stderr."""
-    return jobs_of(access, handle).status([Read(handle.jid, limit=max_bytes)])[0]
+    return jobs_of(access, handle).status([Read(handle.jid, max_bytes=max_bytes)])[0]
 
 
 @task(task_run_name="clean {host}", cache_policy=NO_CACHE)
@@ -131,7 +131,7 @@ def clean_jobs(
     return jobs_on(access, host).clean(older_than=older_than, keep=keep, dry_run=dry_run)
 
 
-def look_once(handle: Handle, access: Access, until: Until, failed_when: FailedWhen | None = None) -> Record:
+def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedWhen | None = None) -> Record:
     """One attempt of a poll, within a task run. Raises what `poll_until` tells of, and `StillRunning`."""
     attempt = this_attempt()
     jobs = jobs_of(access, handle)
@@ -160,4 +160,4 @@ def look_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
 
 def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
-    return jobs.whole(jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0])
+    return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])

@@ -104,7 +104,7 @@ def _leave(host: str, access: Access, run: str) -> tuple[ObservedState, list[Can
 
 def _leave_step(jobs: HostJobs, host: str, step: MigrationStep, jid: str) -> tuple[ObservedStep, CancelledJob | None]:
     try:
-        record = jobs.look(jid)
+        record = jobs.record(jid)
     except JobNotFound:
         return ABSENT, None
     if step in _ENDED and record.state in (State.RUNNING, State.LOST):

@@ -66,7 +66,7 @@ class Migration:
     access: Access
     plan: MigrationPlan
     commands: Commands
-    limits: Timeouts
+    timeouts: Timeouts
     jids: Mapping[MigrationStep, str]
     owner: str
     label: str
@@ -141,7 +141,7 @@ class Migration:
                 return _observed_from({host_step: _result(run) for host_step, run in runs.items()})
             case EnsureDead(hosts):
                 jids = tuple(self.jids.values())
-                asked = self._each(prove_dead, hosts, self.access, jids, self.limits.grace, self.contact_timeout)
+                asked = self._each(prove_dead, hosts, self.access, jids, self.timeouts.grace, self.contact_timeout)
                 unreachable = {
                     host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
                 }
@@ -156,8 +156,8 @@ class Migration:
             jid=self.jids[step],
             cmd=self.commands.of(step),
             label=step,
-            limit=self.limits.of(step),
-            grace=self.limits.grace,
+            timeout=self.timeouts.of(step),
+            grace=self.timeouts.grace,
         )
         return job, host, self.access, self.poll, self.contact_timeout
 

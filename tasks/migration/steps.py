@@ -140,13 +140,13 @@ def _run(jobs: HostJobs, job: Job, poll: float, contact_timeout: float, last_see
         return record
     last_seen.record = record
     return wait_until_ended(
-        jobs, job.jid, poll=poll, contact_timeout=contact_timeout, on_look=last_seen, on_unreachable=_log_unreachable
+        jobs, job.jid, poll=poll, contact_timeout=contact_timeout, on_poll=last_seen, on_unreachable=_log_unreachable
     )
 
 
 def _seen(jobs: HostJobs, jid: str) -> ObservedStep:
     try:
-        return observed_from(jobs.look(jid))
+        return observed_from(jobs.record(jid))
     except JobNotFound:
         return ABSENT
 

@@ -60,14 +60,14 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
             lambda: _found_or_started(managed, step, jid), contact_timeout=update.contact_timeout
         )
 
-        def on_look(seen: Record) -> None:
+        def on_poll(seen: Record) -> None:
             if fresh := followed().fresh(seen.handle, seen):
                 logger.info("%s", fresh)
             held.check_quietly()
 
         if not record.finished:
             record = wait_until_ended(
-                managed.jobs, jid, poll=_POLL, on_look=on_look, contact_timeout=update.contact_timeout
+                managed.jobs, jid, poll=_POLL, on_poll=on_poll, contact_timeout=update.contact_timeout
             )
         if record.state is State.LOST:
             # Its supervisor is gone; what it left behind may still be at work on the host.
@@ -86,7 +86,7 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
 def _found_or_started(managed: ManagedHost, step: UpdateStep, jid: str) -> Record:
     """A step that is there is attached to whatever its command was: it may have been changed for a resumed update."""
     if any(record.jid == jid for record in managed.jobs.list()):
-        return managed.jobs.look(jid)
+        return managed.jobs.record(jid)
     return managed.jobs.start(_job(managed.update, step, jid))
 
 
@@ -96,6 +96,6 @@ def _job(update: Update, step: UpdateStep, jid: str) -> Job:
         jid=jid,
         cmd=(update.revert_command or update.deploy) if reverting else update.deploy,
         label=step.label,
-        limit=update.limit,
+        timeout=update.timeout,
         env={"VERSION": step.target, "PREVIOUS_VERSION": update.version if reverting else step.before},
     )

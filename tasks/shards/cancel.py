@@ -11,7 +11,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.states import Cancelled, Cancelling
 
 from remotejobs.prefect.tasks.cancel.report import CancelledJob
-from remotejobs.prefect.tasks.shards.runs import ShardRun, look_again, shards_of
+from remotejobs.prefect.tasks.shards.runs import ShardRun, refreshed, shards_of
 from remotejobs.prefect.tasks.timings import timings
 
 _BECAUSE = "The run that it is a shard of was cancelled"
@@ -55,5 +55,5 @@ def _await_ends(client: SyncPrefectClient, flow_run: FlowRun, shards: Sequence[S
 
 
 def _alive(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[ShardRun]:
-    now = look_again(client, shards) if shards else []
+    now = refreshed(client, shards) if shards else []
     return [shard_run for shard_run in now if shard_run.run.state is None or not shard_run.run.state.is_final()]

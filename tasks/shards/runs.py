@@ -29,7 +29,8 @@ from remotejobs.text import one_line
 
 _WORKER = "prefect.worker.name"
 _SHARD = "shard"  # of the run options
-_OWN = ("shards", _SHARD)  # options of the parent alone
+_OLD_SHARD = "part"  # of runs that the release before began
+_OWN = ("shards", _SHARD, _OLD_SHARD)  # options of the parent alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ def shards_of(client: SyncPrefectClient, parent: UUID) -> list[ShardRun]:
 
 def shard_of(run: FlowRun) -> Shard:
     """Which shard the run is; `WHOLE` when it is none."""
-    given = (value.get(_SHARD) for value in run.parameters.values() if isinstance(value, dict))
+    given = (value.get(_SHARD) or value.get(_OLD_SHARD) for value in run.parameters.values() if isinstance(value, dict))
     return Shard.model_validate(next((shard for shard in given if shard), WHOLE))
 
 
-def look_again(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[ShardRun]:
+def refreshed(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[ShardRun]:
     """The same shards as they are now."""
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[shard_run.run.id for shard_run in shards]))
     now = {run.id: run for run in client.read_flow_runs(flow_run_filter=wanted)}

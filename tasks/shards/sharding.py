@@ -65,7 +65,7 @@ def _not_begun(step: JobStep, why: str) -> JobResult:
 def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
     """What the host says of the step, its shard having told nothing."""
     try:
-        found = result_as_found(jobs_on(access, step.host).look(step.job.jid), access)
+        found = result_as_found(jobs_on(access, step.host).record(step.job.jid), access)
     except JobNotFound:
         return _not_begun(step, f"its shard ended before it began here: {shard_run.ended}")
     except RemoteJobsError as exc:

@@ -15,7 +15,7 @@ from remotejobs.prefect.tasks.runs.shards import Shards
 from remotejobs.prefect.tasks.shards.failures import failed_hosts
 from remotejobs.prefect.tasks.shards.halt import halt
 from remotejobs.prefect.tasks.shards.reports import ReportedResult, report_of
-from remotejobs.prefect.tasks.shards.runs import ShardRun, look_again
+from remotejobs.prefect.tasks.shards.runs import ShardRun, refreshed
 from remotejobs.prefect.tasks.timings import timings
 
 
@@ -38,7 +38,7 @@ def await_shards(client: SyncPrefectClient, begun: Sequence[ShardRun], wanted: S
     watch = ShardWatch(list(begun))
     told: dict[int, str] = {}
     while True:
-        watch.shards = look_again(client, watch.shards)
+        watch.shards = refreshed(client, watch.shards)
         _tell_changes(watch.shards, told)
         for shard_run in watch.shards:
             if (
@@ -91,7 +91,7 @@ def _hold_back(client: SyncPrefectClient, watch: ShardWatch) -> None:
     """Cancel what waits for a worker, also what `recover` sent back there. What a worker took goes on."""
     for shard_run in watch.shards:
         if not shard_run.begun and _is_scheduled(shard_run):
-            (now,) = look_again(client, [shard_run])
+            (now,) = refreshed(client, [shard_run])
             if not now.begun and _is_scheduled(now):
                 client.set_flow_run_state(shard_run.run.id, Cancelling(message=f"Not begun: {watch.halted}"))
 

@@ -65,7 +65,7 @@ def memory_below(limit: int) -> Iterator[None]:
 def test_output_without_end_is_refused_at_its_bound(tmp_path: Path, flood: str) -> None:
     too_long = pytest.raises(ProtocolError, match=r"the answer is longer than \d+ bytes")
     with forced(tmp_path, flood) as lab, jobs_of(lab.variables("evil")) as jobs, memory_below(16 * MIB), too_long:
-        jobs.look("j")
+        jobs.record("j")
 
 
 def test_stderr_without_end_holds_nobody_beyond_the_deadline(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def lab_variables(tmp_path: Path) -> dict[str, Any]:
 def test_records_of_other_jobs_are_not_believed(liar: Liar, liars_jobs: HostJobs) -> None:
     liar.says(b"job other\nstate succeeded\nrc 0\n")
     with pytest.raises(ProtocolError, match="not about the jobs that were asked for"):
-        liars_jobs.look("j")
+        liars_jobs.record("j")
     with pytest.raises(ProtocolError, match="not about the jobs that were asked for"):
         liars_jobs.status([Read("other"), Read("j")])
     assert [record.jid for record in liars_jobs.list()] == ["other"]
@@ -185,6 +185,6 @@ def test_whatever_a_host_answers_only_documented_errors_come_of_it(liar: Liar, l
     for body in bodies:
         liar.says(body)
         with refused(body):
-            liars_jobs.look("j")
+            liars_jobs.record("j")
         with refused(body):
             liars_jobs.kill("j")

@@ -42,7 +42,7 @@ def test_a_host_that_comes_back_within_the_contact_timeout_is_unreachable_and_no
         jobs = fleet.jobs("db1")
         jobs.start(Job(jid="patient", cmd=f"until [ -e {go} ]; do sleep 0.1; done; echo through"))
         record = wait_until_ended(
-            jobs, "patient", poll=1, on_look=switch_off, contact_timeout=120, on_unreachable=switch_on
+            jobs, "patient", poll=1, on_poll=switch_off, contact_timeout=120, on_unreachable=switch_on
         )
 
     assert record.state is State.SUCCEEDED
@@ -113,6 +113,6 @@ def test_without_news_a_running_job_is_left_alone_until_it_ends(local_hosts: Hos
         jobs = fleet.jobs("here")
         jobs.start(Job(jid="unseen", cmd="sleep 2"))
         looks: list[Record] = []
-        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_look=looks.append)
+        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_poll=looks.append)
 
     assert (record.rc, looks) == (0, [])

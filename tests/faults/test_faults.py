@@ -56,11 +56,11 @@ def test_a_command_that_ran_twice_is_counted_as_double(tmp_path: Path) -> None:
     oracle = short(tmp_path, "job", Random(1))
     jobs = jobs_at(ProgramConnection(), tmp_path / "one")
     jobs.start(oracle.job)
-    record = jobs.look("job", wait=60)
+    record = jobs.record("job", wait=60)
     assert oracle.judge(record).verdict is TryOutcome.SURVIVED
     again = jobs_at(ProgramConnection(), tmp_path / "two")
     again.start(oracle.job)
-    assert oracle.judge(again.look("job", wait=60)).verdict is TryOutcome.DOUBLE
+    assert oracle.judge(again.record("job", wait=60)).verdict is TryOutcome.DOUBLE
 
 
 def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_lost(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def bad_night() -> Night:
     ]
     commands = [
         command("bad", "echo half; exit 5"),
-        command("slow", "sleep 300") | {"limit": 60},
+        command("slow", "sleep 300") | {"timeout": 60},
         command("lost", "echo x", hosts="gone"),
         command("mute", "echo silence"),
     ]

@@ -37,7 +37,7 @@ class UnderWay:
         jobs = jobs_on(self.access, "db1")
         jid = jobs.start(Job(jid=jid_for(step, run=str(self.run.id)), cmd=command, label=step)).jid
         if command != "sleep 300":
-            jobs.look(jid, wait=30)
+            jobs.record(jid, wait=30)
 
     def call_off(self) -> str:
         """What is told of it."""

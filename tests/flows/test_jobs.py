@@ -126,7 +126,7 @@ def test_running_out_of_retries_leaves_the_job_running_and_says_how_to_find_it(f
         handle = start_job(work, "db1", SIMULATED)
         with pytest.raises(RetriesExhausted) as caught:
             poll_until(Until(retries=1, delay=0.1))(handle, SIMULATED)
-        assert jobs_of(SIMULATED, handle).look(work.jid).state is State.RUNNING
+        assert jobs_of(SIMULATED, handle).record(work.jid).state is State.RUNNING
         return str(caught.value), kill_job(handle, SIMULATED)
 
     message, killed = give_up_and_kill()

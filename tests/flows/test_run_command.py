@@ -78,7 +78,7 @@ def test_with_a_delay_of_zero_jobs_are_left_running(fake: FakeHosts) -> None:
     for end in ends:
         words = shlex.split(end.reason.removeprefix("left running; look at it with: "))
         assert words[:3] == ["remotejobs", "status", end.host]
-        assert jobs_on(SIMULATED, end.host).look(words[3]).state is State.RUNNING
+        assert jobs_on(SIMULATED, end.host).record(words[3]).state is State.RUNNING
 
 
 def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_ran_out(fake: FakeHosts) -> None:
@@ -91,7 +91,7 @@ def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_r
     assert "remotejobs log db1 " in str(row["said"])
 
 
-@pytest.mark.parametrize("wrong", [{"job": {"limit": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])
+@pytest.mark.parametrize("wrong", [{"job": {"timeout": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])
 def test_a_parameter_that_makes_no_sense_is_named_before_anything_is_started(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ParameterTypeError, match=name):
@@ -101,7 +101,7 @@ def test_a_parameter_that_makes_no_sense_is_named_before_anything_is_started(wro
 def test_a_command_is_ended_by_its_limit(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=math.inf))
     with pytest.raises(HostsFailed, match="timed_out, rc 143, TERM after 1m00s .time limit of 60 s exceeded"):
-        run(SIMULATED, "db1", "sleep 300", job=JobOptions(limit=60)).result()
+        run(SIMULATED, "db1", "sleep 300", job=JobOptions(timeout=60)).result()
 
 
 def test_a_pattern_that_matches_nothing_fails_before_anything_is_started(fake: FakeHosts) -> None:
@@ -120,7 +120,7 @@ def test_the_example_inventory_fails_the_run_at_once_by_the_name_of_the_paramete
 def test_a_run_that_waits_for_a_lock_says_so_and_can_be_ended_with_nothing_run(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=math.inf))
     jobs_on(SIMULATED, "db1").start(Job(jid="holds-the-lock", cmd="sleep 600", locks=("apt",)))
-    state = run(SIMULATED, "db1", "echo ran", job=JobOptions(locks=("apt",), queue_limit=60, launcher="plain"))
+    state = run(SIMULATED, "db1", "echo ran", job=JobOptions(locks=("apt",), queue_timeout=60, launcher="plain"))
     with pytest.raises(
         HostsFailed, match="queue limit of 60 s exceeded: it waited for lock apt, held by holds-the-lock"
     ):

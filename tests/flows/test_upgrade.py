@@ -155,7 +155,7 @@ def test_cancelling_a_run_leaves_an_installation_to_finish(apt: Apt, tmp_path: P
         prepared, installing = kill_jobs_of(UUID(run))
         assert prepared.said.startswith("succeeded")
         assert installing.goes_on
-        assert not jobs.look(running.jid).finished
+        assert not jobs.record(running.jid).finished
         go.touch()
         assert [report.outcome for report in upgrading.result()] == ["upgraded"]
 

@@ -76,7 +76,7 @@ def test_what_a_failed_job_left_behind_is_ended_with_proof(host: Host) -> None:
 def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
     dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
     assert "still running" in dash.migration.prove_dead(["migrate"], grace=0)
-    assert dash.jobs.look("migrate").state is State.RUNNING
+    assert dash.jobs.record("migrate").state is State.RUNNING
 
 
 def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:

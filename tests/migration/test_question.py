@@ -23,7 +23,7 @@ def migration(commands: Commands = COMMANDS, **access: object) -> Migration:
         access=Access.model_validate({"inventory": "inventories/hosts.yml", **access}),
         plan=MigrationPlan(("db1", "db2"), commands.steps, one_by_one=True),
         commands=commands,
-        limits=Timeouts(migrate=7200, verify=90),
+        timeouts=Timeouts(migrate=7200, verify=90),
         jids={step: f"{step}.1" for step in MigrationStep},
         owner="1",
         label="migration one",

@@ -119,7 +119,11 @@ lines' \
 
 @pytest.mark.parametrize(
     "given",
-    [{"limits": {"migrate": 0}}, {"free_space": {"path": "/srv\nfree_kib 99"}}, {"approval": {"within_minutes": 1e12}}],
+    [
+        {"timeouts": {"migrate": 0}},
+        {"free_space": {"path": "/srv\nfree_kib 99"}},
+        {"approval": {"within_minutes": 1e12}},
+    ],
 )
 def test_what_can_mean_nothing_is_refused_before_the_run_begins(given: dict[str, object]) -> None:
     parameters = {"access": {"inventory": "hosts.yml"}, "hosts": "db1", "commands": {"migrate": "true"}}

@@ -32,7 +32,7 @@ from remotejobs.operations.balancers import (
     Reach,
 )
 from remotejobs.operations.balancers.haproxy import question
-from remotejobs.operations.balancers.haproxy_words import LOOK, parse, set_state, status_of
+from remotejobs.operations.balancers.haproxy_words import QUERY, parse, set_state, status_of
 
 HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
 
@@ -145,7 +145,7 @@ def asked_with(haproxy: Haproxy, directory: Path, *tools: str) -> subprocess.Com
         found = shutil.which(program)
         assert found, f"{program} is not installed"
         (directory / name).symlink_to(found)
-    script = question(str(haproxy.socket), LOOK)
+    script = question(str(haproxy.socket), QUERY)
     return subprocess.run(
         ["/bin/sh"], input=script, capture_output=True, text=True, env={"PATH": str(directory)}, timeout=60
     )

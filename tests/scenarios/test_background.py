@@ -37,7 +37,7 @@ def test_jobs_with_limits_of_their_own_are_awaited_apart(fake: FakeHosts) -> Non
 
     @flow
     def two() -> tuple[JobResult, JobResult]:
-        brief = in_background("sleep 300", "db1", SIMULATED, label="brief", limit=3, poll=SOON)
+        brief = in_background("sleep 300", "db1", SIMULATED, label="brief", timeout=3, poll=SOON)
         patient = in_background("patient", "db1", SIMULATED, label="patient", poll=SOON)
         end = brief.result()
         patient.started.wait()
@@ -57,7 +57,9 @@ def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: Fake
     def two() -> tuple[JobResult, JobResult]:
         holder = in_background("sleep 600", "db1", SIMULATED, label="holder", locks=["apt"], poll=0.2)
         holder.started.wait()
-        late = in_background("true", "db1", SIMULATED, label="late", locks=["apt"], queue_limit=1, limit=5, poll=SOON)
+        late = in_background(
+            "true", "db1", SIMULATED, label="late", locks=["apt"], queue_timeout=1, timeout=5, poll=SOON
+        )
         told = late.result()
         kill_job(holder.started.result(), SIMULATED, grace=0)
         return holder.result(), told
@@ -101,7 +103,7 @@ def ends() -> dict[str, JobResult]:
             for command, failed_when in judged
         ]
         jobs += [
-            in_background("sleep 300", "db1", SIMULATED, label="ended", limit=3, poll=SOON, failed_when=NEVER),
+            in_background("sleep 300", "db1", SIMULATED, label="ended", timeout=3, poll=SOON, failed_when=NEVER),
             in_background("exit 7", "db1", SIMULATED, label="ignored", poll=SOON),
             in_background("true", "nowhere", SIMULATED, label="elsewhere", poll=SOON),
         ]

@@ -41,7 +41,7 @@ class Build:
 
 
 def build(access: Access, source: Path) -> RunState[list[JobResult]]:
-    job = JobOptions(limit=120, chdir=str(source), env={"FLAGS": "-O2 -g"})
+    job = JobOptions(timeout=120, chdir=str(source), env={"FLAGS": "-O2 -g"})
     state: RunState[list[JobResult]] = run_command(
         access, "db1", "make all", label="build", job=job, until=Until(retries=600, delay=1), return_state=True
     )
@@ -88,4 +88,4 @@ def test_a_broken_build_fails_with_its_last_lines(fake: FakeHosts, tmp_path: Pat
     with pytest.raises(HostsFailed, match=r"(?s)build on db1: failed, rc 2.*Error 1"):
         build(Access(inventory="db1,db2"), tmp_path).result()
     (start,) = fake.started()
-    assert (start.job.chdir, start.job.env, start.job.limit) == (str(tmp_path), {"FLAGS": "-O2 -g"}, 120)
+    assert (start.job.chdir, start.job.env, start.job.timeout) == (str(tmp_path), {"FLAGS": "-O2 -g"}, 120)

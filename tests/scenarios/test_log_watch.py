@@ -135,7 +135,7 @@ def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> No
     def much() -> None:
         lines = b"x" * KEPT_BYTES
         publish_watched(
-            WatchedLog(host="db1", path="/log", lines=lines, total=2 * KEPT_BYTES, look="remotejobs log db1")
+            WatchedLog(host="db1", path="/log", lines=lines, total=2 * KEPT_BYTES, log_command="remotejobs log db1")
         )
 
     state = much(return_state=True)

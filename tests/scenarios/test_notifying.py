@@ -66,7 +66,7 @@ def test_a_notification_block_is_told_of_a_failed_run(fake: FakeHosts, webhook: 
 def test_telling_that_fails_is_tried_again_and_changes_nothing(
     task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify, "_tell", notify._send.with_options(retry_delay_seconds=0.1))
+    monkeypatch.setattr(notify, "_send", notify._send.with_options(retry_delay_seconds=0.1))
     with Webhook(status=500) as deaf:
         assert teller(Notify(webhook=deaf.url)) == "went on"
         for _ in range(3):

@@ -43,7 +43,7 @@ def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_to
     for end in state.result():
         assert end.state == "running"
     for record in jobs_on(own_jobs, "db1").list():
-        jobs_on(own_jobs, "db1").look(record.jid, wait=30)
+        jobs_on(own_jobs, "db1").record(record.jid, wait=30)
 
     later = report(own_jobs, f"*{run}", "db1")
 

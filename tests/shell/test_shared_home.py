@@ -60,8 +60,8 @@ def long(tmp_path: Path) -> Job:
 def assert_refused(host: Host, job: Job, owner: str) -> None:
     asks: tuple[Callable[[], object], ...] = (
         lambda: host.jobs.start(job),
-        lambda: host.jobs.look("j"),
-        lambda: host.jobs.look("j", wait=60),
+        lambda: host.jobs.record("j"),
+        lambda: host.jobs.record("j", wait=60),
         lambda: host.jobs.kill("j"),
     )
     for ask in asks:
@@ -83,7 +83,7 @@ def test_a_job_is_started_seen_and_ended_by_its_own_host_alone(
     web1.jobs.start(job)
     await_output(web1.jobs, "j")
     assert_refused(web2, job, "web1")
-    assert web1.jobs.look("j").state is State.RUNNING
+    assert web1.jobs.record("j").state is State.RUNNING
     assert web1.jobs.kill("j").state is State.KILLED
     assert_refused(web2, job, "web1")  # its end is not ours either
     assert len(web1.jobs.clean(older_than=-1)) == 1
@@ -118,7 +118,7 @@ def test_a_host_with_another_boot_id_and_the_same_name_and_machine_id_was_reboot
     before.jobs.start(long(tmp_path))
     await_output(before.jobs, "j")
     after = Host(stack, home, "dash", "web1", 1)
-    assert (after.jobs.look("j").state, after.jobs.look("j").cause) == (State.LOST, "rebooted")
+    assert (after.jobs.record("j").state, after.jobs.record("j").cause) == (State.LOST, "rebooted")
 
 
 def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack, home: Path, tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack
     web.jobs.start(long(tmp_path))
     await_output(web.jobs, "j")
     web.space.run("hostname web1.example.org")
-    assert web.jobs.look("j").state is State.RUNNING
+    assert web.jobs.record("j").state is State.RUNNING
     web.space.run("hostname www")
     assert web.jobs.kill("j").state is State.KILLED
-    assert web.jobs.look("j").state is State.KILLED
+    assert web.jobs.record("j").state is State.KILLED
 
 
 def test_a_container_that_has_all_but_its_name_from_its_machine_is_another_host(
@@ -164,8 +164,8 @@ def test_the_lines_for_a_lock_are_of_each_host_and_no_clean_takes_anothers(
     with pytest.raises(OtherHost):
         web2.jobs.start(jobs["b"])
     web2.jobs.clean(older_than=-1)
-    assert web1.jobs.look("b").msg == "waits for lock apt, held by a; number 1 in line"
-    assert web1.jobs.look("b").state is State.QUEUED
+    assert web1.jobs.record("b").msg == "waits for lock apt, held by a; number 1 in line"
+    assert web1.jobs.record("b").state is State.QUEUED
     for host, jid in ((web1, "b"), (web1, "a"), (web2, "c")):
         assert host.jobs.kill(jid).state is State.KILLED
 

@@ -62,8 +62,8 @@ def test_a_host_tells_of_its_own_earlier_runs_and_is_asked_once() -> None:
     jobs = HostJobs(fake.host("db1"))
     for jid in ("monday", "tuesday"):
         jobs.start(Job(jid=jid, cmd="pg_dump", label="dump"))
-        jobs.look(jid, wait=60)
-        jobs.look(jid, wait=60)
+        jobs.record(jid, wait=60)
+        jobs.record(jid, wait=60)
     running = jobs.start(Job(jid="wednesday", cmd="pg_dump", label="dump"))
     pace = Estimator(jobs)
     assert pace.of(running).usual == pytest.approx(90)

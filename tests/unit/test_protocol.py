@@ -120,7 +120,7 @@ def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() ->
     st.dictionaries(st.from_regex(r"[A-Z]{1,5}", fullmatch=True), st.text(max_size=5).filter(lambda v: "\0" not in v))
 )
 def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -> None:
-    same = request.settings_of(Job(jid="a", cmd="x", env=env, label="l", limit=3))
+    same = request.settings_of(Job(jid="a", cmd="x", env=env, label="l", timeout=3))
     assert same == request.settings_of(Job(jid="b", cmd="x", env=env))
     assert same != request.settings_of(Job(jid="a", cmd="y", env=env))
     assert same != request.settings_of(Job(jid="a", cmd="x", env={**env, "OTHER_": "1"}))

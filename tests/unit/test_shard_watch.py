@@ -37,7 +37,7 @@ class Server:
         cancelled: State[None] = Cancelled(message=state.message)
         self.shards[number - 1] = shard(number, cancelled, flow_run_id, begun=self.shards[number - 1].begun)
 
-    def look_again(self, _: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
+    def refreshed(self, _: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
         return [self.shards[each.shard.number - 1] for each in shards]
 
     def stop(self, why: str) -> None:
@@ -52,8 +52,8 @@ def shard(number: int, state: State[None], run: UUID | None = None, *, begun: bo
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
-    monkeypatch.setattr(shard_watch, "look_again", server.look_again)
-    monkeypatch.setattr(shard_watch, "stop", server.stop)
+    monkeypatch.setattr(shard_watch, "refreshed", server.refreshed)
+    monkeypatch.setattr(shard_watch, "halt", server.stop)
     monkeypatch.setattr(shard_watch, "report_of", lambda *_: None)
     monkeypatch.setattr(shard_watch, "_failed_already", lambda *_: set())
     monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shard_poll_interval=0))
@@ -82,9 +82,9 @@ def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monke
             server.becomes(2, Running())
         elif server.shards[1].run.state and server.shards[1].run.state.is_running():
             server.becomes(2, Completed())
-        return server.look_again(server, shards)
+        return server.refreshed(server, shards)
 
-    monkeypatch.setattr(shard_watch, "look_again", look_closer)
+    monkeypatch.setattr(shard_watch, "refreshed", look_closer)
     assert [each.run.state.name for each in watch(server).shards if each.run.state] == [
         "Failed",
         "Completed",

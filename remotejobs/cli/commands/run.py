@@ -8,7 +8,17 @@ from dataclasses import replace
 from typing import get_args
 
 from remotejobs.cli import exit_codes
-from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
+from remotejobs.cli.parser import (
+    Commands,
+    Parser,
+    accept_old,
+    add_command,
+    add_poll,
+    add_reach,
+    at_least_one,
+    setting,
+    timeout,
+)
 from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
 from remotejobs.display.events import Event, JobStarted
@@ -31,11 +41,19 @@ def add(commands: Commands[Parser]) -> None:
         "The words after -- are one shell command line, as they stand:\n  remotejobs run 'db*' -- 'df -h | tail -1'"
     )
     parser.add_argument(
-        "-B", "--background", metavar="SECONDS", type=limit, help="time limit on the host (default none)"
+        "-B",
+        "--background",
+        metavar="SECONDS",
+        type=timeout,
+        help="timeout: end it on the host after so long (default never)",
     )
-    parser.add_argument(
-        "--stall", metavar="SECONDS", type=limit, help="end it when it wrote nothing for so long (default never)"
+    idle = parser.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=timeout,
+        help="end it when it wrote nothing for so long (default never)",
     )
+    accept_old(parser, "--stall", idle)
     parser.add_argument(
         "--lock", metavar="NAME", action="append", default=[], help="queue on the host while a job has it; repeatable"
     )
@@ -43,12 +61,13 @@ def add(commands: Commands[Parser]) -> None:
         "--slots", metavar="N", type=at_least_one, help="queue on the host while N jobs of its pool run"
     )
     parser.add_argument("--pool", metavar="NAME", default="", help="the pool that --slots counts (default that of all)")
-    parser.add_argument(
-        "--queue-limit",
+    queue = parser.add_argument(
+        "--queue-timeout",
         metavar="SECONDS",
-        type=limit,
+        type=timeout,
         help="end it, never started, when it was queued so long (default never)",
     )
+    accept_old(parser, "--queue-limit", queue)
     parser.add_argument(
         "--launcher",
         choices=get_args(Launcher),
@@ -77,14 +96,14 @@ def job_of(args: Namespace) -> Job:
         jid=args.jid or new_jid(),
         cmd=cmd,
         label=args.label or label_of(cmd),
-        limit=args.background,
-        stall=args.stall,
+        timeout=args.background,
+        idle_timeout=args.idle_timeout,
         chdir=args.chdir,
         env=dict(args.env),
         locks=tuple(args.lock),
         slots=args.slots,
         pool=args.pool,
-        queue_limit=args.queue_limit,
+        queue_timeout=args.queue_timeout,
         launcher=args.launcher,
     )
 
@@ -102,7 +121,7 @@ def execute(args: Namespace) -> int:
         view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
             results = follow(
-                fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_look, report)
+                fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_poll, report)
             )
     if not args.json and args.poll == 0:
         _say_where(results, target.commands(job.jid))
@@ -112,13 +131,13 @@ def execute(args: Namespace) -> int:
 
 
 def _start_and_wait(
-    jobs: HostJobs, job: Job, poll: float, first_look: float | None, report: Callable[[Event], None]
+    jobs: HostJobs, job: Job, poll: float, first_poll: float | None, report: Callable[[Event], None]
 ) -> Record:
     begun = _start(jobs, job)
     report(JobStarted(begun))
     if poll == 0:
         return replace(begun, cmd=job.cmd)
-    return replace(wait_and_report(jobs, job.jid, poll, first_look, report), attached=begun.attached)
+    return replace(wait_and_report(jobs, job.jid, poll, first_poll, report), attached=begun.attached)
 
 
 def _start(jobs: HostJobs, job: Job) -> Record:

@@ -26,7 +26,7 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     with target.fleet() as fleet:
-        results = gather(fleet, lambda jobs: Estimator(jobs).of(jobs.look(jid)))
+        results = gather(fleet, lambda jobs: Estimator(jobs).of(jobs.record(jid)))
     if args.json:
         for result in results:
             say(json_line(result, jid))

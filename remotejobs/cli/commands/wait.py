@@ -40,7 +40,7 @@ def execute(args: Namespace) -> int:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
             results = follow(
-                fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_look, report), count=args.count
+                fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_poll, report), count=args.count
             )
         code = _exit_code(results, args.count)
         if not args.json:
@@ -58,10 +58,10 @@ def _exit_code(results: HostResults, count: int | None) -> int:
     return exit_codes.of_jobs(ended if count and len(ended) >= count else results)
 
 
-def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, report: Callable[[Event], None]) -> Record:
+def _wait(jobs: HostJobs, jid: str, poll: float, first_poll: float | None, report: Callable[[Event], None]) -> Record:
     """A first poll that is not retried: a host that cannot be reached at all is reported at once."""
-    record = jobs.look(jid)
+    record = jobs.record(jid)
     if record.finished:
         return record
     report(JobRunning(record))
-    return wait_and_report(jobs, jid, poll, first_look, report)
+    return wait_and_report(jobs, jid, poll, first_poll, report)

@@ -28,7 +28,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
         jid=jid,
         cmd=command_of(shell_text(), "bk_main", *_words(item), before=[*settings, *exports]),
         label=label_of(item),
-        limit=item.limit,
+        timeout=item.timeout,
         grace=GRACE,
     )
 

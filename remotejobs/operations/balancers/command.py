@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from remotejobs.errors import HostRefused
 from remotejobs.inventory.variables import Host
@@ -14,6 +15,7 @@ from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, State
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
+from remotejobs.renamed import allow_old_names, renamed_fields
 
 CONTACT_TIMEOUT = 60.0  # seconds that the delegate may be unreachable
 
@@ -24,11 +26,14 @@ class CommandBalancer(BalancerSettings):
     They do not report how many connections are left, so the whole drain time is waited.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(limit="timeout")
+
     host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
     remove: Command = Field(default="", description='Command that takes a host out: /opt/lb/remove "$HOST"')
     add: Command = Field(default="", description='Command that puts it back: /opt/lb/add "$HOST"')
     address: str = Field(default="{host}", description="What ADDRESS is: {ansible_host}:{app_port}")
-    limit: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
+    timeout: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
 
     @classmethod
     def required(cls) -> tuple[str, ...]:
@@ -60,7 +65,7 @@ class _Commands:
             jid=f"balancer-{verb}.{uuid4()}",
             cmd=command,
             label=_label(verb, host),
-            limit=self._settings.limit,
+            timeout=self._settings.timeout,
             env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
         )
         retry_while_unreachable(lambda: self._jobs.start(job), contact_timeout=CONTACT_TIMEOUT)

@@ -12,7 +12,7 @@ from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostError, HostRefused, ProtocolError, Unreachable
 from remotejobs.inventory.variables import Host
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
-from remotejobs.operations.balancers.haproxy_words import LOOK, HaproxyServer, chosen, parse, set_state, status_of
+from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, chosen, parse, set_state, status_of
 from remotejobs.operations.placeholders import filled
 
 _NO_TOOL = 4  # the exit code of admin_socket.sh when there is no program to talk to the socket with
@@ -84,7 +84,7 @@ class _Haproxy:
     def _servers(self, shell: Shell, host: Host) -> tuple[HaproxyServer, ...]:
         name, backend = filled(self._settings.server, host), self._settings.backend
         try:
-            there = parse(_say(shell, self._settings.socket, LOOK))
+            there = parse(_say(shell, self._settings.socket, QUERY))
         except ValueError as exc:
             raise ProtocolError(shell.host, f"HAProxy's answer is not understood: {exc}") from exc
         if not (found := chosen(there, name, backend)):

@@ -10,7 +10,7 @@ from typing import Literal
 from remotejobs.operations.balancers.balancer import BalancerStatus
 
 # Statistics hide that a server drains while its checks fail; the servers' state has it as a bit, but no connections.
-LOOK = "show stat -1 4 -1;show servers state"
+QUERY = "show stat -1 4 -1;show servers state"
 
 _NOT_READY = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20  # srv_admin_state: any reason to be in maintenance or to drain
 
@@ -31,7 +31,7 @@ class HaproxyServer:
 
 
 def parse(answer: str) -> tuple[HaproxyServer, ...]:
-    """The servers in the answer to `LOOK`; `ValueError` when it is not understood."""
+    """The servers in the answer to `QUERY`; `ValueError` when it is not understood."""
     lines = answer.splitlines()
     try:
         stats, states = _statistics(lines), _admin_states(lines)

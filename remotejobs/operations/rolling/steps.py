@@ -15,7 +15,7 @@ from remotejobs.operations.rolling.health import HealthCheck, Streak
 from remotejobs.operations.rolling.plan import Health, Update
 
 PAUSE = 0.25  # seconds between two checks of the balancer
-QUIET_LOOKS = 2  # a request that was just being handed over is not counted yet at the first
+QUIET_CHECKS = 2  # a request that was just being handed over is not counted yet at the first
 
 Report = Callable[[str], None]
 
@@ -66,7 +66,7 @@ def drain(held: DrainedHost, *, within: float) -> DrainResult:
         status = held.check()
         quiet = quiet + 1 if status.connections == 0 and not status.inside else 0
         waited = time.monotonic() - began
-        if quiet == QUIET_LOOKS or waited >= within:
+        if quiet == QUIET_CHECKS or waited >= within:
             return DrainResult(seconds=waited, left=status.connections, again=held.again)
         time.sleep(min(PAUSE, within - waited))
 

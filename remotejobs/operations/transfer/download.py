@@ -9,7 +9,7 @@ from remotejobs.errors import UsageError
 from remotejobs.model import Job
 
 
-def download_job(url: str, dest: str, jid: str, *, sha256: str = "", rate: int = 0, limit: int | None = None) -> Job:
+def download_job(url: str, dest: str, jid: str, *, sha256: str = "", rate: int = 0, timeout: int | None = None) -> Job:
     """Fetches `url` into the file `dest` over there by curl or wget, resumed after cuts, named once it is whole.
 
     With a `sha256` it must have that, what an earlier job left is gone on with, and a file that is there is not fetched
@@ -23,4 +23,4 @@ def download_job(url: str, dest: str, jid: str, *, sha256: str = "", rate: int =
         raise UsageError(f"{dest!r} is not absolute", remedy="Begin it with /.")
     text = text_of("remotejobs.operations.transfer", "transfer.sh")
     command = command_of(text, "tr_download", url, dest, sha256, str(rate))
-    return Job(jid=jid, cmd=command, label=f"download {dest.rpartition('/')[2]}", limit=limit)
+    return Job(jid=jid, cmd=command, label=f"download {dest.rpartition('/')[2]}", timeout=timeout)

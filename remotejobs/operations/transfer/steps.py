@@ -94,7 +94,7 @@ class Ends:
         """Call a function of transfer.sh as a job, which outlives every connection; the sha256 that it told."""
         jid = f"{verb}-transfer.{secrets.token_hex(8)}"
         command = command_of(text_of("remotejobs.operations.transfer", "transfer.sh"), *words)
-        job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", limit=_SUM_LIMIT)
+        job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", timeout=_SUM_LIMIT)
         retry_while_unreachable(lambda: self.jobs.start(job), contact_timeout=self.contact_timeout)
         record = wait_until_ended(self.jobs, jid, news=False, contact_timeout=self.contact_timeout)
         if record.state is not State.SUCCEEDED:

@@ -58,7 +58,7 @@ def changes_of(record: Record, jobs: HostJobs) -> tuple[PackageChange, ...]:
     Raises `ProtocolError` when they are not whole, and `HostError`.
     """
     if record.stdout_from and _HEAD not in record.stdout:
-        (record,) = jobs.status([Read(record.jid, limit=LONGEST)])
+        (record,) = jobs.status([Read(record.jid, max_bytes=LONGEST)])
     _, found, tail = record.stdout.rpartition(_HEAD)
     *lines, last = tail.decode("utf-8", "replace").splitlines() or [""]
     changes = [_LINE.fullmatch(line) for line in lines]

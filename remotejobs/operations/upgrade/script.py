@@ -19,7 +19,7 @@ PREPARE, INSTALL = "prepare upgrade", "install upgrade"
 
 def prepare_job(plan: Upgrade, jid: str) -> Job:
     """Fetches the lists and the packages; may be ended at any time."""
-    return Job(jid=jid, cmd=_command(plan, "up_prepare"), label=PREPARE, limit=plan.prepare_limit)
+    return Job(jid=jid, cmd=_command(plan, "up_prepare"), label=PREPARE, timeout=plan.prepare_timeout)
 
 
 def install_job(plan: Upgrade, jid: str) -> Job:
