@@ -15,7 +15,7 @@ from remotejobs.prefect.deployments.declared import FILE, Declared
 
 
 def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterator[Change]:
-    """One that needs what is not there, and will not be, is told and left out."""
+    """One that needs what is not there, and will not be, is reported and left out."""
     ids = _ids(client, declared)
     coming = {block.name for block in declared.blocks if not block.unset}
     for automation in declared.automations:

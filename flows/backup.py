@@ -18,7 +18,7 @@ from remotejobs.prefect.tasks.runs.options import RunOptions
 def backup(
     access: Access,
     plan: BackupPlan,
-    poll: Annotated[float, Field(ge=1, description="Seconds between two looks at a running job.")] = 15,
+    poll: Annotated[float, Field(ge=1, description="Seconds between two polls of a running job.")] = 15,
     run: RunOptions = RunOptions(),
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[Backup]:

@@ -27,11 +27,11 @@ def monitor(
 ) -> Survey:
     """Show what runs, what ended lately and what was lost; fail once for each lost or overdue job and unreachable host.
 
-    The run fails only for what the run before it, of the same hosts, did not see: so each is told once.
+    The run fails only for what the run before it, of the same hosts, did not see: so each is reported once.
 
     Args:
-        access: Where the hosts are written down, and as whose user to look.
-        hosts: Hosts to look at, as a pattern: all, web*, databases.
+        access: Where the hosts are written down, and as whose user to check.
+        hosts: Hosts to check, as a pattern: all, web*, databases.
         overdue: When a job that runs has run too long.
         recent_hours: Show jobs that ended within so many hours.
     """

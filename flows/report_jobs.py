@@ -28,8 +28,8 @@ def report_jobs(
     A job that still runs is reported as such.
 
     Args:
-        access: Where the hosts are written down, and as whose user to look.
-        hosts: Hosts to look at, as a pattern: all, web*.
+        access: Where the hosts are written down, and as whose user to check.
+        hosts: Hosts to check, as a pattern: all, web*.
         jobs: A label or a jid, with * and ?, or the beginning of a jid. *RUN-ID means the jobs of one flow run.
     """
     seen = survey(access, hosts, jobs, output=True)

@@ -34,7 +34,7 @@ def restart_services(
         units: Units of systemd: nginx, php-fpm, redis-server, backup@db1.service.
         timeout: Seconds for one restart.
         stay_active: Seconds for which a unit must be active after its restart.
-        poll: Seconds between two looks at a running job.
+        poll: Seconds between two polls of a running job.
     """
     jobs = [restart_job(unit, jid_for("restart", unit), timeout=timeout, stay_active=stay_active) for unit in units]
     steps = [(job, host) for host in select_hosts(access, hosts) for job in jobs]

@@ -19,7 +19,7 @@ def rolling_repair(
 
     Args:
         run: Id of the flow run of rolling-update. It must have ended.
-        notify: Whom to tell when hosts stay out.
+        notify: Whom to notify when hosts stay out.
     """
     left = left_by(ended_run(run))
     done, results = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})

@@ -34,7 +34,7 @@ def service(
 ) -> list[Found]:
     """Start a service on every host and see it come up, check that it is up, or stop it; fail, naming the hosts.
 
-    One that is started and does not come up is left running, to be looked at; the next start attaches to it.
+    One that is started and does not come up is left running, to be examined; the next start attaches to it.
 
     Args:
         hosts: Hosts it runs on, as a pattern: all, web*.

@@ -35,7 +35,7 @@ def upgrade(
         access: Where the hosts are written down, and as whom to work there: upgrading needs root.
         hosts: Hosts to upgrade, as a pattern, in this order: web*, databases.
         upgrade: What to upgrade, in which batches, and whether to reboot.
-        poll: Seconds between two looks at a running job.
+        poll: Seconds between two polls of a running job.
         dry_run: Show what would run where, and run nothing.
     """
     names = select_hosts(access, hosts)

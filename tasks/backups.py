@@ -37,7 +37,7 @@ class Backup:
 
 def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[JobStep], list[JobResult]]:
     """The job of each item on each of its hosts, and the ends of items whose hosts are not known: these must not stop
-    the others. Of a shard only what is its own. Every `poll` seconds a job is looked at.
+    the others. Of a shard only what is its own. Every `poll` seconds a job is polled.
     """
     steps: list[JobStep] = []
     unknown: list[JobResult] = []
@@ -47,10 +47,10 @@ def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[J
         except RemoteJobsError as exc:
             unknown.append(JobResult(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
             continue
-        # The host ends a job at its limit; looking for longer than that sees how.
+        # The host ends a job at its timeout; polling for longer than that shows how.
         until = Until.outlasting(item.timeout + 2 * GRACE, delay=poll)
         steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
-    # These the whole run tells.
+    # The run that was split reports these.
     return steps, [] if options_of_this_run().shard.of else unknown
 
 

@@ -38,8 +38,8 @@ _LABEL = "log watch"
 KEPT_BYTES = 256 * 1024  # of each host's lines, the last ones
 _LONGEST = 12 * 3600  # seconds: for a watch that nobody stopped
 _BEGINS_WITHIN = 60.0  # seconds
-# Where the kernel does not tell it, tail looks once a second: so long may lines stand in the file without being copied.
-# GNU's, when it looks by itself, asks only after five looks whether the name means another file now.
+# Where the kernel does not report it, tail polls once a second: so long may lines stand in the file without being
+# copied. GNU's, when it polls, checks only after five polls whether the name means another file now.
 _COPIED_WITHIN = 2
 
 # From the end that the file has now, through rotations, also when it is only made later.

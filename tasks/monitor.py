@@ -1,4 +1,4 @@
-"""The jobs of many hosts at one glance: found wherever they were started from, and what is new about them told once."""
+"""The jobs of many hosts at one glance: found wherever they were started from, and what is new reported once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ALERTS = TypeAdapter(list[Alert])
 
 
 class Alarm(RemoteJobsError):
-    """Jobs were lost or take too long, or hosts could not be asked, and nobody was told before."""
+    """Jobs were lost or take too long, or hosts could not be asked, and nobody was notified before."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
@@ -44,7 +44,7 @@ class Survey:
     unreachable: dict[str, RemoteJobsError] = field(default_factory=dict)
 
 
-@task(task_run_name="look at the jobs on {hosts}", cache_policy=NO_CACHE)
+@task(task_run_name="check the jobs on {hosts}", cache_policy=NO_CACHE)
 def survey(access: Access, hosts: str, jobs: str = "*", output: bool = False) -> Survey:
     """The jobs on every host of a pattern whose label or jid is like `jobs`; with the end of their output if wanted.
 

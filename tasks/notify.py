@@ -32,7 +32,7 @@ _RETRY_DELAYS = [1.0, 5.0]  # seconds
 
 
 class Notify(BaseModel):
-    """Whom to tell, when the run failed for example; both empty: nobody."""
+    """Whom to notify, when the run failed for example; both empty: nobody."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class NotificationFailed(RemoteJobsError):
 
 
 class Message(BaseModel):
-    """What is told, and the JSON that a webhook gets; `state` is what happened, in a word or two."""
+    """What is sent, and the JSON that a webhook gets; `state` is what happened, in a word or two."""
 
     flow: str
     run: str
@@ -77,7 +77,7 @@ async def notify_webhook(flow: Flow[..., Any], flow_run: FlowRun, state: RunStat
 
 
 async def notify_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
-    """Hook for on_failure and on_crashed: tells the notification block of the flow's parameter `notify`."""
+    """Hook for on_failure and on_crashed: notifies by the block of the flow's parameter `notify`."""
     await _to_block(_whom(flow_run), _message(flow, flow_run, state))
 
 
@@ -89,7 +89,7 @@ def send_notification(whom: Notify, happened: str, text: str) -> None:
 
 
 @task(
-    task_run_name="tell of: {message.state}",
+    task_run_name="notify of: {message.state}",
     retries=len(_RETRY_DELAYS),
     retry_delay_seconds=_RETRY_DELAYS,
     cache_policy=NO_CACHE,
@@ -125,7 +125,7 @@ async def _to_block(whom: Notify, message: Message) -> None:
         except Exception as exc:  # noqa: BLE001 - whatever it is, its words may hold the block's URL, which is secret
             code = f" {exc.response.status_code}" if isinstance(exc, httpx.HTTPStatusError) else ""
             what = f"{type(exc).__name__}{code}"
-            raise NotificationFailed(f"{message.subject!r} was not told by the block {whom.block}: {what}") from None
+            raise NotificationFailed(f"{message.subject!r} was not sent by the block {whom.block}: {what}") from None
 
 
 def _whom(flow_run: FlowRun) -> Notify:

@@ -16,7 +16,7 @@ PROVEN_BY = Reboot()
 
 @task(task_run_name="reboot {host}", cache_policy=NO_CACHE)
 def reboot_host(host: str, access: Access, wanted: Reboot = PROVEN_BY) -> Rebooted:
-    """Reboot `host`, wait until it is back with another boot id, and tell which jobs it lost.
+    """Reboot `host`, wait until it is back with another boot id, and log which jobs it lost.
 
     It is never tried again by itself: a second reboot is somebody's decision. Raises `RebootRefused`, `NotBack` and
     `HostError`.

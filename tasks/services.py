@@ -1,4 +1,4 @@
-"""Services in the background: started once, verified with Prefect's retries, looked at later, stopped with proof."""
+"""Services in the background: started once, verified with Prefect's retries, checked later, stopped with proof."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Verification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    retries: int = Field(default=30, ge=0, description="How often to look again after the first time.")
-    delay: float = Field(default=2, gt=0, description="Seconds between two looks.")
+    retries: int = Field(default=30, ge=0, description="How often to poll again after the first time.")
+    delay: float = Field(default=2, gt=0, description="Seconds between two polls.")
 
 
 A_MINUTE = Verification()
@@ -63,7 +63,7 @@ def start_service(service: Service, host: str, access: Access) -> Handle:
 def verify_until(verification: Verification) -> Task[..., Found]:
     """The task that verifies a service: `verify_until(verification).submit(service, handle, access)`.
 
-    One attempt is one look, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
+    One attempt checks once, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
     has ended is not waited for: `JobFailed`, with its last lines.
     """
 
@@ -75,7 +75,7 @@ def verify_until(verification: Verification) -> Task[..., Found]:
         cache_policy=NO_CACHE,
     )
     def verify_service(service: Service, handle: Handle, access: Access) -> Found:
-        """Look once at port and URL, and then whether the very job runs: the port could be another's."""
+        """Check port and URL once, and then whether the very job runs: the port could be another's."""
         condition = check_service_once(service, host_of(access, handle.host), shell_of(access, handle.host))
         record = jobs_of(access, handle).record(handle.jid)
         if record.finished:

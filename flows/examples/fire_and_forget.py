@@ -1,4 +1,4 @@
-"""Start jobs and do not wait for them. How they ended is told later, by `report-jobs` or `remotejobs list`."""
+"""Start jobs and do not wait for them. How they ended is reported later, by `report-jobs` or `remotejobs list`."""
 
 from __future__ import annotations
 

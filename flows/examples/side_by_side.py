@@ -35,7 +35,7 @@ def side_by_side(
     env: dict[str, str] = LIBPQ,
     poll: Annotated[float, Field(gt=0)] = 15,
 ) -> list[JobResult]:
-    """Dump databases and archive files and logs, all at once, and look at the disk meanwhile.
+    """Dump databases and archive files and logs, all at once, and check the disk meanwhile.
 
     Args:
         databases: Databases of PostgreSQL; a job for each.
@@ -43,7 +43,7 @@ def side_by_side(
         logs: Directory to archive within half an hour.
         directory: Where the backups go.
         env: Added to the environment of the jobs; nothing secret.
-        poll: Seconds between two looks at a running job.
+        poll: Seconds between two polls of a running job.
     """
     work = {f"dump of {name}": (shlex.join(["pg_dump", "-Fc", "-f", f"{name}.dump", name]), 3600) for name in databases}
     work["files"] = (shlex.join(["tar", "-czf", "files.tar.gz", data]), 3600)

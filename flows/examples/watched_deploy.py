@@ -19,7 +19,7 @@ def watched_deploy(
     Args:
         deploy: Shell command that deploys.
         log: File to follow.
-        until: How often to look after the deployment.
+        until: How often to poll the deployment.
     """
     with log_watch(log, hosts, access):
         return run_command(access, hosts, deploy, label="deploy", until=until)

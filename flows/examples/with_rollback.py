@@ -39,7 +39,7 @@ def with_rollback(
         prepare: What is done while it runs.
         rollback: What is done when it failed, once it is sure to run no more.
         timeout: Seconds for the command.
-        poll: Seconds between two looks at it.
+        poll: Seconds between two polls of it.
         alert: Whom to notify.
     """
     risky = in_background(command, hosts, access, label="risky", timeout=timeout, poll=poll, failed_when=_failed)

@@ -22,9 +22,9 @@ from remotejobs.prefect.tasks.shards.runs import shard_of
 
 
 def kill_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
-    """Hook for on_cancellation: end every job of the run, and tell of each what became of it.
+    """Hook for on_cancellation: end every job of the run, and report what became of each.
 
-    Of one that could not be ended it is told which command line does it later.
+    For one that could not be ended, the command line that does it later is reported.
     """
     options = options_given(flow, flow_run.parameters)
     shards = cancel_shards(flow_run)

@@ -36,7 +36,7 @@ def end_jobs_of(suspects: Sequence[tuple[Host, Suspect]], run: str, access: Acce
 
 @contextmanager
 def _side_by_side(hosts: Sequence[Host], access: Access) -> Iterator[tuple[Fleet, ThreadPoolExecutor]]:
-    # Of too many hosts, those that are left are told as not ended.
+    # Of too many hosts, those that are left are reported as not ended.
     raise_resource_limits(len({host.name for host in hosts}))
     fleet = Fleet(access.reach(hosts), forks=access.forks, connect=connections().connect)
     with fleet, ThreadPoolExecutor(max_workers=access.forks) as pool:

@@ -58,12 +58,12 @@ def speaking(flow_run: FlowRun) -> Iterator[None]:
 
 
 def report_cancelled(flow_run: FlowRun, results: Sequence[CancelledJob], *, line: str = "") -> None:
-    """Log every end, attach the table, and tell the line that sums it up: `line`, and what may still run."""
+    """Log every end, attach the table, and log the line that sums it up: `line`, and what may still run."""
     logger = flow_run_logger(flow_run)
     for result in results:
         (logger.error if result.open_end else logger.info)("%s", result.words)
     still = _named(result for result in results if result.open_end)
-    left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
+    left = f"MAY STILL RUN: {still}; its table `{KEY}` shows how to end that" if still else ""
     line = ". ".join(words for words in (line, left) if words) or _all_ended(results)
     attach(
         flow_run,
@@ -93,7 +93,7 @@ def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> N
 
 
 def line_of(client: SyncPrefectClient, flow_run: FlowRun) -> str:
-    """The line that was told last of this cancelled run; "" when nothing was."""
+    """The last line that was logged of this cancelled run; "" when nothing was."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]), key=ArtifactFilterKey(any_=[KEY]))
     told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
     return told[0].description or "" if told else ""

@@ -2,7 +2,7 @@
 
 dump = in_background("pg_dump -Fc shop > /backup/shop.dump", "db1", access, label="dump", limit=3600)
 ...                      # other work meanwhile
-end = dump.end()         # waits; whatever came of it is told, not raised
+end = dump.end()         # waits; whatever came of it is returned, not raised
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Bar:
 
 
 class JobBars:
-    """The bars of the jobs that this process looks after, and how long each of them usually takes."""
+    """The bars of the jobs that this process polls, and how long each of them usually takes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,7 +58,7 @@ class JobBars:
     def _bar(self, handle: Handle) -> Bar:
         with self._lock:
             bar = self._bars.get(handle)
-        if bar is None:  # not within the lock, as the API is asked; a job is looked at by one task run at a time
+        if bar is None:  # not within the lock, as the API is asked; a job is polled by one task run at a time
             what = f"{handle.label} on {handle.host}"
             bar = self._bars[handle] = Bar(key_of("progress", what), what)
         return bar

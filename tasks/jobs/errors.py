@@ -1,4 +1,4 @@
-"""How looking after a job can end badly. Each can be pickled, as Prefect may do with a task's result."""
+"""How polling a job can end badly. Each can be pickled, as Prefect may do with a task's result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RAN_LINES = 20  # of the processes that a limit ended
 
 
 class StillRunning(RemoteJobsError):
-    """The only end of a look that Prefect tries again; its message is what people read in the UI."""
+    """The only end of a poll that Prefect tries again; its message is what people read in the UI."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
@@ -67,7 +67,7 @@ class GroupFailed(HostsFailed):
 
 
 def describe_end(record: Record, log_command: str = "") -> str:
-    """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where to look, and the last lines of output.
+    """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where its log is, and the last lines of output.
 
     All in printable characters; the output begins on a line of its own.
     """

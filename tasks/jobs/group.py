@@ -30,7 +30,7 @@ T = TypeVar("T")
 def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: int | None = None) -> tuple[Record, ...]:
     """Wait until `count` of the jobs have ended (None: all); the records of all that have by then, however they ended.
 
-    The order is that of `handles`; `kill_job` ends the others, if they are not wanted any more. One task run looks
+    The order is that of `handles`; `kill_job` ends the others, if they are not wanted any more. One task run polls
     after all of them, as `poll_until` does after one. An unreachable host is not counted as ended. Raises
     `RetriesExhausted`, `HostError` where too few are left that could make `count`, and `UsageError` for an impossible
     one.
@@ -83,7 +83,7 @@ def _rest(seen: Sequence[_JobState], access: Access, until: Until) -> str:
     rest = [one.handle for one in seen if not one.ended]
     if until.on_exhausted == "leave":
         looks = "; ".join(command_line("status", handle, access) for handle in rest)
-        return f"The others were left running; look at them with: {looks}"
+        return f"The others were left running; check them with: {looks}"
     killed = _on_each(rest, access, lambda jobs, handle: jobs.kill(handle.jid))
     return "The others: " + "; ".join(
         f"{one.handle.host}: {one.record.msg if one.record else one.error}" for one in killed

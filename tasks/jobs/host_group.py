@@ -59,7 +59,7 @@ def start_group(*, retry_unreachable: bool, on_failed: OnFailed | None = None) -
 
     Hosts that could not be asked are tried again, and only they, where it is `retry_unreachable`; otherwise they are
     among the answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started,
-    with a handle or an error for each step; `on_failed` is told of these first. One task is for one group, whose
+    with a handle or an error for each step; `on_failed` gets these first. One task is for one group, whose
     answers it remembers.
     """
     known: dict[tuple[str, str], HandleOrError] = {}
@@ -106,7 +106,7 @@ def poll_group(
 
     The waiting is done on the hosts, all the time, so an end is known at once; an attempt lasts `until.delay` and is
     over earlier when nothing runs any more. `StillRunning` is tried again. At the end it raises `GroupFailed` when a
-    job did not succeed, with a record or an error for each; `on_failed` is told of those that failed as soon as they
+    job did not succeed, with a record or an error for each; `on_failed` gets those that failed as soon as they
     did. One task is for one group, which it goes on watching.
     """
     polls: list[GroupPoll] = []

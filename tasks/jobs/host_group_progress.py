@@ -15,7 +15,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from remotejobs.prefect.tasks.jobs.reports import key_of, publish_table, row_of
 from remotejobs.prefect.tasks.jobs.results import JobResult
 
-_EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and tells others of it
+_EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and sends it to others
 
 
 def tell_not_started(name: str, results: Iterable[JobResult]) -> None:

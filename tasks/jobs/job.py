@@ -63,10 +63,10 @@ def start_job(job: Job, host: str, access: Access) -> Handle:
 
 
 def polling(until: Until) -> dict[str, Any]:
-    """What makes a task that looks once a poll: Prefect's retries, as `until` says."""
+    """What makes a task of one attempt a poll: Prefect's retries, as `until` says."""
     return {
         "retries": until.retries,
-        # A look takes its own part of the delay.
+        # An attempt takes its own part of the delay.
         "retry_delay_seconds": until.delay - until.wait,
         "retry_condition_fn": while_running,
         "cache_policy": NO_CACHE,
@@ -76,7 +76,7 @@ def polling(until: Until) -> dict[str, Any]:
 def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[..., Record]:
     """The task that polls a job: `poll_until(until).submit(handle, access)` gives the record of its success.
 
-    One attempt is one look, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
+    One attempt asks once, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
     nothing else. It raises `JobFailed` when the job ended in any other way, `RetriesExhausted` at the last attempt.
     `failed_when` decides about a command that ended by itself, in place of its return code.
     """
@@ -105,7 +105,7 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
     if not record.finished:
         look = command_line("status", record.handle, access)
         overdue = f"{label} on {host} has not ended {2 * job.grace} s after its limit"
-        raise RetriesExhausted(f"{overdue}. Look at it with: {look}", record)
+        raise RetriesExhausted(f"{overdue}. Check it with: {look}", record)
     return success_of(replace(record.handle, label=label), record, access)
 
 
@@ -132,7 +132,7 @@ def clean_jobs(
 
 
 def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedWhen | None = None) -> Record:
-    """One attempt of a poll, within a task run. Raises what `poll_until` tells of, and `StillRunning`."""
+    """One attempt of a poll, within a task run. Raises what `poll_until` names, and `StillRunning`."""
     attempt = this_attempt()
     jobs = jobs_of(access, handle)
     began = time.monotonic()
@@ -143,7 +143,7 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
             raise
         if attempt.is_last:
             raise lost_sight(handle, access, attempt, exc) from exc
-        # A refused connection is told at once; without its part of the delay the retries would soon be used up.
+        # A refused connection is known at once; without its part of the delay the retries would soon be used up.
         time.sleep(max(0.0, began + until.wait - time.monotonic()))
         raise
     if fresh := followed().fresh(handle, record):

@@ -56,7 +56,7 @@ class JobOptions(BaseModel):
     )
 
     def job(self, command: str, *, label: str, item: str = "") -> Job:
-        """The job of the flow run under way that runs `command`; `label` and `item` tell it from the run's others.
+        """The job of the flow run under way that runs `command`; `label` and `item` make it differ from others.
 
         Its jid is that of `jid_for(label, item)`: a run that is retried or resumed finds it again. Raises `InvalidJob`.
         """

@@ -45,11 +45,11 @@ class JobResult:
         return record.state is not State.LOST or record.cause in _RUNS_NO_MORE
 
 
-OnFailed = Callable[[Sequence[JobResult]], None]  # is told of ends that failed while others go on
+OnFailed = Callable[[Sequence[JobResult]], None]  # gets results that failed while others go on
 
 
 def result_of(step: str, host: str, started: PrefectFuture[Handle], polled: PrefectFuture[Record]) -> JobResult:
-    """Wait for both task runs of one job; whatever they raised is told, not raised."""
+    """Wait for both task runs of one job; what they raised is in the result, not raised."""
     # A poll whose start failed never begins, and has nothing to say.
     first = outcome_of(started)
     return result_from(step, host, outcome_of(polled) if isinstance(first, Handle) else first)
@@ -66,7 +66,7 @@ def result_from(step: str, host: str, outcome: object) -> JobResult:
 def left_running(step: str, host: str, outcome: object, access: Access) -> JobResult:
     """That a job is started is all that was wanted; `outcome` is its handle, or why it was not."""
     if isinstance(outcome, Handle):
-        left = f"left running; look at it with: {command_line('status', outcome, access)}"
+        left = f"left running; check it with: {command_line('status', outcome, access)}"
         return JobResult(host=host, step=step, state=State.RUNNING, succeeded=True, reason=left)
     return JobResult(host=host, step=step, state=_word(outcome), reason=_reason(outcome, step, host))
 
@@ -88,7 +88,7 @@ def result_as_found(record: Record, access: Access) -> JobResult:
 
 def not_asked(host: str, error: RemoteJobsError) -> JobResult:
     """What came of a host whose jobs are not known."""
-    return JobResult(host=host, step="look", state=_word(error), reason=_reason(error, "look", host))
+    return JobResult(host=host, step="check", state=_word(error), reason=_reason(error, "check", host))
 
 
 def values_of(step: str, runs: Mapping[str, PrefectFuture[T]]) -> tuple[dict[str, T], list[JobResult]]:

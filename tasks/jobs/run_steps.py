@@ -1,4 +1,4 @@
-"""Starting the jobs of a flow and looking after them to their ends: a task run each, or by groups of hosts."""
+"""Starting the jobs of a flow and polling them to their ends: a task run each, or by groups of hosts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_steps(
     shards: int = 1,
     on_failed: OnFailed | None = None,
 ) -> list[JobResult]:
-    """Start every step's job, wait for its end, and tell how each ended, in the order of `steps`; nothing is raised.
+    """Start every step's job, wait for its end, and return how each ended, in the order of `steps`; nothing is raised.
 
     With a delay of 0 a job is started and left running. `group` is how many hosts one task run starts and one polls:
     1 for a task run for each job, 0 for that up to 50 hosts and groups above; `shards` is how many runs like this one
@@ -92,7 +92,7 @@ def _one_by_one(
 
 @dataclass(frozen=True, slots=True)
 class _Polling:
-    """How all groups of a run are looked after."""
+    """How all groups of a run are polled."""
 
     access: Access
     failed_when: FailedWhen | None

@@ -84,7 +84,7 @@ def _any(observed: ObservedState, status: StepStatus, *steps: MigrationStep) -> 
 
 
 def _leave(host: str, access: Access, run: str) -> tuple[ObservedState, list[CancelledJob]]:
-    """End what is to be ended on one host, and look at the rest. Returns how it stands, and what became of what ran."""
+    """End what is to be ended on one host, and check the rest. Returns how it stands, and what became of what ran."""
     try:
         jobs = jobs_on(access, host)
         found = {step: _leave_step(jobs, host, step, jid_for(step, run=run)) for step in MigrationStep}

@@ -88,7 +88,7 @@ def unknown(*why: str) -> Verdict:
 
 
 def conclude(migration: Migration, verdict: Verdict, preflight: Preflight) -> RunState[Any]:
-    """Unlock the hosts if they are settled, tell the report, and give the flow run its last state."""
+    """Unlock the hosts if they are settled, write the report, and give the flow run its last state."""
     locks = migration.unlock(preflight.locks) if verdict.outcome.settled else preflight.locks
     report = MigrationReport(migration.plan, verdict, preflight.observed, migration.jids, migration.options, locks)
     create_markdown_artifact(key="migration", markdown=markdown(report), description=verdict.outcome)

@@ -51,7 +51,7 @@ class ContactLost(Unreachable):
         return type(self), (self.host, self.why, self.record)
 
 
-@task(task_run_name="look at {host}", cache_policy=NO_CACHE)
+@task(task_run_name="check {host}", cache_policy=NO_CACHE)
 def check_host(
     host: str, access: Access, jids: Mapping[MigrationStep, str], space: str, contact_timeout: float
 ) -> HostCheck:
@@ -116,7 +116,7 @@ def run_step(job: Job, host: str, access: Access, poll: float, contact_timeout: 
 
 
 class _LastSeen:
-    """Remembers and logs the looks at a running job."""
+    """Remembers and logs the polls of a running job."""
 
     def __init__(self) -> None:
         self.record: Record | None = None

@@ -19,7 +19,7 @@ class Heart:
 
     def __init__(self, run: FlowRun) -> None:
         self._resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
-        # The automations look for the run's tag.
+        # The automations match the run's tag.
         self._related = [
             {"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"} for tag in sorted(run.tags)
         ]

@@ -76,7 +76,7 @@ def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str)
         host for batch in in_batches(hosts, update.serial, update.canary) if batch.canary for host in batch.hosts
     }
     if not any(seen.touched for host, seen in found.items() if host not in canaries):
-        # Their soak may not have been over: they are looked at once more, and changed only where that is needed.
+        # Their soak may not have been over: they are checked once more, and changed only where that is needed.
         done -= canaries
     return Rollout(
         hosts=tuple(hosts),

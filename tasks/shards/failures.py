@@ -31,7 +31,7 @@ def publish_failed(results: Sequence[JobResult]) -> None:
         with get_client(sync_client=True) as client:
             client.create_artifact(told)
     except httpx.HTTPError as exc:
-        get_run_logger().warning("that %s failed cannot be told meanwhile: %r", ", ".join(hosts), exc)
+        get_run_logger().warning("that %s failed cannot be reported meanwhile: %r", ", ".join(hosts), exc)
 
 
 def failed_hosts(client: SyncPrefectClient, runs: Sequence[UUID]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a shard tells the run that it is a part of: how each of its hosts ended, kept by the server.
+"""What a shard reports to the run that it is a part of: how each of its hosts ended, kept by the server.
 
 A worker's disk, where Prefect puts what a flow returns, is seen by no other worker.
 """
@@ -54,11 +54,11 @@ def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, Tab
     publish_table(key, title, [row for _, row in results])
     if shard.of:
         told = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
-        Artifact(type=_TYPE, description=f"What {shard} tells of its hosts", data=told).create()
+        Artifact(type=_TYPE, description=f"What {shard} reports of its hosts", data=told).create()
 
 
 def report_of(client: SyncPrefectClient, run: UUID) -> list[ReportedResult] | None:
-    """What the shard `run` told at its end; None when it came to none."""
+    """What the shard `run` reported at its end; None when it came to none."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[_TYPE]))
     told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
     # Prefect keeps what it is given as JSON text.

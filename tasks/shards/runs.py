@@ -107,7 +107,7 @@ def _begin(shard: Shard, given: dict[str, Any]) -> FlowRun:
     assert context is not None and context.flow is not None
     options = name_of_options(context.flow)
     shared = {name: value for name, value in given.get(options, {}).items() if name not in _OWN}
-    # Of a shard that failed the parent tells.
+    # The parent reports a shard that failed.
     parameters = {name: value for name, value in given.items() if name != "notify"}
     name = f"{flow_run.flow_name}/{flow_run.flow_name}-shard"
     try:

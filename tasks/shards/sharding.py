@@ -1,4 +1,4 @@
-"""A flow run that has its work done in shards: it begins them, waits, and tells of every host how it ended."""
+"""A flow run that has its work done in shards: it begins them, waits, and reports how each host ended."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def results_of_shards(
 ) -> list[tuple[JobResult, TableRow]]:
     """How each of `steps` ended, and its row for the table, after other workers did them in shards.
 
-    What a shard did not come to tell (its worker died and nobody resumed it, or it was cancelled) its hosts are asked;
-    `judged` says what the flow makes of that.
+    What a shard did not come to report (its worker died and nobody resumed it, or it was cancelled) its hosts are
+    asked; `judged` says what the flow makes of that.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
     with get_client(sync_client=True) as client:
@@ -63,7 +63,7 @@ def _not_begun(step: JobStep, why: str) -> JobResult:
 
 
 def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
-    """What the host says of the step, its shard having told nothing."""
+    """What the host says of the step, its shard having reported nothing."""
     try:
         found = result_as_found(jobs_on(access, step.host).record(step.job.jid), access)
     except JobNotFound:
@@ -72,7 +72,7 @@ def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
         found = not_asked(step.host, exc)
     # That it still runs is no success: nobody waits for it any more.
     succeeded = found.succeeded and found.over
-    reason = found.reason or f"its host says so; its shard told nothing: {shard_run.ended}"
+    reason = found.reason or f"its host says so; its shard reported nothing: {shard_run.ended}"
     return replace(found, step=step.label, succeeded=succeeded, reason=reason)
 
 

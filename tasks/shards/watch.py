@@ -63,7 +63,10 @@ def _over(shard_run: ShardRun) -> bool:
 
 
 def _give_up_crashed(client: SyncPrefectClient, watch: ShardWatch) -> None:
-    """So that nobody resumes them once their hosts were told of. After an absence of the server all have their time."""
+    """So that nobody resumes them once their hosts were reported.
+
+    After an absence of the server all have their time.
+    """
     for shard_run in watch.shards:
         if not (shard_run.run.state and shard_run.run.state.is_crashed()):
             watch.crashed.pop(shard_run.shard.number, None)
@@ -78,7 +81,8 @@ def _give_up_crashed(client: SyncPrefectClient, watch: ShardWatch) -> None:
 def _stop_if_exceeded(client: SyncPrefectClient, watch: ShardWatch, wanted: Shards) -> None:
     untold = [shard_run for shard_run in watch.shards if shard_run.shard.number not in watch.reports]
     failed = {result.host for report in watch.reports.values() for result in report if not result.succeeded}
-    # One that broke before it could tell, as on a worker without the inventory: nobody says that a host of it is well.
+    # One that broke before it could report, as on a worker without the inventory: nobody says that a host of it is
+    # well.
     failed |= {host for shard_run in untold if _over(shard_run) for host in shard_run.shard.hosts}
     failed |= _failed_already(client, [shard_run for shard_run in untold if not _over(shard_run)])
     watch.halted = wanted.exceeded(failed=len(failed), hosts=watch.hosts)

@@ -106,7 +106,7 @@ def test_what_runs_when_the_retries_are_over_is_left_running_and_the_message_say
     assert told(together) == told(alone)
     for end in together:
         first, _ = fake.started(on=end.host)
-        assert f"left running; look at it with: remotejobs status {end.host} {first.job.jid}" in end.reason
+        assert f"left running; check it with: remotejobs status {end.host} {first.job.jid}" in end.reason
     assert {start.state for start in fake.started()} == {State.RUNNING}
 
 
@@ -170,7 +170,7 @@ def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHo
     task_log.when("db2: no contact", lambda: fake.ends("work", on="db1"))
     ends = look(steps("x", Until(retries=4, delay=0.5), ("db1", "db2")), SIMULATED)
     assert [(end.host, end.state) for end in ends] == [("db1", "succeeded"), ("db2", "unreachable")]
-    assert re.search("attempt 5 of 5, .*It may run on; look at it with: remotejobs status db2", ends[1].reason)
+    assert re.search("attempt 5 of 5, .*It may run on; check it with: remotejobs status db2", ends[1].reason)
 
 
 def test_hosts_that_are_silent_at_the_start_are_tried_again_and_they_alone(fake: FakeHosts, task_log: TaskLog) -> None:

@@ -131,7 +131,7 @@ def test_running_out_of_retries_leaves_the_job_running_and_says_how_to_find_it(f
 
     message, killed = give_up_and_kill()
     assert "attempt 2 of 2" in message
-    assert f"left running; look at it with: remotejobs status db1 {work.jid} -i {SIMULATED.inventory}" in message
+    assert f"left running; check it with: remotejobs status db1 {work.jid} -i {SIMULATED.inventory}" in message
     assert killed.state is State.KILLED
     assert "proven empty" in killed.msg
 

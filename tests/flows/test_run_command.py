@@ -76,7 +76,7 @@ def test_with_a_delay_of_zero_jobs_are_left_running(fake: FakeHosts) -> None:
     ends = run(SIMULATED, "db1:db2", "sleep 300", until=Until(delay=0)).result()
     assert [(end.host, end.state) for end in ends] == [("db1", "running"), ("db2", "running")]
     for end in ends:
-        words = shlex.split(end.reason.removeprefix("left running; look at it with: "))
+        words = shlex.split(end.reason.removeprefix("left running; check it with: "))
         assert words[:3] == ["remotejobs", "status", end.host]
         assert jobs_on(SIMULATED, end.host).record(words[3]).state is State.RUNNING
 

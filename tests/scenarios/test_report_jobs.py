@@ -88,7 +88,7 @@ def test_a_name_that_no_job_has_is_a_failure(fake: FakeHosts) -> None:
 
 def test_a_host_that_is_away_hides_no_other_and_is_named(rotated: FakeHosts) -> None:
     rotated.host("db2").unreachable()
-    with pytest.raises(HostsFailed, match="1 of 2 unreachable\nlook on db2: "):
+    with pytest.raises(HostsFailed, match="1 of 2 unreachable\ncheck on db2: "):
         report(SIMULATED, "rotate", "all").result()
 
 
