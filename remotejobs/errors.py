@@ -137,11 +137,11 @@ class FileRefused(HostRefused):
 
 
 class DirectoryRefused(HostRefused):
-    """Each user needs a directory of his own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
+    """Each user needs a directory of their own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
 
 
 class ProtocolError(HostError):
-    """The answer was not understood, so nothing is claimed. Ask again; if it stays, look at the host by hand."""
+    """The answer was not understood, so nothing is claimed. Ask again; if it stays, check the host by hand."""
 
 
 if not TYPE_CHECKING:  # a misspelt import is to be an error of types

@@ -1,4 +1,4 @@
-"""The nouns of the core: a `Job` is started on a host, a `Handle` finds it again, a `Record` tells how it is."""
+"""The nouns of the core: a `Job` is started on a host, a `Handle` finds it again, a `Record` says how it is."""
 
 from __future__ import annotations
 
@@ -165,11 +165,10 @@ class Record:
     asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
     disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.
     `survivors` names, as pid(name), what outlived KILL. `proof` says how it was proven that nothing did: reaped (the
-    kernel told its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was found,
-    and `unseen` names what could not be seen. Empty where nothing had to be ended.
-    `processes` is what ran when a limit ended the job, by `ps`.
-    `progress` is what the job last said of it; `usual` how many seconds earlier runs took there, where that was asked
-    for (`remotejobs.jobs.estimate`).
+    kernel reported to its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was
+    found, and `unseen` names what could not be seen. Empty where nothing had to be ended. `processes` is what ran when
+    a limit ended the job, by `ps`. `progress` is what the job last said of it; `usual` how many seconds earlier runs
+    took there, where that was asked for (`remotejobs.jobs.estimate`).
     """
 
     host: str
@@ -220,6 +219,6 @@ class Record:
 
     @property
     def last_lines(self) -> str:
-        """The end of stderr, or of stdout where stderr is empty: what a person looks at first."""
+        """The end of stderr, or of stdout where stderr is empty: what a person reads first."""
         text = (self.stderr.strip() or self.stdout.strip()).decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-5:])

@@ -147,7 +147,7 @@ def _as_owner() -> list[str]:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Without the variables by which the user reaches databases of his own."""
+    """Without the variables by which the user reaches other databases."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 

@@ -157,5 +157,5 @@ def add_jid(parser: Parser) -> None:
 def add_poll(parser: Parser, *, zero: str = "") -> None:
     from remotejobs.jobs.wait import DEFAULT_POLL  # with all that talks to hosts, which not every command does
 
-    text = f"look every so many seconds (default {DEFAULT_POLL:g}); an end is seen at once{zero}"
+    text = f"poll every so many seconds (default {DEFAULT_POLL:g}); an end is seen at once{zero}"
     parser.add_argument("-P", "--poll", metavar="SECONDS", type=poll, default=DEFAULT_POLL, help=text)

@@ -67,9 +67,9 @@ class Screen:
         self._doomed: Record | None = None
         self._said = ""
 
-    def show(self, looks: Polling, is_over: Callable[[], bool]) -> None:
+    def show(self, polling: Polling, is_over: Callable[[], bool]) -> None:
         """Until `q` is pressed, or `is_over`."""
-        threading.Thread(target=self._listen, args=(looks,), name="hosts", daemon=True).start()
+        threading.Thread(target=self._listen, args=(polling,), name="hosts", daemon=True).start()
         colours = self._paint.coloured
         console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, no_color=not colours)
         with Keyboard(sys.stdin) as keyboard, Live(console=console, screen=True, auto_refresh=False) as live:
@@ -83,8 +83,8 @@ class Screen:
                 self._hear()
         console.print(Text(summary(self._snapshot.records)), soft_wrap=True)
 
-    def _listen(self, looks: Polling) -> None:
-        for item in side_by_side(self._fleet, looks):
+    def _listen(self, polling: Polling) -> None:
+        for item in side_by_side(self._fleet, polling):
             self._news.put(host_snapshot_of(item))
 
     def _hear(self) -> None:

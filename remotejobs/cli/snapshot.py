@@ -65,12 +65,12 @@ class Snapshot:
     @property
     def reported(self) -> Iterator[Record]:
         """All jobs as their hosts reported them, in no order: of thousands, putting them in order takes long."""
-        return (record for look in self._hosts.values() if look for record in look.records)
+        return (record for host in self._hosts.values() if host for record in host.records)
 
     @property
     def unreachable(self) -> dict[str, RemoteJobsError]:
         """The hosts that could not be asked at the last poll."""
-        return {host: look.error for host, look in self._hosts.items() if look and look.error}
+        return {name: host.error for name, host in self._hosts.items() if host and host.error}
 
     @property
     def asked(self) -> bool:

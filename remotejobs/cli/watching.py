@@ -33,7 +33,7 @@ def watch(args: Namespace) -> NoReturn:
     fleet = Target.of(args).fleet()
     since = args.since if args.since is not None else EVER if args.jobs else 3600.0
     snapshot = Snapshot(list(fleet.hosts), jobs=args.jobs or "*", since=since)
-    looks = partial(_poll_again_and_again, poll=args.poll)
+    polling = partial(_poll_again_and_again, poll=args.poll)
 
     def is_over() -> bool:
         return bool(args.jobs) and snapshot.ended(DEFAULT_CONTACT_TIMEOUT)
@@ -41,9 +41,9 @@ def watch(args: Namespace) -> NoReturn:
     if is_terminal(sys.stdout) and sys.stdin.isatty():
         from remotejobs.cli.screen import Screen  # rich takes 60 ms to import, which a pipe need not wait for
 
-        Screen(fleet, snapshot, poll=args.poll).show(looks, is_over)
+        Screen(fleet, snapshot, poll=args.poll).show(polling, is_over)
     else:
-        _print_changes(fleet, snapshot, looks, is_over)
+        _print_changes(fleet, snapshot, polling, is_over)
     # Not returned: the hosts' threads would poll for ever.
     exit_codes.leave(_exit_code(snapshot, args.jobs))
 
@@ -57,9 +57,9 @@ def _poll_again_and_again(jobs: HostJobs, report: Callable[[HostSnapshot], None]
         time.sleep(poll)
 
 
-def _print_changes(fleet: Fleet, snapshot: Snapshot, looks: Polling, is_over: Callable[[], bool]) -> None:
+def _print_changes(fleet: Fleet, snapshot: Snapshot, polling: Polling, is_over: Callable[[], bool]) -> None:
     paint, counts = Paint.for_stream(sys.stdout), ""
-    for item in side_by_side(fleet, looks):
+    for item in side_by_side(fleet, polling):
         for change in snapshot.take(host_snapshot_of(item)):
             say(_line(change, paint))
         if snapshot.asked and (new := counted(snapshot.reported)) != counts:

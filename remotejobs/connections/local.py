@@ -96,7 +96,7 @@ class ShellProcess:
                     del takers[fd]
             if time.monotonic() > deadline and not exchange.ended:
                 raise TimedOut(self._host, f"no complete answer within {timeout:g} s")
-        # What was said on stderr before the end mark is in the pipe by now, though it may not have been looked at.
+        # What was said on stderr before the end mark is in the pipe by now, though it may not have been read.
         stderr = self._stderr.fileno()
         if stderr in self._ready(takers, writing=False, until=0.0):
             exchange.take_stderr(os.read(stderr, CHUNK))

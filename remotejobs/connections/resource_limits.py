@@ -53,7 +53,7 @@ def _raise_soft_limit(wanted: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
-    # It may be refused all the same, as in some containers: what there is, is looked at next.
+    # It may be refused all the same, as in some containers: the limits are checked next.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)

@@ -12,7 +12,7 @@ from remotejobs.inventory.variables import Host, text
 # Any shell that a login may have is left at once for `sh -s`; only Windows' shells cannot do that.
 _SHELLS = frozenset({"", "sh", "bash", "dash", "ksh", "zsh", "mksh", "ash", "fish", "csh", "tcsh"})
 _PROGRAM = re.compile(r"[\w/][\w./+-]*")
-_OWN_FLAGS = frozenset("HSn")  # what we give sudo ourselves, as Ansible does unless it is told otherwise
+_OWN_FLAGS = frozenset("HSn")  # what we give sudo ourselves, as Ansible does by default
 
 
 def check_shell(host: Host) -> None:

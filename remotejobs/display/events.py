@@ -1,4 +1,4 @@
-"""What is told of a job on its way to its end, and the views that listen."""
+"""What is reported of a job on its way to its end, and the views that show it."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class JsonLines:
         self._stream = stream
 
     def show(self, event: Event) -> None:
-        """Programs are told ends only."""
+        """Programs get results only."""
 
     def ended(self, result: HostResult[Record]) -> None:
         self._stream.write(json_line(result, self._jid) + "\n")

@@ -94,7 +94,7 @@ class Fleet:
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
     def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[HostResult[T]]:
-        """`work` on every host (or on those of `names`) side by side; outcomes as they come, as `each_of` tells them.
+        """`work` on every host (or on those of `names`) side by side; results as they come, as `each_of` yields them.
 
         Raises `ResourceLimitExceeded` before anything is asked.
         """

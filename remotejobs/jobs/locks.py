@@ -21,7 +21,7 @@ class LockHeld(HostRefused):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock: `owner` is an id that he alone uses, `label` and `note` his own words, `since` UTC.
+    """Who holds a lock: `owner` is an id that no other holder has, `label` and `note` its own words, `since` UTC.
 
     `path` is the lock's file on the host.
     """
@@ -63,7 +63,7 @@ class HostLock:
             self._of(owner, holder)
 
     def read(self, fields: Mapping[str, str]) -> Holder | None:
-        """The holder in an answer that tells of this lock. Raises `LockFailed`."""
+        """The holder in an answer about this lock. Raises `LockFailed`."""
         if "error" in fields:
             raise LockFailed(self.host, f"lock {self._name}: {fields['error'].partition(' ')[2]}")
         if "free" in fields:

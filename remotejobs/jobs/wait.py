@@ -11,7 +11,7 @@ from remotejobs.errors import Unreachable, UsageError
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.model import Record
 
-DEFAULT_POLL = 15.0  # seconds between two looks; an end is seen at once, because the waiting is done on the host
+DEFAULT_POLL = 15.0  # seconds between two polls; an end is seen at once, because the waiting is done on the host
 DEFAULT_CONTACT_TIMEOUT = 300.0  # seconds without contact: long enough for a reboot
 
 GLIMPSE_BYTES = 4096  # of each stream while the job runs: enough for its last lines
@@ -68,7 +68,7 @@ def wait_until_ended(
     glimpse, longest = Read(jid, max_bytes=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
     pause = longest if first_poll is None else min(first_poll, poll)
 
-    def look() -> Record:
+    def poll_once() -> Record:
         return jobs.status([glimpse], wait=pause)[0]
 
     def unreachable(error: Unreachable) -> None:
@@ -78,7 +78,7 @@ def wait_until_ended(
             on_unreachable(error)
 
     while not (
-        record := retry_while_unreachable(look, contact_timeout=contact_timeout, on_unreachable=unreachable)
+        record := retry_while_unreachable(poll_once, contact_timeout=contact_timeout, on_unreachable=unreachable)
     ).finished:
         if on_poll:
             on_poll(record)

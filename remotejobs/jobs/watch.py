@@ -118,13 +118,13 @@ class JobWatch:
 
 
 def _first_wait() -> float:
-    """Uneven, so that thousands of hosts are not asked in the same second again and again: an end is told at once all
+    """Uneven, so that thousands of hosts are not asked in the same second again and again: an end is known at once all
     the same, and threads that all want to run hinder each other."""
     return random.uniform(SHORTEST_WAIT, LONGEST_WAIT)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
 def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
-    """Wait over there until one of the jobs ends. One that cannot be told of hides no other."""
+    """Wait over there until one of the jobs ends. One that cannot be read hides no other."""
     try:
         records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait)
     except Unreachable:

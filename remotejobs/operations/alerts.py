@@ -1,4 +1,4 @@
-"""What a person should look at: lost jobs, jobs that take too long, and hosts that could not be asked."""
+"""What needs a person's attention: lost jobs, jobs that take too long, and hosts that could not be asked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Overdue(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person should look at. `jid` is empty for a host that could not be asked."""
+    """Something that needs a person's attention. `jid` is empty for a host that could not be asked."""
 
     what: Literal["lost", "overdue", "not asked"]
     host: str

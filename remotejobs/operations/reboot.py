@@ -1,4 +1,7 @@
-"""Reboot a host and reconnect: proven by a boot id that changed. What ran there is told as lost. `reboot.sh` helps."""
+"""Reboot a host and reconnect: proven by a boot id that changed. What ran there is reported as lost.
+
+`reboot.sh` helps.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
 LOOK_EVERY = 1.0  # seconds
-_HOPELESS = (HostKeyChanged, HostKeyUnknown)  # no later look would end otherwise
+_HOPELESS = (HostKeyChanged, HostKeyUnknown)  # no later attempt would end otherwise
 
 
 class RebootRefused(HostRefused):
@@ -59,7 +62,7 @@ class Reboot(BaseModel):
 class Rebooted:
     """A reboot that is proven: the boot ids `before` and `after` differ. `seconds` from the command to the test's end.
 
-    `lost` are the jobs that it ended, as the host tells of them now; `test_output` is what the test said.
+    `lost` are the jobs that it ended, as the host reports them now; `test_output` is what the test said.
     """
 
     host: str
@@ -75,7 +78,8 @@ def reboot(
 ) -> Rebooted:
     """Reboot `host` and wait until it is back; `on_news` hears how it goes.
 
-    Raises `RebootRefused` when the command failed, `NotBack` when the time was up, and `HostError` of the first look.
+    Raises `RebootRefused` when the command failed, `NotBack` when the time was up, and `HostError` of the first
+    attempt.
     """
     variables = {**host.variables, "ansible_timeout": wanted.connect_timeout, "ansible_ssh_timeout": None}
     # A connection of its own: nobody else's retries are waited for.
@@ -156,12 +160,15 @@ class _Rebooting:
             raise _NotYet(f"{self._wanted.test_command!r} fails with {said.rc}: {said.output.strip()}")
         return said.output.strip()
 
-    def _await(self, look: Callable[[], str]) -> str:
-        """`look` over a new connection each time until it succeeds. While a host boots, it refuses for many reasons."""
+    def _await(self, attempt: Callable[[], str]) -> str:
+        """`attempt` over a new connection each time until it succeeds.
+
+        While a host boots, it refuses for many reasons.
+        """
         deadline = time.monotonic() + self._wanted.timeout
         while True:
             try:
-                return look()
+                return attempt()
             except _HOPELESS:
                 raise
             except (HostError, _NotYet) as exc:

@@ -1,6 +1,6 @@
-"""A service without an init system: a job that is meant to go on, found by its name, looked at, and stopped with proof.
+"""A service without an init system: a job that is meant to go on, found by its name, checked, and stopped with proof.
 
-What others do with nohup, `&` and a pid file. `service.sh` looks at it from within.
+What others do with nohup, `&` and a pid file. `service.sh` checks it from within.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pydantic import AfterValidator
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-LONGEST = 64 * 1024  # bytes of a body that are looked at
+LONGEST = 64 * 1024  # bytes of a body that are read
 
 
 def _compiles(pattern: str) -> str:

@@ -1,4 +1,4 @@
-"""One host that is not there: it answers as `job.sh` would, over a connection that fails when it is told to."""
+"""One host that is not there: it answers as `job.sh` would, over a connection that fails on demand."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class FakeHost:
         self._real_time = real_time
         self._clock = Clock()
         self._changed = Condition()
-        self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has his own
+        self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has one
         self._cut: tuple[type[Unreachable], str] | None = None
         self._deaf = 0
         self._breaks = 0  # how often all connections broke
@@ -66,7 +66,7 @@ class FakeHost:
     # --- what the test does to it ---
 
     def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nobody listens there") -> None:
-        """From now on it cannot be asked; whoever is waiting there loses his connection. Its jobs run on."""
+        """From now on it cannot be asked; whoever is waiting there loses the connection. Its jobs run on."""
         with self._changed:
             self._cut = (kind, message)
             self._break()

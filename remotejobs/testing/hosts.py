@@ -136,4 +136,4 @@ class FakeHosts:
         for pattern, on, rc, output in self._words:
             if fnmatchcase(host, on) and pattern.search(script):
                 return rc, output
-        return 127, "a fake host runs nothing: tell with `says` what it answers to this script"
+        return 127, "a fake host runs nothing: say with `says` what it answers to this script"

@@ -26,7 +26,7 @@ class PlannedEnd:
 
 @dataclass(slots=True)
 class FakeJob:
-    """Times are those of the host's clock; `began` is None while it is queued, and what it waits for is told then."""
+    """Times are those of the host's clock; `began` is None while it is queued; `waits_for` says for what."""
 
     job: Job
     settings: str

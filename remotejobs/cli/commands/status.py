@@ -18,7 +18,7 @@ from remotejobs.model import check_jid
 
 
 def add(commands: Commands[Parser]) -> None:
-    parser = add_command(commands, "status", execute, purpose="look at a job once")
+    parser = add_command(commands, "status", execute, purpose="show the state of a job")
     add_jid(parser)
     add_reach(parser)
 

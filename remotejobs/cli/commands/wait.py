@@ -31,7 +31,7 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     if args.poll == 0:
-        raise UsageError("wait with -P 0 would not wait", remedy="Use status for one look, or at least -P 1.")
+        raise UsageError("wait with -P 0 would not wait", remedy="Use status to ask once, or at least -P 1.")
     with target.fleet() as fleet:
         if args.count and args.count > len(fleet.hosts):
             raise UsageError(

@@ -42,7 +42,7 @@ def over_paramiko(endpoint: Endpoint) -> Sftp:
     session = open_session(endpoint)
 
     def is_alive() -> bool:
-        # Channels are told of the end before the transport is inactive.
+        # Channels learn of the end before the transport is inactive.
         session.transport.join(DYING)
         return session.is_open
 
@@ -146,7 +146,7 @@ class SshFiles:
                 file.write(chunk)
                 at += len(chunk)
                 on_bytes(len(chunk))
-            # Nobody looks at the answers to pipelined writes, and closing a lost connection raises nothing.
+            # The answers to pipelined writes are not read, and closing a lost connection raises nothing.
             if (written := client.stat(path).st_size or 0) < at:
                 raise FileRefused(self.host, f"{path}: only {written} of {at} bytes could be written")
 

@@ -91,7 +91,7 @@ def _keep_backslashes(text: str) -> str:
 def fill(text: str, scope: TemplateNames, place: Place, is_secret: Callable[[], bool] = bool) -> Any:
     """The value of a template; an Undefined when it needs a variable that is not there.
 
-    Raises `InventoryError`, which quotes no values when it `is_secret`: when one that it looked at was in a vault.
+    Raises `InventoryError`, which quotes no values when it `is_secret`: when one that it read was in a vault.
     """
     try:
         value = _run(_compiled(text), scope)
@@ -162,7 +162,7 @@ def _bad(exc: Exception, place: Place) -> InventoryError:
 
 
 def _in_words(message: str) -> str:
-    """An error's message without the names of our own classes and functions, which tell nobody anything."""
+    """An error's message without the names of our own classes and functions, which mean nothing to others."""
     for name, word in _OUR_NAMES.items():
         message = re.sub(rf"(remotejobs\.[\w.]+\.)?\b{name}\b", word, message)
     return re.sub(r"(?:\w+\.<locals>\.|(?<![\w.'])_)(\w+\(\))", r"\1", message)

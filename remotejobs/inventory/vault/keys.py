@@ -85,7 +85,7 @@ def _from_file(path: Path, label: str, earlier: tuple[Key, ...]) -> bytes:
 
 
 def _printed_by(path: Path, label: str) -> bytes:
-    """What the program prints; one named NAME-client is told the vault id, as ansible-vault does it."""
+    """What the program prints; one named NAME-client gets the vault id, as ansible-vault does it."""
     words = [str(path.absolute()), *(["--vault-id", label] if path.stem.endswith("-client") else [])]
     try:
         done = subprocess.run(

@@ -142,5 +142,5 @@ class BackupPlan(_Model):
             raise ValueError("the plan is empty; give it at least one database, files item or command")
         twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
         if twice:
-            raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be told apart")
+            raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be distinguished")
         return self

@@ -1,4 +1,4 @@
-"""From an item of the plan to the job that makes it: shell text, built without looking at anything."""
+"""From an item of the plan to the job that makes it: shell text, built without asking a host."""
 
 from __future__ import annotations
 

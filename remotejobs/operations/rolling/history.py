@@ -72,7 +72,7 @@ class UpdateHistory:
         return UpdateStep(number=number, kind=kind, target=target, before=self.before if self.steps else before)
 
     def open_step(self, kind: StepKind, target: str) -> UpdateStep | None:
-        """The step that did, or still does, what is wanted: to be looked at before anything is run again."""
+        """The step that did, or still does, what is wanted: to be checked before anything is run again."""
         last = self.last
         if last and (last.kind, last.target) == (kind, target) and last.state in (State.RUNNING, State.SUCCEEDED):
             return last

@@ -1,4 +1,4 @@
-"""What pushing and pulling share: who takes part, sums told by the host, and going on after a cut."""
+"""What pushing and pulling share: who takes part, sums reported by the host, and going on after a cut."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Ends:
         self.run("finish", "tr_seal", part, dest, sha256, f"{mode:o}")
 
     def run(self, verb: str, *words: str) -> str:
-        """Call a function of transfer.sh as a job, which outlives every connection; the sha256 that it told."""
+        """Call a function of transfer.sh as a job, which outlives every connection; the sha256 that it reported."""
         jid = f"{verb}-transfer.{secrets.token_hex(8)}"
         command = command_of(text_of("remotejobs.operations.transfer", "transfer.sh"), *words)
         job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", timeout=_SUM_LIMIT)
@@ -102,7 +102,7 @@ class Ends:
         for line in record.stdout.splitlines():
             if line.startswith(_FIELD):
                 return line.removeprefix(_FIELD).decode("ascii", "replace")
-        raise ProtocolError(record.host, f"job {jid} succeeded and told no sha256")
+        raise ProtocolError(record.host, f"job {jid} succeeded and reported no sha256")
 
 
 class Through:

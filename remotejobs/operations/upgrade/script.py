@@ -29,7 +29,7 @@ def install_job(plan: Upgrade, jid: str) -> Job:
 
 @dataclass(frozen=True, slots=True)
 class RebootNeed:
-    """Whether a host needs a reboot, None where it cannot tell, and why, in its own words (perhaps none)."""
+    """Whether a host needs a reboot, None where it does not know, and why, in its own words (perhaps none)."""
 
     needed: bool | None
     why: str = ""

@@ -14,7 +14,7 @@ from remotejobs.errors import UsageError
 
 PLACE = "ssh -G"
 
-# What ssh -G fills in before it tells. Files are parted by spaces, whether or not a name has one.
+# What ssh -G fills in before it prints. Files are parted by spaces, whether or not a name has one.
 _FILLED = frozenset(["globalknownhostsfile", "identityagent", "revokedhostkeys", "userknownhostsfile"])
 _OF_ONE_HOST = ("%h", "%n", "%k", "%C", "%j")
 

@@ -49,7 +49,7 @@ def read(config: str, home: Path) -> ConfigDocument:
 
 
 def _files(config: str, home: Path) -> list[tuple[Path, bool, bool]]:
-    """Path, whether it is the system's, and whether its owner and mode are looked at."""
+    """Path, whether it is the system's, and whether its owner and mode are checked."""
     if config.lower() == "none":
         return []
     if config:

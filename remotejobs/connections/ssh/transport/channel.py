@@ -100,7 +100,7 @@ class _ChannelExchange:
         return something
 
     def _send_first(self, deadline: float) -> None:
-        """Wait for sshd to open the window, which it does when the command runs; nothing tells a waiter but send()."""
+        """Wait for sshd to open the window, which it does when the command runs; only send() shows it."""
         self._channel.settimeout(max(0.0, deadline - time.monotonic()))
         try:
             self._unsent = self._unsent[self._channel.send(self._unsent) :]

@@ -163,7 +163,7 @@ def _exchange_keys(transport: QuickTransport, hop: Endpoint, cause: Callable[[],
 
 
 def _closed(transport: QuickTransport, hop: Endpoint, cause: str) -> ConnectionLost:
-    """What was said in the place of a version tells a full or a punishing sshd from all others."""
+    """What came in place of a version distinguishes a full or a punishing sshd from all others."""
     words = " / ".join(transport.words)
     if any(sign in words for sign in TURNING_AWAY):
         message = (
