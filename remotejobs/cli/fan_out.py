@@ -30,7 +30,7 @@ def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T
         finally:
             news.put(None)
 
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crowd")
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fan-out")
     watching = pool.submit(watch)
     pool.shutdown(wait=False)
     while (item := _next(news)) is not None:
