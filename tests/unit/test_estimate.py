@@ -1,4 +1,4 @@
-"""How long a job will take on is told by earlier runs, or by its percentage, or not at all."""
+"""How long a job will take on is known from earlier runs, or by its percentage, or not at all."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_a_host_tells_of_its_own_earlier_runs_and_is_asked_once() -> None:
         jobs.record(jid, wait=60)
         jobs.record(jid, wait=60)
     running = jobs.start(Job(jid="wednesday", cmd="pg_dump", label="dump"))
-    pace = Estimator(jobs)
-    assert pace.of(running).usual == pytest.approx(90)
+    estimator = Estimator(jobs)
+    assert estimator.of(running).usual == pytest.approx(90)
     fake.host("db1").unreachable()
-    assert pace.of(running).usual == pytest.approx(90)
+    assert estimator.of(running).usual == pytest.approx(90)
     assert Estimator(jobs).of(running).usual is None
     with pytest.raises(HostError):
         jobs.list()
