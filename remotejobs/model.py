@@ -66,8 +66,9 @@ class Job:
     `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
 
     Of the jobs of one user on a host that name a lock, one runs at a time; of those that want slots of a pool, `slots`
-    do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes. One
-    that is queued for `queue_timeout` seconds (None: as long as it takes) is `timed_out` without having been started.
+    do. The others are `queued` on the host, in order of arrival, and their timeouts count from when their turn comes.
+    One that is queued for `queue_timeout` seconds (None: as long as it takes) is `timed_out` without having been
+    started.
 
     `launcher` says where the job lives: `systemd`, in a transient unit of its own, which no logout ends; `plain`, among
     the processes of the login; `auto`, in a unit where logind ends those.
@@ -167,7 +168,7 @@ class Record:
     `survivors` names, as pid(name), what outlived KILL. `proof` says how it was proven that nothing did: reaped (the
     kernel reported to its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was
     found, and `unseen` names what could not be seen. Empty where nothing had to be ended. `processes` is what ran when
-    a limit ended the job, by `ps`. `progress` is what the job last said of it; `usual` how many seconds earlier runs
+    a timeout ended the job, by `ps`. `progress` is what the job last said of it; `usual` how many seconds earlier runs
     took there, where that was asked for (`remotejobs.jobs.estimate`).
     """
 

@@ -1,4 +1,4 @@
-"""Several jobs with limits of their own on each host, other work meanwhile, each awaited by itself, and a report."""
+"""Several jobs with timeouts of their own on each host, other work meanwhile, each awaited by itself, and a report."""
 
 from __future__ import annotations
 

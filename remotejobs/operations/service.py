@@ -51,7 +51,7 @@ class Service(BaseModel):
     timeout: int = Field(default=5, ge=1, description="Seconds for an answer.")
 
     def job(self, jid: str) -> Job:
-        """It has no limit: it is to go on."""
+        """It has no timeout: it is to go on."""
         return Job(jid=jid, cmd=self.command, label=self.name, chdir=self.chdir, env=self.env, grace=self.grace)
 
 

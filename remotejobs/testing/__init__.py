@@ -5,7 +5,7 @@
     fake.plan("pg_dump", Plan(rc=1, stderr="disk full\\n"), on="db2")
     with Fleet(hosts, connect=fake.connect) as fleet: ...
 
-What is real: the requests and the answers of the protocol, states, output by offsets, attaching, limits, locks and
+What is real: the requests and the answers of the protocol, states, output by offsets, attaching, timeouts, locks and
 slots, waiting, lists, cleaning, connections that fail. What is left out: no command is run, so nothing of a shell, a
 file, a process, sudo or an SSH key is proven; a job's output is what its plan says; a kill always finds the tree empty;
 short questions (`Shell`: locks that outlive a job, health checks, reboots) are answered only as `says` plans; files are

@@ -1,4 +1,4 @@
-"""A job on a host that is not there: it runs nothing, and ends when its plan, a limit, a kill or the test says."""
+"""A job on a host that is not there: it runs nothing, and ends when its plan, a timeout, a kill or the test says."""
 
 from __future__ import annotations
 

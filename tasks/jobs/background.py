@@ -22,12 +22,12 @@ from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.renamed import renamed_arguments, warn_renamed
 
 _AN_HOUR = 3600
-_SETTLING = 60  # seconds after limit and grace: by then its host has said how it ended
+_SETTLING = 60  # seconds after timeout and grace: by then its host has said how it ended
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """A job that was started and that a task run of its own polls, with a limit and a pace of its own."""
+    """A job that was started and that a task run of its own polls, with a timeout and a poll interval of its own."""
 
     label: str
     host: str
@@ -68,7 +68,7 @@ def in_background(
     """Start a shell command detached on `host` and return at once; meanwhile it is polled every `poll` seconds.
 
     `label` distinguishes it from the other jobs of this flow run on this host. After `timeout` seconds its host ends it
-    with all its processes; without a limit it is polled for an hour and then left running. `locks`, `slots`, `pool`,
+    with all its processes; without a timeout it is polled for an hour and then left running. `locks`, `slots`, `pool`,
     `queue_timeout` and `launcher` are those of `Job`; if it may be queued, it is polled for `queue_timeout` seconds
     more, or another hour. `failed_when` judges a command that ended by itself, in place of its return code. Raises
     `InvalidJob`.

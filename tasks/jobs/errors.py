@@ -8,7 +8,7 @@ from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Record
 from remotejobs.text import duration, visible
 
-RAN_LINES = 20  # of the processes that a limit ended
+RAN_LINES = 20  # of the processes that a timeout ended
 
 
 class StillRunning(RemoteJobsError):

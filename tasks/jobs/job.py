@@ -104,7 +104,7 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
         record = jobs.record(job.jid, wait=_LONG_POLL)
     if not record.finished:
         look = command_line("status", record.handle, access)
-        overdue = f"{label} on {host} has not ended {2 * job.grace} s after its limit"
+        overdue = f"{label} on {host} has not ended {2 * job.grace} s after its timeout"
         raise RetriesExhausted(f"{overdue}. Check it with: {look}", record)
     return success_of(replace(record.handle, label=label), record, access)
 

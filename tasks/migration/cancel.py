@@ -36,7 +36,8 @@ from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.steps import migration_on
 from remotejobs.prefect.tasks.runs.parameters import parameters_of
 
-# A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their limits.
+# A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their
+# timeouts.
 _ENDED = (MigrationStep.MIGRATE, MigrationStep.VERIFY)
 
 
@@ -46,7 +47,7 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
     run, access = str(flow_run.id), Access.model_validate(given["access"])
     if given.get("on_cancel") == "leave":
         report_cancelled(
-            flow_run, [], line="Its steps go on, each until its limit, as asked. Retry the run: it goes on"
+            flow_run, [], line="Its steps go on, each until its timeout, as asked. Retry the run: it goes on"
         )
         return
     hosts = host_names(access, str(given["hosts"]))
@@ -111,7 +112,7 @@ def _leave_step(jobs: HostJobs, host: str, step: MigrationStep, jid: str) -> tup
         record = jobs.kill(jid)
         return observed_from(record), CancelledJob(host, step, became(record), open_end=bool(record.survivors))
     if record.state is State.RUNNING:
-        return observed_from(record), CancelledJob(host, step, "it goes on, until its limit at the latest")
+        return observed_from(record), CancelledJob(host, step, "it goes on, until its timeout at the latest")
     return observed_from(record), None
 
 

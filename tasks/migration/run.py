@@ -75,8 +75,8 @@ def question(migration: Migration, saved: Sequence[str] = ()) -> str:
 
 def _asked(step: MigrationStep, migration: Migration) -> str:
     when = " if a host fails" if step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK) else ""
-    limit = span(migration.timeouts.of(step))
-    return f"{in_markdown(step)}{when}, for at most {limit}:\n\n{indented(migration.commands.of(step))}"
+    longest = span(migration.timeouts.of(step))
+    return f"{in_markdown(step)}{when}, for at most {longest}:\n\n{indented(migration.commands.of(step))}"
 
 
 def refused(*why: str) -> Verdict:

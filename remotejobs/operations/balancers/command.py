@@ -79,7 +79,7 @@ class _Commands:
             )
 
     def _let_end(self, host: Host) -> None:
-        """A command that a controller left behind must not have the last word: its limit ends it."""
+        """A command that a controller left behind must not have the last word: its timeout ends it."""
         labels = {_label(verb, host) for verb in ("remove", "add")}
         for record in retry_while_unreachable(self._jobs.list, contact_timeout=CONTACT_TIMEOUT):
             if record.label in labels and not record.finished:

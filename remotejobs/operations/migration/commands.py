@@ -1,4 +1,4 @@
-"""The commands of a migration and their limits, as written in the run form. Descriptions are the manual."""
+"""The commands of a migration and their timeouts, as written in the run form. Descriptions are the manual."""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ def prepare_job(plan: Upgrade, jid: str) -> Job:
 
 
 def install_job(plan: Upgrade, jid: str) -> Job:
-    """Installs them. It has no limit, and when it is killed the package manager is given the longest grace there is."""
+    """Installs them.
+
+    It has no timeout, and when it is killed the package manager is given the longest grace there is.
+    """
     return Job(jid=jid, cmd=_command(plan, "up_install"), label=INSTALL, grace=LONGEST_GRACE)
 
 
