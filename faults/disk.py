@@ -103,12 +103,12 @@ def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None]
         if not record.finished:  # a tmpfs wants an inode for a hard link, too: so it is told to run on, which is true
             free()
             record = jobs.kill(oracle.job.jid, grace=0)
-        return _told(oracle, record, killed=True)
+        return _judged(oracle, record, killed=True)
     oracle.open_gate()
-    return _told(oracle, jobs.record(oracle.job.jid, wait=60))
+    return _judged(oracle, jobs.record(oracle.job.jid, wait=60))
 
 
-def _told(oracle: Oracle, record: Record, *, killed: bool = False) -> Try:
+def _judged(oracle: Oracle, record: Record, *, killed: bool = False) -> Try:
     """The command's own output may be missing, for it could not write either; its end may not, unless that is said."""
     if (ran := oracle.once()) is not SURVIVED:
         return ran

@@ -43,9 +43,9 @@ class Figures:
     def add(self, history: EpisodeHistory) -> None:
         self.episodes += 1
         self.runs += len(history.runs)
-        self.asked.update(told.op.what for told in history.told)
+        self.asked.update(reported.op.what for reported in history.reported)
         self.broken.update(one.what for _, one in history.broken)
-        deeds = [told.op.deed for told in history.told if told.did and told.op.deed]
+        deeds = [reported.op.deed for reported in history.reported if reported.did and reported.op.deed]
         self.broken.update("death at a point" if deed.pause is None else "pause at a point" for deed in deeds)
 
 

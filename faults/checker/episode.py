@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from faults.checker.command import CommandRun, holders_of, job_of, now, runs_in
-from faults.checker.history import EpisodeHistory, Told
+from faults.checker.history import EpisodeHistory, Reported
 from faults.checker.hosts import EpisodeHost, SharedHosts, WithDeeds, hosts_of
 from faults.checker.plan import CONTROLLERS, EpisodePlan, Op
 from faults.processes import end_under, left_under
@@ -88,7 +88,7 @@ class _Episode:
                 if host.suffer(one):
                     self._history.broken.append((moment, one))
 
-    def _ask(self, op: Op) -> Told:
+    def _ask(self, op: Op) -> Reported:
         with self._lock:
             host = self._hosts[op.host]
             flag = self._place / "notes" / f"deed{len(self._ways)}"
@@ -109,10 +109,10 @@ class _Episode:
             for run in self._runs(str(host.base), record.jid)
             if run.alive
         )
-        told = Told(op, asked, answered, records, error, alive, flag.name)
+        reported = Reported(op, asked, answered, records, error, alive, flag.name)
         with self._lock:
-            self._history.told.append(told)
-        return told
+            self._history.reported.append(reported)
+        return reported
 
     def _runs(self, base: str, jid: str) -> list[CommandRun]:
         return runs_in(self._notes[base], base, jid)
@@ -144,7 +144,7 @@ class _Episode:
             self._ask(Op(NOBODY, 0, number, "list"))
         history.runs = [run for base in self._notes for job in self._plan.jobs for run in self._runs(base, job.jid)]
         done = {way.flag.name for way in self._ways if way.done}
-        history.told = [replace(told, did=told.label in done) for told in history.told]
+        history.reported = [replace(reported, did=reported.label in done) for reported in history.reported]
         # A job whose command was killed ended by itself, and what that leaves behind is its own.
         orphaned = {
             (history.bases[one.host], one.jid)
@@ -161,10 +161,12 @@ class _Episode:
     def _ended(self, number: int, jid: str) -> bool:
         deadline = time.monotonic() + SETTLED_WITHIN
         while time.monotonic() < deadline:
-            told = self._ask(Op(NOBODY, 0, number, "kill", jid))
-            if isinstance(told.error, HostRefused):
+            reported = self._ask(Op(NOBODY, 0, number, "kill", jid))
+            if isinstance(reported.error, HostRefused):
                 return True  # none is there, or it is another host's
-            if told.records and all(record.state not in (State.RUNNING, State.QUEUED) for record in told.records):
+            if reported.records and all(
+                record.state not in (State.RUNNING, State.QUEUED) for record in reported.records
+            ):
                 return True
             time.sleep(0.2)
         return False

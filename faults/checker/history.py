@@ -11,7 +11,7 @@ from remotejobs.model import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """An answer: `asked` and `answered` by the clock of the commands.
 
     `alive` are the runs of which a process was there when the answer had come, by host and pid. `label` is the job's,
@@ -35,7 +35,7 @@ class EpisodeHistory:
     plan: EpisodePlan
     names: tuple[str, ...]
     bases: tuple[str, ...]
-    told: list[Told] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
     broken: list[tuple[float, Break]] = field(default_factory=list)
     runs: list[CommandRun] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
