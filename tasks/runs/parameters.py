@@ -16,7 +16,8 @@ _OLD_NAMES = "__old_names__"  # an attribute of the function
 
 def set_old_names(function: Callable[..., Any], names: Mapping[str, str]) -> None:
     """Let the parameters of a flow's function have old names: `names` maps old to new."""
-    setattr(function, _OLD_NAMES, names)
+    if names:
+        setattr(function, _OLD_NAMES, dict(names))  # of a plain type, so that the function can be pickled
 
 
 def by_new_names(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
