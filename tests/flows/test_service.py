@@ -55,7 +55,7 @@ def wanted(tmp_path: Path, access: Access) -> Iterator[Service]:
 
 def run(access: Access, service: Service, action: str, **more: Any) -> RunState[list[Found]]:
     state: RunState[list[Found]] = service_flow(
-        access, "db1", service, action, **{"contact_timeout": SOON, **more}, return_state=True
+        access, "db1", service, action, **{"verify": SOON, **more}, return_state=True
     )
     return state
 
@@ -120,13 +120,13 @@ def test_a_service_that_ends_at_once_is_not_waited_for_and_its_last_words_are_to
     listens.plan("brief", Plan(rc=3, stderr="no licence\n"))
     service = Service(name="brief", command="exec brief", port=81)
     with pytest.raises(HostsFailed, match=r"(?s)brief on db1: failed, rc 3.*no licence"):
-        run(SIMULATED, service, "start", contact_timeout=Verification(retries=10000, delay=0.2)).result()
+        run(SIMULATED, service, "start", verify=Verification(retries=10000, delay=0.2)).result()
 
 
 def test_a_service_that_never_listens_is_told_by_its_port(listens: FakeHosts) -> None:
     service = Service(name="deaf", command="exec deaf", port=81)
     with pytest.raises(HostsFailed, match="nothing listens on port 81"):
-        run(SIMULATED, service, "start", contact_timeout=Verification(retries=1, delay=0.1)).result()
+        run(SIMULATED, service, "start", verify=Verification(retries=1, delay=0.1)).result()
     (started,) = listens.started()
     assert started.state is State.RUNNING
 
