@@ -2,7 +2,7 @@
 
     python -m bench.core 1000
 
-The hosts are `remotejobs.testing`, in this very process: all of the Python half is real, the threads and the waiting
+The hosts are `remotejobs.testing`, in this very process: all of the controller is real, the threads and the waiting
 too. What is left out is SSH itself (connecting, keys, encryption) and the hosts' own work; the fake's work is
 counted in.
 """
@@ -16,10 +16,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from remotejobs.connections.limits import make_room
+from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import Fleet
-from remotejobs.jobs.watch import Watch
+from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
 
@@ -28,7 +28,7 @@ ENDS_A_SECOND = 50  # so many jobs end in each second, so that the delay of one 
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class CoreFigures:
     """What it took: seconds of wall and CPU time, MiB at the highest, threads; `lags`: from each end until known."""
 
     hosts: int
@@ -64,21 +64,21 @@ def peak_memory() -> float:
     return int(line.split()[1]) / 1024
 
 
-def watch(count: int) -> Watched:
+def watch(count: int) -> CoreFigures:
     fake = simulated(count)
     job = Job(jid="bench", cmd="sleep", label="bench")
-    make_room(count)
+    ensure_resource_limits(count)
     with Fleet(load_inventory(names(count)).select("all"), connect=fake.connect) as fleet:
         wall, cpu = time.perf_counter(), time.process_time()
         for outcome in fleet.each(lambda jobs: jobs.start(job)):
             assert outcome.value, outcome.error
         start_wall, start_cpu = time.perf_counter() - wall, time.process_time() - cpu
         cpu = time.process_time()
-        watched = Watch({name: [job.jid] for name in fleet.hosts}, fleet.jobs)
+        watched = JobWatch({name: [job.jid] for name in fleet.hosts}, fleet.jobs)
         threads = threading.active_count()
         lags = tuple(time.monotonic() - end_of(fake, news.host) for news in watched.news(within=3600))
         watch_cpu = time.process_time() - cpu
-    return Watched(count, start_wall, start_cpu, watch_cpu, peak_memory(), threads, lags)
+    return CoreFigures(count, start_wall, start_cpu, watch_cpu, peak_memory(), threads, lags)
 
 
 if __name__ == "__main__":

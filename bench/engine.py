@@ -29,7 +29,7 @@ _MEMORY = {1000: "at most 300 MiB"}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FigureRow:
     """One line of the table: what was measured, the figure, and what was aimed at."""
 
     what: str
@@ -79,7 +79,7 @@ def openssh(inventory: Path, runs: int) -> Timing:
     return timed([["sh", "-c", "\n".join(script)]] * runs)
 
 
-def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
+def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[FigureRow]:
     """Launch, run and growth over the number of hosts; with 50 hosts, Ansible in the same run."""
     for count in sizes:
         say(f"{count} hosts")
@@ -90,52 +90,56 @@ def fleet_rows(say: Say, sizes: tuple[int, ...], runs: int) -> Iterator[Row]:
             time.sleep(SLEEP)
             whole = ours(inventory, 1, runs)
             aims = {50: ("at most 0.8 s", "5.75 s, at most 6.0 s"), 200: ("", "at most 9 s")}.get(count, ("", ""))
-            yield Row(f"{count} hosts: start only (`-P 0`)", str(start), aims[0])
-            yield Row(f"{count} hosts: `sleep {SLEEP}` with `-P 1`, to the end", str(whole), aims[1])
+            yield FigureRow(f"{count} hosts: start only (`-P 0`)", str(start), aims[0])
+            yield FigureRow(f"{count} hosts: `sleep {SLEEP}` with `-P 1`, to the end", str(whole), aims[1])
             over = (whole.wall - SLEEP) / count * 1000
-            yield Row(
+            yield FigureRow(
                 f"{count} hosts: over the sleep, a host",
                 f"{over:.1f} ms wall, {whole.cpu / count * 1000:.1f} ms controller CPU",
             )
-            yield Row(
+            yield FigureRow(
                 f"{count} hosts: peak memory of the controller", f"{whole.memory:.0f} MiB", _MEMORY.get(count, "")
             )
             if count == 50:
                 say("OpenSSH, 50 hosts")
                 theirs = openssh(inventory, runs)
-                yield Row(f"{count} hosts: start only by plain `ssh` side by side, no record, no limit", str(theirs))
+                yield FigureRow(
+                    f"{count} hosts: start only by plain `ssh` side by side, no record, no limit", str(theirs)
+                )
                 time.sleep(SLEEP)
             if count == 50 and (BIN / "ansible").exists():
                 say("Ansible, 50 hosts")
                 theirs = ansible(inventory, count)
-                yield Row(f"{count} hosts: `ansible -B 60 -P 1 -f {count}`", str(theirs))
+                yield FigureRow(f"{count} hosts: `ansible -B 60 -P 1 -f {count}`", str(theirs))
                 ratio = "not comparable: it failed" if any(theirs.codes) else f"{theirs.wall / whole.wall:.1f} times"
-                yield Row("Ansible's time over ours", ratio, "at least 8 times")
+                yield FigureRow("Ansible's time over ours", ratio, "at least 8 times")
 
 
-def host_rows(say: Say) -> Iterator[Row]:
+def host_rows(say: Say) -> Iterator[FigureRow]:
     """What one open connection and one running job cost."""
     say("one host")
     with hosts(1) as inventory, Fleet(load_inventory(inventory).hosts.values()) as fleet:
         jobs = fleet.jobs("h000")
-        record = jobs.start(Job(jid="costs", cmd="sleep 600", limit=600))
-        yield Row("controller CPU for a status on an open connection", f"{_status_cpu(jobs):.2f} ms", "at most 1.5 ms")
+        record = jobs.start(Job(jid="costs", cmd="sleep 600", timeout=600))
+        yield FigureRow(
+            "controller CPU for a status on an open connection", f"{_status_cpu(jobs):.2f} ms", "at most 1.5 ms"
+        )
         supervisor = supervisor_of(record)
         reaper = reaper_of(record)
         timer = [pid for pid in children(supervisor) if pid not in (record.pid, reaper)]
         whole = pss(supervisor) + sum(pss(pid) + sum(map(pss, children(pid))) for pid in timer)
-        yield Row("host memory (PSS) of the supervising process", f"{pss(supervisor)} KiB", "at most 1 MiB")
-        yield Row("the same with the timer of a time limit", f"{whole} KiB")
-        yield Row("the reaper's", f"{pss(reaper)} KiB", "at most 1 MiB")
+        yield FigureRow("host memory (PSS) of the supervising process", f"{pss(supervisor)} KiB", "at most 1 MiB")
+        yield FigureRow("the same with the timer of a time limit", f"{whole} KiB")
+        yield FigureRow("the reaper's", f"{pss(reaper)} KiB", "at most 1 MiB")
         jobs.kill("costs", grace=0)
-        yield Row("from the end of the command until it is known", f"{_lag(jobs):.0f} ms", "at most 300 ms")
-        yield Row("host disk for a finished job", f"{_disk(record.results_dir)} KiB")
+        yield FigureRow("from the end of the command until it is known", f"{_lag(jobs):.0f} ms", "at most 300 ms")
+        yield FigureRow("host disk for a finished job", f"{_disk(record.results_dir)} KiB")
 
 
 def _status_cpu(jobs: HostJobs, looks: int = 300) -> float:
     before = time.process_time()
     for _ in range(looks):
-        jobs.look("costs")
+        jobs.record("costs")
     return (time.process_time() - before) / looks * 1000
 
 
@@ -145,7 +149,7 @@ def _lag(jobs: HostJobs, times: int = 11) -> float:
     for number in range(times):
         jid = f"lag{number}"
         jobs.start(Job(jid=jid, cmd="sleep 0.5; date +%s.%N"))
-        end = float(jobs.look(jid, wait=30).stdout)
+        end = float(jobs.record(jid, wait=30).stdout)
         lags.append((time.time() - end) * 1000)
     return statistics.median(lags)
 

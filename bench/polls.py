@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 _PAUSE = 0.05  # seconds; with none Prefect tells the server one thing less of each attempt
 
 
-class StillRunning(Exception):
+class StillPolling(Exception):
     """As a poll of this project says it."""
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     async def poll(number: int) -> None:
         tries[number] = tries.get(number, 0) + 1
         if tries[number] < options.attempts:
-            raise StillRunning(f"sleep on host{number}: running, attempt {tries[number]} of {options.attempts}")
+            raise StillPolling(f"sleep on host{number}: running, attempt {tries[number]} of {options.attempts}")
 
     @flow(name="polls")
     async def polls() -> str:

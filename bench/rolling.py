@@ -17,13 +17,13 @@ from pathlib import Path
 from bench.documents import PROJECT, machine, put
 from lab.load import Load, LoadReport
 from lab.servers.prefect_server import PrefectServer
-from lab.servers.site import Site
+from lab.servers.site import LabSite
 
 _PAGE = PROJECT / "docs" / "how-to" / "rolling-update.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class UpdateFigures:
     """One update of four hosts: `wall` is seconds from the start of the command to its end."""
 
     what: str
@@ -55,22 +55,22 @@ def main() -> None:
 
 
 @contextmanager
-def _lab(directory: Path) -> Iterator[tuple[Site, PrefectServer]]:
-    with PrefectServer(directory / "prefect") as prefect, Site(directory / "site") as site:
+def _lab(directory: Path) -> Iterator[tuple[LabSite, PrefectServer]]:
+    with PrefectServer(directory / "prefect") as prefect, LabSite(directory / "site") as site:
         prefect.await_ready()
         yield site, prefect
 
 
-def _measure(site: Site, what: str, act: Callable[[], None]) -> Measured:
+def _measure(site: LabSite, what: str, act: Callable[[], None]) -> UpdateFigures:
     print(f"... {what}", file=sys.stderr, flush=True)
     with Load(site.haproxy.url, site.directory / "load") as load:
         began = time.perf_counter()
         act()
         wall = time.perf_counter() - began
-    return Measured(what, wall, load.report)
+    return UpdateFigures(what, wall, load.report)
 
 
-def _ansible(site: Site, version: str) -> None:
+def _ansible(site: LabSite, version: str) -> None:
     facts = {
         "version": version,
         "socket": str(site.haproxy.socket),
@@ -83,7 +83,7 @@ def _ansible(site: Site, version: str) -> None:
     _run([str(Path(sys.executable).with_name(words[0])), *words[1:]], {"ANSIBLE_LOCALHOST_WARNING": "false"})
 
 
-def _ours(site: Site, prefect: PrefectServer, version: str, **plan: object) -> None:
+def _ours(site: LabSite, prefect: PrefectServer, version: str, **plan: object) -> None:
     # Both go on at the first healthy answer.
     health = site.update(version)["health"] | {"stable_for": 0}
     update = site.update(version, health=health, **plan)

@@ -24,11 +24,11 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from bench.core import Watched
+from bench.core import CoreFigures
 from bench.documents import machine, put, save, say, table
 from bench.engine import hosts
 from bench.flow import SLEEP, Flown
-from lab.servers.prefect_api import PrefectApi, Run
+from lab.servers.prefect_api import PrefectApi, RunStatus
 from lab.servers.prefect_server import PrefectServer
 
 SSHD = "200,1000"
@@ -54,10 +54,10 @@ class Flight:
     attempts: int
 
 
-def measured_core(sizes: list[int]) -> Iterator[Watched]:
+def measured_core(sizes: list[int]) -> Iterator[CoreFigures]:
     for size in sizes:
         say(f"core, {size} hosts")
-        yield TypeAdapter(Watched).validate_json(_run("bench.core", str(size)))
+        yield TypeAdapter(CoreFigures).validate_json(_run("bench.core", str(size)))
 
 
 def measured_flights(sizes: list[int]) -> Iterator[Flight]:
@@ -87,11 +87,11 @@ def _fly(server: PrefectServer, count: int, delay: float, group: int, *others: s
         printed = _run("bench.flow", str(count), *words, environment=server.environment)
         flown = TypeAdapter(Flown).validate_json(printed)
         with PrefectApi(server.api_url) as api:
-            runs = _all_task_runs(api, Run(id=UUID(flown.run), name="bench"))
+            runs = _all_task_runs(api, RunStatus(id=UUID(flown.run), name="bench"))
     return Flight(flown, delay, group, cpu[0], len(runs), sum(run.run_count for run in runs))
 
 
-def _all_task_runs(api: PrefectApi, run: Run) -> list[Run]:
+def _all_task_runs(api: PrefectApi, run: RunStatus) -> list[RunStatus]:
     """Once all of them have ended for the server too, which may lag behind."""
     deadline = time.monotonic() + _DIGESTED_WITHIN
     while not (runs := api.task_runs(run)) or not all(each.final for each in runs):
@@ -131,7 +131,7 @@ def _run(*module: str, environment: Mapping[str, str] = os.environ) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def core_table(rows: list[Watched]) -> str:
+def core_table(rows: list[CoreFigures]) -> str:
     head = [
         "simulated hosts",
         "CPU to start all",
@@ -177,7 +177,7 @@ def flow_table(rows: list[Flight]) -> str:
     return table(head, cells)
 
 
-def aims_table(core: list[Watched], real: list[Flight]) -> str:
+def aims_table(core: list[CoreFigures], real: list[Flight]) -> str:
     """What was aimed at with a thousand hosts, and what came of it on real sshd."""
     flight = next((row for row in real if row.flown.hosts == _AIMED), None)
     if flight is None:
@@ -229,7 +229,7 @@ def main() -> None:
         save("scale", figures, "prefect", "paramiko")
 
 
-def _kept(row: Watched | Flight) -> dict[str, Any]:
+def _kept(row: CoreFigures | Flight) -> dict[str, Any]:
     """What was measured, without a figure for each host."""
     found = asdict(row)
     return {**found, "flown": _short(found["flown"])} if "flown" in found else _short(found)

@@ -30,7 +30,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ServerFigures:
     """Seconds from the first attempt until the run's process was done, and until the server had recorded all of it.
 
     `cpu` is that of all of the server's processes, its database included; `answers` are the times of a small question
@@ -85,7 +85,7 @@ def main() -> None:
         put("bench server", text, _PAGE)
 
 
-def measure(what: str, make: Callable[[Path], PrefectServer], tasks: int, attempts: int) -> Measured:
+def measure(what: str, make: Callable[[Path], PrefectServer], tasks: int, attempts: int) -> ServerFigures:
     say(what)
     with tempfile.TemporaryDirectory(prefix="remotejobs-bench-") as name, make(Path(name)) as server:
         server.await_ready()
@@ -94,7 +94,7 @@ def measure(what: str, make: Callable[[Path], PrefectServer], tasks: int, attemp
         with ours:
             run, began, sent = _polls(server, tasks, attempts)
             seconds, recorded = _await_recorded(server, run, began, tasks)
-        return Measured(
+        return ServerFigures(
             what,
             attempts=tasks * attempts,
             recorded=recorded * attempts,

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.documents import PROJECT, machine, put, say, table
 from lab.ports import free_ports
 from lab.runs import await_state, start
-from lab.servers.prefect_api import PrefectApi, Run
+from lab.servers.prefect_api import PrefectApi, RunStatus
 from lab.servers.prefect_server import SHARDS, PrefectServer
 from lab.servers.sshd import SshLab
 from remotejobs.prefect.tasks.access import Access
@@ -24,7 +24,7 @@ _PAGE = PROJECT / "docs" / "how-to" / "scale.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ShardFigures:
     """Seconds from asking for the run until it was over; by the hosts, from the first to the last start of a job."""
 
     what: str
@@ -55,7 +55,7 @@ def main() -> None:
         put("bench shards", text, _PAGE)
 
 
-def _measure_all(server: PrefectServer, access: Access, names: Sequence[str]) -> list[Measured]:
+def _measure_all(server: PrefectServer, access: Access, names: Sequence[str]) -> list[ShardFigures]:
     server.await_ready()
     server.start_worker("lead")
     server.deploy()
@@ -69,7 +69,7 @@ def _measure_all(server: PrefectServer, access: Access, names: Sequence[str]) ->
         return [*measured, _measure(api, access, names, "in 2 shards, two such workers", shards=2)]
 
 
-def _measure(api: PrefectApi, access: Access, names: Sequence[str], what: str, *, shards: int) -> Measured:
+def _measure(api: PrefectApi, access: Access, names: Sequence[str], what: str, *, shards: int) -> ShardFigures:
     say(what)
     until = {"delay": 5, "retries": 100}
     given = {"access": access.model_dump(), "hosts": "all", "command": f"sleep {SLEEP}", "until": until}
@@ -80,10 +80,10 @@ def _measure(api: PrefectApi, access: Access, names: Sequence[str], what: str, *
     if ended.state is None or ended.state.name != "Completed":
         raise RuntimeError(f"{what}: {ended.state}")
     starts = [start for name in names for start in _starts(access, name, run)]
-    return Measured(what, wall, max(starts) - min(starts))
+    return ShardFigures(what, wall, max(starts) - min(starts))
 
 
-def _starts(access: Access, host: str, run: Run) -> list[float]:
+def _starts(access: Access, host: str, run: RunStatus) -> list[float]:
     """When the jobs of the run began on `host`; all hosts share one clock here."""
     jobs = jobs_on(access, host).list()
     return [datetime.fromisoformat(job.start).timestamp() for job in jobs if job.jid.endswith(str(run.id))]

@@ -11,7 +11,7 @@ from pathlib import Path
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL
 
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.operations.web import fetch
 from remotejobs.prefect.deployments import declared, flows
 from remotejobs.prefect.deployments.automations import automation_changes
@@ -70,9 +70,9 @@ def _make_it_so(arguments: argparse.Namespace) -> None:
     url = PREFECT_API_URL.value()
     if not url:
         # Prefect would start a server of its own, and forget it at the end.
-        raise BadUse("no Prefect server is named", remedy="Say: export PREFECT_API_URL=http://HOST:4200/api")
+        raise UsageError("no Prefect server is named", remedy="Say: export PREFECT_API_URL=http://HOST:4200/api")
     if error := fetch(f"{url}/health", timeout=_WITHIN).error:
-        raise BadUse(
+        raise UsageError(
             f"the Prefect server at {url} does not answer: {error}", remedy="Start it, or correct the address."
         )
     deployments = flows.read_flows(arguments.prefect_file)

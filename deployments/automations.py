@@ -8,14 +8,14 @@ from functools import partial
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.blocks import find_block
 from remotejobs.prefect.deployments.change import Change, differences
 from remotejobs.prefect.deployments.declared import FILE, Declared
 
 
 def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterator[Change]:
-    """One that needs what is not there, and will not be, is told and left out."""
+    """One that needs what is not there, and will not be, is reported and left out."""
     ids = _ids(client, declared)
     coming = {block.name for block in declared.blocks if not block.unset}
     for automation in declared.automations:
@@ -37,7 +37,7 @@ def automation_changes(client: SyncPrefectClient, declared: Declared) -> Iterato
 
 def _refuse(automation: str, missing: Sequence[str]) -> None:
     """What comes first was made by now, so what is missing still is of nowhere."""
-    raise BadUse(
+    raise UsageError(
         f"{FILE.name}: automation {automation!r}: the server has no {', '.join(missing)}",
         remedy="Name a deployment of prefect.yaml as FLOW/NAME, or a block of the same file.",
     )

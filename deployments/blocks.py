@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.change import Change
 from remotejobs.prefect.deployments.declared import FILE, BlockValues, named
 
@@ -47,7 +47,7 @@ def _kind_of(block: BlockValues) -> type[Block]:
     try:
         return Block.get_block_class_from_key(block.type)
     except UnknownBlockType as exc:
-        raise BadUse(
+        raise UsageError(
             f"{FILE.name}: block {block.name!r}: there is no type {block.type!r}",
             remedy="`prefect block type ls` lists them.",
         ) from exc

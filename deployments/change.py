@@ -35,7 +35,7 @@ class Change:
 
 
 def differences(is_: Mapping[str, Any], shall: Mapping[str, Any]) -> tuple[str, ...]:
-    """`limit: 5 -> 8`, for each value that is not as it shall be; values that nobody declares are not looked at."""
+    """`limit: 5 -> 8`, for each value that is not as it shall be; values that nobody declares are ignored."""
     differ = [key for key, wanted in shall.items() if is_.get(key) != wanted]
     return tuple(f"{key}: {_short(is_.get(key))} -> {_short(shall[key])}" for key in differ)
 

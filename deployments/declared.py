@@ -17,8 +17,9 @@ import yaml
 from prefect.events.schemas.automations import AutomationCore
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from remotejobs.errors import BadUse
-from remotejobs.prefect.tasks.timings import timings
+from remotejobs.errors import UsageError
+from remotejobs.prefect.tasks.timings import OLD_TIMINGS, timings
+from remotejobs.renamed import warn_renamed
 
 FILE = Path("deployments", "resources.yml")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -72,17 +73,23 @@ class Automation(_Strict):
     @field_validator("trigger")
     @classmethod
     def _timed(cls, trigger: dict[str, Any]) -> dict[str, Any]:
-        """`within: ${timings.silence}` becomes what `tasks.timings` says by now, in whole seconds."""
+        """`within: ${timings.heartbeat_timeout}` becomes what `tasks.timings` says by now, in whole seconds."""
         within = trigger.get("within")
         if not isinstance(within, str) or not (named := _TIMING.fullmatch(within)):
             return trigger
         seconds = asdict(timings())
+        if new := OLD_TIMINGS.get(named[1]):
+            warn_renamed(f"${{timings.{named[1]}}}", new)
+            return {**trigger, "within": math.ceil(seconds[new])}
         if named[1] not in seconds:
             raise ValueError(f"tasks/timings.py has no {named[1]!r}; it has {', '.join(seconds)}")
         return {**trigger, "within": math.ceil(seconds[named[1]])}
 
     def core(self, ids: dict[str, str]) -> AutomationCore:
-        """As Prefect has it; `ids` are those of the deployments and blocks, by name. `BadUse` for what it refuses."""
+        """As Prefect has it; `ids` are those of the deployments and blocks, by name.
+
+        `UsageError` for what it refuses.
+        """
         actions = [
             {_KEYS.get(key, key): ids[value] if key in _KEYS else value for key, value in action.items()}
             for action in self.actions
@@ -113,14 +120,14 @@ class Declared(_Strict):
 
 
 def read(path: Path = FILE, *, within: Mapping[str, int] = MappingProxyType({})) -> Declared:
-    """`BadUse` names the key that is wrong, before anything is changed.
+    """`UsageError` names the key that is wrong, before anything is changed.
 
     `within`: for automations by name, other seconds than the file says.
     """
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as exc:
-        raise BadUse(f"{path} is no YAML: {exc}") from exc
+        raise UsageError(f"{path} is no YAML: {exc}") from exc
     with named("the file"):
         declared = Declared.model_validate(content)
     for automation in declared.automations:
@@ -131,14 +138,14 @@ def read(path: Path = FILE, *, within: Mapping[str, int] = MappingProxyType({}))
 
 @contextmanager
 def named(what: str) -> Iterator[None]:
-    """Pydantic's refusal of `what` as `BadUse`, which shows keys and no values: they may be secret."""
+    """Pydantic's refusal of `what` as `UsageError`, which shows keys and no values: they may be secret."""
     try:
         yield
     except ValidationError as exc:
         wrong = "; ".join(
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors(include_input=False)
         )
-        raise BadUse(f"{FILE.name}: {what}: {wrong}", remedy="Correct it there.") from None
+        raise UsageError(f"{FILE.name}: {what}: {wrong}", remedy="Correct it there.") from None
 
 
 def _filled(value: Any) -> Any:

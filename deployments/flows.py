@@ -19,7 +19,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.prefect.deployments.change import Change, differences
 
 PROJECT = Path.cwd()  # what entry points are relative to, here and for the workers
@@ -29,7 +29,7 @@ _PROJECT_NAME = re.compile(r"[a-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DeclaredDeployment:
     """A deployment as the file has it; `name` is FLOW/NAME."""
 
     name: str
@@ -43,19 +43,19 @@ class DeclaredFlows:
 
     file: Path
     project: str
-    entries: tuple[Entry, ...]
+    entries: tuple[DeclaredDeployment, ...]
 
 
 def read_flows(file: Path = FILE) -> DeclaredFlows:
-    """Read the file and load the flows that it names. Raises `BadUse`."""
+    """Read the file and load the flows that it names. Raises `UsageError`."""
     content = yaml.safe_load(file.read_text())
     project = str(content.get("name", ""))
     if not _PROJECT_NAME.fullmatch(project):
-        raise BadUse(f"{file}: name is {project!r}", remedy="Give it one of small letters, digits, _ and -.")
+        raise UsageError(f"{file}: name is {project!r}", remedy="Give it one of small letters, digits, _ and -.")
     entries = []
     for words in content["deployments"]:
         flow: Flow[..., Any] = load_flow_from_entrypoint(words["entrypoint"])
-        entries.append(Entry(f"{flow.name}/{words['name']}", words, flow))
+        entries.append(DeclaredDeployment(f"{flow.name}/{words['name']}", words, flow))
     return DeclaredFlows(file.resolve(), project, tuple(entries))
 
 
@@ -64,7 +64,7 @@ def deployment_changes(client: SyncPrefectClient, declared: DeclaredFlows) -> It
 
     It takes seconds to start, so it is asked once.
     """
-    changed: list[Entry] = []
+    changed: list[DeclaredDeployment] = []
     lines: list[str] = []
     for entry in declared.entries:
         try:
@@ -78,7 +78,7 @@ def deployment_changes(client: SyncPrefectClient, declared: DeclaredFlows) -> It
         yield Change("deployments", "of prefect.yaml", partial(_deploy, client, declared.file, changed), tuple(lines))
 
 
-def _as_it_shall_be(entry: Entry) -> dict[str, Any]:
+def _as_it_shall_be(entry: DeclaredDeployment) -> dict[str, Any]:
     words = entry.words
     alone = words.get("concurrency_limit") or {}
     pool = words["work_pool"]
@@ -117,7 +117,7 @@ def _as_it_is(there: DeploymentResponse) -> dict[str, Any]:
 _Schedule = tuple[str, str, bool, dict[str, Any]]  # cron, time zone, whether it is active, parameters
 
 
-def _wanted_schedules(entry: Entry) -> list[_Schedule]:
+def _wanted_schedules(entry: DeclaredDeployment) -> list[_Schedule]:
     # `schedules:` with nothing after it is none.
     schedules = entry.words.get("schedules") or []
     return [(each["cron"], each["timezone"], True, each.get("parameters", {})) for each in schedules]
@@ -134,7 +134,7 @@ def _directory(steps: list[dict[str, Any]]) -> str:
     return words[0] if words else ""
 
 
-def _deploy(client: SyncPrefectClient, file: Path, entries: Sequence[Entry]) -> None:
+def _deploy(client: SyncPrefectClient, file: Path, entries: Sequence[DeclaredDeployment]) -> None:
     wanted = [word for entry in entries for word in ("--name", entry.name)]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(file), *wanted]
     done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -145,7 +145,7 @@ def _deploy(client: SyncPrefectClient, file: Path, entries: Sequence[Entry]) -> 
         _remove_undeclared_schedules(client, entry)
 
 
-def _remove_undeclared_schedules(client: SyncPrefectClient, entry: Entry) -> None:
+def _remove_undeclared_schedules(client: SyncPrefectClient, entry: DeclaredDeployment) -> None:
     """`prefect deploy` keeps all of a deployment for which the file names none, though it says that it removed them."""
     there = client.read_deployment_by_name(entry.name)
     wanted = _wanted_schedules(entry)

@@ -14,13 +14,13 @@ from prefect.client.schemas.actions import (
 )
 from prefect.exceptions import ObjectNotFound
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.change import Change, differences
 from remotejobs.prefect.deployments.declared import FILE, Limit, WorkPool
 
 
 def pool_changes(client: SyncPrefectClient, declared: list[WorkPool]) -> Iterator[Change]:
-    """`BadUse` for one that the server has of another type."""
+    """`UsageError` for one that the server has of another type."""
     for pool in declared:
         try:
             there = client.read_work_pool(pool.name)
@@ -29,7 +29,7 @@ def pool_changes(client: SyncPrefectClient, declared: list[WorkPool]) -> Iterato
             yield Change("work pool", pool.name, partial(client.create_work_pool, wanted))
             continue
         if there.type != pool.type:
-            raise BadUse(
+            raise UsageError(
                 f"{FILE.name}: work pool {pool.name!r} is of type {pool.type}; the server has it as {there.type}",
                 remedy=f"A pool keeps its type: declare another name, or `prefect work-pool delete {pool.name}` first.",
             )

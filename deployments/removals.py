@@ -15,7 +15,7 @@ from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.change import Change
 from remotejobs.prefect.deployments.declared import Declared
 from remotejobs.prefect.deployments.flows import DeclaredFlows
@@ -67,7 +67,7 @@ def _made(client: SyncPrefectClient, project: str) -> Made:
     try:
         return Made.model_validate(variable.value) if variable else Made()
     except ValidationError as exc:
-        raise BadUse(
+        raise UsageError(
             f"the server's variable {_variable(project)} is not what `make deploy` wrote there",
             remedy=f"`prefect variable delete {_variable(project)}`; what was declared before is then left alone.",
         ) from exc

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from faults.suite import SCALES, named, run
 from faults.table import show, write
-from faults.trial import Fault, Row
+from faults.trial import Fault, FaultRow
 from lab import guard
 
 
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tried(faults: Sequence[Fault], seed: int, scale: str, tries: int | None, console: Console) -> list[Row]:
+def _tried(faults: Sequence[Fault], seed: int, scale: str, tries: int | None, console: Console) -> list[FaultRow]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     rows = []
     with Progress(*columns, console=console) as progress:

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.trial import SURVIVED, Trial, Try, Verdict, lost
-from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, begun_or_lost, gated
+from faults.oracle import Oracle, begun_or_lost, gated
+from faults.transports import ProgramConnection, jobs_at
+from faults.trial import SURVIVED, Trial, Try, TryOutcome, lost
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
@@ -83,57 +83,57 @@ def _full(trial: Trial, options: str, fill: Callable[[Path, int], None]) -> Iter
 
 
 @begun_or_lost
-def _tried(jobs: HostJobs, witness: Witness, moment: str, fill: Callable[[], None], free: Callable[[], None]) -> Try:
+def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None], free: Callable[[], None]) -> Try:
     if moment == "start":
         fill()
     try:
-        jobs.start(witness.job)
+        jobs.start(oracle.job)
     except StartFailed:
         # Where not even a link can be made, its directory stays, and says so: never run, start it again.
         told = [f"{record.state} {record.cause} {record.msg}" for record in jobs.list() if record.cause != "never"]
-        if witness.runs or told:
-            return lost(f"{witness.job.jid} ran {witness.runs} times though its start failed; it is told {told}")
+        if oracle.runs or told:
+            return lost(f"{oracle.job.jid} ran {oracle.runs} times though its start failed; it is told {told}")
         free()
-        jobs.start(witness.job)
+        jobs.start(oracle.job)
     if moment != "start":
-        witness.await_run()
+        oracle.await_run()
         fill()
     if moment == "kill":
-        record = jobs.kill(witness.job.jid, grace=0)
+        record = jobs.kill(oracle.job.jid, grace=0)
         if not record.finished:  # a tmpfs wants an inode for a hard link, too: so it is told to run on, which is true
             free()
-            record = jobs.kill(witness.job.jid, grace=0)
-        return _told(witness, record, killed=True)
-    witness.open_gate()
-    return _told(witness, jobs.look(witness.job.jid, wait=60))
+            record = jobs.kill(oracle.job.jid, grace=0)
+        return _judged(oracle, record, killed=True)
+    oracle.open_gate()
+    return _judged(oracle, jobs.record(oracle.job.jid, wait=60))
 
 
-def _told(witness: Witness, record: Record, *, killed: bool = False) -> Try:
+def _judged(oracle: Oracle, record: Record, *, killed: bool = False) -> Try:
     """The command's own output may be missing, for it could not write either; its end may not, unless that is said."""
-    if (ran := witness.once()) is not SURVIVED:
+    if (ran := oracle.once()) is not SURVIVED:
         return ran
-    true = (State.KILLED,) if killed else (witness.state, witness.rc)
+    true = (State.KILLED,) if killed else (oracle.state, oracle.rc)
     told = (record.state,) if killed else (record.state, record.rc)
     if record.cause == "disk_full" or told == true:
         return SURVIVED
-    return Try(Verdict.LOST, f"{witness.job.jid}: told {told} {record.cause} {record.msg!r}; it is {true}")
+    return Try(TryOutcome.LOST, f"{oracle.job.jid}: told {told} {record.cause} {record.msg!r}; it is {true}")
 
 
 def read_only_home(trial: Trial) -> Iterator[Try]:
     """A start on a read-only file system says so and runs nothing; made writable again, the same start runs once."""
     for number in range(trial.tries):
         with disk(trial.directory / f"disk{number}", "size=1m") as place:
-            witness = gated(trial.directory, f"job{number}", trial.chance)
-            witness.open_gate()
+            oracle = gated(trial.directory, f"job{number}", trial.chance)
+            oracle.open_gate()
             jobs = jobs_at(ProgramConnection(), place / "jobs")
             subprocess.run(["mount", "-o", "remount,ro", place], check=True)
             try:
-                jobs.start(witness.job)
-                yield lost(f"{witness.job.jid} was said to be started on a read-only disk")
+                jobs.start(oracle.job)
+                yield lost(f"{oracle.job.jid} was said to be started on a read-only disk")
                 continue
             except StartFailed as exc:
                 clear = "Read-only file system" in exc.message
             subprocess.run(["mount", "-o", "remount,rw", place], check=True)
-            jobs.start(witness.job)
-            record = jobs.look(witness.job.jid, wait=60)
-            yield witness.judge(record) if clear else lost("the error does not say that the disk is read-only")
+            jobs.start(oracle.job)
+            record = jobs.record(oracle.job.jid, wait=60)
+            yield oracle.judge(record) if clear else lost("the error does not say that the disk is read-only")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from rich.console import Console
 from rich.table import Table
 
-from faults.fuzz_targets import TARGETS, Target
+from faults.fuzz_targets import TARGETS, FuzzTarget
 
 INPUTS = 100_000
 
@@ -26,7 +26,7 @@ class Fuzzed:
     read: int = 0
 
 
-def fuzz(target: Target, inputs: int, chosen: int) -> Fuzzed:
+def fuzz(target: FuzzTarget, inputs: int, chosen: int) -> Fuzzed:
     """Give `inputs` words to the target; raises what it crashed with, for the smallest words that do it."""
     counted = Fuzzed()
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
-from faults.ways import SomeHost
+from faults.transports import SomeHost
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Request
-from remotejobs.agent.response import Answer
+from remotejobs.agent.response import Response
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import READY
@@ -25,19 +25,19 @@ from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.config.arguments import parse as parse_options
 from remotejobs.connections.ssh.host_keys.known_hosts import parse as parse_known_hosts
 from remotejobs.connections.ssh.resolve import resolve
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.model import JID, Job, Record
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.operations.balancers.haproxy_words import parse as parse_haproxy
-from remotejobs.operations.balancers.http import HttpBalancer, standing_of
+from remotejobs.operations.balancers.http import HttpBalancer, status_of
 from remotejobs.text import visible
 
 _REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FuzzTarget:
     """`read` is given what `words` draws, and may raise the `documented` errors only."""
 
     words: SearchStrategy[Any]
@@ -72,7 +72,7 @@ _ANSWER = (
 
 def _answer(body: bytes) -> None:
     stdout = b"\n" + _REQUEST.begin + b"\n" + body + _REQUEST.end + b"\n"
-    for section in Answer("h", _REQUEST, stdout, b"").sections():
+    for section in Response("h", _REQUEST, stdout, b"").sections():
         error = protocol.error_of("h", section)
         said = protocol.record_of("h", section, "") if error is None else error
         if isinstance(said, Record):
@@ -192,7 +192,7 @@ _VARIABLES = st.dictionaries(
     st.text(max_size=10) | st.integers() | st.sampled_from(["-oProxyCommand=x", "a b", "$(id)", "::1", "%h", "root"]),
 )
 _ODD_FIELDS = st.dictionaries(
-    st.sampled_from(["name", "hosts", "database", "paths", "base", "command", "extension", "limit"]),
+    st.sampled_from(["name", "hosts", "database", "paths", "base", "command", "extension", "timeout"]),
     st.text(max_size=8) | st.integers(-3, 9) | st.lists(st.text(max_size=4), max_size=2),
     max_size=2,
 )
@@ -230,39 +230,39 @@ def _job(parts: tuple[str, str, str, dict[str, str]]) -> None:
     request.start(Job(jid=jid, cmd=cmd, chdir=chdir, label=chdir, env=env), "/d")
 
 
-TARGETS: Mapping[str, Target] = {
-    "answers": Target(_LINES | _mutations(_ANSWER), _answer, (RemoteJobsError,)),
-    "answers of a shell": Target(
+TARGETS: Mapping[str, FuzzTarget] = {
+    "answers": FuzzTarget(_LINES | _mutations(_ANSWER), _answer, (RemoteJobsError,)),
+    "answers of a shell": FuzzTarget(
         st.tuples(st.binary(max_size=40), _ENDS).map(b"".join),
         lambda body: Shell(_Said(body)).run("x"),
         (RemoteJobsError,),
     ),
-    "exchanges": Target(
+    "exchanges": FuzzTarget(
         st.lists(
             st.tuples(st.booleans(), st.sampled_from([READY, b"remotejobs-", b"ready\n", b"end\n"]) | st.binary())
         ),
         _exchange,
         (RemoteJobsError,),
     ),
-    "inventories": Target(_mutations(_INVENTORY) | _TEMPLATES, _inventory, (BadUse,)),
-    "patterns": Target(
+    "inventories": FuzzTarget(_mutations(_INVENTORY) | _TEMPLATES, _inventory, (UsageError,)),
+    "patterns": FuzzTarget(
         st.lists(st.sampled_from(_WORDS) | st.text(max_size=3), max_size=6).map("".join),
         lambda pattern: _hosts().select(pattern),
-        (BadUse,),
+        (UsageError,),
     ),
-    "ssh options": Target(_OPTIONS, lambda line: parse_options(line, "place"), (BadUse,)),
-    "ssh variables": Target(_VARIABLES, lambda variables: resolve(SomeHost("h", variables)), (BadUse,)),
-    "known_hosts": Target(
+    "ssh options": FuzzTarget(_OPTIONS, lambda line: parse_options(line, "place"), (UsageError,)),
+    "ssh variables": FuzzTarget(_VARIABLES, lambda variables: resolve(SomeHost("h", variables)), (UsageError,)),
+    "known_hosts": FuzzTarget(
         _mutations(b"@revoked [h]:22,x* ssh-ed25519 AAAA\n|1|aaaa|bbbb ssh-rsa AAAA c\n"),
         lambda text: [key.is_for("h") for key in parse_known_hosts(text.decode("utf-8", "replace"), Path("k"))],
         (),
     ),
-    "jobs": Target(_JOBS, _job, (BadUse,)),
-    "backup plans": Target(_PLANS, BackupPlan.model_validate, (ValidationError,)),
-    "a web balancer's answers": Target(
-        st.text(alphabet="n=x109²٣ a", max_size=9), lambda body: standing_of(_WEB, body), ()
+    "jobs": FuzzTarget(_JOBS, _job, (UsageError,)),
+    "backup plans": FuzzTarget(_PLANS, BackupPlan.model_validate, (ValidationError,)),
+    "a web balancer's answers": FuzzTarget(
+        st.text(alphabet="n=x109²٣ a", max_size=9), lambda body: status_of(_WEB, body), ()
     ),
-    "HAProxy's answers": Target(
+    "HAProxy's answers": FuzzTarget(
         _mutations(_HAPROXY).map(lambda text: text.decode("utf-8", "replace")), parse_haproxy, (ValueError,)
     ),
 }

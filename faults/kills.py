@@ -10,9 +10,9 @@ from random import Random
 from threading import local
 
 from faults.controller import Orders, kill_midway, run_to_the_end
+from faults.oracle import Oracle, begun_or_lost, short, stubborn
+from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.ways import connection_to, jobs_at
-from faults.witness import Witness, begun_or_lost, short, stubborn
 from lab.job_files import bearers_of
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Connection
@@ -44,52 +44,52 @@ class _Killing:
     def one(self, number: int) -> Try:
         chance = Random(f"{self._seed} {number}")
         for again in range(AGAIN):
-            witness = self._prepared(f"{self._step}{number}x{again}", chance)
-            orders = self._orders(witness)
+            oracle = self._prepared(f"{self._step}{number}x{again}", chance)
+            orders = self._orders(oracle)
             if kill_midway(orders, chance, self._typical):
-                return self._finished(witness)
+                return self._finished(oracle)
         return lost(f"no controller could be killed at {self._step}: all {AGAIN} were done before")
 
-    def _prepared(self, jid: str, chance: Random) -> Witness:
+    def _prepared(self, jid: str, chance: Random) -> Oracle:
         """All that comes before the step, done by a controller that lives."""
         place = self._trial.directory
-        witness = stubborn(place, jid) if self._step == "kill" else short(place, jid, chance)
-        jobs = self._jobs(witness)
+        oracle = stubborn(place, jid) if self._step == "kill" else short(place, jid, chance)
+        jobs = self._jobs(oracle)
         if self._step in ("poll", "kill", "clean"):
-            jobs.start(witness.job)
+            jobs.start(oracle.job)
         if self._step == "kill":
-            witness.await_run()
+            oracle.await_run()
         if self._step == "clean":
             wait_until_ended(jobs, jid)
-        return witness
+        return oracle
 
-    def _finished(self, witness: Witness) -> Try:
+    def _finished(self, oracle: Oracle) -> Try:
         """The step again, and all that comes after it, by a controller that lives."""
-        jobs, jid = self._jobs(witness), witness.job.jid
+        jobs, jid = self._jobs(oracle), oracle.job.jid
         if self._step == "clean":
             jobs.clean(older_than=-1)
-            return self._cleaned(jobs, witness)
-        jobs.start(witness.job)
+            return self._cleaned(jobs, oracle)
+        jobs.start(oracle.job)
         record = jobs.kill(jid) if self._step == "kill" else wait_until_ended(jobs, jid)
-        verdict = witness.judge(record)
+        verdict = oracle.judge(record)
         if verdict is SURVIVED and record.state is State.KILLED and (left := bearers_of(record)):
             return lost(f"{jid}: told to be proven empty, but {left} run on")
         return verdict
 
-    def _cleaned(self, jobs: HostJobs, witness: Witness) -> Try:
-        return lost(f"{witness.job.jid} is still there") if jobs.list() else witness.once()
+    def _cleaned(self, jobs: HostJobs, oracle: Oracle) -> Try:
+        return lost(f"{oracle.job.jid} is still there") if jobs.list() else oracle.once()
 
-    def _orders(self, witness: Witness) -> Orders:
-        return Orders(self._lab.variables("host"), self._directory(witness), witness.job, self._step)
+    def _orders(self, oracle: Oracle) -> Orders:
+        return Orders(self._lab.variables("host"), self._directory(oracle), oracle.job, self._step)
 
-    def _jobs(self, witness: Witness) -> HostJobs:
+    def _jobs(self, oracle: Oracle) -> HostJobs:
         if not hasattr(self._own, "connection"):
             self._own.connection = connection_to(self._lab, "host")
             self._connections.append(self._own.connection)
-        return jobs_at(self._own.connection, self._directory(witness))
+        return jobs_at(self._own.connection, self._directory(oracle))
 
-    def _directory(self, witness: Witness) -> str:
-        return str(Path(self._trial.directory) / "jobs" / witness.job.jid)
+    def _directory(self, oracle: Oracle) -> str:
+        return str(Path(self._trial.directory) / "jobs" / oracle.job.jid)
 
 
 def controller_killed(step: str, trial: Trial) -> Iterator[Try]:

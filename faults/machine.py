@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from faults.oracle import Oracle, short, stubborn
 from faults.processes import left_under
+from faults.transports import ProgramConnection, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, short, stubborn
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently
+from remotejobs.jobs.wait import retry_while_unreachable
 from remotejobs.model import State
 
 DAY = 86400
@@ -34,21 +34,21 @@ def clock_jumps(trial: Trial) -> Iterator[Try]:
     (programs / "date").chmod(0o755)
     jobs = jobs_at(ProgramConnection(env={"PATH": f"{programs}:{os.environ['PATH']}"}), trial.directory / "jobs")
     for number in range(trial.tries):
-        witness = _either(trial, number)
-        jobs.start(witness.job)
+        oracle = _either(trial, number)
+        jobs.start(oracle.job)
         offset.write_text(str(trial.chance.choice([-DAY, -3600, 3600, DAY])))
-        record = jobs.look(witness.job.jid, wait=60)
+        record = jobs.record(oracle.job.jid, wait=60)
         offset.write_text("0")
-        true = replace(record, rc=None if witness.rc is None else record.rc)
-        yield witness.judge(true) if 0 <= (record.delta or -1) < 60 else lost(f"{record.jid} took {record.delta} s")
+        true = replace(record, rc=None if oracle.rc is None else record.rc)
+        yield oracle.judge(true) if 0 <= (record.delta or -1) < 60 else lost(f"{record.jid} took {record.delta} s")
 
 
-def _either(trial: Trial, number: int) -> Witness:
+def _either(trial: Trial, number: int) -> Oracle:
     """A job that ends before its limit, or one that its limit has to end."""
     jid = f"job{number}"
     if number % 2:
-        return replace(stubborn(trial.directory, jid, limit=1), state=State.TIMED_OUT)
-    return short(trial.directory, jid, trial.chance, limit=30)
+        return replace(stubborn(trial.directory, jid, timeout=1), state=State.TIMED_OUT)
+    return short(trial.directory, jid, trial.chance, timeout=30)
 
 
 def without_setsid(trial: Trial) -> Iterator[Try]:
@@ -70,12 +70,12 @@ def busybox_without(place: Path, missing: str) -> Path:
 def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:
     """Jobs that end by themselves, by their limit, and by a kill, each with a child in the same session."""
     for number in range(trial.tries):
-        witness = _either(trial, number)
+        oracle = _either(trial, number)
         # setsid is not there to be used by the command either.
-        witness = replace(witness, job=replace(witness.job, cmd=witness.job.cmd.replace("setsid ", "")))
-        jobs.start(witness.job)
-        record = jobs.look(witness.job.jid, wait=60)
-        yield witness.judge(replace(record, rc=None) if witness.rc is None else record)
+        oracle = replace(oracle, job=replace(oracle.job, cmd=oracle.job.cmd.replace("setsid ", "")))
+        jobs.start(oracle.job)
+        record = jobs.record(oracle.job.jid, wait=60)
+        yield oracle.judge(replace(record, rc=None) if oracle.rc is None else record)
     if left := left_under(trial.directory / "jobs"):
         yield lost(f"{left} run on")
 
@@ -85,18 +85,18 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     old = short(trial.directory, "old", trial.chance, longest=0.0)
     jobs.start(old.job)
-    record = jobs.look("old", wait=60)
+    record = jobs.record("old", wait=60)
     left_under(trial.directory / "jobs")  # what the supervisor removes at its end would be copied otherwise
     for number in range(1, trial.tries):
         shutil.copytree(record.results_dir, Path(record.results_dir).with_name(f"old{number}"), copy_function=os.link)
     new = short(trial.directory, "new", trial.chance)
     jobs.start(new.job)
-    verdict = new.judge(jobs.look("new", wait=60))
+    verdict = new.judge(jobs.record("new", wait=60))
     if verdict is not SURVIVED:
         yield verdict
     told = {each.jid: each.state for each in jobs.list()}
     # One answer has five minutes; on a busy host ten thousand take longer, and the next clean goes on where it ended.
-    patiently(lambda: jobs.clean(older_than=-1), patience=CLEANED_WITHIN)
+    retry_while_unreachable(lambda: jobs.clean(older_than=-1), contact_timeout=CLEANED_WITHIN)
     if left := jobs.list():
         yield lost(f"{len(left)} of {trial.tries + 1} results were not cleaned")
     for number in range(trial.tries):

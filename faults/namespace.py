@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from faults.oracle import Oracle, begun_or_lost, stubborn
+from faults.transports import ProgramConnection, jobs_at
 from faults.trial import Trial, Try, lost
-from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, begun_or_lost, stubborn
 from lab.job_files import bearers_of, fields_of
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
@@ -66,9 +66,9 @@ def pid_reused(trial: Trial) -> Iterator[Try]:
 
 
 @begun_or_lost
-def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: bool) -> Try:
-    record = jobs.start(witness.job)
-    witness.await_run()
+def _reused(space: Namespace, jobs: HostJobs, oracle: Oracle, *, of_command: bool) -> Try:
+    record = jobs.start(oracle.job)
+    oracle.await_run()
     fields = fields_of(record.results_dir)
     supervisor, reaper, command = (int(fields[name].split()[0]) for name in ("supervisor", "reaper", "command"))
     pid = command if of_command else supervisor
@@ -76,17 +76,17 @@ def _reused(space: Namespace, jobs: HostJobs, witness: Witness, *, of_command: b
     dead = f"[ ! -e /proc/{supervisor} ] && [ ! -e /proc/{command} ]"
     space.run(f"kill -KILL {supervisor} {reaper} -{command}; until {dead}; do sleep 0.02; done")
     space.take(pid)
-    seen, killed = jobs.look(record.jid), jobs.kill(record.jid, grace=0)
+    seen, killed = jobs.record(record.jid), jobs.kill(record.jid, grace=0)
     if not space.holds_stranger(pid):
         return lost(f"{record.jid}: the stranger who has pid {pid} by now was killed")
     space.run(f"kill -KILL {pid}")
-    return _truly(witness, seen, killed)
+    return _truly(oracle, seen, killed)
 
 
-def _truly(witness: Witness, seen: Record, killed: Record) -> Try:
+def _truly(oracle: Oracle, seen: Record, killed: Record) -> Try:
     if (seen.state, seen.cause) != (State.LOST, "gone") or "runs no more" not in seen.msg:
         return lost(f"{seen.jid}: told {seen.state} {seen.cause} {seen.msg!r}; its supervisor and command are gone")
     # Its child that left the session still carries the token: that one the kill finds, if it had come so far.
     if left := bearers_of(seen):
         return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}, but {left} run on")
-    return witness.once()
+    return oracle.once()

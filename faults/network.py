@@ -7,22 +7,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
 from unittest.mock import patch
 
+from faults.oracle import Oracle, short
+from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
-from faults.witness import Witness, short
 from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Record
 
 AT_ONCE = 10
-PATIENCE = 60.0  # seconds: no fault here lasts as long
-IMPATIENCE = 1.0
+CONTACT_TIMEOUT = 60.0  # seconds: no fault here lasts as long
+SHORT_CONTACT_TIMEOUT = 1.0
 
 
 class Network:
@@ -37,7 +38,7 @@ class Network:
     def chance(self, number: int) -> Random:
         return Random(f"{self._seed} {number}")
 
-    def short(self, number: int, *, longest: float = 0.3) -> Witness:
+    def short(self, number: int, *, longest: float = 0.3) -> Oracle:
         return short(self.trial.directory, f"job{number}", self.chance(number), longest=longest)
 
     @contextmanager
@@ -62,17 +63,17 @@ def network(trial: Trial, *, answer_within: float = 10.0) -> Iterator[Network]:
         yield Network(trial, lab, wire)
 
 
-def seen_to_its_end(jobs: HostJobs, witness: Witness) -> Record:
-    """What a caller does with patience: start, which may be repeated, and wait."""
-    patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
-    return wait_until_ended(jobs, witness.job.jid, poll=2, patience=PATIENCE)
+def seen_to_its_end(jobs: HostJobs, oracle: Oracle) -> Record:
+    """What a caller does with a long contact timeout: start, which may be repeated, and wait."""
+    retry_while_unreachable(lambda: jobs.start(oracle.job), contact_timeout=CONTACT_TIMEOUT)
+    return wait_until_ended(jobs, oracle.job.jid, poll=2, contact_timeout=CONTACT_TIMEOUT)
 
 
-def _judged(jobs: HostJobs, witness: Witness) -> Try:
+def _judged(jobs: HostJobs, oracle: Oracle) -> Try:
     try:
-        return witness.judge(seen_to_its_end(jobs, witness))
+        return oracle.judge(seen_to_its_end(jobs, oracle))
     except Unreachable as exc:
-        return lost(f"{witness.job.jid}: a false failure: {exc}")
+        return lost(f"{oracle.job.jid}: a false failure: {exc}")
 
 
 def cut(trial: Trial) -> Iterator[Try]:
@@ -118,14 +119,14 @@ def resets(trial: Trial) -> Iterator[Try]:
         net.wire.resets = 0.1
 
         def one(number: int) -> Try:
-            witness = net.short(number)
+            oracle = net.short(number)
             try:
                 with net.jobs() as jobs:
-                    patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
+                    retry_while_unreachable(lambda: jobs.start(oracle.job), contact_timeout=CONTACT_TIMEOUT)
                 with net.jobs() as jobs:
-                    return witness.judge(wait_until_ended(jobs, witness.job.jid, patience=PATIENCE))
+                    return oracle.judge(wait_until_ended(jobs, oracle.job.jid, contact_timeout=CONTACT_TIMEOUT))
             except Unreachable as exc:
-                return lost(f"{witness.job.jid}: a false failure: {exc}")
+                return lost(f"{oracle.job.jid}: a false failure: {exc}")
 
         yield from threads.map(one, range(trial.tries))
 
@@ -134,35 +135,35 @@ def cut_in_an_answer(trial: Trial) -> Iterator[Try]:
     """The connection is cut at a random byte of the answer that brings the output."""
     with network(trial) as net, net.jobs() as jobs:
         for number in range(trial.tries):
-            chance, witness = net.chance(number), _wordy(net.short(number, longest=0.0))
-            patiently(lambda w=witness: jobs.start(w.job), patience=PATIENCE)  # type: ignore[misc]
-            wait_until_ended(jobs, witness.job.jid, patience=PATIENCE)
-            net.wire.cut_within(chance.randrange(len(witness.stdout)))
+            chance, oracle = net.chance(number), _wordy(net.short(number, longest=0.0))
+            retry_while_unreachable(lambda w=oracle: jobs.start(w.job), contact_timeout=CONTACT_TIMEOUT)  # type: ignore[misc]
+            wait_until_ended(jobs, oracle.job.jid, contact_timeout=CONTACT_TIMEOUT)
+            net.wire.cut_within(chance.randrange(len(oracle.stdout)))
             try:
-                record = patiently(lambda w=witness: jobs.look(w.job.jid), patience=PATIENCE)  # type: ignore[misc]
-                yield lost("nothing was cut") if net.wire.is_to_cut else witness.judge(record)
+                record = retry_while_unreachable(partial(jobs.record, oracle.job.jid), contact_timeout=CONTACT_TIMEOUT)
+                yield lost("nothing was cut") if net.wire.is_to_cut else oracle.judge(record)
             except Unreachable as exc:
-                yield lost(f"{witness.job.jid}: a false failure: {exc}")
+                yield lost(f"{oracle.job.jid}: a false failure: {exc}")
 
 
-def _wordy(witness: Witness) -> Witness:
+def _wordy(oracle: Oracle) -> Oracle:
     """The same with some 50 KB of output in front."""
     noise = b"x" * 79 + b"\n"
-    cmd = f"yes {noise.decode().strip()} | head -n 640; {witness.job.cmd}"
-    return replace(witness, job=replace(witness.job, cmd=cmd), stdout=noise * 640 + witness.stdout)
+    cmd = f"yes {noise.decode().strip()} | head -n 640; {oracle.job.cmd}"
+    return replace(oracle, job=replace(oracle.job, cmd=cmd), stdout=noise * 640 + oracle.stdout)
 
 
 def gone_for_good(trial: Trial) -> Iterator[Try]:
     """Nothing comes through any more: after the deadline that is said, and the job is there when the network is."""
     with network(trial, answer_within=0.5) as net, net.jobs(straight=True) as straight:
         for number in range(trial.tries):
-            witness = net.short(number)
+            oracle = net.short(number)
             with net.jobs(retry_for=0.3, connect_timeout=1) as jobs, ExitStack() as mended:
-                jobs.start(witness.job)
+                jobs.start(oracle.job)
                 mended.callback(net.wire.resume)
                 _stop(net, net.chance(number), mended)
-                told = _silence(jobs, witness)
-            yield told if told is not SURVIVED else witness.judge(wait_until_ended(straight, witness.job.jid))
+                told = _silence(jobs, oracle)
+            yield told if told is not SURVIVED else oracle.judge(wait_until_ended(straight, oracle.job.jid))
 
 
 def _stop(net: Network, chance: Random, mended: ExitStack) -> None:
@@ -175,13 +176,13 @@ def _stop(net: Network, chance: Random, mended: ExitStack) -> None:
         net.wire.cut()
 
 
-def _silence(jobs: HostJobs, witness: Witness) -> Try:
+def _silence(jobs: HostJobs, oracle: Oracle) -> Try:
     try:
-        record = wait_until_ended(jobs, witness.job.jid, poll=1, patience=IMPATIENCE)
+        record = wait_until_ended(jobs, oracle.job.jid, poll=1, contact_timeout=SHORT_CONTACT_TIMEOUT)
     except Unreachable as exc:
         clear = exc.host == "host" and exc.message.startswith("host: ") and exc.remedy
         return SURVIVED if clear else lost(f"an unclear error: {exc!r}")
-    return lost(f"{witness.job.jid}: {record.state} was told though nothing came through")
+    return lost(f"{oracle.job.jid}: {record.state} was told though nothing came through")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Named points of the shell half, and a deed at one: in the text of one request, so that the product pays nothing.
+"""Named points of the agent, and a deed at one: in the text of one request, so that the product pays nothing.
 
 A point is `FUNCTION:LINE`, the place before that line of that function (from 1) as it is sent. Only such places count
 where a command may stand without changing what is around it.

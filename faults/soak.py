@@ -17,17 +17,17 @@ from random import Random
 from unittest.mock import patch
 
 from faults.controller import Orders, kill_midway, prepare
-from faults.network import PATIENCE, again_and_again
+from faults.network import CONTACT_TIMEOUT, again_and_again
+from faults.oracle import NeverRan, Oracle, short, stubborn
 from faults.processes import left_under
+from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.ways import connection_to, jobs_at
 from faults.wire import BadWire
-from faults.witness import NeverRan, Witness, short, stubborn
 from lab.job_files import bearers_of, kill_supervision, supervisor_of
 from lab.servers.sshd import SshLab
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Record, State
 
 MOST_HOSTS = 20
@@ -37,7 +37,7 @@ LONGEST = 60.0  # seconds of a job in the full soak; twelve minutes in earnest
 PAUSE = 2.0  # seconds between two faults, at most
 
 
-class _Place:
+class _Soak:
     """Hosts behind bad wires, the jobs on them, and those whose supervisor was killed on purpose."""
 
     def __init__(self, trial: Trial, stack: ExitStack) -> None:
@@ -63,45 +63,45 @@ class _Place:
         chance = Random(f"{self._seed} {number}")
         time.sleep(chance.uniform(0, self.span))
         name, kind = chance.choice(self.names), chance.choice(["ends", "ends", "ends", "limited", "killed"])
-        witness, jobs = self._witness(number, kind, chance), self.jobs[name]
+        oracle, jobs = self._oracle(number, kind, chance), self.jobs[name]
         try:
             if chance.random() < 0.1:
                 directory = str(self._trial.directory / "jobs" / name)
-                kill_midway(Orders(self.lab.variables(name), directory, witness.job, "start"), chance, 0.2)
-            record = patiently(lambda: jobs.start(witness.job), patience=PATIENCE)
+                kill_midway(Orders(self.lab.variables(name), directory, oracle.job, "start"), chance, 0.2)
+            record = retry_while_unreachable(lambda: jobs.start(oracle.job), contact_timeout=CONTACT_TIMEOUT)
             self._running[record.jid] = record
-            return self._judged(jobs, witness, self._end(jobs, witness, kind, chance))
+            return self._judged(jobs, oracle, self._end(jobs, oracle, kind, chance))
         except (HostError, NeverRan) as exc:
-            return lost(f"{witness.job.jid} on {name}: {exc}")
+            return lost(f"{oracle.job.jid} on {name}: {exc}")
         finally:
-            self._running.pop(witness.job.jid, None)
+            self._running.pop(oracle.job.jid, None)
 
-    def _witness(self, number: int, kind: str, chance: Random) -> Witness:
+    def _oracle(self, number: int, kind: str, chance: Random) -> Oracle:
         place, jid = self._trial.directory, f"job{number}"
         if kind == "ends":
             return short(place, jid, chance, longest=min(LONGEST, self.span / 5))
         if kind == "killed":
             return stubborn(place, jid)
-        return replace(stubborn(place, jid, limit=chance.randint(1, 10)), state=State.TIMED_OUT)
+        return replace(stubborn(place, jid, timeout=chance.randint(1, 10)), state=State.TIMED_OUT)
 
-    def _end(self, jobs: HostJobs, witness: Witness, kind: str, chance: Random) -> Record:
-        jid = witness.job.jid
+    def _end(self, jobs: HostJobs, oracle: Oracle, kind: str, chance: Random) -> Record:
+        jid = oracle.job.jid
         if kind != "killed":
-            return wait_until_ended(jobs, jid, poll=2, patience=PATIENCE)
-        witness.await_run()
+            return wait_until_ended(jobs, jid, poll=2, contact_timeout=CONTACT_TIMEOUT)
+        oracle.await_run()
         time.sleep(chance.uniform(0, 2))
-        return patiently(lambda: jobs.kill(jid, grace=0), patience=PATIENCE)
+        return retry_while_unreachable(lambda: jobs.kill(jid, grace=0), contact_timeout=CONTACT_TIMEOUT)
 
-    def _judged(self, jobs: HostJobs, witness: Witness, record: Record) -> Try:
+    def _judged(self, jobs: HostJobs, oracle: Oracle, record: Record) -> Try:
         if record.cause == "gone" and record.jid in self._beheaded:
-            patiently(lambda: jobs.kill(record.jid, grace=0), patience=PATIENCE)
+            retry_while_unreachable(lambda: jobs.kill(record.jid, grace=0), contact_timeout=CONTACT_TIMEOUT)
             if left := bearers_of(record):
                 return lost(f"{record.jid}: {left} run on")
             # The kill may have come before the command's first step.
-            return witness.once() if witness.runs else SURVIVED
+            return oracle.once() if oracle.runs else SURVIVED
         if record.jid in self._beheaded and record.state is State.KILLED:
-            return witness.once()
-        return witness.judge(replace(record, rc=record.rc if witness.rc is not None else None))
+            return oracle.once()
+        return oracle.judge(replace(record, rc=record.rc if oracle.rc is not None else None))
 
     def disturb(self) -> None:
         """One fault somewhere."""
@@ -149,7 +149,7 @@ def soak(trial: Trial) -> Iterator[Try]:
     prepare()
     before = _held()
     with ExitStack() as stack, patch("remotejobs.jobs.client.EXCHANGE_TIMEOUT", 5.0):
-        place = _Place(trial, stack)
+        place = _Soak(trial, stack)
         threads = stack.enter_context(ThreadPoolExecutor(trial.tries))
         with again_and_again(place.disturb, trial.chance, PAUSE):
             yield from threads.map(place.one, range(trial.tries))
@@ -161,9 +161,13 @@ def soak(trial: Trial) -> Iterator[Try]:
         yield lost(f"left behind: {left_over}")
 
 
-def _unknown(place: _Place, jobs: int) -> str:
+def _unknown(place: _Soak, jobs: int) -> str:
     """What the hosts tell other than exactly the jobs that were started, none of them as running; "" for nothing."""
-    told = [record for each in place.jobs.values() for record in patiently(each.list, patience=PATIENCE)]
+    told = [
+        record
+        for each in place.jobs.values()
+        for record in retry_while_unreachable(each.list, contact_timeout=CONTACT_TIMEOUT)
+    ]
     odd = [record.jid for record in told if not record.finished]
     if len(told) != jobs or odd:
         return f"{len(told)} jobs are told of {jobs}, and as running: {odd}"

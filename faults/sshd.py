@@ -8,9 +8,9 @@ from functools import partial
 from threading import Barrier
 
 from faults.network import again_and_again, seen_to_its_end
+from faults.oracle import Oracle, short
+from faults.transports import connection_to, jobs_at
 from faults.trial import Trial, Try, lost
-from faults.ways import connection_to, jobs_at
-from faults.witness import Witness, short
 from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable
 
@@ -30,7 +30,7 @@ def restarted(trial: Trial) -> Iterator[Try]:
             lab.start_host("host")
 
         with again_and_again(restart, trial.chance, 1.0):
-            yield from threads.map(lambda witness: witness.judge(seen_to_its_end(jobs, witness)), witnesses)
+            yield from threads.map(lambda oracle: oracle.judge(seen_to_its_end(jobs, oracle)), witnesses)
         connection.close()
 
 
@@ -48,12 +48,12 @@ def burst(trial: Trial) -> Iterator[Try]:
             yield from threads.map(one, crowd)
 
 
-def _one_of_many(trial: Trial, lab: SshLab, together: Barrier, witness: Witness) -> Try:
+def _one_of_many(trial: Trial, lab: SshLab, together: Barrier, oracle: Oracle) -> Try:
     connection = connection_to(lab, "host")
     together.wait()
     try:
-        return witness.judge(seen_to_its_end(jobs_at(connection, trial.directory / "jobs"), witness))
+        return oracle.judge(seen_to_its_end(jobs_at(connection, trial.directory / "jobs"), oracle))
     except Unreachable as exc:
-        return lost(f"{witness.job.jid}: a false failure: {exc}")
+        return lost(f"{oracle.job.jid}: a false failure: {exc}")
     finally:
         connection.close()

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from faults import disk, kills, machine, namespace, network, soak, sshd, supervisor
 from faults.processes import end_under
-from faults.trial import Fault, Row, Trial
+from faults.trial import Fault, FaultRow, Trial
 
 SCALES = ("small", "full")
 
@@ -135,9 +135,9 @@ def named(words: Sequence[str]) -> list[Fault]:
     return found
 
 
-def run(fault: Fault, seed: int, tries: int, tell: Callable[[Row], None] = lambda _: None) -> Row:
+def run(fault: Fault, seed: int, tries: int, tell: Callable[[FaultRow], None] = lambda _: None) -> FaultRow:
     """Try one fault in a directory of its own; `tell` sees the row grow."""
-    row, began = Row(fault, seed), time.monotonic()
+    row, began = FaultRow(fault, seed), time.monotonic()
     # Some hosts are other users, who may enter the guard's directory.
     with TemporaryDirectory(prefix="faults-") as name:
         try:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
+from faults.oracle import Oracle, begun_or_lost, short, stubborn
+from faults.transports import ProgramConnection, jobs_at
 from faults.trial import Trial, Try, lost
-from faults.ways import ProgramConnection, jobs_at
-from faults.witness import Witness, begun_or_lost, short, stubborn
 from lab import guard
 from lab.job_files import bearers_of, kill_supervision, supervisor_of
 from remotejobs.jobs.client import HostJobs
@@ -22,9 +22,9 @@ from remotejobs.model import Record, State
 ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one who reads /dev/zero into memory
 
 
-def _begun(jobs: HostJobs, witness: Witness) -> Record:
-    record = jobs.start(witness.job)
-    witness.await_run()
+def _begun(jobs: HostJobs, oracle: Oracle) -> Record:
+    record = jobs.start(oracle.job)
+    oracle.await_run()
     return record
 
 
@@ -36,13 +36,13 @@ def killed(trial: Trial) -> Iterator[Try]:
 
 
 @begun_or_lost
-def _killed(jobs: HostJobs, witness: Witness) -> Try:
-    record = _begun(jobs, witness)
+def _killed(jobs: HostJobs, oracle: Oracle) -> Try:
+    record = _begun(jobs, oracle)
     kill_supervision(record)
-    seen = jobs.look(record.jid, wait=60)
+    seen = jobs.record(record.jid, wait=60)
     if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
         return lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
-    return _ended(witness, jobs.kill(record.jid, grace=0))
+    return _ended(oracle, jobs.kill(record.jid, grace=0))
 
 
 def stopped(trial: Trial) -> Iterator[Try]:
@@ -50,22 +50,22 @@ def stopped(trial: Trial) -> Iterator[Try]:
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
         limit = 1 if number % 2 == 0 else None
-        yield _stopped(jobs, stubborn(trial.directory, f"job{number}", limit=limit))
+        yield _stopped(jobs, stubborn(trial.directory, f"job{number}", timeout=limit))
 
 
 @begun_or_lost
-def _stopped(jobs: HostJobs, witness: Witness) -> Try:
-    record = _begun(jobs, witness)
+def _stopped(jobs: HostJobs, oracle: Oracle) -> Try:
+    record = _begun(jobs, oracle)
     os.kill(supervisor_of(record), signal.SIGSTOP)
-    if witness.job.limit:
-        return _ended(replace(witness, state=State.TIMED_OUT), jobs.look(record.jid, wait=60))
-    return _ended(witness, jobs.kill(record.jid, grace=0))
+    if oracle.job.timeout:
+        return _ended(replace(oracle, state=State.TIMED_OUT), jobs.record(record.jid, wait=60))
+    return _ended(oracle, jobs.kill(record.jid, grace=0))
 
 
-def _ended(witness: Witness, record: Record) -> Try:
+def _ended(oracle: Oracle, record: Record) -> Try:
     if left := bearers_of(record):
         return lost(f"{record.jid}: {record.msg!r}, but {left} run on")
-    return witness.judge(replace(record, rc=None))
+    return oracle.judge(replace(record, rc=None))
 
 
 def out_of_memory(trial: Trial) -> Iterator[Try]:
@@ -80,35 +80,35 @@ def out_of_memory(trial: Trial) -> Iterator[Try]:
 def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
     # Where nobody may make control groups, what the kernel would do then is done to it: SIGKILL.
     death = f"echo $$ >{quote(str(group))}/cgroup.procs; exec tail /dev/zero" if group else "kill -KILL $$"
-    witness = short(trial.directory, f"job{number}", trial.chance)
-    job = replace(witness.job, cmd=f"echo ran >>{quote(str(witness.ran))}; {death}")
-    witness = replace(witness, job=job, state=State.FAILED, rc=137, stdout=b"")
+    oracle = short(trial.directory, f"job{number}", trial.chance)
+    job = replace(oracle.job, cmd=f"echo ran >>{quote(str(oracle.ran))}; {death}")
+    oracle = replace(oracle, job=job, state=State.FAILED, rc=137, stdout=b"")
     jobs.start(job)
-    record = jobs.look(job.jid, wait=60)
-    return witness.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: signal {record.signal!r} was told")
+    record = jobs.record(job.jid, wait=60)
+    return oracle.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: signal {record.signal!r} was told")
 
 
 @begun_or_lost
 def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
     """Supervisor and command in one small group; the kernel is told to take the supervisor first."""
     go = trial.directory / f"go{number}"
-    witness = stubborn(trial.directory, f"job{number}")
-    ran = f"echo ran >>{quote(str(witness.ran))}"
+    oracle = stubborn(trial.directory, f"job{number}")
+    ran = f"echo ran >>{quote(str(oracle.ran))}"
     wait = f"until [ -e {quote(str(go))} ]; do sleep 0.02; done"
     cmd = f"{ran}; {wait}; echo 0 >/proc/self/oom_score_adj; exec tail /dev/zero"
-    record = _begun(jobs, replace(witness, job=replace(witness.job, cmd=cmd)))
+    record = _begun(jobs, replace(oracle, job=replace(oracle.job, cmd=cmd)))
     supervisor = supervisor_of(record)
     for pid in (supervisor, record.pid):
         (group or Path()).joinpath("cgroup.procs").write_text(str(pid))
     Path(f"/proc/{supervisor}/oom_score_adj").write_text("1000")
     go.touch()
-    seen = jobs.look(record.jid, wait=60)
+    seen = jobs.record(record.jid, wait=60)
     # The supervisor died before it could write anything, or it lived to see its command killed: both can be true.
     true = (seen.state, seen.cause) == (State.LOST, "gone") or (seen.state, seen.signal) == (State.FAILED, "KILL")
     jobs.kill(record.jid, grace=0)
     if left := bearers_of(record):
         return lost(f"{record.jid}: {left} run on")
-    return witness.once() if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
+    return oracle.once() if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
 
 
 @contextmanager

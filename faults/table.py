@@ -10,18 +10,18 @@ from rich.console import Console
 from rich.table import Table
 
 from faults.suite import FAULTS
-from faults.trial import Row, Verdict
+from faults.trial import FaultRow, TryOutcome
 
 HEADS = ("fault", "tries", "survived", "lost", "double")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "faults.md"
 _LINE = re.compile(r"^\| (?P<fault>[^|]+?) \|.*$", re.MULTILINE)
 
 
-def cells_of(row: Row) -> tuple[str, ...]:
-    return (row.fault.name, str(row.tries), *(str(row.counts[verdict]) for verdict in Verdict))
+def cells_of(row: FaultRow) -> tuple[str, ...]:
+    return (row.fault.name, str(row.tries), *(str(row.counts[verdict]) for verdict in TryOutcome))
 
 
-def show(rows: Sequence[Row], console: Console) -> None:
+def show(rows: Sequence[FaultRow], console: Console) -> None:
     """The table, and under it why something did not survive."""
     table = Table(*HEADS)
     for row in rows:
@@ -32,7 +32,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
             console.print(f"{row.fault.name}: {reason}", markup=False, style="red")
 
 
-def write(rows: Sequence[Row], document: Path = DOCUMENT) -> None:
+def write(rows: Sequence[FaultRow], document: Path = DOCUMENT) -> None:
     """Put each row into the document's table, in the order of `FAULTS`; what is no fault any more goes."""
     text = document.read_text()
     head, begin, rest = text.partition("<!-- table -->\n")
@@ -45,6 +45,6 @@ def write(rows: Sequence[Row], document: Path = DOCUMENT) -> None:
     document.write_text(head + begin + "\n".join(lines) + "\n" + end + tail)
 
 
-def _line(row: Row) -> str:
+def _line(row: FaultRow) -> str:
     scale = "full" if row.tries >= row.fault.full else "fewer"
     return f"| {' | '.join(cells_of(row))} | {row.fault.proven} | {scale}, seed {row.seed}, {row.seconds:.0f} s |"

@@ -1,4 +1,4 @@
-"""The nouns: a `Fault` is tried many times, each `Try` ends with a `Verdict`, and a `Row` counts them."""
+"""The nouns: a `Fault` is tried many times, each `Try` ends with a `TryOutcome`, and a `FaultRow` counts them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 
-class Verdict(StrEnum):
+class TryOutcome(StrEnum):
     """What became of one job under a fault."""
 
     SURVIVED = "survived"  # it ran once, and all that was told of it is true
@@ -21,15 +21,15 @@ class Verdict(StrEnum):
 class Try:
     """One fault at one job; `reason` says why it did not survive."""
 
-    verdict: Verdict
+    verdict: TryOutcome
     reason: str = ""
 
 
-SURVIVED = Try(Verdict.SURVIVED)
+SURVIVED = Try(TryOutcome.SURVIVED)
 
 
 def lost(reason: str) -> Try:
-    return Try(Verdict.LOST, reason)
+    return Try(TryOutcome.LOST, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,23 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Row:
+class FaultRow:
     """A line of the table."""
 
     fault: Fault
     seed: int
     tries: int = 0
-    counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    counts: dict[TryOutcome, int] = field(default_factory=lambda: dict.fromkeys(TryOutcome, 0))
     reasons: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, one: Try) -> None:
         self.tries += 1
         self.counts[one.verdict] += 1
-        if one.verdict is not Verdict.SURVIVED:
+        if one.verdict is not TryOutcome.SURVIVED:
             self.reasons.append(f"{one.verdict}: {one.reason}")
 
     @property
     def whole(self) -> bool:
         """Whether nothing was lost and nothing ran twice."""
-        return self.tries == self.counts[Verdict.SURVIVED] > 0
+        return self.tries == self.counts[TryOutcome.SURVIVED] > 0

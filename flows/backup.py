@@ -8,7 +8,7 @@ from pydantic import Field
 
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.backups import Backup, backup_of, end_and_row, name_of_run, steps_of
+from remotejobs.prefect.tasks.backups import Backup, backup_of, name_of_run, result_and_row, steps_of
 from remotejobs.prefect.tasks.flow import remote_flow, run_jobs
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
@@ -18,7 +18,7 @@ from remotejobs.prefect.tasks.runs.options import RunOptions
 def backup(
     access: Access,
     plan: BackupPlan,
-    poll: Annotated[float, Field(ge=1, description="Seconds between two looks at a running job.")] = 15,
+    poll: Annotated[float, Field(ge=1, description="Seconds between two polls of a running job.")] = 15,
     run: RunOptions = RunOptions(),
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[Backup]:
@@ -30,5 +30,5 @@ def backup(
     steps, unknown = steps_of(access, plan, poll)
     title = "What was backed up, and where it is"
     return run_jobs(
-        steps, access, run=run, title=title, key="backups", known=unknown, result=backup_of, told=end_and_row
+        steps, access, run=run, title=title, key="backups", known=unknown, result=backup_of, reported=result_and_row
     )

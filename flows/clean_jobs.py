@@ -10,8 +10,8 @@ from remotejobs.model import Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
 from remotejobs.prefect.tasks.jobs import job as jobs
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import job_row, publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 
 
@@ -35,9 +35,9 @@ def clean_jobs(
     """
     seconds = older_than_days * 24 * 3600
     runs = {host: jobs.clean_jobs.submit(host, access, seconds, keep, dry_run) for host in select_hosts(access, hosts)}
-    cleaned, ends = values_of("clean", runs)
+    cleaned, results = values_of("clean", runs)
     removed = [record for records in cleaned.values() for record in records]
     title = "Jobs that would go" if dry_run else "Jobs that went"
     publish_table("clean-jobs", title, [job_row(record) for record in removed])
-    raise_for(ends)
+    raise_for(results)
     return removed

@@ -9,14 +9,14 @@ from pydantic import Field
 from remotejobs.operations.transfer import download_job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
 
 
-@remote_flow("download", run_name="download {url} on {hosts}")
+@remote_flow("download", run_name="download {url} on {hosts}", renamed={"limit": "timeout"})
 def download(
     access: Access,
     hosts: HostPattern,
@@ -24,11 +24,11 @@ def download(
     dest: Annotated[str, Field(pattern="^/")],
     sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = "",
     rate: Annotated[int, Field(ge=0)] = 0,
-    limit: Annotated[int, Field(ge=1)] = 3600,
+    timeout: Annotated[int, Field(ge=1)] = 3600,
     poll: Annotated[float, Field(ge=1)] = 15,
     run: RunOptions = RunOptions(),
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
-) -> list[End]:
+) -> list[JobResult]:
     """Download a URL on every host of a pattern; fail at the end, naming the hosts where it failed.
 
     Args:
@@ -37,9 +37,9 @@ def download(
         sha256: What its sha256 must be. With it a file that is there is not downloaded again, and one begun is gone on
             with; empty for any.
         rate: Bytes a second for each host; 0 for no limit.
-        limit: Seconds after which a host ends it.
-        poll: Seconds between two looks at a running job.
+        timeout: Seconds after which a host ends it.
+        poll: Seconds between two polls of a running job.
     """
-    job = download_job(url, dest, jid_for("download", dest), sha256=sha256, rate=rate, limit=limit)
+    job = download_job(url, dest, jid_for("download", dest), sha256=sha256, rate=rate, timeout=timeout)
     jobs = [(job, host) for host in select_hosts(access, hosts)]
-    return run_jobs(jobs, access, Until.outlasting(limit + 60, delay=poll), run, title=f"{url} on {hosts}")
+    return run_jobs(jobs, access, Until.outlasting(timeout + 60, delay=poll), run, title=f"{url} on {hosts}")

@@ -10,14 +10,14 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from remotejobs.operations.backup import BackupPlan
-from remotejobs.operations.migration import Commands, Limits, Order, Plan, Room
+from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, Order, Timeouts
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
 from remotejobs.prefect.tasks.backups import steps_of
 from remotejobs.prefect.tasks.dry_run import dry_run_state
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
-from remotejobs.prefect.tasks.limits import share_of_forks, turn_of
+from remotejobs.prefect.tasks.limits import fork_slots, group_slots
 from remotejobs.prefect.tasks.migration.cancel import call_off
 from remotejobs.prefect.tasks.migration.migration import Migration
 from remotejobs.prefect.tasks.migration.run import (
@@ -35,21 +35,22 @@ from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import migration_of
 from remotejobs.prefect.tasks.runs.options import OnCancel
 
-AN_HOUR = Limits()
-SOME_ROOM = Room()
+AN_HOUR = Timeouts()
+SOME_SPACE = FreeSpace()
+OLD_NAMES = {"limits": "timeouts", "room": "free_space", "contact_deadline": "contact_timeout"}
 
 
-@remote_flow("migration", on_cancellation=call_off)
+@remote_flow("migration", on_cancellation=call_off, renamed=OLD_NAMES)
 def migration(
     access: Access,
     hosts: HostPattern,
     commands: Commands,
-    limits: Limits = AN_HOUR,
+    timeouts: Timeouts = AN_HOUR,
     order: Order = "together",
     approval: Approval = NOT_NEEDED,
     backup_first: BackupPlan | None = None,
-    room: Room = SOME_ROOM,
-    contact_deadline: Annotated[float, Field(ge=0)] = 600,
+    free_space: FreeSpace = SOME_SPACE,
+    contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
@@ -60,13 +61,14 @@ def migration(
     Args:
         hosts: Hosts to migrate, as a pattern: db1, databases, db*:!db3. They are taken in the inventory's order.
         commands: What to run on each host. Only migrate is needed.
-        limits: Seconds that each command may take.
+        timeouts: Seconds that each command may take.
         order: All hosts together, or one by one: the next begins when the one before it is verified.
         approval: Whether a person has to agree first.
         backup_first: What to back up before anything is changed; the migration begins only on a verified backup.
-        room: Space that must be free on every host before anything begins.
-        contact_deadline: Seconds that a host may be silent; after that the run ends as Unknown, and can be retried.
-        poll: Seconds between two looks at a running command; its end is seen at once.
+        free_space: Space that must be free on every host before anything begins.
+        contact_timeout: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
+            retried.
+        poll: Seconds between two polls of a running command; its end is seen at once.
         on_cancel: What becomes of its steps when it is cancelled: kill those that change data, or leave all running.
         dry_run: Show what would run where, and run nothing.
     """
@@ -75,39 +77,39 @@ def migration(
         return state_of(nowhere)
     here = Migration(
         access=access,
-        plan=Plan(selected, commands.steps, one_by_one=order == "one_by_one"),
+        plan=MigrationPlan(selected, commands.steps, one_by_one=order == "one_by_one"),
         commands=commands,
-        limits=limits,
+        timeouts=timeouts,
         jids=jids_of_this_run(),
         owner=str(flow_run.id),
         label=f"migration {flow_run.name}",
-        room=room,
-        patience=contact_deadline,
+        free_space=free_space,
+        contact_timeout=contact_timeout,
         poll=poll,
     )
     if dry_run:
         return dry_run_state(migration_of(here, backup_first), access)
     # In this order: a migration that waits for its turn keeps no forks from others.
-    with turn_of("migration", access, selected), share_of_forks(access):
+    with group_slots("migration", access, selected), fork_slots(access):
         return _migrate(here, approval, backup_first)
 
 
 def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | None) -> RunState[Any]:
-    here, ground = find(here)
-    fresh = not may_have_begun(ground)
+    here, preflight = find(here)
+    fresh = not may_have_begun(preflight)
     if fresh:
-        if problems := (*ground.problems, *_not_to_be_saved(here.access, backup_first)):
-            return conclude(here, refused(*problems), ground)
+        if problems := (*preflight.problems, *_not_to_be_saved(here.access, backup_first)):
+            return conclude(here, refused(*problems), preflight)
         saved = [item.name for item in backup_first.items] if backup_first else []
         if no := ask(approval, question(here, saved)):
-            return conclude(here, refused(no), ground)
-    ground = here.lock(ground)
-    if ground.problems:
-        return conclude(here, refused(*ground.problems) if fresh else unknown(*ground.problems), ground)
+            return conclude(here, refused(no), preflight)
+    preflight = here.lock(preflight)
+    if preflight.problems:
+        return conclude(here, refused(*preflight.problems) if fresh else unknown(*preflight.problems), preflight)
     if fresh and backup_first and (no := _back_up(here.access, backup_first, here.poll)):
-        return conclude(here, refused(no), ground)
-    verdict, sight = here.carry_out(ground.sight)
-    return conclude(here, verdict, replace(ground, sight=sight))
+        return conclude(here, refused(no), preflight)
+    verdict, observed = here.carry_out(preflight.observed)
+    return conclude(here, verdict, replace(preflight, observed=observed))
 
 
 def _not_to_be_saved(access: Access, plan: BackupPlan | None) -> list[str]:

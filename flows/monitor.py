@@ -25,18 +25,18 @@ def monitor(
     recent_hours: Annotated[float, Field(ge=0)] = 24,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> Survey:
-    """Show what runs, what ended lately and what was lost; fail once for every job lost or overdue and silent host.
+    """Show what runs, what ended lately and what was lost; fail once for each lost or overdue job and unreachable host.
 
-    The run fails only for what the run before it, of the same hosts, did not see: so each is told once.
+    The run fails only for what the run before it, of the same hosts, did not see: so each is reported once.
 
     Args:
-        access: Where the hosts are written down, and as whose user to look.
-        hosts: Hosts to look at, as a pattern: all, web*, databases.
+        access: Where the hosts are written down, and as whose user to check.
+        hosts: Hosts to check, as a pattern: all, web*, databases.
         overdue: When a job that runs has run too long.
         recent_hours: Show jobs that ended within so many hours.
     """
     seen = survey(access, hosts)
     recent = in_order(record for record in seen.records if is_recent(record, recent_hours * 3600, now()))
     publish_table("fleet", f"{hosts}: {summary(recent)}", [seen_row(record) for record in recent])
-    raise_for_alerts(publish_alerts(alerts(seen.records, seen.silent, overdue), seen, access, hosts))
+    raise_for_alerts(publish_alerts(alerts(seen.records, seen.unreachable, overdue), seen, access, hosts))
     return seen

@@ -9,8 +9,8 @@ from pydantic import Field
 from remotejobs.operations.transfer import Transferred
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.transfers import places, transfer_row
 from remotejobs.prefect.tasks.transfers import pull_file as pull_from_host
@@ -38,7 +38,7 @@ def pull_file(
     """
     targets = places(dest, select_hosts(access, hosts), access)
     runs = {host: pull_from_host.submit(source, place, host, access, rate) for host, place in targets.items()}
-    done, ends = values_of("pull", runs)
+    done, results = values_of("pull", runs)
     publish_table("pull-file", f"{source} from {hosts}", [transfer_row(each) for each in done.values()])
-    raise_for(ends)
+    raise_for(results)
     return list(done.values())

@@ -7,8 +7,8 @@ from remotejobs.operations.reboot import Reboot, Rebooted
 from remotejobs.operations.serial import Serial
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.reboot import PROVEN_BY, reboot_host, row_of
 
@@ -31,8 +31,8 @@ def reboot(
     """
     done: list[Rebooted] = []
     for batch in batches(select_hosts(access, hosts), serial):
-        rebooted, ends = values_of("reboot", {host: reboot_host.submit(host, access, wanted) for host in batch})
+        rebooted, results = values_of("reboot", {host: reboot_host.submit(host, access, wanted) for host in batch})
         done += rebooted.values()
         publish_table("reboot", f"Reboots of {hosts}", [row_of(each) for each in done])
-        raise_for(ends)
+        raise_for(results)
     return done

@@ -1,4 +1,4 @@
-"""Say no in place of a person who did not answer in time; scheduled by a run that waits for approval."""
+"""The old name of `expire_approval`, for projects whose prefect.yaml still has it; gone with the next release."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.approval import refuse
+from remotejobs.prefect.tasks.approval import expire
+from remotejobs.renamed import warn_renamed
+
+warn_renamed("remotejobs.prefect.flows.refuse_unanswered", "expire_approval")
 
 
 @flow(name="refuse-unanswered")
 def refuse_unanswered(flow_run_id: UUID, question: str) -> bool:
-    """Refuse a run if it still waits for approval; tells whether it did.
-
-    Args:
-        flow_run_id: The run that waits.
-        question: What it asked, by the key that Prefect has for it; another question of the run is left open.
-    """
-    return refuse(flow_run_id, question)
+    """Do what `expire-approval` does."""
+    return expire(flow_run_id, question)

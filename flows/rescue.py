@@ -1,4 +1,4 @@
-"""See to a run that somebody has to see to: its process died, or it is being cancelled and nobody does it."""
+"""The old name of `recover`, for projects whose prefect.yaml still has it; gone with the next release."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
-from remotejobs.prefect.tasks.recovery.rescue import see_to
+from remotejobs.prefect.tasks.recovery.recover import recover_run
+from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
+from remotejobs.renamed import warn_renamed
+
+warn_renamed("remotejobs.prefect.flows.rescue", "recover")
 
 
-@flow(name="rescue", flow_run_name="rescue {flow_run_id}", on_running=[end_when_unwanted])
+@flow(name="rescue", flow_run_name="rescue {flow_run_id}", on_running=[exit_if_superseded])
 def rescue(flow_run_id: UUID) -> str:
-    """Resume a dead run, finish the cancelling of one, or let it be; says what was done.
-
-    Args:
-        flow_run_id: The run that fell silent, crashed, or is being cancelled.
-    """
-    return see_to(flow_run_id)
+    """Do what `recover` does."""
+    return recover_run(flow_run_id)

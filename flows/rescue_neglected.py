@@ -1,4 +1,4 @@
-"""See to runs of whose trouble no automation heard: the server went away, or what was to rescue them died."""
+"""The old name of `recover_stuck_runs`, for projects whose prefect.yaml still has it; gone with the next release."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.recovery.neglected import rescue_neglected_runs
+from remotejobs.prefect.tasks.recovery.stuck_runs import recover_all_stuck_runs
+from remotejobs.renamed import warn_renamed
+
+warn_renamed("remotejobs.prefect.flows.rescue_neglected", "recover_stuck_runs")
 
 
 @flow(name="rescue-neglected")
 def rescue_neglected() -> dict[UUID, str]:
-    """Do for every neglected run what `rescue` does for one; says for each what that was."""
-    return rescue_neglected_runs()
+    """Do what `recover-stuck-runs` does."""
+    return recover_all_stuck_runs()

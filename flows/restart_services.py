@@ -9,33 +9,33 @@ from pydantic import Field
 from remotejobs.operations.units import restart_job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
 
 
-@remote_flow("restart-services", run_name="restart services on {hosts}")
+@remote_flow("restart-services", run_name="restart services on {hosts}", renamed={"limit": "timeout"})
 def restart_services(
     access: Access,
     hosts: HostPattern,
     units: Annotated[list[str], Field(min_length=1)],
-    limit: Annotated[int, Field(ge=1)] = 120,
+    timeout: Annotated[int, Field(ge=1)] = 120,
     stay_active: Annotated[int, Field(ge=0)] = 3,
     poll: Annotated[float, Field(ge=1)] = 5,
     run: RunOptions = RunOptions(),
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
-) -> list[End]:
+) -> list[JobResult]:
     """Restart every unit on every host, all at once; fail at the end, naming those that did not stay active.
 
     Args:
         access: Where the hosts are written down, and as whom to work there: restarting needs root.
         units: Units of systemd: nginx, php-fpm, redis-server, backup@db1.service.
-        limit: Seconds for one restart.
+        timeout: Seconds for one restart.
         stay_active: Seconds for which a unit must be active after its restart.
-        poll: Seconds between two looks at a running job.
+        poll: Seconds between two polls of a running job.
     """
-    jobs = [restart_job(unit, jid_for("restart", unit), limit=limit, stay_active=stay_active) for unit in units]
+    jobs = [restart_job(unit, jid_for("restart", unit), timeout=timeout, stay_active=stay_active) for unit in units]
     steps = [(job, host) for host in select_hosts(access, hosts) for job in jobs]
-    return run_jobs(steps, access, Until.outlasting(limit + 60, delay=poll), run, title=f"Restarts on {hosts}")
+    return run_jobs(steps, access, Until.outlasting(timeout + 60, delay=poll), run, title=f"Restarts on {hosts}")

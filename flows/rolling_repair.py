@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from remotejobs.prefect.tasks.flow import remote_flow
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.rolling.repair import left_by, repair_host
 from remotejobs.prefect.tasks.rolling.runs import ended_run
@@ -19,10 +19,12 @@ def rolling_repair(
 
     Args:
         run: Id of the flow run of rolling-update. It must have ended.
-        notify: Whom to tell when hosts stay out.
+        notify: Whom to notify when hosts stay out.
     """
     left = left_by(ended_run(run))
-    done, ends = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})
-    publish_table("rolling-repair", f"After the rolling update {left.update_id}", [row_of(end) for end in ends])
-    raise_for(ends)
+    done, results = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})
+    publish_table(
+        "rolling-repair", f"After the rolling update {left.update_id}", [row_of(result) for result in results]
+    )
+    raise_for(results)
     return done

@@ -8,12 +8,12 @@ from remotejobs.operations.rolling import HostReport, Update
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.dry_run import dry_run_state
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.limits import share_of_forks
+from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import updates_of
 from remotejobs.prefect.tasks.rolling.batches import revert_batches, survey, update_batch
 from remotejobs.prefect.tasks.rolling.repair import put_right
-from remotejobs.prefect.tasks.rolling.reports import Progress, end_state, publish, why_stop, with_not_started
+from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
 from remotejobs.prefect.tasks.rolling.runs import this_update
 
 
@@ -37,10 +37,10 @@ def rolling_update(
     names = select_hosts(access, hosts)
     if dry_run:
         return dry_run_state(updates_of(names, update), access)
-    with share_of_forks(access):
+    with fork_slots(access):
         rollout = survey(names, access, update, this_update(resume_from))
         reports: list[HostReport] = list(rollout.earlier)
-        progress = Progress(len(names), reports)
+        progress = UpdateProgress(len(names), reports)
         stopped = ""
         for batch in rollout.batches:
             reports += update_batch(rollout, batch, progress)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from remotejobs.operations.batches import batches
-from remotejobs.operations.upgrade import HostUpgrade, Outcome, Upgrade
+from remotejobs.operations.upgrade import HostUpgrade, Upgrade, UpgradeOutcome
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.dry_run import would_run
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
@@ -35,7 +35,7 @@ def upgrade(
         access: Where the hosts are written down, and as whom to work there: upgrading needs root.
         hosts: Hosts to upgrade, as a pattern, in this order: web*, databases.
         upgrade: What to upgrade, in which batches, and whether to reboot.
-        poll: Seconds between two looks at a running job.
+        poll: Seconds between two polls of a running job.
         dry_run: Show what would run where, and run nothing.
     """
     names = select_hosts(access, hosts)
@@ -49,7 +49,7 @@ def upgrade(
         for report in done:
             publish_changes(report)
         every = publish_upgrades(names, reports)
-        if any(report.outcome is Outcome.FAILED for report in done):
+        if any(report.outcome is UpgradeOutcome.FAILED for report in done):
             break
     raise_for_upgrades(every)
     return every

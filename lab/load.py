@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 
 RATE = 250.0  # requests a second
 
@@ -48,7 +48,7 @@ class Load:
         self._url = url
         self._path = directory / "load.json"
         self._rate = rate
-        self._server = Server("the load", directory / "load.log")
+        self._server = ServerProcess("the load", directory / "load.log")
         self._report: LoadReport | None = None
 
     @property

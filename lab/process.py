@@ -27,7 +27,7 @@ class LabError(RuntimeError):
     """The lab could not do its part; the message names the program, where its log is, and its last words."""
 
 
-class Server:
+class ServerProcess:
     """A child process that is awaited until it is ready and ended with its descendants.
 
     It gets a session of its own, so that Ctrl-C at the terminal reaches only the lab, which then ends it. Should the

@@ -32,7 +32,7 @@ class Process:
     has_terminal: bool
 
 
-class Run:
+class LabRun:
     """What is known of the run."""
 
     def __init__(self, directory: Path) -> None:
@@ -93,7 +93,7 @@ def _uid_of(user: str) -> int | None:
     return None
 
 
-def end_processes(run: Run) -> None:
+def end_processes(run: LabRun) -> None:
     """First asked to end, then killed, until a look finds nobody."""
     deadline = time.monotonic() + GRACE
     asked: set[int] = set()
@@ -115,7 +115,7 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def undo(run: Run) -> None:
+def undo(run: LabRun) -> None:
     for place in run.places:
         unmount_under(place)
     for group in run.entries("cgroup"):
@@ -143,7 +143,7 @@ def main(directory: Path, pid: int) -> None:
     with suppress(ProcessLookupError):
         if os.getppid() == pid:  # else it has ended before we could look
             select.select([sys.stdin, os.pidfd_open(pid)], [], [])
-    run = Run(directory)
+    run = LabRun(directory)
     end_processes(run)
     undo(run)
     shutil.rmtree(directory, ignore_errors=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.process import LabError
-from lab.servers.prefect_api import Deployment, PrefectApi, Run
+from lab.servers.prefect_api import Deployment, PrefectApi, RunStatus
 
 _WITHIN = 10 * 60
 _ASK_EVERY = 0.5
@@ -29,14 +29,16 @@ def deployment(api: PrefectApi, name: str) -> Deployment:
     raise LabError(f"prefect.yaml has no deployment {name}")
 
 
-def start(api: PrefectApi, name: str, parameters: dict[str, object]) -> Run:
+def start(api: PrefectApi, name: str, parameters: dict[str, object]) -> RunStatus:
     """Start a run of the deployment `name` with these parameters, which become its defaults."""
     wanted = deployment(api, name)
     api.set_parameters(wanted, parameters)
     return api.run(wanted)
 
 
-def await_state(api: PrefectApi, run: Run, come: Callable[[Run], bool], within: float = _WITHIN) -> Run:
+def await_state(
+    api: PrefectApi, run: RunStatus, come: Callable[[RunStatus], bool], within: float = _WITHIN
+) -> RunStatus:
     """The run as soon as `come` is true of it; `LabError` when that takes too long."""
     deadline = time.monotonic() + within
     while not come(now := api.flow_run(run)):
@@ -46,11 +48,11 @@ def await_state(api: PrefectApi, run: Run, come: Callable[[Run], bool], within: 
     return now
 
 
-def await_end(api: PrefectApi, run: Run) -> Run:
+def await_end(api: PrefectApi, run: RunStatus) -> RunStatus:
     return await_state(api, run, lambda now: now.final)
 
 
-def last_table(api: PrefectApi, run: Run, key: str) -> list[Row]:
+def last_table(api: PrefectApi, run: RunStatus, key: str) -> list[Row]:
     """The rows of the newest table `key` of a run; none when it made no such table."""
     tables = [table for table in api.tables(run) if table.key == key]
     if not tables:

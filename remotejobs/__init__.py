@@ -9,29 +9,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remotejobs.api import RemoteJobs, Started
-    from remotejobs.errors import BadUse, HostError, RemoteJobsError, Unreachable
-    from remotejobs.jobs.fleet import Outcome
+    from remotejobs.api import RemoteJobs, StartResult
+    from remotejobs.errors import HostError, RemoteJobsError, Unreachable, UsageError
+    from remotejobs.jobs.fleet import HostResult
     from remotejobs.model import Job, Record, State
 
 __all__ = [
-    "BadUse",
     "HostError",
+    "HostResult",
     "Job",
-    "Outcome",
     "Record",
     "RemoteJobs",
     "RemoteJobsError",
-    "Started",
+    "StartResult",
     "State",
     "Unreachable",
+    "UsageError",
 ]
 
 _HOMES = {
-    "api": ("RemoteJobs", "Started"),
-    "errors": ("BadUse", "HostError", "RemoteJobsError", "Unreachable"),
-    "jobs.fleet": ("Outcome",),
+    "api": ("RemoteJobs", "StartResult"),
+    "errors": ("UsageError", "HostError", "RemoteJobsError", "Unreachable"),
+    "jobs.fleet": ("HostResult",),
     "model": ("Job", "Record", "State"),
+}
+
+
+_OLD_NAMES = {
+    "BadUse": "remotejobs.errors:UsageError",
+    "Outcome": "remotejobs.jobs.fleet:HostResult",
+    "Started": "remotejobs.api:StartResult",
 }
 
 
@@ -39,7 +46,9 @@ def __getattr__(name: str) -> object:
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from remotejobs.renamed import renamed_names
+
+    return renamed_names(__name__, _OLD_NAMES)(name)
 
 
 def __dir__() -> list[str]:

@@ -12,33 +12,40 @@ from typing import TypeVar
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Connection
 from remotejobs.connections.connect import open_connection
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Host, Reading, inventory_paths, load_inventory
 from remotejobs.inventory.variables import Host as AnyHost
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, Outcome
+from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, HostResult
 from remotejobs.jobs.naming import label_of, new_jid
-from remotejobs.jobs.wait import DEFAULT_PATIENCE, DEFAULT_POLL, wait_until_ended
+from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT, DEFAULT_POLL, wait_until_ended
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
+from remotejobs.renamed import renamed_arguments, warn_renamed
 
 T = TypeVar("T")
 NO_ENV: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartResult:
     """A job that was started on the hosts of a pattern, and the outcome on each host, in the inventory's order."""
 
     jid: str
-    outcomes: tuple[Outcome[Record], ...]
+    results: tuple[HostResult[Record], ...]
+
+    @property
+    def outcomes(self) -> tuple[HostResult[Record], ...]:
+        """The old name of `results`."""
+        warn_renamed("StartResult.outcomes", "results")
+        return self.results
 
 
 class RemoteJobs:
     """The hosts of inventories, over connections that stay open. Use it as a context manager, or call `close`.
 
-    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. Each host gives one `Outcome`, a value or the error that
-    says why there is none, in the inventory's order; only `wait` yields them as they come. An error in the request
-    itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `BadUse`.
+    `pattern` is always Ansible's: `all`, `db*`, `web:!web3`. Each host gives one `HostResult`, a value or the error
+    that says why there is none, in the inventory's order; only `wait` yields them as they come. An error in the request
+    itself is raised: `InventoryError`, `PatternError`, `InvalidJob`, `UsageError`.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class RemoteJobs:
         """The hosts that `pattern` names. No host is asked."""
         return self._inventory.select(pattern)
 
+    @renamed_arguments(limit="timeout", stall="idle_timeout", queue_limit="queue_timeout")
     def start(
         self,
         pattern: str,
@@ -75,8 +83,8 @@ class RemoteJobs:
         *,
         jid: str = "",
         label: str = "",
-        limit: int | None = None,
-        stall: int | None = None,
+        timeout: int | None = None,
+        idle_timeout: int | None = None,
         grace: int = 10,
         chdir: str = "",
         env: Mapping[str, str] = NO_ENV,
@@ -84,9 +92,9 @@ class RemoteJobs:
         locks: Sequence[str] = (),
         slots: int | None = None,
         pool: str = "",
-        queue_limit: int | None = None,
+        queue_timeout: int | None = None,
         launcher: Launcher = "auto",
-    ) -> Started:
+    ) -> StartResult:
         """Start a shell command on every host, detached. With a `jid` that exists already, attach to its job.
 
         The parameters mean what they mean in `Job`. A start that failed is an error among the outcomes.
@@ -95,8 +103,8 @@ class RemoteJobs:
             jid=jid or new_jid(),
             cmd=command,
             label=label or label_of(command),
-            limit=limit,
-            stall=stall,
+            timeout=timeout,
+            idle_timeout=idle_timeout,
             grace=grace,
             chdir=chdir,
             env=env,
@@ -104,11 +112,12 @@ class RemoteJobs:
             locks=tuple(locks),
             slots=slots,
             pool=pool,
-            queue_limit=queue_limit,
+            queue_timeout=queue_timeout,
             launcher=launcher,
         )
-        return Started(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
+        return StartResult(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
 
+    @renamed_arguments(patience="contact_timeout", on_look="on_poll")
     def wait(
         self,
         pattern: str,
@@ -116,42 +125,43 @@ class RemoteJobs:
         *,
         count: int | None = None,
         poll: float = DEFAULT_POLL,
-        patience: float = DEFAULT_PATIENCE,
-        on_look: Callable[[Record], None] | None = None,
-    ) -> Iterator[Outcome[Record]]:
+        contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
+        on_poll: Callable[[Record], None] | None = None,
+    ) -> Iterator[HostResult[Record]]:
         """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
 
         An error is yielded and does not count: no such job, or a host that is unreachable at the first check, or later
-        for `patience` seconds. `on_look` gets a record of the running job every `poll` seconds, in the host's thread.
+        for `contact_timeout` seconds. `on_poll` gets a record of the running job every `poll` seconds, in the host's
+        thread.
         """
         names = self._names(pattern)
         if count is not None and not 1 <= count <= len(names):
-            raise BadUse(
+            raise UsageError(
                 f"count is {count}", remedy=f"The pattern names {len(names)} hosts: wait for 1 to {len(names)}."
             )
-        return self._ends(names, check_jid(jid), count, poll, patience, on_look)
+        return self._ends(names, check_jid(jid), count, poll, contact_timeout, on_poll)
 
-    def status(self, pattern: str, jid: str) -> tuple[Outcome[Record], ...]:
+    def status(self, pattern: str, jid: str) -> tuple[HostResult[Record], ...]:
         """The state of the job on every host, with the last 64 KiB of its output."""
         return self.log(pattern, jid, max_bytes=TAIL_BYTES)
 
-    def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[Outcome[Record], ...]:
+    def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[HostResult[Record], ...]:
         """The same with the last `max_bytes` of both streams."""
-        read = Read(check_jid(jid), limit=max_bytes)
+        read = Read(check_jid(jid), max_bytes=max_bytes)
         return self._gather(pattern, lambda jobs: jobs.status([read])[0])
 
-    def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[Outcome[Record], ...]:
+    def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[HostResult[Record], ...]:
         """End the job with all its processes, with proof; a job that has ended stays as it is."""
         check_jid(jid)
         return self._gather(pattern, lambda jobs: jobs.kill(jid, grace=grace))
 
-    def list(self, pattern: str = "all") -> tuple[Outcome[tuple[Record, ...]], ...]:
+    def list(self, pattern: str = "all") -> tuple[HostResult[tuple[Record, ...]], ...]:
         """The jobs on every host, without command and output."""
         return self._gather(pattern, lambda jobs: jobs.list())
 
     def clean(
         self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
-    ) -> tuple[Outcome[tuple[Record, ...]], ...]:
+    ) -> tuple[HostResult[tuple[Record, ...]], ...]:
         """Remove what jobs left that ended over `older_than` seconds ago, except the `keep` newest of each host."""
         return self._gather(pattern, lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run))
 
@@ -170,9 +180,9 @@ class RemoteJobs:
     def _names(self, pattern: str) -> tuple[str, ...]:
         return tuple(host.name for host in self.hosts(pattern))
 
-    def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
+    def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
         names = self._names(pattern)
-        found = {outcome.host: outcome for outcome in self._fleet.each(work, names)}
+        found = {result.host: result for result in self._fleet.each(work, names)}
         return tuple(found[name] for name in names)
 
     def _ends(
@@ -181,30 +191,32 @@ class RemoteJobs:
         jid: str,
         count: int | None,
         poll: float,
-        patience: float,
-        on_look: Callable[[Record], None] | None,
-    ) -> Iterator[Outcome[Record]]:
+        contact_timeout: float,
+        on_poll: Callable[[Record], None] | None,
+    ) -> Iterator[HostResult[Record]]:
         over = threading.Event()
 
         def go_on(news: object) -> None:
             if over.is_set():
                 raise _NobodyListensError
-            if on_look and isinstance(news, Record):
-                on_look(news)
+            if on_poll and isinstance(news, Record):
+                on_poll(news)
 
         def wait(jobs: HostJobs) -> Record:
-            record = jobs.look(jid)
+            record = jobs.record(jid)
             return (
                 record
                 if record.finished
-                else wait_until_ended(jobs, jid, poll=poll, patience=patience, on_look=go_on, on_silence=go_on)
+                else wait_until_ended(
+                    jobs, jid, poll=poll, contact_timeout=contact_timeout, on_poll=go_on, on_unreachable=go_on
+                )
             )
 
         ended = 0
         try:
-            for outcome in self._fleet.each(wait, names):
-                yield outcome
-                ended += outcome.value is not None
+            for result in self._fleet.each(wait, names):
+                yield result
+                ended += result.value is not None
                 if ended == count:
                     return
         finally:

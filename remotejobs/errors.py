@@ -1,14 +1,15 @@
 """Everything that can go wrong, named. An exception's docstring is its default remedy.
 
 Three families that are never mixed up: the host could not be asked (`Unreachable`), the host was asked
-and refused (`HostRefused` and its children), the caller asked for something impossible (`BadUse`).
+and refused (`HostRefused` and its children), the caller asked for something impossible (`UsageError`).
 None of them says that a job failed: a job's end is a `Record`, not an exception.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from remotejobs.renamed import renamed_names
 from remotejobs.text import visible
 
 
@@ -36,7 +37,7 @@ def _remade(kind: type[RemoteJobsError], args: tuple[Any, ...], state: dict[str,
     return error
 
 
-class BadUse(RemoteJobsError):
+class UsageError(RemoteJobsError):
     """Correct the named value and try again."""
 
 
@@ -44,7 +45,7 @@ class PrefectMissing(RemoteJobsError, ImportError):
     """Install it: pip install 'remotejobs[prefect]'"""
 
 
-class InvalidJob(BadUse):
+class InvalidJob(UsageError):
     """A jid is a letter or digit and then at most 99 of letters, digits, dot, underscore, hyphen."""
 
 
@@ -59,7 +60,7 @@ class HostError(RemoteJobsError):
 class Unreachable(HostError):
     """Nothing is known about the job: it may run on. Ask again when the host can be reached."""
 
-    passing: ClassVar[bool] = True  # whether the same question may be answered a little later
+    transient: ClassVar[bool] = True  # whether the same question may be answered a little later
 
 
 class NameUnknown(Unreachable):
@@ -89,25 +90,25 @@ class TurnedAway(ConnectionLost):
 class AuthenticationFailed(Unreachable):
     """Check ansible_user and the key (ansible_ssh_private_key_file, IdentityFile or the agent)."""
 
-    passing = False
+    transient = False
 
 
 class NoCommonAlgorithm(Unreachable):
     """Allow one algorithm on both sides."""
 
-    passing = False
+    transient = False
 
 
 class HostKeyUnknown(Unreachable):
     """Verify the key and add it with ssh-keyscan to known_hosts, or set StrictHostKeyChecking=accept-new."""
 
-    passing = False
+    transient = False
 
 
 class HostKeyChanged(Unreachable):
     """Somebody may be intercepting the connection. Verify the new key before removing the old with ssh-keygen -R."""
 
-    passing = False
+    transient = False
 
 
 class HostRefused(HostError):
@@ -118,7 +119,7 @@ class BecomeFailed(HostRefused):
     """Check the become user, its password and the sudoers rule on the host."""
 
 
-class NoSuchJob(HostRefused):
+class JobNotFound(HostRefused):
     """`remotejobs list` shows the jobs there; a job belongs to the become user that started it."""
 
 
@@ -141,8 +142,14 @@ class FileRefused(HostRefused):
 
 
 class DirectoryRefused(HostRefused):
-    """Each user needs a directory of his own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
+    """Each user needs a directory of their own: leave remotejobs_dir out (~/.remotejobs), or let it begin with ~/."""
 
 
-class ProtocolDamaged(HostError):
-    """The answer was not understood, so nothing is claimed. Ask again; if it stays, look at the host by hand."""
+class ProtocolError(HostError):
+    """The answer was not understood, so nothing is claimed. Ask again; if it stays, check the host by hand."""
+
+
+if not TYPE_CHECKING:  # a misspelt import is to be an error of types
+    __getattr__ = renamed_names(
+        __name__, {"BadUse": "UsageError", "NoSuchJob": "JobNotFound", "ProtocolDamaged": "ProtocolError"}
+    )

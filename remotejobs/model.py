@@ -1,4 +1,4 @@
-"""The nouns of the core: a `Job` is started on a host, a `Handle` finds it again, a `Record` tells how it is."""
+"""The nouns of the core: a `Job` is started on a host, a `Handle` finds it again, a `Record` says how it is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from remotejobs.errors import InvalidJob
 from remotejobs.progress import Progress
+from remotejobs.renamed import renamed_arguments
 
 PROTOCOL_VERSION = 1
 JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -60,13 +61,14 @@ def _encodable(text: str) -> bool:
 class Job:
     """One command to run detached on a host, under a jid that the caller chooses.
 
-    `limit`, `stall` and `grace` are seconds: the job is ended after `limit`, or when it wrote nothing for `stall`
-    (None: no limit), by TERM and, `grace` later, KILL; `env` is added to the environment of the login;
+    `timeout`, `idle_timeout` and `grace` are seconds: the job is ended after `timeout`, or when it wrote nothing for
+    `idle_timeout` (None: never), by TERM and, `grace` later, KILL; `env` is added to the environment of the login;
     `interpreter` is a program that takes a file (`sh`, `bash`, `python3`), optionally with options.
 
     Of the jobs of one user on a host that name a lock, one runs at a time; of those that want slots of a pool, `slots`
-    do. The others are `queued` on the host, in order of arrival, and their limits count from when their turn comes. One
-    that is queued for `queue_limit` seconds (None: as long as it takes) is `timed_out` without having been started.
+    do. The others are `queued` on the host, in order of arrival, and their timeouts count from when their turn comes.
+    One that is queued for `queue_timeout` seconds (None: as long as it takes) is `timed_out` without having been
+    started.
 
     `launcher` says where the job lives: `systemd`, in a transient unit of its own, which no logout ends; `plain`, among
     the processes of the login; `auto`, in a unit where logind ends those.
@@ -75,8 +77,8 @@ class Job:
     jid: str
     cmd: str
     label: str = ""
-    limit: int | None = None
-    stall: int | None = None
+    timeout: int | None = None
+    idle_timeout: int | None = None
     grace: int = 10
     chdir: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -84,7 +86,7 @@ class Job:
     locks: tuple[str, ...] = ()
     slots: int | None = None
     pool: str = ""
-    queue_limit: int | None = None
+    queue_timeout: int | None = None
     launcher: Launcher = "auto"
 
     def __post_init__(self) -> None:
@@ -101,10 +103,10 @@ class Job:
                 raise InvalidJob(f"{where}: {name} {value!r} holds a control character", remedy="Remove it.")
         if not self.interpreter.split():
             raise InvalidJob(f"{where}: the interpreter is empty", remedy="Name one, for example sh.")
-        if self.limit is not None and self.limit < 1:
-            raise InvalidJob(f"{where}: limit {self.limit} is below one second", remedy=_NO_LIMIT)
-        if self.stall is not None and self.stall < 1:
-            raise InvalidJob(f"{where}: stall {self.stall} is below one second", remedy=_NO_LIMIT)
+        if self.timeout is not None and self.timeout < 1:
+            raise InvalidJob(f"{where}: timeout {self.timeout} is below one second", remedy=_NO_LIMIT)
+        if self.idle_timeout is not None and self.idle_timeout < 1:
+            raise InvalidJob(f"{where}: idle_timeout {self.idle_timeout} is below one second", remedy=_NO_LIMIT)
         if not 0 <= self.grace <= LONGEST_GRACE:
             raise InvalidJob(f"{where}: grace is {self.grace} s", remedy=f"Give 0 to {LONGEST_GRACE} seconds.")
         if self.chdir and not self.chdir.startswith("/"):
@@ -130,10 +132,13 @@ class Job:
             raise InvalidJob(f"{where}: slots is {self.slots}", remedy="Use None for as many as there are.")
         if self.pool and self.slots is None:
             raise InvalidJob(f"{where}: pool {self.pool} without slots", remedy="Say how many of it may run at once.")
-        if self.queue_limit is not None and self.queue_limit < 1:
-            raise InvalidJob(f"{where}: queue_limit {self.queue_limit} is below one second", remedy=_NO_LIMIT)
-        if self.queue_limit and not self.locks and self.slots is None:
-            raise InvalidJob(f"{where}: queue_limit without locks or slots", remedy="Say what it has to wait for.")
+        if self.queue_timeout is not None and self.queue_timeout < 1:
+            raise InvalidJob(f"{where}: queue_timeout {self.queue_timeout} is below one second", remedy=_NO_LIMIT)
+        if self.queue_timeout and not self.locks and self.slots is None:
+            raise InvalidJob(f"{where}: queue_timeout without locks or slots", remedy="Say what it has to wait for.")
+
+
+Job.__init__ = renamed_arguments(limit="timeout", stall="idle_timeout", queue_limit="queue_timeout")(Job.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +166,10 @@ class Record:
     asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
     disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.
     `survivors` names, as pid(name), what outlived KILL. `proof` says how it was proven that nothing did: reaped (the
-    kernel told its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was found,
-    and `unseen` names what could not be seen. Empty where nothing had to be ended.
-    `processes` is what ran when a limit ended the job, by `ps`.
-    `progress` is what the job last said of it; `usual` how many seconds earlier runs took there, where that was asked
-    for (`remotejobs.jobs.estimate`).
+    kernel reported to its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was
+    found, and `unseen` names what could not be seen. Empty where nothing had to be ended. `processes` is what ran when
+    a timeout ended the job, by `ps`. `progress` is what the job last said of it; `usual` how many seconds earlier runs
+    took there, where that was asked for (`remotejobs.jobs.estimate`).
     """
 
     host: str
@@ -216,6 +220,6 @@ class Record:
 
     @property
     def last_lines(self) -> str:
-        """The end of stderr, or of stdout where stderr is empty: what a person looks at first."""
+        """The end of stderr, or of stdout where stderr is empty: what a person reads first."""
         text = (self.stderr.strip() or self.stdout.strip()).decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-5:])

@@ -30,7 +30,7 @@ def progress_of(line: str) -> Progress | None:
 
 
 def seconds_at_pace(progress: Progress, delta: float) -> float | None:
-    """How long a job that took `delta` seconds so far will take on at that pace; None where that cannot be told yet."""
+    """How long a job that took `delta` seconds so far will take on at that pace; None where that is not known yet."""
     if not progress.percent or delta < 1:
         return None
     return delta * (100 - progress.percent) / progress.percent

@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Host, Inventory, Reading, load_inventory
 from remotejobs.inventory.settings import AnsibleConfig, read_config
 from remotejobs.inventory.vault.keys import environment_with, secrets_named
@@ -66,15 +66,15 @@ class Access(BaseModel):
 
     @property
     def places(self) -> tuple[RemoteInventory, ...]:
-        """Where the hosts are written down, and the logins to them. `BadUse` when a block cannot be read."""
+        """Where the hosts are written down, and the logins to them. `UsageError` when a block cannot be read."""
         return tuple(map(place_of, _several(self.inventory)))
 
     @property
     def login(self) -> RemoteLogin:
-        """As whom to log in to all hosts. `BadUse` when several inventories say that: their hosts are merged."""
+        """As whom to log in to all hosts. `UsageError` when several inventories say that: their hosts are merged."""
         saying = [place for place in self.places if place.login != RemoteLogin()]
         if len(saying) > 1:
-            raise BadUse(
+            raise UsageError(
                 f"the blocks of the inventories {', '.join(place.path for place in saying)} have a login each",
                 remedy="Name the login in one of them: it is for all hosts.",
             )
@@ -106,7 +106,7 @@ class Access(BaseModel):
         return [*words, *(["--playbook-dir", self.playbook_dir] if self.playbook_dir else [])]
 
     def load(self) -> Inventory:
-        """The inventories, read now. Raises `InventoryError`, and `BadUse` when a vault's block cannot be read."""
+        """The inventories, read now. Raises `InventoryError`, and `UsageError` when a vault's block cannot be read."""
         keys = []
         for block in self.vault_blocks:
             label, _, name = block.rpartition("@")
@@ -119,7 +119,7 @@ class Access(BaseModel):
         return load_inventory(*paths, reading=Reading(secrets, directory, config, self.run_lookups))
 
     def choice(self) -> BecomeChoice:
-        """How to become, with the password looked up. `BadUse` when its block cannot be read."""
+        """How to become, with the password looked up. `UsageError` when its block cannot be read."""
         return BecomeChoice(
             become=True if self.become else None,
             user=self.become_user or None,
@@ -127,7 +127,7 @@ class Access(BaseModel):
         )
 
     def reach(self, hosts: Iterable[Host]) -> list[Host]:
-        """The same hosts, with the login that opens them looked up. `BadUse` when its block cannot be read."""
+        """The same hosts, with the login that opens them looked up. `UsageError` when its block cannot be read."""
         login = self.login
         # Of several names for one thing the last counts, and these are the last.
         known = {
@@ -168,7 +168,7 @@ def _password(block: str) -> str:
     """Asked once in a process, as above."""
     value: object = _loaded(Secret, block).get()
     if not isinstance(value, str):
-        raise BadUse(f"the Secret block {block!r} does not hold text", remedy="Store the password as text.")
+        raise UsageError(f"the Secret block {block!r} does not hold text", remedy="Store the password as text.")
     return value
 
 
@@ -180,6 +180,6 @@ def _loaded(kind: type[B], name: str) -> B:
             document = client.read_block_document_by_name(name, kind.get_block_type_slug(), include_secrets=True)
         return kind.model_validate(document.data)
     except ObjectNotFound as exc:
-        raise BadUse(f"{what} cannot be read: there is none", remedy="Create it under Blocks.") from exc
+        raise UsageError(f"{what} cannot be read: there is none", remedy="Create it under Blocks.") from exc
     except ValidationError as exc:
-        raise BadUse(f"{what} cannot be read: {exc}", remedy="Correct it under Blocks.") from exc
+        raise UsageError(f"{what} cannot be read: {exc}", remedy="Correct it under Blocks.") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -15,7 +16,8 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
 from pydantic import BaseModel, ConfigDict, Field
 
-REFUSAL = "refuse-unanswered/refuse-unanswered"
+EXPIRY = "expire-approval/expire-approval"
+_OLD_EXPIRY = "refuse-unanswered/refuse-unanswered"  # for one release
 # Prefect would fail a run of which nobody refused in time; that is left to a worker that was away for very long.
 _PREFECT_WAITS_LONGER = timedelta(days=30)
 _A_YEAR = 365 * 24 * 60  # minutes
@@ -38,7 +40,7 @@ class Approval(BaseModel):
 NOT_NEEDED = Approval()
 
 
-class Answer(RunInput):
+class ApprovalForm(RunInput):
     """The form behind *Resume*."""
 
     approve: bool = Field(default=False, description="Go ahead? Without it the run is refused and nothing is changed.")
@@ -58,17 +60,17 @@ def ask(approval: Approval, question: str) -> str:
     key = _key_of(question)
     answer = _given(key)
     if answer is None:
-        if not _refuse_at(datetime.now(UTC) + timedelta(minutes=approval.within_minutes), key):
+        if not _expire_at(datetime.now(UTC) + timedelta(minutes=approval.within_minutes), key):
             return (
-                f"the deployment {REFUSAL}, which ends the wait for approval, is not known: run `prefect deploy --all`"
+                f"the deployment {EXPIRY}, which ends the wait for approval, is not known: run `prefect deploy --all`"
             )
         answer = _wait(approval, question, key)
     get_run_logger().info("answered: %s. %s", "yes" if answer.approve else "no", answer.reason)
     return "" if answer.approve else f"not approved: {answer.reason or 'no reason was given'}"
 
 
-def refuse(waiting: UUID, question: str) -> bool:
-    """Answer no to a run that still waits for the answer to `question` (its key); False when it waits no more."""
+def expire(waiting: UUID, question: str) -> bool:
+    """Refuse a run that still waits for the answer to `question` (its key); False when it no longer waits."""
     with get_client(sync_client=True) as client:
         try:
             state = client.read_flow_run(waiting).state
@@ -85,36 +87,36 @@ def _key_of(question: str) -> str:
     return f"approval-{sha256(question.encode()).hexdigest()[:16]}"
 
 
-def _given(key: str) -> Answer | None:
+def _given(key: str) -> ApprovalForm | None:
     """The answer that this run has. After a crash Prefect knows no more that it has asked, but the answer is there.
 
     It has to be looked for first: to suspend the run once more would delete it.
     """
     answer = read_flow_run_input(keyset_from_paused_state(Suspended(pause_key=key))["response"])
-    return Answer.model_validate(answer) if answer else None
+    return ApprovalForm.model_validate(answer) if answer else None
 
 
-def _wait(approval: Approval, question: str, key: str) -> Answer:
+def _wait(approval: Approval, question: str, key: str) -> ApprovalForm:
     waits = timedelta(minutes=approval.within_minutes) + _PREFECT_WAITS_LONGER
-    form = Answer.with_initial_data(description=question)
+    form = ApprovalForm.with_initial_data(description=question)
     return suspend_flow_run(wait_for_input=form, key=key, timeout=int(waits.total_seconds()))
 
 
-def _refuse_at(deadline: datetime, key: str) -> bool:
-    """Schedule the no; once for each attempt, of which a resumed run is none. False when nothing can be scheduled.
+def _expire_at(deadline: datetime, key: str) -> bool:
+    """Schedule the expiry; once for each attempt, of which a resumed run is none. False when nothing can be scheduled.
 
-    A retried attempt may ask again, perhaps when the first no has long been said to nobody.
+    A retried attempt may ask again, perhaps when the first expiry has long run to no effect.
     """
-    try:
-        run_deployment(
-            REFUSAL,
-            parameters={"flow_run_id": flow_run.id, "question": key},
-            scheduled_time=deadline,
-            flow_run_name=f"no to {flow_run.name}",
-            timeout=0,
-            as_subflow=False,
-            idempotency_key=f"{key} {flow_run.id} {flow_run.run_count}",
-        )
-    except ObjectNotFound:
-        return False
-    return True
+    for name in (EXPIRY, _OLD_EXPIRY):
+        with suppress(ObjectNotFound):
+            run_deployment(
+                name,
+                parameters={"flow_run_id": flow_run.id, "question": key},
+                scheduled_time=deadline,
+                flow_run_name=f"expire {flow_run.name}",
+                timeout=0,
+                as_subflow=False,
+                idempotency_key=f"{key} {flow_run.id} {flow_run.run_count}",
+            )
+            return True
+    return False

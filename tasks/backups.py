@@ -11,12 +11,13 @@ from remotejobs.operations.backup import BackupPlan, BackupReport, Item, job_of,
 from remotejobs.operations.backup.script import GRACE, label_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
-from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.prefect.tasks.jobs.reports import TableRow
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.options import options_of_this_run
+from remotejobs.renamed import warn_renamed
 from remotejobs.text import duration, number_of, size
 
 
@@ -24,34 +25,40 @@ from remotejobs.text import duration, number_of, size
 class Backup:
     """How one item's backup on one host ended, and its report when there is a good one."""
 
-    end: End
+    result: JobResult
     report: BackupReport | None = None
 
+    @property
+    def end(self) -> JobResult:
+        """The old name of `result`."""
+        warn_renamed("Backup.end", "result")
+        return self.result
 
-def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[Step], list[End]]:
+
+def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[JobStep], list[JobResult]]:
     """The job of each item on each of its hosts, and the ends of items whose hosts are not known: these must not stop
-    the others. Of a shard only what is its own. Every `poll` seconds a job is looked at.
+    the others. Of a shard only what is its own. Every `poll` seconds a job is polled.
     """
-    steps: list[Step] = []
-    unknown: list[End] = []
+    steps: list[JobStep] = []
+    unknown: list[JobResult] = []
     for item in plan.items:
         try:
             hosts = select_hosts(access, item.hosts)
         except RemoteJobsError as exc:
-            unknown.append(End(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
+            unknown.append(JobResult(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
             continue
-        # The host ends a job at its limit; looking for longer than that sees how.
-        until = Until.outlasting(item.limit + 2 * GRACE, delay=poll)
-        steps += [Step(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
-    # These the whole run tells.
-    return steps, [] if options_of_this_run().part.of else unknown
+        # The host ends a job at its timeout; polling for longer than that shows how.
+        until = Until.outlasting(item.timeout + 2 * GRACE, delay=poll)
+        steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
+    # The run that was split reports these.
+    return steps, [] if options_of_this_run().shard.of else unknown
 
 
 def name_of_run() -> str:
     """backup of 6 items, or the shard of it"""
-    part = options_of_this_run().part
-    if part.of:
-        return f"backup, {number_of(len(part.hosts), 'host')}: {part}"
+    shard = options_of_this_run().shard
+    if shard.of:
+        return f"backup, {number_of(len(shard.hosts), 'host')}: {shard}"
     items = BackupPlan.model_validate(flow_run.parameters["plan"]).items
     return f"backup of {len(items)} items" if len(items) > 1 else f"backup of {items[0].name}"
 
@@ -61,30 +68,30 @@ def jid_of(item: Item, *, run: str = "") -> str:
     return jid_for("backup", item.name, run=run)
 
 
-def backup_of(end: End) -> Backup:
+def backup_of(result: JobResult) -> Backup:
     """The backup that a job made. One that succeeded without saying so in full did not succeed."""
-    if not end.succeeded or end.record is None:
-        return Backup(end=end)
+    if not result.succeeded or result.record is None:
+        return Backup(result=result)
     try:
-        return Backup(end=end, report=report_of(end.record))
+        return Backup(result=result, report=report_of(result.record))
     except RemoteJobsError as exc:
-        return Backup(end=replace(end, succeeded=False, state="error", reason=str(exc)))
+        return Backup(result=replace(result, succeeded=False, state="error", reason=str(exc)))
 
 
-def end_and_row(backup: Backup) -> tuple[End, Row]:
+def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the nightly table."""
-    end, report = backup.end, backup.report
+    result, report = backup.result, backup.report
     tested = "yes" if report and report.restore_tested else "no"
-    return end, {
-        "host": end.host,
-        "item": end.step,
-        "state": end.state,
+    return result, {
+        "host": result.host,
+        "item": result.step,
+        "state": result.state,
         "size": size(report.bytes) if report else "",
-        "duration": duration(end.record.delta) if end.record else "",
+        "duration": duration(result.record.delta) if result.record else "",
         "restore-tested": tested if report else "",
         "path": report.path if report else "",
         "sha256": report.sha256 if report else "",
         "kept": report.kept if report else "",
         "removed": report.removed if report else "",
-        "reason": end.reason,
+        "reason": result.reason,
     }

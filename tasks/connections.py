@@ -11,7 +11,7 @@ from functools import cache
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Connection
 from remotejobs.connections.connect import open_connection
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Inventory
 from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
@@ -100,7 +100,7 @@ def reached_by(connect: Connect) -> Iterator[Connections]:
 def prepare(access: Access) -> None:
     """Read the inventory and Prefect's blocks now: in threads that are no task run's, nobody could.
 
-    Raises `BadUse` and `InventoryError`.
+    Raises `UsageError` and `InventoryError`.
     """
     connections().fleet(access)
     access.choice()
@@ -112,26 +112,26 @@ def host_names(access: Access, pattern: str) -> tuple[str, ...]:
 
 
 def fleet_with(host: str, access: Access) -> Fleet:
-    """The fleet that `host` is of. `BadUse` for one that the inventory does not name."""
+    """The fleet that `host` is of. `UsageError` for one that the inventory does not name."""
     fleet = connections().fleet(access)
     if host not in fleet.hosts:
-        raise BadUse(f"{host!r} is not a host of {access.where}", remedy="`remotejobs hosts` lists them.")
+        raise UsageError(f"{host!r} is not a host of {access.where}", remedy="`remotejobs hosts` lists them.")
     return fleet
 
 
 def host_of(access: Access, name: str) -> Host:
-    """The host `name` itself, for what is no job. `BadUse` for one that the inventory does not name."""
+    """The host `name` itself, for what is no job. `UsageError` for one that the inventory does not name."""
     return fleet_with(name, access).hosts[name]
 
 
 def shell_of(access: Access, name: str) -> Shell:
-    """A shell on the host `name`, over the kept connection. `BadUse` as above."""
+    """A shell on the host `name`, over the kept connection. `UsageError` as above."""
     fleet = fleet_with(name, access)
     return Shell(fleet.connection(name), become=fleet.become(name, access.choice()))
 
 
 def jobs_on(access: Access, host: str) -> HostJobs:
-    """The jobs of `host` as the user that `access` and the inventory say. `BadUse` for a host of neither."""
+    """The jobs of `host` as the user that `access` and the inventory say. `UsageError` for a host of neither."""
     return _jobs(access, host, access.choice())
 
 

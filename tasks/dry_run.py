@@ -14,24 +14,24 @@ from remotejobs.connections.address import address_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.end_jobs import user_on
 from remotejobs.prefect.tasks.connections import host_of
-from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
 from remotejobs.text import duration, number_of
 
 LONGEST_COMMAND = 30  # lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One command on one host. `when` is the batch or the condition; `limit` is seconds, None for none."""
+class PlannedStep:
+    """One command on one host. `when` is the batch or the condition; `timeout` is seconds, None for none."""
 
     host: str
     step: str
     cmd: str
     when: str = ""
-    limit: int | None = None
+    timeout: int | None = None
 
 
-def dry_run_state(planned: Iterable[Planned], access: Access) -> State[Any]:
+def dry_run_state(planned: Iterable[PlannedStep], access: Access) -> State[Any]:
     """Publish the table `dry-run`; the flow returns this state, which is shown as `DryRun`, and is no failure."""
     rows = [_row(step, access) for step in planned]
     publish_table("dry-run", "What would run where; no host was asked", rows)
@@ -40,12 +40,12 @@ def dry_run_state(planned: Iterable[Planned], access: Access) -> State[Any]:
     return Completed(name="DryRun", message=message, data=[])
 
 
-def would_run(planned: Iterable[Planned], access: Access) -> list[Any]:
+def would_run(planned: Iterable[PlannedStep], access: Access) -> list[Any]:
     """The same for a flow that otherwise returns a list: Prefect takes the state, and who called the flow gets `[]`."""
     return cast("list[Any]", dry_run_state(planned, access))
 
 
-def _row(step: Planned, access: Access) -> Row:
+def _row(step: PlannedStep, access: Access) -> TableRow:
     host = host_of(access, step.host)
     return {
         "host": step.host,
@@ -53,7 +53,7 @@ def _row(step: Planned, access: Access) -> Row:
         "as user": user_on(host, access) or "(who logs in)",
         "when": step.when,
         "step": step.step,
-        "limit": duration(step.limit) if step.limit else "",
+        "timeout": duration(step.timeout) if step.timeout else "",
         "command": _short(step.cmd),
     }
 

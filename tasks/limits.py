@@ -18,7 +18,7 @@ _LEASE = 60.0
 
 
 @contextmanager
-def share_of_forks(access: Access) -> Iterator[None]:
+def fork_slots(access: Access) -> Iterator[None]:
     """Hold as many slots of `forks:INVENTORY` as the run has forks, or all when there are fewer.
 
     A flow that is called by another one takes none; a shard, which is a run of a deployment, takes its own.
@@ -33,7 +33,7 @@ def share_of_forks(access: Access) -> Iterator[None]:
 
 
 @contextmanager
-def turn_of(kind: str, access: Access, hosts: Sequence[str]) -> Iterator[None]:
+def group_slots(kind: str, access: Access, hosts: Sequence[str]) -> Iterator[None]:
     """Hold one slot of `KIND:GROUP` for every group of the inventory that has one of `hosts`."""
     groups = connections().inventory(access).groups
     mine = _declared(f"{kind}:{name}" for name, members in groups.items() if not set(hosts).isdisjoint(members))

@@ -26,11 +26,11 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.end_jobs import became
 from remotejobs.prefect.tasks.connections import host_names, jobs_of, jobs_on
 from remotejobs.prefect.tasks.jobs.command_line import command_line
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, after_silence
+from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, if_unreachable
 from remotejobs.prefect.tasks.jobs.reports import key_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.text import decoded, size, visible
 
@@ -38,8 +38,8 @@ _LABEL = "log watch"
 KEPT_BYTES = 256 * 1024  # of each host's lines, the last ones
 _LONGEST = 12 * 3600  # seconds: for a watch that nobody stopped
 _BEGINS_WITHIN = 60.0  # seconds
-# Where the kernel does not tell it, tail looks once a second: so long may lines stand in the file without being copied.
-# GNU's, when it looks by itself, asks only after five looks whether the name means another file now.
+# Where the kernel does not report it, tail polls once a second: so long may lines stand in the file without being
+# copied. GNU's, when it polls, checks only after five polls whether the name means another file now.
 _COPIED_WITHIN = 2
 
 # From the end that the file has now, through rotations, also when it is only made later.
@@ -56,14 +56,14 @@ class NotFollowing(HostError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchedLog:
     """What was written to the file on one host: the last `KEPT_BYTES` at most, of `total` bytes."""
 
     host: str
     path: str
     lines: bytes
     total: int
-    look: str
+    log_command: str
 
 
 @contextmanager
@@ -111,26 +111,28 @@ def start_watch(path: str, host: str, access: Access, within: float = _BEGINS_WI
     task_run_name="stop following {path} on {handle.host}",
     retries=len(AGAIN_AFTER),
     retry_delay_seconds=AGAIN_AFTER,
-    retry_condition_fn=after_silence,
+    retry_condition_fn=if_unreachable,
     cache_policy=NO_CACHE,
 )
-def stop_watch(path: str, handle: Handle, access: Access) -> Watched:
+def stop_watch(path: str, handle: Handle, access: Access) -> WatchedLog:
     """Stop following once what was written by now has been copied, and return it. Raises `HostError`."""
     jobs = jobs_of(access, handle)
-    jobs.look(handle.jid, wait=_COPIED_WITHIN)
+    jobs.record(handle.jid, wait=_COPIED_WITHIN)
     record = jobs.kill(handle.jid)
     get_run_logger().info("%s on %s: %s. %s", _LABEL, handle.host, record.state, record.msg)
-    (record,) = jobs.status([Read(handle.jid, limit=KEPT_BYTES)])
-    look = command_line("log", handle, access)
-    return Watched(host=handle.host, path=path, lines=record.stdout, total=record.stdout_bytes, look=look)
+    (record,) = jobs.status([Read(handle.jid, max_bytes=KEPT_BYTES)])
+    log_command = command_line("log", handle, access)
+    return WatchedLog(
+        host=handle.host, path=path, lines=record.stdout, total=record.stdout_bytes, log_command=log_command
+    )
 
 
-def publish_watched(watched: Watched) -> None:
+def publish_watched(watched: WatchedLog) -> None:
     """Attach what was written on one host to the flow run, fit to be shown."""
     lines = visible(decoded(watched.lines)).rstrip("\n")
     longest = max((len(ticks) for ticks in re.findall("`+", lines)), default=0)
     fence = "`" * max(3, longest + 1)  # what was written cannot end its own frame
-    where = f"The last {size(len(watched.lines))} of {size(watched.total)}; all of it: `{watched.look}`\n\n"
+    where = f"The last {size(len(watched.lines))} of {size(watched.total)}; all of it: `{watched.log_command}`\n\n"
     key = key_of(_LABEL, watched.host)
     head = where if watched.total > len(watched.lines) else ""
     text = f"{head}{fence}\n{lines}\n{fence}" if lines else "Nothing was written."
@@ -142,15 +144,15 @@ def _begun(jobs: HostJobs, path: str, host: str, access: Access, within: float) 
     for number in count(1):
         command = _FOLLOW.format(path=shlex.quote(path))
         jid = jid_for(_LABEL, f"{path} {number}")
-        job = Job(jid=jid, cmd=command, label=f"{_LABEL} {path}", limit=_LONGEST)
+        job = Job(jid=jid, cmd=command, label=f"{_LABEL} {path}", timeout=_LONGEST)
         note_jobs(access, [(job, host)])
         record = jobs.start(job)
         if not (record.attached and record.finished):
             break
     give_up = time.monotonic() + within
-    record = jobs.look(jid)
+    record = jobs.record(jid)
     while not record.finished and not _follows(record) and time.monotonic() < give_up:
-        record = jobs.look(jid, wait=1)
+        record = jobs.record(jid, wait=1)
     return record
 
 

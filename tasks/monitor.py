@@ -1,4 +1,4 @@
-"""The jobs of many hosts at one glance: found wherever they were started from, and what is new about them told once."""
+"""The jobs of many hosts at one glance: found wherever they were started from, and what is new reported once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from remotejobs.operations.alerts import Alert
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_table
 from remotejobs.text import duration, number_of, one_line
 
 _AT_ONCE = 50  # jobs whose output is asked for in one exchange
@@ -30,7 +30,7 @@ _ALERTS = TypeAdapter(list[Alert])
 
 
 class Alarm(RemoteJobsError):
-    """Jobs were lost or take too long, or hosts could not be asked, and nobody was told before."""
+    """Jobs were lost or take too long, or hosts could not be asked, and nobody was notified before."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
@@ -41,37 +41,38 @@ class Survey:
     """The jobs that were found, and the hosts that could not be asked."""
 
     records: tuple[Record, ...]
-    silent: dict[str, RemoteJobsError] = field(default_factory=dict)
+    unreachable: dict[str, RemoteJobsError] = field(default_factory=dict)
 
 
-@task(task_run_name="look at the jobs on {hosts}", cache_policy=NO_CACHE)
+@task(task_run_name="check the jobs on {hosts}", cache_policy=NO_CACHE)
 def survey(access: Access, hosts: str, jobs: str = "*", output: bool = False) -> Survey:
     """The jobs on every host of a pattern whose label or jid is like `jobs`; with the end of their output if wanted.
 
-    One task run for all hosts, as it is made every few minutes. Raises `PatternError`, and nothing for a silent host.
+    One task run for all hosts, as it is made every few minutes. Raises `PatternError`, and nothing for an unreachable
+    host.
     """
     records: list[Record] = []
-    silent: dict[str, RemoteJobsError] = {}
+    unreachable: dict[str, RemoteJobsError] = {}
     selected = connections().inventory(access).select(hosts)
     connect = connections().connect
     with Fleet(access.reach(selected), forks=access.forks, become=access.choice(), connect=connect) as fleet:
         for outcome in fleet.each(lambda there: _jobs(there, jobs, output)):
             records += outcome.value or ()
             if outcome.error:
-                silent[outcome.host] = outcome.error
-    return Survey(tuple(records), silent)
+                unreachable[outcome.host] = outcome.error
+    return Survey(tuple(records), unreachable)
 
 
 def publish_alerts(found: Sequence[Alert], seen: Survey, access: Access, hosts: str) -> list[Alert]:
     """Publish the alerts as a table, and return those that the last such table did not have.
 
-    What it had of a host that is silent now stands on, so that it is not told anew when the host is back.
+    What it had of a host that is unreachable now stands on, so that it is not reported anew when the host is back.
     """
     key = key_of("fleet-alerts", access.name, hosts)
     told = _last_table(key)
     known = {_same(alert) for alert in told}
     new = [alert for alert in found if _same(alert) not in known]
-    standing = [alert for alert in told if alert.host in seen.silent and alert.what != "not asked"]
+    standing = [alert for alert in told if alert.host in seen.unreachable and alert.what != "not asked"]
     title = f"{number_of(len(found), 'alert')} on {hosts}, {len(new)} of them new"
     publish_table(key, title, [{**asdict(alert)} for alert in (*found, *standing)])
     return new
@@ -84,7 +85,7 @@ def raise_for_alerts(new: Sequence[Alert]) -> None:
         raise Alarm("\n".join([number_of(len(new), "new alert"), *lines]))
 
 
-def seen_row(record: Record) -> Row:
+def seen_row(record: Record) -> TableRow:
     """One row of the table of a fleet's jobs."""
     return {
         "host": record.host,
@@ -102,7 +103,7 @@ def _jobs(there: HostJobs, jobs: str, output: bool) -> tuple[Record, ...]:
     found = tuple(record for record in there.list() if is_like(record, jobs))
     if not output:
         return found
-    reads = [Read(record.jid, limit=LOG_BYTES) for record in found]
+    reads = [Read(record.jid, max_bytes=LOG_BYTES) for record in found]
     parts = [reads[at : at + _AT_ONCE] for at in range(0, len(reads), _AT_ONCE)]
     return tuple(record for part in parts for record in there.status(part))
 

@@ -1,7 +1,7 @@
-"""Telling somebody: by hooks that a flow run failed, and by `tell`, within a flow, anything else.
+"""Telling somebody: by hooks that a flow run failed, and by `send_notification`, within a flow, anything else.
 
 Whatever happens in them, the run's outcome stands: Prefect logs what a hook raises and goes on with the next one, and a
-`tell` that fails is a failed task run, no more.
+`send_notification` that fails is a failed task run, no more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect import Flow, task
@@ -22,16 +22,17 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run as this_run
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
+from remotejobs.renamed import renamed_names
 from remotejobs.workarounds.prefect.run_page import page_of
 
 _TIMEOUT = 10  # seconds
 _PARAMETER = "notify"
-_TELL_AGAIN_AFTER = [1.0, 5.0]  # seconds
+_RETRY_DELAYS = [1.0, 5.0]  # seconds
 
 
 class Notify(BaseModel):
-    """Whom to tell, when the run failed for example; both empty: nobody."""
+    """Whom to notify, when the run failed for example; both empty: nobody."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,12 +49,12 @@ class Notify(BaseModel):
 NOBODY = Notify()
 
 
-class NotTold(RemoteJobsError):
+class NotificationFailed(RemoteJobsError):
     """See whether the block's URL is right and answers; it is secret, so no more is said of it here."""
 
 
 class Message(BaseModel):
-    """What is told, and the JSON that a webhook gets; `state` is what happened, in a word or two."""
+    """What is sent, and the JSON that a webhook gets; `state` is what happened, in a word or two."""
 
     flow: str
     run: str
@@ -70,30 +71,30 @@ class Message(BaseModel):
         return f"{self.message}\n{self.run} {self.url}".strip()
 
 
-async def tell_webhook(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
+async def notify_webhook(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
     """Hook for on_failure and on_crashed: posts to the webhook of the flow's parameter `notify`, if it has one."""
     await _to_webhook(_whom(flow_run), _message(flow, flow_run, state))
 
 
-async def tell_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
-    """Hook for on_failure and on_crashed: tells the notification block of the flow's parameter `notify`."""
+async def notify_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
+    """Hook for on_failure and on_crashed: notifies by the block of the flow's parameter `notify`."""
     await _to_block(_whom(flow_run), _message(flow, flow_run, state))
 
 
-def tell(whom: Notify, happened: str, text: str) -> None:
+def send_notification(whom: Notify, happened: str, text: str) -> None:
     """Tell `whom` from within a flow what `happened`, in a word or two, and the rest in `text`."""
     names = {"flow": this_run.flow_name or "", "run": this_run.name or ""}
     message = Message(**names, state=happened, message=text, url=page_of(this_run.id) if this_run.id else "")
-    _tell(whom, message, return_state=True)
+    _send(whom, message, return_state=True)
 
 
 @task(
-    task_run_name="tell of: {message.state}",
-    retries=len(_TELL_AGAIN_AFTER),
-    retry_delay_seconds=_TELL_AGAIN_AFTER,
+    task_run_name="notify of: {message.state}",
+    retries=len(_RETRY_DELAYS),
+    retry_delay_seconds=_RETRY_DELAYS,
     cache_policy=NO_CACHE,
 )
-def _tell(whom: Notify, message: Message) -> None:
+def _send(whom: Notify, message: Message) -> None:
     # In a thread of its own: the flow may have an event loop in this one.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(copy_context().run, asyncio.run, _to_both(whom, message)).result()
@@ -114,7 +115,7 @@ async def _to_block(whom: Notify, message: Message) -> None:
     if whom.block:
         block: Block = await Block.aload(whom.block)
         if not isinstance(block, NotificationBlock):
-            raise BadUse(f"the block {whom.block} cannot notify", remedy="Name one such as slack-webhook/x.")
+            raise UsageError(f"the block {whom.block} cannot notify", remedy="Name one such as slack-webhook/x.")
         try:
             with block.raise_on_failure():
                 # A block waits by itself where it finds no event loop of its caller's.
@@ -124,7 +125,7 @@ async def _to_block(whom: Notify, message: Message) -> None:
         except Exception as exc:  # noqa: BLE001 - whatever it is, its words may hold the block's URL, which is secret
             code = f" {exc.response.status_code}" if isinstance(exc, httpx.HTTPStatusError) else ""
             what = f"{type(exc).__name__}{code}"
-            raise NotTold(f"{message.subject!r} was not told by the block {whom.block}: {what}") from None
+            raise NotificationFailed(f"{message.subject!r} was not sent by the block {whom.block}: {what}") from None
 
 
 def _whom(flow_run: FlowRun) -> Notify:
@@ -139,3 +140,7 @@ def _message(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> M
         message=state.message or "",
         url=page_of(flow_run.id),
     )
+
+
+if not TYPE_CHECKING:  # a misspelt import is to be an error of types
+    __getattr__ = renamed_names(__name__, {"tell": "send_notification"})

@@ -6,65 +6,65 @@ from collections.abc import Iterator
 
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.operations.batches import batches
-from remotejobs.operations.migration import Step
+from remotejobs.operations.migration import MigrationStep
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.order import in_batches
 from remotejobs.operations.upgrade import Upgrade, install_job, prepare_job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.backups import steps_of
-from remotejobs.prefect.tasks.dry_run import Planned
+from remotejobs.prefect.tasks.dry_run import PlannedStep
 from remotejobs.prefect.tasks.flow import planned_of
-from remotejobs.prefect.tasks.jobs.ends import raise_for
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.results import raise_for
 from remotejobs.prefect.tasks.migration.migration import Migration
 
 _WHEN = {
-    Step.PREPARE_ROLLBACK: "beside migrate",
-    Step.VERIFY: "after migrate",
-    Step.ROLLBACK: "only after a failure",
-    Step.VERIFY_ROLLBACK: "after rollback",
+    MigrationStep.PREPARE_ROLLBACK: "beside migrate",
+    MigrationStep.VERIFY: "after migrate",
+    MigrationStep.ROLLBACK: "only after a failure",
+    MigrationStep.VERIFY_ROLLBACK: "after rollback",
 }
 
 
-def backups_of(access: Access, plan: BackupPlan, when: str = "") -> list[Planned]:
+def backups_of(access: Access, plan: BackupPlan, when: str = "") -> list[PlannedStep]:
     """Raises `HostsFailed` for an item whose hosts are not known."""
     steps, unknown = steps_of(access, plan)
     raise_for(unknown)
     return [planned_of(step.job, step.host, when) for step in steps]
 
 
-def upgrades_of(hosts: tuple[str, ...], plan: Upgrade) -> Iterator[Planned]:
+def upgrades_of(hosts: tuple[str, ...], plan: Upgrade) -> Iterator[PlannedStep]:
     """Reboots are no commands, and are not known before."""
     jobs = [prepare_job(plan, jid_for("prepare")), install_job(plan, jid_for("install"))]
     for number, batch in enumerate(batches(hosts, plan.serial), 1):
         for host in batch:
             for job in jobs:
-                yield Planned(host=host, step=job.label, cmd=job.cmd, limit=job.limit, when=f"batch {number}")
+                yield PlannedStep(host=host, step=job.label, cmd=job.cmd, timeout=job.timeout, when=f"batch {number}")
 
 
-def updates_of(hosts: tuple[str, ...], update: Update) -> Iterator[Planned]:
+def updates_of(hosts: tuple[str, ...], update: Update) -> Iterator[PlannedStep]:
     """As if no host had been updated before; reverting, which only a failure asks for, is left out."""
     for batch in in_batches(hosts, update.serial, update.canary):
         for host in batch.hosts:
-            yield Planned(
+            yield PlannedStep(
                 host=host,
                 step=f"deploy {update.version}",
                 cmd=update.deploy,
-                limit=update.limit,
+                timeout=update.timeout,
                 when=f"batch {batch.name}",
             )
 
 
-def migration_of(migration: Migration, backup_first: BackupPlan | None) -> Iterator[Planned]:
+def migration_of(migration: Migration, backup_first: BackupPlan | None) -> Iterator[PlannedStep]:
     if backup_first:
         yield from backups_of(migration.access, backup_first, "first")
     for host in migration.plan.hosts:
-        for step in Step:
+        for step in MigrationStep:
             if step in migration.plan.steps:
-                yield Planned(
+                yield PlannedStep(
                     host=host,
                     step=step,
                     cmd=migration.commands.of(step),
-                    limit=migration.limits.of(step),
+                    timeout=migration.timeouts.of(step),
                     when=_WHEN.get(step, ""),
                 )

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from remotejobs.operations.reboot import Reboot, Rebooted, reboot
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import fleet_with
-from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.prefect.tasks.jobs.reports import TableRow
 from remotejobs.text import duration
 
 PROVEN_BY = Reboot()
@@ -16,7 +16,7 @@ PROVEN_BY = Reboot()
 
 @task(task_run_name="reboot {host}", cache_policy=NO_CACHE)
 def reboot_host(host: str, access: Access, wanted: Reboot = PROVEN_BY) -> Rebooted:
-    """Reboot `host`, wait until it is back with another boot id, and tell which jobs it lost.
+    """Reboot `host`, wait until it is back with another boot id, and log which jobs it lost.
 
     It is never tried again by itself: a second reboot is somebody's decision. Raises `RebootRefused`, `NotBack` and
     `HostError`.
@@ -32,7 +32,7 @@ def reboot_host(host: str, access: Access, wanted: Reboot = PROVEN_BY) -> Reboot
     return rebooted
 
 
-def row_of(rebooted: Rebooted) -> Row:
+def row_of(rebooted: Rebooted) -> TableRow:
     """One row of the table of reboots."""
     lost = ", ".join(f"{record.label or record.jid}: {record.state} ({record.cause})" for record in rebooted.lost)
     return {

@@ -1,4 +1,4 @@
-"""Services in the background: started once, verified with Prefect's retries, looked at later, stopped with proof."""
+"""Services in the background: started once, verified with Prefect's retries, checked later, stopped with proof."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Handle, Record
-from remotejobs.operations.service import Service, goes_on, jid_to_start, latest, look
+from remotejobs.operations.service import Service, check_service_once, goes_on, jid_to_start, latest
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.command_line import command_line
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
-from remotejobs.prefect.tasks.jobs.outcomes import is_silence
-from remotejobs.prefect.tasks.jobs.reports import Row
+from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
+from remotejobs.prefect.tasks.jobs.reports import TableRow
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.text import duration
 
 
@@ -29,16 +29,16 @@ class NotUp(RemoteJobsError):
     """`remotejobs log` shows what it wrote."""
 
 
-class Patience(BaseModel):
-    """How often to look whether a service is up."""
+class Verification(BaseModel):
+    """How often to check whether a service is up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    retries: int = Field(default=30, ge=0, description="How often to look again after the first time.")
-    delay: float = Field(default=2, gt=0, description="Seconds between two looks.")
+    retries: int = Field(default=30, ge=0, description="How often to poll again after the first time.")
+    delay: float = Field(default=2, gt=0, description="Seconds between two polls.")
 
 
-A_MINUTE = Patience()
+A_MINUTE = Verification()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,24 +60,24 @@ def start_service(service: Service, host: str, access: Access) -> Handle:
     return replace(record.handle, label=service.name)
 
 
-def verify_until(patience: Patience) -> Task[..., Found]:
-    """The task that verifies a service: `verify_until(patience).submit(service, handle, access)`.
+def verify_until(verification: Verification) -> Task[..., Found]:
+    """The task that verifies a service: `verify_until(verification).submit(service, handle, access)`.
 
-    One attempt is one look, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
+    One attempt checks once, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
     has ended is not waited for: `JobFailed`, with its last lines.
     """
 
     @task(
         task_run_name="verify {service.name} on {handle.host}",
-        retries=patience.retries,
-        retry_delay_seconds=patience.delay,
+        retries=verification.retries,
+        retry_delay_seconds=verification.delay,
         retry_condition_fn=_not_yet,
         cache_policy=NO_CACHE,
     )
     def verify_service(service: Service, handle: Handle, access: Access) -> Found:
-        """Look once at port and URL, and then whether the very job runs: the port could be another's."""
-        condition = look(service, host_of(access, handle.host), shell_of(access, handle.host))
-        record = jobs_of(access, handle).look(handle.jid)
+        """Check port and URL once, and then whether the very job runs: the port could be another's."""
+        condition = check_service_once(service, host_of(access, handle.host), shell_of(access, handle.host))
+        record = jobs_of(access, handle).record(handle.jid)
         if record.finished:
             raise JobFailed(replace(record, label=service.name), command_line("log", handle, access))
         if not condition.up:
@@ -95,7 +95,7 @@ def check_service(service: Service, host: str, access: Access) -> Found:
         return Found(host=host, record=None, why="it was never started")
     if newest.finished:
         return Found(host=host, record=newest, why=f"{newest.state} {newest.cause} {newest.msg}".strip())
-    condition = look(service, host_of(access, host), shell_of(access, host))
+    condition = check_service_once(service, host_of(access, host), shell_of(access, host))
     return Found(host=host, record=newest, why=condition.why)
 
 
@@ -112,13 +112,15 @@ def stop_service(service: Service, host: str, access: Access) -> Found:
     return Found(host=host, record=record, why=record.msg if record.survivors else "")
 
 
-def end_of_service(name: str, found: Found) -> End:
+def result_of_service(name: str, found: Found) -> JobResult:
     """Whether the service is as was wanted, for `raise_for`."""
     state = found.record.state if found.record else "absent"
-    return End(host=found.host, step=name, state=state, succeeded=not found.why, record=found.record, reason=found.why)
+    return JobResult(
+        host=found.host, step=name, state=state, succeeded=not found.why, record=found.record, reason=found.why
+    )
 
 
-def service_row(found: Found) -> Row:
+def service_row(found: Found) -> TableRow:
     """One row of the table of services."""
     record = found.record
     return {
@@ -133,4 +135,4 @@ def service_row(found: Found) -> Row:
 
 
 def _not_yet(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    return isinstance(state.data, NotUp) or is_silence(state.data)
+    return isinstance(state.data, NotUp) or is_unreachable(state.data)

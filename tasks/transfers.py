@@ -9,13 +9,13 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import fleet_with, host_of
 from remotejobs.prefect.tasks.jobs.bars import Bar
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of
 from remotejobs.text import duration, size
 
 
@@ -27,7 +27,7 @@ def push_file(source: str, dest: str, host: str, access: Access, rate: int = 0, 
     """
     bar = _bar(f"{Path(source).name} to {host}")
     with _ends(access, host) as ends:
-        return _logged(push(Path(source), dest, ends, sha256=sha256, throttle=Throttle(rate), tell=bar))
+        return _logged(push(Path(source), dest, ends, sha256=sha256, throttle=Throttle(rate), report=bar))
 
 
 @task(task_run_name="pull {source} from {host}", cache_policy=NO_CACHE)
@@ -35,18 +35,18 @@ def pull_file(source: str, dest: str, host: str, access: Access, rate: int = 0) 
     """Copy the file `source` of `host` to `dest` on the controller; raises as `remotejobs.operations.transfer.pull`."""
     bar = _bar(f"{Path(source).name} from {host}")
     with _ends(access, host) as ends:
-        return _logged(pull(source, Path(dest), ends, throttle=Throttle(rate), tell=bar))
+        return _logged(pull(source, Path(dest), ends, throttle=Throttle(rate), report=bar))
 
 
 def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
-    """Where each host's file goes: `dest` with {host} filled in. `BadUse` when two would go to the same place."""
+    """Where each host's file goes: `dest` with {host} filled in. `UsageError` when two would go to the same place."""
     found = {name: filled(dest, host_of(access, name)) for name in hosts}
     if len(set(found.values())) < len(found):
-        raise BadUse(f"{len(found)} hosts would write to {dest}", remedy="Put {host} into it.")
+        raise UsageError(f"{len(found)} hosts would write to {dest}", remedy="Put {host} into it.")
     return found
 
 
-def transfer_row(done: Transferred) -> Row:
+def transfer_row(done: Transferred) -> TableRow:
     """One row of the table of transfers."""
     return {
         "host": done.host,
@@ -74,8 +74,8 @@ def _logged(done: Transferred) -> Transferred:
 def _bar(what: str) -> Callable[[Moved], None]:
     bar = Bar(key_of("transfer", what), what)
 
-    def tell(moved: Moved) -> None:
+    def report(moved: Moved) -> None:
         percent = 100 * moved.done / moved.total if moved.total else 100.0
         bar.move(percent, f"{size(moved.done)} of {size(moved.total)}", over=moved.done == moved.total)
 
-    return tell
+    return report

@@ -13,8 +13,8 @@ from remotejobs.operations.upgrade import (
     INSTALL,
     PREPARE,
     HostUpgrade,
-    Outcome,
     Upgrade,
+    UpgradeOutcome,
     changes_of,
     install_job,
     prepare_job,
@@ -22,11 +22,11 @@ from remotejobs.operations.upgrade import (
 )
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on, shell_of
-from remotejobs.prefect.tasks.jobs.ends import values_of
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
-from remotejobs.prefect.tasks.jobs.reports import Row, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.results import values_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.reboot import reboot_host
 from remotejobs.text import duration, number_of
@@ -43,11 +43,11 @@ def upgrade_host(host: str, access: Access, plan: Upgrade, poll: float) -> HostU
     A retried flow run attaches to both jobs, and asks the host again whether it needs a reboot. Raises `JobFailed`,
     `RetriesExhausted` when the installation takes longer than the plan's patience (it goes on), and `HostError`.
     """
-    _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_limit + 60, delay=poll))
+    _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_timeout + 60, delay=poll))
     install = install_job(plan, f"{jid_for(INSTALL)}.{_NOT_CANCELLED}")
-    installed = _run(install, host, access, Until.outlasting(plan.patience, delay=poll))
+    installed = _run(install, host, access, Until.outlasting(plan.install_timeout, delay=poll))
     changes = changes_of(installed, jobs_on(access, host))
-    outcome = Outcome.UPGRADED if changes else Outcome.CURRENT
+    outcome = UpgradeOutcome.UPGRADED if changes else UpgradeOutcome.CURRENT
     need = reboot_need(shell_of(access, host))
     if not need.needed or plan.reboot == "never":
         return HostUpgrade(host=host, outcome=outcome, changes=changes, reboot=str(need))
@@ -64,14 +64,14 @@ def upgrade_batch(hosts: Sequence[str], access: Access, plan: Upgrade, poll: flo
     failed = [end for end in ends if not end.succeeded]
     return [
         *reports.values(),
-        *(HostUpgrade(host=end.host, outcome=Outcome.FAILED, reason=end.reason) for end in failed),
+        *(HostUpgrade(host=end.host, outcome=UpgradeOutcome.FAILED, reason=end.reason) for end in failed),
     ]
 
 
 def publish_upgrades(hosts: Sequence[str], reports: Sequence[HostUpgrade]) -> list[HostUpgrade]:
     """The table of all hosts; returns a report for each of them, those not started included."""
     known = {report.host: report for report in reports}
-    every = [known.get(host, HostUpgrade(host=host, outcome=Outcome.NOT_STARTED)) for host in hosts]
+    every = [known.get(host, HostUpgrade(host=host, outcome=UpgradeOutcome.NOT_STARTED)) for host in hosts]
     publish_table("upgrade", "Package upgrades", [_row(report) for report in every])
     return every
 
@@ -85,8 +85,8 @@ def publish_changes(report: HostUpgrade) -> None:
 
 def raise_for_upgrades(reports: Sequence[HostUpgrade]) -> None:
     """Raise `HostsFailed` when a host failed, or was not reached for it."""
-    failed = [report for report in reports if report.outcome is Outcome.FAILED]
-    waiting = [report.host for report in reports if report.outcome is Outcome.NOT_STARTED]
+    failed = [report for report in reports if report.outcome is UpgradeOutcome.FAILED]
+    waiting = [report.host for report in reports if report.outcome is UpgradeOutcome.NOT_STARTED]
     if failed:
         lines = [f"{len(failed)} of {len(reports)} failed", *(f"{each.host}: {each.reason}" for each in failed)]
         lines += [f"not started: {', '.join(waiting)}"] if waiting else []
@@ -97,7 +97,7 @@ def _run(job: Job, host: str, access: Access, until: Until) -> Record:
     return poll_until(until)(start_job(job, host, access), access)
 
 
-def _row(report: HostUpgrade) -> Row:
+def _row(report: HostUpgrade) -> TableRow:
     return {
         "host": report.host,
         "outcome": report.outcome,

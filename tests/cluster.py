@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lab.runs import await_state, deployment
-from lab.servers.prefect_api import PrefectApi, Run
+from lab.servers.prefect_api import PrefectApi, RunStatus
 from lab.servers.prefect_server import PrefectServer
 from lab.servers.sshd import SshLab
 from remotejobs.model import Record
@@ -54,7 +54,7 @@ class Cluster:
     def go(self, name: str) -> None:
         (self.directory / name).touch()
 
-    def start(self, name: str, **given: object) -> Run:
+    def start(self, name: str, **given: object) -> RunStatus:
         """A run of the deployment `name` with this cluster's access and what is given."""
         return self.api.run(deployment(self.api, name), {"access": self.access.model_dump(), **given})
 
@@ -67,21 +67,21 @@ class Cluster:
         """Wait until the command was run so often on each host."""
         await_true(lambda: self.runs_of(name) == counts)
 
-    def jobs_of(self, run: Run, host: str) -> list[Record]:
+    def jobs_of(self, run: RunStatus, host: str) -> list[Record]:
         return [record for record in jobs_on(self.access, host).list() if record.jid.endswith(str(run.id))]
 
-    def rescues_of(self, run: Run) -> list[Run]:
+    def recoveries_of(self, run: RunStatus) -> list[RunStatus]:
         """The runs that were started to look after it."""
-        known = self.api.runs_of(deployment(self.api, "rescue"))
-        return [rescue for rescue in known if rescue.parameters.get("flow_run_id") == str(run.id)]
+        known = self.api.runs_of(deployment(self.api, "recover"))
+        return [recovery for recovery in known if recovery.parameters.get("flow_run_id") == str(run.id)]
 
-    def await_state(self, run: Run, *names: str) -> Run:
+    def await_state(self, run: RunStatus, *names: str) -> RunStatus:
         return self.await_run(run, lambda now: now.state is not None and now.state.name in names)
 
-    def await_run(self, run: Run, come: Callable[[Run], bool]) -> Run:
+    def await_run(self, run: RunStatus, come: Callable[[RunStatus], bool]) -> RunStatus:
         return await_state(self.api, run, come, WITHIN)
 
-    def await_log(self, run: Run, words: str, times: int = 1) -> None:
+    def await_log(self, run: RunStatus, words: str, times: int = 1) -> None:
         """Wait until so many lines of the run's log have these words."""
         await_true(lambda: sum(words in line for line in self.api.log(run)) >= times)
 

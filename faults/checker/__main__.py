@@ -13,9 +13,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from faults.checker.campaign import Checker, Figures, all_points, campaign
 from faults.checker.episode import ground_at
-from faults.checker.history import History
+from faults.checker.history import EpisodeHistory
 from faults.checker.judge import RULES, Violation
-from faults.checker.plan import Plan, drawn
+from faults.checker.plan import EpisodePlan, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import lines_of, show, write
 from lab import guard
@@ -82,13 +82,13 @@ def _again(episode: str, times: int, place: Path, leave_out: Sequence[str], cons
     return 0
 
 
-def _tell(history: History, found: Sequence[Violation], console: Console) -> None:
+def _tell(history: EpisodeHistory, found: Sequence[Violation], console: Console) -> None:
     for line in lines_of(history, found):
         console.print(line, markup=False)
 
 
-def _tell_reduced(plan: Plan, checker: Checker, rules: set[str], console: Console) -> None:
-    def fails(candidate: Plan) -> bool:
+def _tell_reduced(plan: EpisodePlan, checker: Checker, rules: set[str], console: Console) -> None:
+    def fails(candidate: EpisodePlan) -> bool:
         return bool(rules & {each.rule for each in checker.check(candidate)[1]})
 
     least = reduced(plan, fails)

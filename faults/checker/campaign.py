@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from faults.checker.episode import Change, ground_at, happen
-from faults.checker.history import History
-from faults.checker.hosts import Ground
+from faults.checker.history import EpisodeHistory
+from faults.checker.hosts import SharedHosts
 from faults.checker.judge import Violation, violations
-from faults.checker.plan import Plan, drawn
+from faults.checker.plan import EpisodePlan, drawn
 from faults.points import points_of
 from remotejobs.agent import request
 from remotejobs.model import Job
@@ -24,7 +24,7 @@ from remotejobs.model import Job
 class Failure:
     """A plan, what happened, and what was not true of it."""
 
-    history: History
+    history: EpisodeHistory
     found: tuple[Violation, ...]
 
 
@@ -40,24 +40,24 @@ class Figures:
     broken: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
-    def add(self, history: History) -> None:
+    def add(self, history: EpisodeHistory) -> None:
         self.episodes += 1
         self.runs += len(history.runs)
-        self.asked.update(told.op.what for told in history.told)
+        self.asked.update(reported.op.what for reported in history.reported)
         self.broken.update(one.what for _, one in history.broken)
-        deeds = [told.op.deed for told in history.told if told.did and told.op.deed]
+        deeds = [reported.op.deed for reported in history.reported if reported.did and reported.op.deed]
         self.broken.update("death at a point" if deed.pause is None else "pause at a point" for deed in deeds)
 
 
 class Checker:
     """`except_for` are rules whose violations do not count."""
 
-    def __init__(self, ground: Ground, except_for: Collection[str] = (), change: Change | None = None) -> None:
+    def __init__(self, ground: SharedHosts, except_for: Collection[str] = (), change: Change | None = None) -> None:
         self._ground = ground
         self._except_for = except_for
         self._change = change or (lambda connection: connection)
 
-    def check(self, plan: Plan) -> tuple[History, tuple[Violation, ...]]:
+    def check(self, plan: EpisodePlan) -> tuple[EpisodeHistory, tuple[Violation, ...]]:
         """Let the plan happen, in a directory of its own that is gone afterwards."""
         # Short, as a name of a FIFO is told in words; and other users must be able to enter.
         place = Path(mkdtemp(prefix="checker-"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from faults.checker.plan import Does, Planned
+from faults.checker.plan import Does, PlannedJob
 from remotejobs.model import Job
 
 LIMIT = 1
@@ -50,7 +50,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandRun:
     """One run of a command, of a job below `base`; `rc` is what it was about to exit with, `alive` whether a process of
     it is there now."""
 
@@ -66,7 +66,7 @@ class Run:
     alive: bool
 
 
-def job_of(planned: Planned, variant: int, place: Path, label: str) -> Job:
+def job_of(planned: PlannedJob, variant: int, place: Path, label: str) -> Job:
     """The job to start; the second variant is another command."""
     words = {"place": quote(str(place)), "jid": planned.jid, "variant": variant}
     words["body"] = _BODIES[planned.does].format(rc=planned.rc, lasts=f"{planned.lasts:.2f}")
@@ -75,21 +75,21 @@ def job_of(planned: Planned, variant: int, place: Path, label: str) -> Job:
         cmd=_COMMAND.format(**words),
         label=label,
         grace=0,
-        limit=LIMIT if planned.does is Does.LIMITED else None,
+        timeout=LIMIT if planned.does is Does.LIMITED else None,
         locks=("lock",) if planned.does is Does.STANDS else (),
     )
 
 
-def output_of(run: Run) -> bytes:
+def output_of(run: CommandRun) -> bytes:
     return f"{run.jid} {run.variant} {run.pid}\n".encode()
 
 
-def runs_in(place: Path, base: str, jid: str) -> list[Run]:
+def runs_in(place: Path, base: str, jid: str) -> list[CommandRun]:
     """Every run of the command of a job below `base` that notes in `place`, the first one first."""
     ended = {(note.host, note.pid): note for note in _notes(place / f"{jid}.ended")}
     went_on = {(note.host, note.pid) for note in _notes(place / f"{jid}.next")}
     return [
-        Run(
+        CommandRun(
             base=base,
             jid=jid,
             pid=note.pid,

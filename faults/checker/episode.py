@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from faults.checker.command import Run, holders_of, job_of, now, runs_in
-from faults.checker.history import History, Told
-from faults.checker.hosts import Ground, Host, WithDeeds, hosts_of
-from faults.checker.plan import CONTROLLERS, Op, Plan
+from faults.checker.command import CommandRun, holders_of, job_of, now, runs_in
+from faults.checker.history import EpisodeHistory, Reported
+from faults.checker.hosts import EpisodeHost, SharedHosts, WithDeeds, hosts_of
+from faults.checker.plan import CONTROLLERS, EpisodePlan, Op
 from faults.processes import end_under, left_under
 from lab.job_files import read
 from remotejobs.connections.base import Connection
@@ -30,19 +30,21 @@ NOBODY = -1  # the controller that cleans up
 Change = Callable[[Connection], Connection]
 
 
-def happen(plan: Plan, place: Path, ground: Ground, change: Change = lambda connection: connection) -> History:
+def happen(
+    plan: EpisodePlan, place: Path, ground: SharedHosts, change: Change = lambda connection: connection
+) -> EpisodeHistory:
     """Everything that the plan wants, in the empty directory `place`. `change` may alter what is sent to the hosts."""
     with ExitStack() as stack:
         stack.callback(_end_all, place)
         stack.enter_context(patch("remotejobs.jobs.client.EXCHANGE_TIMEOUT", ANSWER_WITHIN))
         hosts = hosts_of(plan.hosts, place, ground, stack)
-        history = History(plan, tuple(host.name for host in hosts), tuple(str(host.base) for host in hosts))
+        history = EpisodeHistory(plan, tuple(host.name for host in hosts), tuple(str(host.base) for host in hosts))
         _Episode(history, hosts, place, change).run()
         return history
 
 
 class _Episode:
-    def __init__(self, history: History, hosts: list[Host], place: Path, change: Change) -> None:
+    def __init__(self, history: EpisodeHistory, hosts: list[EpisodeHost], place: Path, change: Change) -> None:
         self._history = history
         self._plan = history.plan
         self._hosts = hosts
@@ -86,7 +88,7 @@ class _Episode:
                 if host.suffer(one):
                     self._history.broken.append((moment, one))
 
-    def _ask(self, op: Op) -> Told:
+    def _ask(self, op: Op) -> Reported:
         with self._lock:
             host = self._hosts[op.host]
             flag = self._place / "notes" / f"deed{len(self._ways)}"
@@ -107,12 +109,12 @@ class _Episode:
             for run in self._runs(str(host.base), record.jid)
             if run.alive
         )
-        told = Told(op, asked, answered, records, error, alive, flag.name)
+        reported = Reported(op, asked, answered, records, error, alive, flag.name)
         with self._lock:
-            self._history.told.append(told)
-        return told
+            self._history.reported.append(reported)
+        return reported
 
-    def _runs(self, base: str, jid: str) -> list[Run]:
+    def _runs(self, base: str, jid: str) -> list[CommandRun]:
         return runs_in(self._notes[base], base, jid)
 
     def _asked(self, op: Op, jobs: HostJobs, base: str, label: str) -> Iterator[Record]:
@@ -120,7 +122,7 @@ class _Episode:
             case "start":
                 yield jobs.start(job_of(self._plan.job(op.jid), op.variant, self._notes[base], label))
             case "look":
-                yield jobs.look(op.jid, wait=op.wait)
+                yield jobs.record(op.jid, wait=op.wait)
             case "kill":
                 yield jobs.kill(op.jid, grace=op.grace)
             case "clean":
@@ -142,7 +144,7 @@ class _Episode:
             self._ask(Op(NOBODY, 0, number, "list"))
         history.runs = [run for base in self._notes for job in self._plan.jobs for run in self._runs(base, job.jid)]
         done = {way.flag.name for way in self._ways if way.done}
-        history.told = [replace(told, did=told.label in done) for told in history.told]
+        history.reported = [replace(reported, did=reported.label in done) for reported in history.reported]
         # A job whose command was killed ended by itself, and what that leaves behind is its own.
         orphaned = {
             (history.bases[one.host], one.jid)
@@ -159,10 +161,12 @@ class _Episode:
     def _ended(self, number: int, jid: str) -> bool:
         deadline = time.monotonic() + SETTLED_WITHIN
         while time.monotonic() < deadline:
-            told = self._ask(Op(NOBODY, 0, number, "kill", jid))
-            if isinstance(told.error, HostRefused):
+            reported = self._ask(Op(NOBODY, 0, number, "kill", jid))
+            if isinstance(reported.error, HostRefused):
                 return True  # none is there, or it is another host's
-            if told.records and all(record.state not in (State.RUNNING, State.QUEUED) for record in told.records):
+            if reported.records and all(
+                record.state not in (State.RUNNING, State.QUEUED) for record in reported.records
+            ):
                 return True
             time.sleep(0.2)
         return False
@@ -189,7 +193,7 @@ def _kill(pids: list[int]) -> None:
 
 
 @contextmanager
-def ground_at(place: Path) -> Iterator[Ground]:
+def ground_at(place: Path) -> Iterator[SharedHosts]:
     """What the episodes share, until the block ends."""
     with ExitStack() as stack:
-        yield Ground(place, stack)
+        yield SharedHosts(place, stack)

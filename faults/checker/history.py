@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from faults.checker.command import Run
-from faults.checker.plan import Break, Op, Plan
+from faults.checker.command import CommandRun
+from faults.checker.plan import Break, EpisodePlan, Op
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """An answer: `asked` and `answered` by the clock of the commands.
 
     `alive` are the runs of which a process was there when the answer had come, by host and pid. `label` is the job's,
@@ -29,14 +29,14 @@ class Told:
 
 
 @dataclass(slots=True)
-class History:
+class EpisodeHistory:
     """All of one episode. `names` and `bases` are of its hosts, in order."""
 
-    plan: Plan
+    plan: EpisodePlan
     names: tuple[str, ...]
     bases: tuple[str, ...]
-    told: list[Told] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
     broken: list[tuple[float, Break]] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[CommandRun] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What was there when all jobs had been ended: processes that still lived, and jobs of which no end was told."""

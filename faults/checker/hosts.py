@@ -14,12 +14,12 @@ from pathlib import Path
 from random import Random
 from shlex import quote
 
-from faults.checker.plan import Break, Deed, Kind
+from faults.checker.plan import Break, Deed, HostKind
 from faults.disk import disk, fill_pages
 from faults.machine import DATE
 from faults.namespace import namespace
 from faults.points import NoSuchPoint, act_at
-from faults.ways import connection_to
+from faults.transports import connection_to
 from faults.wire import BadWire
 from lab.job_files import fields_of
 from lab.servers.sshd import SshLab
@@ -30,7 +30,7 @@ _DISK = "size=384k"
 
 
 @dataclass(slots=True)
-class Ground:
+class SharedHosts:
     """What all episodes share: a real sshd behind a wire, started when it is first wanted."""
 
     place: Path
@@ -106,10 +106,10 @@ class WithDeeds:
 
 
 @dataclass(slots=True)
-class Host:
+class EpisodeHost:
     """`name` is what its commands know it by; hosts with one `base` share their home."""
 
-    kind: Kind
+    kind: HostKind
     name: str
     base: Path
     connection: Connection
@@ -169,31 +169,35 @@ class Host:
         return int(pid) if stat[19] == birth else 0
 
 
-def hosts_of(kinds: tuple[tuple[Kind, str], ...], place: Path, ground: Ground, stack: ExitStack) -> list[Host]:
+def hosts_of(
+    kinds: tuple[tuple[HostKind, str], ...], place: Path, ground: SharedHosts, stack: ExitStack
+) -> list[EpisodeHost]:
     """The hosts of an episode, in an empty directory of their own."""
     return list(_made(kinds, place, ground, stack))
 
 
-def _made(kinds: tuple[tuple[Kind, str], ...], place: Path, ground: Ground, stack: ExitStack) -> Iterator[Host]:
+def _made(
+    kinds: tuple[tuple[HostKind, str], ...], place: Path, ground: SharedHosts, stack: ExitStack
+) -> Iterator[EpisodeHost]:
     for number, (kind, shell) in enumerate(kinds):
         mine = place / f"host{number}"
         mine.mkdir()
         path, offset = _programs(mine / "bin", shell)
         name = os.uname().nodename
-        if kind is Kind.SSH:
+        if kind is HostKind.SSH:
             lab, wire = ground.sshd()
             connection = connection_to(lab, "host", wire=wire, retry_for=5.0)
             stack.callback(connection.close)
-            yield Host(kind, name, mine / "jobs", connection, wire=wire)
-        elif kind is Kind.SMALL:
+            yield EpisodeHost(kind, name, mine / "jobs", connection, wire=wire)
+        elif kind is HostKind.SMALL:
             small = stack.enter_context(disk(mine / "disk", _DISK))
-            yield Host(kind, name, small / "jobs", Here(path), small=small, offset=offset)
-        elif kind is Kind.CONTAINER:
+            yield EpisodeHost(kind, name, small / "jobs", Here(path), small=small, offset=offset)
+        elif kind is HostKind.CONTAINER:
             name = f"box{number}"
             space = stack.enter_context(namespace(f"hostname {name}"))
-            yield Host(kind, name, place / "jobs", Here(path, *space.front), offset=offset)
+            yield EpisodeHost(kind, name, place / "jobs", Here(path, *space.front), offset=offset)
         else:
-            yield Host(kind, name, mine / "jobs", Here(path), offset=offset)
+            yield EpisodeHost(kind, name, mine / "jobs", Here(path), offset=offset)
 
 
 def _programs(place: Path, shell: str) -> tuple[str, Path]:

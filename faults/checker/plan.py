@@ -11,7 +11,7 @@ SHELLS = ("dash", "busybox", "bash", "mksh", "yash")
 CONTROLLERS = 3
 
 
-class Kind(StrEnum):
+class HostKind(StrEnum):
     """What kind of host."""
 
     LOCAL = "local"  # `sh -s` of one of the shells
@@ -31,7 +31,7 @@ class Does(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedJob:
     """A job: `variant` 1 is another command under the same jid."""
 
     jid: str
@@ -42,7 +42,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something at a named point of the half that one request brings: a pause, or the death of whoever is there."""
+    """Something at a named point of the agent that one request brings: a pause, or the death of whoever is there."""
 
     point: str
     pause: float | None
@@ -79,24 +79,24 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EpisodePlan:
     """An episode."""
 
     seed: str
-    hosts: tuple[tuple[Kind, str], ...]
-    jobs: tuple[Planned, ...]
+    hosts: tuple[tuple[HostKind, str], ...]
+    jobs: tuple[PlannedJob, ...]
     ops: tuple[Op, ...]
     breaks: tuple[Break, ...] = field(default=())
 
-    def job(self, jid: str) -> Planned:
+    def job(self, jid: str) -> PlannedJob:
         return next(job for job in self.jobs if job.jid == jid)
 
 
-_GROUNDS: tuple[tuple[Kind, ...], ...] = (
-    (Kind.LOCAL, Kind.LOCAL),
-    (Kind.LOCAL, Kind.SSH),
-    (Kind.LOCAL, Kind.SMALL),
-    (Kind.CONTAINER, Kind.CONTAINER),
+_GROUNDS: tuple[tuple[HostKind, ...], ...] = (
+    (HostKind.LOCAL, HostKind.LOCAL),
+    (HostKind.LOCAL, HostKind.SSH),
+    (HostKind.LOCAL, HostKind.SMALL),
+    (HostKind.CONTAINER, HostKind.CONTAINER),
 )
 _ASKED = {"start": 9, "look": 6, "kill": 4, "clean": 2, "list": 2}
 _WHOM = ("supervisor", "timer", "command", "half")
@@ -105,30 +105,32 @@ _NOT_THERE = ("rj_stat", "rj_clock", "rj_load", "rj_drawn", "rj_unit", "rj_no_un
 # Where most requests of the kind come by; in the others nobody may, and the deed is not done.
 _LIKELY = {
     "start": ("rj_start", "rj_detach", "rj_supervise", "rj_launch", "rj_attach", "rj_finish", "rj_queue", "rj_draw"),
-    "look": ("rj_status", "rj_judge", "rj_settled", "rj_tell", "rj_wait_jids"),
+    "look": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
     "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_look", "rj_settled", "rj_dequeue"),
-    "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_judge"),
-    "list": ("rj_list", "rj_judge", "rj_tell"),
+    "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_state"),
+    "list": ("rj_list", "rj_state", "rj_print"),
 }
 
 
-def drawn(seed: str, points: tuple[str, ...]) -> Plan:
-    """The episode of that seed; `points` are those of the shell half."""
+def drawn(seed: str, points: tuple[str, ...]) -> EpisodePlan:
+    """The episode of that seed; `points` are those of the agent."""
     chance = Random(seed)
     ground = chance.choice(_GROUNDS)
     hosts = tuple((kind, chance.choice(SHELLS)) for kind in ground)
     jobs = tuple(
-        Planned(f"j{n}", chance.choice(tuple(Does)), chance.choice((0, 0, 3, 77)), chance.uniform(0, 1.5))
+        PlannedJob(f"j{n}", chance.choice(tuple(Does)), chance.choice((0, 0, 3, 77)), chance.uniform(0, 1.5))
         for n in range(chance.randint(1, 3))
     )
     ops = [_op(chance, points, hosts, jobs) for _ in range(chance.randint(8, 20))]
     breaks = [_break(chance, hosts, jobs) for _ in range(chance.randint(0, 4))]
-    return Plan(
+    return EpisodePlan(
         seed, hosts, jobs, tuple(sorted(ops, key=lambda op: op.at)), tuple(sorted(breaks, key=lambda one: one.at))
     )
 
 
-def _op(chance: Random, points: tuple[str, ...], hosts: tuple[tuple[Kind, str], ...], jobs: tuple[Planned, ...]) -> Op:
+def _op(
+    chance: Random, points: tuple[str, ...], hosts: tuple[tuple[HostKind, str], ...], jobs: tuple[PlannedJob, ...]
+) -> Op:
     what = chance.choices(tuple(_ASKED), tuple(_ASKED.values()))[0]
     return Op(
         by=chance.randrange(CONTROLLERS),
@@ -152,9 +154,13 @@ def _deed(chance: Random, points: tuple[str, ...], what: str) -> Deed:
     return Deed(point, chance.uniform(0.3, 2.5) if chance.random() < 0.8 else None)
 
 
-def _break(chance: Random, hosts: tuple[tuple[Kind, str], ...], jobs: tuple[Planned, ...]) -> Break:
+def _break(chance: Random, hosts: tuple[tuple[HostKind, str], ...], jobs: tuple[PlannedJob, ...]) -> Break:
     host = chance.randrange(len(hosts))
-    ways = {Kind.SSH: ("cut", "stop", "kill"), Kind.SMALL: ("fill", "fill", "kill"), Kind.CONTAINER: ("clock",)}
+    ways = {
+        HostKind.SSH: ("cut", "stop", "kill"),
+        HostKind.SMALL: ("fill", "fill", "kill"),
+        HostKind.CONTAINER: ("clock",),
+    }
     what = chance.choice(ways.get(hosts[host][0], ("stop", "kill", "clock")))
     whom = chance.choice(_WHOM) if what in ("stop", "kill") else ""
     return Break(chance.uniform(0.2, SPAN), host, what, chance.choice(jobs).jid, whom, chance.uniform(0.2, 1.5))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from faults.checker.plan import Plan
+from faults.checker.plan import EpisodePlan
 
 TRIES = 3  # a race may need some
 
 
-def reduced(plan: Plan, fails: Callable[[Plan], bool], most: int = 60) -> Plan:
+def reduced(plan: EpisodePlan, fails: Callable[[EpisodePlan], bool], most: int = 60) -> EpisodePlan:
     """The smallest plan found that still `fails`, after at most `most` runs of it."""
     runs = 0
 
-    def still(candidate: Plan) -> bool:
+    def still(candidate: EpisodePlan) -> bool:
         nonlocal runs
         for _ in range(TRIES):
             if runs >= most:
@@ -34,7 +34,7 @@ def reduced(plan: Plan, fails: Callable[[Plan], bool], most: int = 60) -> Plan:
     return plan
 
 
-def _less(plan: Plan) -> Iterator[Plan]:
+def _less(plan: EpisodePlan) -> Iterator[EpisodePlan]:
     """Plans with a part left out, the largest parts first."""
     ops, half = plan.ops, len(plan.ops) // 2
     if half > 1:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faults.checker.campaign import Figures
-from faults.checker.history import History, Told
+from faults.checker.history import EpisodeHistory, Reported
 from faults.checker.judge import Violation
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "explanation" / "faults.md"
@@ -48,22 +48,22 @@ def _each(counted: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counted.most_common())
 
 
-def lines_of(history: History, found: Sequence[Violation]) -> Iterator[str]:
+def lines_of(history: EpisodeHistory, found: Sequence[Violation]) -> Iterator[str]:
     """What was found, and all that happened."""
     yield f"episode {history.plan.seed}:"
     yield from (f"  VIOLATION {each}" for each in found)
     yield f"  hosts {', '.join(f'{kind} with {shell}' for kind, shell in history.plan.hosts)}"
     yield from (f"  job {job.jid} {job.does} rc {job.rc} lasts {job.lasts:.2f}" for job in history.plan.jobs)
-    events = [(told.asked, _asked(told)) for told in history.told]
+    events = [(reported.asked, _asked(reported)) for reported in history.reported]
     events += [(run.began, f"RUN of {run.jid} begins: {run}") for run in history.runs]
     events += [(at, f"BREAK {one}") for at, one in history.broken]
     yield from (f"  {at:10.2f} {words}" for at, words in sorted(events))
 
 
-def _asked(told: Told) -> str:
-    op = told.op
-    deed = f" [{op.deed}{'' if told.did else ', where nobody came'}]" if op.deed else ""
-    words = [f"{r.jid} {r.state} {r.cause} rc={r.rc} pid={r.pid} {r.msg!r}" for r in told.records]
-    said = str(told.error)[:300] if told.error else "; ".join(words)
+def _asked(reported: Reported) -> str:
+    op = reported.op
+    deed = f" [{op.deed}{'' if reported.did else ', where nobody came'}]" if op.deed else ""
+    words = [f"{r.jid} {r.state} {r.cause} rc={r.rc} pid={r.pid} {r.msg!r}" for r in reported.records]
+    said = str(reported.error)[:300] if reported.error else "; ".join(words)
     asked = f"{op.what} {op.jid}{f' variant {op.variant}' if op.variant else ''} on host {op.host}"
-    return f"controller {op.by}: {asked}{deed} until {told.answered:.2f}: {said}"
+    return f"controller {op.by}: {asked}{deed} until {reported.answered:.2f}: {said}"

@@ -1,8 +1,8 @@
-"""Start jobs and do not wait for them. How they ended is told later, by `report-jobs` or `remotejobs list`."""
+"""Start jobs and do not wait for them. How they ended is reported later, by `report-jobs` or `remotejobs list`."""
 
 from __future__ import annotations
 
-from remotejobs.prefect import Access, End, HostPattern, JobOptions, Until, remote_flow, run_jobs, select_hosts
+from remotejobs.prefect import Access, HostPattern, JobOptions, JobResult, Until, remote_flow, run_jobs, select_hosts
 
 HOUSEKEEPING = {"log rotation": "logrotate -f /etc/logrotate.conf", "cache warm-up": "/opt/myapp/bin/warm-cache"}
 NOT_AT_ALL = Until(delay=0)
@@ -13,8 +13,8 @@ def fire_and_forget(
     access: Access,
     hosts: HostPattern,
     commands: dict[str, str] = HOUSEKEEPING,
-    job: JobOptions = JobOptions(limit=600),
-) -> list[End]:
+    job: JobOptions = JobOptions(timeout=600),
+) -> list[JobResult]:
     """Start every command on every host and return; fail only where one could not be started.
 
     Args:

@@ -1,4 +1,4 @@
-"""Several jobs with limits of their own on each host, other work meanwhile, each awaited by itself, and a report."""
+"""Several jobs with timeouts of their own on each host, other work meanwhile, each awaited by itself, and a report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import Field
 
 from remotejobs.prefect import (
     Access,
-    End,
     HostPattern,
+    JobResult,
     in_background,
     publish_table,
     raise_for,
@@ -34,8 +34,8 @@ def side_by_side(
     directory: str = "/backup",
     env: dict[str, str] = LIBPQ,
     poll: Annotated[float, Field(gt=0)] = 15,
-) -> list[End]:
-    """Dump databases and archive files and logs, all at once, and look at the disk meanwhile.
+) -> list[JobResult]:
+    """Dump databases and archive files and logs, all at once, and check the disk meanwhile.
 
     Args:
         databases: Databases of PostgreSQL; a job for each.
@@ -43,7 +43,7 @@ def side_by_side(
         logs: Directory to archive within half an hour.
         directory: Where the backups go.
         env: Added to the environment of the jobs; nothing secret.
-        poll: Seconds between two looks at a running job.
+        poll: Seconds between two polls of a running job.
     """
     work = {f"dump of {name}": (shlex.join(["pg_dump", "-Fc", "-f", f"{name}.dump", name]), 3600) for name in databases}
     work["files"] = (shlex.join(["tar", "-czf", "files.tar.gz", data]), 3600)
@@ -51,16 +51,16 @@ def side_by_side(
     names = select_hosts(access, hosts)
 
     jobs = [
-        in_background(command, host, access, label=label, limit=limit, chdir=directory, env=env, poll=poll)
+        in_background(command, host, access, label=label, timeout=timeout, chdir=directory, env=env, poll=poll)
         for host in names
-        for label, (command, limit) in work.items()
+        for label, (command, timeout) in work.items()
     ]
     for host in names:  # other work, while they run
         run_command(shlex.join(["df", "-h", directory]), host, access, label="disk")
-    ends = [job.end() for job in jobs]
+    results = [job.result() for job in jobs]
 
-    for end in ends:
-        get_run_logger().info("%s on %s: %s", end.step, end.host, "SUCCESS" if end.succeeded else "FAILED")
-    publish_table("side-by-side", f"Backups on {hosts}", [row_of(end) for end in ends])
-    raise_for(ends)
-    return ends
+    for result in results:
+        get_run_logger().info("%s on %s: %s", result.step, result.host, "SUCCESS" if result.succeeded else "FAILED")
+    publish_table("side-by-side", f"Backups on {hosts}", [row_of(result) for result in results])
+    raise_for(results)
+    return results

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from lab.demos.stage import Say, Stage
 from lab.process import LabError
-from lab.servers.prefect_api import Artifact, Deployment, PrefectApi, Run
+from lab.servers.prefect_api import Artifact, Deployment, PrefectApi, RunStatus
 
 NAME = "nightly-backup"
 _WITHIN = 15 * 60
@@ -25,7 +25,7 @@ _LAG = 5.0
 _WIDE = frozenset({"sha256", "path", "kept", "removed"})
 
 
-def run_backup(stage: Stage, say: Say) -> Run:
+def run_backup(stage: Stage, say: Say) -> RunStatus:
     """Run it to its end, print the report, return the run; `LabError` with its own words when it did not succeed."""
     api = stage.api
     run = api.run(_deployment(api))
@@ -46,7 +46,7 @@ def _deployment(api: PrefectApi) -> Deployment:
     raise LabError(f"prefect.yaml has no deployment {NAME}")
 
 
-def _follow(api: PrefectApi, run: Run, say: Say) -> Run:
+def _follow(api: PrefectApi, run: RunStatus, say: Say) -> RunStatus:
     """One line whenever the run or a task run of it changes, until it has ended."""
     told: dict[UUID, str] = {}
     deadline = time.monotonic() + _WITHIN
@@ -63,7 +63,7 @@ def _follow(api: PrefectApi, run: Run, say: Say) -> Run:
         time.sleep(_ASK_EVERY)
 
 
-def _tell_changes(runs: Sequence[Run], told: dict[UUID, str], say: Say) -> None:
+def _tell_changes(runs: Sequence[RunStatus], told: dict[UUID, str], say: Say) -> None:
     for run in runs:
         line = _describe(run)
         if told.get(run.id) != line:
@@ -71,12 +71,12 @@ def _tell_changes(runs: Sequence[Run], told: dict[UUID, str], say: Say) -> None:
             say(f"  {line}")
 
 
-def _describe(run: Run) -> str:
+def _describe(run: RunStatus) -> str:
     attempt = f", attempt {run.run_count}" if run.run_count > 1 else ""
     return f"{_state(run):<15} {run.name}{attempt}"
 
 
-def _state(run: Run) -> str:
+def _state(run: RunStatus) -> str:
     return run.state.name if run.state else "Unknown"
 
 

@@ -11,7 +11,7 @@ from lab.demos.shop import FAILURE, NOTHING, Shop, backup_plan, commands
 from lab.demos.stage import Stage
 from lab.process import LabError
 from lab.runs import await_end, console, start
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 
 HOSTS = ("db1", "db2")
 
@@ -27,15 +27,15 @@ def demonstrate(stage: Stage) -> None:
     say("\nEvery row and the table's definition are as before, by checksum.")
 
 
-def migrate(stage: Stage, shop: Shop, halfway: str, wanted: str) -> Run:
-    """Migrate fresh shops on all hosts and print the story; `LabError` when it ends in another state than `wanted`."""
+def migrate(stage: Stage, shop: Shop, halfway: str, wanted: str) -> RunStatus:
+    """Migrate fresh shops on all hosts and print the report; `LabError` when it ends in another state than `wanted`."""
     for host in HOSTS:
         shop.open_on(stage.ssh.host(host))
     run = start(stage.api, "migration", parameters(stage, halfway))
     say(f"Migrating: {stage.prefect.url}/runs/flow-run/{run.id}")
     ended = await_end(stage.api, run)
-    for story in stage.api.stories(ended):
-        console().print(Markdown(str(story.data)))
+    for report in stage.api.reports(ended):
+        console().print(Markdown(str(report.data)))
     state = ended.state.name if ended.state else ""
     if state != wanted:
         raise LabError(f"the migration ended as {state}, not as {wanted}: {ended.state.message if ended.state else ''}")

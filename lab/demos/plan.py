@@ -47,5 +47,5 @@ def _others() -> dict[str, object]:
     slow = "uname -a; sleep 3; df -Pk"
     return {
         "files": [{"name": "site", "hosts": "files", "base": ".", "paths": ["site"]}],
-        "commands": [{"name": "machine", "hosts": "databases", "command": slow, "limit": 60}],
+        "commands": [{"name": "machine", "hosts": "databases", "command": slow, "timeout": 60}],
     }

@@ -9,7 +9,7 @@ from lab.demos.site_stage import SiteStage, open_site_for_people
 from lab.load import Load, LoadReport
 from lab.process import LabError
 from lab.runs import await_end, last_table, print_rows, start
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 
 
 def say(line: str) -> None:
@@ -35,7 +35,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def update(stage: SiteStage, version: str, wanted: str, **plan: Any) -> tuple[LoadReport, Run]:
+def update(stage: SiteStage, version: str, wanted: str, **plan: Any) -> tuple[LoadReport, RunStatus]:
     """Run one update under load and show what came of it; `LabError` when it ended in another state than `wanted`."""
     if version.startswith("bad"):
         plan["health"] = stage.site.update(version)["health"] | {"deadline": 5}

@@ -11,7 +11,7 @@ from typing import Any
 from lab.demos.ground import ignore_signals, lab_directory, signals_unwind
 from lab.servers.prefect_api import PrefectApi
 from lab.servers.prefect_server import PrefectServer
-from lab.servers.site import Site
+from lab.servers.site import LabSite
 
 Say = Callable[[str], None]
 
@@ -21,7 +21,7 @@ class SiteStage:
     """What runs while the stage is open."""
 
     directory: Path
-    site: Site
+    site: LabSite
     prefect: PrefectServer
     api: PrefectApi
 
@@ -36,7 +36,7 @@ def open_site(directory: Path, say: Say, *, prefect: PrefectServer | None = None
     """Start everything in `directory`, and stop all of it at the end. `prefect` is by default the lab's usual one."""
     with ExitStack() as stack:
         prefect = stack.enter_context(prefect or PrefectServer(directory / "prefect"))
-        site = stack.enter_context(Site(directory / "site"))
+        site = stack.enter_context(LabSite(directory / "site"))
         say(f"  HAProxy     {site.haproxy.url}, before {', '.join(site.names)}")
         prefect.await_ready()
         say(f"  Prefect     {prefect.url}")

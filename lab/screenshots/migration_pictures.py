@@ -25,7 +25,7 @@ def take(stage: Stage) -> None:
         person.submit()
         person.answer(approve=True, reason="seen on staging")
         person.await_outcome("RolledBack")
-        person.read_story()
+        person.read_report()
     say(f"Pictures are in {IMAGES}")
 
 

@@ -77,14 +77,14 @@ class MigrationPage:
         self._page.wait_for_load_state("networkidle")
         self._keep("migration-run")
 
-    def read_story(self) -> str:
-        """The story, as it is shown."""
+    def read_report(self) -> str:
+        """The report, as it is shown."""
         self._page.get_by_text("Artifacts", exact=True).first.click()
         self._page.locator("a[href*='/artifacts/']").filter(has_text="migration").first.click()
-        story = self._page.locator(".markdown-renderer").last
-        story.get_by_text("What to do next").wait_for()
-        self._keep("migration-story")
-        return story.inner_text()
+        report = self._page.locator(".markdown-renderer").last
+        report.get_by_text("What to do next").wait_for()
+        self._keep("migration-report")
+        return report.inner_text()
 
     def _field(self, description: str) -> Locator:
         return self._property(description).locator("textarea, input").first

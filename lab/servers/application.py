@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.process import Server
+from lab.process import ServerProcess
 from remotejobs.operations.web import fetch
 
 _HERE = Path(__file__).resolve().parent
@@ -23,7 +23,7 @@ class Application:
         self.port = port
         self.name = name
         self._first = version
-        self._server = Server(f"the application on {name}", self.directory / "server.log")
+        self._server = ServerProcess(f"the application on {name}", self.directory / "server.log")
 
     def __enter__(self) -> Self:
         self.directory.mkdir(exist_ok=True)

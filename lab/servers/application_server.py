@@ -19,7 +19,7 @@ WORK = 0.005  # seconds that a request takes
 START = 0.3  # seconds until it listens
 
 
-class Application:
+class ServedApplication:
     def __init__(self, name: str, version: str) -> None:
         self._body = json.dumps({"name": name, "version": version}).encode()
         self._status = "503 Service Unavailable" if version.startswith("bad") else "200 OK"
@@ -63,7 +63,7 @@ async def _stream(seconds: float, writer: asyncio.StreamWriter) -> None:
 
 async def main(directory: Path, port: int, name: str) -> None:
     await asyncio.sleep(START)
-    application = Application(name, (directory / "version").read_text().strip())
+    application = ServedApplication(name, (directory / "version").read_text().strip())
     server = await asyncio.start_server(application.serve, "127.0.0.1", port)
     (directory / "pid").write_text(f"{os.getpid()}\n")
     await server.serve_forever()

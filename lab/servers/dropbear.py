@@ -72,7 +72,7 @@ class Dropbear:
         }
 
     def authorize(self) -> None:
-        """Let its key in, and no other: the last dropbear of a user is the one that he can log in to."""
+        """Let its key in, and no other: the last dropbear of a user is the one that this user can log in to."""
         home = Path(pwd.getpwnam(self.user.name).pw_dir)
         keys = home / ".ssh" / "authorized_keys"
         keys.parent.mkdir(mode=0o700, exist_ok=True)

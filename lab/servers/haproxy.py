@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from lab.ports import Port
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 
 HAPROXY = "/usr/sbin/haproxy"
 _WITHIN = 20.0
@@ -56,7 +56,7 @@ class Haproxy:
         self.port = self._port.number
         self._servers = servers
         self._check = "check" if check else "no-check"
-        self._server = Server("HAProxy", directory / "haproxy.log")
+        self._server = ServerProcess("HAProxy", directory / "haproxy.log")
 
     @property
     def url(self) -> str:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from lab.ports import Port
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 
 DATABASES = ("orders", "users", "analytics")
 USER = "lab"
@@ -41,7 +41,7 @@ class Postgres:
         self.user = USER
         self.passfile = directory.resolve() / "pgpass"
         self._password = secrets.token_urlsafe(16)
-        self._server = Server("PostgreSQL", directory.resolve() / "postgres.log")
+        self._server = ServerProcess("PostgreSQL", directory.resolve() / "postgres.log")
         self._bin = _bin_directory()
         self._home = Path()
         self._settings = {"max_connections": "100"} if durable else _SETTINGS
@@ -147,7 +147,7 @@ def _as_owner() -> list[str]:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Without the variables by which the user reaches databases of his own."""
+    """Without the variables by which the user reaches other databases."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 

@@ -27,7 +27,7 @@ class RunState(BaseModel):
     message: str | None = None
 
 
-class Run(BaseModel):
+class RunStatus(BaseModel):
     """A flow run or a task run; `run_count` is the number of attempts; a schedule made it if `auto_scheduled`."""
 
     id: UUID
@@ -136,7 +136,7 @@ class PrefectApi:
         *,
         state: str = "SCHEDULED",
         after: float = 0,
-    ) -> Run:
+    ) -> RunStatus:
         """Make a run of `deployment`, due in so many seconds, with its own parameters but for these.
 
         Workers take what is SCHEDULED; a run that is made in another state is let alone.
@@ -144,82 +144,82 @@ class PrefectApi:
         due = datetime.now(UTC) + timedelta(seconds=after)
         wanted = {"type": state, "state_details": {"scheduled_time": due.isoformat()}}
         body = {"state": wanted, "parameters": parameters or {}, "idempotency_key": str(uuid4())}
-        return Run.model_validate_json(self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", body))
+        return RunStatus.model_validate_json(self.ask("POST", f"/deployments/{deployment.id}/create_flow_run", body))
 
-    def runs_of(self, deployment: Deployment) -> list[Run]:
+    def runs_of(self, deployment: Deployment) -> list[RunStatus]:
         """All flow runs of a deployment, those to come included."""
         wanted = {"deployments": {"id": {"any_": [str(deployment.id)]}}}
-        return TypeAdapter(list[Run]).validate_json(self.ask("POST", "/flow_runs/filter", wanted))
+        return TypeAdapter(list[RunStatus]).validate_json(self.ask("POST", "/flow_runs/filter", wanted))
 
-    def flow_run(self, run: Run) -> Run:
-        return Run.model_validate_json(self.ask("GET", f"/flow_runs/{run.id}"))
+    def flow_run(self, run: RunStatus) -> RunStatus:
+        return RunStatus.model_validate_json(self.ask("GET", f"/flow_runs/{run.id}"))
 
-    def cancel(self, run: Run) -> None:
+    def cancel(self, run: RunStatus) -> None:
         wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
         self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
-    def set_cancelled(self, run: Run) -> None:
+    def set_cancelled(self, run: RunStatus) -> None:
         """Say that a run was cancelled, without asking anybody to end it."""
         self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CANCELLED", "name": "Cancelled"}})
 
-    def take(self, run: Run) -> None:
+    def take(self, run: RunStatus) -> None:
         """Say that a worker has it, as one does before it begins a run: a place of the deployment's is the run's."""
         self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "PENDING", "name": "Pending"}})
 
-    def crash(self, run: Run) -> None:
+    def crash(self, run: RunStatus) -> None:
         """Say that the process of a run died, as its worker would."""
         self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CRASHED", "name": "Crashed"}})
 
-    def retry(self, run: Run) -> None:
+    def retry(self, run: RunStatus) -> None:
         """Let a run that has ended be run again, under its own id."""
         wanted = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}
         self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
-    def states(self, run: Run) -> list[str]:
+    def states(self, run: RunStatus) -> list[str]:
         """The names of all states that a flow run has been in, the first one first."""
         answer = self.ask("GET", f"/flow_run_states/?flow_run_id={run.id}")
         states = TypeAdapter(list[_PastState]).validate_json(answer)
         return [state.name for state in sorted(states, key=lambda state: state.timestamp)]
 
-    def question(self, run: Run) -> str:
+    def question(self, run: RunStatus) -> str:
         """What a run that waits for a person asks, in markdown."""
         waiting = _Waiting.model_validate_json(self.ask("GET", f"/flow_runs/{run.id}"))
         key = waiting.state.state_details.run_input_keyset["description"]
         return TypeAdapter(str).validate_json(self.ask("GET", f"/flow_runs/{run.id}/input/{key}"))
 
-    def answer(self, run: Run, *, approve: bool, reason: str) -> None:
+    def answer(self, run: RunStatus, *, approve: bool, reason: str) -> None:
         """Answer a run that waits for a person, as the form behind *Resume* does."""
         wanted = {"run_input": {"approve": approve, "reason": reason}}
         answer = self.ask("POST", f"/flow_runs/{run.id}/resume", wanted)
         if json.loads(answer)["status"] != "ACCEPT":
             raise LabError(f"the run {run.name} took no answer: {answer.decode()}")
 
-    def task_runs(self, run: Run) -> list[Run]:
+    def task_runs(self, run: RunStatus) -> list[RunStatus]:
         """The task runs of a flow run, oldest first; their states lag a little behind the flow run's."""
         wanted = {"flow_runs": {"id": {"any_": [str(run.id)]}}, "sort": "EXPECTED_START_TIME_ASC", "limit": _PAGE}
-        found: list[Run] = []
+        found: list[RunStatus] = []
         while True:
             page = self.ask("POST", "/task_runs/filter", {**wanted, "offset": len(found)})
-            found += (runs := TypeAdapter(list[Run]).validate_json(page))
+            found += (runs := TypeAdapter(list[RunStatus]).validate_json(page))
             if len(runs) < _PAGE:
                 return found
 
-    def log(self, run: Run) -> list[str]:
+    def log(self, run: RunStatus) -> list[str]:
         """What a flow run and its task runs logged, oldest first."""
         wanted = {"logs": {"flow_run_id": {"any_": [str(run.id)]}}, "sort": "TIMESTAMP_ASC"}
         return [
             line.message for line in TypeAdapter(list[_Line]).validate_json(self.ask("POST", "/logs/filter", wanted))
         ]
 
-    def tables(self, run: Run) -> list[Artifact]:
+    def tables(self, run: RunStatus) -> list[Artifact]:
         """The table artifacts that a flow run made."""
         return self._artifacts(run, "table")
 
-    def stories(self, run: Run) -> list[Artifact]:
+    def reports(self, run: RunStatus) -> list[Artifact]:
         """The markdown artifacts that a flow run made."""
         return self._artifacts(run, "markdown")
 
-    def _artifacts(self, run: Run, kind: str) -> list[Artifact]:
+    def _artifacts(self, run: RunStatus, kind: str) -> list[Artifact]:
         wanted = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}, "type": {"any_": [kind]}}}
         return TypeAdapter(list[Artifact]).validate_json(self.ask("POST", "/artifacts/filter", wanted))
 

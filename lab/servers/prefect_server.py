@@ -16,7 +16,7 @@ import certifi
 import httpx
 
 from lab.ports import Port
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 from lab.servers.prefect_api import PrefectApi
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -56,8 +56,8 @@ class PrefectServer:
             self._reserved = _usual_port_or_free()
             port = self._reserved.number
         self.port = port
-        self._server = Server("the Prefect server", self.directory / "server.log")
-        self._workers: list[Server] = []
+        self._server = ServerProcess("the Prefect server", self.directory / "server.log")
+        self._workers: list[ServerProcess] = []
 
     @property
     def url(self) -> str:
@@ -134,12 +134,12 @@ class PrefectServer:
     def await_ready(self) -> None:
         self._server.await_ready(self._healthy)
 
-    def start_worker(self, name: str = "lab", *, pool: str = POOL, limit: int | None = None) -> Server:
+    def start_worker(self, name: str = "lab", *, pool: str = POOL, limit: int | None = None) -> ServerProcess:
         """Start a process worker with a home of its own; its work pool exists, and knows it, when this returns.
 
         `limit` is how many flow runs it takes at a time.
         """
-        worker = Server(f"the Prefect worker {name}", self.directory / f"worker-{name}.log")
+        worker = ServerProcess(f"the Prefect worker {name}", self.directory / f"worker-{name}.log")
         self._workers.append(worker)
         home = {"PREFECT_HOME": str(self.directory / f"home-{name}")}
         words = ["--pool", pool, "--type", "process", "--name", name, *(["--limit", str(limit)] if limit else [])]
@@ -189,7 +189,7 @@ class PrefectServer:
             raise LabError(f"python -m {' '.join(module)} ended with {done.returncode}:\n{done.stdout.strip()}")
         return done.stdout
 
-    def _start(self, server: Server, *words: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _start(self, server: ServerProcess, *words: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
         server.start(command, env={**self.environment, **environment}, cwd=self.project)
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from lab.ports import Port
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 
 
 class Redis:
@@ -20,7 +20,7 @@ class Redis:
         self._port = Port()
         self.port = self._port.number
         self._directory = directory.resolve()
-        self._server = Server("Redis", self._directory / "redis.log")
+        self._server = ServerProcess("Redis", self._directory / "redis.log")
 
     def url(self, database: int = 0) -> str:
         return f"redis://{self.host}:{self.port}/{database}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from lab.process import Server
+from lab.process import ServerProcess
 from lab.servers.postgres import Postgres
 from lab.servers.prefect_server import PROJECT, PrefectServer, read_settings
 from lab.servers.redis import Redis
@@ -35,7 +35,7 @@ class ScaledServer(PrefectServer):
         super().__init__(directory, port=port, settings=settings)
         self.postgres = Postgres(self.directory / "postgres", durable=durable)
         self.redis = Redis(self.directory / "redis")
-        self._services = Server("the services of the Prefect server", self.directory / "services.log")
+        self._services = ServerProcess("the services of the Prefect server", self.directory / "services.log")
         self._stack = ExitStack()
 
     @property

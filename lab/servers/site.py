@@ -19,8 +19,8 @@ BALANCER = "lb1"
 WEB = ("web1", "web2", "web3", "web4")
 
 
-class Site:
-    """`with Site(directory) as site:` serves version 1.0 on `site.haproxy.url`."""
+class LabSite:
+    """`with LabSite(directory) as site:` serves version 1.0 on `site.haproxy.url`."""
 
     def __init__(self, directory: Path, names: Sequence[str] = WEB, version: str = "1.0") -> None:
         self.directory = directory.resolve()
@@ -69,7 +69,7 @@ class Site:
             },
             "balancer": {"kind": "haproxy", "haproxy": haproxy},
             "drain": 20,
-            "patience": 10,
+            "contact_timeout": 10,
             "soak": 1,
         }
         return plan | others

@@ -15,7 +15,7 @@ from typing import Any, Self
 import yaml
 
 from lab.ports import Port, banner
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 from lab.servers.vm_image import Image, image
 
 QEMU = "qemu-system-x86_64"
@@ -58,7 +58,7 @@ class Vm:
         self._disk = directory / "disk"
         self._console = directory / "console.log"
         self._known_hosts = directory / "known_hosts"
-        self._qemu = Server(name, directory / "qemu.log")
+        self._qemu = ServerProcess(name, directory / "qemu.log")
 
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ class WebFiles(LoopbackServer):
         self.hang_up_after = hang_up_after
         self.hang_ups = hang_ups
         self.began_at: list[int] = []
-        super().__init__(_Server(self))
+        super().__init__(_FileServer(self))
 
     def part(self, content: bytes) -> bytes:
         """What is sent of `content` this time."""
@@ -34,14 +34,14 @@ class WebFiles(LoopbackServer):
         return content
 
 
-class _Server(ThreadingHTTPServer):
+class _FileServer(ThreadingHTTPServer):
     def __init__(self, files: WebFiles) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.files = files
 
 
 class _Answer(BaseHTTPRequestHandler):
-    server: _Server
+    server: _FileServer
 
     def do_GET(self) -> None:
         files = self.server.files

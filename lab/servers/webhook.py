@@ -17,7 +17,7 @@ class Webhook(LoopbackServer):
 
     def __init__(self, *, status: int = 200) -> None:
         self._told: queue.Queue[dict[str, Any]] = queue.Queue()
-        super().__init__(_Server(self._told, status))
+        super().__init__(_WebhookServer(self._told, status))
 
     def next(self) -> dict[str, Any]:
         """The next message; `queue.Empty` when none comes within a minute."""
@@ -29,7 +29,7 @@ class Webhook(LoopbackServer):
         return self._told.empty()
 
 
-class _Server(HTTPServer):
+class _WebhookServer(HTTPServer):
     def __init__(self, told: queue.Queue[dict[str, Any]], status: int) -> None:
         super().__init__(("127.0.0.1", 0), _Listener)
         self.told = told
@@ -37,7 +37,7 @@ class _Server(HTTPServer):
 
 
 class _Listener(BaseHTTPRequestHandler):
-    server: _Server
+    server: _WebhookServer
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

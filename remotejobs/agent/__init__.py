@@ -1,1 +1,1 @@
-"""The half on the host, in POSIX sh, with what is sent to it (`request.py`) and what it answers (`response.py`)."""
+"""The agent, in POSIX sh, with what is sent to it (`request.py`) and what it answers (`response.py`)."""

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
-# The half of remotejobs that runs on the host. Python sends this text, and behind it tree.sh, record.sh and queue.sh, to
-# `sh -s`, and calls one entry at its end: rj_start, or one of ask.sh. It needs a POSIX shell and the usual small tools
+# The agent: what of remotejobs runs on the host. Python sends this text, and behind it tree.sh, record.sh and queue.sh, to
+# `sh -s`, and calls one entry at its end: rj_start, or one of query.sh. It needs a POSIX shell and the usual small tools
 # (mkdir, ln, mv, rm, ls, head, tail, tr, grep, awk, date, sleep, sync, mkfifo); where they are missing, ARCHITECTURE.md
 # says what is lost. Nothing is installed.
 #
@@ -101,7 +101,7 @@ rj_self() { # -> $me $born of this very process, which in a subshell is not $$
     fi
 }
 
-# RJ_END is set by the Python half: a line that nobody else knows
+# RJ_END is set by the controller: a line that nobody else knows
 rj_close() { printf '%s\n' "$RJ_END"; }
 
 rj_fail() { # CODE MESSAGE
@@ -214,7 +214,7 @@ rj_start() {
     }
     rj_own || rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
     [ ! -e cmd ] || cmdfile=cmd.$nonce
-    if [ -e job ] || { [ -e queued ] && rj_judge && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
+    if [ -e job ] || { [ -e queued ] && rj_state && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
         rj_attach
     elif why=$(umask 077 && rj_files 2>&1); then
         rj_detach "$@"
@@ -316,13 +316,13 @@ rj_attach() {
     rj_settled
     rj_named || rj_not_started '' || return
     if [ -z "$j_settings" ] || [ "$j_state" = elsewhere ]; then
-        rj_tell brief
+        rj_print brief
     elif [ "$j_settings" = "$settings" ]; then
         printf 'attached 1\n'
-        rj_tell full -1 -1 65536
+        rj_print full -1 -1 65536
     else
         rj_fail job_exists "$dir holds a job with another command or settings"
-        rj_tell full 0 0 0
+        rj_print full 0 0 0
     fi
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154,SC3013
-# Locks and slots: who waits for whom on this host. Sent behind job.sh, whose names it uses; stand.sh draws the tickets.
+# Locks and slots: who waits for whom on this host. Sent behind job.sh, whose names it uses; queue_wait.sh draws the tickets.
 #
 # BASE/.queue/HOST/NUMBER.NONCE   a ticket, there from before its job waits until it has ended. One line:
 #                                 JID SUPERVISOR BIRTH NAME=MOST ...
@@ -105,7 +105,7 @@ rj_judge_queued() {
         fi
         [ "$j_timer" = 0 ] || rj_timed "the queue limit"
     elif [ -e job ] && ! [ job -ef queued ]; then # its turn came between two looks
-        rj_judge
+        rj_state
     elif [ job -ef queued ] && rj_alive "$j_timer" "$j_timer_born"; then
         j_state=queued j_msg="its queue limit is exceeded, and it is being ended"
     elif rj_load result; then # it was told between two looks

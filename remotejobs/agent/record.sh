@@ -52,7 +52,7 @@ rj_lost() { # CAUSE MESSAGE
 
 # What is true of the job in this directory -> $j_state $j_cause $j_msg. `running` needs the supervisor's pid, its birth
 # and the machine's boot to match; a result counts only when it is whole.
-rj_judge() {
+rj_state() {
     rj_clear
     j_cause=
     if [ ! -e job ] && [ -e queued ] && rj_load queued; then
@@ -106,12 +106,12 @@ rj_judge() {
 # The same when a start may be under way: its gate is whole within a moment, or it was cut off.
 rj_settled() {
     tries=0
-    while rj_judge && [ -z "$j_settings" ] && [ "$tries" -lt 10 ]; do rj_nap && tries=$((tries + 1)); done
+    while rj_state && [ -z "$j_settings" ] && [ "$tries" -lt 10 ]; do rj_nap && tries=$((tries + 1)); done
 }
 
 rj_record() { # brief | full OUT_FROM ERR_FROM MAX
-    rj_judge
-    rj_tell "$@"
+    rj_state
+    rj_print "$@"
 }
 
 rj_timed() { # LIMIT: what is the matter with its timer, if something is
@@ -122,7 +122,7 @@ rj_timed() { # LIMIT: what is the matter with its timer, if something is
     fi
 }
 
-rj_tell() {
+rj_print() {
     [ "$j_state" != elsewhere ] || rj_fail other_host "$j_msg" || return
     printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
         "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "proof $j_proof" "unseen $j_unseen" "cause $j_cause" "still_runs $j_runs" "protocol $j_protocol"

@@ -1,6 +1,6 @@
-"""The requests of the Python half: shell text to send. The `*.sh` beside it are the other half.
+"""The requests of the controller: shell text to send. The `*.sh` beside it are the agent.
 
-A request is the shell half, one call, and nothing else. `sh -s` runs it as it reads it, so each part stands in braces
+A request is the agent's text, one call, and nothing else. `sh -s` runs it as it reads it, so each part stands in braces
 of its own, and none is run before all of it is there.
 """
 
@@ -22,12 +22,12 @@ ANSWER_BYTES = 128 * 1024  # for all of a record that is not output: fields, and
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What of a job's output to bring: from two byte offsets on (-1: the end of it), at most `limit` bytes of each."""
+    """What of a job's output to bring: from two byte offsets on (-1: its end), at most `max_bytes` bytes of each."""
 
     jid: str
     stdout_from: int = -1
     stderr_from: int = -1
-    limit: int = TAIL_BYTES
+    max_bytes: int = TAIL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ esac
 
 
 @cache
-def shell_half(*more: str) -> str:
+def agent_text(*more: str) -> str:
     """What is sent with every request and the files `more`, without comments and indentation, which need not travel.
 
     Each function is in a group of its own: where a text is cut off, nothing of its last line is run.
@@ -77,8 +77,8 @@ def _lines(text: str) -> Iterator[str]:
     return (_OF_HEAD.sub("", line) for line in lines if line and not line.startswith("#"))
 
 
-# What the reaper needs of the half: it is another shell, and gets these functions by its environment. A job begins with
-# the head, and most do without the rest.
+# What the reaper needs of the agent: it is another shell, and gets these functions by its environment. A job begins
+# with the head, and most do without the rest.
 _HEAD = "stat|alive|self|exclusive|named|launch|not_run|give_up|reaper|own_words|reaped|say"
 _REST = (
     "nap|clock|since|load|load_tree|clear|signal|finish|exited|conclude|leave|ending|ended|proving|read_proof|join|any"
@@ -98,9 +98,9 @@ def _taken(names: str, text: str) -> tuple[str, str]:
 
 
 @cache
-def start_half(*more: str) -> str:
-    """The half for a start, with what its reaper is made of; what both need is sent once."""
-    head, others = _taken(_HEAD, shell_half("reaper.sh", *more) + "\n")
+def start_agent_text(*more: str) -> str:
+    """The agent's text for a start, with what its reaper is made of; what both need is sent once."""
+    head, others = _taken(_HEAD, agent_text("reaper.sh", *more) + "\n")
     rest, others = _taken(_REST, others)
     ends, others = _taken(_ENDS, others)
     texts = {"rj_head": head, "rj_rest": rest, "rj_ends": ends}
@@ -112,7 +112,7 @@ def start_half(*more: str) -> str:
     return f'{variables}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{others.rstrip()}'
 
 
-def _request(call: Sequence[str], max_bytes: int, half: str) -> Request:
+def _request(call: Sequence[str], max_bytes: int, agent: str) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
     # The empty line first: what a start-up file printed may lack its last newline.
@@ -136,12 +136,12 @@ def _request(call: Sequence[str], max_bytes: int, half: str) -> Request:
     ]
     # yash takes no word of bytes that it cannot read.
     at_once = _AT_ONCE.format(yash="${YASH_VERSION-}" if text.isascii() else "", last=nonce)
-    script = "\n".join([at_once, half, *lines])
+    script = "\n".join([at_once, agent, *lines])
     return Request(script.encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
 
 
-def _ask() -> str:
-    return shell_half("ask.sh")
+def _query() -> str:
+    return agent_text("query.sh")
 
 
 def settings_of(job: Job) -> str:
@@ -160,37 +160,37 @@ def start(job: Job, directory: str) -> Request:
     options = [
         job.interpreter,
         job.chdir,
-        str(job.limit or 0),
-        str(job.stall or 0),
+        str(job.timeout or 0),
+        str(job.idle_timeout or 0),
         str(job.grace),
         job.label,
         settings_of(job),
         wants_of(job),
-        str(job.queue_limit or 0),
+        str(job.queue_timeout or 0),
         job.launcher,
     ]
     secret = [secrets.token_hex(4), secrets.token_hex(16)]
     env = [f"{key}={value}" for key, value in job.env.items()]
     call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
-    more = [*(["stand.sh"] if wants_of(job) else []), *(["unit.sh"] if job.launcher != "plain" else [])]
-    return replace(_request(call, 2 * TAIL_BYTES, start_half(*more)), secrets=(*secret, *job.env.values()))
+    more = [*(["queue_wait.sh"] if wants_of(job) else []), *(["unit.sh"] if job.launcher != "plain" else [])]
+    return replace(_request(call, 2 * TAIL_BYTES, start_agent_text(*more)), secrets=(*secret, *job.env.values()))
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
-    words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.limit)]
-    size = sum(2 * read.limit + ANSWER_BYTES for read in reads)
-    return _request(["rj_status", directory, str(wait), *words], size, _ask())
+    words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.max_bytes)]
+    size = sum(2 * read.max_bytes + ANSWER_BYTES for read in reads)
+    return _request(["rj_status", directory, str(wait), *words], size, _query())
 
 
 def kill(jid: str, directory: str, grace: int | None = None) -> Request:
-    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES, _ask())
+    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES, _query())
 
 
 def list_jobs(directory: str) -> Request:
-    return _request(["rj_list", directory], 64 * 1024 * 1024, _ask())
+    return _request(["rj_list", directory], 64 * 1024 * 1024, _query())
 
 
 def clean(directory: str, older_than: int, keep: int, dry_run: bool) -> Request:
     return _request(
-        ["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024, _ask()
+        ["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024, _query()
     )

@@ -1,4 +1,4 @@
-"""The answers of the half on the host, read as records. `request.py` is what was asked.
+"""The answers of the agent, read as records. `request.py` is what was asked.
 
 An answer stands between two lines that carry a nonce, so that what a start-up file or the job's own output prints is
 never taken for it.
@@ -18,9 +18,9 @@ from remotejobs.errors import (
     HostRefused,
     InvalidJob,
     JobExists,
-    NoSuchJob,
+    JobNotFound,
     OtherHost,
-    ProtocolDamaged,
+    ProtocolError,
     RemoteJobsError,
     StartFailed,
 )
@@ -29,7 +29,7 @@ from remotejobs.progress import progress_of
 
 _BLOB = re.compile(rb"blob (cmd|stdout|stderr|processes) (\d{1,18}) (\d{1,18}) (\d{1,18})")
 _ERRORS: dict[str, type[HostRefused]] = {
-    "no_such_job": NoSuchJob,
+    "no_such_job": JobNotFound,
     "start_failed": StartFailed,
     "bad_dir": DirectoryRefused,
     "other_host": OtherHost,
@@ -58,8 +58,8 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-class Answer:
-    """The body of one answer, read line by line and blob by blob; anything odd is `ProtocolDamaged`."""
+class Response:
+    """The body of one answer, read line by line and blob by blob; anything odd is `ProtocolError`."""
 
     def __init__(self, host: str, request: Request, stdout: bytes, stderr: bytes) -> None:
         self._host = host
@@ -68,14 +68,14 @@ class Answer:
         end = stdout.rfind(request.end + b"\n")
         if start < 0 or end < start + len(head):
             said = words_of_host(request.script, request.secrets, stderr, stdout[max(start, 0) :])
-            raise ProtocolDamaged(host, f"no whole answer came back; the host said: {said or NOTHING}")
+            raise ProtocolError(host, f"no whole answer came back; the host said: {said or NOTHING}")
         self._body = stdout[start + len(head) : end]
         self._at = 0
 
     def _line(self) -> bytes:
         end = self._body.find(b"\n", self._at)
         if end < 0:
-            raise ProtocolDamaged(self._host, "a line of the answer is cut off")
+            raise ProtocolError(self._host, "a line of the answer is cut off")
         line = self._body[self._at : end]
         self._at = end + 1
         return line
@@ -84,7 +84,7 @@ class Answer:
         content = self._body[self._at : self._at + length]
         self._at += length
         if len(content) < length or self._line():
-            raise ProtocolDamaged(self._host, "the output in the answer has not the length it says")
+            raise ProtocolError(self._host, "the output in the answer has not the length it says")
         return Blob(size, start, content)
 
     def sections(self, jid: str = "") -> Iterator[Section]:
@@ -101,7 +101,7 @@ class Answer:
             elif current is None and key == "error":  # about the directory, not about a job
                 current = Section("", {}, {}, (value.partition(" ")[0], value.partition(" ")[2]))
             elif current is None:
-                raise ProtocolDamaged(self._host, f"the answer starts with {line[:80]!r}")
+                raise ProtocolError(self._host, f"the answer starts with {line[:80]!r}")
             elif blob:
                 current.blobs[key := blob[1].decode()] = self._blob(int(blob[2]), int(blob[3]), int(blob[4]))
             elif key == "error":
@@ -114,11 +114,11 @@ class Answer:
 
 
 def record_of(host: str, section: Section, become_user: str) -> Record:
-    """The record of one section. Raises `ProtocolDamaged` where a field is not what it must be."""
+    """The record of one section. Raises `ProtocolError` where a field is not what it must be."""
     fields, blobs = {key: _printable(value) for key, value in section.fields.items()}, section.blobs
     protocol = fields.get("protocol", "")
     if protocol not in ("", str(PROTOCOL_VERSION)):
-        raise ProtocolDamaged(
+        raise ProtocolError(
             host, f"job {section.jid} was written by protocol {protocol[:20]!r}; this is {PROTOCOL_VERSION}"
         )
     try:
@@ -157,7 +157,7 @@ def record_of(host: str, section: Section, become_user: str) -> Record:
             attached=fields.get("attached") == "1",
         )
     except (KeyError, ValueError, InvalidJob) as exc:
-        raise ProtocolDamaged(host, f"job {section.jid}: the record is not understood: {exc}") from exc
+        raise ProtocolError(host, f"job {section.jid}: the record is not understood: {exc}") from exc
 
 
 def _number(text: str) -> int | None:
@@ -196,5 +196,5 @@ def error_of(host: str, section: Section, job: Job | None = None) -> RemoteJobsE
         return InvalidJob(f"{host}: jid {section.jid!r} was refused: {message}")
     kind = _ERRORS.get(code)
     if kind is None:
-        return ProtocolDamaged(host, f"an error of unknown kind came back: {code[:40]} {message[:200]}")
+        return ProtocolError(host, f"an error of unknown kind came back: {code[:40]} {message[:200]}")
     return kind(host, f"job {section.jid}: {message}" if section.jid else message)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.host_words import BROKEN_OFF, NOTHING, words_of_host
-from remotejobs.errors import ConnectionLost, ProtocolDamaged
+from remotejobs.errors import ConnectionLost, ProtocolError
 
 TIMEOUT = 30.0  # seconds for an answer
 LONGEST = 4 * 1024 * 1024  # bytes of an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ShellResult:
     """The answer: both output streams, as one text, and the exit code."""
 
     rc: int
@@ -31,7 +31,7 @@ class Shell:
         self._connection = connection
         self._become = become
 
-    def run(self, script: str) -> Said:
+    def run(self, script: str) -> ShellResult:
         """Run `script` by sh over there, with nothing on its stdin. Raises `HostError`."""
         nonce = secrets.token_hex(8)
         begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
@@ -47,14 +47,14 @@ class Shell:
         _, found, body = text.partition(begin)
         if not found:
             said = words_of_host(asked, (), reply.stderr, reply.stdout)
-            raise ProtocolDamaged(self.host, f"the shell did not answer; it said: {said or NOTHING}")
+            raise ProtocolError(self.host, f"the shell did not answer; it said: {said or NOTHING}")
         if not reply.complete:
             said = words_of_host(asked, (), reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
         output, _, rc = body.removesuffix(end).rstrip("\n").rpartition("\n")
         if not re.fullmatch(r"\d{1,3}", rc, re.ASCII):
-            raise ProtocolDamaged(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
-        return Said(int(rc), output)
+            raise ProtocolError(self.host, f"the answer ends with {rc[-40:]!r} where an exit code must be")
+        return ShellResult(int(rc), output)
 
 
 def framed(script: str, nonce: str) -> str:

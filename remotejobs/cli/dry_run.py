@@ -20,7 +20,10 @@ HEADS = ("host", "address", "as user")
 
 
 def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
-    """A table of the hosts and what is the same on all; in JSON an object for each host. `BadUse` as for a real run."""
+    """A table of the hosts and what is the same on all; in JSON an object for each host.
+
+    `UsageError` as for a real run.
+    """
     hosts = target.hosts()
     if as_json:
         for host, address in zip(hosts, addresses_of(hosts), strict=True):
@@ -51,11 +54,11 @@ def _user(target: Target, host: Host) -> str:
 def _settings(job: Job) -> list[tuple[str, str]]:
     """What was asked for, name by name. Of the environment only the names: values may be secret."""
     given = [
-        ("time limit", duration(job.limit) if job.limit else ""),
-        ("stall limit", duration(job.stall) if job.stall else ""),
+        ("timeout", duration(job.timeout) if job.timeout else ""),
+        ("idle timeout", duration(job.idle_timeout) if job.idle_timeout else ""),
         ("locks", ", ".join(job.locks)),
         ("slots", " in ".join(filter(None, (str(job.slots or ""), job.pool)))),
-        ("queue limit", duration(job.queue_limit) if job.queue_limit else ""),
+        ("queue timeout", duration(job.queue_timeout) if job.queue_timeout else ""),
         ("launcher", job.launcher if job.launcher != "auto" else ""),
         ("directory", job.chdir),
         ("environment", ", ".join(sorted(job.env))),
@@ -71,12 +74,12 @@ def _object(job: Job, target: Target, host: Host, address: str) -> dict[str, obj
         "jid": job.jid,
         "label": job.label,
         "cmd": job.cmd,
-        "limit": job.limit,
-        "stall": job.stall,
+        "timeout": job.timeout,
+        "idle_timeout": job.idle_timeout,
         "locks": list(job.locks),
         "slots": job.slots,
         "pool": job.pool,
-        "queue_limit": job.queue_limit,
+        "queue_timeout": job.queue_timeout,
         "launcher": job.launcher,
         "chdir": job.chdir,
         "env": sorted(job.env),

@@ -51,7 +51,7 @@ class Inventories:
 
     @classmethod
     def of(cls, args: Namespace) -> Inventories:
-        """`BadUse` when none is named."""
+        """`UsageError` when none is named."""
         found = find_config()
         config = read_config(found) if found else None
         sources = inventory_paths(args.inventory, config.inventories if config else ())

@@ -10,26 +10,26 @@ from remotejobs.display.json_lines import json_line
 from remotejobs.display.paint import Paint, width_of
 from remotejobs.display.row import row_of
 from remotejobs.display.table import table
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 
 HEADS = ("host", "jid", "state", "label", "start", "time", "rc", "msg")
 
 
-def jobs_of(outcomes: Sequence[Outcome[tuple[Record, ...]]]) -> list[Outcome[Record]]:
+def jobs_of(results: Sequence[HostResult[tuple[Record, ...]]]) -> list[HostResult[Record]]:
     """The jobs of each host, newest first."""
-    return [Outcome(record.host, value=record) for outcome in outcomes for record in _newest_first(outcome)]
+    return [HostResult(record.host, value=record) for result in results for record in _newest_first(result)]
 
 
-def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, verbose: bool) -> None:
+def say_jobs(results: Sequence[HostResult[tuple[Record, ...]]], *, json: bool, verbose: bool) -> None:
     """Print the jobs of each host, newest first, and the errors."""
-    jobs = jobs_of(outcomes)
+    jobs = jobs_of(results)
     if json:
         for job in jobs:
             say(json_line(job, ""))
-        for outcome in outcomes:
-            if outcome.error:
-                say(json_line(Outcome(outcome.host, error=outcome.error), ""))
+        for result in results:
+            if result.error:
+                say(json_line(HostResult(result.host, error=result.error), ""))
         return
     if jobs:
         heads = (*HEADS, "results_dir") if verbose else HEADS
@@ -37,14 +37,14 @@ def say_jobs(outcomes: Sequence[Outcome[tuple[Record, ...]]], *, json: bool, ver
         columns = 0 if verbose else width_of(sys.stdout)
         for line in table(heads, cells, Paint.for_stream(sys.stdout), columns=columns):
             say(line)
-    warn_of_errors(outcomes)
+    warn_of_errors(results)
 
 
-def _newest_first(outcome: Outcome[tuple[Record, ...]]) -> list[Record]:
-    return sorted(outcome.value or (), key=lambda record: record.start, reverse=True)
+def _newest_first(result: HostResult[tuple[Record, ...]]) -> list[Record]:
+    return sorted(result.value or (), key=lambda record: record.start, reverse=True)
 
 
-def _cells(job: Outcome[Record]) -> tuple[str, ...]:
+def _cells(job: HostResult[Record]) -> tuple[str, ...]:
     row, record = row_of(job), job.value
     assert record is not None
     return (row.host, record.jid, row.state, record.label, record.start, row.time, row.rc, row.msg, record.results_dir)

@@ -8,9 +8,9 @@ from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Parser
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.text import visible
 
 # In the order of --help. The module of a command has its name, save where that is a word of Python.
@@ -32,11 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except RemoteJobsError as exc:
         sys.stderr.write(f"error: {visible(str(exc))}\n")
-        return exits.of_error(exc)
+        return exit_codes.of_error(exc)
     except KeyboardInterrupt:
-        exits.leave(exits.INTERRUPTED)
+        exit_codes.leave(exit_codes.INTERRUPTED)
     except BrokenPipeError:
-        exits.leave(exits.BROKEN_PIPE)
+        exit_codes.leave(exit_codes.BROKEN_PIPE)
     return code
 
 
@@ -84,8 +84,8 @@ def build_parser(command: str = "") -> Parser:
 
 def _without_command(args: Namespace) -> int:
     if not args.version:
-        raise BadUse("no command is named", remedy="`remotejobs --help` lists them.")
+        raise UsageError("no command is named", remedy="`remotejobs --help` lists them.")
     from importlib.metadata import version  # reads the installed package: for this option alone
 
     sys.stdout.write(f"remotejobs {version('remotejobs')}\n")
-    return exits.OK
+    return exit_codes.OK

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from remotejobs.cli.exits import BAD_USE
+from remotejobs.cli.exit_codes import USAGE_ERROR
 from remotejobs.cli.inventories import add_inventories
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)")
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, but bad use ends with 1: its own 2 means here that a job did not succeed."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_USE, f"{self.format_usage()}error: {message}\n")
+        self.exit(USAGE_ERROR, f"{self.format_usage()}error: {message}\n")
 
 
 def seconds(text: str) -> float:
@@ -34,10 +35,10 @@ def seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-def limit(text: str) -> int:
-    """A time limit: a whole number of seconds from 1 on."""
+def timeout(text: str) -> int:
+    """A timeout: a whole number of seconds from 1 on."""
     if (value := math.ceil(seconds(text))) < 1:
-        raise argparse.ArgumentTypeError("the time limit is at least one second; leave it out for none")
+        raise argparse.ArgumentTypeError("a timeout is at least one second; leave it out for none")
     return value
 
 
@@ -75,6 +76,27 @@ def setting(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
+
+
+class _OldOption(argparse.Action):
+    """An option's old name, which the help does not show: it does what the new one does, and warns."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, new: argparse.Action, **settings: Any) -> None:
+        super().__init__(option_strings, dest, **settings)
+        self._new = new
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        new = self._new.option_strings[-1]
+        print(f"warning: {option} is now called {new}; the old name goes with the next release", file=sys.stderr)
+        self._new(parser, namespace, values, option)
+
+
+def accept_old(parser: Parser, old: str, new: argparse.Action) -> None:
+    """Accept the option `old` for one release: it is called `new` now."""
+    settings: dict[str, Any] = {"new": new, "dest": new.dest, "type": new.type, "metavar": new.metavar}
+    parser.add_argument(old, action=_OldOption, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **settings)
 
 
 def add_command(
@@ -135,5 +157,5 @@ def add_jid(parser: Parser) -> None:
 def add_poll(parser: Parser, *, zero: str = "") -> None:
     from remotejobs.jobs.wait import DEFAULT_POLL  # with all that talks to hosts, which not every command does
 
-    text = f"look every so many seconds (default {DEFAULT_POLL:g}); an end is seen at once{zero}"
+    text = f"poll every so many seconds (default {DEFAULT_POLL:g}); an end is seen at once{zero}"
     parser.add_argument("-P", "--poll", metavar="SECONDS", type=poll, default=DEFAULT_POLL, help=text)

@@ -14,9 +14,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from remotejobs.cli.board import Board, Looks, Seen, seen_of
-from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.keyboard import Keyboard
+from remotejobs.cli.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.display.jobs_table import jobs_table
 from remotejobs.display.paint import Paint
 from remotejobs.errors import RemoteJobsError, Unreachable
@@ -25,7 +25,7 @@ from remotejobs.jobs.summary import name_of, summary
 from remotejobs.model import Record
 from remotejobs.text import decoded, one_line, visible
 
-GLANCE = 0.25  # seconds between two looks at the news and the keys
+GLANCE = 0.25  # seconds between two checks of the news and the keys
 LOG_SHARE = 2  # the log gets the lower half of the terminal
 LINES_BESIDE = 5  # summary, heads, rule, what was said, keys
 KEYS = "up/down choose   l log   k kill   q quit"
@@ -41,24 +41,24 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Notice:
     """What came of a key."""
 
     text: str
 
 
-Answer = Callable[[Record], Written | Said]
+Answer = Callable[[Record], Written | Notice]
 
 
 class Screen:
     """Draws and reads keys in one thread; what hosts say comes to it through a queue."""
 
-    def __init__(self, fleet: Fleet, board: Board, *, poll: float) -> None:
+    def __init__(self, fleet: Fleet, snapshot: Snapshot, *, poll: float) -> None:
         self._fleet = fleet
-        self._board = board
+        self._snapshot = snapshot
         self._poll = poll
         self._paint = Paint.for_stream(sys.stdout)
-        self._news: queue.SimpleQueue[Seen | Written | Said] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[HostSnapshot | Written | Notice] = queue.SimpleQueue()
         self._work = ThreadPoolExecutor(max_workers=4, thread_name_prefix="key")
         self._chosen: Record | None = None
         self._log_of: Record | None = None
@@ -67,9 +67,9 @@ class Screen:
         self._doomed: Record | None = None
         self._said = ""
 
-    def show(self, looks: Looks, is_over: Callable[[], bool]) -> None:
+    def show(self, polling: Polling, is_over: Callable[[], bool]) -> None:
         """Until `q` is pressed, or `is_over`."""
-        threading.Thread(target=self._listen, args=(looks,), name="hosts", daemon=True).start()
+        threading.Thread(target=self._listen, args=(polling,), name="hosts", daemon=True).start()
         colours = self._paint.coloured
         console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, no_color=not colours)
         with Keyboard(sys.stdin) as keyboard, Live(console=console, screen=True, auto_refresh=False) as live:
@@ -81,26 +81,26 @@ class Screen:
                 for key in keys:
                     self._press(key)
                 self._hear()
-        console.print(Text(summary(self._board.records)), soft_wrap=True)
+        console.print(Text(summary(self._snapshot.records)), soft_wrap=True)
 
-    def _listen(self, looks: Looks) -> None:
-        for item in side_by_side(self._fleet, looks):
-            self._news.put(seen_of(item))
+    def _listen(self, polling: Polling) -> None:
+        for item in side_by_side(self._fleet, polling):
+            self._news.put(host_snapshot_of(item))
 
     def _hear(self) -> None:
         while not self._news.empty():
             match self._news.get():
-                case Seen() as seen:
-                    self._board.take(seen)
+                case HostSnapshot() as seen:
+                    self._snapshot.take(seen)
                 case Written(jid, host, text) if self._log_of and (jid, host) == (self._log_of.jid, self._log_of.host):
                     self._log = text
-                case Said(text):
+                case Notice(text):
                     self._said = text
         if self._log_of and time.monotonic() - self._log_at > self._poll:
             self._read_log(self._log_of)
 
     def _press(self, key: str) -> None:
-        records = self._board.records
+        records = self._snapshot.records
         if self._doomed:
             if key == "y":
                 self._ask(self._doomed, self._kill)
@@ -133,27 +133,27 @@ class Screen:
             try:
                 self._news.put(question(job))
             except RemoteJobsError as exc:
-                self._news.put(Said(one_line(str(exc))))
+                self._news.put(Notice(one_line(str(exc))))
 
         self._work.submit(answer)
 
     def _tail(self, job: Record) -> Written:
-        record = self._fleet.jobs(job.host).look(job.jid)
+        record = self._fleet.jobs(job.host).record(job.jid)
         text = decoded(record.stdout) + decoded(record.stderr)
         return Written(job.jid, job.host, visible(text).rstrip("\n"))
 
-    def _kill(self, job: Record) -> Said:
+    def _kill(self, job: Record) -> Notice:
         record = self._fleet.jobs(job.host).kill(job.jid)
-        return Said(one_line(f"{name_of(job)} on {job.host}: {record.state}. {record.msg}"))
+        return Notice(one_line(f"{name_of(job)} on {job.host}: {record.state}. {record.msg}"))
 
     def _drawn(self, height: int) -> Group:
-        records = self._board.records
+        records = self._snapshot.records
         log_room = height // LOG_SHARE if self._log_of else 0
         room = max(1, height - LINES_BESIDE - log_room)
         at = self._index(records)
         lines = [Text(summary(records), style="bold", no_wrap=True, overflow="ellipsis")]
-        if silent := self._board.silent:
-            lines[0].append("   " + "; ".join(_not_asked(silent)), style="yellow")
+        if unreachable := self._snapshot.unreachable:
+            lines[0].append("   " + "; ".join(_not_asked(unreachable)), style="yellow")
         below = [Text(self._asking() or self._said, no_wrap=True, overflow="ellipsis"), Text(KEYS, style="dim")]
         return Group(*lines, jobs_table(records, at, room, self._paint), *self._log_lines(log_room), *below)
 
@@ -170,6 +170,6 @@ class Screen:
 
 def _not_asked(errors: Mapping[str, RemoteJobsError]) -> list[str]:
     """`no contact: db1, db2`, and of every host that said no, or that cannot be asked at all, why."""
-    silent = [host for host, error in errors.items() if isinstance(error, Unreachable) and error.passing]
-    others = [one_line(error.message) for host, error in errors.items() if host not in silent]
-    return [*([f"no contact: {', '.join(map(one_line, silent))}"] if silent else []), *others]
+    unreachable = [host for host, error in errors.items() if isinstance(error, Unreachable) and error.transient]
+    others = [one_line(error.message) for host, error in errors.items() if host not in unreachable]
+    return [*([f"no contact: {', '.join(map(one_line, unreachable))}"] if unreachable else []), *others]

@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
-from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.target import Target
-from remotejobs.display.events import CommandLine, Event, Looked, NoContact, View
+from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, View
 from remotejobs.display.json_lines import JsonLines
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of, state_of
 from remotejobs.display.table import table
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.estimate import Pace
-from remotejobs.jobs.fleet import Fleet, Outcome
+from remotejobs.jobs.estimate import Estimator
+from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Record
 from remotejobs.text import visible
 
 T = TypeVar("T")
-Outcomes = tuple[Outcome[Record], ...]
+HostResults = tuple[HostResult[Record], ...]
 HEADS = ("host", "state", "rc", "time", "msg")
 
 
@@ -51,15 +51,15 @@ def view_of(fleet: Fleet, target: Target, jid: str, *, json: bool, verbose: bool
 
 def follow(
     fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record], *, count: int | None = None
-) -> Outcomes:
+) -> HostResults:
     """`work` on every host, seen through `view`; the outcomes in the order of the inventory.
 
     With `count` only until it gave so many records: then the other hosts are still at it, and are left out.
     """
-    ended: dict[str, Outcome[Record]] = {}
+    ended: dict[str, HostResult[Record]] = {}
     with closing(view):
         for item in side_by_side(fleet, work):
-            if isinstance(item, Outcome):
+            if isinstance(item, HostResult):
                 ended[item.host] = item
                 view.ended(item)
                 if len(_records(ended.values())) == count:
@@ -69,33 +69,33 @@ def follow(
     return tuple(ended[name] for name in fleet.hosts if name in ended)
 
 
-def _records(outcomes: Iterable[Outcome[T]]) -> list[T]:
-    return [outcome.value for outcome in outcomes if outcome.value is not None]
+def _records(results: Iterable[HostResult[T]]) -> list[T]:
+    return [result.value for result in results if result.value is not None]
 
 
-def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[Outcome[T], ...]:
+def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
     """What came of `work` on every host, in the order of the inventory, when all is done."""
 
     def quietly(jobs: HostJobs, _tell: Callable[[Event], None]) -> T:
         return work(jobs)
 
-    outcomes = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, Outcome)}
-    return tuple(outcomes[name] for name in fleet.hosts)
+    results = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
+    return tuple(results[name] for name in fleet.hosts)
 
 
-def wait_and_tell(
-    jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]
+def wait_and_report(
+    jobs: HostJobs, jid: str, poll: float, first_poll: float | None, report: Callable[[Event], None]
 ) -> Record:
-    """Wait for a job's end on one host and tell how it goes on."""
-    pace = Pace(jobs)
+    """Wait for a job's end on one host and report how it goes on."""
+    estimator = Estimator(jobs)
     return wait_until_ended(
         jobs,
         jid,
         poll=poll,
-        first_look=first_look,
-        news=first_look is not None,
-        on_look=lambda record: tell(Looked(pace.of(record) if first_look is not None else record)),
-        on_silence=lambda error: tell(NoContact(jobs.host, error)),
+        first_poll=first_poll,
+        news=first_poll is not None,
+        on_poll=lambda record: report(JobRunning(estimator.of(record) if first_poll is not None else record)),
+        on_unreachable=lambda error: report(HostUnreachable(jobs.host, error)),
     )
 
 
@@ -121,40 +121,40 @@ def warn(text: str) -> None:
     sys.stderr.flush()
 
 
-def say_table(outcomes: Iterable[Outcome[Record]]) -> None:
+def say_table(results: Iterable[HostResult[Record]]) -> None:
     """One row for each host."""
-    rows = [row_of(outcome) for outcome in outcomes]
+    rows = [row_of(result) for result in results]
     cells = [(row.host, row.state, row.rc, row.time, row.msg) for row in rows]
     for line in table(HEADS, cells, Paint.for_stream(sys.stdout)):
         say(line)
 
 
-def counted(outcomes: Iterable[Outcome[Record]]) -> str:
+def counted(results: Iterable[HostResult[Record]]) -> str:
     """How many there are of each state."""
-    return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, outcomes)).items())
+    return ", ".join(f"{number} {state}" for state, number in Counter(map(state_of, results)).items())
 
 
-def say_remedies(outcomes: Iterable[Outcome[Record]], target: Target) -> None:
+def say_remedies(results: Iterable[HostResult[Record]], target: Target) -> None:
     """What to do about the hosts that could not be asked, each remedy once, and about commands that run unwatched."""
     hosts: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.error:
-            hosts.setdefault(outcome.error.remedy, []).append(outcome.host)
-        elif outcome.value and outcome.value.still_runs:
-            say(visible(f"{outcome.host}: End it: {target.on(outcome.host).command('kill', outcome.value.jid)}"))
+    for result in results:
+        if result.error:
+            hosts.setdefault(result.error.remedy, []).append(result.host)
+        elif result.value and result.value.still_runs:
+            say(visible(f"{result.host}: End it: {target.on(result.host).command('kill', result.value.jid)}"))
     for remedy, names in hosts.items():
         say(visible(f"{', '.join(names)}: {remedy}"))
 
 
-def warn_of_errors(outcomes: Iterable[Outcome[T]]) -> None:
-    for outcome in outcomes:
-        if outcome.error:
-            warn(f"error: {visible(str(outcome.error))}")
+def warn_of_errors(results: Iterable[HostResult[T]]) -> None:
+    for result in results:
+        if result.error:
+            warn(f"error: {visible(str(result.error))}")
 
 
-def say_summary(outcomes: Outcomes) -> None:
+def say_summary(results: HostResults) -> None:
     """The table again when all is over; one host needs none, its line stands right above."""
-    if len(outcomes) > 1:
+    if len(results) > 1:
         say()
-        say_table(outcomes)
-        say(f"{len(outcomes)} hosts: {counted(outcomes)}")
+        say_table(results)
+        say(f"{len(results)} hosts: {counted(results)}")

@@ -13,7 +13,7 @@ NOTHING = 10**15  # an offset behind every end: bring nothing of that stream
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class OutputStream:
     """Standard output of a job, or its standard error."""
 
     jid: str
@@ -29,7 +29,7 @@ class Stream:
         return (record.stderr, record.stderr_bytes) if self.stderr else (record.stdout, record.stdout_bytes)
 
 
-def start_of_tail(jobs: HostJobs, stream: Stream, lines: int) -> int:
+def start_of_tail(jobs: HostJobs, stream: OutputStream, lines: int) -> int:
     """The byte at which the last `lines` lines begin, as the stream is now; it is read backwards, chunk by chunk."""
     total = end = stream.of(jobs.status([stream.read(NOTHING)])[0])[1]
     while end > 0:

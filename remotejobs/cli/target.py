@@ -8,7 +8,7 @@ from argparse import Namespace
 from dataclasses import dataclass, replace
 
 from remotejobs.cli.inventories import Inventories
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Host
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet
 
@@ -69,7 +69,7 @@ class Target:
 
 
 def _ask_password() -> str:
-    """`BadUse` where nobody can type it unseen; a password that a pipe offers is not taken, as it may not be one."""
+    """`UsageError` where nobody can type it unseen; a password from a pipe is not taken, as it may not be one."""
     from getpass import GetPassWarning, getpass  # imports termios, which nobody else needs
 
     try:
@@ -77,6 +77,8 @@ def _ask_password() -> str:
             warnings.simplefilter("error", GetPassWarning)
             return getpass("BECOME password: ")
     except GetPassWarning as exc:
-        raise BadUse("there is no terminal to ask for sudo's password", remedy=f"Run it in a terminal, {_SET}") from exc
+        raise UsageError(
+            "there is no terminal to ask for sudo's password", remedy=f"Run it in a terminal, {_SET}"
+        ) from exc
     except EOFError as exc:
-        raise BadUse("no password for sudo was typed", remedy=f"Type it and press Enter, {_SET}") from exc
+        raise UsageError("no password for sudo was typed", remedy=f"Type it and press Enter, {_SET}") from exc

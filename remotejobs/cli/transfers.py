@@ -10,12 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from threading import BoundedSemaphore
 
-from remotejobs.cli import exits
-from remotejobs.cli.crowd import side_by_side
+from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.show import say, warn_of_errors
 from remotejobs.display.paint import is_terminal
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import DEFAULT_FORKS, Fleet, Outcome
+from remotejobs.jobs.fleet import DEFAULT_FORKS, Fleet, HostResult
 from remotejobs.operations.transfer import Ends, Moved, Transferred
 from remotejobs.text import duration, size, visible
 
@@ -26,27 +26,27 @@ def transfer(fleet: Fleet, args: Namespace, work: Work) -> int:
     """`work` on every host, on as many at a time as there are forks; says what came of each, returns the exit code."""
     free = BoundedSemaphore(args.forks or DEFAULT_FORKS)
 
-    def one(jobs: HostJobs, tell: Callable[[Moved], None]) -> Transferred:
+    def one(jobs: HostJobs, report: Callable[[Moved], None]) -> Transferred:
         ends = Ends.of(fleet, jobs.host)
         with free, closing(ends.files):
-            return work(ends, tell)
+            return work(ends, report)
 
-    ended: dict[str, Outcome[Transferred]] = {}
+    ended: dict[str, HostResult[Transferred]] = {}
     with _bars(show=not args.json and is_terminal(sys.stdout)) as bars:
         for item in side_by_side(fleet, one):
-            if isinstance(item, Outcome):
+            if isinstance(item, HostResult):
                 ended[item.host] = item
             else:
                 bars(item)
-    outcomes = [ended[name] for name in fleet.hosts]
-    for outcome in outcomes:
+    results = [ended[name] for name in fleet.hosts]
+    for result in results:
         if args.json:
-            say(_json(outcome))
-        elif outcome.value:
-            say(visible(_line(outcome.value)))
+            say(_json(result))
+        elif result.value:
+            say(visible(_line(result.value)))
     if not args.json:
-        warn_of_errors(outcomes)
-    return exits.of_errors(outcomes)
+        warn_of_errors(results)
+    return exit_codes.of_errors(results)
 
 
 def _line(done: Transferred) -> str:
@@ -59,9 +59,9 @@ def _line(done: Transferred) -> str:
     return f"{done.host}: {done.path} ({size(done.bytes)} in {took}, sha256 {done.sha256[:12]} on both ends{more})"
 
 
-def _json(outcome: Outcome[Transferred]) -> str:
-    value = asdict(outcome.value) if outcome.value else {}
-    return json.dumps({"host": outcome.host, **value, "error": str(outcome.error) if outcome.error else ""})
+def _json(result: HostResult[Transferred]) -> str:
+    value = asdict(result.value) if result.value else {}
+    return json.dumps({"host": result.host, **value, "error": str(result.error) if result.error else ""})
 
 
 @contextmanager
@@ -75,9 +75,9 @@ def _bars(*, show: bool) -> Iterator[Callable[[Moved], None]]:
     with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), transient=True) as progress:
         tasks = {}
 
-        def tell(moved: Moved) -> None:
+        def report(moved: Moved) -> None:
             if moved.host not in tasks:
                 tasks[moved.host] = progress.add_task(visible(moved.host), total=moved.total)
             progress.update(tasks[moved.host], completed=moved.done, total=moved.total)
 
-        yield tell
+        yield report

@@ -13,7 +13,7 @@ from remotejobs.inventory.variables import Host, masked
 def address_of(host: Host) -> str:
     """user@address:port, and through which jump hosts, as inventory and ssh_config say it. `local` needs none.
 
-    `BadUse` names what cannot be honoured.
+    `UsageError` names what cannot be honoured.
     """
     if is_local(host):
         return "local"
@@ -28,7 +28,7 @@ def address_of(host: Host) -> str:
 
 
 def login_user_of(host: Host) -> str:
-    """Who logs in there; "" on this machine, where nobody does. `BadUse` as for `address_of`."""
+    """Who logs in there; "" on this machine, where nobody does. `UsageError` as for `address_of`."""
     return masked(host, address_of(host)).rpartition("@")[0]
 
 

@@ -38,7 +38,7 @@ class Connection(Protocol):
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """Feed `script` to `sh -s` over there and return its output up to and with the mark `end`.
 
-        `timeout` is seconds for the whole exchange; more than `max_bytes` of output is `ProtocolDamaged`.
+        `timeout` is seconds for the whole exchange; more than `max_bytes` of output is `ProtocolError`.
         A connection found dead on the way is opened again, with backoff; `script` may then be sent twice.
         """
 

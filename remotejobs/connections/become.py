@@ -11,7 +11,7 @@ import re
 
 from remotejobs.connections.base import Become
 from remotejobs.connections.unlike_ansible import check_sudo_flags, sudo_program
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host, flag, text
 
 PROMPT = b"remotejobs-password:"
@@ -26,9 +26,9 @@ _USER = re.compile(r"\w[\w.@+-]*(\\\w[\w.@+-]*)?[$]?")
 
 
 def sudo_words(become: Become) -> list[str]:
-    """The command that becomes the user and waits for a script; `BadUse` for a name that could be an option."""
+    """The command that becomes the user and waits for a script; `UsageError` for a name that could be an option."""
     if not _USER.fullmatch(become.user):
-        raise BadUse(
+        raise UsageError(
             f"become user {become.user!r} is not a user's name",
             remedy="Use letters, digits and . _ - + @, and one \\ after a domain.",
         )
@@ -41,18 +41,18 @@ def become_for(
 ) -> Become | None:
     """How to become on `host`: by its ansible_become* variables, overridden by the arguments; None for not at all.
 
-    `BadUse` when the method is not sudo, or the user or the password cannot be used with it.
+    `UsageError` when the method is not sudo, or the user or the password cannot be used with it.
     """
     wanted = flag(host, "ansible_become", default=False) if become is None else become
     if not wanted:
         return None
     method = text(host, "ansible_become_method") or "sudo"
     if method.removeprefix("ansible.builtin.") != "sudo":
-        raise BadUse(f"{host.name}: ansible_become_method is {method!r}", remedy="Only sudo is supported.")
+        raise UsageError(f"{host.name}: ansible_become_method is {method!r}", remedy="Only sudo is supported.")
     if password is None:
         password = text(host, "ansible_become_password", "ansible_become_pass") or None
     if password is not None and re.search(r"[\r\n\0]", password):
-        raise BadUse(f"{host.name}: the become password holds a line break", remedy="sudo reads one line.")
+        raise UsageError(f"{host.name}: the become password holds a line break", remedy="sudo reads one line.")
     check_sudo_flags(host)
     chosen = Become(user or text(host, "ansible_become_user") or "root", password, sudo_program(host))
     sudo_words(chosen)

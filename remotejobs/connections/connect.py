@@ -8,7 +8,7 @@ from remotejobs.connections.base import Connection
 from remotejobs.connections.discreet import discreet
 from remotejobs.connections.local import LocalConnection
 from remotejobs.connections.unlike_ansible import check_no_other_ssh, check_shell
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host, text
 
 RETRY_FOR = 30.0
@@ -19,7 +19,7 @@ def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
     """The way to `host` by its `ansible_connection` and transport; nothing is sent before the first `ask`.
 
     `retry_for` is how many seconds a connection that was lost or refused in a burst is tried again.
-    `BadUse` names a variable or an option of ssh_config that cannot be honoured.
+    `UsageError` names a variable or an option of ssh_config that cannot be honoured.
     """
     with discreet(host):
         return _open(host, retry_for)
@@ -42,10 +42,10 @@ def _open(host: Host, retry_for: float) -> Connection:
 
 
 def is_local(host: Host) -> bool:
-    """Whether `host` is this machine by its `ansible_connection`. `BadUse` when that is neither local nor SSH."""
+    """Whether `host` is this machine by its `ansible_connection`. `UsageError` when that is neither local nor SSH."""
     kind = text(host, "ansible_connection").removeprefix("ansible.builtin.")
     if kind != "local" and kind not in _SSH:
-        raise BadUse(f"{host.name}: ansible_connection is {kind!r}", remedy="Use ssh or local.")
+        raise UsageError(f"{host.name}: ansible_connection is {kind!r}", remedy="Use ssh or local.")
     return kind == "local"
 
 
@@ -55,5 +55,5 @@ def transport_of(host: Host) -> str:
     if not wanted:
         return "openssh" if text(host, "ansible_connection") == "openssh" else "paramiko"
     if wanted not in ("openssh", "paramiko"):
-        raise BadUse(f"{host.name}: remotejobs_transport is {wanted!r}", remedy="Use openssh or paramiko.")
+        raise UsageError(f"{host.name}: remotejobs_transport is {wanted!r}", remedy="Use openssh or paramiko.")
     return wanted

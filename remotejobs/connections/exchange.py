@@ -5,7 +5,7 @@ from __future__ import annotations
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import BEGIN, PROMPT, READY
 from remotejobs.connections.host_words import hidden
-from remotejobs.errors import BecomeFailed, ProtocolDamaged
+from remotejobs.errors import BecomeFailed, ProtocolError
 
 STDERR_BYTES = 8 * 1024
 
@@ -42,14 +42,14 @@ class Exchange:
         return self._ready or self._become is None or self._become.password is None
 
     def take_stdout(self, data: bytes) -> bytes:
-        """Collect `data`; returns what is to be sent now. `ProtocolDamaged` when it is too much."""
+        """Collect `data`; returns what is to be sent now. `ProtocolError` when it is too much."""
         searched = len(self._stdout)
         self._stdout += data
         following = b"" if self._ready else self._look_for_wrapper()
         if self._ready:
             self._look_for_end(max(0, min(searched, len(self._stdout)) - len(self._end)))
         if len(self._stdout) > self._max_bytes:
-            raise ProtocolDamaged(self._host, f"the answer is longer than {self._max_bytes} bytes")
+            raise ProtocolError(self._host, f"the answer is longer than {self._max_bytes} bytes")
         return following
 
     def take_stderr(self, data: bytes) -> bytes:

@@ -30,7 +30,7 @@ class LocalConnection:
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
         exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
-        with Shell(self.host, ["sh", "-s"] if become is None else sudo_words(become)) as shell:
+        with ShellProcess(self.host, ["sh", "-s"] if become is None else sudo_words(become)) as shell:
             shell.converse(exchange, timeout)
         return exchange.reply()
 
@@ -38,7 +38,7 @@ class LocalConnection:
         """Nothing is open."""
 
 
-class Shell:
+class ShellProcess:
     """One `sh -s`, or what leads to one, and its three pipes."""
 
     def __init__(self, host: str, words: list[str]) -> None:
@@ -60,7 +60,7 @@ class Shell:
         self._stderr: IO[bytes] = self._process.stderr
         os.set_blocking(self._stdin.fileno(), False)
 
-    def __enter__(self) -> Shell:
+    def __enter__(self) -> ShellProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +96,7 @@ class Shell:
                     del takers[fd]
             if time.monotonic() > deadline and not exchange.ended:
                 raise TimedOut(self._host, f"no complete answer within {timeout:g} s")
-        # What was said on stderr before the end mark is in the pipe by now, though it may not have been looked at.
+        # What was said on stderr before the end mark is in the pipe by now, though it may not have been read.
         stderr = self._stderr.fileno()
         if stderr in self._ready(takers, writing=False, until=0.0):
             exchange.take_stderr(os.read(stderr, CHUNK))

@@ -1,4 +1,4 @@
-"""What is told of a job on its way to its end, and the views that listen."""
+"""What is reported of a job on its way to its end, and the views that show it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from remotejobs.errors import Unreachable
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class JobStarted:
     """The host took the job, or had it already (`record.attached`)."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class JobRunning:
     """The job runs."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class NoContact:
+class HostUnreachable:
     """The host cannot be reached at the moment; it is asked again."""
 
     host: str
     error: Unreachable
 
 
-Event = Started | Looked | NoContact
+Event = JobStarted | JobRunning | HostUnreachable
 
 
 class CommandLine(Protocol):
@@ -45,15 +45,15 @@ class CommandLine(Protocol):
 class View(Protocol):
     """One way to show many hosts. It is used from one thread, and closed before anything else is printed.
 
-    `first_look` is after how many seconds it wants the first news of a running job; None: it shows none.
+    `first_poll` is after how many seconds it wants the first news of a running job; None: it shows none.
     """
 
-    first_look: float | None
+    first_poll: float | None
 
     def show(self, event: Event) -> None:
         """Something happened on the way."""
 
-    def ended(self, outcome: Outcome[Record]) -> None:
+    def ended(self, result: HostResult[Record]) -> None:
         """This is what came of a host."""
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import row_of
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 from remotejobs.text import one_line
 
@@ -23,7 +23,7 @@ def jobs_table(records: Sequence[Record], chosen: int, room: int, paint: Paint) 
         table.add_column(head, no_wrap=True, overflow="ellipsis", ratio=1 if head == "msg" else None)
     first = max(0, min(chosen - room // 2, len(records) - room))
     for index, record in enumerate(records[first : first + room], first):
-        row = row_of(Outcome(record.host, value=record))
+        row = row_of(HostResult(record.host, value=record))
         state = Text.from_ansi(paint.state(row.state))
         label = one_line(record.label)
         cells = (row.host, state, label, row.time, row.rc, row.msg, record.jid)

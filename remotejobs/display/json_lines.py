@@ -8,16 +8,16 @@ from typing import TextIO
 from remotejobs.display.events import Event
 from remotejobs.display.row import message_of, state_of
 from remotejobs.jobs.estimate import seconds_left
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import decoded
 
 
-def json_line(outcome: Outcome[Record], jid: str) -> str:
+def json_line(result: HostResult[Record], jid: str) -> str:
     """The record as one line of ASCII. The names are always all there; null is what is not known."""
-    if outcome.value is None:
-        return _line(_nothing_known(outcome, jid))
-    return _line(_known(outcome.value))
+    if result.value is None:
+        return _line(_nothing_known(result, jid))
+    return _line(_known(result.value))
 
 
 def _line(values: dict[str, object]) -> str:
@@ -63,26 +63,26 @@ def _known(record: Record) -> dict[str, object]:
     }
 
 
-def _nothing_known(outcome: Outcome[Record], jid: str) -> dict[str, object]:
+def _nothing_known(result: HostResult[Record], jid: str) -> dict[str, object]:
     names = dict.fromkeys(_known(Record(host="", jid="", state=State.LOST)))
-    msg = message_of(outcome.host, outcome.error) if outcome.error else ""
-    return names | {"host": outcome.host, "jid": jid, "state": state_of(outcome), "msg": msg}
+    msg = message_of(result.host, result.error) if result.error else ""
+    return names | {"host": result.host, "jid": jid, "state": state_of(result), "msg": msg}
 
 
 class JsonLines:
     """Prints what came of each host to `stream`, and nothing on the way."""
 
-    first_look: float | None = None
+    first_poll: float | None = None
 
     def __init__(self, jid: str, stream: TextIO) -> None:
         self._jid = jid
         self._stream = stream
 
     def show(self, event: Event) -> None:
-        """Programs are told ends only."""
+        """Programs get results only."""
 
-    def ended(self, outcome: Outcome[Record]) -> None:
-        self._stream.write(json_line(outcome, self._jid) + "\n")
+    def ended(self, result: HostResult[Record]) -> None:
+        self._stream.write(json_line(result, self._jid) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
+from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, JobStarted
 from remotejobs.display.output import excerpt
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import message_of, row_of
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import duration, indented, one_line
 
@@ -22,7 +22,7 @@ class Lines:
     `command` makes the command lines that are offered for what is left to do.
     """
 
-    first_look: float | None = None
+    first_poll: float | None = None
 
     def __init__(
         self,
@@ -41,37 +41,37 @@ class Lines:
         self._verbose = verbose
         self._host_width = max(map(len, hosts))
         self._begun: set[str] = set()
-        self._silent: set[str] = set()
+        self._unreachable: set[str] = set()
         self._queued: set[str] = set()
 
     def show(self, event: Event) -> None:
         match event:
-            case Started(record):
+            case JobStarted(record):
                 self._begun.add(record.host)
                 self._started(record)
-            case Looked(record) if record.host in self._silent:
-                self._silent.discard(record.host)
+            case JobRunning(record) if record.host in self._unreachable:
+                self._unreachable.discard(record.host)
                 self._say(record.host, record.state, duration(record.delta), "in contact again")
-            case Looked(record) if record.state is State.RUNNING and record.host in self._queued:
+            case JobRunning(record) if record.state is State.RUNNING and record.host in self._queued:
                 self._queued.discard(record.host)
                 self._say(record.host, "started", f"pid {record.pid}")
-            case NoContact(host, error) if host not in self._silent:
-                self._silent.add(host)
+            case HostUnreachable(host, error) if host not in self._unreachable:
+                self._unreachable.add(host)
                 self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
 
-    def ended(self, outcome: Outcome[Record]) -> None:
-        if outcome.host in self._begun and outcome.value and not outcome.value.finished:
+    def ended(self, result: HostResult[Record]) -> None:
+        if result.host in self._begun and result.value and not result.value.finished:
             return  # started and left alone: that line stands already
-        row = row_of(outcome)
-        self._say(outcome.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
-        if outcome.error:
-            self._print(indented(outcome.error.remedy))
-        if outcome.value is not None and outcome.value.still_runs:
-            self._print(indented(f"End it: {self._command('kill', outcome.host)}"))
-        if outcome.value is not None and self._output:
-            self._show_output(outcome.value)
-        if outcome.value is not None and self._verbose:
-            self._print(self._paint.faint(indented(f"in {outcome.value.results_dir}")))
+        row = row_of(result)
+        self._say(result.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
+        if result.error:
+            self._print(indented(result.error.remedy))
+        if result.value is not None and result.value.still_runs:
+            self._print(indented(f"End it: {self._command('kill', result.host)}"))
+        if result.value is not None and self._output:
+            self._show_output(result.value)
+        if result.value is not None and self._verbose:
+            self._print(self._paint.faint(indented(f"in {result.value.results_dir}")))
 
     def close(self) -> None:
         self._stream.flush()

@@ -11,11 +11,11 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from remotejobs.display.events import CommandLine, Event, Looked, NoContact, Started
+from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, JobStarted
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import activity, state_of
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import duration, last_line, one_line
 
@@ -26,7 +26,7 @@ MOST_HOSTS = 10
 class LiveLines(Lines):
     """`Lines` above a short list of running hosts with the last line that each wrote."""
 
-    first_look: float | None = 1.0  # somebody looks on who has just started it
+    first_poll: float | None = 1.0  # somebody who has just started it is watching
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class LiveLines(Lines):
     def show(self, event: Event) -> None:
         super().show(event)
         match event:
-            case Started(record) | Looked(record):
+            case JobStarted(record) | JobRunning(record):
                 self._running(record)
-            case NoContact(host):
+            case HostUnreachable(host):
                 self._state[host] = "no contact"
 
-    def ended(self, outcome: Outcome[Record]) -> None:
-        self._state[outcome.host] = state_of(outcome)
-        super().ended(outcome)
+    def ended(self, result: HostResult[Record]) -> None:
+        self._state[result.host] = state_of(result)
+        super().ended(result)
 
     def close(self) -> None:
         self._live.stop()

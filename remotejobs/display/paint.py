@@ -31,7 +31,7 @@ def width_of(stream: TextIO) -> int:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at `stream` on a terminal that can move its cursor."""
+    """Whether a person watches `stream` on a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.estimate import seconds_left
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 from remotejobs.text import duration, last_line, one_line
 
@@ -22,11 +22,11 @@ class Row:
     msg: str
 
 
-def state_of(outcome: Outcome[Record]) -> str:
+def state_of(result: HostResult[Record]) -> str:
     """The state of the job, or `unreachable` or `error` where none is known."""
-    if outcome.value is not None:
-        return outcome.value.state.value
-    return "unreachable" if isinstance(outcome.error, Unreachable) else "error"
+    if result.value is not None:
+        return result.value.state.value
+    return "unreachable" if isinstance(result.error, Unreachable) else "error"
 
 
 def message_of(host: str, error: RemoteJobsError) -> str:
@@ -46,11 +46,11 @@ def activity(record: Record, last: str) -> str:
     return "; ".join(filter(None, (progress_line(record), "" if record.progress else last)))
 
 
-def row_of(outcome: Outcome[Record]) -> Row:
-    record, error = outcome.value, outcome.error
+def row_of(result: HostResult[Record]) -> Row:
+    record, error = result.value, result.error
     if record is None:
-        msg = message_of(outcome.host, error) if error else ""
-        return Row(one_line(outcome.host), state_of(outcome), "", "", one_line(msg))
+        msg = message_of(result.host, error) if error else ""
+        return Row(one_line(result.host), state_of(result), "", "", one_line(msg))
     rc = "" if record.rc is None else str(record.rc)
     if record.signal:
         rc = f"{rc} ({record.signal})".strip()
@@ -58,4 +58,4 @@ def row_of(outcome: Outcome[Record]) -> Row:
     msg = said or ("" if record.finished else activity(record, last_line(record.stdout)))
     if not record.changed:
         msg = "; ".join(filter(None, ("had ended before", msg)))
-    return Row(one_line(outcome.host), state_of(outcome), rc, duration(record.delta), one_line(msg))
+    return Row(one_line(result.host), state_of(result), rc, duration(record.delta), one_line(msg))

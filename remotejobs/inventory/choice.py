@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 VARIABLES = ("REMOTEJOBS_INVENTORY", "ANSIBLE_INVENTORY")
 DEFAULT_INVENTORY = Path("inventories/hosts.yml")
 
 
 def inventory_paths(given: Iterable[str] = (), configured: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Those of `given`, or what stands for them; `configured` are those of an ansible.cfg. `BadUse` for none."""
+    """Those of `given`, or what stands for them; `configured` are those of an ansible.cfg. `UsageError` for none."""
     if named := tuple(filter(None, given)):
         return named
     for variable in VARIABLES:
@@ -23,7 +23,7 @@ def inventory_paths(given: Iterable[str] = (), configured: tuple[str, ...] = ())
         return configured
     if DEFAULT_INVENTORY.exists():
         return (str(DEFAULT_INVENTORY),)
-    raise BadUse(
+    raise UsageError(
         "no inventory is named",
         remedy=f"Give one with -i, set ${' or $'.join(VARIABLES)}, or write {DEFAULT_INVENTORY} here.",
     )

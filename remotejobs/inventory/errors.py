@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.place import Place
 
 
-class InventoryError(BadUse):
+class InventoryError(UsageError):
     """Correct the inventory at the place named."""
 
     def __init__(self, message: str, *, place: Place, remedy: str | None = None) -> None:
@@ -14,5 +14,5 @@ class InventoryError(BadUse):
         super().__init__(f"{place}: {message}", remedy=remedy)
 
 
-class PatternError(BadUse):
+class PatternError(UsageError):
     """`remotejobs hosts all` shows the hosts and groups that a pattern can name."""

@@ -1,4 +1,4 @@
-"""Hosts with all that their templates may look at."""
+"""Hosts with all that their templates may read."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from remotejobs.inventory.errors import PatternError
-from remotejobs.inventory.patterns import LOCALHOST, Names, evaluate, parse
+from remotejobs.inventory.patterns import LOCALHOST, PatternNames, evaluate, parse
 from remotejobs.inventory.place import Place
 from remotejobs.inventory.settings.ansible_cfg import names_of
 from remotejobs.inventory.templates.scope import Scope
@@ -129,7 +129,7 @@ class Inventory:
         return chosen[0]
 
     def _names_of(self, pattern: str) -> tuple[str, ...]:
-        return evaluate(parse(pattern), Names(self.hosts, self.groups, self._implicit_name, self.where))
+        return evaluate(parse(pattern), PatternNames(self.hosts, self.groups, self._implicit_name, self.where))
 
     def _implicit_name(self, word: str) -> str | None:
         """As in Ansible, every word for this machine means the one that the inventory has, if it has one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.hosts import HostMaker
 from remotejobs.inventory.inventory import Inventory
@@ -20,10 +20,10 @@ def load_inventory(*sources: str | Path, reading: Reading | None = None) -> Inve
     """Read inventories in Ansible's forms with the group_vars/ and host_vars/ beside them, merged in their order.
 
     Each is a file, a directory whose files are merged in the order of their names, or a list of hosts that contains a
-    comma ("web1,web2" or "web1,"). Raises `InventoryError`; without any source `BadUse`.
+    comma ("web1,web2" or "web1,"). Raises `InventoryError`; without any source `UsageError`.
     """
     if not sources:
-        raise BadUse("no inventory is named", remedy="Name a file, a directory, or a list such as 'web1,'.")
+        raise UsageError("no inventory is named", remedy="Name a file, a directory, or a list such as 'web1,'.")
     reading = reading or Reading()
     names = tuple(str(source) for source in sources)
     tree = Tree()

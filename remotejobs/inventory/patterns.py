@@ -53,7 +53,7 @@ class Subscript:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class PatternNames:
     """What a pattern can name. `implicit` gives the host that stands for a word like `localhost`, or None."""
 
     hosts: Iterable[str]
@@ -109,7 +109,7 @@ def split_subscript(text: str) -> tuple[str, Subscript | None]:
     return match[1], Subscript(int(match[3]), int(match[4]) if match[4] else None, is_range=True)
 
 
-def evaluate(terms: Iterable[Term], names: Names) -> tuple[str, ...]:
+def evaluate(terms: Iterable[Term], names: PatternNames) -> tuple[str, ...]:
     """The hosts that the terms name, each once. Raises `PatternError` for a name that nobody has."""
     chosen: list[str] = []
     for term in terms:
@@ -151,7 +151,7 @@ def _terms(text: str, origin: str) -> list[Term]:
     return terms
 
 
-def _hosts_of(term: Term, names: Names) -> list[str]:
+def _hosts_of(term: Term, names: PatternNames) -> list[str]:
     if not term.sign and term.text in names.hosts:
         return [term.text]
     text, subscript = split_subscript(term.text)
@@ -167,7 +167,7 @@ def _hosts_of(term: Term, names: Names) -> list[str]:
         ) from exc
 
 
-def _matches(term: Term, text: str, names: Names) -> list[str]:
+def _matches(term: Term, text: str, names: PatternNames) -> list[str]:
     matches = _matcher(text, term.origin)
     groups = [name for name in names.groups if matches(name)]
     found = [host for group in groups for host in names.groups[group]]
@@ -190,7 +190,7 @@ def _matcher(text: str, origin: str) -> Callable[[str], object]:
         raise PatternError(f"{origin}: {text!r} is no regular expression ({exc})", remedy=_REGEX) from exc
 
 
-def _unknown(text: str, origin: str, names: Names) -> PatternError:
+def _unknown(text: str, origin: str, names: PatternNames) -> PatternError:
     near = difflib.get_close_matches(text, dict.fromkeys([*names.groups, *names.hosts]), 3)
     return PatternError(
         f"{origin}: no host or group is named {text!r} in {names.where}",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.values import Secret
 
 TRUE = {"true", "yes", "on", "1", "y", "t"}
@@ -32,13 +32,13 @@ class Host(Protocol):
 
 
 def text(host: Host, *names: str) -> str:
-    """The value of the last of `names` that is set, as in Ansible; "" when none is. `BadUse` for a list or dict."""
+    """The value of the last of `names` that is set, as in Ansible; "" when none is. `UsageError` for a list or dict."""
     for name in reversed(names):
         value: object = host.variables.get(name)
         if value is None:
             continue
         if not isinstance(value, str | int | float):
-            raise BadUse(f"{host.name}: {name} is {value!r}", remedy="It must be text or a number.")
+            raise UsageError(f"{host.name}: {name} is {value!r}", remedy="It must be text or a number.")
         return value if isinstance(value, str) else str(value)
     return ""
 
@@ -61,11 +61,11 @@ def place_of(host: Host, name: str) -> str:
 
 
 def flag(host: Host, name: str, *, default: bool) -> bool:
-    """A yes or no, in any of YAML's and Ansible's words; `BadUse` for anything else."""
+    """A yes or no, in any of YAML's and Ansible's words; `UsageError` for anything else."""
     value: object = host.variables.get(name)
     if value is None:
         return default
     word = str(value).strip().lower()
     if word not in TRUE | FALSE:
-        raise BadUse(f"{host.name}: {name} is {value!r}", remedy="It must be true or false.")
+        raise UsageError(f"{host.name}: {name} is {value!r}", remedy="It must be true or false.")
     return word in TRUE

@@ -11,10 +11,10 @@ from threading import Semaphore
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
-from remotejobs.agent.response import Answer, Section
+from remotejobs.agent.response import Response, Section
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
-from remotejobs.errors import ConnectionLost, ProtocolDamaged
+from remotejobs.errors import ConnectionLost, ProtocolError
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
@@ -26,7 +26,7 @@ class HostJobs:
 
     `directory` is where the jobs' directories lie over there: absolute, or with `~/` for the home of the user in
     passwd; empty means `~/.remotejobs`. Every method raises `HostError`: `Unreachable`, `BecomeFailed`,
-    `ProtocolDamaged`, and what is named at each. `slots` is held during every exchange that does not wait, `waits` by
+    `ProtocolError`, and what is named at each. `slots` is held during every exchange that does not wait, `waits` by
     each that waits over there: a connection has few sessions, and a kill must find one free.
     """
 
@@ -47,19 +47,19 @@ class HostJobs:
         self._become_user = become.user if become else ""
         self._directory = directory
 
-    def _ask(self, asked: Request, *, patience: float = 0.0) -> Answer:
-        with self._slots if patience == 0 else nullcontext():
+    def _ask(self, asked: Request, *, extra_time: float = 0.0) -> Response:
+        with self._slots if extra_time == 0 else nullcontext():
             reply = self._connection.ask(
                 asked.script,
                 end=asked.end + b"\n",
                 become=self._become,
-                timeout=EXCHANGE_TIMEOUT + patience,
+                timeout=EXCHANGE_TIMEOUT + extra_time,
                 max_bytes=asked.max_bytes,
             )
         if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
             said = words_of_host(asked.script, asked.secrets, reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
-        return Answer(self.host, asked, reply.stdout, reply.stderr)
+        return Response(self.host, asked, reply.stdout, reply.stderr)
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
         error = protocol.error_of(self.host, section, job)
@@ -67,10 +67,10 @@ class HostJobs:
             raise error
         return protocol.record_of(self.host, section, self._become_user)
 
-    def _only(self, answer: Answer, jid: str, job: Job | None = None) -> Record:
+    def _only(self, answer: Response, jid: str, job: Job | None = None) -> Record:
         for section in answer.sections(jid):
             return self._record(section, job)
-        raise ProtocolDamaged(self.host, f"the answer says nothing of job {jid}")
+        raise ProtocolError(self.host, f"the answer says nothing of job {jid}")
 
     def start(self, job: Job) -> Record:
         """Start `job` detached, or attach to it when it is there: the same jid never runs twice.
@@ -80,21 +80,21 @@ class HostJobs:
         """
         record = self._only(self._ask(request.start(job, self._directory)), job.jid, job)
         # A new one that ended before its start was answered: that answer has none of its output.
-        return self.look(job.jid) if record.finished and not record.attached else record
+        return self.record(job.jid) if record.finished and not record.attached else record
 
     def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
         but at most 60, or until the turn of a queued one comes; the records may therefore be of jobs that go on.
 
-        Raises `NoSuchJob` for the first that is not there.
+        Raises `JobNotFound` for the first that is not there.
         """
         for read in reads:
             check_jid(read.jid)
         with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
-            answer = self._ask(request.status(reads, self._directory, seconds), patience=seconds)
+            answer = self._ask(request.status(reads, self._directory, seconds), extra_time=seconds)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
-            raise ProtocolDamaged(self.host, "the answer is not about the jobs that were asked for")
+            raise ProtocolError(self.host, "the answer is not about the jobs that were asked for")
         return records
 
     @contextmanager
@@ -109,27 +109,27 @@ class HostJobs:
         finally:
             self._waits.release()
 
-    def look(self, jid: str, *, wait: float = 0) -> Record:
-        """The record of one job with the last 64 KiB of its output. Raises `NoSuchJob`."""
+    def record(self, jid: str, *, wait: float = 0) -> Record:
+        """The record of one job with the last 64 KiB of its output. Raises `JobNotFound`."""
         return self.status([Read(jid)], wait=wait)[0]
 
     def whole(self, record: Record) -> Record:
         """A `record` that was read with less output: as it is while the job runs, with the last 64 KiB of an end."""
         cut = record.stdout_from or record.stderr_from
-        return self.look(record.jid) if record.finished and cut else record
+        return self.record(record.jid) if record.finished and cut else record
 
     def kill(self, jid: str, *, grace: int | None = None) -> Record:
         """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.
 
-        Killing a job that has ended changes nothing and returns its record. Raises `NoSuchJob`.
+        Killing a job that has ended changes nothing and returns its record. Raises `JobNotFound`.
         """
         check_jid(jid)
-        patience = float(LONGEST_GRACE if grace is None else grace)
-        return self._only(self._ask(request.kill(jid, self._directory, grace), patience=patience), jid)
+        extra_time = float(LONGEST_GRACE if grace is None else grace)
+        return self._only(self._ask(request.kill(jid, self._directory, grace), extra_time=extra_time), jid)
 
     def list(self) -> tuple[Record, ...]:
         """All jobs there, without command and output."""
-        answer = self._ask(request.list_jobs(self._directory), patience=EXCHANGE_TIMEOUT)
+        answer = self._ask(request.list_jobs(self._directory), extra_time=EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())
 
     def clean(self, *, older_than: float, keep: int = 0, dry_run: bool = False) -> tuple[Record, ...]:
@@ -138,5 +138,5 @@ class HostJobs:
         Returns the records of those removed (with `dry_run`: of those that would be). A running job stays.
         """
         asked = request.clean(self._directory, math.floor(older_than), keep, dry_run)
-        answer = self._ask(asked, patience=4 * EXCHANGE_TIMEOUT)
+        answer = self._ask(asked, extra_time=4 * EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())

@@ -37,7 +37,7 @@ def seconds_left(record: Record) -> float | None:
     return seconds_at_pace(record.progress, record.delta) if record.progress else None
 
 
-class Pace:
+class Estimator:
     """Adds to the records of one job how long it usually takes; its host is asked for that once."""
 
     def __init__(self, jobs: HostJobs) -> None:

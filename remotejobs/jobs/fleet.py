@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.become import become_for
 from remotejobs.connections.connect import open_connection
-from remotejobs.connections.limits import make_room
+from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.connections.threads import small_stacks
-from remotejobs.errors import BadUse, RemoteJobsError
+from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.inventory.variables import Host, text
 from remotejobs.jobs.client import HostJobs
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class HostResult(Generic[T]):
     """The outcome on one host: a value or the error, never both."""
 
     host: str
@@ -61,7 +61,7 @@ class Fleet:
         connect: Callable[[Host], Connection] = open_connection,
     ) -> None:
         if forks < 1:
-            raise BadUse(f"forks is {forks}", remedy="It must be at least 1.")
+            raise UsageError(f"forks is {forks}", remedy="It must be at least 1.")
         self.hosts = {host.name: host for host in hosts}
         self._slots = threading.BoundedSemaphore(forks)
         self._become = become
@@ -93,13 +93,13 @@ class Fleet:
         choice = become or self._become
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
-    def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[Outcome[T]]:
-        """`work` on every host (or on those of `names`) side by side; outcomes as they come, as `each_of` tells them.
+    def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[HostResult[T]]:
+        """`work` on every host (or on those of `names`) side by side; results as they come, as `each_of` yields them.
 
-        Raises `NoRoom` before anything is asked.
+        Raises `ResourceLimitExceeded` before anything is asked.
         """
         chosen = list(self.hosts if names is None else names)
-        make_room(len(chosen))
+        ensure_resource_limits(len(chosen))
         return each_of(chosen, lambda name: work(self.jobs(name)))
 
     def close(self) -> None:
@@ -119,17 +119,17 @@ class Fleet:
         self.close()
 
 
-def each_of(names: Collection[str], work: Callable[[str], T], *, workers: int | None = None) -> Iterator[Outcome[T]]:
+def each_of(names: Collection[str], work: Callable[[str], T], *, workers: int | None = None) -> Iterator[HostResult[T]]:
     """`work` for each host's name side by side, or for so many `workers` at a time; outcomes as they come.
 
     Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
     """
 
-    def one(name: str) -> Outcome[T]:
+    def one(name: str) -> HostResult[T]:
         try:
-            return Outcome(name, value=work(name))
+            return HostResult(name, value=work(name))
         except RemoteJobsError as exc:
-            return Outcome(name, error=exc)
+            return HostResult(name, error=exc)
 
     # A thread for each host: most of them wait. `forks` bounds what is under way, not the threads.
     threads = min(workers or len(names), len(names))

@@ -1,4 +1,4 @@
-"""Named locks on a host that outlive the controller and say who holds them. `lock.sh` is the other half."""
+"""Named locks on a host that outlive the controller and say who holds them. `lock.sh` is its part on the host."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import HostRefused, ProtocolDamaged
+from remotejobs.errors import HostRefused, ProtocolError
 
 
 class LockFailed(HostRefused):
@@ -21,7 +21,7 @@ class LockHeld(HostRefused):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock: `owner` is an id that he alone uses, `label` and `note` his own words, `since` UTC.
+    """Who holds a lock: `owner` is an id that no other holder has, `label` and `note` its own words, `since` UTC.
 
     `path` is the lock's file on the host.
     """
@@ -45,7 +45,7 @@ class HostLock:
         self._name = name
         self._directory = directory
 
-    def look(self) -> Holder | None:
+    def holder(self) -> Holder | None:
         """Who holds it; None: nobody."""
         return self.read(self._ask("lk_look"))
 
@@ -53,7 +53,7 @@ class HostLock:
         """Take it, or find that `owner` has it already. Raises `LockHeld` and `LockFailed`."""
         holder = self.read(self._ask("lk_take", owner, _line(label), _line(note), secrets.token_hex(8)))
         if holder is None:
-            raise ProtocolDamaged(self.host, f"the lock {self._name} is free after it was taken")
+            raise ProtocolError(self.host, f"the lock {self._name} is free after it was taken")
         return self._of(owner, holder)
 
     def release(self, owner: str) -> None:
@@ -63,7 +63,7 @@ class HostLock:
             self._of(owner, holder)
 
     def read(self, fields: Mapping[str, str]) -> Holder | None:
-        """The holder in an answer that tells of this lock. Raises `LockFailed`."""
+        """The holder in an answer about this lock. Raises `LockFailed`."""
         if "error" in fields:
             raise LockFailed(self.host, f"lock {self._name}: {fields['error'].partition(' ')[2]}")
         if "free" in fields:

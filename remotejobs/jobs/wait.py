@@ -1,4 +1,4 @@
-"""Waiting for a job to end, through the silence of its host: unreachable is not failed."""
+"""Waiting for a job to end, also while its host is unreachable: that is not failed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from remotejobs.agent.request import Read
-from remotejobs.errors import BadUse, Unreachable
+from remotejobs.errors import Unreachable, UsageError
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.model import Record
 
-DEFAULT_POLL = 15.0  # seconds between two looks; an end is seen at once, because the waiting is done on the host
-DEFAULT_PATIENCE = 300.0  # seconds without contact: long enough for a reboot
+DEFAULT_POLL = 15.0  # seconds between two polls; an end is seen at once, because the waiting is done on the host
+DEFAULT_CONTACT_TIMEOUT = 300.0  # seconds without contact: long enough for a reboot
 
 GLIMPSE_BYTES = 4096  # of each stream while the job runs: enough for its last lines
 FIRST_PAUSE = 1.0
@@ -21,10 +21,12 @@ LONGEST_PAUSE = 10.0
 T = TypeVar("T")
 
 
-def patiently(ask: Callable[[], T], *, patience: float, on_silence: Callable[[Unreachable], None] | None = None) -> T:
-    """`ask`, and ask again while the host cannot be reached, for at most `patience` seconds after the first failure.
+def retry_while_unreachable(
+    ask: Callable[[], T], *, contact_timeout: float, on_unreachable: Callable[[Unreachable], None] | None = None
+) -> T:
+    """`ask`, and retry while the host is unreachable, for at most `contact_timeout` seconds after the first failure.
 
-    `on_silence` hears of every failure that is tried again; the last one is raised.
+    `on_unreachable` gets every failure that is retried; the last one is raised.
     """
     deadline = 0.0
     pause = FIRST_PAUSE
@@ -33,11 +35,11 @@ def patiently(ask: Callable[[], T], *, patience: float, on_silence: Callable[[Un
             return ask()
         except Unreachable as exc:
             now = time.monotonic()
-            deadline = deadline or now + patience
-            if now >= deadline or not exc.passing:
+            deadline = deadline or now + contact_timeout
+            if now >= deadline or not exc.transient:
                 raise
-            if on_silence:
-                on_silence(exc)
+            if on_unreachable:
+                on_unreachable(exc)
         time.sleep(min(pause, deadline - now))
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -47,36 +49,40 @@ def wait_until_ended(
     jid: str,
     *,
     poll: float = DEFAULT_POLL,
-    first_look: float | None = None,
+    first_poll: float | None = None,
     news: bool = True,
-    on_look: Callable[[Record], None] | None = None,
-    patience: float = DEFAULT_PATIENCE,
-    on_silence: Callable[[Unreachable], None] | None = None,
+    on_poll: Callable[[Record], None] | None = None,
+    contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
+    on_unreachable: Callable[[Unreachable], None] | None = None,
 ) -> Record:
     """The record of the job's end, with the last 64 KiB of its output.
 
-    The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_look` gets
-    the record of the running job with its last 4 KiB of output. With `first_look` it gets the first after so many
+    The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_poll` gets
+    the record of the running job with its last 4 KiB of output. With `first_poll` it gets the first after so many
     seconds and the next after twice as many each, until that is `poll`. Without `news` the host is spared: it gets one
-    each minute, and one within `poll` seconds after a silence. Raises `NoSuchJob`, and `Unreachable` after `patience`
-    seconds without contact, which says nothing of the job.
+    each minute, and one within `poll` seconds once the host is reachable again. Raises `JobNotFound`, and `Unreachable`
+    after `contact_timeout` seconds without contact, which says nothing of the job.
     """
     if poll < 1:
-        raise BadUse(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
-    glimpse, longest = Read(jid, limit=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
-    pause = longest if first_look is None else min(first_look, poll)
+        raise UsageError(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
+    glimpse, longest = Read(jid, max_bytes=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
+    pause = longest if first_poll is None else min(first_poll, poll)
 
-    def look() -> Record:
+    def poll_once() -> Record:
         return jobs.status([glimpse], wait=pause)[0]
 
-    def silent(error: Unreachable) -> None:
+    def unreachable(error: Unreachable) -> None:
         nonlocal pause
         pause = min(pause, poll)
-        if on_silence:
-            on_silence(error)
+        if on_unreachable:
+            on_unreachable(error)
 
-    while not (record := patiently(look, patience=patience, on_silence=silent)).finished:
-        if on_look:
-            on_look(record)
+    while not (
+        record := retry_while_unreachable(poll_once, contact_timeout=contact_timeout, on_unreachable=unreachable)
+    ).finished:
+        if on_poll:
+            on_poll(record)
         pause = min(2 * pause, longest)
-    return patiently(lambda: jobs.whole(record), patience=patience, on_silence=on_silence)
+    return retry_while_unreachable(
+        lambda: jobs.whole(record), contact_timeout=contact_timeout, on_unreachable=on_unreachable
+    )

@@ -22,11 +22,11 @@ JobKey = tuple[str, str]  # host and jid
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What changed for one job: its end, silence of its host or the end of that silence, or why it cannot be known.
+class JobEvent:
+    """What changed for one job: its end, its host unreachable or reachable again, or why it cannot be known.
 
-    `record` is of the end (with the last 64 KiB of output), or of a job that runs on a host that is heard again.
-    `error` is a passing `Unreachable` for a host that is asked again; any other is the last that is heard.
+    `record` is of the end (with the last 64 KiB of output), or of a job that runs on a host that is reachable again.
+    `error` is a transient `Unreachable` for a host that is asked again; any other is the last event of the job.
     """
 
     host: str
@@ -38,11 +38,11 @@ class News:
     def is_last(self) -> bool:
         if self.record is not None:
             return self.record.finished
-        return not (isinstance(self.error, Unreachable) and self.error.passing)
+        return not (isinstance(self.error, Unreachable) and self.error.transient)
 
 
-class Watch:
-    """Waits for jobs to end until each has ended or `stop` is called; hosts are silent as long as they like.
+class JobWatch:
+    """Waits for jobs to end until each has ended or `stop` is called; hosts may be unreachable for any time.
 
     `jobs` maps each host to its jids, `on` gives access to a host and may raise `RemoteJobsError`. However many
     jobs a host has, it is asked in one exchange, which takes one of the sessions of its connection.
@@ -51,13 +51,13 @@ class Watch:
     def __init__(self, jobs: Mapping[str, Sequence[str]], on: Callable[[str], HostJobs]) -> None:
         self.pending: set[JobKey] = {(host, jid) for host, jids in jobs.items() for jid in jids}
         self.latest: dict[JobKey, Record] = {}  # of running jobs, as last seen
-        self.silent: dict[JobKey, Unreachable] = {}
+        self.unreachable: dict[JobKey, Unreachable] = {}
         self._on = on
-        self._news: queue.SimpleQueue[News | BaseException] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
         start_threads([(self._guard, (host, list(jids))) for host, jids in jobs.items()], name="watch")
 
-    def news(self, within: float) -> Iterator[News]:
+    def news(self, within: float) -> Iterator[JobEvent]:
         """What comes within so many seconds; over earlier when every job has ended. For one thread."""
         deadline = time.monotonic() + within
         while self.pending:
@@ -74,63 +74,63 @@ class Watch:
         """Wait for nothing more; a wait that is under way on a host ends by itself within a minute."""
         self._stopped.set()
 
-    def _take(self, item: News) -> None:
+    def _take(self, item: JobEvent) -> None:
         key = (item.host, item.jid)
-        self.silent.pop(key, None)
+        self.unreachable.pop(key, None)
         if item.is_last:
             self.pending.discard(key)
             self.latest.pop(key, None)
         elif isinstance(item.error, Unreachable):
-            self.silent[key] = item.error
+            self.unreachable[key] = item.error
 
     def _guard(self, host: str, jids: list[str]) -> None:
         """A fault of this program must reach who listens, and not be taken for a job that never ends."""
         try:
             self._wait_for(host, jids)
         except RemoteJobsError as exc:
-            self._tell(News(host, jid, error=exc) for jid in jids)
+            self._tell(JobEvent(host, jid, error=exc) for jid in jids)
         except BaseException as exc:  # noqa: BLE001
             self._news.put(exc)
 
     def _wait_for(self, host: str, jids: list[str]) -> None:
         """Look until all of `jids` are over, taking each away that is."""
-        jobs, wait, pause, silent = self._on(host), _first_wait(), FIRST_PAUSE, False
+        jobs, wait, pause, unreachable = self._on(host), _first_wait(), FIRST_PAUSE, False
         while jids and not self._stopped.is_set():
             try:
                 seen = _look(jobs, jids, wait)
             except Unreachable as exc:
-                if not exc.passing:
+                if not exc.transient:
                     raise
-                if not silent:
-                    self._tell(News(host, jid, error=exc) for jid in jids)
+                if not unreachable:
+                    self._tell(JobEvent(host, jid, error=exc) for jid in jids)
                 self._stopped.wait(pause)
                 # Whoever waits for it learns at once that it is back.
-                wait, pause, silent = 0.0, min(2 * pause, LONGEST_PAUSE), True
+                wait, pause, unreachable = 0.0, min(2 * pause, LONGEST_PAUSE), True
                 continue
             self.latest.update({(host, news.jid): news.record for news in seen if news.record and not news.is_last})
-            self._tell(news for news in seen if news.is_last or silent)
+            self._tell(news for news in seen if news.is_last or unreachable)
             jids[:] = [news.jid for news in seen if not news.is_last]
-            wait, pause, silent = _first_wait() if silent else LONGEST_WAIT, FIRST_PAUSE, False
+            wait, pause, unreachable = _first_wait() if unreachable else LONGEST_WAIT, FIRST_PAUSE, False
 
-    def _tell(self, items: Iterable[News]) -> None:
+    def _tell(self, items: Iterable[JobEvent]) -> None:
         for item in items:
             self._news.put(item)
 
 
 def _first_wait() -> float:
-    """Uneven, so that thousands of hosts are not asked in the same second again and again: an end is told at once all
+    """Uneven, so that thousands of hosts are not asked in the same second again and again: an end is known at once all
     the same, and threads that all want to run hinder each other."""
     return random.uniform(SHORTEST_WAIT, LONGEST_WAIT)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
-def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[News]:
-    """Wait over there until one of the jobs ends. One that cannot be told of hides no other."""
+def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
+    """Wait over there until one of the jobs ends. One that cannot be read hides no other."""
     try:
-        records = jobs.status([Read(jid, limit=GLIMPSE_BYTES) for jid in jids], wait=wait)
+        records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait)
     except Unreachable:
         raise
     except RemoteJobsError as exc:
         if len(jids) == 1:
-            return [News(jobs.host, jids[0], error=exc)]
+            return [JobEvent(jobs.host, jids[0], error=exc)]
         return [news for jid in jids for news in _look(jobs, [jid], 0)]
-    return [News(jobs.host, record.jid, record=jobs.whole(record)) for record in records]
+    return [JobEvent(jobs.host, record.jid, record=jobs.whole(record)) for record in records]

@@ -1,4 +1,4 @@
-"""What a person should look at: lost jobs, jobs that take too long, and hosts that could not be asked."""
+"""What needs a person's attention: lost jobs, jobs that take too long, and hosts that could not be asked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Overdue(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person should look at. `jid` is empty for a host that could not be asked."""
+    """Something that needs a person's attention. `jid` is empty for a host that could not be asked."""
 
     what: Literal["lost", "overdue", "not asked"]
     host: str
@@ -46,12 +46,12 @@ class Alert:
     said: str
 
 
-def alerts(records: Iterable[Record], silent: Mapping[str, RemoteJobsError], overdue: Overdue) -> list[Alert]:
+def alerts(records: Iterable[Record], unreachable: Mapping[str, RemoteJobsError], overdue: Overdue) -> list[Alert]:
     """The hosts that could not be asked, the lost and the overdue.
 
     Not what was never run, for who started it knows, unless it was lost while it was queued: it has a label then.
     """
-    found = [Alert("not asked", host, "", one_line(error.message)) for host, error in silent.items()]
+    found = [Alert("not asked", host, "", one_line(error.message)) for host, error in unreachable.items()]
     for record in in_order(records):
         if record.state is State.LOST and (record.cause != "never" or record.label):
             found.append(Alert("lost", record.host, record.jid, f"{name_of(record)}: {one_line(record.msg)}"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 T = TypeVar("T")
 _SIZE = re.compile(r"(\d{1,9})(%?)")
@@ -17,7 +17,9 @@ def size_of(size: int | str, total: int) -> int:
     """How many of `total` a size such as 3, "3" or "25%" means: at least 1; a percentage rounds down."""
     match = _SIZE.fullmatch(str(size).strip())
     if not match or (number := int(match[1])) < 1:
-        raise BadUse(f"batch size {size!r} is not understood", remedy="Use a whole number from 1 on, or a percentage.")
+        raise UsageError(
+            f"batch size {size!r} is not understood", remedy="Use a whole number from 1 on, or a percentage."
+        )
     return max(1, total * number // 100) if match[2] else number
 
 
@@ -25,7 +27,7 @@ def batches(items: Sequence[T], serial: int | str | Sequence[int | str]) -> tupl
     """Cut `items` into batches, in order. A list of sizes is used one after the other, its last size repeatedly."""
     sizes = [serial] if isinstance(serial, int | str) else list(serial)
     if not sizes:
-        raise BadUse("the list of batch sizes is empty", remedy="Give at least one size.")
+        raise UsageError("the list of batch sizes is empty", remedy="Give at least one size.")
     cut: list[tuple[T, ...]] = []
     at = 0
     while at < len(items):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host, text
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -13,7 +13,7 @@ _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 def filled(template: str, host: Host) -> str:
     """`template` with `{host}` as the host's name and any other name as that inventory variable of it.
 
-    `BadUse` names a variable that the host does not have.
+    `UsageError` names a variable that the host does not have.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -21,7 +21,7 @@ def filled(template: str, host: Host) -> str:
         if name == "host":
             return host.name
         if not (found := text(host, name)):
-            raise BadUse(f"{host.name}: {template!r} needs the variable {name}", remedy="Set it in the inventory.")
+            raise UsageError(f"{host.name}: {template!r} needs the variable {name}", remedy="Set it in the inventory.")
         return found
 
     return _NAME.sub(value, template)

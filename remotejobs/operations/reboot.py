@@ -1,4 +1,7 @@
-"""Reboot a host and reconnect: proven by a boot id that changed. What ran there is told as lost. `reboot.sh` helps."""
+"""Reboot a host and reconnect: proven by a boot id that changed. What ran there is reported as lost.
+
+`reboot.sh` helps.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,26 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import (
-    BadUse,
     HostError,
     HostKeyChanged,
     HostKeyUnknown,
     HostRefused,
-    ProtocolDamaged,
+    ProtocolError,
     Unreachable,
+    UsageError,
 )
 from remotejobs.inventory.variables import Host, text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
 LOOK_EVERY = 1.0  # seconds
-_HOPELESS = (HostKeyChanged, HostKeyUnknown)  # no later look would end otherwise
+_HOPELESS = (HostKeyChanged, HostKeyUnknown)  # no later attempt would end otherwise
 
 
 class RebootRefused(HostRefused):
@@ -59,7 +62,7 @@ class Reboot(BaseModel):
 class Rebooted:
     """A reboot that is proven: the boot ids `before` and `after` differ. `seconds` from the command to the test's end.
 
-    `lost` are the jobs that it ended, as the host tells of them now; `test_output` is what the test said.
+    `lost` are the jobs that it ended, as the host reports them now; `test_output` is what the test said.
     """
 
     host: str
@@ -75,13 +78,16 @@ def reboot(
 ) -> Rebooted:
     """Reboot `host` and wait until it is back; `on_news` hears how it goes.
 
-    Raises `RebootRefused` when the command failed, `NotBack` when the time was up, and `HostError` of the first look.
+    Raises `RebootRefused` when the command failed, `NotBack` when the time was up, and `HostError` of the first
+    attempt.
     """
     variables = {**host.variables, "ansible_timeout": wanted.connect_timeout, "ansible_ssh_timeout": None}
     # A connection of its own: nobody else's retries are waited for.
     with closing(open_connection(_Hurried(host.name, variables), retry_for=0)) as connection:
         if isinstance(connection, LocalConnection):
-            raise BadUse(f"{host.name} is this machine", remedy="Reboot it by hand: nothing could wait for it here.")
+            raise UsageError(
+                f"{host.name} is this machine", remedy="Reboot it by hand: nothing could wait for it here."
+            )
         # Root's jobs, and those of the user who logs in.
         owners = [HostJobs(connection, become=who, directory=text(host, "remotejobs_dir")) for who in {become, None}]
         return _Rebooting(connection, become, wanted, on_news).run(owners)
@@ -118,7 +124,7 @@ class _Rebooting:
         time.sleep(self._wanted.post_delay)
         said = self._await(self._tested)
         seconds = time.monotonic() - began
-        ended = [jobs.look(record.jid) for jobs, record in running]
+        ended = [jobs.record(record.jid) for jobs, record in running]
         lost = tuple(record for record in ended if _is_lost(record))
         return Rebooted(host=self._host, before=before, after=after, seconds=seconds, test_output=said, lost=lost)
 
@@ -127,11 +133,11 @@ class _Rebooting:
 
     def _boot(self) -> str:
         if not (boot := self._ask("rb_look").get("boot", "")):
-            raise ProtocolDamaged(self._host, "the answer names no boot id")
+            raise ProtocolError(self._host, "the answer names no boot id")
         return boot
 
     def _command(self, before: str) -> None:
-        """Silence after it is as good as an answer: the host may have gone at once."""
+        """No answer is as good as one: the host may have gone at once."""
         try:
             said = self._ask("rb_reboot", before, self._wanted.command).get("error", "")
         except Unreachable as exc:
@@ -154,12 +160,15 @@ class _Rebooting:
             raise _NotYet(f"{self._wanted.test_command!r} fails with {said.rc}: {said.output.strip()}")
         return said.output.strip()
 
-    def _await(self, look: Callable[[], str]) -> str:
-        """`look` over a new connection each time until it succeeds. While a host boots, it refuses for many reasons."""
+    def _await(self, attempt: Callable[[], str]) -> str:
+        """`attempt` over a new connection each time until it succeeds.
+
+        While a host boots, it refuses for many reasons.
+        """
         deadline = time.monotonic() + self._wanted.timeout
         while True:
             try:
-                return look()
+                return attempt()
             except _HOPELESS:
                 raise
             except (HostError, _NotYet) as exc:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.batches import size_of
 
 Sizes = int | str | list[int | str]
@@ -19,7 +19,7 @@ def _can_be_cut(serial: Sizes) -> Sizes:
     try:
         for size in sizes:
             size_of(size, 1)
-    except BadUse as exc:
+    except UsageError as exc:
         raise ValueError(str(exc)) from exc
     return serial
 

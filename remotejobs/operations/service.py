@@ -1,6 +1,6 @@
-"""A service without an init system: a job that is meant to go on, found by its name, looked at, and stopped with proof.
+"""A service without an init system: a job that is meant to go on, found by its name, checked, and stopped with proof.
 
-What others do with nohup, `&` and a pid file. `service.sh` looks at it from within.
+What others do with nohup, `&` and a pid file. `service.sh` checks it from within.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.inventory.variables import Host
 from remotejobs.model import LONGEST_GRACE, Job, Record
@@ -51,12 +51,12 @@ class Service(BaseModel):
     timeout: int = Field(default=5, ge=1, description="Seconds for an answer.")
 
     def job(self, jid: str) -> Job:
-        """It has no limit: it is to go on."""
+        """It has no timeout: it is to go on."""
         return Job(jid=jid, cmd=self.command, label=self.name, chdir=self.chdir, env=self.env, grace=self.grace)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class ServiceStatus:
     """Whether a service is up; `why` says in words why it is not."""
 
     why: str = ""
@@ -90,26 +90,28 @@ def goes_on(record: Record) -> bool:
     return not record.finished or record.still_runs
 
 
-def look(service: Service, host: Host, shell: Shell) -> Condition:
+def check_service_once(service: Service, host: Host, shell: Shell) -> ServiceStatus:
     """Ask for the port, and for the URL, once. Raises `HostError`."""
     url = filled(service.health, host)
     there = url if service.ask_from == "host" else ""
     words = ("sv_look", str(service.port), there, str(service.timeout))
     said = call(shell, (text_of("remotejobs.operations", "service.sh"),), words) if service.port or there else {}
     if service.port and said.get("listens") != "yes":
-        return Condition(f"nothing listens on port {service.port}")
+        return ServiceStatus(f"nothing listens on port {service.port}")
     if there:
         return _judged(service, said.get("status", "").strip(), "")
     if url:
         answer = fetch(url, timeout=service.timeout)
         return _judged(service, str(answer.status), answer.error)
-    return Condition()
+    return ServiceStatus()
 
 
-def _judged(service: Service, status: str, error: str) -> Condition:
+def _judged(service: Service, status: str, error: str) -> ServiceStatus:
     if error or not _DIGITS.fullmatch(status) or status == "000":
-        return Condition(f"no answer: {error or status}")
-    return Condition() if int(status) == service.status else Condition(f"status {status}, wanted {service.status}")
+        return ServiceStatus(f"no answer: {error or status}")
+    return (
+        ServiceStatus() if int(status) == service.status else ServiceStatus(f"status {status}, wanted {service.status}")
+    )
 
 
 def _number(name: str, jid: str) -> int:

@@ -19,7 +19,7 @@ from pydantic import AfterValidator
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-LONGEST = 64 * 1024  # bytes of a body that are looked at
+LONGEST = 64 * 1024  # bytes of a body that are read
 
 
 def _compiles(pattern: str) -> str:
@@ -34,7 +34,7 @@ Regex = Annotated[str, AfterValidator(_compiles)]  # in a parameter: what a body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpResponse:
     """`error` says in words why there is no answer; `status` is 0 then. `body` is cut at 64 KiB."""
 
     status: int = 0
@@ -42,7 +42,7 @@ class Answer:
     error: str = ""
 
 
-def fetch(url: str, *, method: str = "GET", timeout: float = 5) -> Answer:
+def fetch(url: str, *, method: str = "GET", timeout: float = 5) -> HttpResponse:
     """Ask `url`, following redirects on the same host; any other host would answer in its place.
 
     `timeout` is seconds to connect, and again for all of the answer. Never raises for what comes back, or does not.
@@ -55,11 +55,11 @@ def fetch(url: str, *, method: str = "GET", timeout: float = 5) -> Answer:
             response = exc  # an answer too
         with response:
             body = _text(response.read(LONGEST))
-            return Answer(status=response.status, body=body or _whereto(response.headers))
+            return HttpResponse(status=response.status, body=body or _whereto(response.headers))
     except urllib.error.URLError as exc:
-        return Answer(error=str(exc.reason))
+        return HttpResponse(error=str(exc.reason))
     except (OSError, http.client.HTTPException, ValueError) as exc:
-        return Answer(error=str(exc) or type(exc).__name__)
+        return HttpResponse(error=str(exc) or type(exc).__name__)
 
 
 def _whereto(headers: Message) -> str:
@@ -70,7 +70,7 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
-class _Reader(RawIOBase):
+class _DeadlineReader(RawIOBase):
     """What comes in on a socket until its time is over. Time for each step alone would allow a byte a second."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -98,7 +98,7 @@ class _Response(http.client.HTTPResponse):
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
     ) -> None:
         super().__init__(sock, debuglevel, method, url)
-        plain, self.fp = self.fp, BufferedReader(_Reader(sock))
+        plain, self.fp = self.fp, BufferedReader(_DeadlineReader(sock))
         plain.close()
 
 

@@ -9,29 +9,29 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 _CHECKOUT = "/opt/remotejobs"  # where the units of the package think that they are
 # Of resources.yml the last automation: it is about a deployment that a new project does not have.
-_BACKUPS = "- name: No good backup in 26 hours is told"
+_BACKUPS = "- name: Notify when no backup succeeded in 26 hours"
 
 
 def write_project(directory: Path) -> list[Path]:
     """Write a project into `directory`, which is made if need be; returns its files.
 
-    Raises `BadUse` when one of them is there already, and then writes none.
+    Raises `UsageError` when one of them is there already, and then writes none.
     """
     files = {directory / name: text for name, text in _files(directory.resolve())}
     for path in files:
         if path.exists() or path.is_symlink():
-            raise BadUse(f"{path} is there already, and nothing was written", remedy="Name another directory.")
+            raise UsageError(f"{path} is there already, and nothing was written", remedy="Name another directory.")
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x") as file:
                 file.write(text)
     except OSError as exc:
-        raise BadUse(f"{exc.filename}: {exc.strerror}", remedy="Name a directory that you may write.") from exc
+        raise UsageError(f"{exc.filename}: {exc.strerror}", remedy="Name a directory that you may write.") from exc
     return list(files)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from remotejobs.model import PROTOCOL_VERSION, State
 from remotejobs.testing.clock import Clock
-from remotejobs.testing.job import EMPTY_TREE, End, FakeJob
+from remotejobs.testing.job import EMPTY_TREE, FakeJob, PlannedEnd
 
 CMD_BYTES = 65536
 PROCESSES_BYTES = 16384
-NOTHING = End(0.0, State.RUNNING)
+NOTHING = PlannedEnd(0.0, State.RUNNING)
 
 
 def error(code: str, message: str) -> bytes:

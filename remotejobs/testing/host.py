@@ -1,4 +1,4 @@
-"""One host that is not there: it answers as `job.sh` would, over a connection that fails when it is told to."""
+"""One host that is not there: it answers as `job.sh` would, over a connection that fails on demand."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from threading import Condition
 
 from remotejobs.connections.base import Become, Reply
-from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolDamaged, TimedOut, Unreachable
+from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import JID, TAIL_BYTES
 from remotejobs.testing import answer
 from remotejobs.testing.clock import Clock
 from remotejobs.testing.job import FakeJob
 from remotejobs.testing.line import settle
 from remotejobs.testing.plan import Planner
-from remotejobs.testing.request import Call, Question, Start, asked_in
+from remotejobs.testing.request import Call, ScriptRequest, Start, asked_in
 
 FIRST_PID = 4242
 LOGIN = "deploy"
@@ -58,7 +58,7 @@ class FakeHost:
         self._real_time = real_time
         self._clock = Clock()
         self._changed = Condition()
-        self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has his own
+        self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has one
         self._cut: tuple[type[Unreachable], str] | None = None
         self._deaf = 0
         self._breaks = 0  # how often all connections broke
@@ -66,7 +66,7 @@ class FakeHost:
     # --- what the test does to it ---
 
     def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nobody listens there") -> None:
-        """From now on it cannot be asked; whoever is waiting there loses his connection. Its jobs run on."""
+        """From now on it cannot be asked; whoever is waiting there loses the connection. Its jobs run on."""
         with self._changed:
             self._cut = (kind, message)
             self._break()
@@ -124,8 +124,8 @@ class FakeHost:
             if self._cut:
                 raise self._cut[0](self.host, self._cut[1])
             if asked is None:
-                raise ProtocolDamaged(self.host, "the fake host was sent a script that it does not understand")
-            if isinstance(asked, Question):
+                raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
+            if isinstance(asked, ScriptRequest):
                 body = self._tell(asked)
             else:
                 body = self._carry_out(asked, become.user if become else LOGIN)
@@ -134,7 +134,7 @@ class FakeHost:
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
         whole = b"\n%b\n%b%b" % (asked.begin, body, end)
         if len(whole) > max_bytes:
-            raise ProtocolDamaged(self.host, f"the answer is longer than {max_bytes} bytes")
+            raise ProtocolError(self.host, f"the answer is longer than {max_bytes} bytes")
         return Reply(whole, b"", complete=True)
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _tell(self, question: Question) -> bytes:
+    def _tell(self, question: ScriptRequest) -> bytes:
         rc, output = self._say(self.host, question.script)
         return f"{output}\n{rc}\n".encode()
 
@@ -178,7 +178,7 @@ class FakeHost:
                 return self._list(jobs, sorted(jobs))
             case "rj_clean":
                 return self._clean(jobs, *map(int, words))
-        raise ProtocolDamaged(self.host, f"the fake host does not know {entry}")
+        raise ProtocolError(self.host, f"the fake host does not know {entry}")
 
     def _start(self, jobs: dict[str, FakeJob], base: str, start: Start) -> bytes:
         jid, now = start.job.jid, self._clock.now()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from remotejobs.connections.base import Connection
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host
 from remotejobs.model import Job, State
 from remotejobs.testing.host import FakeHost
@@ -21,7 +21,7 @@ SUCCEEDS = Plan()
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedJob:
     """A job that was started somewhere, as it was asked for, and how it is now."""
 
     host: str
@@ -76,7 +76,7 @@ class FakeHosts:
     def ends(
         self, job: str, rc: int = 0, *, on: str = "*", signal: str = "", stdout: str = "", stderr: str = ""
     ) -> None:
-        """End the running jobs with that jid or label, now. `BadUse` where none runs."""
+        """End the running jobs with that jid or label, now. `UsageError` where none runs."""
 
         def end(running: FakeJob, now: float) -> None:
             running.write(stdout, stderr, at=now)
@@ -85,33 +85,33 @@ class FakeHosts:
         self._change(job, on, end)
 
     def writes(self, job: str, stdout: str = "", *, on: str = "*", stderr: str = "", progress: str = "") -> None:
-        """Let the running jobs with that jid or label write something. `BadUse` where none runs."""
+        """Let the running jobs with that jid or label write something. `UsageError` where none runs."""
         self._change(job, on, lambda running, now: running.write(stdout, stderr, progress, at=now))
 
     def loses(self, job: str, cause: str = "gone", *, on: str = "*") -> None:
-        """Let the running jobs with that jid or label be lost: `gone`, `disk_full`. `BadUse` where none runs."""
+        """Let the running jobs with that jid or label be lost: `gone`, `disk_full`. `UsageError` where none runs."""
 
         def lose(running: FakeJob, now: float) -> None:
             running.end = lost(now, cause)
 
         self._change(job, on, lose)
 
-    def started(self, job: str = "", *, on: str = "*", count: int = 0, timeout: float = 30.0) -> tuple[Started, ...]:
+    def started(self, job: str = "", *, on: str = "*", count: int = 0, timeout: float = 30.0) -> tuple[StartedJob, ...]:
         """The jobs with that jid or label (all, where it is empty), sorted by host.
 
-        With `count`, wait until there are so many. `BadUse` where that takes longer than `timeout` seconds.
+        With `count`, wait until there are so many. `UsageError` where that takes longer than `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while len(found := self._started(job, on)) < count:
             if time.monotonic() > deadline:
-                raise BadUse(f"{len(found)} of {count} jobs {job!r} were started within {timeout:g} s", remedy="")
+                raise UsageError(f"{len(found)} of {count} jobs {job!r} were started within {timeout:g} s", remedy="")
             self._one_more.wait(0.1)
             self._one_more.clear()
         return found
 
-    def _started(self, name: str, on: str) -> tuple[Started, ...]:
+    def _started(self, name: str, on: str) -> tuple[StartedJob, ...]:
         return tuple(
-            Started(host.host, job.job, job.state)
+            StartedJob(host.host, job.job, job.state)
             for host in self._like(on)
             for job in host.jobs()
             if not name or job.named(name)
@@ -124,7 +124,7 @@ class FakeHosts:
     def _change(self, name: str, on: str, act: Callable[[FakeJob, float], None]) -> None:
         if not sum(host.change(act, name) for host in self._like(on)):
             remedy = "Wait for its start with `started(..., count=1)`."
-            raise BadUse(f"no job {name!r} runs on the hosts {on!r}", remedy=remedy)
+            raise UsageError(f"no job {name!r} runs on the hosts {on!r}", remedy=remedy)
 
     def _plan(self, host: str, command: str) -> Plan:
         for pattern, on, plan in self._plans:
@@ -136,4 +136,4 @@ class FakeHosts:
         for pattern, on, rc, output in self._words:
             if fnmatchcase(host, on) and pattern.search(script):
                 return rc, output
-        return 127, "a fake host runs nothing: tell with `says` what it answers to this script"
+        return 127, "a fake host runs nothing: say with `says` what it answers to this script"

@@ -1,4 +1,4 @@
-"""A job on a host that is not there: it runs nothing, and ends when its plan, a limit, a kill or the test says."""
+"""A job on a host that is not there: it runs nothing, and ends when its plan, a timeout, a kill or the test says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EMPTY_TREE = "; its process tree is proven empty"
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class PlannedEnd:
     """How a job ended, and when by the host's clock; of a lost one no more than the cause is known."""
 
     at: float
@@ -26,7 +26,7 @@ class End:
 
 @dataclass(slots=True)
 class FakeJob:
-    """Times are those of the host's clock; `began` is None while it is queued, and what it waits for is told then."""
+    """Times are those of the host's clock; `began` is None while it is queued; `waits_for` says for what."""
 
     job: Job
     settings: str
@@ -41,7 +41,7 @@ class FakeJob:
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     progress: str = ""
-    end: End | None = None
+    end: PlannedEnd | None = None
 
     @property
     def wants(self) -> list[tuple[str, int]]:
@@ -73,24 +73,30 @@ class FakeJob:
     def named(self, name: str) -> bool:
         return name in (self.job.jid, self.job.label)
 
-    def coming(self) -> End | None:
+    def coming(self) -> PlannedEnd | None:
         """The end that it runs towards; None where only the test can end it."""
         if self.began is None:
             return self._kept_too_long()
         ends = []
         if self.plan.lasts is not None and math.isfinite(self.plan.lasts):
             ends.append(by_itself(self.began + self.plan.lasts, self.plan.rc, self.plan.signal))
-        if self.job.limit:
-            ends.append(_by_limit(self.began + self.job.limit, State.TIMED_OUT, _over(self.job.limit)))
-        if self.job.stall:
-            ends.append(_by_limit(self.heard + self.job.stall, State.STALLED, f"no output for {self.job.stall} s"))
+        if self.job.timeout:
+            ends.append(_by_timeout(self.began + self.job.timeout, State.TIMED_OUT, _over(self.job.timeout)))
+        if self.job.idle_timeout:
+            ends.append(
+                _by_timeout(
+                    self.heard + self.job.idle_timeout, State.STALLED, f"no output for {self.job.idle_timeout} s"
+                )
+            )
         return min(ends, key=lambda end: end.at, default=None)
 
-    def _kept_too_long(self) -> End | None:
-        if not self.job.queue_limit:
+    def _kept_too_long(self) -> PlannedEnd | None:
+        if not self.job.queue_timeout:
             return None
-        msg = f"queue limit of {self.job.queue_limit} s exceeded: it waited for {self.waits_for}"
-        return End(self.arrived + self.job.queue_limit, State.TIMED_OUT, msg=f"{msg}; the command was never started")
+        msg = f"queue limit of {self.job.queue_timeout} s exceeded: it waited for {self.waits_for}"
+        return PlannedEnd(
+            self.arrived + self.job.queue_timeout, State.TIMED_OUT, msg=f"{msg}; the command was never started"
+        )
 
     def settle(self, now: float) -> bool:
         """Whether it has ended by now."""
@@ -100,28 +106,28 @@ class FakeJob:
 
     def kill(self, now: float) -> None:
         if self.is_queued:
-            self.end = End(now, State.KILLED, msg=_DEQUEUED)
+            self.end = PlannedEnd(now, State.KILLED, msg=_DEQUEUED)
         elif not self.settle(now):
-            self.end = _by_limit(now, State.KILLED, "killed on request")
+            self.end = _by_timeout(now, State.KILLED, "killed on request")
 
     def reboot(self, now: float) -> None:
         self.end = lost(now, "never" if self.is_queued else "rebooted")
 
 
-def by_itself(at: float, rc: int, signal: str = "") -> End:
-    return End(at, State.SUCCEEDED if rc == 0 else State.FAILED, rc, signal)
+def by_itself(at: float, rc: int, signal: str = "") -> PlannedEnd:
+    return PlannedEnd(at, State.SUCCEEDED if rc == 0 else State.FAILED, rc, signal)
 
 
-def lost(at: float, cause: str) -> End:
-    return End(at, State.LOST, msg=_LOST[cause], cause=cause)
+def lost(at: float, cause: str) -> PlannedEnd:
+    return PlannedEnd(at, State.LOST, msg=_LOST[cause], cause=cause)
 
 
-def _by_limit(at: float, state: State, why: str) -> End:
-    return End(at, state, 143, "TERM", why + EMPTY_TREE)
+def _by_timeout(at: float, state: State, why: str) -> PlannedEnd:
+    return PlannedEnd(at, state, 143, "TERM", why + EMPTY_TREE)
 
 
-def _over(limit: int) -> str:
-    return f"time limit of {limit} s exceeded"
+def _over(timeout: int) -> str:
+    return f"time limit of {timeout} s exceeded"
 
 
 _DEQUEUED = "killed on request while it was queued: nothing was run, and now nothing can be"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Plan:
     """How one job goes.
 
-    `lasts` is seconds on the host's clock; None: until the test says `ends`; infinity: until a limit or a kill.
+    `lasts` is seconds on the host's clock; None: until the test says `ends`; infinity: until a timeout or a kill.
     The output and the line of progress are there from the start. `refused` is why the host could not start it.
     """
 

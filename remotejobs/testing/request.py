@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
-from remotejobs.agent.request import shell_half, start_half
+from remotejobs.agent.request import agent_text, start_agent_text
 from remotejobs.model import Job, Launcher
 
 _CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n}\n{\ncase ", re.S)
@@ -24,7 +24,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ScriptRequest:
     """A script of `remotejobs.agent.shell`, and the line that begins its answer."""
 
     begin: bytes
@@ -34,17 +34,17 @@ class Question:
 @cache
 def _heads() -> tuple[bytes, bytes]:
     """How a script begins that calls job.sh: a question, and a start."""
-    return (shell_half("ask.sh").encode() + b"\n", start_half().encode() + b"\n")
+    return (agent_text("query.sh").encode() + b"\n", start_agent_text().encode() + b"\n")
 
 
-def asked_in(script: bytes) -> Call | Question | None:
+def asked_in(script: bytes) -> Call | ScriptRequest | None:
     """What `script` asks; None where it is neither of the two that the core sends."""
     begin = script.find(b"\n}\n") + 3
     for head in _heads():
         if script.startswith(head, begin) and (call := _CALL.search(script, begin + len(head))):
             return Call(call[1], shlex.split(call[2].decode()))
     if question := _QUESTION.match(script):
-        return Question(question[1], _unquoted(question[2].decode()))
+        return ScriptRequest(question[1], _unquoted(question[2].decode()))
     return None
 
 
@@ -63,14 +63,16 @@ class Start:
 
     @classmethod
     def of(cls, words: list[str]) -> Start:
-        directory, jid, cmd, interpreter, chdir, limit, stall, grace, label, settings, wants, queue_limit = words[:12]
+        directory, jid, cmd, interpreter, chdir, timeout, idle_timeout, grace, label, settings, wants, queue_timeout = (
+            words[:12]
+        )
         slots = re.search(r"slots:(\S*)=(\d+)", wants)
         job = Job(
             jid=jid,
             cmd=cmd,
             label=label,
-            limit=int(limit) or None,
-            stall=int(stall) or None,
+            timeout=int(timeout) or None,
+            idle_timeout=int(idle_timeout) or None,
             grace=int(grace),
             chdir=chdir,
             env=dict(setting.split("=", 1) for setting in words[15:]),
@@ -78,7 +80,7 @@ class Start:
             locks=tuple(re.findall(r"lock:(\S+)=1", wants)),
             slots=int(slots[2]) if slots else None,
             pool=slots[1] if slots else "",
-            queue_limit=int(queue_limit) or None,
+            queue_timeout=int(queue_timeout) or None,
             launcher=cast("Launcher", words[12]),
         )
         return cls(directory, job, settings)

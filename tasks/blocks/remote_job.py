@@ -19,7 +19,7 @@ from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.blocks.inventory import Strict, logo
 from remotejobs.prefect.tasks.flow import Command, Label
-from remotejobs.prefect.tasks.jobs.job import fetch_log, look_once, poll_until, polling, start_job
+from remotejobs.prefect.tasks.jobs.job import fetch_log, poll_once, poll_until, polling, start_job
 from remotejobs.prefect.tasks.jobs.options import JobOptions
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.workarounds.prefect.dispatch import or_awaited
@@ -43,8 +43,8 @@ class RemoteJobRun(JobRun[Record]):
 
         @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
         async def poll_job(handle: Handle, access: Access) -> None:
-            """Look once at the job, in a thread; between two looks none is held."""
-            await run_sync_in_worker_thread(look_once, handle, access, until)
+            """Poll the job once, in a thread; between two polls none is held."""
+            await run_sync_in_worker_thread(poll_once, handle, access, until)
 
         await poll_job(self.handle, self.access)
 
@@ -52,7 +52,7 @@ class RemoteJobRun(JobRun[Record]):
     def wait_for_completion(self) -> None:  # type: ignore[override] # in Prefect's blocks too it is called or awaited
         """Poll the job, as `until` says, until it has succeeded; an unreachable host is asked again.
 
-        Raises `JobFailed` when it ended otherwise, and `RetriesExhausted` at the last look, which says whether the job
+        Raises `JobFailed` when it ended otherwise, and `RetriesExhausted` at the last poll, which says whether the job
         was left running or killed.
         """
         poll_until(self.until)(self.handle, self.access)
@@ -116,7 +116,7 @@ class RemoteJob(JobBlock[Record], Strict):
     def trigger(self, item: str = "") -> RemoteJobRun:  # type: ignore[override]
         """Start the job and return at once. Within one flow run it starts once, however often that is tried again.
 
-        Its jid is made of the flow run's id, `label` and `item`, which tells several of one block apart: another call
+        Its jid is made of the flow run's id, `label` and `item`, which distinguishes several of one block: another call
         with the same ones attaches to the job that is there. Raises `HostError` and `InvalidJob`.
         """
         return self._run(start_job(self._named(item), self.host, self.access))

@@ -22,7 +22,7 @@ KEY = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
-class JobEnd:
+class CancelledJob:
     """What became of one job; `open_end`: it may still run, for all that is known, or something of it survived.
 
     `goes_on`: it runs, and is meant to finish.
@@ -41,11 +41,11 @@ class JobEnd:
 
 @contextmanager
 def speaking(flow_run: FlowRun) -> Iterator[None]:
-    """Say meanwhile that its jobs are being ended: on many hosts that takes long, and silence counts as absence."""
+    """Log meanwhile that its jobs are being ended: it may take long, and without a log it counts as dead."""
     over = threading.Event()
 
     def speak() -> None:
-        while not over.wait(timings().speak_every):
+        while not over.wait(timings().cancel_log_interval):
             flow_run_logger(flow_run).info("its jobs are being ended")
 
     speaker = threading.Thread(target=speak, name="speaking", daemon=True)
@@ -57,28 +57,30 @@ def speaking(flow_run: FlowRun) -> Iterator[None]:
         speaker.join()
 
 
-def report_ends(flow_run: FlowRun, ends: Sequence[JobEnd], *, line: str = "") -> None:
-    """Log every end, attach the table, and tell the line that sums it up: `line`, and what may still run."""
+def report_cancelled(flow_run: FlowRun, results: Sequence[CancelledJob], *, line: str = "") -> None:
+    """Log every end, attach the table, and log the line that sums it up: `line`, and what may still run."""
     logger = flow_run_logger(flow_run)
-    for end in ends:
-        (logger.error if end.open_end else logger.info)("%s", end.words)
-    still = _named(end for end in ends if end.open_end)
-    left = f"MAY STILL RUN: {still}; its table `{KEY}` tells how to end that" if still else ""
-    line = ". ".join(words for words in (line, left) if words) or _all_ended(ends)
+    for result in results:
+        (logger.error if result.open_end else logger.info)("%s", result.words)
+    still = _named(result for result in results if result.open_end)
+    left = f"MAY STILL RUN: {still}; its table `{KEY}` shows how to end that" if still else ""
+    line = ". ".join(words for words in (line, left) if words) or _all_ended(results)
     attach(
-        flow_run, line, [{"host": end.host, "job": end.label, "what became of it": visible(end.said)} for end in ends]
+        flow_run,
+        line,
+        [{"host": result.host, "job": result.label, "what became of it": visible(result.said)} for result in results],
     )
 
 
-def _all_ended(ends: Sequence[JobEnd]) -> str:
-    over = sum(not end.goes_on for end in ends)
+def _all_ended(results: Sequence[CancelledJob]) -> str:
+    over = sum(not result.goes_on for result in results)
     ended = f"None of its {number_of(over, 'job')} runs any more" if over else "No job of it was found to end"
-    going = _named(end for end in ends if end.goes_on)
+    going = _named(result for result in results if result.goes_on)
     return f"{ended}. Left to finish: {going}" if going else ended
 
 
-def _named(ends: Iterable[JobEnd]) -> str:
-    return ", ".join(f"{end.label} on {end.host}" for end in ends)
+def _named(results: Iterable[CancelledJob]) -> str:
+    return ", ".join(f"{result.label} on {result.host}" for result in results)
 
 
 def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> None:
@@ -91,7 +93,7 @@ def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> N
 
 
 def line_of(client: SyncPrefectClient, flow_run: FlowRun) -> str:
-    """The line that was told last of this cancelled run; "" when nothing was."""
+    """The last line that was logged of this cancelled run; "" when nothing was."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]), key=ArtifactFilterKey(any_=[KEY]))
     told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
     return told[0].description or "" if told else ""

@@ -11,7 +11,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from remotejobs.display.row import progress_line
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.estimate import Pace
+from remotejobs.jobs.estimate import Estimator
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.jobs.reports import key_of
 
@@ -36,11 +36,11 @@ class Bar:
 
 
 class JobBars:
-    """The bars of the jobs that this process looks after, and how long each of them usually takes."""
+    """The bars of the jobs that this process polls, and how long each of them usually takes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._paces: dict[Handle, Pace] = {}
+        self._paces: dict[Handle, Estimator] = {}
         self._bars: dict[Handle, Bar] = {}
 
     def seen(self, handle: Handle, record: Record, jobs: HostJobs) -> Record:
@@ -49,7 +49,7 @@ class JobBars:
             self._end(handle, record)
             return record
         with self._lock:
-            pace = self._paces.setdefault(handle, Pace(jobs))
+            pace = self._paces.setdefault(handle, Estimator(jobs))
         record = pace.of(record)
         if record.progress and record.progress.percent is not None:
             self._bar(handle).move(record.progress.percent, progress_line(record), over=False)
@@ -58,7 +58,7 @@ class JobBars:
     def _bar(self, handle: Handle) -> Bar:
         with self._lock:
             bar = self._bars.get(handle)
-        if bar is None:  # not within the lock, as the API is asked; a job is looked at by one task run at a time
+        if bar is None:  # not within the lock, as the API is asked; a job is polled by one task run at a time
             what = f"{handle.label} on {handle.host}"
             bar = self._bars[handle] = Bar(key_of("progress", what), what)
         return bar

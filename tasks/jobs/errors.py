@@ -1,4 +1,4 @@
-"""How looking after a job can end badly. Each can be pickled, as Prefect may do with a task's result."""
+"""How polling a job can end badly. Each can be pickled, as Prefect may do with a task's result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Record
 from remotejobs.text import duration, visible
 
-RAN_LINES = 20  # of the processes that a limit ended
+RAN_LINES = 20  # of the processes that a timeout ended
 
 
 class StillRunning(RemoteJobsError):
-    """The only end of a look that Prefect tries again; its message is what people read in the UI."""
+    """The only end of a poll that Prefect tries again; its message is what people read in the UI."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
@@ -21,16 +21,16 @@ class StillRunning(RemoteJobsError):
 class JobFailed(RemoteJobsError):
     """A job ended without success: `record` says how. A retried flow run attaches to it; a new one runs it again.
 
-    `look` is the command line that shows its output, or "" if there is none.
+    `log_command` is the command line that shows its output, or "" if there is none.
     """
 
-    def __init__(self, record: Record, look: str = "") -> None:
+    def __init__(self, record: Record, log_command: str = "") -> None:
         self.record = record
-        self.look = look
-        super().__init__(describe_end(record, look), remedy="")
+        self.log_command = log_command
+        super().__init__(describe_end(record, log_command), remedy="")
 
     def __reduce__(self) -> tuple[type[JobFailed], tuple[Record, str]]:
-        return type(self), (self.record, self.look)
+        return type(self), (self.record, self.log_command)
 
 
 class RetriesExhausted(RemoteJobsError):
@@ -51,8 +51,8 @@ class HostsFailed(RemoteJobsError):
         super().__init__(message, remedy="")
 
 
-class HostsSilent(RemoteJobsError):
-    """Some hosts of a group could not be asked, and may be heard again a little later: the group is tried again."""
+class HostsUnreachable(RemoteJobsError):
+    """Some hosts of a group could not be reached, and may be reachable a little later: the group is tried again."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
@@ -66,15 +66,15 @@ class GroupFailed(HostsFailed):
         super().__init__(message)
 
 
-def describe_end(record: Record, look: str = "") -> str:
-    """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where to look, and the last lines of output.
+def describe_end(record: Record, log_command: str = "") -> str:
+    """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where its log is, and the last lines of output.
 
     All in printable characters; the output begins on a line of its own.
     """
     how = [str(record.state), f"rc {record.rc}" if record.rc is not None else "", record.cause, record.signal or ""]
     after = f" after {duration(record.delta)}" if record.delta is not None else ""
     head = f"{record.label or record.jid} on {record.host}: {', '.join(word for word in how if word)}{after}"
-    where = f". Its output: {look}" if look else ""
+    where = f". Its output: {log_command}" if log_command else ""
     said = visible(record.last_lines)
     ran = (
         "\n".join(["\nWhat ran when it was ended:", *record.processes.splitlines()[:RAN_LINES]])

@@ -24,12 +24,12 @@ from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on, prepare
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
-from remotejobs.prefect.tasks.jobs.ends import OnFailed, failures_of, left_running
-from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsSilent, StillRunning
+from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsUnreachable, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_poll import GroupPoll
 from remotejobs.prefect.tasks.jobs.host_group_progress import tell_not_started
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER
-from remotejobs.prefect.tasks.jobs.outcomes import is_silence
+from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
+from remotejobs.prefect.tasks.jobs.results import OnFailed, failures_of, left_running
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
@@ -37,12 +37,12 @@ from remotejobs.prefect.tasks.runs.started import note_jobs
 _NAMED = 20  # hosts in a message that is tried again
 
 _Logger = Logger | LoggerAdapter[Any]
-Started = Handle | RemoteJobsError
-Ended = Record | RemoteJobsError
+HandleOrError = Handle | RemoteJobsError
+RecordOrError = Record | RemoteJobsError
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JobStep:
     """One job on one host, and how it is polled."""
 
     job: Job
@@ -54,43 +54,45 @@ class Step:
         return self.job.label or self.job.jid
 
 
-def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[..., tuple[Started, ...]]:
+def start_group(*, retry_unreachable: bool, on_failed: OnFailed | None = None) -> Task[..., tuple[HandleOrError, ...]]:
     """The task that starts the jobs of one group: a handle for each step, in order.
 
-    Hosts that could not be asked are tried again, and only they, where it is `patient`; otherwise they are among the
-    answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started, with a
-    handle or an error for each step; `on_failed` is told of these first. One task is for one group, whose answers it
-    remembers.
+    Hosts that could not be asked are tried again, and only they, where it is `retry_unreachable`; otherwise they are
+    among the answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started,
+    with a handle or an error for each step; `on_failed` gets these first. One task is for one group, whose
+    answers it remembers.
     """
-    known: dict[tuple[str, str], Started] = {}
+    known: dict[tuple[str, str], HandleOrError] = {}
 
     @task(
         task_run_name="start {name}",
-        retries=len(AGAIN_AFTER) if patient else 0,
+        retries=len(AGAIN_AFTER) if retry_unreachable else 0,
         retry_delay_seconds=AGAIN_AFTER,
         retry_condition_fn=_to_be_tried_again,
         cache_policy=NO_CACHE,
     )
-    def start_jobs(name: str, steps: Sequence[Step], access: Access) -> tuple[Started, ...]:
+    def start_jobs(name: str, steps: Sequence[JobStep], access: Access) -> tuple[HandleOrError, ...]:
         """Start what is not started yet, or attach to it."""
         note_jobs(access, [(step.job, step.host) for step in steps])
         _start(steps, access, known)
         outcomes = [known[step.host, step.job.jid] for step in steps]
-        silent = {step.host: str(error) for step, error in zip(steps, outcomes, strict=True) if is_silence(error)}
-        said = "\n".join([f"{name}: {len(silent)} hosts could not be asked", *list(silent.values())[:_NAMED]])
-        if silent and patient and not this_attempt().is_last:
-            raise HostsSilent(said)
-        if silent and not patient:
+        unreachable = {
+            step.host: str(error) for step, error in zip(steps, outcomes, strict=True) if is_unreachable(error)
+        }
+        said = "\n".join([f"{name}: {len(unreachable)} hosts could not be asked", *list(unreachable.values())[:_NAMED]])
+        if unreachable and retry_unreachable and not this_attempt().is_last:
+            raise HostsUnreachable(said)
+        if unreachable and not retry_unreachable:
             get_run_logger().warning("%s", said)
-        ends = [
+        results = [
             left_running(step.label, step.host, outcome, access)
             for step, outcome in zip(steps, outcomes, strict=True)
-            if patient or not is_silence(outcome)
+            if retry_unreachable or not is_unreachable(outcome)
         ]
-        if failed := failures_of(ends):
-            tell_not_started(name, ends)
+        if failed := failures_of(results):
+            tell_not_started(name, results)
             if on_failed:
-                on_failed([end for end in ends if not end.succeeded])
+                on_failed([result for result in results if not result.succeeded])
             raise GroupFailed(f"start {name}: {failed}", outcomes)
         return tuple(outcomes)
 
@@ -99,12 +101,12 @@ def start_group(*, patient: bool, on_failed: OnFailed | None = None) -> Task[...
 
 def poll_group(
     until: Until, failed_when: FailedWhen | None = None, on_failed: OnFailed | None = None
-) -> Task[..., tuple[Ended, ...]]:
+) -> Task[..., tuple[RecordOrError, ...]]:
     """The task that polls the started jobs of one group: the record of each, in the order of its handles.
 
     The waiting is done on the hosts, all the time, so an end is known at once; an attempt lasts `until.delay` and is
     over earlier when nothing runs any more. `StillRunning` is tried again. At the end it raises `GroupFailed` when a
-    job did not succeed, with a record or an error for each; `on_failed` is told of those that failed as soon as they
+    job did not succeed, with a record or an error for each; `on_failed` gets those that failed as soon as they
     did. One task is for one group, which it goes on watching.
     """
     polls: list[GroupPoll] = []
@@ -116,12 +118,12 @@ def poll_group(
         retry_condition_fn=_to_be_tried_again,
         cache_policy=NO_CACHE,
     )
-    def poll_jobs(name: str, started: object, access: Access) -> tuple[Ended, ...]:
+    def poll_jobs(name: str, started: object, access: Access) -> tuple[RecordOrError, ...]:
         """Wait for those jobs that were `started`, for as long as `until.delay` says."""
         if not polls:
             handles = [each for each in outcomes_of(started, 0) if isinstance(each, Handle)]
             polls.append(GroupPoll(name, handles, access, until, failed_when, on_failed))
-        return polls[0].look(this_attempt())
+        return polls[0].poll(this_attempt())
 
     return poll_jobs
 
@@ -134,16 +136,16 @@ def outcomes_of(came: object, count: int) -> Sequence[object]:
 
 
 def _to_be_tried_again(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    return isinstance(state.data, HostsSilent | StillRunning)
+    return isinstance(state.data, HostsUnreachable | StillRunning)
 
 
-def _start(steps: Sequence[Step], access: Access, known: dict[tuple[str, str], Started]) -> None:
+def _start(steps: Sequence[JobStep], access: Access, known: dict[tuple[str, str], HandleOrError]) -> None:
     """Start on every host what `known` has no answer of, side by side, and keep the answers there."""
     prepare(access)
     wanted: dict[str, list[Job]] = {}
     for step in steps:
         answer = known.get((step.host, step.job.jid))
-        if answer is None or is_silence(answer):
+        if answer is None or is_unreachable(answer):
             wanted.setdefault(step.host, []).append(step.job)
     start = partial(_start_on, wanted=wanted, access=access, logger=get_run_logger())
     for outcome in each_of(wanted, start, workers=access.forks):
@@ -155,18 +157,18 @@ def _start(steps: Sequence[Step], access: Access, known: dict[tuple[str, str], S
 
 def _start_on(
     host: str, *, wanted: Mapping[str, Sequence[Job]], access: Access, logger: Logger | LoggerAdapter[Any]
-) -> dict[str, Started]:
-    """The jobs of one host by jid; one that is refused keeps no other from being started, but silence does."""
-    jobs, answers = jobs_on(access, host), dict[str, Started]()
-    silence: RemoteJobsError | None = None
+) -> dict[str, HandleOrError]:
+    """The jobs of one host by jid; a refused one keeps no other from being started, but an unreachable host does."""
+    jobs, answers = jobs_on(access, host), dict[str, HandleOrError]()
+    gone: RemoteJobsError | None = None
     for job in wanted[host]:
         try:
-            if silence:
-                raise silence
+            if gone:
+                raise gone
             record = jobs.start(job)
         except RemoteJobsError as exc:
             answers[job.jid] = exc
-            silence = exc if isinstance(exc, Unreachable) else None
+            gone = exc if isinstance(exc, Unreachable) else None
             continue
         what = "attached to" if record.attached else "started"
         logger.info("%s job %s on %s, in %s: %s", what, job.jid, host, record.results_dir, record.state)

@@ -12,15 +12,15 @@ from prefect import get_client, get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.reports import key_of, publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import JobResult
 
-_EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and tells others of it
+_EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and sends it to others
 
 
-def tell_not_started(name: str, ends: Iterable[End]) -> None:
+def tell_not_started(name: str, results: Iterable[JobResult]) -> None:
     """A table of those that failed, once nothing more is tried. Where it cannot be shown, the state says it too."""
-    rows = [row_of(end) for end in ends if not end.succeeded]
+    rows = [row_of(result) for result in results if not result.succeeded]
     try:
         publish_table(key_of(name, "not-started"), f"Not started: {name}", rows)
     except httpx.HTTPError as exc:
@@ -35,13 +35,13 @@ class GroupProgress:
         self._bar_and_table: tuple[UUID, UUID] | None = None
         self._next = 0.0
 
-    def show(self, ends: Iterable[End], *, done: int, of: int) -> None:
+    def show(self, results: Iterable[JobResult], *, done: int, of: int) -> None:
         """Bring both up to date: at once the first time and the last, and otherwise every 30 s."""
         if done < of and time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _EVERY
         try:
-            self._publish([dict(row_of(end)) for end in ends], 100.0 * done / max(1, of))
+            self._publish([dict(row_of(result)) for result in results], 100.0 * done / max(1, of))
         except httpx.HTTPError as exc:
             get_run_logger().warning("the table of %s cannot be shown: %r", self._name, exc)
 

@@ -21,8 +21,8 @@ def jid_for(label: str, item: str = "", *, run: str = "") -> str:
     split. A task without a flow uses its own id, which is stable over its retries; outside of both the jid is random.
     Give `run` the id of another flow run to get the jid of its job.
     """
-    run = run or options_of_this_run().part.of or flow_run.id or task_run.id or str(uuid4())
-    # What is readable may be cut or alike; the digest tells them apart.
+    run = run or options_of_this_run().shard.of or flow_run.id or task_run.id or str(uuid4())
+    # What is readable may be cut or alike; the digest distinguishes them.
     readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{label} {item}")[:_READABLE].strip("-") or "job"
     digest = hashlib.sha256(json.dumps([label, item]).encode()).hexdigest()[:12]
     return f"{readable}.{digest}.{run}"

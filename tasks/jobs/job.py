@@ -23,31 +23,31 @@ from remotejobs.prefect.tasks.jobs.bars import job_bars
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_silence, lost_sight, progress_of, success_of
+from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_unreachable, lost_sight, progress_of, success_of
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES, followed
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twice
-_LONG_LOOK = 30.0  # seconds to wait on the host at a time
+_LONG_POLL = 30.0  # seconds to wait on the host at a time
 
 
-def after_silence(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+def if_unreachable(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
     """For retry_condition_fn: only a host that could not be asked is asked again."""
-    return is_silence(state.data)
+    return is_unreachable(state.data)
 
 
 def while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    """For retry_condition_fn: what runs on is looked at again, and who is silent asked again."""
-    return isinstance(state.data, StillRunning) or is_silence(state.data)
+    """For retry_condition_fn: a job that still runs is polled again, and an unreachable host asked again."""
+    return isinstance(state.data, StillRunning) or is_unreachable(state.data)
 
 
 @task(
     task_run_name="start {job.label} on {host}",
     retries=len(AGAIN_AFTER),
     retry_delay_seconds=AGAIN_AFTER,
-    retry_condition_fn=after_silence,
+    retry_condition_fn=if_unreachable,
     cache_policy=NO_CACHE,
 )
 def start_job(job: Job, host: str, access: Access) -> Handle:
@@ -63,10 +63,10 @@ def start_job(job: Job, host: str, access: Access) -> Handle:
 
 
 def polling(until: Until) -> dict[str, Any]:
-    """What makes a task that looks once a poll: Prefect's retries, as `until` says."""
+    """What makes a task of one attempt a poll: Prefect's retries, as `until` says."""
     return {
         "retries": until.retries,
-        # A look takes its own part of the delay.
+        # An attempt takes its own part of the delay.
         "retry_delay_seconds": until.delay - until.wait,
         "retry_condition_fn": while_running,
         "cache_policy": NO_CACHE,
@@ -76,7 +76,7 @@ def polling(until: Until) -> dict[str, Any]:
 def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[..., Record]:
     """The task that polls a job: `poll_until(until).submit(handle, access)` gives the record of its success.
 
-    One attempt is one look, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
+    One attempt asks once, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
     nothing else. It raises `JobFailed` when the job ended in any other way, `RetriesExhausted` at the last attempt.
     `failed_when` decides about a command that ended by itself, in place of its return code.
     """
@@ -84,28 +84,28 @@ def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[...,
     @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
     def poll_job(handle: Handle, access: Access) -> Record:
         """Look once at the job, for as long as `until.wait` says."""
-        return look_once(handle, access, until, failed_when)
+        return poll_once(handle, access, until, failed_when)
 
     return poll_job
 
 
 @task(task_run_name="run {label} on {host}", cache_policy=NO_CACHE)
-def run_command(command: str, host: str, access: Access, label: str = "command", limit: int = 60) -> Record:
-    """Run a short command to its end within one task run; `limit` is seconds. Raises `JobFailed` and `HostError`.
+def run_command(command: str, host: str, access: Access, label: str = "command", timeout: int = 60) -> Record:
+    """Run a short command to its end within one task run; `timeout` is seconds. Raises `JobFailed` and `HostError`.
 
     It is a job like any other: when this task is retried, it attaches.
     """
     jobs = jobs_on(access, host)
-    job = Job(jid=jid_for(label, command), cmd=command, label=label, limit=limit)
+    job = Job(jid=jid_for(label, command), cmd=command, label=label, timeout=timeout)
     note_jobs(access, [(job, host)])
     record = jobs.start(job)
-    give_up = time.monotonic() + limit + 2 * job.grace
+    give_up = time.monotonic() + timeout + 2 * job.grace
     while not record.finished and time.monotonic() < give_up:
-        record = jobs.look(job.jid, wait=_LONG_LOOK)
+        record = jobs.record(job.jid, wait=_LONG_POLL)
     if not record.finished:
         look = command_line("status", record.handle, access)
-        overdue = f"{label} on {host} has not ended {2 * job.grace} s after its limit"
-        raise RetriesExhausted(f"{overdue}. Look at it with: {look}", record)
+        overdue = f"{label} on {host} has not ended {2 * job.grace} s after its timeout"
+        raise RetriesExhausted(f"{overdue}. Check it with: {look}", record)
     return success_of(replace(record.handle, label=label), record, access)
 
 
@@ -120,7 +120,7 @@ def kill_job(handle: Handle, access: Access, grace: int | None = None) -> Record
 @task(task_run_name="log of {handle.label} on {handle.host}", cache_policy=NO_CACHE)
 def fetch_log(handle: Handle, access: Access, max_bytes: int = 1024 * 1024) -> Record:
     """The job's record with the last `max_bytes` of stdout and of stderr."""
-    return jobs_of(access, handle).status([Read(handle.jid, limit=max_bytes)])[0]
+    return jobs_of(access, handle).status([Read(handle.jid, max_bytes=max_bytes)])[0]
 
 
 @task(task_run_name="clean {host}", cache_policy=NO_CACHE)
@@ -131,19 +131,19 @@ def clean_jobs(
     return jobs_on(access, host).clean(older_than=older_than, keep=keep, dry_run=dry_run)
 
 
-def look_once(handle: Handle, access: Access, until: Until, failed_when: FailedWhen | None = None) -> Record:
-    """One attempt of a poll, within a task run. Raises what `poll_until` tells of, and `StillRunning`."""
+def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedWhen | None = None) -> Record:
+    """One attempt of a poll, within a task run. Raises what `poll_until` names, and `StillRunning`."""
     attempt = this_attempt()
     jobs = jobs_of(access, handle)
     began = time.monotonic()
     try:
         record = _look(jobs, handle, until.wait)
     except Unreachable as exc:
-        if not is_silence(exc):
+        if not is_unreachable(exc):
             raise
         if attempt.is_last:
             raise lost_sight(handle, access, attempt, exc) from exc
-        # A refused connection is told at once; without its part of the delay the retries would soon be used up.
+        # A refused connection is known at once; without its part of the delay the retries would soon be used up.
         time.sleep(max(0.0, began + until.wait - time.monotonic()))
         raise
     if fresh := followed().fresh(handle, record):
@@ -160,4 +160,4 @@ def look_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
 
 def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
-    return jobs.whole(jobs.status([Read(handle.jid, limit=LOG_BYTES)], wait=wait)[0])
+    return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])

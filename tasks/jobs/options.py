@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.model import Job, Launcher
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.renamed import allow_old_names, renamed_fields
 
 
 class JobOptions(BaseModel):
-    """Limits, directory, environment, locks and launcher of a job."""
+    """Timeouts, directory, environment, locks and launcher of a job."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(limit="timeout", stall="idle_timeout", queue_limit="queue_timeout")
 
-    limit: int = Field(
-        default=0, ge=0, description="Seconds after which its host ends it with all its processes; 0 for no limit."
+    timeout: int = Field(
+        default=0, ge=0, description="Seconds after which its host ends it with all its processes; 0 for never."
     )
-    stall: int = Field(
+    idle_timeout: int = Field(
         default=0,
         ge=0,
-        description="Seconds without new output after which its host ends it likewise; 0 for no such limit.",
+        description="Seconds without new output after which its host ends it likewise; 0 for never.",
     )
     chdir: str = Field(
         default="", pattern="^(/.*)?$", description="Directory to run it in, from / on; empty for the user's home."
@@ -41,7 +45,7 @@ class JobOptions(BaseModel):
         default="",
         description="Which jobs count for the slots: those that name the same pool; empty for those that name none.",
     )
-    queue_limit: int = Field(
+    queue_timeout: int = Field(
         default=0,
         ge=0,
         description="Seconds it may wait for locks and slots; then it ends, never started. 0: as long as it takes.",
@@ -52,7 +56,7 @@ class JobOptions(BaseModel):
     )
 
     def job(self, command: str, *, label: str, item: str = "") -> Job:
-        """The job of the flow run under way that runs `command`; `label` and `item` tell it from the run's others.
+        """The job of the flow run under way that runs `command`; `label` and `item` make it differ from others.
 
         Its jid is that of `jid_for(label, item)`: a run that is retried or resumed finds it again. Raises `InvalidJob`.
         """
@@ -60,13 +64,13 @@ class JobOptions(BaseModel):
             jid=jid_for(label, item),
             cmd=command,
             label=label,
-            limit=self.limit or None,
-            stall=self.stall or None,
+            timeout=self.timeout or None,
+            idle_timeout=self.idle_timeout or None,
             chdir=self.chdir,
             env=self.env,
             locks=self.locks,
             slots=self.slots or None,
             pool=self.pool,
-            queue_limit=self.queue_limit or None,
+            queue_timeout=self.queue_timeout or None,
             launcher=self.launcher,
         )

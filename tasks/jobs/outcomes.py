@@ -1,4 +1,4 @@
-"""What a look at a job means for its task run: how it goes on, what came of it, and the words for both."""
+"""What an answer about a job means for its task run: how it goes on, what came of it, and the words for both."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from remotejobs.prefect.tasks.jobs.verdict import FailedWhen, judged
 from remotejobs.text import duration
 
 
-def is_silence(error: object) -> bool:
-    """Whether a host could not be asked that may be heard again a little later."""
-    return isinstance(error, Unreachable) and error.passing
+def is_unreachable(error: object) -> bool:
+    """Whether a host could not be reached that may be reachable a little later."""
+    return isinstance(error, Unreachable) and error.transient
 
 
 def progress_of(handle: Handle, record: Record, attempt: Attempt | None = None) -> str:
@@ -45,11 +45,11 @@ def given_up(
 ) -> Record:
     """What becomes of a job that still runs at the last attempt; returns its record if it ended just now by itself.
 
-    Raises `RetriesExhausted`, which says whether it was left running or killed, and how to look at it.
+    Raises `RetriesExhausted`, which says whether it was left running or killed, and how to check it.
     """
     tried = progress_of(handle, record, attempt)
     if on_exhausted == "leave":
-        look = f"It was left running; look at it with: {command_line('status', handle, access)}"
+        look = f"It was left running; check it with: {command_line('status', handle, access)}"
         raise RetriesExhausted(f"{tried}. {look}", record)
     record = jobs.kill(handle.jid)
     if record.state is not State.KILLED:
@@ -59,10 +59,10 @@ def given_up(
 
 
 def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> RetriesExhausted:
-    """The error for a host that was silent at the last attempt."""
+    """The error for a host that was unreachable at the last attempt."""
     look = command_line("status", handle, access)
     return RetriesExhausted(
-        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; look at it with: {look}"
+        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; check it with: {look}"
     )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from remotejobs import text
 from remotejobs.model import Handle, Record
 
-LOG_BYTES = 4096  # of each stream and look
+LOG_BYTES = 4096  # of each stream and poll
 _LINE = 200
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from prefect.artifacts import create_table_artifact
 
 from remotejobs.model import Record
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.output import last_line
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.text import duration
 
-Row = dict[str, str | int | float]
+TableRow = dict[str, str | int | float]
 
 
 def key_of(*words: str) -> str:
@@ -21,27 +21,27 @@ def key_of(*words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
 
 
-def publish_table(key: str, title: str, rows: Sequence[Row]) -> None:
+def publish_table(key: str, title: str, rows: Sequence[TableRow]) -> None:
     """Attach `rows` to the flow run under way; `key` is as `key_of` makes it."""
     table: list[dict[str, Any]] = [dict(row) for row in rows]
     create_table_artifact(key=key, table=table, description=title)
 
 
-def row_of(end: End) -> Row:
+def row_of(result: JobResult) -> TableRow:
     """The row of a table for the end of a command."""
-    record = end.record
+    record = result.record
     rc = record.rc if record else None
     return {
-        "host": end.host,
-        "step": end.step,
-        "state": end.state,
+        "host": result.host,
+        "step": result.step,
+        "state": result.state,
         "rc": "" if rc is None else rc,
         "duration": duration(record.delta) if record else "",
-        "said": end.reason or (last_line(record) if record else ""),
+        "said": result.reason or (last_line(record) if record else ""),
     }
 
 
-def job_row(record: Record) -> Row:
+def job_row(record: Record) -> TableRow:
     """One row for a job, without its output."""
     return {
         "host": record.host,

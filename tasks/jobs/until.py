@@ -1,4 +1,4 @@
-"""How often and how long to look after a job: Ansible's `retries` and `delay`, which are Prefect's retries."""
+"""How often and how long to poll a job: Ansible's `retries` and `delay`, which are Prefect's retries."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Until(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    retries: int = Field(default=240, ge=0, description="How often to look again after the first time.")
-    delay: float = Field(default=15, ge=0, description="Seconds between two looks; 0: start it and do not wait for it.")
+    retries: int = Field(default=240, ge=0, description="How often to poll again after the first time.")
+    delay: float = Field(default=15, ge=0, description="Seconds between two polls; 0: start it and do not wait for it.")
     on_exhausted: OnExhausted = Field(
         default="leave", description="What becomes of a job that still runs then: leave it running, or kill it."
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from remotejobs.model import Record, State
 
 # True where the job failed. It is asked of a command that ended by itself, and of no other: one that ran into its
-# limit, was killed or was lost has failed whatever it wrote.
+# timeout, was killed or was lost has failed whatever it wrote.
 FailedWhen = Callable[[Record], bool]
 
 

@@ -13,24 +13,32 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 
-from remotejobs.errors import NoSuchJob, RemoteJobsError
+from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import LockHeld
 from remotejobs.model import Handle, State
-from remotejobs.operations.migration import Place, Seen, Sight, Standing, Step, seen_of
-from remotejobs.operations.migration.sight import ABSENT
+from remotejobs.operations.migration import (
+    HostStep,
+    MigrationStep,
+    ObservedState,
+    ObservedStep,
+    StepStatus,
+    observed_from,
+)
+from remotejobs.operations.migration.observed import ABSENT
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.cancel.cancel import kill_parts
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
 from remotejobs.prefect.tasks.cancel.end_jobs import became, user_on
-from remotejobs.prefect.tasks.cancel.report import JobEnd, report_ends, speaking
+from remotejobs.prefect.tasks.cancel.report import CancelledJob, report_cancelled, speaking
 from remotejobs.prefect.tasks.connections import host_names, host_of, jobs_on
 from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.steps import migration_on
 from remotejobs.prefect.tasks.runs.parameters import parameters_of
 
-# A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their limits.
-_ENDED = (Step.MIGRATE, Step.VERIFY)
+# A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their
+# timeouts.
+_ENDED = (MigrationStep.MIGRATE, MigrationStep.VERIFY)
 
 
 def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
@@ -38,68 +46,74 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
     given = parameters_of(flow, flow_run)
     run, access = str(flow_run.id), Access.model_validate(given["access"])
     if given.get("on_cancel") == "leave":
-        report_ends(flow_run, [], line="Its steps go on, each until its limit, as asked. Retry the run: it goes on")
+        report_cancelled(
+            flow_run, [], line="Its steps go on, each until its timeout, as asked. Retry the run: it goes on"
+        )
         return
     hosts = host_names(access, str(given["hosts"]))
     with speaking(flow_run), ThreadPoolExecutor(max_workers=access.forks) as pool:
-        saved = kill_parts(flow_run)
+        saved = kill_jobs_of_subflows(flow_run)
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
-    sight = reduce(Sight.updated, (seen for seen, _ in left), Sight())
-    kept = [] if sight.begun or sight.silent else _unlock(hosts, access, run)
-    report_ends(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(sight, kept))
+    observed = reduce(ObservedState.updated, (seen for seen, _ in left), ObservedState())
+    kept = [] if observed.begun or observed.unreachable else _unlock(hosts, access, run)
+    report_cancelled(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(observed, kept))
 
 
-def next_step(sight: Sight, kept: Sequence[str] = ()) -> str:
+def next_step(observed: ObservedState, kept: Sequence[str] = ()) -> str:
     """What is true now, and what a person does next; `kept` says which locks could not be given back."""
-    if sight.silent:
-        silent = ", ".join(sight.silent)
-        return f"{silent} could not be asked, and may be changed still. Retry the run when it can be reached"
-    if not sight.begun:
+    if observed.unreachable:
+        unreachable = ", ".join(observed.unreachable)
+        return f"{unreachable} could not be asked, and may be changed still. Retry the run when it can be reached"
+    if not observed.begun:
         locked = f"not every lock could be given back: {'; '.join(kept)}" if kept else "no host is locked by it"
         return f"Nothing was begun on any host, and {locked}. Start a new run"
-    begun = ", ".join(host for host, step in sight.steps if step is Step.MIGRATE and sight.at(host, step).begun)
+    begun = ", ".join(
+        host for host, step in observed.steps if step is MigrationStep.MIGRATE and observed.at(host, step).begun
+    )
     if not begun:
         return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
     locked = f"The data on {begun} are in between, and the hosts stay locked"
-    if _any(sight, Standing.RUNNING, Step.ROLLBACK, Step.VERIFY_ROLLBACK):
+    if _any(observed, StepStatus.RUNNING, MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK):
         return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
-    if _any(sight, Standing.BADLY, *_ENDED):
+    if _any(observed, StepStatus.FAILED, *_ENDED):
         return f"{locked}. Retry the run: it rolls back every host where migrate began"
     return f"{locked}. Whatever began ended well or is lost. Retry the run: it goes on where it was"
 
 
-def _any(sight: Sight, standing: Standing, *steps: Step) -> bool:
-    return any(seen.standing is standing for (_, step), seen in sight.steps.items() if step in steps)
+def _any(observed: ObservedState, status: StepStatus, *steps: MigrationStep) -> bool:
+    return any(seen.status is status for (_, step), seen in observed.steps.items() if step in steps)
 
 
-def _leave(host: str, access: Access, run: str) -> tuple[Sight, list[JobEnd]]:
-    """End what is to be ended on one host, and look at the rest. Returns how it stands, and what became of what ran."""
+def _leave(host: str, access: Access, run: str) -> tuple[ObservedState, list[CancelledJob]]:
+    """End what is to be ended on one host, and check the rest. Returns how it stands, and what became of what ran."""
     try:
         jobs = jobs_on(access, host)
-        found = {step: _leave_step(jobs, host, step, jid_for(step, run=run)) for step in Step}
+        found = {step: _leave_step(jobs, host, step, jid_for(step, run=run)) for step in MigrationStep}
     except RemoteJobsError as exc:
         handle = Handle(
             host=host,
-            jid=jid_for(Step.MIGRATE, run=run),
+            jid=jid_for(MigrationStep.MIGRATE, run=run),
             become_user=user_on(host_of(access, host), access),
         )
         words = f"{exc} End it with: {command_line('kill', handle, access)}"
-        return Sight(silent={host: str(exc)}), [JobEnd(host, Step.MIGRATE, words, open_end=True)]
-    steps = {Place(host, step): seen for step, (seen, _) in found.items()}
-    return Sight(steps=steps), [end for _, end in found.values() if end]
+        return ObservedState(unreachable={host: str(exc)}), [
+            CancelledJob(host, MigrationStep.MIGRATE, words, open_end=True)
+        ]
+    steps = {HostStep(host, step): seen for step, (seen, _) in found.items()}
+    return ObservedState(steps=steps), [end for _, end in found.values() if end]
 
 
-def _leave_step(jobs: HostJobs, host: str, step: Step, jid: str) -> tuple[Seen, JobEnd | None]:
+def _leave_step(jobs: HostJobs, host: str, step: MigrationStep, jid: str) -> tuple[ObservedStep, CancelledJob | None]:
     try:
-        record = jobs.look(jid)
-    except NoSuchJob:
+        record = jobs.record(jid)
+    except JobNotFound:
         return ABSENT, None
     if step in _ENDED and record.state in (State.RUNNING, State.LOST):
         record = jobs.kill(jid)
-        return seen_of(record), JobEnd(host, step, became(record), open_end=bool(record.survivors))
+        return observed_from(record), CancelledJob(host, step, became(record), open_end=bool(record.survivors))
     if record.state is State.RUNNING:
-        return seen_of(record), JobEnd(host, step, "it goes on, until its limit at the latest")
-    return seen_of(record), None
+        return observed_from(record), CancelledJob(host, step, "it goes on, until its timeout at the latest")
+    return observed_from(record), None
 
 
 def _unlock(hosts: Sequence[str], access: Access, run: str) -> list[str]:

@@ -15,33 +15,41 @@ from remotejobs.model import Job, Record
 from remotejobs.operations.migration import (
     Action,
     Commands,
-    Limits,
-    Place,
-    Plan,
-    Prove,
-    Room,
-    Run,
-    Seen,
-    Sight,
-    Standing,
-    Step,
+    EnsureDead,
+    FreeSpace,
+    HostStep,
+    MigrationPlan,
+    MigrationStep,
+    ObservedState,
+    ObservedStep,
+    RunSteps,
+    StepStatus,
+    Timeouts,
     Verdict,
     decide,
-    seen_of,
+    observed_from,
 )
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
-from remotejobs.prefect.tasks.migration.steps import ContactLost, HostLook, lock, look_at, prove_dead, run_step, unlock
+from remotejobs.prefect.tasks.migration.steps import (
+    ContactLost,
+    HostCheck,
+    check_host,
+    lock,
+    prove_dead,
+    run_step,
+    unlock,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Preflight:
     """What is found: this run's own steps and locks (their files by host), and what speaks against going on.
 
     `hosts` are those that this run noted in its locks: the migration is theirs, whatever the inventory says by now.
     """
 
-    sight: Sight
+    observed: ObservedState
     locks: Mapping[str, str]
     problems: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -51,57 +59,58 @@ class Ground:
 class Migration:
     """One migration, and the flow run that carries it out: `owner` is its id, which a retry keeps, `label` its name.
 
-    `patience` is the seconds that a host may be silent, `poll` the seconds between two looks at a running step.
+    `contact_timeout` is the seconds that a host may be unreachable, `poll` the seconds between two polls of a running
+    step.
     """
 
     access: Access
-    plan: Plan
+    plan: MigrationPlan
     commands: Commands
-    limits: Limits
-    jids: Mapping[Step, str]
+    timeouts: Timeouts
+    jids: Mapping[MigrationStep, str]
     owner: str
     label: str
-    patience: float
+    contact_timeout: float
     poll: float
-    room: Room
+    free_space: FreeSpace
 
-    def look(self, *, patience: float) -> Ground:
+    def check(self, *, contact_timeout: float) -> Preflight:
         """Ask every host. One that cannot be reached is a problem, as is a lock of somebody else or a lack of room."""
-        asked = self._each(look_at, self.plan.hosts, self.access, self.jids, self.room.path, patience)
-        looks = {host: answer for host, answer in asked.items() if isinstance(answer, HostLook)}
-        silent = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
-        holders = [(host, look.readiness.holder) for host, look in looks.items()]
+        asked = self._each(check_host, self.plan.hosts, self.access, self.jids, self.free_space.path, contact_timeout)
+        looks = {host: answer for host, answer in asked.items() if isinstance(answer, HostCheck)}
+        unreachable = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+        holders = [(host, check.readiness.holder) for host, check in looks.items()]
         ours = {host: holder for host, holder in holders if holder and holder.owner == self.owner}
-        problems = [f"{host}: {why}" for host, why in silent.items()]
-        problems += [why for host, look in looks.items() for why in self._against(host, look)]
-        steps = {Place(host, step): seen for host, look in looks.items() for step, seen in look.seen.items()}
+        problems = [f"{host}: {why}" for host, why in unreachable.items()]
+        problems += [why for host, check in looks.items() for why in self._against(host, check)]
+        steps = {HostStep(host, step): seen for host, check in looks.items() for step, seen in check.seen.items()}
         noted = next((tuple(holder.note.split()) for holder in ours.values()), self.plan.hosts)
         locks = {host: holder.path for host, holder in ours.items()}
-        return Ground(Sight(steps=steps, silent=silent), locks, tuple(problems), noted)
+        return Preflight(ObservedState(steps=steps, unreachable=unreachable), locks, tuple(problems), noted)
 
-    def lock(self, ground: Ground) -> Ground:
+    def lock(self, preflight: Preflight) -> Preflight:
         """Take the lock of every host; the problems are why there is none on others. What is over needs no lock."""
-        if isinstance(decide(self.plan, ground.sight), Verdict):
-            return replace(ground, problems=())
+        if isinstance(decide(self.plan, preflight.observed), Verdict):
+            return replace(preflight, problems=())
         note = " ".join(self.plan.hosts)
-        asked = self._each(lock, self.plan.hosts, self.access, self.owner, self.label, note, self.patience)
+        asked = self._each(lock, self.plan.hosts, self.access, self.owner, self.label, note, self.contact_timeout)
         taken = {host: answer.path for host, answer in asked.items() if isinstance(answer, Holder)}
         problems = [
             f"{host}: {_words(answer)}" for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
         ]
-        return replace(ground, locks={**ground.locks, **taken}, problems=tuple(problems))
+        return replace(preflight, locks={**preflight.locks, **taken}, problems=tuple(problems))
 
     def unlock(self, locks: Mapping[str, str]) -> dict[str, str]:
         """Give locks back. Returns those that could not be given back."""
-        asked = self._each(unlock, tuple(locks), self.access, self.owner, self.patience)
+        asked = self._each(unlock, tuple(locks), self.access, self.owner, self.contact_timeout)
         kept = {host for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
         return {host: path for host, path in locks.items() if host in kept and not isinstance(asked[host], LockHeld)}
 
-    def carry_out(self, sight: Sight) -> tuple[Verdict, Sight]:
+    def carry_out(self, observed: ObservedState) -> tuple[Verdict, ObservedState]:
         """Do what is to be done, one action after the other, until the verdict."""
-        while not isinstance(action := decide(self.plan, sight), Verdict):
-            sight = sight.updated(self._perform(action))
-        return action, sight
+        while not isinstance(action := decide(self.plan, observed), Verdict):
+            observed = observed.updated(self._perform(action))
+        return action, observed
 
     def on(self, hosts: tuple[str, ...]) -> Migration:
         """The same migration on these hosts."""
@@ -113,42 +122,44 @@ class Migration:
         become = f" --become --become-user {self.access.become_user or 'root'}" if self.access.become else ""
         return f"{shlex.join(self.access.words)}{become}"
 
-    def _against(self, host: str, look: HostLook) -> list[str]:
+    def _against(self, host: str, check: HostCheck) -> list[str]:
         """What speaks against beginning on a host that answered."""
-        holder, free = look.readiness.holder, look.readiness.free_mib
+        holder, free = check.readiness.holder, check.readiness.free_mib
         problems = []
         if holder and holder.owner != self.owner:
             whose = f"{holder.label} ({holder.owner}) since {holder.since}"
             problems.append(f"{host}: a migration is under way there: {whose}; its lock is {holder.path}")
-        if free < self.room.min_free_mib:
-            where = self.room.path or "the home directory"
-            problems.append(f"{host}: {free} MiB are free in {where}, {self.room.min_free_mib} MiB are asked for")
+        if free < self.free_space.min_free_mib:
+            where = self.free_space.path or "the home directory"
+            problems.append(f"{host}: {free} MiB are free in {where}, {self.free_space.min_free_mib} MiB are asked for")
         return problems
 
-    def _perform(self, action: Action) -> Sight:
+    def _perform(self, action: Action) -> ObservedState:
         match action:
-            case Run(places):
-                runs = {place: run_step.submit(*self._step(place)) for place in places}
-                return _sight_of({place: _result(run) for place, run in runs.items()})
-            case Prove(hosts):
+            case RunSteps(host_steps):
+                runs = {host_step: run_step.submit(*self._step(host_step)) for host_step in host_steps}
+                return _observed_from({host_step: _result(run) for host_step, run in runs.items()})
+            case EnsureDead(hosts):
                 jids = tuple(self.jids.values())
-                asked = self._each(prove_dead, hosts, self.access, jids, self.limits.grace, self.patience)
-                silent = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
+                asked = self._each(prove_dead, hosts, self.access, jids, self.timeouts.grace, self.contact_timeout)
+                unreachable = {
+                    host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
+                }
                 survivors = {host: answer for host, answer in asked.items() if isinstance(answer, str)}
-                return Sight(survivors=survivors, silent=silent)
+                return ObservedState(survivors=survivors, unreachable=unreachable)
             case Verdict():
-                return Sight()
+                return ObservedState()
 
-    def _step(self, place: Place) -> tuple[Job, str, Access, float, float]:
-        host, step = place
+    def _step(self, host_step: HostStep) -> tuple[Job, str, Access, float, float]:
+        host, step = host_step
         job = Job(
             jid=self.jids[step],
             cmd=self.commands.of(step),
             label=step,
-            limit=self.limits.of(step),
-            grace=self.limits.grace,
+            timeout=self.timeouts.of(step),
+            grace=self.timeouts.grace,
         )
-        return job, host, self.access, self.poll, self.patience
+        return job, host, self.access, self.poll, self.contact_timeout
 
     def _each(self, work: Any, hosts: tuple[str, ...], *arguments: object) -> dict[str, Any]:
         runs = {host: work.submit(host, *arguments) for host in hosts}
@@ -164,23 +175,23 @@ def _result(run: PrefectFuture[Any]) -> Any:
     return result
 
 
-def _sight_of(results: Mapping[Place, Record | RemoteJobsError]) -> Sight:
+def _observed_from(results: Mapping[HostStep, Record | RemoteJobsError]) -> ObservedState:
     """A step that its host says it did not start was not run; of a host that gave no answer nothing is known."""
-    steps: dict[Place, Seen] = {}
-    silent: dict[str, str] = {}
-    for place, result in results.items():
+    steps: dict[HostStep, ObservedStep] = {}
+    unreachable: dict[str, str] = {}
+    for host_step, result in results.items():
         match result:
             case Record():
-                steps[place] = seen_of(result)
+                steps[host_step] = observed_from(result)
             case JobFailed():
-                steps[place] = seen_of(result.record)
+                steps[host_step] = observed_from(result.record)
             case StartFailed():
-                steps[place] = Seen(Standing.NOT_RUN, reason=_words(result))
+                steps[host_step] = ObservedStep(StepStatus.NOT_RUN, reason=_words(result))
             case _:
                 record = result.record if isinstance(result, ContactLost) else None
-                steps[place] = Seen(Standing.RUNNING, record, reason="nobody knows whether it still runs")
-                silent.setdefault(place.host, f"{place.step}: {_words(result)}")
-    return Sight(steps=steps, silent=silent)
+                steps[host_step] = ObservedStep(StepStatus.RUNNING, record, reason="nobody knows whether it still runs")
+                unreachable.setdefault(host_step.host, f"{host_step.step}: {_words(result)}")
+    return ObservedState(steps=steps, unreachable=unreachable)
 
 
 def _words(error: RemoteJobsError) -> str:

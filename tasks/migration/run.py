@@ -11,43 +11,46 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from remotejobs.errors import BadUse
-from remotejobs.operations.migration import Outcome, Step, Story, Verdict, markdown
+from remotejobs.errors import UsageError
+from remotejobs.operations.migration import MigrationOutcome, MigrationReport, MigrationStep, Verdict, markdown
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.migration.migration import Ground, Migration
+from remotejobs.prefect.tasks.migration.migration import Migration, Preflight
 from remotejobs.text import in_markdown, indented, span, visible
 
-_PREFLIGHT_PATIENCE = 0.0  # seconds: nothing has begun, so there is nothing to wait for
+_PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has begun, so there is nothing to wait for
 
 
 def select(access: Access, pattern: str) -> tuple[tuple[str, ...], Verdict | None]:
     """The hosts that `pattern` means, or the verdict when it means none."""
     try:
         return host_names(access, pattern), None
-    except BadUse as exc:
+    except UsageError as exc:
         return (), unknown(str(exc)) if _begins_anew() else refused(str(exc))
 
 
-def jids_of_this_run() -> Mapping[Step, str]:
+def jids_of_this_run() -> Mapping[MigrationStep, str]:
     """The jid of each step: on every host the same, and the same for a retried run."""
-    return {step: jid_for(step) for step in Step}
+    return {step: jid_for(step) for step in MigrationStep}
 
 
-def find(migration: Migration) -> tuple[Migration, Ground]:
-    """Look where the migration stands. A run that begins anew waits for silent hosts, and keeps to its first hosts."""
-    patience = migration.patience if _begins_anew() else _PREFLIGHT_PATIENCE
-    ground = migration.look(patience=patience)
-    if set(ground.hosts) != set(migration.plan.hosts):
-        migration = migration.on(ground.hosts)
-        ground = migration.look(patience=patience)
-    return migration, ground
+def find(migration: Migration) -> tuple[Migration, Preflight]:
+    """Look where the migration stands.
+
+    A run that begins anew waits for unreachable hosts, and keeps to its first hosts.
+    """
+    contact_timeout = migration.contact_timeout if _begins_anew() else _PREFLIGHT_CONTACT_TIMEOUT
+    preflight = migration.check(contact_timeout=contact_timeout)
+    if set(preflight.hosts) != set(migration.plan.hosts):
+        migration = migration.on(preflight.hosts)
+        preflight = migration.check(contact_timeout=contact_timeout)
+    return migration, preflight
 
 
-def may_have_begun(ground: Ground) -> bool:
+def may_have_begun(preflight: Preflight) -> bool:
     """Whether any step has run, for all that is known."""
-    return ground.sight.begun or bool(_begins_anew() and ground.sight.silent)
+    return preflight.observed.begun or bool(_begins_anew() and preflight.observed.unreachable)
 
 
 def question(migration: Migration, saved: Sequence[str] = ()) -> str:
@@ -56,35 +59,39 @@ def question(migration: Migration, saved: Sequence[str] = ()) -> str:
     how = "one by one" if plan.one_by_one else "together"
     where = f"On **{in_markdown(', '.join(plan.hosts))}**" + (f", {how}" if len(plan.hosts) > 1 else "")
     user = f", as {in_markdown(access.become_user or 'root')}" if access.become else ""
-    absent = [step for step in (Step.VERIFY, Step.ROLLBACK, Step.VERIFY_ROLLBACK) if step not in plan.steps]
+    absent = [
+        step
+        for step in (MigrationStep.VERIFY, MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK)
+        if step not in plan.steps
+    ]
     parts = [
         *([f"Backed up first: {in_markdown(', '.join(saved))}"] if saved else []),
         f"{where}{user}, of the inventory {in_markdown(access.where)}:",
-        *(_asked(step, migration) for step in Step if step in plan.steps),
+        *(_asked(step, migration) for step in MigrationStep if step in plan.steps),
         *([f"There is no {in_markdown(', no '.join(absent))}."] if absent else []),
     ]
     return "\n\n".join(parts)
 
 
-def _asked(step: Step, migration: Migration) -> str:
-    when = " if a host fails" if step in (Step.ROLLBACK, Step.VERIFY_ROLLBACK) else ""
-    limit = span(migration.limits.of(step))
-    return f"{in_markdown(step)}{when}, for at most {limit}:\n\n{indented(migration.commands.of(step))}"
+def _asked(step: MigrationStep, migration: Migration) -> str:
+    when = " if a host fails" if step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK) else ""
+    longest = span(migration.timeouts.of(step))
+    return f"{in_markdown(step)}{when}, for at most {longest}:\n\n{indented(migration.commands.of(step))}"
 
 
 def refused(*why: str) -> Verdict:
-    return Verdict(Outcome.REFUSED, (*why, "Nothing was changed"))
+    return Verdict(MigrationOutcome.REFUSED, (*why, "Nothing was changed"))
 
 
 def unknown(*why: str) -> Verdict:
-    return Verdict(Outcome.UNKNOWN, why)
+    return Verdict(MigrationOutcome.UNKNOWN, why)
 
 
-def conclude(migration: Migration, verdict: Verdict, ground: Ground) -> RunState[Any]:
-    """Unlock the hosts if they are settled, tell the story, and give the flow run its last state."""
-    locks = migration.unlock(ground.locks) if verdict.outcome.settled else ground.locks
-    story = Story(migration.plan, verdict, ground.sight, migration.jids, migration.options, locks)
-    create_markdown_artifact(key="migration", markdown=markdown(story), description=verdict.outcome)
+def conclude(migration: Migration, verdict: Verdict, preflight: Preflight) -> RunState[Any]:
+    """Unlock the hosts if they are settled, write the report, and give the flow run its last state."""
+    locks = migration.unlock(preflight.locks) if verdict.outcome.settled else preflight.locks
+    report = MigrationReport(migration.plan, verdict, preflight.observed, migration.jids, migration.options, locks)
+    create_markdown_artifact(key="migration", markdown=markdown(report), description=verdict.outcome)
     get_run_logger().info("%s: %s", verdict.outcome, verdict.message)
     return state_of(verdict)
 
@@ -93,9 +100,9 @@ def state_of(verdict: Verdict) -> RunState[Any]:
     """`Refused` is a kind of Cancelled: nothing was done, so it neither succeeded nor failed."""
     message = visible(verdict.message)
     match verdict.outcome:
-        case Outcome.COMPLETED:
+        case MigrationOutcome.COMPLETED:
             return Completed(message=message)
-        case Outcome.REFUSED:
+        case MigrationOutcome.REFUSED:
             return Cancelled(name=verdict.outcome, message=message)
         case _:
             return Failed(name=verdict.outcome, message=message)

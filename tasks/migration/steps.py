@@ -1,4 +1,7 @@
-"""What a migration does on one host, each a task run of its own. Silence is waited out, up to a deadline."""
+"""What a migration does on one host, each a task run of its own.
+
+While a host is unreachable it is waited for, up to a timeout.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from dataclasses import dataclass
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import NoSuchJob, Unreachable
+from remotejobs.errors import JobNotFound, Unreachable
 from remotejobs.inventory.variables import text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import Holder
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
-from remotejobs.operations.migration import Seen, Step, seen_of
+from remotejobs.operations.migration import MigrationStep, ObservedStep, observed_from
 from remotejobs.operations.migration.host import MigrationHost, Readiness
-from remotejobs.operations.migration.sight import ABSENT
+from remotejobs.operations.migration.observed import ABSENT
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
@@ -25,15 +28,18 @@ from remotejobs.text import duration
 
 
 @dataclass(frozen=True, slots=True)
-class HostLook:
-    """What one host said at the first look: its lock and room, and the steps of this run that are there."""
+class HostCheck:
+    """What one host answered at the first check: its lock and free space, and the steps of this run that are there."""
 
     readiness: Readiness
-    seen: Mapping[Step, Seen]
+    seen: Mapping[MigrationStep, ObservedStep]
 
 
 class ContactLost(Unreachable):
-    """Nothing could be heard until the deadline. `record` is what was last seen of the job; None: it was never seen."""
+    """The host could not be reached until the timeout.
+
+    `record` is what was last seen of the job; None: it was never seen.
+    """
 
     def __init__(self, host: str, why: str, record: Record | None) -> None:
         self.why = why
@@ -45,54 +51,61 @@ class ContactLost(Unreachable):
         return type(self), (self.host, self.why, self.record)
 
 
-@task(task_run_name="look at {host}", cache_policy=NO_CACHE)
-def look_at(host: str, access: Access, jids: Mapping[Step, str], space: str, patience: float) -> HostLook:
-    """Ask `host` how it stands, which changes nothing. `patience` is seconds without contact. Raises `HostError`."""
+@task(task_run_name="check {host}", cache_policy=NO_CACHE)
+def check_host(
+    host: str, access: Access, jids: Mapping[MigrationStep, str], space: str, contact_timeout: float
+) -> HostCheck:
+    """Ask `host` how it stands, which changes nothing. `contact_timeout` is seconds without contact.
+
+    Raises `HostError`.
+    """
     migration, jobs = migration_on(access, host), jobs_on(access, host)
 
-    def look() -> HostLook:
+    def check() -> HostCheck:
         seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
-        return HostLook(migration.look(space), seen)
+        return HostCheck(migration.check(space), seen)
 
-    return patiently(look, patience=patience, on_silence=_log_silence)
+    return retry_while_unreachable(check, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
 
 
 @task(task_run_name="lock {host}", cache_policy=NO_CACHE)
-def lock(host: str, access: Access, owner: str, label: str, note: str, patience: float) -> Holder:
+def lock(host: str, access: Access, owner: str, label: str, note: str, contact_timeout: float) -> Holder:
     """Take the lock of `host`, or find that this run has it. Raises `LockHeld` and other `HostError`."""
     migration = migration_on(access, host)
     take = lambda: migration.lock.take(owner, label=label, note=note)  # noqa: E731
-    return patiently(take, patience=patience, on_silence=_log_silence)
+    return retry_while_unreachable(take, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
 
 
 @task(task_run_name="unlock {host}", cache_policy=NO_CACHE)
-def unlock(host: str, access: Access, owner: str, patience: float) -> None:
+def unlock(host: str, access: Access, owner: str, contact_timeout: float) -> None:
     """Give the lock of `host` back. Raises `HostError`."""
     migration = migration_on(access, host)
-    patiently(lambda: migration.lock.release(owner), patience=patience, on_silence=_log_silence)
+    retry_while_unreachable(
+        lambda: migration.lock.release(owner), contact_timeout=contact_timeout, on_unreachable=_log_unreachable
+    )
 
 
 @task(task_run_name="prove all dead on {host}", cache_policy=NO_CACHE)
-def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, patience: float) -> str:
+def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, contact_timeout: float) -> str:
     """End what jobs left behind on `host`; returns what survived, "" for nothing. Raises `HostError`."""
     migration = migration_on(access, host)
     ask = lambda: migration.prove_dead(jids, grace=grace)  # noqa: E731
-    survivors = patiently(ask, patience=patience, on_silence=_log_silence)
+    survivors = retry_while_unreachable(ask, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
     told = f"NOT PROVEN DEAD: {survivors}" if survivors else "no process of the migration was found"
     get_run_logger().info("%s: %s", host, told)
     return survivors
 
 
 @task(task_run_name="{job.label} on {host}", cache_policy=NO_CACHE)
-def run_step(job: Job, host: str, access: Access, poll: float, patience: float) -> Record:
+def run_step(job: Job, host: str, access: Access, poll: float, contact_timeout: float) -> Record:
     """Start `job` or attach to it, and wait for its end: the record of its success.
 
-    Raises `JobFailed` when it ended in any other way. Silence of the host is no failure until `patience` seconds of it;
-    then `ContactLost` is raised, and the job may run on. Raises other `HostError`.
+    Raises `JobFailed` when it ended in any other way. An unreachable host is no failure until `contact_timeout` seconds
+    of it; then `ContactLost` is raised, and the job may run on. Raises other `HostError`.
     """
     jobs, last_seen = jobs_on(access, host), _LastSeen()
     try:
-        record = _run(jobs, job, poll, patience, last_seen)
+        record = _run(jobs, job, poll, contact_timeout, last_seen)
     except Unreachable as exc:
         raise ContactLost(host, exc.message.removeprefix(f"{host}: "), last_seen.record) from exc
     if fresh := followed().fresh(record.handle, record):
@@ -103,7 +116,7 @@ def run_step(job: Job, host: str, access: Access, poll: float, patience: float) 
 
 
 class _LastSeen:
-    """Remembers and logs the looks at a running job."""
+    """Remembers and logs the polls of a running job."""
 
     def __init__(self) -> None:
         self.record: Record | None = None
@@ -117,27 +130,31 @@ class _LastSeen:
             get_run_logger().info("%s", fresh)
 
 
-def _run(jobs: HostJobs, job: Job, poll: float, patience: float, last_seen: _LastSeen) -> Record:
-    record = patiently(lambda: jobs.start(job), patience=patience, on_silence=_log_silence)
+def _run(jobs: HostJobs, job: Job, poll: float, contact_timeout: float, last_seen: _LastSeen) -> Record:
+    record = retry_while_unreachable(
+        lambda: jobs.start(job), contact_timeout=contact_timeout, on_unreachable=_log_unreachable
+    )
     what = "attached to" if record.attached else "started"
     get_run_logger().info("%s job %s in %s", what, job.jid, record.results_dir)
     if record.finished:
         return record
     last_seen.record = record
-    return wait_until_ended(jobs, job.jid, poll=poll, patience=patience, on_look=last_seen, on_silence=_log_silence)
+    return wait_until_ended(
+        jobs, job.jid, poll=poll, contact_timeout=contact_timeout, on_poll=last_seen, on_unreachable=_log_unreachable
+    )
 
 
-def _seen(jobs: HostJobs, jid: str) -> Seen:
+def _seen(jobs: HostJobs, jid: str) -> ObservedStep:
     try:
-        return seen_of(jobs.look(jid))
-    except NoSuchJob:
+        return observed_from(jobs.record(jid))
+    except JobNotFound:
         return ABSENT
 
 
 def migration_on(access: Access, host: str) -> MigrationHost:
-    """What a migration asks `host` beside its jobs. `BadUse` for a host that the inventory does not name."""
+    """What a migration asks `host` beside its jobs. `UsageError` for a host that the inventory does not name."""
     return MigrationHost(shell_of(access, host), directory=text(host_of(access, host), "remotejobs_dir"))
 
 
-def _log_silence(error: Unreachable) -> None:
+def _log_unreachable(error: Unreachable) -> None:
     get_run_logger().warning("%s; asking again", error.message)

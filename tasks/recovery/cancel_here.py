@@ -12,9 +12,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flows import load_flow_from_flow_run
 from prefect.states import Cancelling
 
-from remotejobs.prefect.tasks.cancel.cancel import kill_parts
-from remotejobs.prefect.tasks.cancel.report import line_of, report_ends, speaking
-from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
+from remotejobs.prefect.tasks.cancel.report import line_of, report_cancelled, speaking
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 
 _WORKER = "prefect.worker.name"
 
@@ -27,10 +27,10 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
             asyncio.run(_awaited(answer))
     if not flow.on_cancellation_hooks:
         with speaking(run):
-            ends = kill_parts(run)
-        report_ends(run, ends)
-    told = line_of(client, run) or "Its log tells what was done"
-    if not was_heard(client, run.id):
+            ends = kill_jobs_of_subflows(run)
+        report_cancelled(run, ends)
+    told = line_of(client, run) or "Its log shows what was done"
+    if not has_recent_heartbeat(client, run.id):
         return told
     worker = run.labels.get(_WORKER, "its worker")
     return f"{told}. Its process {run.infrastructure_pid} LIVES ON, though {worker} is gone: end it there by hand"

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
 from prefect.events import emit_event
 
-from remotejobs.prefect.tasks.recovery.signs_of_life import HEARTBEAT
+from remotejobs.prefect.tasks.recovery.heartbeats import HEARTBEAT
 from remotejobs.prefect.tasks.timings import PREFECTS_HEARTBEAT, timings
 
 
@@ -19,7 +19,7 @@ class Heart:
 
     def __init__(self, run: FlowRun) -> None:
         self._resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
-        # The automations look for the run's tag.
+        # The automations match the run's tag.
         self._related = [
             {"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"} for tag in sorted(run.tags)
         ]

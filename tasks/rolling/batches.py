@@ -11,16 +11,16 @@ from prefect.futures import as_completed, wait
 
 from remotejobs.errors import Unreachable
 from remotejobs.model import State
-from remotejobs.operations.rolling import Batch, HostReport, Outcome, Update, in_batches, newest_first
-from remotejobs.operations.rolling.history import History, Kind
+from remotejobs.operations.rolling import Batch, HostReport, Update, UpdateOutcome, in_batches, newest_first
+from remotejobs.operations.rolling.history import StepKind, UpdateHistory
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import raise_for, values_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.rolling.errors import HostNotChanged, SoakFailed
 from remotejobs.prefect.tasks.rolling.health import soak
-from remotejobs.prefect.tasks.rolling.host import Change, change_host
+from remotejobs.prefect.tasks.rolling.host import HostUpdate, change_host
 from remotejobs.prefect.tasks.rolling.jobs import history
-from remotejobs.prefect.tasks.rolling.reports import Progress
-from remotejobs.prefect.tasks.rolling.site import site_of
+from remotejobs.prefect.tasks.rolling.managed_host import managed_host
+from remotejobs.prefect.tasks.rolling.reports import UpdateProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +43,27 @@ class Rollout:
     batches: tuple[Batch, ...]
     earlier: tuple[HostReport, ...]
 
-    def change(self, kind: Kind, batch: str) -> Change:
-        return Change(kind=kind, update_id=self.update_id, others=self.hosts, batch=batch)
+    def change(self, kind: StepKind, batch: str) -> HostUpdate:
+        return HostUpdate(kind=kind, update_id=self.update_id, others=self.hosts, batch=batch)
 
 
 @task(task_run_name="survey {host}", cache_policy=NO_CACHE)
 def survey_host(host: str, access: Access, update: Update, update_id: str) -> Surveyed:
     """Look at a host, its balancer and its history; changes nothing. An unreachable host is found out when it comes.
 
-    Raises `BadUse` and the balancer's `HostError`: a plan that cannot work is better told before anything is touched.
+    Raises `UsageError` and the balancer's `HostError`: a plan that cannot work is better reported before anything is
+    touched.
     """
-    site = site_of(host, access, update)
-    standing, sight = site.balancer.standing(site.host), site.look()
+    managed = managed_host(host, access, update)
+    status, check = managed.balancer.status(managed.host), managed.check_health()
     try:
         past = history(host, access, update_id)
     except Unreachable:
-        past = History()
-    step = past.open_step(Kind.DEPLOY, update.version)
-    current = sight.sound and (not update.health.version or sight.version == update.version)
-    done = bool(step and step.state is State.SUCCEEDED) and current and standing.serves
-    return Surveyed(version=sight.version, done=done, touched=past.touched)
+        past = UpdateHistory()
+    step = past.open_step(StepKind.DEPLOY, update.version)
+    current = check.healthy and (not update.health.version or check.version == update.version)
+    done = bool(step and step.state is State.SUCCEEDED) and current and status.serves
+    return Surveyed(version=check.version, done=done, touched=past.touched)
 
 
 def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str) -> Rollout:
@@ -75,7 +76,7 @@ def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str)
         host for batch in in_batches(hosts, update.serial, update.canary) if batch.canary for host in batch.hosts
     }
     if not any(seen.touched for host, seen in found.items() if host not in canaries):
-        # Their soak may not have been over: they are looked at once more, and changed only where that is needed.
+        # Their soak may not have been over: they are checked once more, and changed only where that is needed.
         done -= canaries
     return Rollout(
         hosts=tuple(hosts),
@@ -84,28 +85,28 @@ def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str)
         update_id=update_id,
         batches=in_batches(hosts, update.serial, update.canary, done),
         earlier=tuple(
-            HostReport(host=host, outcome=Outcome.EARLIER, after=found[host].version, touched=True)
+            HostReport(host=host, outcome=UpdateOutcome.EARLIER, after=found[host].version, touched=True)
             for host in hosts
             if host in done
         ),
     )
 
 
-def update_batch(rollout: Rollout, batch: Batch, progress: Progress) -> list[HostReport]:
+def update_batch(rollout: Rollout, batch: Batch, progress: UpdateProgress) -> list[HostReport]:
     """Update the hosts of one batch side by side; canaries must also stay healthy for their soak."""
-    reports = _side_by_side(rollout, Kind.DEPLOY, batch.name, batch.hosts, progress)
+    reports = _side_by_side(rollout, StepKind.DEPLOY, batch.name, batch.hosts, progress)
     return _soaked(rollout, reports) if batch.canary else reports
 
 
-def revert_batches(rollout: Rollout, reports: Sequence[HostReport], progress: Progress) -> list[HostReport]:
+def revert_batches(rollout: Rollout, reports: Sequence[HostReport], progress: UpdateProgress) -> list[HostReport]:
     """Revert what the plan says, newest first; returns all reports, those of the reverted hosts as they are now."""
     wanted = rollout.update.revert
     chosen = [each.host for each in reports if each.touched and (wanted == "updated" or each.failed)]
     known = {report.host: report for report in reports}
     for batch in newest_first(_by_batch(reports), chosen if wanted != "nothing" else ()):
-        for report in _side_by_side(rollout, Kind.REVERT, "", batch, progress):
+        for report in _side_by_side(rollout, StepKind.REVERT, "", batch, progress):
             first = known[report.host]
-            outcome = report.outcome if report.outcome is Outcome.REVERTED else Outcome.NOT_REVERTED
+            outcome = report.outcome if report.outcome is UpdateOutcome.REVERTED else UpdateOutcome.NOT_REVERTED
             reason = "\n".join(part for part in (first.reason, report.reason) if part)
             known[report.host] = replace(report, outcome=outcome, batch=first.batch, touched=True, reason=reason)
     return list(known.values())
@@ -119,7 +120,7 @@ def _by_batch(reports: Sequence[HostReport]) -> list[list[str]]:
 
 
 def _side_by_side(
-    rollout: Rollout, kind: Kind, batch: str, hosts: Sequence[str], progress: Progress
+    rollout: Rollout, kind: StepKind, batch: str, hosts: Sequence[str], progress: UpdateProgress
 ) -> list[HostReport]:
     runs = {
         change_host.submit(host, _without(rollout.change(kind, batch), host), rollout.access, rollout.update): host
@@ -130,11 +131,11 @@ def _side_by_side(
         host = runs[run]
         outcome: object = run.result(raise_on_failure=False)
         reports[host] = _report_of(host, batch, outcome)
-        progress.tell(reports[host])
+        progress.add(reports[host])
     return [reports[host] for host in hosts]
 
 
-def _without(change: Change, host: str) -> Change:
+def _without(change: HostUpdate, host: str) -> HostUpdate:
     return replace(change, others=tuple(other for other in change.others if other != host))
 
 
@@ -144,7 +145,9 @@ def _report_of(host: str, batch: str, outcome: object) -> HostReport:
     if isinstance(outcome, HostNotChanged):
         return outcome.report
     # Nothing that is raised on purpose: how far it came is not known, so it counts as touched and out.
-    return HostReport(host=host, batch=batch, outcome=Outcome.FAILED, out=True, touched=True, reason=repr(outcome))
+    return HostReport(
+        host=host, batch=batch, outcome=UpdateOutcome.FAILED, out=True, touched=True, reason=repr(outcome)
+    )
 
 
 def _soaked(rollout: Rollout, reports: Sequence[HostReport]) -> list[HostReport]:
@@ -162,4 +165,4 @@ def _unless_failed(report: HostReport, soaked: object) -> HostReport:
     if not isinstance(soaked, BaseException):
         return report
     reason = str(soaked).removeprefix(f"{report.host}: ")
-    return replace(report, outcome=Outcome.FAILED, out=isinstance(soaked, SoakFailed), reason=reason)
+    return replace(report, outcome=UpdateOutcome.FAILED, out=isinstance(soaked, SoakFailed), reason=reason)

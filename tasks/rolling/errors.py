@@ -34,7 +34,7 @@ class SoakFailed(_OfHost):
 
 
 class HostNotChanged(RemoteJobsError):
-    """A host was not updated, or not reverted: `report` tells how far it came, and whether it stays out."""
+    """A host was not updated, or not reverted: `report` says how far it came, and whether it stays out."""
 
     def __init__(self, report: HostReport) -> None:
         self.report = report

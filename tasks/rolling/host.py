@@ -12,35 +12,35 @@ from prefect.cache_policies import NO_CACHE
 
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import State
-from remotejobs.operations.rolling import HostReport, Outcome, Update
-from remotejobs.operations.rolling.history import History, Kind, Step
-from remotejobs.operations.rolling.steps import Condition, Verdict
+from remotejobs.operations.rolling import HostReport, Update, UpdateOutcome
+from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep
+from remotejobs.operations.rolling.steps import HealthResult, HealthStatus
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.rolling.errors import HostNotChanged, LostContact
 from remotejobs.prefect.tasks.rolling.health import await_health
 from remotejobs.prefect.tasks.rolling.jobs import history, leave_note, run_step
 from remotejobs.prefect.tasks.rolling.load_balancer import await_floor, drain, put_back, take_out
-from remotejobs.prefect.tasks.rolling.site import site_of
+from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class HostUpdate:
     """What to do with a host: `update_id` names the update, `others` are the hosts of which enough must be healthy."""
 
-    kind: Kind
+    kind: StepKind
     update_id: str
     others: tuple[str, ...]
     batch: str = ""
 
     @property
     def verb(self) -> str:
-        return "update" if self.kind is Kind.DEPLOY else "revert"
+        return "update" if self.kind is StepKind.DEPLOY else "revert"
 
 
 @task(task_run_name="{change.verb} {host}", cache_policy=NO_CACHE)
-def change_host(host: str, change: Change, access: Access, update: Update) -> HostReport:
-    """Update one host, or revert it; the report tells how it went. `HostNotChanged` has the report of a failure.
+def change_host(host: str, change: HostUpdate, access: Access, update: Update) -> HostReport:
+    """Update one host, or revert it; the report says how it went. `HostNotChanged` has the report of a failure.
 
     Whatever happens, a host that is healthy is put back, and one that is not stays out and is named.
     """
@@ -57,29 +57,31 @@ def change_host(host: str, change: Change, access: Access, update: Update) -> Ho
 class _Way:
     """The report of one host as it comes to be."""
 
-    def __init__(self, host: str, change: Change, access: Access, update: Update) -> None:
+    def __init__(self, host: str, change: HostUpdate, access: Access, update: Update) -> None:
         self.host = host
         self.change = change
         self.access = access
         self.update = update
-        self.report = HostReport(host=host, outcome=Outcome.FAILED, batch=change.batch)
-        self._left = False  # whether the balancer was told to take it out, heard or not
+        self.report = HostReport(host=host, outcome=UpdateOutcome.FAILED, batch=change.batch)
+        self._left = False  # whether the balancer was asked to take it out, with or without an answer
 
     def go(self) -> None:
         past = history(self.host, self.access, self.change.update_id)
-        before = past.before or site_of(self.host, self.access, self.update).look().version
+        before = past.before or managed_host(self.host, self.access, self.update).check_health().version
         self._note(before=before, touched=past.touched)
-        target = self.update.version if self.change.kind is Kind.DEPLOY else before
-        if self.change.kind is Kind.REVERT and not (before or self.update.revert_command):
+        target = self.update.version if self.change.kind is StepKind.DEPLOY else before
+        if self.change.kind is StepKind.REVERT and not (before or self.update.revert_command):
             raise HostError(self.host, "the version before is not known", remedy="Set revert_command.")
         done = past.open_step(self.change.kind, target)
         if done and done.state is State.SUCCEEDED:
-            if self._healthy(target, keep_out=False).condition is Condition.READY:
-                return self._back(Outcome.EARLIER if self.change.kind is Kind.DEPLOY else Outcome.REVERTED)
+            if self._healthy(target, keep_out=False).condition is HealthStatus.READY:
+                return self._back(
+                    UpdateOutcome.EARLIER if self.change.kind is StepKind.DEPLOY else UpdateOutcome.REVERTED
+                )
             done = None
         self._change(past, done, target, before)
 
-    def _change(self, past: History, step: Step | None, target: str, before: str) -> None:
+    def _change(self, past: UpdateHistory, step: UpdateStep | None, target: str, before: str) -> None:
         """All steps; `step` is one that still runs, which is attached to."""
         trouble = ""
         try:
@@ -95,21 +97,21 @@ class _Way:
         verdict = self._healthy("" if trouble else target)
         self._settle(verdict, trouble)
 
-    def _leave(self, past: History, step: Step | None, target: str, before: str) -> None:
+    def _leave(self, past: UpdateHistory, step: UpdateStep | None, target: str, before: str) -> None:
         """End what an earlier attempt left running, leave a note, and take the host out once enough others serve."""
         if past.last and step is None and past.last.state in (State.RUNNING, State.LOST):
-            site_of(self.host, self.access, self.update).jobs.kill(past.last.jid(self.change.update_id))
+            managed_host(self.host, self.access, self.update).jobs.kill(past.last.jid(self.change.update_id))
         with _one_at_a_time():
             if not self._is_out():
                 await_floor(self.host, self.change.others, self.access, self.update)
             if step is None:
-                note = past.next(Kind.NOTE, target, before)
+                note = past.next(StepKind.NOTE, target, before)
                 leave_note(note, self.host, self.access, self.change.update_id)
             self._note(out=self.update.balancer.kind != "none")
             self._left = True
             take_out(self.host, self.access, self.update)
 
-    def _run(self, step: Step) -> None:
+    def _run(self, step: UpdateStep) -> None:
         self._note(touched=True)
         try:
             deployed = run_step(step, self.host, self.access, self.update, self.change.update_id)
@@ -118,31 +120,31 @@ class _Way:
             raise
         self._note(deploy=deployed.record.delta, again=self.report.again + deployed.again)
 
-    def _healthy(self, wanted: str, *, keep_out: bool = True) -> Verdict:
+    def _healthy(self, wanted: str, *, keep_out: bool = True) -> HealthResult:
         wanted = wanted if self.update.health.version else ""
         verdict = await_health(self.host, wanted, self.access, self.update, keep_out=keep_out)
         self._note(health=verdict.seconds, after=verdict.version)
         return verdict
 
-    def _settle(self, verdict: Verdict, trouble: str) -> None:
+    def _settle(self, verdict: HealthResult, trouble: str) -> None:
         """Put the host back if it is healthy; only one that is healthy with the version wanted counts as changed."""
-        if verdict.condition is Condition.SICK:
+        if verdict.condition is HealthStatus.UNHEALTHY:
             self._note(reason=f"{trouble}\nnot healthy: {verdict.why}".strip())
-        elif trouble or verdict.condition is Condition.SOUND:
+        elif trouble or verdict.condition is HealthStatus.HEALTHY:
             self._note(reason=trouble or verdict.why)
-            self._back(Outcome.FAILED)
+            self._back(UpdateOutcome.FAILED)
         else:
-            self._back(Outcome.UPDATED if self.change.kind is Kind.DEPLOY else Outcome.REVERTED)
+            self._back(UpdateOutcome.UPDATED if self.change.kind is StepKind.DEPLOY else UpdateOutcome.REVERTED)
 
-    def _back(self, outcome: Outcome) -> None:
+    def _back(self, outcome: UpdateOutcome) -> None:
         put_back(self.host, self.access, self.update)
         self._note(outcome=outcome, out=False)
 
     def _is_out(self) -> bool:
-        """As the balancer says; as we left it where that cannot tell or cannot be asked."""
+        """As the balancer says; as we left it where that does not know or cannot be asked."""
         try:
-            site = site_of(self.host, self.access, self.update)
-            out = site.balancer.standing(site.host).out
+            managed = managed_host(self.host, self.access, self.update)
+            out = managed.balancer.status(managed.host).out
         except HostError as exc:
             get_run_logger().error("the load balancer cannot be asked of %s: %s", self.host, exc)
             out = None
@@ -151,7 +153,7 @@ class _Way:
     def stop(self, error: RemoteJobsError) -> None:
         unreachable = isinstance(error, Unreachable | LostContact)
         self._note(
-            outcome=Outcome.UNREACHABLE if unreachable else Outcome.FAILED,
+            outcome=UpdateOutcome.UNREACHABLE if unreachable else UpdateOutcome.FAILED,
             out=self._is_out(),
             reason=f"{self.report.reason}\n{error}".strip(),
         )
@@ -160,8 +162,8 @@ class _Way:
         self.report = replace(self.report, **facts)
 
 
-def may_be_at_work(step: Step | None, error: RemoteJobsError) -> bool:
-    """Whether `error` leaves something at work on the host, which must not be put back then however healthy it looks.
+def may_be_at_work(step: UpdateStep | None, error: RemoteJobsError) -> bool:
+    """Whether `error` leaves something at work on the host, which must not be put back then however healthy it seems.
 
     `step` is one that was found running.
     """

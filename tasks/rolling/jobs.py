@@ -8,17 +8,17 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from remotejobs.errors import HostError, HostRefused
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.history import History, Kind, Step, history_of
-from remotejobs.operations.rolling.steps import Held
+from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep, history_of
+from remotejobs.operations.rolling.steps import DrainedHost
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.output import followed
 from remotejobs.prefect.tasks.rolling.errors import LostContact
-from remotejobs.prefect.tasks.rolling.site import Site, site_of
+from remotejobs.prefect.tasks.rolling.managed_host import ManagedHost, managed_host
 
 _POLL = 1.0  # seconds: a load balancer that was reloaded must not send requests to the host for longer than that
 _NOTE = ": a rolling update takes this host out of its load balancer"
@@ -32,42 +32,46 @@ class Deployed:
     again: int
 
 
-def history(host: str, access: Access, update_id: str) -> History:
+def history(host: str, access: Access, update_id: str) -> UpdateHistory:
     """What the update did there. Raises `HostError`."""
     return history_of(jobs_on(access, host).list(), update_id)
 
 
 @task(task_run_name="note on {host}", cache_policy=NO_CACHE)
-def leave_note(step: Step, host: str, access: Access, update_id: str) -> None:
+def leave_note(step: UpdateStep, host: str, access: Access, update_id: str) -> None:
     """Leave word on `host` that this update takes it out, and which version ran there. Raises `HostError`."""
     jobs_on(access, host).start(Job(jid=step.jid(update_id), cmd=_NOTE, label=step.label))
 
 
 @task(task_run_name="{step.kind} {step.target} on {host}", cache_policy=NO_CACHE)
-def run_step(step: Step, host: str, access: Access, update: Update, update_id: str) -> Deployed:
+def run_step(step: UpdateStep, host: str, access: Access, update: Update, update_id: str) -> Deployed:
     """Run the step's command detached, or attach to it, and wait for its end; its output comes into the log.
 
     The host is meanwhile kept out of the load balancer. Raises `JobFailed` when it ended badly, with no process left;
     `LostContact` when nobody knows whether it ended.
     """
     logger = get_run_logger()
-    site = site_of(host, access, update)
-    held = Held(site.balancer, site.host, logger.warning)
+    managed = managed_host(host, access, update)
+    held = DrainedHost(managed.balancer, managed.host, logger.warning)
     jid = step.jid(update_id)
     record: Record | None = None
     try:
-        record = patiently(lambda: _found_or_started(site, step, jid), patience=update.patience)
+        record = retry_while_unreachable(
+            lambda: _found_or_started(managed, step, jid), contact_timeout=update.contact_timeout
+        )
 
-        def on_look(seen: Record) -> None:
+        def on_poll(seen: Record) -> None:
             if fresh := followed().fresh(seen.handle, seen):
                 logger.info("%s", fresh)
-            held.look_kindly()
+            held.check_quietly()
 
         if not record.finished:
-            record = wait_until_ended(site.jobs, jid, poll=_POLL, on_look=on_look, patience=update.patience)
+            record = wait_until_ended(
+                managed.jobs, jid, poll=_POLL, on_poll=on_poll, contact_timeout=update.contact_timeout
+            )
         if record.state is State.LOST:
             # Its supervisor is gone; what it left behind may still be at work on the host.
-            record = patiently(lambda: site.jobs.kill(jid), patience=update.patience)
+            record = retry_while_unreachable(lambda: managed.jobs.kill(jid), contact_timeout=update.contact_timeout)
     except HostError as exc:
         if record is None and isinstance(exc, HostRefused):
             raise  # so nothing was started
@@ -79,19 +83,19 @@ def run_step(step: Step, host: str, access: Access, update: Update, update_id: s
     return Deployed(record, held.again)
 
 
-def _found_or_started(site: Site, step: Step, jid: str) -> Record:
+def _found_or_started(managed: ManagedHost, step: UpdateStep, jid: str) -> Record:
     """A step that is there is attached to whatever its command was: it may have been changed for a resumed update."""
-    if any(record.jid == jid for record in site.jobs.list()):
-        return site.jobs.look(jid)
-    return site.jobs.start(_job(site.update, step, jid))
+    if any(record.jid == jid for record in managed.jobs.list()):
+        return managed.jobs.record(jid)
+    return managed.jobs.start(_job(managed.update, step, jid))
 
 
-def _job(update: Update, step: Step, jid: str) -> Job:
-    reverting = step.kind is Kind.REVERT
+def _job(update: Update, step: UpdateStep, jid: str) -> Job:
+    reverting = step.kind is StepKind.REVERT
     return Job(
         jid=jid,
         cmd=(update.revert_command or update.deploy) if reverting else update.deploy,
         label=step.label,
-        limit=update.limit,
+        timeout=update.timeout,
         env={"VERSION": step.target, "PREVIOUS_VERSION": update.version if reverting else step.before},
     )

@@ -20,8 +20,8 @@ from remotejobs.operations.rolling.repair import repair
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.report import KEY, attach
 from remotejobs.prefect.tasks.connections import host_names
+from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 from remotejobs.prefect.tasks.rolling.runs import origin_of
-from remotejobs.prefect.tasks.rolling.site import site_of
 from remotejobs.text import visible
 
 _SETTLED = {"Reverted", "Stopped"}  # the flow has seen to every host itself
@@ -90,11 +90,11 @@ def _put_all_right(flow_run: FlowRun) -> tuple[str, list[dict[str, str]]]:
     with ThreadPoolExecutor(max_workers=left.access.forks) as pool:
         said = dict(zip(left.hosts, pool.map(one, left.hosts), strict=True))
     wrong = ", ".join(host for host, (_, right) in said.items() if not right)
-    how = f"its table `{KEY}` tells why. `make repair RUN={flow_run.id}` does it later"
+    how = f"its table `{KEY}` says why. `make repair RUN={flow_run.id}` does it later"
     line = f"NOT PUT RIGHT: {wrong}; {how}" if wrong else "None of its jobs runs any more, and it keeps no host out"
     return line, [{"host": host, "what became of it": visible(words)} for host, (words, _) in said.items()]
 
 
-def _repair(host: str, left: Left, tell: Callable[[str], None]) -> str:
-    site = site_of(host, left.access, left.update)
-    return repair(site.host, site.jobs, site.balancer, left.update, left.update_id, tell)
+def _repair(host: str, left: Left, report: Callable[[str], None]) -> str:
+    managed = managed_host(host, left.access, left.update)
+    return repair(managed.host, managed.jobs, managed.balancer, left.update, left.update_id, report)

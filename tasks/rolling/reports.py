@@ -10,14 +10,14 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State as RunState
 from prefect.states import Completed, Failed
 
-from remotejobs.operations.rolling import Budget, HostReport, Outcome, Update, summary
+from remotejobs.operations.rolling import Budget, HostReport, Update, UpdateOutcome, summary
 from remotejobs.operations.rolling.order import Batch
 from remotejobs.prefect.tasks.jobs.reports import publish_table
 
 _KEY = "rolling-update"
 
 
-class Progress:
+class UpdateProgress:
     """A progress bar in the UI: hosts that are through, of all."""
 
     def __init__(self, hosts: int, earlier: Sequence[HostReport] = ()) -> None:
@@ -27,7 +27,7 @@ class Progress:
         assert isinstance(made, UUID)  # a coroutine only where an event loop runs
         self._artifact = made
 
-    def tell(self, report: HostReport) -> None:
+    def add(self, report: HostReport) -> None:
         """One more host is through; one that is changed a second time, as in a revert, counts once."""
         self._through.add(report.host)
         line = f"{report.host}: {report.said}"
@@ -57,7 +57,7 @@ def why_stop(budget: Budget, batch: Batch, total: int, reports: Sequence[HostRep
 def with_not_started(hosts: Sequence[str], reports: Sequence[HostReport]) -> list[HostReport]:
     """One report for every host, in the order of the hosts."""
     known = {report.host: report for report in reports}
-    return [known.get(host, HostReport(host=host, outcome=Outcome.NOT_STARTED)) for host in hosts]
+    return [known.get(host, HostReport(host=host, outcome=UpdateOutcome.NOT_STARTED)) for host in hosts]
 
 
 def publish(update: Update, reports: Sequence[HostReport]) -> None:
@@ -70,7 +70,7 @@ def end_state(update: Update, stopped: str, reports: Sequence[HostReport]) -> Ru
     said = summary(reports)
     if not stopped:
         return Completed(message=said)
-    reverted = any(report.outcome is Outcome.REVERTED for report in reports)
-    left = any(report.outcome is Outcome.NOT_REVERTED for report in reports)
+    reverted = any(report.outcome is UpdateOutcome.REVERTED for report in reports)
+    left = any(report.outcome is UpdateOutcome.NOT_REVERTED for report in reports)
     name = "Reverted" if reverted and not left else "Stopped"
     return Failed(name=name, message=f"Update to {update.version} stopped: {stopped}. {said}")

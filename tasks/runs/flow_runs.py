@@ -7,7 +7,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.client.schemas.objects import FlowRun
 
 
-def parts_of(flow_run: FlowRun) -> list[FlowRun]:
+def subflows_of(flow_run: FlowRun) -> list[FlowRun]:
     """The runs of the flows that were called by `flow_run`, and by these again."""
     found: list[FlowRun] = []
     callers = [flow_run]

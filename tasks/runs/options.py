@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from prefect import Flow
 from prefect.context import FlowRunContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.prefect.tasks.runs.shards import IN_ONE_RUN, WHOLE, Part, Shards
+from remotejobs.prefect.tasks.runs.shards import IN_ONE_RUN, WHOLE, Shard, Shards
+from remotejobs.renamed import allow_old_names, renamed_fields
 
 OnCancel = Literal["kill", "leave"]
 
@@ -18,7 +19,8 @@ OnCancel = Literal["kill", "leave"]
 class RunOptions(BaseModel):
     """How the run goes about its jobs: in groups, in shards, what a cancel does to them; or only show them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(part="shard")
 
     group: int = Field(
         default=0,
@@ -31,7 +33,7 @@ class RunOptions(BaseModel):
     )
     dry_run: bool = Field(default=False, description="Show what would run where, and run nothing.")
     shards: Shards = Field(default=IN_ONE_RUN, description="Whether other workers do it, each on a share of the hosts.")
-    part: Part = Field(default=WHOLE, description="Filled in for the runs of those workers.")
+    shard: Shard = Field(default=WHOLE, description="Filled in for the runs of those workers.")
 
 
 def options_of_this_run() -> RunOptions:

@@ -61,7 +61,7 @@ class Shards(BaseModel):
         return f"{failed} of {hosts} hosts failed, {allowed} may" if failed > allowed else ""
 
 
-class Part(BaseModel):
+class Shard(BaseModel):
     """Which shard a run is, and of what; filled in by the run that is split, and empty in every other."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,4 +80,4 @@ class Part(BaseModel):
 
 
 IN_ONE_RUN = Shards()
-WHOLE = Part()
+WHOLE = Shard()

@@ -22,7 +22,7 @@ _TYPE = "started"
 _PAGE = 200  # artifacts that the server gives at a time
 
 
-class Started(BaseModel):
+class StartedJobs(BaseModel):
     """Jobs that were about to be started on `hosts` by way of `access`: their labels by jid."""
 
     model_config = ConfigDict(frozen=True)
@@ -48,11 +48,11 @@ def note_jobs(access: Access, jobs: Iterable[tuple[Job, str]]) -> None:
     for (jid, label), hosts in hosts_of.items():
         labels.setdefault(tuple(dict.fromkeys(hosts)), {})[jid] = label
     if labels:
-        keep(UUID(run), [Started(access=access, hosts=hosts, labels=mine) for hosts, mine in labels.items()])
+        keep(UUID(run), [StartedJobs(access=access, hosts=hosts, labels=mine) for hosts, mine in labels.items()])
         _KNOWN.update((run, access, host, job.jid) for job, host in new)
 
 
-def keep(run: UUID, entries: Iterable[Started]) -> None:
+def keep(run: UUID, entries: Iterable[StartedJobs]) -> None:
     """Attach them to the flow run `run`."""
     data = json.dumps([entry.model_dump(mode="json") for entry in entries])
     told = ArtifactCreate(type=_TYPE, description="Jobs that it may have started", data=data, flow_run_id=run)
@@ -61,14 +61,14 @@ def keep(run: UUID, entries: Iterable[Started]) -> None:
         client.create_artifact(told)
 
 
-def started_by(client: SyncPrefectClient, run: UUID) -> list[Started]:
+def started_by(client: SyncPrefectClient, run: UUID) -> list[StartedJobs]:
     """What was kept of the flow run."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[_TYPE]))
-    found: list[Started] = []
+    found: list[StartedJobs] = []
     offset = 0
     while page := client.read_artifacts(artifact_filter=mine, limit=_PAGE, offset=offset):
         for artifact in page:
             # Prefect keeps what it is given as JSON text.
-            found += TypeAdapter(list[Started]).validate_json(str(artifact.data))
+            found += TypeAdapter(list[StartedJobs]).validate_json(str(artifact.data))
         offset += len(page)
     return found

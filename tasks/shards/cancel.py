@@ -10,48 +10,50 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import Cancelled, Cancelling
 
-from remotejobs.prefect.tasks.cancel.report import JobEnd
-from remotejobs.prefect.tasks.shards.runs import Shard, look_again, shards_of
+from remotejobs.prefect.tasks.cancel.report import CancelledJob
+from remotejobs.prefect.tasks.shards.runs import ShardRun, refreshed, shards_of
 from remotejobs.prefect.tasks.timings import timings
 
 _BECAUSE = "The run that it is a shard of was cancelled"
 
 
-def cancel_shards(flow_run: FlowRun) -> list[JobEnd]:
+def cancel_shards(flow_run: FlowRun) -> list[CancelledJob]:
     """Cancel the shards of `flow_run`, if it was split, and wait until they are; returns those that are not."""
     with get_client(sync_client=True) as client:
         shards = shards_of(client, flow_run.id)
-        for shard in shards:
-            _cancel(client, shard)
+        for shard_run in shards:
+            _cancel(client, shard_run)
         left = _await_ends(client, flow_run, shards)
     return [
-        JobEnd(str(shard.part), "its process", f"the run {shard.run.id} does not come to an end", open_end=True)
-        for shard in left
+        CancelledJob(
+            str(shard_run.shard), "its process", f"the run {shard_run.run.id} does not come to an end", open_end=True
+        )
+        for shard_run in left
     ]
 
 
-def _cancel(client: SyncPrefectClient, shard: Shard) -> None:
-    state = shard.run.state
+def _cancel(client: SyncPrefectClient, shard_run: ShardRun) -> None:
+    state = shard_run.run.state
     if state is None or not state.is_final():
-        client.set_flow_run_state(shard.run.id, Cancelling(message=_BECAUSE))
+        client.set_flow_run_state(shard_run.run.id, Cancelling(message=_BECAUSE))
     elif state.is_crashed():
         # It would be resumed.
-        client.set_flow_run_state(shard.run.id, Cancelled(message=_BECAUSE), force=True)
+        client.set_flow_run_state(shard_run.run.id, Cancelled(message=_BECAUSE), force=True)
 
 
-def _await_ends(client: SyncPrefectClient, flow_run: FlowRun, shards: Sequence[Shard]) -> list[Shard]:
+def _await_ends(client: SyncPrefectClient, flow_run: FlowRun, shards: Sequence[ShardRun]) -> list[ShardRun]:
     logger, began, spoke = flow_run_logger(flow_run), time.monotonic(), 0.0
     left = _alive(client, shards)
-    # A shard whose worker is gone is cancelled by `rescue`, which first waits for signs of life.
-    while left and time.monotonic() - began < timings().shard_cancelling:
-        if time.monotonic() - spoke > timings().speak_every:
-            logger.info("waiting until these are cancelled: %s", ", ".join(str(shard.part) for shard in left))
+    # A shard whose worker is gone is cancelled by `recover`, which first waits for a heartbeat.
+    while left and time.monotonic() - began < timings().shard_cancel_timeout:
+        if time.monotonic() - spoke > timings().cancel_log_interval:
+            logger.info("waiting until these are cancelled: %s", ", ".join(str(shard_run.shard) for shard_run in left))
             spoke = time.monotonic()
-        time.sleep(timings().ask_every)
+        time.sleep(timings().poll_interval)
         left = _alive(client, left)
     return left
 
 
-def _alive(client: SyncPrefectClient, shards: Sequence[Shard]) -> list[Shard]:
-    now = look_again(client, shards) if shards else []
-    return [shard for shard in now if shard.run.state is None or not shard.run.state.is_final()]
+def _alive(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[ShardRun]:
+    now = refreshed(client, shards) if shards else []
+    return [shard_run for shard_run in now if shard_run.run.state is None or not shard_run.run.state.is_final()]

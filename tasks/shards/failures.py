@@ -14,21 +14,24 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.runtime import flow_run
 from pydantic import TypeAdapter
 
-from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.results import JobResult
 
 _TYPE = "failed-hosts"
 _HOSTS = TypeAdapter(list[str])
 
 
-def publish_failed(ends: Sequence[End]) -> None:
-    """Have the server keep the hosts of `ends` with the shard under way. Where it cannot, the report says it later."""
-    hosts = sorted({end.host for end in ends})
+def publish_failed(results: Sequence[JobResult]) -> None:
+    """Have the server keep the hosts of `results` with the shard under way.
+
+    Where it cannot, the report says it later.
+    """
+    hosts = sorted({result.host for result in results})
     told = ArtifactCreate(type=_TYPE, description="Failed", data=json.dumps(hosts), flow_run_id=UUID(flow_run.id))
     try:
         with get_client(sync_client=True) as client:
             client.create_artifact(told)
     except httpx.HTTPError as exc:
-        get_run_logger().warning("that %s failed cannot be told meanwhile: %r", ", ".join(hosts), exc)
+        get_run_logger().warning("that %s failed cannot be reported meanwhile: %r", ", ".join(hosts), exc)
 
 
 def failed_hosts(client: SyncPrefectClient, runs: Sequence[UUID]) -> set[str]:

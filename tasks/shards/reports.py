@@ -1,4 +1,4 @@
-"""What a shard tells the run that it is a part of: how each of its hosts ended, kept by the server.
+"""What a shard reports to the run that it is a part of: how each of its hosts ended, kept by the server.
 
 A worker's disk, where Prefect puts what a flow returns, is seen by no other worker.
 """
@@ -14,14 +14,14 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from remotejobs.prefect.tasks.jobs.ends import End
-from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
-from remotejobs.prefect.tasks.runs.shards import Part
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
+from remotejobs.prefect.tasks.jobs.results import JobResult
+from remotejobs.prefect.tasks.runs.shards import Shard
 
 _TYPE = "ends"
 
 
-class Reported(BaseModel):
+class ReportedResult(BaseModel):
     """The end of one step on one host, without its record, and its row in the table."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,28 +31,35 @@ class Reported(BaseModel):
     state: str
     succeeded: bool
     reason: str
-    row: Row
+    row: TableRow
 
     @classmethod
-    def of(cls, end: End, row: Row) -> Reported:
-        return cls(host=end.host, step=end.step, state=end.state, succeeded=end.succeeded, reason=end.reason, row=row)
+    def of(cls, result: JobResult, row: TableRow) -> ReportedResult:
+        return cls(
+            host=result.host,
+            step=result.step,
+            state=result.state,
+            succeeded=result.succeeded,
+            reason=result.reason,
+            row=row,
+        )
 
     @property
-    def end(self) -> End:
-        return End(host=self.host, step=self.step, state=self.state, succeeded=self.succeeded, reason=self.reason)
+    def result(self) -> JobResult:
+        return JobResult(host=self.host, step=self.step, state=self.state, succeeded=self.succeeded, reason=self.reason)
 
 
-def publish_ends(key: str, title: str, ends: Sequence[tuple[End, Row]], part: Part) -> None:
+def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, TableRow]], shard: Shard) -> None:
     """Attach the table to the run under way and, where it is a shard, what its parent reads."""
-    publish_table(key, title, [row for _, row in ends])
-    if part.of:
-        told = [Reported.of(end, row).model_dump(mode="json") for end, row in ends]
-        Artifact(type=_TYPE, description=f"What {part} tells of its hosts", data=told).create()
+    publish_table(key, title, [row for _, row in results])
+    if shard.of:
+        told = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
+        Artifact(type=_TYPE, description=f"What {shard} reports of its hosts", data=told).create()
 
 
-def report_of(client: SyncPrefectClient, run: UUID) -> list[Reported] | None:
-    """What the shard `run` told at its end; None when it came to none."""
+def report_of(client: SyncPrefectClient, run: UUID) -> list[ReportedResult] | None:
+    """What the shard `run` reported at its end; None when it came to none."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[_TYPE]))
     told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
     # Prefect keeps what it is given as JSON text.
-    return TypeAdapter(list[Reported]).validate_json(str(told[0].data)) if told else None
+    return TypeAdapter(list[ReportedResult]).validate_json(str(told[0].data)) if told else None

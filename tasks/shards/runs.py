@@ -21,22 +21,23 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.batches import shares
 from remotejobs.prefect.tasks.runs.options import name_of_options
-from remotejobs.prefect.tasks.runs.shards import POOL, WHOLE, Part, Shards
+from remotejobs.prefect.tasks.runs.shards import POOL, WHOLE, Shard, Shards
 from remotejobs.text import one_line
 
 _WORKER = "prefect.worker.name"
-_PART = "part"  # of the run options
-_OWN = ("shards", _PART)  # options of the parent alone
+_SHARD = "shard"  # of the run options
+_OLD_SHARD = "part"  # of runs that the release before began
+_OWN = ("shards", _SHARD, _OLD_SHARD)  # options of the parent alone
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """A run of the parent's flow on the hosts of `part`."""
+class ShardRun:
+    """A run of the parent's flow on the hosts of `shard`."""
 
-    part: Part
+    shard: Shard
     run: FlowRun
 
     @property
@@ -56,65 +57,69 @@ class Shard:
         return one_line(f"{state.name}, {state.message or ''}".removesuffix(", ")) if state else "new"
 
 
-def shards_of(client: SyncPrefectClient, parent: UUID) -> list[Shard]:
+def shards_of(client: SyncPrefectClient, parent: UUID) -> list[ShardRun]:
     """The shards that `parent` was split into so far, by number."""
     children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[parent]))
-    found = [Shard(part_of(run), run) for run in client.read_flow_runs(flow_run_filter=children)]
-    return sorted((shard for shard in found if shard.part.of == str(parent)), key=lambda shard: shard.part.number)
+    found = [ShardRun(shard_of(run), run) for run in client.read_flow_runs(flow_run_filter=children)]
+    return sorted(
+        (shard_run for shard_run in found if shard_run.shard.of == str(parent)),
+        key=lambda shard_run: shard_run.shard.number,
+    )
 
 
-def part_of(run: FlowRun) -> Part:
+def shard_of(run: FlowRun) -> Shard:
     """Which shard the run is; `WHOLE` when it is none."""
-    given = (value.get(_PART) for value in run.parameters.values() if isinstance(value, dict))
-    return Part.model_validate(next((part for part in given if part), WHOLE))
+    given = (value.get(_SHARD) or value.get(_OLD_SHARD) for value in run.parameters.values() if isinstance(value, dict))
+    return Shard.model_validate(next((shard for shard in given if shard), WHOLE))
 
 
-def look_again(client: SyncPrefectClient, shards: Sequence[Shard]) -> list[Shard]:
+def refreshed(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[ShardRun]:
     """The same shards as they are now."""
-    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[shard.run.id for shard in shards]))
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[shard_run.run.id for shard_run in shards]))
     now = {run.id: run for run in client.read_flow_runs(flow_run_filter=wanted)}
-    return [Shard(shard.part, now.get(shard.run.id, shard.run)) for shard in shards]
+    return [ShardRun(shard_run.shard, now.get(shard_run.run.id, shard_run.run)) for shard_run in shards]
 
 
-def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards) -> list[Shard]:
+def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards) -> list[ShardRun]:
     """Have every host in one of the shards of the flow run under way, and all of them waiting for workers, or begun.
 
-    However often this is done, a shard is begun once. Raises `BadUse` when the server does not know their deployment.
+    However often this is done, a shard is begun once. Raises `UsageError` when the server does not know their
+    deployment.
     """
     me = UUID(flow_run.id)
     there = shards_of(client, me)
-    placed = {host for shard in there for host in shard.part.hosts}
+    placed = {host for shard_run in there for host in shard_run.shard.hosts}
     left = [host for host in hosts if host not in placed]
     if not left:
         return there
-    total = there[0].part.total if there else shards.number_for(hosts=len(left), workers=workers_of(client))
-    taken = {shard.part.number for shard in there}
+    total = there[0].shard.total if there else shards.number_for(hosts=len(left), workers=workers_of(client))
+    taken = {shard_run.shard.number for shard_run in there}
     # Hosts that the inventory did not name when the run was split make up a shard more.
     free = [number for number in range(1, total + 1) if number not in taken] or [max(taken) + 1]
     given = client.read_flow_run(me).parameters
     cut = shares(left, len(free))
-    parts = [Part(of=str(me), number=number, total=total, hosts=mine) for number, mine in zip(free, cut, strict=False)]
-    return [*there, *(Shard(part, _begin(part, given)) for part in parts)]
+    new = [Shard(of=str(me), number=number, total=total, hosts=mine) for number, mine in zip(free, cut, strict=False)]
+    return [*there, *(ShardRun(shard, _begin(shard, given)) for shard in new)]
 
 
-def _begin(part: Part, given: dict[str, Any]) -> FlowRun:
+def _begin(shard: Shard, given: dict[str, Any]) -> FlowRun:
     context = FlowRunContext.get()
     assert context is not None and context.flow is not None
     options = name_of_options(context.flow)
     shared = {name: value for name, value in given.get(options, {}).items() if name not in _OWN}
-    # Of a shard that failed the parent tells.
+    # The parent reports a shard that failed.
     parameters = {name: value for name, value in given.items() if name != "notify"}
     name = f"{flow_run.flow_name}/{flow_run.flow_name}-shard"
     try:
         run = run_deployment(
             name,
-            parameters={**parameters, options: {**shared, _PART: part.model_dump(mode="json")}},
+            parameters={**parameters, options: {**shared, _SHARD: shard.model_dump(mode="json")}},
             # Two processes of one parent begin it once.
-            idempotency_key=f"{part.of}:shard:{part.number}",
+            idempotency_key=f"{shard.of}:shard:{shard.number}",
             timeout=0,
         )
     except ObjectNotFound as exc:
-        raise BadUse(f"the server knows no deployment {name}", remedy="`make deploy` makes it known.") from exc
+        raise UsageError(f"the server knows no deployment {name}", remedy="`make deploy` makes it known.") from exc
     # Outside of an event loop it is no coroutine.
     return cast("FlowRun", run)
 
@@ -125,4 +130,4 @@ def workers_of(client: SyncPrefectClient) -> int:
     try:
         return len(client.read_workers_for_work_pool(POOL, worker_filter=online))
     except ObjectNotFound as exc:
-        raise BadUse(f"the server has no work pool {POOL}", remedy="`make deploy` makes it.") from exc
+        raise UsageError(f"the server has no work pool {POOL}", remedy="`make deploy` makes it.") from exc

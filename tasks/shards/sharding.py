@@ -1,4 +1,4 @@
-"""A flow run that has its work done in shards: it begins them, waits, and tells of every host how it ended."""
+"""A flow run that has its work done in shards: it begins them, waits, and reports how each host ended."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import replace
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 
-from remotejobs.connections.limits import make_what_room_there_is
-from remotejobs.errors import NoSuchJob, RemoteJobsError
+from remotejobs.connections.resource_limits import raise_resource_limits
+from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End, end_as_found, not_asked
-from remotejobs.prefect.tasks.jobs.host_group import Step
-from remotejobs.prefect.tasks.jobs.reports import Row, publish_table
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
+from remotejobs.prefect.tasks.jobs.results import JobResult, not_asked, result_as_found
 from remotejobs.prefect.tasks.runs.shards import POOL, Shards
-from remotejobs.prefect.tasks.shards.runs import Shard, begin_shards, workers_of
-from remotejobs.prefect.tasks.shards.watch import Watch, await_shards
+from remotejobs.prefect.tasks.shards.runs import ShardRun, begin_shards, workers_of
+from remotejobs.prefect.tasks.shards.watch import ShardWatch, await_shards
 
 
-def ends_in_shards(
-    steps: Sequence[Step], access: Access, shards: Shards, judged: Callable[[End], tuple[End, Row]]
-) -> list[tuple[End, Row]]:
+def results_of_shards(
+    steps: Sequence[JobStep], access: Access, shards: Shards, judged: Callable[[JobResult], tuple[JobResult, TableRow]]
+) -> list[tuple[JobResult, TableRow]]:
     """How each of `steps` ended, and its row for the table, after other workers did them in shards.
 
-    What a shard did not come to tell (its worker died and nobody resumed it, or it was cancelled) its hosts are asked;
-    `judged` says what the flow makes of that.
+    What a shard did not come to report (its worker died and nobody resumed it, or it was cancelled) its hosts are
+    asked; `judged` says what the flow makes of that.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
     with get_client(sync_client=True) as client:
@@ -35,51 +35,55 @@ def ends_in_shards(
         if not workers_of(client):
             get_run_logger().warning("no worker of the pool %s is there: the shards wait for one", POOL)
         watch = await_shards(client, begun, shards)
-    told = {(end.host, end.step): (end.end, end.row) for report in watch.reports.values() for end in report}
-    for end in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
-        told[end.host, end.step] = judged(end)
-    ends = [told[step.host, step.label] for step in steps]
-    publish_table("shards", "Which worker did what", [_row(shard, ends) for shard in watch.shards])
-    return ends
+    told = {
+        (result.host, result.step): (result.result, result.row)
+        for report in watch.reports.values()
+        for result in report
+    }
+    for result in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
+        told[result.host, result.step] = judged(result)
+    results = [told[step.host, step.label] for step in steps]
+    publish_table("shards", "Which worker did what", [_row(shard_run, results) for shard_run in watch.shards])
+    return results
 
 
-def _find_out(steps: Sequence[Step], watch: Watch, access: Access) -> Iterable[End]:
-    shard_of = {host: shard for shard in watch.shards for host in shard.part.hosts}
+def _find_out(steps: Sequence[JobStep], watch: ShardWatch, access: Access) -> Iterable[JobResult]:
+    shard_of = {host: shard_run for shard_run in watch.shards for host in shard_run.shard.hosts}
     begun = [step for step in steps if shard_of[step.host].begun]
     for step in steps:
         if not shard_of[step.host].begun:
-            yield _not_begun(step, f"its shard was not begun: {watch.stopped or shard_of[step.host].ended}")
-    make_what_room_there_is(len({step.host for step in begun}))
+            yield _not_begun(step, f"its shard was not begun: {watch.halted or shard_of[step.host].ended}")
+    raise_resource_limits(len({step.host for step in begun}))
     with ThreadPoolExecutor(max_workers=access.forks) as pool:
         yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), begun)
 
 
-def _not_begun(step: Step, why: str) -> End:
-    return End(host=step.host, step=step.label, state="not begun", reason=why)
+def _not_begun(step: JobStep, why: str) -> JobResult:
+    return JobResult(host=step.host, step=step.label, state="not begun", reason=why)
 
 
-def _ask(step: Step, shard: Shard, access: Access) -> End:
-    """What the host says of the step, its shard having told nothing."""
+def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
+    """What the host says of the step, its shard having reported nothing."""
     try:
-        found = end_as_found(jobs_on(access, step.host).look(step.job.jid), access)
-    except NoSuchJob:
-        return _not_begun(step, f"its shard ended before it began here: {shard.ended}")
+        found = result_as_found(jobs_on(access, step.host).record(step.job.jid), access)
+    except JobNotFound:
+        return _not_begun(step, f"its shard ended before it began here: {shard_run.ended}")
     except RemoteJobsError as exc:
         found = not_asked(step.host, exc)
     # That it still runs is no success: nobody waits for it any more.
     succeeded = found.succeeded and found.over
-    reason = found.reason or f"its host says so; its shard told nothing: {shard.ended}"
+    reason = found.reason or f"its host says so; its shard reported nothing: {shard_run.ended}"
     return replace(found, step=step.label, succeeded=succeeded, reason=reason)
 
 
-def _row(shard: Shard, ends: Sequence[tuple[End, Row]]) -> Row:
-    mine = [end for end, _ in ends if end.host in shard.part.hosts]
+def _row(shard_run: ShardRun, results: Sequence[tuple[JobResult, TableRow]]) -> TableRow:
+    mine = [result for result, _ in results if result.host in shard_run.shard.hosts]
     return {
-        "shard": shard.part.number,
-        "worker": shard.worker,
-        "state": str(shard.run.state.name) if shard.run.state else "",
-        "runs": shard.run.run_count or 0,
-        "hosts": len(shard.part.hosts),
-        "not succeeded": sum(not end.succeeded for end in mine),
-        "run": str(shard.run.id),
+        "shard": shard_run.shard.number,
+        "worker": shard_run.worker,
+        "state": str(shard_run.run.state.name) if shard_run.run.state else "",
+        "runs": shard_run.run.run_count or 0,
+        "hosts": len(shard_run.shard.hosts),
+        "not succeeded": sum(not result.succeeded for result in mine),
+        "run": str(shard_run.run.id),
     }

@@ -13,99 +13,107 @@ from prefect.states import Cancelled, Cancelling
 
 from remotejobs.prefect.tasks.runs.shards import Shards
 from remotejobs.prefect.tasks.shards.failures import failed_hosts
-from remotejobs.prefect.tasks.shards.reports import Reported, report_of
-from remotejobs.prefect.tasks.shards.runs import Shard, look_again
-from remotejobs.prefect.tasks.shards.stop import stop
+from remotejobs.prefect.tasks.shards.halt import halt
+from remotejobs.prefect.tasks.shards.reports import ReportedResult, report_of
+from remotejobs.prefect.tasks.shards.runs import ShardRun, refreshed
 from remotejobs.prefect.tasks.timings import timings
 
 
 @dataclass
-class Watch:
-    """The shards of a run as they were last seen; `stopped` says why no more of them begin, "" while they may."""
+class ShardWatch:
+    """The shards of a run as they were last seen; `halted` says why no more of them begin, "" while they may."""
 
-    shards: list[Shard]
-    reports: dict[int, list[Reported]] = field(default_factory=dict)
+    shards: list[ShardRun]
+    reports: dict[int, list[ReportedResult]] = field(default_factory=dict)
     crashed: dict[int, float] = field(default_factory=dict)  # since when, as seen here
-    stopped: str = ""
+    halted: str = ""
 
     @property
     def hosts(self) -> int:
-        return sum(len(shard.part.hosts) for shard in self.shards)
+        return sum(len(shard_run.shard.hosts) for shard_run in self.shards)
 
 
-def await_shards(client: SyncPrefectClient, begun: Sequence[Shard], wanted: Shards) -> Watch:
+def await_shards(client: SyncPrefectClient, begun: Sequence[ShardRun], wanted: Shards) -> ShardWatch:
     """Wait until every shard is over; its report is there if it came to one."""
-    watch = Watch(list(begun))
+    watch = ShardWatch(list(begun))
     told: dict[int, str] = {}
     while True:
-        watch.shards = look_again(client, watch.shards)
+        watch.shards = refreshed(client, watch.shards)
         _tell_changes(watch.shards, told)
-        for shard in watch.shards:
-            if _over(shard) and shard.part.number not in watch.reports and (report := report_of(client, shard.run.id)):
-                watch.reports[shard.part.number] = report
+        for shard_run in watch.shards:
+            if (
+                _over(shard_run)
+                and shard_run.shard.number not in watch.reports
+                and (report := report_of(client, shard_run.run.id))
+            ):
+                watch.reports[shard_run.shard.number] = report
         if all(map(_over, watch.shards)):
             return watch
         _give_up_crashed(client, watch)
-        if not watch.stopped and not wanted.bears_all:
+        if not watch.halted and not wanted.bears_all:
             _stop_if_exceeded(client, watch, wanted)
-        if watch.stopped:
+        if watch.halted:
             _hold_back(client, watch)
-        time.sleep(timings().shards_asked_every)
+        time.sleep(timings().shard_poll_interval)
 
 
-def _over(shard: Shard) -> bool:
-    state = shard.run.state
+def _over(shard_run: ShardRun) -> bool:
+    state = shard_run.run.state
     return state is not None and state.is_final() and not state.is_crashed()
 
 
-def _give_up_crashed(client: SyncPrefectClient, watch: Watch) -> None:
-    """So that nobody resumes them once their hosts were told of. After an absence of the server all have their time."""
-    for shard in watch.shards:
-        if not (shard.run.state and shard.run.state.is_crashed()):
-            watch.crashed.pop(shard.part.number, None)
+def _give_up_crashed(client: SyncPrefectClient, watch: ShardWatch) -> None:
+    """So that nobody resumes them once their hosts were reported.
+
+    After an absence of the server all have their time.
+    """
+    for shard_run in watch.shards:
+        if not (shard_run.run.state and shard_run.run.state.is_crashed()):
+            watch.crashed.pop(shard_run.shard.number, None)
             continue
-        since = watch.crashed.setdefault(shard.part.number, time.monotonic())
-        # `rescue` resumes a crashed run much sooner: one that is still crashed then is nobody's any more.
-        if time.monotonic() - since > timings().shard_crashed:
+        since = watch.crashed.setdefault(shard_run.shard.number, time.monotonic())
+        # `recover` resumes a crashed run much sooner: one that is still crashed then is nobody's any more.
+        if time.monotonic() - since > timings().shard_crash_timeout:
             given_up: RunState[None] = Cancelled(message="Given up: it crashed, and nobody resumed it")
-            client.set_flow_run_state(shard.run.id, given_up, force=True)
+            client.set_flow_run_state(shard_run.run.id, given_up, force=True)
 
 
-def _stop_if_exceeded(client: SyncPrefectClient, watch: Watch, wanted: Shards) -> None:
-    untold = [shard for shard in watch.shards if shard.part.number not in watch.reports]
-    failed = {end.host for report in watch.reports.values() for end in report if not end.succeeded}
-    # One that broke before it could tell, as on a worker without the inventory: nobody says that a host of it is well.
-    failed |= {host for shard in untold if _over(shard) for host in shard.part.hosts}
-    failed |= _failed_already(client, [shard for shard in untold if not _over(shard)])
-    watch.stopped = wanted.exceeded(failed=len(failed), hosts=watch.hosts)
-    if watch.stopped:
-        get_run_logger().error("%s: shards that wait for a worker are not begun", watch.stopped)
-        stop(watch.stopped)
+def _stop_if_exceeded(client: SyncPrefectClient, watch: ShardWatch, wanted: Shards) -> None:
+    untold = [shard_run for shard_run in watch.shards if shard_run.shard.number not in watch.reports]
+    failed = {result.host for report in watch.reports.values() for result in report if not result.succeeded}
+    # One that broke before it could report, as on a worker without the inventory: nobody says that a host of it is
+    # well.
+    failed |= {host for shard_run in untold if _over(shard_run) for host in shard_run.shard.hosts}
+    failed |= _failed_already(client, [shard_run for shard_run in untold if not _over(shard_run)])
+    watch.halted = wanted.exceeded(failed=len(failed), hosts=watch.hosts)
+    if watch.halted:
+        get_run_logger().error("%s: shards that wait for a worker are not begun", watch.halted)
+        halt(watch.halted)
 
 
-def _hold_back(client: SyncPrefectClient, watch: Watch) -> None:
-    """Cancel what waits for a worker, also what `rescue` sent back there. What a worker took goes on."""
-    for shard in watch.shards:
-        if not shard.begun and _is_scheduled(shard):
-            (now,) = look_again(client, [shard])
+def _hold_back(client: SyncPrefectClient, watch: ShardWatch) -> None:
+    """Cancel what waits for a worker, also what `recover` sent back there. What a worker took goes on."""
+    for shard_run in watch.shards:
+        if not shard_run.begun and _is_scheduled(shard_run):
+            (now,) = refreshed(client, [shard_run])
             if not now.begun and _is_scheduled(now):
-                client.set_flow_run_state(shard.run.id, Cancelling(message=f"Not begun: {watch.stopped}"))
+                client.set_flow_run_state(shard_run.run.id, Cancelling(message=f"Not begun: {watch.halted}"))
 
 
-def _failed_already(client: SyncPrefectClient, running: Iterable[Shard]) -> set[str]:
+def _failed_already(client: SyncPrefectClient, running: Iterable[ShardRun]) -> set[str]:
     """Hosts of shards under way that failed."""
-    begun = [shard.run.id for shard in running if shard.begun]
+    begun = [shard_run.run.id for shard_run in running if shard_run.begun]
     return failed_hosts(client, begun) if begun else set()
 
 
-def _is_scheduled(shard: Shard) -> bool:
-    return shard.run.state is not None and shard.run.state.is_scheduled()
+def _is_scheduled(shard_run: ShardRun) -> bool:
+    return shard_run.run.state is not None and shard_run.run.state.is_scheduled()
 
 
-def _tell_changes(shards: Iterable[Shard], told: dict[int, str]) -> None:
-    for shard in shards:
-        state = shard.run.state.name if shard.run.state else "new"
-        line = f"{state}, {shard.worker}".removesuffix(", ")
-        if told.get(shard.part.number) != line:
-            told[shard.part.number] = line
-            get_run_logger().info("%s, %d hosts: %s", shard.part, len(shard.part.hosts), line)
+def _tell_changes(shards: Iterable[ShardRun], told: dict[int, str]) -> None:
+    for shard_run in shards:
+        state = shard_run.run.state.name if shard_run.run.state else "new"
+        line = f"{state}, {shard_run.worker}".removesuffix(", ")
+        if told.get(shard_run.shard.number) != line:
+            told[shard_run.shard.number] = line
+            get_run_logger().info("%s, %d hosts: %s", shard_run.shard, len(shard_run.shard.hosts), line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faults.fuzz import fuzz
-from faults.fuzz_targets import TARGETS, Target
+from faults.fuzz_targets import TARGETS, FuzzTarget
 
 INPUTS = 150
 
@@ -16,6 +16,6 @@ def test_random_words_are_read_or_raise_documented_errors_only(name: str) -> Non
 
 
 def test_a_crash_is_found() -> None:
-    brittle = Target(TARGETS["answers of a shell"].words, lambda body: body[0], (ValueError,))
+    brittle = FuzzTarget(TARGETS["answers of a shell"].words, lambda body: body[0], (ValueError,))
     with pytest.raises(IndexError):
         fuzz(brittle, INPUTS, chosen=1)

@@ -17,7 +17,7 @@ import pytest
 from remotejobs.agent.request import Read
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.connect import open_connection
-from remotejobs.errors import HostError, InvalidJob, ProtocolDamaged, TimedOut, Unreachable
+from remotejobs.errors import HostError, InvalidJob, ProtocolError, TimedOut, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import HostLock
 from remotejobs.model import Job
@@ -63,9 +63,9 @@ def memory_below(limit: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("flood", ["cat /dev/zero", "yes"])
 def test_output_without_end_is_refused_at_its_bound(tmp_path: Path, flood: str) -> None:
-    too_long = pytest.raises(ProtocolDamaged, match=r"the answer is longer than \d+ bytes")
+    too_long = pytest.raises(ProtocolError, match=r"the answer is longer than \d+ bytes")
     with forced(tmp_path, flood) as lab, jobs_of(lab.variables("evil")) as jobs, memory_below(16 * MIB), too_long:
-        jobs.look("j")
+        jobs.record("j")
 
 
 def test_stderr_without_end_holds_nobody_beyond_the_deadline(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_stderr_without_end_holds_nobody_beyond_the_deadline(tmp_path: Path) -> 
 
 
 def test_a_login_that_prints_gigabytes_in_front_of_the_answer_is_refused(tmp_path: Path) -> None:
-    too_much, noisy = pytest.raises(ProtocolDamaged), "sh -c 'head -c 10G /dev/zero; exec sh -s'"
+    too_much, noisy = pytest.raises(ProtocolError), "sh -c 'head -c 10G /dev/zero; exec sh -s'"
     with forced(tmp_path, noisy) as lab, jobs_of(lab.variables("evil")) as jobs, memory_below(16 * MIB), too_much:
         jobs.start(Job(jid="j", cmd="true"))
 
@@ -119,9 +119,9 @@ def lab_variables(tmp_path: Path) -> dict[str, Any]:
 
 def test_records_of_other_jobs_are_not_believed(liar: Liar, liars_jobs: HostJobs) -> None:
     liar.says(b"job other\nstate succeeded\nrc 0\n")
-    with pytest.raises(ProtocolDamaged, match="not about the jobs that were asked for"):
-        liars_jobs.look("j")
-    with pytest.raises(ProtocolDamaged, match="not about the jobs that were asked for"):
+    with pytest.raises(ProtocolError, match="not about the jobs that were asked for"):
+        liars_jobs.record("j")
+    with pytest.raises(ProtocolError, match="not about the jobs that were asked for"):
         liars_jobs.status([Read("other"), Read("j")])
     assert [record.jid for record in liars_jobs.list()] == ["other"]
 
@@ -131,7 +131,7 @@ def test_a_name_that_could_be_a_path_or_an_option_is_never_taken_from_a_host(
     liar: Liar, liars_jobs: HostJobs, jid: str
 ) -> None:
     liar.says(f"job {jid}\nstate succeeded\nrc 0\n".encode())
-    with pytest.raises(ProtocolDamaged) as refused:
+    with pytest.raises(ProtocolError) as refused:
         liars_jobs.list()
     assert "\x1b" not in str(refused.value)
 
@@ -139,7 +139,7 @@ def test_a_name_that_could_be_a_path_or_an_option_is_never_taken_from_a_host(
 @pytest.mark.parametrize("rc", [b"\xc2\xb2", b"9" * 5000, b"-1", b"", b"1e3"])
 def test_an_exit_code_that_is_none_is_damage(liar: Liar, liars_jobs: HostJobs, rc: bytes) -> None:
     liar.says(b"said\n" + rc + b"\n")
-    with pytest.raises(ProtocolDamaged, match="where an exit code must be"):
+    with pytest.raises(ProtocolError, match="where an exit code must be"):
         Shell(liars_jobs._connection).run("true")
 
 
@@ -175,7 +175,7 @@ def test_a_host_cannot_make_a_start_look_like_another_job(liar: Liar, liars_jobs
     liar.says(b"job other\nstate running\n")
     try:
         record = liars_jobs.start(Job(jid="mine", cmd="true"))
-    except (ProtocolDamaged, InvalidJob):
+    except (ProtocolError, InvalidJob):
         return
     assert record.jid == "mine"
 
@@ -185,6 +185,6 @@ def test_whatever_a_host_answers_only_documented_errors_come_of_it(liar: Liar, l
     for body in bodies:
         liar.says(body)
         with refused(body):
-            liars_jobs.look("j")
+            liars_jobs.record("j")
         with refused(body):
             liars_jobs.kill("j")

@@ -19,7 +19,7 @@ from remotejobs.connections.become import become_for
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection
 from remotejobs.connections.ssh.resolve import resolve
-from remotejobs.errors import BadUse, HostError
+from remotejobs.errors import HostError, UsageError
 from remotejobs.inventory import InventoryError, load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
@@ -78,7 +78,7 @@ def test_a_trick_in_a_variable_of_a_host_runs_nothing(name: str, tricks: Iterato
 
 
 def asked(host: SomeHost) -> object:
-    return HostJobs(open_connection(host, retry_for=0), become=become_for(host)).look("j")
+    return HostJobs(open_connection(host, retry_for=0), become=become_for(host)).record("j")
 
 
 def test_a_trick_in_the_directory_of_the_jobs_is_a_directory(tricks: Iterator[str], tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_trick_in_the_directory_of_the_jobs_is_a_directory(tricks: Iterator[st
         here = SomeHost("here", {"ansible_connection": "local", "remotejobs_dir": f"{tmp_path}/jobs/{trick}"})
         with Fleet([here]) as fleet, suppress(HostError):
             record = fleet.jobs("here").start(Job(jid="j", cmd="echo ran"))
-            assert fleet.jobs("here").look("j", wait=60).stdout == b"ran\n", trick
+            assert fleet.jobs("here").record("j", wait=60).stdout == b"ran\n", trick
             assert record.results_dir.startswith(str(tmp_path)), trick
 
 
@@ -95,7 +95,7 @@ def test_a_trick_in_every_word_of_a_job_is_data(tricks: Iterator[str], tmp_path:
     for number, trick in enumerate(tricks):
         jid, line = f"j{number}", " ".join(trick.split("\n"))
         jobs.start(Job(jid=jid, cmd='printf %s "$WORD"', label=line, env={"WORD": trick}))
-        assert jobs.look(jid, wait=60).stdout.decode() == trick
+        assert jobs.record(jid, wait=60).stdout.decode() == trick
         for wrong in (Job(jid="other", cmd="true", chdir=f"/{line}"), Job(jid="other", cmd="true", interpreter=line)):
             with refused(trick):
                 jobs.start(wrong)
@@ -103,10 +103,10 @@ def test_a_trick_in_every_word_of_a_job_is_data(tricks: Iterator[str], tmp_path:
 
 def test_a_jid_that_is_no_name_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path))
-    asks: list[Callable[[str], object]] = [lambda jid: Job(jid=jid, cmd="true"), jobs.look, jobs.kill]
+    asks: list[Callable[[str], object]] = [lambda jid: Job(jid=jid, cmd="true"), jobs.record, jobs.kill]
     for jid in ("../x", "a/b", "-rf", "$(id)", "a b", "a\n", "", "x" * 101):
         for ask in asks:
-            with refused(jid, BadUse, "is not allowed"):
+            with refused(jid, UsageError, "is not allowed"):
                 ask(jid)
 
 
@@ -194,5 +194,5 @@ def test_no_yaml_makes_objects(tmp_path: Path) -> None:
 def test_options_are_no_way_around_the_host_key(tmp_path: Path) -> None:
     """A name that the inventory gives cannot bring options with it."""
     for name in ("-oStrictHostKeyChecking=no", "h -oStrictHostKeyChecking=no", "h\n  StrictHostKeyChecking no"):
-        with pytest.raises(BadUse):
+        with pytest.raises(UsageError):
             resolve(SomeHost("h", {"ansible_host": name}))

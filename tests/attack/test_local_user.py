@@ -77,7 +77,7 @@ def test_another_user_ends_wakes_and_fakes_nothing(way: Connection, other: LabUs
     ]
     for attempt in attempts:
         assert as_user(other, attempt).returncode != 0, attempt
-    assert jobs.look("steer").state is State.RUNNING
+    assert jobs.record("steer").state is State.RUNNING
     assert jobs.kill("steer", grace=0).state is State.KILLED
 
 
@@ -126,7 +126,7 @@ def test_the_documented_sudoers_rule_is_enough_and_gives_no_other_user(
     try:
         jobs = HostJobs(way, become=Become(other.name))
         jobs.start(Job(jid="least", cmd="id -un"))
-        assert jobs.look("least", wait=60).stdout.decode().strip() == other.name
+        assert jobs.record("least", wait=60).stdout.decode().strip() == other.name
         assert said(ask(way, "id -un", become=Become(other.name))).strip() == other.name
         for user in ("root", "nobody"):
             with pytest.raises(BecomeFailed):

@@ -46,7 +46,7 @@ def back_up(tmp_path: Path, directory: Path) -> Back_up:
         )
         job = replace(job_of(plan, item, host="here", jid=uuid4().hex), interpreter=interpreter)
         jobs.start(job)
-        return jobs.look(job.jid, wait=120)
+        return jobs.record(job.jid, wait=120)
 
     return run
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from unittest.mock import patch
 
-from remotejobs.cli import exits, main
+from remotejobs.cli import exit_codes, main
 
 COMMAND = (sys.executable, "-m", "remotejobs")
 
@@ -54,7 +54,7 @@ def remotejobs(*words: str, **env: str) -> Ended:
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     with (
         patch.dict(os.environ, environment(**env), clear=True),
-        patch.object(exits, "leave", _not_from_here),
+        patch.object(exit_codes, "leave", _not_from_here),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import seconds
 from remotejobs.display.log_writer import LogWriter
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
-from remotejobs.errors import BadUse, BecomeFailed, TimedOut
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.errors import BecomeFailed, TimedOut, UsageError
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import duration, last_line, one_line, size, span, visible
 
@@ -116,14 +116,14 @@ def test_a_shortened_cell_says_so() -> None:
     assert table(("host", "msg"), rows, Paint(False))[1].endswith("said said")
 
 
-def job(state: State, msg: str = "", survivors: str = "") -> Outcome[Record]:
-    return Outcome("h", value=Record(host="h", jid="j", state=state, msg=msg, survivors=survivors))
+def job(state: State, msg: str = "", survivors: str = "") -> HostResult[Record]:
+    return HostResult("h", value=Record(host="h", jid="j", state=state, msg=msg, survivors=survivors))
 
 
 GOOD, BAD = job(State.SUCCEEDED), job(State.LOST)
-AWAY: Outcome[Record] = Outcome("h", error=TimedOut("h", "no answer"))
-REFUSED: Outcome[Record] = Outcome("h", error=BecomeFailed("h", "no"))
-MISUSED: Outcome[Record] = Outcome("h", error=BadUse("h: no"))
+AWAY: HostResult[Record] = HostResult("h", error=TimedOut("h", "no answer"))
+REFUSED: HostResult[Record] = HostResult("h", error=BecomeFailed("h", "no"))
+MISUSED: HostResult[Record] = HostResult("h", error=UsageError("h: no"))
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ MISUSED: Outcome[Record] = Outcome("h", error=BadUse("h: no"))
         ([AWAY, BAD, GOOD], 4),
     ],
 )
-def test_the_worst_host_decides_how_it_ends(outcomes: list[Outcome[Record]], code: int) -> None:
-    assert exits.of_jobs(outcomes) == code
+def test_the_worst_host_decides_how_it_ends(outcomes: list[HostResult[Record]], code: int) -> None:
+    assert exit_codes.of_jobs(outcomes) == code
 
 
 def test_a_kill_succeeds_when_nothing_is_left_alive() -> None:
-    assert exits.of_kills([job(State.KILLED, "killed on request; its process tree is proven empty"), GOOD]) == 0
-    assert exits.of_kills([job(State.KILLED, "killed on request", survivors="7(x)")]) == 2
-    assert exits.of_kills([job(State.RUNNING)]) == 2
+    assert exit_codes.of_kills([job(State.KILLED, "killed on request; its process tree is proven empty"), GOOD]) == 0
+    assert exit_codes.of_kills([job(State.KILLED, "killed on request", survivors="7(x)")]) == 2
+    assert exit_codes.of_kills([job(State.RUNNING)]) == 2
 
 
 class Terminal(io.TextIOWrapper):

@@ -222,7 +222,7 @@ def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_pla
 def test_a_job_that_was_queued_for_too_long_is_told_as_timed_out_and_not_as_started(local_hosts: Hosts) -> None:
     words = ["-l", "here", "--lock", "apt"]
     assert local_hosts.call("run", *words, "-P", "0", "--jid", "first", "--", "sleep 600").code == 0
-    ended = local_hosts.call("run", *words, "--queue-limit", "1s", "--jid", "second", "--", "echo its turn")
+    ended = local_hosts.call("run", *words, "--queue-timeout", "1s", "--jid", "second", "--", "echo its turn")
     assert ended.code == 2
     assert re.search(
         r"here +timed_out .* queue limit of 1 s exceeded: it waited for lock apt, held by first; the", ended.out

@@ -294,17 +294,17 @@ def test_without_an_inventory_the_error_names_the_ways_to_give_one(
 def test_a_dry_run_shows_what_would_run_where_and_asks_no_host(tmp_path: Path) -> None:
     silent = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_user": "ops"}
     hosts = written(tmp_path, {"gone": silent, "away": silent | {"ansible_become": True}})
-    queue = ("--lock", "apt", "--slots", "2", "--pool", "dumps", "--queue-limit", "10m")
+    queue = ("--lock", "apt", "--slots", "2", "--pool", "dumps", "--queue-timeout", "10m")
     words = ("--dry-run", "--jid", "j", "-B", "1h", *queue, "--env", "TOKEN=secret", "--", "echo $TOKEN")
     ended = hosts.call("run", *words)
 
     assert ended.code == 0
     assert "j would run on 2 hosts:" in ended.out
-    assert "time limit: 1h00m\nlocks: apt\nslots: 2 in dumps\nqueue limit: 10m00s\n" in ended.out
+    assert "timeout: 1h00m\nlocks: apt\nslots: 2 in dumps\nqueue timeout: 10m00s\n" in ended.out
     assert "gone  ops@127.0.0.1:1  ops" in ended.out
     assert "away  ops@127.0.0.1:1  root" in ended.out
     assert "secret" not in ended.out
-    assert [(one["host"], one["user"], one["limit"]) for one in hosts.call("run", "--json", *words).objects] == [
+    assert [(one["host"], one["user"], one["timeout"]) for one in hosts.call("run", "--json", *words).objects] == [
         ("gone", "ops", 3600),
         ("away", "root", 3600),
     ]

@@ -1,4 +1,4 @@
-"""Waiting through the silence of a host, on a real sshd that is switched off and on."""
+"""Waiting while a host is unreachable, on a real sshd that is switched off and on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lab.servers.sshd import SshLab
-from remotejobs.errors import BadUse, HostKeyChanged, TimedOut, Unreachable
+from remotejobs.errors import HostKeyChanged, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from tests.cli.conftest import Hosts
 
@@ -20,12 +20,12 @@ def fleet_of(hosts: Hosts, name: str) -> Fleet:
     return Fleet(load_inventory(hosts.inventory).select(name))
 
 
-def test_a_host_that_comes_back_within_the_patience_is_silent_and_not_failed(
+def test_a_host_that_comes_back_within_the_contact_timeout_is_unreachable_and_not_failed(
     lab: SshLab, ssh_hosts: Hosts, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
     seen: list[Record] = []
-    silences: list[Unreachable] = []
+    errors: list[Unreachable] = []
 
     def switch_off(record: Record) -> None:
         if not seen:
@@ -33,27 +33,29 @@ def test_a_host_that_comes_back_within_the_patience_is_silent_and_not_failed(
         seen.append(record)
 
     def switch_on(error: Unreachable) -> None:
-        if not silences:
+        if not errors:
             lab.start_host("db1")
             go.touch()
-        silences.append(error)
+        errors.append(error)
 
     with fleet_of(ssh_hosts, "db1") as fleet:
         jobs = fleet.jobs("db1")
         jobs.start(Job(jid="patient", cmd=f"until [ -e {go} ]; do sleep 0.1; done; echo through"))
-        record = wait_until_ended(jobs, "patient", poll=1, on_look=switch_off, patience=120, on_silence=switch_on)
+        record = wait_until_ended(
+            jobs, "patient", poll=1, on_poll=switch_off, contact_timeout=120, on_unreachable=switch_on
+        )
 
     assert record.state is State.SUCCEEDED
     assert record.stdout == b"through\n"
     assert {one.state for one in seen} == {State.RUNNING}
-    assert silences
+    assert errors
 
 
-def test_a_host_that_stays_away_is_unreachable_when_the_patience_is_over(lab: SshLab, ssh_hosts: Hosts) -> None:
+def test_a_host_that_stays_away_is_unreachable_when_the_contact_timeout_is_over(lab: SshLab, ssh_hosts: Hosts) -> None:
     def asked(jobs: HostJobs) -> None:
-        wait_until_ended(jobs, "away", poll=1, patience=1, on_silence=silences.append)
+        wait_until_ended(jobs, "away", poll=1, contact_timeout=1, on_unreachable=errors.append)
 
-    silences: list[Unreachable] = []
+    errors: list[Unreachable] = []
     with fleet_of(ssh_hosts, "db2") as fleet:
         jobs = fleet.jobs("db2")
         jobs.start(Job(jid="away", cmd="true"))
@@ -65,10 +67,10 @@ def test_a_host_that_stays_away_is_unreachable_when_the_patience_is_over(lab: Ss
         finally:
             lab.start_host("db2")
 
-    assert silences
+    assert errors
 
 
-def test_patience_asks_again_until_the_host_answers() -> None:
+def test_it_asks_again_until_the_host_answers() -> None:
     answers = iter([TimedOut("h", "no"), TimedOut("h", "no"), None])
 
     def ask() -> str:
@@ -76,7 +78,7 @@ def test_patience_asks_again_until_the_host_answers() -> None:
             raise error
         return "answer"
 
-    assert patiently(ask, patience=60) == "answer"
+    assert retry_while_unreachable(ask, contact_timeout=60) == "answer"
 
 
 def test_a_changed_host_key_is_not_knocked_at_again() -> None:
@@ -87,7 +89,7 @@ def test_a_changed_host_key_is_not_knocked_at_again() -> None:
         raise HostKeyChanged("h", "the key is another")
 
     with pytest.raises(HostKeyChanged):
-        patiently(ask, patience=60)
+        retry_while_unreachable(ask, contact_timeout=60)
     assert len(asked) == 1
 
 
@@ -102,7 +104,7 @@ def test_the_end_comes_with_64_kib_of_output_although_looks_bring_little(local_h
 
 
 def test_polling_without_a_pause_is_refused(local_hosts: Hosts) -> None:
-    with fleet_of(local_hosts, "here") as fleet, pytest.raises(BadUse, match="at least 1 s"):
+    with fleet_of(local_hosts, "here") as fleet, pytest.raises(UsageError, match="at least 1 s"):
         wait_until_ended(fleet.jobs("here"), "any", poll=0)
 
 
@@ -111,6 +113,6 @@ def test_without_news_a_running_job_is_left_alone_until_it_ends(local_hosts: Hos
         jobs = fleet.jobs("here")
         jobs.start(Job(jid="unseen", cmd="sleep 2"))
         looks: list[Record] = []
-        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_look=looks.append)
+        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_poll=looks.append)
 
     assert (record.rc, looks) == (0, [])

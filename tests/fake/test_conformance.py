@@ -1,4 +1,4 @@
-"""The fake host answers as the real half on the host does, line by line, in all that it does not leave out."""
+"""The fake host answers as the real agent does, line by line, in all that it does not leave out."""
 
 from __future__ import annotations
 
@@ -61,27 +61,27 @@ def shape(answer: str, directory: str) -> list[str]:
 
 def wait_for_output(jobs: HostJobs, jid: str) -> None:
     """Seen in an answer that is not compared: how often it has to be asked differs."""
-    while not jobs.look(jid).stdout:
+    while not jobs.record(jid).stdout:
         pass
 
 
 def ends_by_itself(jobs: HostJobs, _unrecorded: HostJobs) -> None:
     jobs.start(Job(jid="good", cmd="echo out; echo err >&2; sleep 1", label="a label"))
-    jobs.look("good", wait=30)
+    jobs.record("good", wait=30)
     jobs.start(Job(jid="good", cmd="echo out; echo err >&2; sleep 1", label="a label"))
     jobs.start(Job(jid="bad", cmd="echo 12345; sleep 1; exit 3"))
     jobs.status([Read("good", 1, 2), Read("bad", 2, 99, 3)], wait=30)
-    jobs.look("bad", wait=30)
+    jobs.record("bad", wait=30)
     jobs.start(Job(jid="signalled", cmd="sleep 1; kill -KILL $$"))
-    jobs.look("signalled", wait=30)
+    jobs.record("signalled", wait=30)
     jobs.list()
 
 
 def runs_on(jobs: HostJobs, unrecorded: HostJobs) -> None:
-    jobs.start(Job(jid="long", cmd="echo begun; exec sleep 600", label="long one", limit=500))
+    jobs.start(Job(jid="long", cmd="echo begun; exec sleep 600", label="long one", timeout=500))
     wait_for_output(unrecorded, "long")
-    jobs.look("long")
-    jobs.look("long", wait=1)
+    jobs.record("long")
+    jobs.record("long", wait=1)
     jobs.list()
     jobs.clean(older_than=0)
     jobs.kill("long", grace=1)
@@ -92,16 +92,16 @@ def tells_progress(jobs: HostJobs, unrecorded: HostJobs) -> None:
     # What its start says of it depends on who is quicker.
     unrecorded.start(Job(jid="far", cmd='echo "40 copying" >"$REMOTEJOBS_PROGRESS"; echo begun; exec sleep 600'))
     wait_for_output(unrecorded, "far")
-    jobs.look("far")
+    jobs.record("far")
     jobs.list()
     jobs.kill("far")
 
 
 def hits_its_limits(jobs: HostJobs, _unrecorded: HostJobs) -> None:
-    jobs.start(Job(jid="over", cmd="exec sleep 600", limit=1, label="over its limit"))
-    jobs.look("over", wait=30)
-    jobs.start(Job(jid="silent", cmd="exec sleep 600", stall=1))
-    jobs.look("silent", wait=30)
+    jobs.start(Job(jid="over", cmd="exec sleep 600", timeout=1, label="over its limit"))
+    jobs.record("over", wait=30)
+    jobs.start(Job(jid="silent", cmd="exec sleep 600", idle_timeout=1))
+    jobs.record("silent", wait=30)
     jobs.list()
 
 
@@ -111,17 +111,17 @@ def stands_in_line(jobs: HostJobs, unrecorded: HostJobs) -> None:
         locks = ("db:orders", "apt") if jid != "other" else ()
         jobs.start(Job(jid=jid, cmd="exec sleep 602", locks=locks, slots=most, pool="all", label=f"the {jid}"))
     jobs.start(Job(jid="second", cmd="exec sleep 602", locks=("apt",)))
-    jobs.look("third", wait=1)
+    jobs.record("third", wait=1)
     jobs.list()
     jobs.clean(older_than=0)
     jobs.kill("second")
-    jobs.start(Job(jid="late", cmd="exec sleep 602", locks=("apt",), queue_limit=1))
-    jobs.look("late", wait=30)
+    jobs.start(Job(jid="late", cmd="exec sleep 602", locks=("apt",), queue_timeout=1))
+    jobs.record("late", wait=30)
     jobs.kill("first", grace=0)
     for jid in ("third", "other"):
-        while not unrecorded.look(jid, wait=5).pid:
+        while not unrecorded.record(jid, wait=5).pid:
             pass
-    jobs.look("third")
+    jobs.record("third")
     jobs.kill("third", grace=0)
     jobs.kill("other", grace=0)
     jobs.list()
@@ -131,7 +131,7 @@ def is_cleaned(jobs: HostJobs, unrecorded: HostJobs) -> None:
     jobs.list()
     for jid in ("one", "two", "three"):
         jobs.start(Job(jid=jid, cmd="sleep 1"))
-        unrecorded.look(jid, wait=30)
+        unrecorded.record(jid, wait=30)
     jobs.clean(older_than=3600)
     jobs.clean(older_than=0, keep=2, dry_run=True)
     jobs.clean(older_than=0, keep=1)
@@ -145,7 +145,7 @@ def refuses(jobs: HostJobs, _unrecorded: HostJobs) -> None:
     not_there = Job(jid="no", cmd="true", chdir="/not/there")
     asks: list[Callable[[], object]] = [
         lambda: jobs.start(other_command),
-        lambda: jobs.look("nobody"),
+        lambda: jobs.record("nobody"),
         lambda: jobs.kill("nobody"),
         lambda: jobs.start(not_there),
         elsewhere.list,
@@ -205,6 +205,6 @@ def test_who_waits_is_told_at_once_when_the_test_ends_the_job() -> None:
     jobs.start(Job(jid="j", cmd="true", label="vacuum"))
     teller = Thread(target=fake.ends, args=("vacuum", 3), kwargs={"stdout": "half\n"})
     teller.start()
-    record = jobs.look("j", wait=60)
+    record = jobs.record("j", wait=60)
     teller.join()
     assert (record.state, record.rc, record.stdout) == ("failed", 3, b"half\n")

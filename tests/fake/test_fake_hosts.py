@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from remotejobs.errors import BadUse, ConnectionLost, StartFailed, TimedOut, Unreachable
+from remotejobs.errors import ConnectionLost, StartFailed, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
@@ -17,7 +17,7 @@ from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import Job, State
 from remotejobs.testing import FakeHosts, Plan
 
-JOB = Job(jid="nightly", cmd="pg_dump orders", label="dump", limit=7200)
+JOB = Job(jid="nightly", cmd="pg_dump orders", label="dump", timeout=7200)
 
 
 def test_an_hour_on_the_host_takes_the_test_no_time() -> None:
@@ -44,7 +44,7 @@ def test_jobs_of_a_lock_go_one_after_the_other_each_as_long_as_it_takes() -> Non
         jobs.start(Job(jid=jid, cmd="apt-get -y upgrade", locks=("apt",)))
     assert [start.state for start in fake.started()] == [State.RUNNING, State.QUEUED, State.QUEUED]
     assert wait_until_ended(jobs, "third").delta == 600
-    ends = [datetime.fromisoformat(jobs.look(jid).end) for jid in ("first", "second", "third")]
+    ends = [datetime.fromisoformat(jobs.record(jid).end) for jid in ("first", "second", "third")]
     assert [round((end - ends[0]) / timedelta(seconds=600)) for end in ends] == [0, 1, 2]
 
 
@@ -53,10 +53,10 @@ def test_what_is_queued_behind_a_job_that_the_test_ends_waits_for_that() -> None
     fake.plan("dump", Plan(lasts=None))
     jobs = HostJobs(fake.host("db1"))
     jobs.start(Job(jid="holder", cmd="dump", slots=1))
-    jobs.start(Job(jid="late", cmd="vacuum", slots=1, queue_limit=60))
-    with pytest.raises(BadUse, match="no job 'late' runs"):
+    jobs.start(Job(jid="late", cmd="vacuum", slots=1, queue_timeout=60))
+    with pytest.raises(UsageError, match="no job 'late' runs"):
         fake.ends("late")
-    assert jobs.look("late", wait=1).msg == "waits for one of 1 slots; number 1 in line"
+    assert jobs.record("late", wait=1).msg == "waits for one of 1 slots; number 1 in line"
     fake.ends("holder")
     assert wait_until_ended(jobs, "late").state is State.SUCCEEDED
 
@@ -68,7 +68,7 @@ def test_a_queued_job_of_a_host_that_reboots_was_not_run_and_can_be_started_agai
     late = Job(jid="late", cmd="vacuum", locks=("db",))
     jobs.start(late)
     fake.host("db1").reboot()
-    assert (jobs.look("holder").cause, jobs.look("late").cause) == ("rebooted", "never")
+    assert (jobs.record("holder").cause, jobs.record("late").cause) == ("rebooted", "never")
     assert jobs.start(late).state is State.RUNNING
 
 
@@ -79,7 +79,7 @@ def test_the_last_plan_that_fits_command_and_host_counts() -> None:
     with Fleet(hosts, connect=fake.connect) as fleet:
         for outcome in fleet.each(lambda jobs: jobs.start(JOB)):
             assert outcome.value
-        ends = {outcome.host: outcome.value for outcome in fleet.each(lambda jobs: jobs.look("nightly"))}
+        ends = {outcome.host: outcome.value for outcome in fleet.each(lambda jobs: jobs.record("nightly"))}
     assert ends["db1"] and ends["db1"].stdout == b"pg_dump orders on db1"
     assert ends["db2"] and (ends["db2"].rc, ends["db2"].stderr) == (1, b"disk full")
     assert [start.host for start in fake.started("dump", count=2)] == ["db1", "db2"]
@@ -92,9 +92,9 @@ def test_an_unreachable_host_keeps_its_jobs() -> None:
     jobs.start(JOB)
     fake.host("db1").unreachable()
     with pytest.raises(Unreachable):
-        jobs.look("nightly")
+        jobs.record("nightly")
     fake.host("db1").reachable()
-    assert jobs.look("nightly").state is State.RUNNING
+    assert jobs.record("nightly").state is State.RUNNING
 
 
 def test_who_waits_on_a_host_that_reboots_loses_the_connection_and_then_hears_of_it() -> None:
@@ -102,11 +102,11 @@ def test_who_waits_on_a_host_that_reboots_loses_the_connection_and_then_hears_of
     jobs = HostJobs(fake.host("db1"))
     jobs.start(JOB)
     with ThreadPoolExecutor(1) as pool:
-        look = pool.submit(jobs.look, "nightly", wait=60)
+        look = pool.submit(jobs.record, "nightly", wait=60)
         while not look.done():
             fake.host("db1").reboot()
         assert isinstance(look.exception(), ConnectionLost) or look.result().cause == "rebooted"
-    assert (jobs.look("nightly").state, jobs.look("nightly").cause) == (State.LOST, "rebooted")
+    assert (jobs.record("nightly").state, jobs.record("nightly").cause) == (State.LOST, "rebooted")
 
 
 def test_a_start_whose_answer_is_lost_was_carried_out_all_the_same() -> None:
@@ -122,7 +122,7 @@ def test_a_host_may_be_too_slow() -> None:
     fake = FakeHosts()
     fake.host("db1").latency = 90  # seconds; an answer is awaited for 60
     with pytest.raises(TimedOut):
-        HostJobs(fake.host("db1")).look("nightly")
+        HostJobs(fake.host("db1")).record("nightly")
 
 
 def test_a_start_may_be_refused_and_a_job_be_lost() -> None:
@@ -133,8 +133,8 @@ def test_a_start_may_be_refused_and_a_job_be_lost() -> None:
         jobs.start(Job(jid="v", cmd="vacuum"))
     jobs.start(JOB)
     fake.loses("dump")
-    assert jobs.look("nightly").cause == "gone"
-    with pytest.raises(BadUse, match="no job 'dump' runs"):
+    assert jobs.record("nightly").cause == "gone"
+    with pytest.raises(UsageError, match="no job 'dump' runs"):
         fake.ends("dump")
 
 
@@ -142,10 +142,10 @@ def test_in_real_time_a_job_lasts_as_long_as_it_says() -> None:
     fake = FakeHosts(Plan(lasts=0.3), real_time=True, latency=0.01)
     jobs, began = HostJobs(fake.host("db1")), time.monotonic()
     jobs.start(JOB)
-    assert jobs.look("nightly", wait=30).finished
+    assert jobs.record("nightly", wait=30).finished
     assert time.monotonic() - began >= 0.3
 
 
 def test_a_test_that_waits_in_vain_for_a_start_is_told_so() -> None:
-    with pytest.raises(BadUse, match="0 of 1 jobs 'dump' were started"):
+    with pytest.raises(UsageError, match="0 of 1 jobs 'dump' were started"):
         FakeHosts().started("dump", count=1, timeout=0)

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from faults.checker.campaign import Checker, Figures, all_points, campaign, seeds
-from faults.checker.command import Run
+from faults.checker.command import CommandRun
 from faults.checker.episode import ground_at
-from faults.checker.history import History, Told
+from faults.checker.history import EpisodeHistory, Reported
 from faults.checker.judge import RULES, violations
-from faults.checker.plan import Break, Deed, Does, Kind, Op, Plan, Planned, drawn
+from faults.checker.plan import Break, Deed, Does, EpisodePlan, HostKind, Op, PlannedJob, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import write
 from faults.points import NoSuchPoint, act_at
 from remotejobs.agent import request
 from remotejobs.connections.base import Become, Connection, Reply
-from remotejobs.errors import ConnectionLost, JobExists, NoSuchJob, OtherHost, StartFailed
+from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed
 from remotejobs.model import Job, Record, State
 
 pytestmark = pytest.mark.faults
@@ -35,8 +35,8 @@ def op(what: str, at: float = 0.0, *, by: int = 0, host: int = 0, deed: Deed | N
     return Op(by, at, host, what, "" if what in ("list", "clean") else "j0", variant, deed=deed)
 
 
-def plan_of(*ops: Op, does: Does = Does.STAYS, kinds: tuple[Kind, ...] = (Kind.LOCAL,)) -> Plan:
-    return Plan("of a test", tuple((kind, "dash") for kind in kinds), (Planned("j0", does),), ops)
+def plan_of(*ops: Op, does: Does = Does.STAYS, kinds: tuple[HostKind, ...] = (HostKind.LOCAL,)) -> EpisodePlan:
+    return EpisodePlan("of a test", tuple((kind, "dash") for kind in kinds), (PlannedJob("j0", does),), ops)
 
 
 # A half that moves directories by their name alone.
@@ -107,9 +107,9 @@ def test_a_deed_stands_where_a_command_may_and_nowhere_else() -> None:
 BASE = "/jobs"
 
 
-def run(**changes: Any) -> Run:
+def run(**changes: Any) -> CommandRun:
     """It began at 10, and ended by itself at 11."""
-    usual = Run(BASE, "j0", 100, "here", began=10.0, variant=0, ended=11.0, rc=0, went_on=False, alive=False)
+    usual = CommandRun(BASE, "j0", 100, "here", began=10.0, variant=0, ended=11.0, rc=0, went_on=False, alive=False)
     return replace(usual, **changes)
 
 
@@ -118,51 +118,54 @@ def record(state: State, **fields: Any) -> Record:
     return Record(host="here", jid="j0", state=state, **{**usual, **fields})
 
 
-def told(what: str, at: float, *records: Record, **others: Any) -> Told:
-    return Told(op(what, variant=others.pop("variant", 0)), at, at + 0.1, records, **others)
+def reported(what: str, at: float, *records: Record, **others: Any) -> Reported:
+    return Reported(op(what, variant=others.pop("variant", 0)), at, at + 0.1, records, **others)
 
 
-START = told("start", 9.9, record(State.RUNNING))
+START = reported("start", 9.9, record(State.RUNNING))
 ENDED = record(State.SUCCEEDED, stdout=b"j0 0 100\n")
 KILLED = record(State.KILLED, rc=143, signal="TERM", msg="killed on request; its process tree is proven empty")
 GONE = record(State.LOST, cause="gone")
 NEVER = record(State.LOST, cause="never", pid=None)
 SUPERVISOR_KILLED = (10.5, Break(0.5, 0, "kill", "j0", "supervisor"))
-KILL = told("kill", 12, KILLED)
+KILL = reported("kill", 12, KILLED)
 
 TRUE = {
-    "it ended by itself": ([START, told("look", 12, ENDED)], [run()]),
-    "it was killed": ([START, KILL, told("look", 13, KILLED)], [run(ended=None, rc=None)]),
+    "it ended by itself": ([START, reported("look", 12, ENDED)], [run()]),
+    "it was killed": ([START, KILL, reported("look", 13, KILLED)], [run(ended=None, rc=None)]),
     "cleaned and run again": (
-        [START, told("clean", 12, ENDED), told("start", 13, record(State.RUNNING, pid=200))],
+        [START, reported("clean", 12, ENDED), reported("start", 13, record(State.RUNNING, pid=200))],
         [run(), run(pid=200, began=13.05)],
     ),
-    "cleaned away": ([START, told("clean", 12, ENDED), told("look", 13, error=NoSuchJob("h", "no"))], [run()]),
+    "cleaned away": (
+        [START, reported("clean", 12, ENDED), reported("look", 13, error=JobNotFound("h", "no"))],
+        [run()],
+    ),
 }
 # What is not true, by the rule that says so.
 FALSE = {
     "once": ([START], [run(), run(pid=200, began=10.5)]),
-    "command": ([told("start", 9.9, record(State.RUNNING), variant=1)], [run()]),
-    "end": ([START, told("look", 10.5, ENDED)], [run(ended=12.0)]),
-    "output": ([START, told("look", 12, replace(ENDED, stdout=b"j0 0"))], [run()]),
-    "ended": ([START, told("look", 12, KILLED)], [run()]),
+    "command": ([reported("start", 9.9, record(State.RUNNING), variant=1)], [run()]),
+    "end": ([START, reported("look", 10.5, ENDED)], [run(ended=12.0)]),
+    "output": ([START, reported("look", 12, replace(ENDED, stdout=b"j0 0"))], [run()]),
+    "ended": ([START, reported("look", 12, KILLED)], [run()]),
     "proven": ([START, replace(KILL, alive=frozenset({("here", 100)}))], [run()]),
     "next": ([START, KILL], [run(went_on=True)]),
-    "lost": ([START, told("look", 12, GONE)], [run()]),
-    "there": ([START, told("look", 12, error=NoSuchJob("h", "no"))], [run()]),
-    "changed": ([START, told("look", 12, ENDED), told("look", 13, replace(ENDED, rc=3))], [run()]),
-    "queued": ([START, told("look", 12, record(State.QUEUED))], [run()]),
+    "lost": ([START, reported("look", 12, GONE)], [run()]),
+    "there": ([START, reported("look", 12, error=JobNotFound("h", "no"))], [run()]),
+    "changed": ([START, reported("look", 12, ENDED), reported("look", 13, replace(ENDED, rc=3))], [run()]),
+    "queued": ([START, reported("look", 12, record(State.QUEUED))], [run()]),
     "line": ([START], [run(), replace(run(), pid=200, jid="j1", began=10.5)]),
     "host": ([START], [run(host="there")]),
-    "refused": ([START, told("start", 12, error=StartFailed("h", "for no reason"))], [run()]),
+    "refused": ([START, reported("start", 12, error=StartFailed("h", "for no reason"))], [run()]),
     "left": ([START], [run()]),
 }
 
 
-def history_of(case: tuple[list[Told], list[Run]], **others: Any) -> History:
+def history_of(case: tuple[list[Reported], list[CommandRun]], **others: Any) -> EpisodeHistory:
     plan = plan_of(op("start"), does=Does.STANDS)
-    plan = replace(plan, jobs=(*plan.jobs, Planned("j1", Does.STANDS)))
-    return History(plan, ("here",), (BASE,), told=case[0], runs=case[1], **others)
+    plan = replace(plan, jobs=(*plan.jobs, PlannedJob("j1", Does.STANDS)))
+    return EpisodeHistory(plan, ("here",), (BASE,), reported=case[0], runs=case[1], **others)
 
 
 @pytest.mark.parametrize("case", TRUE)
@@ -179,26 +182,28 @@ def test_what_is_not_true_is_found_by_its_rule(rule: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "answer"),
     [
-        ("lost", told("look", 12, NEVER)),
-        ("lost", told("look", 12, replace(NEVER, cause="damaged"))),
-        ("lost", told("look", 12, replace(NEVER, cause="disk_full"))),
-        ("ended", told("look", 12, replace(GONE, cause="rebooted"))),
-        ("changed", told("look", 13, record(State.RUNNING))),
-        ("there", told("list", 12)),
-        ("refused", told("start", 12, error=JobExists("h", "another"))),
-        ("refused", told("look", 12, error=ConnectionLost("h", "for no reason"))),
-        ("host", told("look", 12, error=OtherHost("h", "belongs to another"))),
+        ("lost", reported("look", 12, NEVER)),
+        ("lost", reported("look", 12, replace(NEVER, cause="damaged"))),
+        ("lost", reported("look", 12, replace(NEVER, cause="disk_full"))),
+        ("ended", reported("look", 12, replace(GONE, cause="rebooted"))),
+        ("changed", reported("look", 13, record(State.RUNNING))),
+        ("there", reported("list", 12)),
+        ("refused", reported("start", 12, error=JobExists("h", "another"))),
+        ("refused", reported("look", 12, error=ConnectionLost("h", "for no reason"))),
+        ("host", reported("look", 12, error=OtherHost("h", "belongs to another"))),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.op.what} {value.error or value.records}"[:40],
 )
-def test_other_words_that_are_not_true_are_found_too(rule: str, answer: Told) -> None:
-    assert rule in {each.rule for each in violations(history_of(([START, told("look", 11.5, ENDED), answer], [run()])))}
+def test_other_words_that_are_not_true_are_found_too(rule: str, answer: Reported) -> None:
+    assert rule in {
+        each.rule for each in violations(history_of(([START, reported("look", 11.5, ENDED), answer], [run()])))
+    }
 
 
 def test_what_a_fault_explains_is_no_violation() -> None:
-    gone = history_of(([START, told("look", 12, GONE)], [run(ended=None)]), broken=[SUPERVISOR_KILLED])
+    gone = history_of(([START, reported("look", 12, GONE)], [run(ended=None)]), broken=[SUPERVISOR_KILLED])
     assert violations(gone) == []
-    refused = ([START, told("look", 12, error=ConnectionLost("h", "cut"))], [run()])
+    refused = ([START, reported("look", 12, error=ConnectionLost("h", "cut"))], [run()])
     assert violations(history_of(refused, broken=[(11.9, Break(1.0, 0, "cut"))])) == []
 
 

@@ -10,11 +10,11 @@ from random import Random
 import pytest
 
 from faults import network
+from faults.oracle import short
 from faults.suite import FAULTS, named, run
 from faults.table import write
-from faults.trial import SURVIVED, Fault, Row, Trial, Try, Verdict, lost
-from faults.ways import ProgramConnection, jobs_at
-from faults.witness import short
+from faults.transports import ProgramConnection, jobs_at
+from faults.trial import SURVIVED, Fault, FaultRow, Trial, Try, TryOutcome, lost
 from remotejobs.model import Record, State
 
 pytestmark = pytest.mark.faults
@@ -53,29 +53,29 @@ def test_only_faults_that_there_are_are_shown_elsewhere() -> None:
 
 
 def test_a_command_that_ran_twice_is_counted_as_double(tmp_path: Path) -> None:
-    witness = short(tmp_path, "job", Random(1))
+    oracle = short(tmp_path, "job", Random(1))
     jobs = jobs_at(ProgramConnection(), tmp_path / "one")
-    jobs.start(witness.job)
-    record = jobs.look("job", wait=60)
-    assert witness.judge(record).verdict is Verdict.SURVIVED
+    jobs.start(oracle.job)
+    record = jobs.record("job", wait=60)
+    assert oracle.judge(record).verdict is TryOutcome.SURVIVED
     again = jobs_at(ProgramConnection(), tmp_path / "two")
-    again.start(witness.job)
-    assert witness.judge(again.look("job", wait=60)).verdict is Verdict.DOUBLE
+    again.start(oracle.job)
+    assert oracle.judge(again.record("job", wait=60)).verdict is TryOutcome.DOUBLE
 
 
 def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_lost(tmp_path: Path) -> None:
-    witness = short(tmp_path, "job", Random(1))
-    told = Record(host="h", jid="job", state=witness.state, rc=witness.rc, stdout=witness.stdout)
-    assert witness.judge(told).verdict is Verdict.LOST
-    witness.ran.write_text("ran\n")
-    assert witness.judge(told).verdict is Verdict.SURVIVED
-    assert witness.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is Verdict.LOST
+    oracle = short(tmp_path, "job", Random(1))
+    told = Record(host="h", jid="job", state=oracle.state, rc=oracle.rc, stdout=oracle.stdout)
+    assert oracle.judge(told).verdict is TryOutcome.LOST
+    oracle.ran.write_text("ran\n")
+    assert oracle.judge(told).verdict is TryOutcome.SURVIVED
+    assert oracle.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is TryOutcome.LOST
 
 
 def test_the_document_keeps_the_rows_of_faults_that_were_not_tried_now_and_of_no_others(tmp_path: Path) -> None:
     document = tmp_path / "faults.md"
     document.write_text("Before.\n<!-- table -->\n| renamed since | 1 |\n<!-- /table -->\nAfter.\n")
-    one, two = (Row(fault, seed=7) for fault in FAULTS[:2])
+    one, two = (FaultRow(fault, seed=7) for fault in FAULTS[:2])
     one.add(lost("why"))
     for _ in range(FAULTS[1].full):
         two.add(SURVIVED)

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from faults.ways import connection_to, jobs_at
+from faults.transports import connection_to, jobs_at
 from faults.wire import BadWire
 from lab.servers.sshd import SshLab
 from remotejobs.connections.ssh.login.attempts import log_in
@@ -27,14 +27,14 @@ def test_a_login_that_is_cut_off_is_told_as_such_and_passes(
 
         def fail_first(*words: object) -> None:
             fail(wire)
-            monkeypatch.setattr("remotejobs.connections.ssh.transport.link.log_in", log_in)
+            monkeypatch.setattr("remotejobs.connections.ssh.transport.session.log_in", log_in)
             log_in(*words)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("remotejobs.connections.ssh.transport.link.log_in", fail_first)
+        monkeypatch.setattr("remotejobs.connections.ssh.transport.session.log_in", fail_first)
         connection = connection_to(lab, "host", wire=wire, retry_for=0, connect_timeout=1)
         with pytest.raises(told) as failed:
             jobs_at(connection, tmp_path).list()
-        assert failed.value.passing
+        assert failed.value.transient
         wire.resume()
         assert jobs_at(connection, tmp_path / "jobs").list() == ()
         connection.close()

@@ -19,7 +19,7 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.backups import Backup, jid_of
 from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.testing import FakeHosts, Plan, Started
+from remotejobs.testing import FakeHosts, Plan, StartedJob
 from tests.artifacts import name_of, table_of
 from tests.task_log import TaskLog
 
@@ -61,7 +61,7 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
     for each in state.result():
         assert each.report
         path = Path(each.report.path)
-        assert path.parent == lab.host(each.end.host).home / "backups"
+        assert path.parent == lab.host(each.result.host).home / "backups"
         assert path.stat().st_size == each.report.bytes
         subprocess.run(["sha256sum", "-c", f"{path}.sha256"], cwd=path.parent, check=True, capture_output=True)
     assert task_log.having("Retry 1/")
@@ -84,7 +84,7 @@ end
 @dataclass(frozen=True)
 class Night:
     state: RunState[list[Backup]]
-    started: tuple[Started, ...]
+    started: tuple[StartedJob, ...]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def bad_night() -> Night:
     ]
     commands = [
         command("bad", "echo half; exit 5"),
-        command("slow", "sleep 300") | {"limit": 60},
+        command("slow", "sleep 300") | {"timeout": 60},
         command("lost", "echo x", hosts="gone"),
         command("mute", "echo silence"),
     ]

@@ -15,7 +15,7 @@ from prefect.states import Cancelling
 
 from remotejobs.jobs.locks import HostLock
 from remotejobs.model import Job, State
-from remotejobs.operations.migration import Commands, Step
+from remotejobs.operations.migration import Commands, MigrationStep
 from remotejobs.prefect.flows.migration import migration
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.report import line_of
@@ -33,11 +33,11 @@ class UnderWay:
     run: FlowRun
     access: Access
 
-    def begin(self, step: Step, command: str = "sleep 300") -> None:
+    def begin(self, step: MigrationStep, command: str = "sleep 300") -> None:
         jobs = jobs_on(self.access, "db1")
         jid = jobs.start(Job(jid=jid_for(step, run=str(self.run.id)), cmd=command, label=step)).jid
         if command != "sleep 300":
-            jobs.look(jid, wait=30)
+            jobs.record(jid, wait=30)
 
     def call_off(self) -> str:
         """What is told of it."""
@@ -71,18 +71,18 @@ def test_whoever_cancels_a_migration_has_it_called_off() -> None:
 
 
 def test_migrate_is_killed_what_a_rollback_needs_goes_on_and_the_host_stays_locked(under_way: UnderWay) -> None:
-    under_way.begin(Step.PREPARE_ROLLBACK)
-    under_way.begin(Step.MIGRATE)
+    under_way.begin(MigrationStep.PREPARE_ROLLBACK)
+    under_way.begin(MigrationStep.MIGRATE)
     told = under_way.call_off()
     assert under_way.states == {"migrate": State.KILLED, "prepare_rollback": State.RUNNING}
     assert "stay locked. Retry the run: it rolls back every host where migrate began" in told
-    holder = under_way.lock.look()
+    holder = under_way.lock.holder()
     assert holder and holder.owner == str(under_way.run.id)
 
 
 def test_a_rollback_under_way_is_not_killed(under_way: UnderWay) -> None:
-    under_way.begin(Step.MIGRATE, "false")
-    under_way.begin(Step.ROLLBACK)
+    under_way.begin(MigrationStep.MIGRATE, "false")
+    under_way.begin(MigrationStep.ROLLBACK)
     told = under_way.call_off()
     assert under_way.states["rollback"] is State.RUNNING
     assert "A rollback is under way and goes on. Retry the run" in told
@@ -91,4 +91,4 @@ def test_a_rollback_under_way_is_not_killed(under_way: UnderWay) -> None:
 def test_one_that_had_not_begun_is_unlocked(under_way: UnderWay) -> None:
     told = under_way.call_off()
     assert told == "Nothing was begun on any host, and no host is locked by it. Start a new run"
-    assert under_way.lock.look() is None
+    assert under_way.lock.holder() is None

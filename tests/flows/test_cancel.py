@@ -34,15 +34,15 @@ from remotejobs.prefect.flows.restart_services import restart_services
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.flows.upgrade import upgrade
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.cancel.cancel import kill_jobs, kill_parts
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs, kill_jobs_of_subflows
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.flow import remote_flow
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import start_job
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.runs.flow_runs import parts_of
+from remotejobs.prefect.tasks.runs.flow_runs import subflows_of
 from remotejobs.prefect.tasks.runs.options import RunOptions
-from remotejobs.prefect.tasks.runs.started import Started, keep
+from remotejobs.prefect.tasks.runs.started import StartedJobs, keep
 from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
 
@@ -162,7 +162,7 @@ def test_the_jobs_of_a_cancelled_command_are_killed_with_proof(access: Access, c
 def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(
     access: Access, cancelled: Cancelled
 ) -> None:
-    (part,) = parts_of(cancelled.whole)
+    (part,) = subflows_of(cancelled.whole)
     (record,) = jobs_of(part, access, "db1")
     assert (record.label, record.state) == ("part", State.KILLED)
 
@@ -173,7 +173,7 @@ def test_each_job_of_a_cancelled_run_is_told_and_one_that_cannot_be_reached_with
     run = scheduled(run_command, access=access, hosts="all", command="sleep 300", label="work")
     work = Job(jid=jid_for("work", run=str(run.id)), cmd="sleep 300", label="work")
     labels = {work.jid: work.label}
-    keep(run.id, [Started(access=access, hosts=("db1", "db2", "files1", "gone"), labels=labels)])
+    keep(run.id, [StartedJobs(access=access, hosts=("db1", "db2", "files1", "gone"), labels=labels)])
     for host in ("db1", "files1"):
         jobs_on(access, host).start(work)
     lab.stop_host("files1")
@@ -204,7 +204,7 @@ def test_the_jobs_of_called_flows_are_found_by_what_these_were_given(fake: FakeH
     with get_client(sync_client=True) as client:
         assert state.state_details.flow_run_id
         run = client.read_flow_run(state.state_details.flow_run_id)
-    (end,) = kill_parts(run)
+    (end,) = kill_jobs_of_subflows(run)
     assert (end.host, end.label, end.open_end) == ("db1", "command", False)
     assert [start.state for start in fake.started()] == [State.KILLED]
 
@@ -220,7 +220,7 @@ def test_whoever_cancels_a_flow_with_jobs_has_them_killed(flow: Flow[..., Any]) 
 def test_that_no_job_was_found_is_not_called_a_proof(access: Access) -> None:
     run = scheduled(run_command, access=access, hosts="db1", command="true")
     labels = {jid_for("command", run=str(run.id)): "command"}
-    keep(run.id, [Started(access=access, hosts=("db1",), labels=labels)])
+    keep(run.id, [StartedJobs(access=access, hosts=("db1",), labels=labels)])
     kill_jobs(run_command, run, Cancelling())
     assert logged(run, "No job of it was found to end") == ""
 

@@ -19,7 +19,7 @@ def test_old_jobs_of_all_hosts_go_and_are_listed(access: Access) -> None:
     jid = uuid4().hex
     for host in ("db1", "db2"):
         jobs_on(access, host).start(Job(jid=jid, cmd="true"))
-        jobs_on(access, host).look(jid, wait=30)
+        jobs_on(access, host).record(jid, wait=30)
     would = clean_jobs(access, "databases", older_than_days=0, keep=0, dry_run=True)
     assert {record.host for record in would if record.jid == jid} == {"db1", "db2"}
     state = clean_jobs(access, "databases", older_than_days=0, keep=0, return_state=True)

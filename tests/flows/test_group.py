@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from prefect import flow
 
-from remotejobs.errors import AuthenticationFailed, BadUse
+from remotejobs.errors import AuthenticationFailed, UsageError
 from remotejobs.model import Handle, Job, Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import reached_by
@@ -87,5 +87,5 @@ def test_where_too_few_can_ever_answer_the_reason_is_raised_at_once() -> None:
 
 def test_more_than_all_cannot_be_awaited() -> None:
     handles = [Handle(host=host, jid="ask") for host in ("db1", "db2", "db3")]
-    with pytest.raises(BadUse, match="count is 4 of 3 jobs"):
+    with pytest.raises(UsageError, match="count is 4 of 3 jobs"):
         await_jobs(handles, HOSTS, SOON, 4)

@@ -22,11 +22,11 @@ from prefect.runtime import flow_run
 from remotejobs.model import Job, State
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.prefect.tasks.jobs.host_group import Step
+from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.look_after import look_after
+from remotejobs.prefect.tasks.jobs.results import JobResult
+from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.testing import FakeHosts, Plan
@@ -50,26 +50,26 @@ def job(cmd: str, label: str = "work") -> Job:
     return Job(jid=uuid4().hex, cmd=cmd, label=label)
 
 
-def steps(cmd: str, until: Until = OFTEN, hosts: tuple[str, ...] = HOSTS) -> list[Step]:
+def steps(cmd: str, until: Until = OFTEN, hosts: tuple[str, ...] = HOSTS) -> list[JobStep]:
     work = job(cmd)
-    return [Step(work, host, until) for host in hosts]
+    return [JobStep(work, host, until) for host in hosts]
 
 
 @flow
-def look(work: list[Step], access: Access) -> list[End]:
-    return look_after(work, access, group=TOGETHER)
+def look(work: list[JobStep], access: Access) -> list[JobResult]:
+    return run_steps(work, access, group=TOGETHER)
 
 
 @flow
 def look_both_ways(
     cmd: str, access: Access, until: Until = OFTEN, failed_when: FailedWhen | None = None
-) -> tuple[list[End], list[End]]:
+) -> tuple[list[JobResult], list[JobResult]]:
     """As a group, and then other jobs with the same command one by one."""
-    together = look_after(steps(cmd, until), access, group=TOGETHER, failed_when=failed_when)
-    return together, look_after(steps(cmd, until), access, group=ALONE, failed_when=failed_when)
+    together = run_steps(steps(cmd, until), access, group=TOGETHER, failed_when=failed_when)
+    return together, run_steps(steps(cmd, until), access, group=ALONE, failed_when=failed_when)
 
 
-def told(ends: list[End]) -> list[tuple[object, ...]]:
+def told(ends: list[JobResult]) -> list[tuple[object, ...]]:
     """All that is said of the ends, without what differs from one run to the next: jids, times and attempts."""
     no_times = [re.sub(r"\b[0-9a-f]{32}\b|[\d.]+s\b|attempt \d+ of \d+", "_", end.reason) for end in ends]
     records = [end.record and (end.record.state, end.record.rc, end.record.stdout, end.record.stderr) for end in ends]
@@ -106,7 +106,7 @@ def test_what_runs_when_the_retries_are_over_is_left_running_and_the_message_say
     assert told(together) == told(alone)
     for end in together:
         first, _ = fake.started(on=end.host)
-        assert f"left running; look at it with: remotejobs status {end.host} {first.job.jid}" in end.reason
+        assert f"left running; check it with: remotejobs status {end.host} {first.job.jid}" in end.reason
     assert {start.state for start in fake.started()} == {State.RUNNING}
 
 
@@ -158,10 +158,10 @@ def test_a_host_that_is_away_for_a_while_fails_nobody(fake: FakeHosts, task_log:
     fake.plan(".", Plan(lasts=None))
     task_log.when("attempt 1 of", fake.host("files1").unreachable)
     task_log.when("work on files1: no contact, it is asked again", fake.host("files1").reachable)
-    task_log.when("heard again: work on files1: running", lambda: fake.ends("work"))
+    task_log.when("reachable again: work on files1: running", lambda: fake.ends("work"))
     ends = look(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded", "succeeded"]
-    assert task_log.having("heard again")
+    assert task_log.having("reachable again")
 
 
 def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHosts, task_log: TaskLog) -> None:
@@ -170,7 +170,7 @@ def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHo
     task_log.when("db2: no contact", lambda: fake.ends("work", on="db1"))
     ends = look(steps("x", Until(retries=4, delay=0.5), ("db1", "db2")), SIMULATED)
     assert [(end.host, end.state) for end in ends] == [("db1", "succeeded"), ("db2", "unreachable")]
-    assert re.search("attempt 5 of 5, .*It may run on; look at it with: remotejobs status db2", ends[1].reason)
+    assert re.search("attempt 5 of 5, .*It may run on; check it with: remotejobs status db2", ends[1].reason)
 
 
 def test_hosts_that_are_silent_at_the_start_are_tried_again_and_they_alone(fake: FakeHosts, task_log: TaskLog) -> None:
@@ -211,7 +211,7 @@ def test_several_jobs_of_a_host_hide_none_of_each_other(fake: FakeHosts, task_lo
             fake.ends(each.label, on="*" if each.label != "one" else "db2")
 
     task_log.when("attempt 1 of", end_all)
-    ends = look([Step(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
+    ends = look([JobStep(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
     states = {(end.step, end.host): end.state for end in ends}
     assert states.pop(("one", "db1")) == "failed"
     assert set(states.values()) == {"succeeded"}
@@ -220,9 +220,9 @@ def test_several_jobs_of_a_host_hide_none_of_each_other(fake: FakeHosts, task_lo
 
 def test_a_retried_flow_run_attaches_to_the_jobs_of_its_groups(fake: FakeHosts, task_log: TaskLog) -> None:
     @flow(retries=1)
-    def twice() -> list[End]:
+    def twice() -> list[JobResult]:
         work = Job(jid=jid_for("work"), cmd="x", label="work")
-        ends = look_after([Step(work, host, OFTEN) for host in HOSTS], SIMULATED, group=TOGETHER)
+        ends = run_steps([JobStep(work, host, OFTEN) for host in HOSTS], SIMULATED, group=TOGETHER)
         if flow_run.run_count == 1:
             raise RuntimeError("the controller died")
         return ends

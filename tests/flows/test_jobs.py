@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from lab.servers.sshd import SshLab
 from remotejobs.cli import main
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.model import Handle, Job, Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections, jobs_of, jobs_on, reached_by
@@ -126,12 +126,12 @@ def test_running_out_of_retries_leaves_the_job_running_and_says_how_to_find_it(f
         handle = start_job(work, "db1", SIMULATED)
         with pytest.raises(RetriesExhausted) as caught:
             poll_until(Until(retries=1, delay=0.1))(handle, SIMULATED)
-        assert jobs_of(SIMULATED, handle).look(work.jid).state is State.RUNNING
+        assert jobs_of(SIMULATED, handle).record(work.jid).state is State.RUNNING
         return str(caught.value), kill_job(handle, SIMULATED)
 
     message, killed = give_up_and_kill()
     assert "attempt 2 of 2" in message
-    assert f"left running; look at it with: remotejobs status db1 {work.jid} -i {SIMULATED.inventory}" in message
+    assert f"left running; check it with: remotejobs status db1 {work.jid} -i {SIMULATED.inventory}" in message
     assert killed.state is State.KILLED
     assert "proven empty" in killed.msg
 
@@ -220,7 +220,7 @@ def test_cleaning_names_what_it_removes(fake: FakeHosts) -> None:
 
 
 def test_a_host_that_the_inventory_does_not_have_is_named(access: Access) -> None:
-    with pytest.raises(BadUse, match="'db9' is not a host of"):
+    with pytest.raises(UsageError, match="'db9' is not a host of"):
         start_job.fn(job("true"), "db9", access)
 
 
@@ -245,7 +245,7 @@ def test_a_become_password_is_looked_up_by_its_name(access: Access) -> None:
 
 
 def test_a_missing_password_block_is_named(access: Access) -> None:
-    with pytest.raises(BadUse, match="Secret block 'nowhere' cannot be read"):
+    with pytest.raises(UsageError, match="Secret block 'nowhere' cannot be read"):
         access.model_copy(update={"become_password_block": "nowhere"}).choice()
 
 

@@ -16,13 +16,13 @@ from prefect.concurrency.sync import concurrency
 from remotejobs.operations.migration import Commands
 from remotejobs.prefect.flows.migration import migration
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.limits import share_of_forks, turn_of
+from remotejobs.prefect.tasks.limits import fork_slots, group_slots
 
 
 @flow
 def taken(access: Access, names: list[str], hosts: list[str]) -> list[int]:
     """The slots of these limits that are taken while a run holds its own."""
-    with share_of_forks(access), turn_of("migration", access, hosts):
+    with fork_slots(access), group_slots("migration", access, hosts):
         return slots(names)
 
 

@@ -8,14 +8,14 @@ from prefect.client.schemas.objects import State as RunState
 from lab.servers.webhook import Webhook
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.notify import Message, Notify
 from remotejobs.testing import FakeHosts, Plan
 
 
-def run(command: str, notify: Notify) -> RunState[list[End]]:
-    state: RunState[list[End]] = run_command(
+def run(command: str, notify: Notify) -> RunState[list[JobResult]]:
+    state: RunState[list[JobResult]] = run_command(
         Access(inventory="db1,db2"), "db1", command, label="work", notify=notify, return_state=True
     )
     return state

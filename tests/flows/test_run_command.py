@@ -16,9 +16,9 @@ from remotejobs.model import Job, State
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.options import JobOptions
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import name_of, table_of
@@ -28,18 +28,18 @@ SIMULATED = Access(inventory="db1,db2,files1")
 FAILS_ON_DB2 = 'case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac\necho hello from $HOME'
 
 
-def run(access: Access, hosts: str, command: str, **others: object) -> RunState[list[End]]:
+def run(access: Access, hosts: str, command: str, **others: object) -> RunState[list[JobResult]]:
     given = {"access": access, "hosts": hosts, "command": command, "until": OFTEN, "label": "work"}
-    state: RunState[list[End]] = run_command(**(given | others), return_state=True)
+    state: RunState[list[JobResult]] = run_command(**(given | others), return_state=True)
     return state
 
 
 @pytest.fixture(scope="module")
-def on_real_hosts(access: Access) -> RunState[list[End]]:
+def on_real_hosts(access: Access) -> RunState[list[JobResult]]:
     return run(access, "db1:db2:files1", FAILS_ON_DB2)
 
 
-def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[list[End]]) -> None:
+def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[list[JobResult]]) -> None:
     rows = table_of(on_real_hosts.state_details.flow_run_id)
     assert [(row["host"], row["state"], row["rc"]) for row in rows] == [
         ("db1", "succeeded", 0),
@@ -49,12 +49,12 @@ def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[lis
     assert str(rows[2]["said"]).endswith("files1/home")
 
 
-def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[End]]) -> None:
+def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[JobResult]]) -> None:
     with pytest.raises(HostsFailed, match=r"1 of 3 failed\nwork on db2: failed, rc 9 after .*\n    disk full$"):
         on_real_hosts.result()
 
 
-def test_a_run_is_called_by_its_command_and_hosts(on_real_hosts: RunState[list[End]]) -> None:
+def test_a_run_is_called_by_its_command_and_hosts(on_real_hosts: RunState[list[JobResult]]) -> None:
     shown = '`case $HOME in */db2/*) echo "disk full" >&2; exit 9;; esac e…` on db1:db2:files1'
     assert name_of(on_real_hosts.state_details.flow_run_id) == shown
 
@@ -76,9 +76,9 @@ def test_with_a_delay_of_zero_jobs_are_left_running(fake: FakeHosts) -> None:
     ends = run(SIMULATED, "db1:db2", "sleep 300", until=Until(delay=0)).result()
     assert [(end.host, end.state) for end in ends] == [("db1", "running"), ("db2", "running")]
     for end in ends:
-        words = shlex.split(end.reason.removeprefix("left running; look at it with: "))
+        words = shlex.split(end.reason.removeprefix("left running; check it with: "))
         assert words[:3] == ["remotejobs", "status", end.host]
-        assert jobs_on(SIMULATED, end.host).look(words[3]).state is State.RUNNING
+        assert jobs_on(SIMULATED, end.host).record(words[3]).state is State.RUNNING
 
 
 def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_ran_out(fake: FakeHosts) -> None:
@@ -91,7 +91,7 @@ def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_r
     assert "remotejobs log db1 " in str(row["said"])
 
 
-@pytest.mark.parametrize("wrong", [{"job": {"limit": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])
+@pytest.mark.parametrize("wrong", [{"job": {"timeout": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])
 def test_a_parameter_that_makes_no_sense_is_named_before_anything_is_started(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ParameterTypeError, match=name):
@@ -101,7 +101,7 @@ def test_a_parameter_that_makes_no_sense_is_named_before_anything_is_started(wro
 def test_a_command_is_ended_by_its_limit(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=math.inf))
     with pytest.raises(HostsFailed, match="timed_out, rc 143, TERM after 1m00s .time limit of 60 s exceeded"):
-        run(SIMULATED, "db1", "sleep 300", job=JobOptions(limit=60)).result()
+        run(SIMULATED, "db1", "sleep 300", job=JobOptions(timeout=60)).result()
 
 
 def test_a_pattern_that_matches_nothing_fails_before_anything_is_started(fake: FakeHosts) -> None:
@@ -120,7 +120,7 @@ def test_the_example_inventory_fails_the_run_at_once_by_the_name_of_the_paramete
 def test_a_run_that_waits_for_a_lock_says_so_and_can_be_ended_with_nothing_run(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=math.inf))
     jobs_on(SIMULATED, "db1").start(Job(jid="holds-the-lock", cmd="sleep 600", locks=("apt",)))
-    state = run(SIMULATED, "db1", "echo ran", job=JobOptions(locks=("apt",), queue_limit=60, launcher="plain"))
+    state = run(SIMULATED, "db1", "echo ran", job=JobOptions(locks=("apt",), queue_timeout=60, launcher="plain"))
     with pytest.raises(
         HostsFailed, match="queue limit of 60 s exceeded: it waited for lock apt, held by holds-the-lock"
     ):

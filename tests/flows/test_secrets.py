@@ -26,13 +26,13 @@ from lab.users import LabUser
 from remotejobs.model import Job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.blocks.inventory import RemoteInventory, RemoteLogin
-from remotejobs.prefect.tasks.jobs.ends import end_of, raise_for
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
 from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, result_of
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.notify import Notify, tell, tell_block
+from remotejobs.prefect.tasks.notify import Notify, notify_block, send_notification
 
 PASSWORD = "planted sudo pass'word-7f3a"
 IN_ENV = "planted-env-value-91bc"
@@ -43,13 +43,13 @@ TOLD = {"text": "{{subject}} {{body}}"}
 ALL = (PASSWORD.encode(), IN_ENV.encode(), PASSPHRASE.encode(), IN_URL.encode())
 
 
-@flow(name="with-secrets", on_failure=[tell_block])
+@flow(name="with-secrets", on_failure=[notify_block])
 def with_secrets(access: Access, command: str, notify: Notify) -> None:
     """What `docs/explanation/threat-model.md` tells to do: the value is taken from its block inside the flow."""
-    tell(notify, "Begun", "with all its secrets")
+    send_notification(notify, "Begun", "with all its secrets")
     job = Job(jid=jid_for("secret"), cmd=command, label="secret", env={"TOKEN": Secret.load("planted-env").get()})  # type: ignore[union-attr]
     started = start_job.submit(job, "db", access)
-    ends = [end_of("secret", "db", started, poll_until(Until(retries=20, delay=1)).submit(started, access))]
+    ends = [result_of("secret", "db", started, poll_until(Until(retries=20, delay=1)).submit(started, access))]
     publish_table("secrets", command, [row_of(end) for end in ends])
     raise_for(ends)
 

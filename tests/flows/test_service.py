@@ -14,16 +14,16 @@ from prefect.client.schemas.objects import State as RunState
 from lab.job_files import kill_supervision
 from lab.ports import free_ports
 from remotejobs.model import Record, State
-from remotejobs.operations.service import Service, jid_to_start, look
+from remotejobs.operations.service import Service, check_service_once, jid_to_start
 from remotejobs.prefect.flows.service import service as service_flow
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.prefect.tasks.services import Found, Patience, service_row
+from remotejobs.prefect.tasks.services import Found, Verification, service_row
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
-SOON = Patience(retries=100, delay=0.1)
+SOON = Verification(retries=100, delay=0.1)
 SIMULATED = Access(inventory="db1,db2")
 
 SERVER = """
@@ -55,7 +55,7 @@ def wanted(tmp_path: Path, access: Access) -> Iterator[Service]:
 
 def run(access: Access, service: Service, action: str, **more: Any) -> RunState[list[Found]]:
     state: RunState[list[Found]] = service_flow(
-        access, "db1", service, action, **{"patience": SOON, **more}, return_state=True
+        access, "db1", service, action, **{"verify": SOON, **more}, return_state=True
     )
     return state
 
@@ -85,7 +85,7 @@ def test_a_service_is_started_verified_checked_and_stopped_with_proof(
         os.kill(pid, 0)
     with pytest.raises(HostsFailed, match="1 of 1 failed\nweb-.* on db1: killed"):
         run(access, wanted, "check").result()
-    why = look(wanted, host_of(access, "db1"), shell_of(access, "db1")).why
+    why = check_service_once(wanted, host_of(access, "db1"), shell_of(access, "db1")).why
     assert why == f"nothing listens on port {wanted.port}"
 
 
@@ -120,13 +120,13 @@ def test_a_service_that_ends_at_once_is_not_waited_for_and_its_last_words_are_to
     listens.plan("brief", Plan(rc=3, stderr="no licence\n"))
     service = Service(name="brief", command="exec brief", port=81)
     with pytest.raises(HostsFailed, match=r"(?s)brief on db1: failed, rc 3.*no licence"):
-        run(SIMULATED, service, "start", patience=Patience(retries=10000, delay=0.2)).result()
+        run(SIMULATED, service, "start", verify=Verification(retries=10000, delay=0.2)).result()
 
 
 def test_a_service_that_never_listens_is_told_by_its_port(listens: FakeHosts) -> None:
     service = Service(name="deaf", command="exec deaf", port=81)
     with pytest.raises(HostsFailed, match="nothing listens on port 81"):
-        run(SIMULATED, service, "start", patience=Patience(retries=1, delay=0.1)).result()
+        run(SIMULATED, service, "start", verify=Verification(retries=1, delay=0.1)).result()
     (started,) = listens.started()
     assert started.state is State.RUNNING
 

@@ -6,7 +6,7 @@ import pytest
 from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import text
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections
@@ -26,11 +26,11 @@ def test_it_opens_every_host_and_is_looked_up_by_its_name(access: Access) -> Non
 
 def test_a_block_that_is_not_there_is_named(access: Access) -> None:
     mine = access.model_copy(update={"ssh_password_block": "nowhere-to-be-found"})
-    with pytest.raises(BadUse, match="Secret block 'nowhere-to-be-found' cannot be read"):
+    with pytest.raises(UsageError, match="Secret block 'nowhere-to-be-found' cannot be read"):
         connections().fleet(mine)
 
 
 def test_who_surveys_the_jobs_opens_the_hosts_with_it_too(access: Access) -> None:
     mine = access.model_copy(update={"ssh_password_block": "nowhere-to-be-found"})
-    with pytest.raises(BadUse, match="Secret block 'nowhere-to-be-found' cannot be read"):
+    with pytest.raises(UsageError, match="Secret block 'nowhere-to-be-found' cannot be read"):
         survey.fn(mine, "db1")

@@ -10,7 +10,7 @@ import pytest
 
 from lab.servers.sshd import SshLab
 from lab.servers.web_files import WebFiles
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.flows.download import download
 from remotejobs.prefect.flows.pull_file import pull_file
 from remotejobs.prefect.flows.push_file import push_file
@@ -43,7 +43,7 @@ def test_a_file_is_pushed_with_a_bar_and_a_row_for_each_host(access: Access, con
 def test_files_are_pulled_to_a_place_for_each_host(access: Access, content: bytes, tmp_path: Path) -> None:
     pull_file(access, "databases", str(tmp_path / "web" / "big"), f"{tmp_path}/{{host}}/big")
     assert [(tmp_path / host / "big").read_bytes() for host in ("db1", "db2")] == [content, content]
-    with pytest.raises(BadUse, match="Put {host} into it"):
+    with pytest.raises(UsageError, match="Put {host} into it"):
         pull_file(access, "databases", str(tmp_path / "web" / "big"), str(tmp_path / "one"))
 
 

@@ -19,7 +19,7 @@ from lab.servers.packages import AptRoot, Repository
 from lab.servers.sshd import SshLab
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import State
-from remotejobs.operations.upgrade import Change, HostUpgrade, Outcome, Upgrade, install_job, prepare_job
+from remotejobs.operations.upgrade import HostUpgrade, PackageChange, Upgrade, UpgradeOutcome, install_job, prepare_job
 from remotejobs.prefect.flows.upgrade import upgrade
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of
@@ -33,7 +33,9 @@ from tests.task_log import TaskLog
 APT = Upgrade(manager="apt")
 SIMULATED = Access(inventory="web1,web2,web3")
 REPORT = "remotejobs-upgrade 1\npackage tool 1.0 2.0\nend\n"
-TO_THE_NEWEST = HostUpgrade(host="web1", outcome=Outcome.UPGRADED, changes=(Change("tool", "1.0", "2.0"),))
+TO_THE_NEWEST = HostUpgrade(
+    host="web1", outcome=UpgradeOutcome.UPGRADED, changes=(PackageChange("tool", "1.0", "2.0"),)
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def test_cancelling_a_run_leaves_an_installation_to_finish(apt: Apt, tmp_path: P
         prepared, installing = kill_jobs_of(UUID(run))
         assert prepared.said.startswith("succeeded")
         assert installing.goes_on
-        assert not jobs.look(running.jid).finished
+        assert not jobs.record(running.jid).finished
         go.touch()
         assert [report.outcome for report in upgrading.result()] == ["upgraded"]
 

@@ -9,7 +9,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret  # type: ignore[import-u
 from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.tasks.access import Access
 
 
@@ -39,5 +39,5 @@ def test_several_inventories_and_their_vaults_are_read(inventory: Path) -> None:
 
 
 def test_a_block_that_is_not_there_is_named(inventory: Path) -> None:
-    with pytest.raises(BadUse, match="the Secret block 'vault-nowhere' cannot be read"):
+    with pytest.raises(UsageError, match="the Secret block 'vault-nowhere' cannot be read"):
         Access(inventory=str(inventory), vault_blocks=("vault-nowhere",)).load()

@@ -56,7 +56,7 @@ def test_that_lasts(tmp_path):
             directory = str(tmp_path / "jobs") if name == "one" else ""
             jobs = HostJobs(open_connection(host), directory=directory)
             jobs.start(Job(jid="lasting", cmd=HIDING))
-            while not (record := jobs.look("lasting")).stdout.endswith(b"\\n"):
+            while not (record := jobs.record("lasting")).stdout.endswith(b"\\n"):
                 time.sleep(0.05)
             pids += [record.pid, int(record.stdout)]
         left = {"user": user.name, "mount": str(mount), "directory": str(start()), "pids": pids}

@@ -11,24 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 from tests.lab.running import running
 
 PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Server:
-    return Server("the example", tmp_path / "log")
+def server(tmp_path: Path) -> ServerProcess:
+    return ServerProcess("the example", tmp_path / "log")
 
 
-def test_a_server_that_ends_before_it_is_ready_is_reported_with_its_last_words(server: Server) -> None:
+def test_a_server_that_ends_before_it_is_ready_is_reported_with_its_last_words(server: ServerProcess) -> None:
     server.start(["sh", "-c", "echo no such place >&2; exit 3"])
     with pytest.raises(LabError, match=r"the example ended before it was ready(.|\n)*no such place"):
         server.await_ready(lambda: False)
 
 
-def test_a_server_that_never_gets_ready_is_reported_and_can_be_ended(server: Server) -> None:
+def test_a_server_that_never_gets_ready_is_reported_and_can_be_ended(server: ServerProcess) -> None:
     server.start(["sleep", "600"])
     with pytest.raises(LabError, match="was not ready after 0 s"):
         server.await_ready(lambda: False, within=0.2)
@@ -38,7 +38,7 @@ def test_a_server_that_never_gets_ready_is_reported_and_can_be_ended(server: Ser
 
 
 def test_the_end_of_a_server_is_the_end_of_its_descendants_in_other_sessions_too(
-    server: Server, tmp_path: Path
+    server: ServerProcess, tmp_path: Path
 ) -> None:
     note = tmp_path / "pid"
     server.start(["sh", "-c", f"setsid sh -c 'echo $$ > {note}.part; mv {note}.part {note}; exec sleep 600' & wait"])
@@ -76,7 +76,7 @@ def test_so_does_a_server_that_had_not_asked_yet_to_be_told_of_it(tmp_path: Path
     assert killed_with_a_server(tmp_path, {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
 
 
-def test_ending_a_server_twice_does_no_harm(server: Server) -> None:
+def test_ending_a_server_twice_does_no_harm(server: ServerProcess) -> None:
     server.start(["sleep", "600"])
     server.end()
     server.end()

@@ -81,7 +81,7 @@ class Ended:
         return self.state.message or ""
 
     @property
-    def story(self) -> str:
+    def report(self) -> str:
         """The markdown artifact of the run, the newest one."""
         return str(artifacts_of(self.id, "markdown")[-1].data)
 
@@ -99,7 +99,7 @@ def migrate(prefect_server: Path, unlocked: SshLab, access: Access) -> Migrate:
     """Runs the flow in this process."""
 
     def run(hosts: str, commands: object, **others: object) -> Ended:
-        given: dict[str, Any] = {"access": access, "poll": 1, "contact_deadline": 60, **others}
+        given: dict[str, Any] = {"access": access, "poll": 1, "contact_timeout": 60, **others}
         state = migration(hosts=hosts, commands=commands, return_state=True, **given)
         return Ended(state, given["access"])
 

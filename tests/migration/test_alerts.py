@@ -36,4 +36,4 @@ def test_an_alert_that_fails_hides_nothing(migrate: Migrate, target: str) -> Non
         notify = Notify(webhook=webhook.url if target == "refusing" else target, block="slack-webhook/nowhere")
         ended = migrate("db1", FAILS, notify=notify)
     assert ended.end == "RolledBack"
-    assert ended.story.startswith("# Migration: RolledBack")
+    assert ended.report.startswith("# Migration: RolledBack")

@@ -33,6 +33,6 @@ def test_jobs_and_lock_belong_to_the_become_user_and_the_story_s_commands_find_t
         assert ended.end == "RollbackFailed"
         assert (home / "rolled-back").read_text().split() == [user.name]
         assert (home / ".remotejobs/.locks/migration").exists()
-        asked = next(line for line in ended.story.splitlines() if line.startswith("remotejobs log"))
+        asked = next(line for line in ended.report.splitlines() if line.startswith("remotejobs log"))
         main(asked.split()[1:])
         assert user.name in capsys.readouterr().out

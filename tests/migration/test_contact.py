@@ -14,7 +14,7 @@ from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
 from remotejobs.cli import main
 from remotejobs.model import State
-from remotejobs.operations.migration import Commands, Step
+from remotejobs.operations.migration import Commands, MigrationStep
 from remotejobs.prefect.tasks.access import Access
 from tests.migration.conftest import Control, Ended, Migrate, lock_of
 from tests.migration.gates import Gates
@@ -24,15 +24,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
 def gated(gates: Gates, *, verify: str = "true") -> Commands:
-    ends = {Step.VERIFY: verify}
-    return Commands(**{step: gates.command(step, ends.get(step, "true")) for step in Step})
+    ends = {MigrationStep.VERIFY: verify}
+    return Commands(**{step: gates.command(step, ends.get(step, "true")) for step in MigrationStep})
 
 
 def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_goes_on(
     access: Access, lab: SshLab, gates: Gates, controller: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gates.close("migrate")
-    run = controller({"access": access, "hosts": "db1", "commands": gated(gates), "contact_deadline": 2, "poll": 1})
+    run = controller({"access": access, "hosts": "db1", "commands": gated(gates), "contact_timeout": 2, "poll": 1})
     run.start()
     gates.arrival("migrate")
     for step in ("migrate", "prepare-rollback"):  # both run side by side; contact is lost once both were started
@@ -48,7 +48,7 @@ def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_g
     assert set(gates.runs) == {"migrate", "prepare_rollback"}, "nothing is rolled back on a guess"
     assert lock_of(lab.host("db1")).exists()
 
-    asked = next(line for line in unknown.story.splitlines() if line.startswith("remotejobs status"))
+    asked = next(line for line in unknown.report.splitlines() if line.startswith("remotejobs status"))
     assert main(asked.split()[1:]) == 0
     assert "running" in capsys.readouterr().out
 
@@ -81,12 +81,17 @@ def test_a_network_that_swallows_everything_is_asked_until_the_deadline_and_noth
 
         task_log.when("started job migrate", swallow)
         access = Access(inventory=str(inventory_through(network, lab, tmp_path)))
-        plan = Commands(**{step: gates.command(step) for step in (Step.MIGRATE, Step.VERIFY, Step.ROLLBACK)})
-        ended = migrate("db1", plan, access=access, contact_deadline=4)
+        plan = Commands(
+            **{
+                step: gates.command(step)
+                for step in (MigrationStep.MIGRATE, MigrationStep.VERIFY, MigrationStep.ROLLBACK)
+            }
+        )
+        ended = migrate("db1", plan, access=access, contact_timeout=4)
         assert ended.end == "Unknown"
         assert "it was last seen running" in ended.message
         assert any("asking again" in line for line in task_log.lines)
-        asked = next(line for line in ended.story.splitlines() if line.startswith("remotejobs status"))
+        asked = next(line for line in ended.report.splitlines() if line.startswith("remotejobs status"))
         network.resume()
         assert main(asked.split()[1:]) == 0
     assert "running" in capsys.readouterr().out
@@ -141,7 +146,7 @@ def test_a_host_that_is_silent_keeps_the_others_from_being_rolled_back(
     command = f"case $HOME in */db1/*)\n{fails_on_db1}\n;; *)\n{on_db2}\n;; esac"
     plan = gated(gates).model_copy(update={"migrate": command})
     try:
-        ended = migrate("db1:db2", plan, contact_deadline=2)
+        ended = migrate("db1:db2", plan, contact_timeout=2)
     finally:
         lab.start_host("db2")
     assert ended.end == "Unknown"

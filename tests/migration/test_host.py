@@ -12,7 +12,7 @@ from lab.job_files import bearers_of, kill_supervision
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
-from remotejobs.operations.migration.host import LookFailed, MigrationHost
+from remotejobs.operations.migration.host import CheckFailed, MigrationHost
 from tests.shell.shells import SHELLS, ShellConnection, await_output, ended, host_jobs, shell_path
 
 LEFT_BEHIND = (
@@ -53,18 +53,18 @@ def dash(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_a_look_tells_the_free_space_and_who_holds_the_lock(host: Host) -> None:
-    ready = host.migration.look()
+    ready = host.migration.check()
     status = os.statvfs(host.home)
     assert ready.holder is None
     assert abs(ready.free_mib - status.f_bavail * status.f_frsize // 2**20) < 1024
     assert not (host.home / "jobs").exists(), "a look changes nothing"
     taken = host.migration.lock.take("run-1", label="one")
-    assert host.migration.look("/").holder == taken
+    assert host.migration.check("/").holder == taken
 
 
 def test_a_path_that_is_not_there_is_named(dash: Host) -> None:
-    with pytest.raises(LookFailed, match="/nowhere does not exist there"):
-        dash.migration.look("/nowhere")
+    with pytest.raises(CheckFailed, match="/nowhere does not exist there"):
+        dash.migration.check("/nowhere")
 
 
 def test_what_a_failed_job_left_behind_is_ended_with_proof(host: Host) -> None:
@@ -76,7 +76,7 @@ def test_what_a_failed_job_left_behind_is_ended_with_proof(host: Host) -> None:
 def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
     dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
     assert "still running" in dash.migration.prove_dead(["migrate"], grace=0)
-    assert dash.jobs.look("migrate").state is State.RUNNING
+    assert dash.jobs.record("migrate").state is State.RUNNING
 
 
 def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:

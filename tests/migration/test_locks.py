@@ -29,12 +29,12 @@ def another(tmp_path: Path) -> Callable[[str], HostLock]:
 
 
 def test_a_lock_tells_who_holds_it_and_since_when(lock: HostLock, tmp_path: Path) -> None:
-    assert lock.look() is None
+    assert lock.holder() is None
     holder = lock.take("run-1", label="migration of 'orders'", note="db1 db2")
     assert (holder.owner, holder.label, holder.note) == ("run-1", "migration of 'orders'", "db1 db2")
     assert holder.since.endswith("Z")
     assert holder.path == f"{tmp_path}/jobs of 'nobody'/.locks/migration"
-    assert lock.look() == holder
+    assert lock.holder() == holder
 
 
 def test_its_owner_may_take_it_again_and_keeps_the_time(lock: HostLock) -> None:
@@ -48,14 +48,14 @@ def test_nobody_else_gets_it_or_gives_it_back(lock: HostLock) -> None:
         lock.take("run-2", label="migration red-hen")
     with pytest.raises(LockHeld, match="run-1"):
         lock.release("run-2")
-    assert lock.look() is not None
+    assert lock.holder() is not None
 
 
 def test_given_back_it_is_free_and_giving_it_back_twice_does_no_harm(lock: HostLock) -> None:
     lock.take("run-1", label="one")
     lock.release("run-1")
     lock.release("run-1")
-    assert lock.look() is None
+    assert lock.holder() is None
     assert lock.take("run-2", label="two").owner == "run-2"
 
 

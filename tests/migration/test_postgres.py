@@ -8,7 +8,7 @@ from lab.demos.shop import FAILURE, HANG, Shop, backup_plan, commands, database_
 from lab.servers.postgres import Postgres
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan
-from remotejobs.operations.migration import Limits
+from remotejobs.operations.migration import Timeouts
 from tests.migration.conftest import Migrate, lock_of
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def test_without_a_rollback_it_stays_half_done_and_says_so(shop: Shop, migrate: 
 
 
 def test_one_that_hangs_past_its_limit_is_proven_dead_and_rolled_back(shop: Shop, migrate: Migrate) -> None:
-    ended = migrate("db1", commands(HANG), limits=Limits(migrate=4, grace=2))
+    ended = migrate("db1", commands(HANG), timeouts=Timeouts(migrate=4, grace=2))
     assert ended.end == "RolledBack"
     assert "migrate timed out" in ended.message
     assert "its process tree is proven empty" in ended.message

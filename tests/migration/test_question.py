@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from remotejobs.operations.migration import Commands, Limits, Plan, Room, Step
+from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, MigrationStep, Timeouts
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.migration.migration import Migration
 from remotejobs.prefect.tasks.migration.run import question
@@ -21,15 +21,15 @@ COMMANDS = Commands(
 def migration(commands: Commands = COMMANDS, **access: object) -> Migration:
     return Migration(
         access=Access.model_validate({"inventory": "inventories/hosts.yml", **access}),
-        plan=Plan(("db1", "db2"), commands.steps, one_by_one=True),
+        plan=MigrationPlan(("db1", "db2"), commands.steps, one_by_one=True),
         commands=commands,
-        limits=Limits(migrate=7200, verify=90),
-        jids={step: f"{step}.1" for step in Step},
+        timeouts=Timeouts(migrate=7200, verify=90),
+        jids={step: f"{step}.1" for step in MigrationStep},
         owner="1",
         label="migration one",
-        patience=600,
+        contact_timeout=600,
         poll=15,
-        room=Room(),
+        free_space=FreeSpace(),
     )
 
 

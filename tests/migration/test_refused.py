@@ -10,7 +10,7 @@ from prefect.exceptions import ParameterTypeError
 
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, CommandItem
-from remotejobs.operations.migration import Commands, Room
+from remotejobs.operations.migration import Commands, FreeSpace
 from remotejobs.prefect.flows.migration import migration
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import Approval
@@ -68,14 +68,14 @@ def test_a_host_that_cannot_be_reached_refuses_it_for_all(migrate: Migrate, lab:
 
 
 def test_a_host_without_room_refuses_it_for_all(migrate: Migrate, gates: Gates) -> None:
-    ended = migrate("all", Commands(migrate=gates.command("migrate")), room=Room(min_free_mib=10**9))
+    ended = migrate("all", Commands(migrate=gates.command("migrate")), free_space=FreeSpace(min_free_mib=10**9))
     assert ended.end == "Refused"
     assert "MiB are free in the home directory, 1000000000 MiB are asked for" in ended.message
     assert gates.runs == []
 
 
 def test_a_path_that_is_not_there_has_no_room(migrate: Migrate, gates: Gates) -> None:
-    ended = migrate("db1", Commands(migrate=gates.command("migrate")), room=Room(path="/nowhere"))
+    ended = migrate("db1", Commands(migrate=gates.command("migrate")), free_space=FreeSpace(path="/nowhere"))
     assert (ended.end, gates.runs) == ("Refused", [])
     assert "/nowhere does not exist there" in ended.message
 
@@ -114,12 +114,16 @@ lines' \
     '|`*<b>$HOME'"""
     ended = migrate("db1", Commands(migrate=text))
     assert ended.end == "Completed"
-    assert "\nit's\ntwo\nlines\n|`*<b>$HOME\n" in ended.story
+    assert "\nit's\ntwo\nlines\n|`*<b>$HOME\n" in ended.report
 
 
 @pytest.mark.parametrize(
     "given",
-    [{"limits": {"migrate": 0}}, {"room": {"path": "/srv\nfree_kib 99"}}, {"approval": {"within_minutes": 1e12}}],
+    [
+        {"timeouts": {"migrate": 0}},
+        {"free_space": {"path": "/srv\nfree_kib 99"}},
+        {"approval": {"within_minutes": 1e12}},
+    ],
 )
 def test_what_can_mean_nothing_is_refused_before_the_run_begins(given: dict[str, object]) -> None:
     parameters = {"access": {"inventory": "hosts.yml"}, "hosts": "db1", "commands": {"migrate": "true"}}

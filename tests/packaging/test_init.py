@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prefect.settings import PREFECT_API_URL
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.project import write_project
 from tests.packaging.environments import Environment
 
@@ -25,7 +25,7 @@ def test_a_new_project_runs_and_can_be_deployed(installed: Environment, tmp_path
     (output,) = (tmp_path / "results").glob("disk-space*/stdout")
     assert "Filesystem" in output.read_text()
     plan = installed.run("python", "-m", "remotejobs.prefect.deployments", "--plan", at=project, env=env)
-    for deployment in ("disk-space/disk-space", "run-command/run-command", "rescue/rescue"):
+    for deployment in ("disk-space/disk-space", "run-command/run-command", "recover/recover"):
         assert f"+ {deployment}" in plan
     assert "error" not in plan
 
@@ -53,7 +53,7 @@ def test_where_one_of_its_files_is_there_none_is_written(there: str, tmp_path: P
     mine = tmp_path / there
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
-    with pytest.raises(BadUse, match=f"{there} is there already, and nothing was written"):
+    with pytest.raises(UsageError, match=f"{there} is there already, and nothing was written"):
         write_project(tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
     assert mine.read_text() == "mine"

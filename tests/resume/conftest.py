@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from lab.ports import free_ports
-from lab.process import Server
-from lab.servers.prefect_api import Run
+from lab.process import ServerProcess
+from lab.servers.prefect_api import RunStatus
 from lab.servers.prefect_server import PrefectServer
 from tests.cluster import AT_A_TENTH, Cluster, running_cluster
 from tests.prepared import migrated_database
@@ -31,13 +31,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def survivor(cluster: Cluster) -> Server:
+def survivor(cluster: Cluster) -> ServerProcess:
     """A worker that lives on."""
     return cluster.prefect.start_worker("survivor")
 
 
 @contextmanager
-def paused(worker: Server) -> Iterator[None]:
+def paused(worker: ServerProcess) -> Iterator[None]:
     """Meanwhile it takes no run."""
     os.kill(worker.pid, signal.SIGSTOP)
     try:
@@ -52,12 +52,12 @@ def command_on_all(cluster: Cluster, name: str) -> dict[str, object]:
     return {"hosts": "all", "command": cluster.command(name), "label": name, "until": until}
 
 
-def start_command(cluster: Cluster, name: str) -> Run:
+def start_command(cluster: Cluster, name: str) -> RunStatus:
     """A run of run-command on all hosts; its jobs end when they are let go."""
     return cluster.start("run-command", **command_on_all(cluster, name))
 
 
-def start_backup(cluster: Cluster, name: str) -> Run:
+def start_backup(cluster: Cluster, name: str) -> RunStatus:
     """A run of nightly-backup on db1, of which there is only one at a time."""
     item = {"name": name, "hosts": "db1", "command": f"{cluster.command(name)}; echo saved"}
     plan = {"directory": "backups", "min_free_mib": 0, "commands": [item]}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.process import Server
+from lab.process import ServerProcess
 from lab.runs import last_table
-from lab.servers.prefect_api import Run
-from lab.servers.site import WEB, Site
+from lab.servers.prefect_api import RunStatus
+from lab.servers.site import WEB, LabSite
 from remotejobs.model import Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
@@ -27,26 +27,26 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 class Victims:
     """Runs that the dead worker had."""
 
-    dead: Run
-    alone: Run
-    frozen: Run
+    dead: RunStatus
+    alone: RunStatus
+    frozen: RunStatus
     frozen_pids: list[int]
-    orphan: Run
+    orphan: RunStatus
     """Its process lives. It was cancelled."""
-    cut: Run
+    cut: RunStatus
     """Its process lives. It was set to Cancelled at once, as only the API lets one."""
-    update: Run
+    update: RunStatus
     """Its process is dead, and so is the application on web2, one of the two hosts that it had. It was cancelled."""
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with Site(tmp_path_factory.mktemp("site")) as site:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
+    with LabSite(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
-def victims(cluster: Cluster, site: Site, survivor: Server) -> Iterator[Victims]:
+def victims(cluster: Cluster, site: LabSite, survivor: ServerProcess) -> Iterator[Victims]:
     with paused(survivor):
         worker = cluster.prefect.start_worker("victim")
         dead, frozen, orphan, cut = (begun(cluster, name) for name in ("dead", "frozen", "orphan", "cut"))
@@ -68,18 +68,18 @@ def victims(cluster: Cluster, site: Site, survivor: Server) -> Iterator[Victims]
     send(signal.SIGKILL, frozen_pids)
 
 
-def begun(cluster: Cluster, name: str) -> Run:
+def begun(cluster: Cluster, name: str) -> RunStatus:
     """A run whose jobs are at work. One after the other: processes that all start at once keep SQLite locked."""
     run = start_command(cluster, name)
     cluster.await_runs(name, [1, 1, 1])
     return run
 
 
-def await_second_try(cluster: Cluster, run: Run) -> None:
+def await_second_try(cluster: Cluster, run: RunStatus) -> None:
     cluster.await_run(run, lambda now: now.run_count >= 2)
 
 
-def complete(cluster: Cluster, run: Run, name: str) -> None:
+def complete(cluster: Cluster, run: RunStatus, name: str) -> None:
     """Let the jobs of the run end, and see it end well."""
     cluster.go(name)
     ended = cluster.await_state(run, "Completed", "Failed", "Cancelled")
@@ -138,7 +138,7 @@ def test_a_run_set_to_cancelled_without_a_worker_is_ended_with_its_jobs_and_stay
 
 
 def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_it_shows_as_cancelled(
-    cluster: Cluster, site: Site, victims: Victims
+    cluster: Cluster, site: LabSite, victims: Victims
 ) -> None:
     run = victims.update
     ended = cluster.await_state(run, "Cancelled", "Completed", "Failed", "Crashed")
@@ -156,5 +156,5 @@ def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_
     assert told["web3"] == told["web4"] == "the update never came to it"
 
 
-def jobs_of_update(site: Site, run: Run, host: str) -> list[Record]:
+def jobs_of_update(site: LabSite, run: RunStatus, host: str) -> list[Record]:
     return [each for each in jobs_on(Access(inventory=str(site.inventory)), host).list() if str(run.id) in each.jid]

@@ -15,9 +15,9 @@ import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 
-from lab.process import LabError, Server
+from lab.process import LabError, ServerProcess
 from lab.servers.webhook import Webhook
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments import declared, flows
 from remotejobs.prefect.deployments.declared import WorkPool
 from remotejobs.prefect.deployments.pools_and_limits import pool_changes
@@ -69,12 +69,14 @@ def test_a_pool_of_another_type_is_refused_with_what_to_do(cluster: Cluster) -> 
     cluster.api.ask("POST", "/work_pools/", {"name": "other", "type": "docker"})
     with (
         SyncPrefectClient(cluster.prefect.api_url) as client,
-        pytest.raises(BadUse, match="the server has it as docker"),
+        pytest.raises(UsageError, match="the server has it as docker"),
     ):
         list(pool_changes(client, [WorkPool(name="other", type="process")]))
 
 
-def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(cluster: Cluster, survivor: Server) -> None:
+def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(
+    cluster: Cluster, survivor: ServerProcess
+) -> None:
     with Webhook() as webhook:
         secrets = {"REMOTEJOBS_ALERT_URL": webhook.url, "REMOTEJOBS_SUDO_PASSWORD": "hunter2"}
         said = cluster.prefect.declare(**secrets)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from lab.process import Server
-from lab.servers.prefect_api import Run
+from lab.process import ServerProcess
+from lab.servers.prefect_api import RunStatus
 from lab.servers.prefect_server import POOL
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import State
@@ -28,16 +28,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 class Runs:
     """All were under way. The process of the first was killed, the other two were cancelled."""
 
-    killed: Run
+    killed: RunStatus
     """One of the README's program: a flow of a user's own."""
-    called_off: Run
+    called_off: RunStatus
     """A migration of db1 and then db2, when its step migrate ran on the first host."""
-    left: Run
+    left: RunStatus
     """One of files1, whose jobs shall outlive the cancelling."""
 
 
 @pytest.fixture(scope="module")
-def runs(cluster: Cluster, survivor: Server) -> Runs:
+def runs(cluster: Cluster, survivor: ServerProcess) -> Runs:
     killed = start_own_flow(cluster, "killed")
     called_off = start_migration(cluster, "called-off", hosts="db1:db2")
     left = start_migration(cluster, "left", hosts="files1", on_cancel="leave")
@@ -50,7 +50,7 @@ def runs(cluster: Cluster, survivor: Server) -> Runs:
     return Runs(killed, called_off, left)
 
 
-def start_own_flow(cluster: Cluster, name: str) -> Run:
+def start_own_flow(cluster: Cluster, name: str) -> RunStatus:
     """A run of the README's program on all hosts, which stands in a directory of its own."""
     own = cluster.directory / "own"
     own.mkdir()
@@ -63,7 +63,7 @@ def start_own_flow(cluster: Cluster, name: str) -> Run:
     return cluster.api.run(deployed, given)
 
 
-def start_migration(cluster: Cluster, name: str, **others: object) -> Run:
+def start_migration(cluster: Cluster, name: str, **others: object) -> RunStatus:
     commands = {
         "migrate": cluster.command(name),
         "rollback": f"echo x >>{name}.rollbacks",
@@ -74,7 +74,7 @@ def start_migration(cluster: Cluster, name: str, **others: object) -> Run:
 
 
 def holder_of(cluster: Cluster, host: str) -> Holder | None:
-    return migration_on(cluster.access, host).lock.look()
+    return migration_on(cluster.access, host).lock.holder()
 
 
 def test_a_cancelled_migration_is_ended_with_proof_and_rolled_back_by_a_retry(cluster: Cluster, runs: Runs) -> None:
@@ -82,7 +82,7 @@ def test_a_cancelled_migration_is_ended_with_proof_and_rolled_back_by_a_retry(cl
     cluster.await_state(run, "Cancelled")
     (record,) = cluster.jobs_of(run, "db1")
     assert (record.label, record.state, record.survivors) == ("migrate", State.KILLED, "")
-    # Where its worker was slow to begin with it, `rescue` did the same, and both tell.
+    # Where its worker was slow to begin with it, `recover` did the same, and both tell.
     told = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
     in_between = "The data on db1 are in between, and the hosts stay locked"
     assert told == {f"{in_between}. Retry the run: it rolls back every host where migrate began"}
@@ -122,7 +122,7 @@ def test_a_run_whose_process_was_killed_goes_on_by_itself_however_often_its_deat
 
 
 def test_a_run_that_ends_while_the_database_is_locked_is_told_when_it_is_free(
-    cluster: Cluster, survivor: Server
+    cluster: Cluster, survivor: ServerProcess
 ) -> None:
     run = start_command(cluster, "locked")
     cluster.await_runs("locked", [1, 1, 1])

@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from lab.process import Server
+from lab.process import ServerProcess
 from lab.servers.webhook import Webhook
 from remotejobs.prefect.deployments.automations import automation_changes
 from remotejobs.prefect.deployments.blocks import block_changes
@@ -19,7 +19,7 @@ from tests.resume.conftest import start_backup
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-NAME = "No good backup in 26 hours is told"
+NAME = "Notify when no backup succeeded in 26 hours"
 INTERVAL = timedelta(seconds=20)  # in place of 26 hours
 
 
@@ -42,7 +42,7 @@ def next_alert(webhook: Webhook) -> str:
 
 
 def test_whoever_is_on_call_is_told_when_no_backup_was_good_and_a_good_one_puts_it_off(
-    cluster: Cluster, survivor: Server, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, survivor: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Webhook() as webhook, temporary_settings({PREFECT_API_URL: cluster.prefect.api_url}):
         monkeypatch.setenv("REMOTEJOBS_ALERT_URL", webhook.url)

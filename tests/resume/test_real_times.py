@@ -36,7 +36,7 @@ def test_no_run_fails_of_five_minutes_without_a_server_and_one_goes_on_when_its_
     real_times: Cluster,
 ) -> None:
     worker = real_times.prefect.start_worker("first")
-    late = Timings().beginning
+    late = Timings().start_timeout
     runs = runs_through_absence(real_times, away=AWAY, jobs_end_after=JOBS_END_AFTER, late=late)
     for name in NAMES:
         assert_ended_well_at_its_first_try(real_times, runs[name], name)

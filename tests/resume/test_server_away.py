@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.process import Server
-from lab.servers.prefect_api import Run
+from lab.process import ServerProcess
+from lab.servers.prefect_api import RunStatus
 from remotejobs.prefect.tasks.timings import Timings
 from tests.cluster import Cluster
 from tests.resume.absence import ENDED, GOING_ON, NAMES, assert_ended_well_at_its_first_try, runs_through_absence
@@ -20,9 +20,9 @@ AWAY = 30.0  # seconds; tests/resume/test_real_times.py has the five minutes the
 
 
 @pytest.fixture(scope="module")
-def runs(cluster: Cluster, survivor: Server) -> dict[str, Run]:
+def runs(cluster: Cluster, survivor: ServerProcess) -> dict[str, RunStatus]:
     """The five runs of `runs_through_absence`; after it every lease of a slot had expired."""
-    late = Timings().scaled(0.1).beginning
+    late = Timings().scaled(0.1).start_timeout
     leases = cluster.prefect.directory / "concurrency_leases"
     return runs_through_absence(
         cluster, away=AWAY, jobs_end_after=AWAY - 5, late=late, meanwhile=lambda: expire(leases)
@@ -40,12 +40,16 @@ def expire(leases: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_ends_well_at_its_first_try_and_its_jobs_ran_once(cluster: Cluster, runs: dict[str, Run], name: str) -> None:
+def test_it_ends_well_at_its_first_try_and_its_jobs_ran_once(
+    cluster: Cluster, runs: dict[str, RunStatus], name: str
+) -> None:
     assert_ended_well_at_its_first_try(cluster, runs[name], name)
 
 
 @pytest.mark.parametrize("name", [*ENDED, GOING_ON])
-def test_one_that_was_under_way_was_never_taken_for_dead(cluster: Cluster, runs: dict[str, Run], name: str) -> None:
+def test_one_that_was_under_way_was_never_taken_for_dead(
+    cluster: Cluster, runs: dict[str, RunStatus], name: str
+) -> None:
     """Nobody heard of it all the while; it is looked for all the same before anybody goes on with it."""
     cluster.await_state(runs[name], "Completed")
     assert "AwaitingRetry" not in cluster.api.states(runs[name])

@@ -13,7 +13,7 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from lab.load import Load
-from lab.servers.site import WEB, Site
+from lab.servers.site import WEB, LabSite
 from remotejobs.prefect.flows.rolling_update import rolling_update
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections
@@ -21,14 +21,14 @@ from tests.artifacts import tables_of
 
 
 @pytest.fixture
-def site(tmp_path: Path, prefect_server: Path) -> Iterator[Site]:
-    with Site(tmp_path / "site") as site:
+def site(tmp_path: Path, prefect_server: Path) -> Iterator[LabSite]:
+    with LabSite(tmp_path / "site") as site:
         yield site
         connections().close()
 
 
 @pytest.fixture
-def load(site: Site, tmp_path: Path) -> Load:
+def load(site: LabSite, tmp_path: Path) -> Load:
     """`with load:` asks the site all the while; the report is there afterwards."""
     return Load(site.haproxy.url, tmp_path / "load")
 
@@ -49,7 +49,7 @@ class Ended:
         return [self.table[host][name] for host in WEB]
 
 
-def update(site: Site, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> Ended:
+def update(site: LabSite, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> Ended:
     """Run the flow to its end."""
     state: State[Any] = rolling_update(
         access=Access(inventory=str(site.inventory)),
@@ -66,7 +66,7 @@ def update(site: Site, version: str, *, hosts: str = "web", resume_from: str = "
     return Ended(run_id, state, table)
 
 
-def parameters(site: Site, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> str:
+def parameters(site: LabSite, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> str:
     """The parameters of such a run, as JSON."""
     access = {"inventory": str(site.inventory)}
     given = {"access": access, "hosts": hosts, "update": site.update(version, **plan), "resume_from": resume_from}

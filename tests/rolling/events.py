@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.servers.site import Site
+from lab.servers.site import LabSite
 from tests.rolling.site_state import close_gates, home, open_gates
 
 
@@ -42,7 +42,7 @@ def when_there(path: Path, act: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def amid_deployment(site: Site, name: str, act: Callable[[], object]) -> Iterator[None]:
+def amid_deployment(site: LabSite, name: str, act: Callable[[], object]) -> Iterator[None]:
     """Do `act` while GATED runs on the host `name`, and let it go on then."""
 
     def act_and_open() -> None:

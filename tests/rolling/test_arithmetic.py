@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.rolling import Batch, Budget, Update, in_batches, newest_first
 from remotejobs.operations.rolling.budget import amount_of
 
@@ -57,7 +57,7 @@ def test_serial_means_what_it_means_in_ansible(serial: int | str | list[int | st
 
 
 def test_a_size_that_is_none_is_named() -> None:
-    with pytest.raises(BadUse, match="'some'"):
+    with pytest.raises(UsageError, match="'some'"):
         in_batches(["a"], "some")
 
 

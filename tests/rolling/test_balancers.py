@@ -19,7 +19,7 @@ from lab.servers.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import BadUse, HostRefused, TimedOut, Unreachable
+from remotejobs.errors import HostRefused, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
@@ -32,7 +32,7 @@ from remotejobs.operations.balancers import (
     Reach,
 )
 from remotejobs.operations.balancers.haproxy import question
-from remotejobs.operations.balancers.haproxy_words import LOOK, parse, set_state, standing_of
+from remotejobs.operations.balancers.haproxy_words import QUERY, parse, set_state, status_of
 
 HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
 
@@ -72,10 +72,10 @@ def test_haproxy_drains_one_server_and_makes_it_ready_again(balancer: LoadBalanc
     web1, web2 = inventory.select("all")
     balancer.take_out(web1)
     balancer.take_out(web1)  # once more does no harm
-    assert (balancer.standing(web1).inside, balancer.standing(web1).connections) == (False, 0)
-    assert balancer.standing(web2).serves
+    assert (balancer.status(web1).inside, balancer.status(web1).connections) == (False, 0)
+    assert balancer.status(web2).serves
     balancer.put_back(web1)
-    assert balancer.standing(web1).serves
+    assert balancer.status(web1).serves
 
 
 def test_a_server_that_haproxy_does_not_have_is_named_with_those_it_has(
@@ -103,7 +103,7 @@ def test_of_a_pair_the_one_that_answers_is_told_though_the_other_does_not(
     balancer.take_out(web1)
     with pytest.raises(TimedOut, match="lb2"):
         pair.put_back(web1)
-    assert balancer.standing(web1).serves
+    assert balancer.status(web1).serves
 
 
 def test_a_socket_that_is_not_there_may_come_back_and_is_named_with_the_remedy(
@@ -111,7 +111,7 @@ def test_a_socket_that_is_not_there_may_come_back_and_is_named_with_the_remedy(
 ) -> None:
     settings = HaproxyBalancer(hosts=("lb1",), socket="/run/none.sock")
     with pytest.raises(Unreachable, match=r"no socket /run/none.sock.* `stats socket`"):
-        settings.open(reach).standing(inventory.hosts["web1"])
+        settings.open(reach).status(inventory.hosts["web1"])
 
 
 def test_a_socket_at_which_nobody_listens_may_come_back_and_is_told_so(
@@ -122,7 +122,7 @@ def test_a_socket_at_which_nobody_listens_may_come_back_and_is_told_so(
         left_behind.bind(str(path))
     settings = HaproxyBalancer(hosts=("lb1",), socket=str(path))
     with pytest.raises(Unreachable, match=r"refused.*HAProxy may be starting anew"):
-        settings.open(reach).standing(inventory.hosts["web1"])
+        settings.open(reach).status(inventory.hosts["web1"])
 
 
 TOOLS = {"socat": "socat", "nc": "nc", "perl": "perl", "python3": sys.executable}
@@ -145,7 +145,7 @@ def asked_with(haproxy: Haproxy, directory: Path, *tools: str) -> subprocess.Com
         found = shutil.which(program)
         assert found, f"{program} is not installed"
         (directory / name).symlink_to(found)
-    script = question(str(haproxy.socket), LOOK)
+    script = question(str(haproxy.socket), QUERY)
     return subprocess.run(
         ["/bin/sh"], input=script, capture_output=True, text=True, env={"PATH": str(directory)}, timeout=60
     )
@@ -176,8 +176,8 @@ def test_an_answer_that_was_cut_off_is_not_believed() -> None:
 
 def test_a_host_that_is_out_somewhere_is_out_and_does_not_serve() -> None:
     both = parse(STATS + STATES)
-    assert (standing_of(both).inside, standing_of(both).out, standing_of(both).serves) == (True, True, False)
-    assert (standing_of(both[:1]).out, standing_of(both[:1]).serves) == (False, True)
+    assert (status_of(both).inside, status_of(both).out, status_of(both).serves) == (True, True, False)
+    assert (status_of(both[:1]).out, status_of(both[:1]).serves) == (False, True)
 
 
 def test_all_servers_of_a_host_are_told_in_one_line() -> None:
@@ -230,13 +230,13 @@ def test_an_http_balancer_is_asked_at_its_urls(web: ThreadingHTTPServer, reach: 
     balancer, web1 = http_balancer(web).open(reach), inventory.hosts["web1"]
     balancer.take_out(web1)
     balancer.put_back(web1)
-    standing = balancer.standing(web1)
+    status = balancer.status(web1)
     assert web.asked == [  # type: ignore[attr-defined]
         "POST /remove?host=web1",
         "POST /add?to=192.0.2.1:8080",
         "GET /status/web1",
     ]
-    assert (standing.inside, standing.up, standing.connections) == (True, True, 7)
+    assert (status.inside, status.up, status.connections) == (True, True, 7)
 
 
 def test_an_http_balancer_that_says_no_is_quoted(web: ThreadingHTTPServer, reach: Reach, inventory: Inventory) -> None:
@@ -247,8 +247,8 @@ def test_an_http_balancer_that_says_no_is_quoted(web: ThreadingHTTPServer, reach
 def test_a_variable_that_a_host_lacks_is_found_out_by_a_look(
     web: ThreadingHTTPServer, reach: Reach, inventory: Inventory
 ) -> None:
-    with pytest.raises(BadUse, match="web2: .* needs the variable ansible_host"):
-        http_balancer(web).open(reach).standing(inventory.hosts["web2"])
+    with pytest.raises(UsageError, match="web2: .* needs the variable ansible_host"):
+        http_balancer(web).open(reach).status(inventory.hosts["web2"])
 
 
 def test_an_http_balancer_that_is_not_there_is_unreachable(reach: Reach, inventory: Inventory) -> None:

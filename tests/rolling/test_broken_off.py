@@ -14,7 +14,7 @@ import pytest
 
 from lab.demos.site_stage import SiteStage, open_site
 from lab.runs import await_end, await_state, last_table, start
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 from lab.servers.prefect_server import PROJECT
 from lab.servers.site import WEB
 from remotejobs.model import State
@@ -41,7 +41,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
 
 
 @pytest.fixture
-def begun(stage: SiteStage) -> Run:
+def begun(stage: SiteStage) -> RunStatus:
     """An update whose first host is out of the load balancer, in the middle of its deployment."""
     for name in WEB:
         for mark in ("begun", "go", "deploys"):
@@ -53,7 +53,7 @@ def begun(stage: SiteStage) -> Run:
     return run
 
 
-def kill_controller(run: Run) -> None:
+def kill_controller(run: RunStatus) -> None:
     """SIGKILL to the processes of a flow run, and to no other."""
     for pid in processes(run.id):
         with suppress(ProcessLookupError):
@@ -65,7 +65,7 @@ def running_jobs(stage: SiteStage) -> list[str]:
     return [record.jid for name in WEB for record in jobs_on(access, name).list() if record.state is State.RUNNING]
 
 
-def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: SiteStage, begun: Run) -> None:
+def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: SiteStage, begun: RunStatus) -> None:
     stage.api.cancel(begun)
     ended = await_end(stage.api, begun)
     assert ended.state
@@ -75,7 +75,9 @@ def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: S
     assert stage.site.applications["web1"].deployed == "1.0"
 
 
-def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(stage: SiteStage, begun: Run) -> None:
+def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(
+    stage: SiteStage, begun: RunStatus
+) -> None:
     early = await_end(stage.api, start(stage.api, "rolling-repair", {"run": str(begun.id)}))
     assert early.state
     assert "may still change hosts" in str(early.state.message)
@@ -94,7 +96,7 @@ def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(st
     assert running_jobs(stage) == []
 
 
-def make_repair(stage: SiteStage, run: Run) -> subprocess.CompletedProcess[str]:
+def make_repair(stage: SiteStage, run: RunStatus) -> subprocess.CompletedProcess[str]:
     """Run `make repair` as a person does."""
     command = [*REPAIR, f"RUN={run.id}"]
     env = dict(stage.prefect.environment)
@@ -110,7 +112,9 @@ def test_without_a_run_or_a_server_make_repair_says_what_is_missing(tmp_path: Pa
         assert wanted in said.stderr
 
 
-def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(stage: SiteStage, begun: Run) -> None:
+def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(
+    stage: SiteStage, begun: RunStatus
+) -> None:
     kill_controller(begun)
     await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
     open_gates(stage.site, *WEB)
@@ -123,7 +127,7 @@ def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(sta
     assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4
 
 
-def retried_to_its_end(stage: SiteStage, run: Run) -> Run:
+def retried_to_its_end(stage: SiteStage, run: RunStatus) -> RunStatus:
     """Retry a crashed run. Its worker may report the first crash once more, over the retry: then retry again."""
     for _ in range(3):
         await_true(lambda: not processes(run.id))

@@ -11,9 +11,9 @@ from prefect.client.schemas.objects import State
 from prefect.events import Event, Resource
 from prefect.states import Cancelling, Crashed, Pending, Running
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.flows.rolling_update import rolling_update
-from remotejobs.prefect.tasks.recovery.signs_of_life import was_heard
+from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 from remotejobs.prefect.tasks.rolling.runs import this_update
 from tests.awaiting import await_true
 
@@ -31,13 +31,13 @@ def beat(run: UUID) -> None:
     )
     with get_client(sync_client=True) as client:
         client.request("POST", "/events", json=[heartbeat.model_dump(mode="json")]).raise_for_status()
-        await_true(lambda: was_heard(client, run))
+        await_true(lambda: has_recent_heartbeat(client, run))
 
 
 def test_one_that_gives_signs_of_life_is_not_resumed_until_it_has_ended(prefect_server: Path) -> None:
     run = run_in(Running())
     beat(run)
-    with pytest.raises(BadUse, match="goes on: it is Running, and its process lives") as refusal:
+    with pytest.raises(UsageError, match="goes on: it is Running, and its process lives") as refusal:
         this_update(str(run))
     assert "Cancel it" in str(refusal.value)
     with get_client(sync_client=True) as client:
@@ -52,5 +52,5 @@ def test_one_that_is_silent_is_resumed_though_the_server_thinks_that_it_runs(pre
 
 @pytest.mark.parametrize("state", [Pending(), Cancelling()])
 def test_one_that_is_about_to_begin_or_being_cancelled_is_not_resumed(prefect_server: Path, state: State[None]) -> None:
-    with pytest.raises(BadUse, match=f"goes on: it is {state.name}"):
+    with pytest.raises(UsageError, match=f"goes on: it is {state.name}"):
         this_update(str(run_in(state)))

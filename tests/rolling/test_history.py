@@ -7,78 +7,78 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotejobs.model import Job, Record, State
-from remotejobs.operations.rolling.history import History, Kind, Step, history_of, word
+from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep, history_of, word
 
 UPDATE = "0b7c2b3e-6a55-4d0c-8d0b-2f6d3a1c9e11"
 versions = st.text(max_size=80).map(word)
-kinds = st.sampled_from(Kind)
+kinds = st.sampled_from(StepKind)
 
 
-def record(step: Step, state: State = State.SUCCEEDED, update: str = UPDATE) -> Record:
+def record(step: UpdateStep, state: State = State.SUCCEEDED, update: str = UPDATE) -> Record:
     return Record(host="web1", jid=step.jid(update), state=state, label=step.label)
 
 
 @given(st.integers(1, 999), kinds, versions, versions, st.sampled_from(State))
 def test_a_step_is_read_back_from_its_job_as_it_was(
-    number: int, kind: Kind, target: str, before: str, state: State
+    number: int, kind: StepKind, target: str, before: str, state: State
 ) -> None:
-    step = Step(number=number, kind=kind, target=target, before=before, state=state)
+    step = UpdateStep(number=number, kind=kind, target=target, before=before, state=state)
     Job(jid=step.jid(UPDATE), cmd="true", label=step.label)  # both are allowed there
     assert history_of([record(step, state)], UPDATE).steps == (step,)
 
 
 @given(st.permutations(range(1, 8)))
 def test_steps_are_in_their_order_however_the_host_lists_them(numbers: list[int]) -> None:
-    records = [record(Step(number=number, kind=Kind.NOTE, target="2", before="1")) for number in numbers]
+    records = [record(UpdateStep(number=number, kind=StepKind.NOTE, target="2", before="1")) for number in numbers]
     assert [step.number for step in history_of(records, UPDATE).steps] == list(range(1, 8))
 
 
 def test_other_jobs_and_other_updates_are_none_of_it() -> None:
-    step = Step(number=1, kind=Kind.DEPLOY, target="2", before="1")
+    step = UpdateStep(number=1, kind=StepKind.DEPLOY, target="2", before="1")
     others = [record(step, update="another"), Record(host="web1", jid="backup.1", state=State.RUNNING, label="backup")]
-    assert history_of(others, UPDATE) == History()
+    assert history_of(others, UPDATE) == UpdateHistory()
 
 
-def history(*steps: tuple[Kind, str, State]) -> History:
+def history(*steps: tuple[StepKind, str, State]) -> UpdateHistory:
     made = (
-        Step(number=number, kind=kind, target=target, before="1.0", state=state)
+        UpdateStep(number=number, kind=kind, target=target, before="1.0", state=state)
         for number, (kind, target, state) in enumerate(steps, 1)
     )
-    return History(tuple(made))
+    return UpdateHistory(tuple(made))
 
 
-NOTE = (Kind.NOTE, "2.0", State.SUCCEEDED)
+NOTE = (StepKind.NOTE, "2.0", State.SUCCEEDED)
 
 
 def test_the_version_before_is_the_one_before_all_attempts() -> None:
-    past = history(NOTE, (Kind.DEPLOY, "2.0", State.FAILED))
-    assert past.next(Kind.DEPLOY, "2.0", before="broken").before == "1.0"
-    assert History().next(Kind.NOTE, "2.0", before="1.5").before == "1.5"
+    past = history(NOTE, (StepKind.DEPLOY, "2.0", State.FAILED))
+    assert past.next(StepKind.DEPLOY, "2.0", before="broken").before == "1.0"
+    assert UpdateHistory().next(StepKind.NOTE, "2.0", before="1.5").before == "1.5"
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.SUCCEEDED])
 def test_a_deployment_that_runs_or_went_well_is_looked_at_before_another_begins(state: State) -> None:
-    past = history(NOTE, (Kind.DEPLOY, "2.0", state))
-    assert past.open_step(Kind.DEPLOY, "2.0") == past.last
+    past = history(NOTE, (StepKind.DEPLOY, "2.0", state))
+    assert past.open_step(StepKind.DEPLOY, "2.0") == past.last
 
 
 @pytest.mark.parametrize(
     "past",
     [
-        History(),
+        UpdateHistory(),
         history(NOTE),
-        history(NOTE, (Kind.DEPLOY, "2.0", State.FAILED)),
-        history(NOTE, (Kind.DEPLOY, "2.0", State.TIMED_OUT)),
-        history(NOTE, (Kind.DEPLOY, "2.0", State.LOST)),
-        history(NOTE, (Kind.DEPLOY, "1.9", State.SUCCEEDED)),
-        history(NOTE, (Kind.DEPLOY, "2.0", State.SUCCEEDED), NOTE, (Kind.REVERT, "1.0", State.SUCCEEDED)),
+        history(NOTE, (StepKind.DEPLOY, "2.0", State.FAILED)),
+        history(NOTE, (StepKind.DEPLOY, "2.0", State.TIMED_OUT)),
+        history(NOTE, (StepKind.DEPLOY, "2.0", State.LOST)),
+        history(NOTE, (StepKind.DEPLOY, "1.9", State.SUCCEEDED)),
+        history(NOTE, (StepKind.DEPLOY, "2.0", State.SUCCEEDED), NOTE, (StepKind.REVERT, "1.0", State.SUCCEEDED)),
     ],
 )
-def test_anything_else_is_deployed_again_under_a_number_of_its_own(past: History) -> None:
-    assert past.open_step(Kind.DEPLOY, "2.0") is None
-    assert past.next(Kind.DEPLOY, "2.0", "1.0").number not in {step.number for step in past.steps}
+def test_anything_else_is_deployed_again_under_a_number_of_its_own(past: UpdateHistory) -> None:
+    assert past.open_step(StepKind.DEPLOY, "2.0") is None
+    assert past.next(StepKind.DEPLOY, "2.0", "1.0").number not in {step.number for step in past.steps}
 
 
 def test_a_note_alone_touched_nothing() -> None:
     assert not history(NOTE).touched
-    assert history(NOTE, (Kind.DEPLOY, "2.0", State.RUNNING)).touched
+    assert history(NOTE, (StepKind.DEPLOY, "2.0", State.RUNNING)).touched

@@ -13,9 +13,9 @@ from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
-from remotejobs.operations.balancers import LoadBalancer, Standing
+from remotejobs.operations.balancers import BalancerStatus, LoadBalancer
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.history import Kind, Step
+from remotejobs.operations.rolling.history import StepKind, UpdateStep
 from remotejobs.operations.rolling.repair import StaysOut, repair
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.rolling.errors import LostContact
@@ -24,7 +24,7 @@ from remotejobs.prefect.tasks.rolling.host import may_be_at_work
 PLAN = Update.model_validate(
     {"version": "2.0", "deploy": "true", "revert": "nothing", "health": {"url": "http://127.0.0.1:9/"}}
 )
-STEP = Step(number=1, kind=Kind.DEPLOY, target="2.0", before="1.0")
+STEP = UpdateStep(number=1, kind=StepKind.DEPLOY, target="2.0", before="1.0")
 UPDATE = "0b7c2b3e"
 
 
@@ -50,8 +50,8 @@ class Never(LoadBalancer):
 
     put_back = take_out
 
-    def standing(self, host: Host) -> Standing:
-        return Standing(inside=False)
+    def status(self, host: Host) -> BalancerStatus:
+        return BalancerStatus(inside=False)
 
 
 def test_a_host_with_survivors_is_not_put_back_by_the_repair_and_they_are_named(tmp_path: Path) -> None:
@@ -73,5 +73,5 @@ def test_a_host_with_survivors_is_not_put_back_by_the_repair_and_they_are_named(
         (STEP, HostRefused("lb1", "no"), True),
     ],
 )
-def test_only_what_is_proven_dead_lets_a_host_back(step: Step | None, error: Any, at_work: bool) -> None:
+def test_only_what_is_proven_dead_lets_a_host_back(step: UpdateStep | None, error: Any, at_work: bool) -> None:
     assert may_be_at_work(step, error) is at_work

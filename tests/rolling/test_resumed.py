@@ -17,7 +17,7 @@ from prefect.states import Crashed
 
 from lab.load import Load
 from lab.servers.prefect_server import PROJECT
-from lab.servers.site import WEB, Site
+from lab.servers.site import WEB, LabSite
 from tests.awaiting import await_true
 from tests.rolling.conftest import parameters, update
 from tests.rolling.events import when_logged
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_update_cannot_go_on(
-    site: Site, tmp_path: Path
+    site: LabSite, tmp_path: Path
 ) -> None:
     close_gates(site, "web1")
     with subprocess.Popen(**program(site, tmp_path, deploy=GATED)) as controller:
@@ -40,13 +40,13 @@ def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_updat
     assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
 
 
-def test_only_a_rolling_update_can_be_resumed(site: Site) -> None:
+def test_only_a_rolling_update_can_be_resumed(site: LabSite) -> None:
     ended = update(site, "2.0", resume_from="00000000-0000-4000-8000-000000000000")
     assert "there is no flow run" in str(ended.state.message)
     assert statuses(site) == ["UP"] * 4
 
 
-def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: Site) -> None:
+def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: LabSite) -> None:
     spoil = 'echo "$VERSION" >>deploys; [ ! -e spoil ] || exit 5; app/deploy.sh "$VERSION"'
     (home(site, "web2") / "spoil").touch()
     first = update(site, "2.0", deploy=spoil, revert="nothing")
@@ -66,7 +66,7 @@ def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: Site) -> 
 
 
 def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
-    site: Site, load: Load, tmp_path: Path
+    site: LabSite, load: Load, tmp_path: Path
 ) -> None:
     close_gates(site, "web1", "web2")
     with load:
@@ -83,7 +83,7 @@ def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
 
 
 def test_killed_after_each_step_of_a_host_it_goes_on_there_and_deploys_once(
-    site: Site, load: Load, tmp_path: Path
+    site: LabSite, load: Load, tmp_path: Path
 ) -> None:
     count, earlier = 'echo "$VERSION" >>deploys; app/deploy.sh "$VERSION"', ""
     with load:
@@ -97,12 +97,12 @@ def test_killed_after_each_step_of_a_host_it_goes_on_there_and_deploys_once(
     assert statuses(site) == ["UP"] * 4
 
 
-def when_attached(site: Site, name: str) -> AbstractContextManager[None]:
+def when_attached(site: LabSite, name: str) -> AbstractContextManager[None]:
     """Let the deployment of `name` go on as soon as its output comes into the log of another update."""
     return when_logged(f"waits in {home(site, name)}", lambda: open_gates(site, name))
 
 
-def killed_after(words: str, site: Site, directory: Path, **plan: Any) -> None:
+def killed_after(words: str, site: LabSite, directory: Path, **plan: Any) -> None:
     """Run the update of two hosts until it says so, and kill it."""
     words_to_run = program(site, directory, hosts="web1:web2", **plan)
     with subprocess.Popen(**words_to_run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as controller:
@@ -117,7 +117,7 @@ def killed_after(words: str, site: Site, directory: Path, **plan: Any) -> None:
         controller.kill()
 
 
-def program(site: Site, directory: Path, **plan: Any) -> dict[str, Any]:
+def program(site: LabSite, directory: Path, **plan: Any) -> dict[str, Any]:
     """How to run the update in a process of its own, for Popen."""
     path = directory / "parameters.json"
     path.write_text(parameters(site, "2.0", **plan))

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from lab.load import Load
-from lab.servers.site import WEB, Site
+from lab.servers.site import WEB, LabSite
 from tests.artifacts import bars_of
 from tests.awaiting import await_true
 from tests.rolling.conftest import update
@@ -19,7 +19,7 @@ from tests.rolling.site_state import GATED, close_gates, home, open_gates, ready
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load: Load) -> None:
+def test_a_good_update_loses_no_request_and_updates_every_host(site: LabSite, load: Load) -> None:
     with load:
         ended = update(site, "2.0")
     assert ended.name == "Completed"
@@ -33,7 +33,7 @@ def test_a_good_update_loses_no_request_and_updates_every_host(site: Site, load:
     assert statuses(site) == ["UP"] * 4
 
 
-def test_a_bad_version_is_stopped_at_the_canary_and_reverted_and_nobody_notices(site: Site, load: Load) -> None:
+def test_a_bad_version_is_stopped_at_the_canary_and_reverted_and_nobody_notices(site: LabSite, load: Load) -> None:
     health = site.update("bad")["health"] | {"deadline": 3}
     with load:
         ended = update(site, "bad-2.0", canary=1, serial=3, health=health)
@@ -46,7 +46,7 @@ def test_a_bad_version_is_stopped_at_the_canary_and_reverted_and_nobody_notices(
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
 
-def test_a_canary_that_falls_ill_in_its_soak_is_reverted_before_the_others_begin(site: Site) -> None:
+def test_a_canary_that_falls_ill_in_its_soak_is_reverted_before_the_others_begin(site: LabSite) -> None:
     def fall_ill() -> None:
         (site.applications["web1"].directory / "version").write_text("bad")
         os.kill(int((site.applications["web1"].directory / "pid").read_text()), signal.SIGTERM)
@@ -58,23 +58,23 @@ def test_a_canary_that_falls_ill_in_its_soak_is_reverted_before_the_others_begin
     assert versions(site) == ["1.0"] * 4
 
 
-def test_a_canary_soaks_well_where_no_version_can_be_seen(site: Site) -> None:
+def test_a_canary_soaks_well_where_no_version_can_be_seen(site: LabSite) -> None:
     health = {name: value for name, value in site.update("2.0")["health"].items() if name != "version"}
     ended = update(site, "2.0", hosts="web1:web2", canary=1, health=health, revert="nothing")
     assert (ended.name, ended.table["web1"]["reason"]) == ("Completed", "")
 
 
-def test_a_canary_is_not_said_to_be_out_when_its_balancer_falls_silent_in_its_soak(site: Site) -> None:
+def test_a_canary_is_not_said_to_be_out_when_its_balancer_falls_silent_in_its_soak(site: LabSite) -> None:
     hidden = site.haproxy.socket.with_name("hidden.sock")
     with when_logged("web1 is watched", lambda: site.haproxy.socket.rename(hidden)):
-        ended = update(site, "2.0", canary=1, soak=60, patience=1, revert="nothing")
+        ended = update(site, "2.0", canary=1, soak=60, contact_timeout=1, revert="nothing")
     hidden.rename(site.haproxy.socket)
     assert ended.table["web1"]["outcome"] == "failed"
     assert "there is no socket" in ended.table["web1"]["reason"]
     assert statuses(site) == ["UP"] * 4
 
 
-def test_what_was_updated_is_reverted_newest_first(site: Site, load: Load) -> None:
+def test_what_was_updated_is_reverted_newest_first(site: LabSite, load: Load) -> None:
     spoil = 'if [ "$VERSION" = 2.0 ] && [ -e spoil ]; then exit 5; fi; date +%s%N >>when; app/deploy.sh "$VERSION"'
     (home(site, "web3") / "spoil").touch()
     with load:
@@ -87,7 +87,7 @@ def test_what_was_updated_is_reverted_newest_first(site: Site, load: Load) -> No
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
 
-def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: Site) -> None:
+def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: LabSite) -> None:
     one_way = '[ "$VERSION" = bad-2.0 ] || exit 7; app/deploy.sh "$VERSION"'
     health = site.update("bad")["health"] | {"deadline": 3}
     ended = update(site, "bad-2.0", deploy=one_way, canary=1, health=health)
@@ -97,24 +97,24 @@ def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: Site)
     assert (versions(site)[1:], statuses(site)[1:]) == (["1.0"] * 3, ["UP"] * 3)
 
 
-def test_an_unreachable_host_counts_against_the_budget(site: Site) -> None:
+def test_an_unreachable_host_counts_against_the_budget(site: LabSite) -> None:
     with amid_deployment(site, "web1", lambda: site.lose("web1")):
-        ended = update(site, "2.0", deploy=GATED, patience=2, revert="nothing")
+        ended = update(site, "2.0", deploy=GATED, contact_timeout=2, revert="nothing")
     assert ended.name == "Stopped"
     assert ended.table["web1"]["outcome"].startswith("unreachable")
     assert ended.column("outcome")[1:] == ["not started"] * 3
 
 
-def test_the_hosts_of_a_batch_go_in_parallel(site: Site) -> None:
+def test_the_hosts_of_a_batch_go_in_parallel(site: LabSite) -> None:
     both = "[ -e ../../web1/home/met ] && [ -e ../../web2/home/met ]"
     meet = f'touch met; until {both}; do sleep 0.1; done; app/deploy.sh "$VERSION"'
     ended = update(site, "2.0", hosts="web1:web2", serial=2, floor=0, deploy=meet, limit=60, revert="nothing")
     assert ended.name == "Completed"
 
 
-def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Site, load: Load) -> None:
+def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: LabSite, load: Load) -> None:
     with load, amid_deployment(site, "web2", lambda: site.lose("web2")):
-        ended = update(site, "2.0", deploy=GATED, patience=2, budget={"in_all": "25%"})
+        ended = update(site, "2.0", deploy=GATED, contact_timeout=2, budget={"in_all": "25%"})
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
@@ -122,7 +122,7 @@ def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Sit
     assert "web2: unreachable" in str(ended.state.message)
 
 
-def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: Site, load: Load) -> None:
+def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: LabSite, load: Load) -> None:
     with load:
         ended = update(site, "hang-2.0", limit=1, revert="nothing")
     assert ended.name == "Stopped"
@@ -132,7 +132,7 @@ def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: Si
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
 
-def test_a_reload_of_the_balancer_midway_loses_nothing(site: Site, load: Load) -> None:
+def test_a_reload_of_the_balancer_midway_loses_nothing(site: LabSite, load: Load) -> None:
     with load, amid_deployment(site, "web2", site.haproxy.reload):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
@@ -140,7 +140,7 @@ def test_a_reload_of_the_balancer_midway_loses_nothing(site: Site, load: Load) -
     assert ended.column("outcome") == ["updated"] * 4
 
 
-def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: Site, load: Load) -> None:
+def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: LabSite, load: Load) -> None:
     def reload() -> None:
         site.haproxy.reload(keep_state=False)
         site.haproxy.await_status("web2", "DRAIN")
@@ -152,7 +152,7 @@ def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: Site, load: 
     assert ended.table["web2"]["outcome"] == "updated, was drained again (1)"
 
 
-def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(site: Site, load: Load) -> None:
+def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(site: LabSite, load: Load) -> None:
     shown, hidden = site.haproxy.socket, site.haproxy.socket.with_name("hidden.sock")
 
     def show() -> None:
@@ -171,7 +171,7 @@ def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(si
     assert ended.column("outcome") == ["updated"] * 4
 
 
-def test_a_host_whose_removal_broke_off_halfway_is_put_back(site: Site) -> None:
+def test_a_host_whose_removal_broke_off_halfway_is_put_back(site: LabSite) -> None:
     commands = {"remove": f"{ready_by(site).replace('ready', 'drain')}; exit 7", "add": ready_by(site)}
     ended = update(site, "2.0", balancer={"kind": "command", "command": commands}, drain=1, revert="nothing")
     assert ended.name == "Stopped"
@@ -180,7 +180,7 @@ def test_a_host_whose_removal_broke_off_halfway_is_put_back(site: Site) -> None:
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
 
-def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it_looks(site: Site) -> None:
+def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it_looks(site: LabSite) -> None:
     def hide() -> None:
         (job,) = site.ssh.host("web2").results_dir.glob("rolling-*-deploy.*")
         job.rename(home(site, "web2") / "hidden")
@@ -193,7 +193,7 @@ def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it
     await_true(lambda: statuses(site) == ["UP", "DRAIN", "UP", "UP"])
 
 
-def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Site, load: Load) -> None:
+def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: LabSite, load: Load) -> None:
     with socket.create_connection(("127.0.0.1", site.haproxy.port)) as link:
         link.sendall(b"GET /stream?600 HTTP/1.1\r\nHost: site\r\n\r\n")
         assert link.recv(12) == b"HTTP/1.1 200"
@@ -207,7 +207,7 @@ def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Sit
     assert ended.column("outcome") == ["updated"] * 4
 
 
-def test_a_request_that_takes_its_time_is_answered_to_its_end(site: Site) -> None:
+def test_a_request_that_takes_its_time_is_answered_to_its_end(site: LabSite) -> None:
     with socket.create_connection(("127.0.0.1", site.haproxy.port)) as link:
         link.sendall(b"GET /stream?6 HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n")
         assert link.recv(12) == b"HTTP/1.1 200"
@@ -219,7 +219,7 @@ def test_a_request_that_takes_its_time_is_answered_to_its_end(site: Site) -> Non
 
 
 def test_a_pattern_that_means_no_host_is_said_in_words_and_not_by_a_hook_that_broke(
-    site: Site, caplog: pytest.LogCaptureFixture
+    site: LabSite, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = update(site, "2.0", hosts="web9")
     assert "no host or group is named 'web9'" in str(ended.state.message)
@@ -227,7 +227,7 @@ def test_a_pattern_that_means_no_host_is_said_in_words_and_not_by_a_hook_that_br
     assert "An error was encountered while running hook" not in caplog.text
 
 
-def test_too_few_healthy_hosts_keep_every_other_one_in(site: Site) -> None:
+def test_too_few_healthy_hosts_keep_every_other_one_in(site: LabSite) -> None:
     site.applications["web3"].die()
     site.applications["web4"].die()
     site.haproxy.await_status("web4", "DOWN")
@@ -239,7 +239,7 @@ def test_too_few_healthy_hosts_keep_every_other_one_in(site: Site) -> None:
     assert statuses(site)[:2] == ["UP", "UP"]
 
 
-def test_a_floor_that_can_never_be_kept_is_told_at_once(site: Site) -> None:
+def test_a_floor_that_can_never_be_kept_is_told_at_once(site: LabSite) -> None:
     ended = update(site, "2.0", hosts="web1:web2", floor=2, floor_wait=10_000)
     assert ended.name == "Stopped"
     assert "2 other hosts must be healthy, and there are only 1" in ended.table["web1"]["reason"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.ports import free_ports
-from lab.process import Server
+from lab.process import ServerProcess
 from lab.servers.postgres import Postgres
 from lab.servers.prefect_server import SHARDS
 from lab.servers.scaled_server import ScaledServer
@@ -27,7 +27,7 @@ class ScaledCluster:
     prefect: ScaledServer
     databases: Postgres
 
-    def start_shard_worker(self, name: str) -> Server:
+    def start_shard_worker(self, name: str) -> ServerProcess:
         return self.prefect.start_worker(name, pool=SHARDS, limit=SLOTS)
 
 
@@ -45,13 +45,13 @@ def cluster(scaled: ScaledCluster) -> Cluster:
 
 
 @pytest.fixture(scope="package")
-def lead(scaled: ScaledCluster) -> Server:
-    """The worker of what is split, and of `rescue`."""
+def lead(scaled: ScaledCluster) -> ServerProcess:
+    """The worker of what is split, and of `recover`."""
     return scaled.prefect.start_worker("lead")
 
 
 @pytest.fixture(scope="package")
-def one(scaled: ScaledCluster) -> Server:
+def one(scaled: ScaledCluster) -> ServerProcess:
     """A worker of shards that lives on."""
     return scaled.start_shard_worker("one")
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.process import Server
+from lab.process import ServerProcess
 from lab.runs import Row, last_table
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 from remotejobs.model import State
 from tests.cluster import Cluster, await_true
 from tests.run_processes import processes
@@ -28,13 +28,13 @@ SHARDS, OF_A_SHARD = 4, 3
 class Ended:
     """The backup of twelve hosts in four shards, of whose two workers one died, and the run's own process as well."""
 
-    run: Run
+    run: RunStatus
     backups: list[Row]
     shards: list[Row]
 
 
 @pytest.fixture(scope="module")
-def ended(scaled: ScaledCluster, cluster: Cluster, lead: Server, one: Server) -> Ended:
+def ended(scaled: ScaledCluster, cluster: Cluster, lead: ServerProcess, one: ServerProcess) -> Ended:
     victim = scaled.start_shard_worker("victim")
     for host in HOSTS:
         site = home_of(cluster, host) / "site"
@@ -105,7 +105,7 @@ def test_what_the_tasks_of_all_workers_did_came_by_redis_into_postgresql(scaled:
 
 
 def test_with_one_failed_host_more_than_may_no_further_shard_begins(
-    cluster: Cluster, lead: Server, one: Server
+    cluster: Cluster, lead: ServerProcess, one: ServerProcess
 ) -> None:
     # The worker takes two shards. The hosts of the first one fail once those of the second are at work.
     fail = f"until [ -e {cluster.directory}/fail ]; do sleep 0.2; done; exit 3"
@@ -127,7 +127,9 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(
     assert all(told in words for words in said), said
 
 
-def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(cluster: Cluster, lead: Server, one: Server) -> None:
+def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(
+    cluster: Cluster, lead: ServerProcess, one: ServerProcess
+) -> None:
     mine = HOSTS[:4]
     run = cluster.start(
         "run-command",
@@ -138,7 +140,7 @@ def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(cluster: Clus
     cluster.await_runs("cancel", [int(host in mine) for host in HOSTS])
     cluster.api.cancel(run)
     cluster.await_state(run, "Cancelled", "Crashed", "Failed", "Completed")
-    # Where its worker was slow to begin with it, `rescue` did the same, and both tell.
+    # Where its worker was slow to begin with it, `recover` did the same, and both tell.
     ended = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
     assert ended == {"None of its 4 jobs runs any more"}
     for host in mine:

@@ -17,9 +17,9 @@ from remotejobs.prefect.flows.examples.side_by_side import side_by_side
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.jobs.background import in_background
-from remotejobs.prefect.tasks.jobs.ends import End, raise_for
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.job import kill_job
+from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
@@ -36,13 +36,13 @@ def test_jobs_with_limits_of_their_own_are_awaited_apart(fake: FakeHosts) -> Non
     fake.plan("patient", Plan(lasts=None))
 
     @flow
-    def two() -> tuple[End, End]:
-        brief = in_background("sleep 300", "db1", SIMULATED, label="brief", limit=3, poll=SOON)
+    def two() -> tuple[JobResult, JobResult]:
+        brief = in_background("sleep 300", "db1", SIMULATED, label="brief", timeout=3, poll=SOON)
         patient = in_background("patient", "db1", SIMULATED, label="patient", poll=SOON)
-        end = brief.end()
+        end = brief.result()
         patient.started.wait()
         fake.ends("patient")  # the other job goes on until now
-        return end, patient.end()
+        return end, patient.result()
 
     brief, patient = two()
     assert (brief.state, brief.succeeded, brief.over) == (State.TIMED_OUT, False, True)
@@ -54,13 +54,15 @@ def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: Fake
     fake.plan("sleep", Plan(lasts=math.inf))
 
     @flow
-    def two() -> tuple[End, End]:
+    def two() -> tuple[JobResult, JobResult]:
         holder = in_background("sleep 600", "db1", SIMULATED, label="holder", locks=["apt"], poll=0.2)
         holder.started.wait()
-        late = in_background("true", "db1", SIMULATED, label="late", locks=["apt"], queue_limit=1, limit=5, poll=SOON)
-        told = late.end()
+        late = in_background(
+            "true", "db1", SIMULATED, label="late", locks=["apt"], queue_timeout=1, timeout=5, poll=SOON
+        )
+        told = late.result()
         kill_job(holder.started.result(), SIMULATED, grace=0)
-        return holder.end(), told
+        return holder.result(), told
 
     holder, late = two()
     assert (holder.state, late.state) == (State.KILLED, State.TIMED_OUT)
@@ -85,7 +87,7 @@ def test_databases_and_directories_are_saved_side_by_side_and_reported_one_by_on
 
 
 @pytest.fixture(scope="module")
-def ends() -> dict[str, End]:
+def ends() -> dict[str, JobResult]:
     """By label: jobs that end in many ways, all in the background of one flow run."""
     fake = FakeHosts()
     for rc in (1, 7, 23, 24):
@@ -94,18 +96,18 @@ def ends() -> dict[str, End]:
     fake.plan("sleep", Plan(lasts=math.inf))
 
     @flow
-    def all_at_once() -> list[End]:
+    def all_at_once() -> list[JobResult]:
         judged = [("exit 24", GOOD_RCS), ("exit 23", GOOD_RCS), ("echo no ERROR here", NO_ERRORS), ("exit 1", NEVER)]
         jobs = [
             in_background(command, "db1", SIMULATED, label=command, poll=SOON, failed_when=failed_when)
             for command, failed_when in judged
         ]
         jobs += [
-            in_background("sleep 300", "db1", SIMULATED, label="ended", limit=3, poll=SOON, failed_when=NEVER),
+            in_background("sleep 300", "db1", SIMULATED, label="ended", timeout=3, poll=SOON, failed_when=NEVER),
             in_background("exit 7", "db1", SIMULATED, label="ignored", poll=SOON),
             in_background("true", "nowhere", SIMULATED, label="elsewhere", poll=SOON),
         ]
-        return [job.end() for job in jobs]
+        return [job.result() for job in jobs]
 
     with reached_by(fake.connect):
         return {end.step: end for end in all_at_once()}
@@ -120,7 +122,9 @@ def ends() -> dict[str, End]:
         ("exit 1", 1, State.SUCCEEDED),
     ],
 )
-def test_the_flow_decides_what_counts_as_failed(ends: dict[str, End], command: str, rc: int, wanted: State) -> None:
+def test_the_flow_decides_what_counts_as_failed(
+    ends: dict[str, JobResult], command: str, rc: int, wanted: State
+) -> None:
     end = ends[command]
     assert (end.state, end.succeeded) == (wanted, wanted is State.SUCCEEDED)
     assert end.record
@@ -132,26 +136,28 @@ def test_the_flow_decides_what_counts_as_failed(ends: dict[str, End], command: s
             raise_for([end])
 
 
-def test_a_job_that_was_ended_is_never_called_good(ends: dict[str, End]) -> None:
+def test_a_job_that_was_ended_is_never_called_good(ends: dict[str, JobResult]) -> None:
     assert (ends["ended"].state, ends["ended"].succeeded) == (State.TIMED_OUT, False)
 
 
-def test_an_error_is_ignored_by_not_raising_it(ends: dict[str, End]) -> None:
+def test_an_error_is_ignored_by_not_raising_it(ends: dict[str, JobResult]) -> None:
     end = ends["ignored"]
     assert (end.state, end.succeeded, end.over) == (State.FAILED, False, True)
     assert "rc 7" in end.reason
     assert "went with 7" in end.reason
 
 
-def test_a_host_that_cannot_be_asked_is_an_end_that_is_not_over(ends: dict[str, End]) -> None:
+def test_a_host_that_cannot_be_asked_is_an_end_that_is_not_over(ends: dict[str, JobResult]) -> None:
     assert not ends["elsewhere"].succeeded
     assert not ends["elsewhere"].over
 
 
 def test_two_jobs_of_one_label_on_one_host_are_refused_rather_than_taken_for_one(fake: FakeHosts) -> None:
     @flow
-    def twice() -> list[End]:
-        return [in_background(f"echo {word}", "db1", SIMULATED, label="same", poll=SOON).end() for word in ("a", "b")]
+    def twice() -> list[JobResult]:
+        return [
+            in_background(f"echo {word}", "db1", SIMULATED, label="same", poll=SOON).result() for word in ("a", "b")
+        ]
 
     first, second = twice()
     assert first.succeeded

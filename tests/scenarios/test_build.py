@@ -12,9 +12,9 @@ from prefect.client.schemas.objects import State as RunState
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.options import JobOptions
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
 from tests.cli.running import begin
@@ -35,14 +35,14 @@ class Build:
     """How it ended, what the task runs logged, and what `remotejobs log --follow` showed meanwhile."""
 
     source: Path
-    end: End
+    end: JobResult
     log: TaskLog
     followed: list[str]
 
 
-def build(access: Access, source: Path) -> RunState[list[End]]:
-    job = JobOptions(limit=120, chdir=str(source), env={"FLAGS": "-O2 -g"})
-    state: RunState[list[End]] = run_command(
+def build(access: Access, source: Path) -> RunState[list[JobResult]]:
+    job = JobOptions(timeout=120, chdir=str(source), env={"FLAGS": "-O2 -g"})
+    state: RunState[list[JobResult]] = run_command(
         access, "db1", "make all", label="build", job=job, until=Until(retries=600, delay=1), return_state=True
     )
     return state
@@ -88,4 +88,4 @@ def test_a_broken_build_fails_with_its_last_lines(fake: FakeHosts, tmp_path: Pat
     with pytest.raises(HostsFailed, match=r"(?s)build on db1: failed, rc 2.*Error 1"):
         build(Access(inventory="db1,db2"), tmp_path).result()
     (start,) = fake.started()
-    assert (start.job.chdir, start.job.env, start.job.limit) == (str(tmp_path), {"FLAGS": "-O2 -g"}, 120)
+    assert (start.job.chdir, start.job.env, start.job.timeout) == (str(tmp_path), {"FLAGS": "-O2 -g"}, 120)

@@ -15,15 +15,15 @@ from remotejobs.model import State
 from remotejobs.prefect.flows.examples.watched_deploy import watched_deploy
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of
-from remotejobs.prefect.tasks.cancel.report import JobEnd
+from remotejobs.prefect.tasks.cancel.report import CancelledJob
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.log_watch import (
     KEPT_BYTES,
     NotFollowing,
-    Watched,
+    WatchedLog,
     log_watch,
     publish_watched,
     start_watch,
@@ -38,8 +38,8 @@ def kept(run: UUID | None) -> dict[str, str]:
     return {str(each.key).removeprefix("log-watch-"): str(each.data) for each in artifacts_of(run, "markdown")}
 
 
-def deploy(access: Access, command: str, log: Path, hosts: str = "db1:db2") -> RunState[list[End]]:
-    state: RunState[list[End]] = watched_deploy(access, hosts, command, str(log), OFTEN, return_state=True)
+def deploy(access: Access, command: str, log: Path, hosts: str = "db1:db2") -> RunState[list[JobResult]]:
+    state: RunState[list[JobResult]] = watched_deploy(access, hosts, command, str(log), OFTEN, return_state=True)
     return state
 
 
@@ -63,7 +63,7 @@ def quoted(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def failed_deploy(access: Access, tmp_path_factory: pytest.TempPathFactory) -> RunState[list[End]]:
+def failed_deploy(access: Access, tmp_path_factory: pytest.TempPathFactory) -> RunState[list[JobResult]]:
     """A deployment that makes its log, rotates it, and fails."""
     log = tmp_path_factory.mktemp("deploy") / "new.log"
     # Where the kernel tells it nothing, tail looks once a second; what it had not seen then, a rotation takes away.
@@ -71,18 +71,18 @@ def failed_deploy(access: Access, tmp_path_factory: pytest.TempPathFactory) -> R
     return deploy(access, rotates, log, "db1")
 
 
-def test_a_rotation_in_between_loses_nothing(failed_deploy: RunState[list[End]]) -> None:
+def test_a_rotation_in_between_loses_nothing(failed_deploy: RunState[list[JobResult]]) -> None:
     assert "\nno such table\nnew\n" in kept(failed_deploy.state_details.flow_run_id)["db1"]
 
 
 def test_a_file_that_is_only_made_by_the_deployment_is_followed_from_its_first_line(
-    failed_deploy: RunState[list[End]],
+    failed_deploy: RunState[list[JobResult]],
 ) -> None:
     assert "```\nborn\n" in kept(failed_deploy.state_details.flow_run_id)["db1"]
 
 
 def test_the_log_of_a_deployment_that_fails_is_kept_and_the_failure_stays_the_failure(
-    failed_deploy: RunState[list[End]],
+    failed_deploy: RunState[list[JobResult]],
 ) -> None:
     assert "no such table" in kept(failed_deploy.state_details.flow_run_id)["db1"]
     with pytest.raises(HostsFailed, match="deploy on db1: failed, rc 9"):
@@ -118,7 +118,7 @@ def test_a_retried_run_follows_anew_a_resumed_one_goes_on_and_cancelling_it_ends
     log.write_text("")
 
     @flow
-    def twice() -> tuple[list[str], list[JobEnd]]:
+    def twice() -> tuple[list[str], list[CancelledJob]]:
         with log_watch(str(log), "db1", own_jobs) as (first,), log_watch(str(log), "db1", own_jobs) as (same,):
             pass
         with log_watch(str(log), "db1", own_jobs) as (anew,):
@@ -134,7 +134,9 @@ def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> No
     @flow(name="much")
     def much() -> None:
         lines = b"x" * KEPT_BYTES
-        publish_watched(Watched(host="db1", path="/log", lines=lines, total=2 * KEPT_BYTES, look="remotejobs log db1"))
+        publish_watched(
+            WatchedLog(host="db1", path="/log", lines=lines, total=2 * KEPT_BYTES, log_command="remotejobs log db1")
+        )
 
     state = much(return_state=True)
     text = kept(state.state_details.flow_run_id)["db1"]

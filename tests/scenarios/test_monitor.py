@@ -31,7 +31,7 @@ def busy(own_jobs: Access) -> Iterator[Access]:
     for jid, command in (("good", "true"), ("bad", "exit 3"), ("long", "sleep 300")):
         jobs.start(Job(jid=jid, cmd=command, label=f"{jid} job"))
     for jid in ("good", "bad"):
-        jobs.look(jid, wait=30)
+        jobs.record(jid, wait=30)
     yield own_jobs
     jobs.kill("long")
 

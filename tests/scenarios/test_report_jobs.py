@@ -13,15 +13,15 @@ from remotejobs.prefect.flows.examples.fire_and_forget import fire_and_forget
 from remotejobs.prefect.flows.report_jobs import report_jobs
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.monitor import survey
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
 
-def report(access: Access, jobs: str, hosts: str) -> RunState[list[End]]:
-    state: RunState[list[End]] = report_jobs(access, hosts, jobs, return_state=True)
+def report(access: Access, jobs: str, hosts: str) -> RunState[list[JobResult]]:
+    state: RunState[list[JobResult]] = report_jobs(access, hosts, jobs, return_state=True)
     return state
 
 
@@ -43,7 +43,7 @@ def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_to
     for end in state.result():
         assert end.state == "running"
     for record in jobs_on(own_jobs, "db1").list():
-        jobs_on(own_jobs, "db1").look(record.jid, wait=30)
+        jobs_on(own_jobs, "db1").record(record.jid, wait=30)
 
     later = report(own_jobs, f"*{run}", "db1")
 
@@ -88,7 +88,7 @@ def test_a_name_that_no_job_has_is_a_failure(fake: FakeHosts) -> None:
 
 def test_a_host_that_is_away_hides_no_other_and_is_named(rotated: FakeHosts) -> None:
     rotated.host("db2").unreachable()
-    with pytest.raises(HostsFailed, match="1 of 2 unreachable\nlook on db2: "):
+    with pytest.raises(HostsFailed, match="1 of 2 unreachable\ncheck on db2: "):
         report(SIMULATED, "rotate", "all").result()
 
 

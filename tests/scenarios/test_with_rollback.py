@@ -14,8 +14,8 @@ from remotejobs.model import State
 from remotejobs.prefect.flows.examples.with_rollback import with_rollback
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
-from remotejobs.prefect.tasks.jobs.ends import End
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
+from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.testing import FakeHosts, Plan
 
@@ -26,20 +26,20 @@ def undone(tmp_path: Path) -> Path:
     return tmp_path / "undone"
 
 
-def run(access: Access, command: str, undone: Path, **more: Any) -> RunState[End]:
+def run(access: Access, command: str, undone: Path, **more: Any) -> RunState[JobResult]:
     """LONG in the command is a sleep that nobody else on this machine sleeps."""
     number = str(randrange(10**6, 10**7))
     command = command.replace("LONG", f"sleep {number}")
     # The brackets keep the pattern from finding the rollback itself.
     rollback = f"! pgrep -f 'sleep {number[:-1]}[{number[-1]}]' && touch {undone}"
-    state: RunState[End] = with_rollback(
+    state: RunState[JobResult] = with_rollback(
         access, "db1", command, prepare="true", rollback=rollback, poll=1, **more, return_state=True
     )
     return state
 
 
-def simulated(alert: Notify = NOBODY) -> RunState[End]:
-    state: RunState[End] = with_rollback(
+def simulated(alert: Notify = NOBODY) -> RunState[JobResult]:
+    state: RunState[JobResult] = with_rollback(
         Access(inventory="db1,db2"),
         "db1",
         "risky",
@@ -59,7 +59,7 @@ def test_what_counts_as_good_is_not_rolled_back(fake: FakeHosts, plan: Plan) -> 
     assert {start.job.cmd for start in fake.started()} == {"risky", "prepare"}
 
 
-def failure_is_told(state: RunState[End], webhook: Webhook, happened: str) -> None:
+def failure_is_told(state: RunState[JobResult], webhook: Webhook, happened: str) -> None:
     told = webhook.next()
     assert (told["flow"], told["state"]) == ("with-rollback", happened)
     assert told["message"].startswith("risky on db1: ")

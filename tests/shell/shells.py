@@ -84,9 +84,9 @@ def host_jobs(tmp_path: Path, path: str, *, proc: str = "/proc") -> Iterator[Hos
 
 def ended(jobs: HostJobs, jid: str) -> Record:
     """The record once the job has ended; waits on the host, at most a minute once its turn has come."""
-    record = jobs.look(jid)
+    record = jobs.record(jid)
     while (before := record.state) is State.QUEUED or record.state is State.RUNNING:
-        record = jobs.look(jid, wait=60)
+        record = jobs.record(jid, wait=60)
         if before is State.RUNNING:
             break
     assert record.finished, record
@@ -95,8 +95,8 @@ def ended(jobs: HostJobs, jid: str) -> Record:
 
 def await_output(jobs: HostJobs, jid: str) -> bytes:
     """The first output of a running job."""
-    await_true(lambda: bool(jobs.look(jid).stdout))
-    return jobs.look(jid).stdout
+    await_true(lambda: bool(jobs.record(jid).stdout))
+    return jobs.record(jid).stdout
 
 
 def await_dead(pid: int) -> None:

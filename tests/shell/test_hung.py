@@ -22,7 +22,7 @@ from tests.shell.shells import ShellConnection, await_output, in_every_shell
 
 @contextmanager
 def hanging(jobs: HostJobs, point: str, tmp_path: Path, ask: Any) -> Iterator[Future[Any]]:
-    """`ask` hangs at that point of the shell half for as long as the block lasts."""
+    """`ask` hangs at that point of the agent for as long as the block lasts."""
     there, go = tmp_path / "there", tmp_path / "go-on"
     os.mkfifo(go)
     connection = jobs._connection

@@ -93,14 +93,14 @@ def test_the_job_keeps_the_logins_umask_and_starts_in_its_home(jobs: HostJobs) -
 
 @in_every_shell
 def test_chdir_env_label_and_interpreter_reach_the_command(jobs: HostJobs, tmp_path: Path) -> None:
-    # Names of variables that the shell half uses itself must not disturb it, and secrets stay out of its files.
+    # Names of variables that the agent uses itself must not disturb it, and secrets stay out of its files.
     env = {"GREETING": 'it\'s "me"\n$(date) `id`', "dir": "/nowhere", "cmd": "x", "IFS": "a", "PATH": "/usr/bin:/bin"}
     cmd = "import os,sys; print(os.getcwd()); print(os.environ['GREETING']); print(sys.flags.optimize)"
     place = tmp_path / "a dir"
     place.mkdir()
     record = jobs.start(Job(jid="j", cmd=cmd, chdir=str(place), env=env, label="my label", interpreter="python3 -O"))
     assert ended(jobs, "j").stdout.decode() == f"{place}\n{env['GREETING']}\n1\n"
-    assert jobs.look("j").label == "my label"
+    assert jobs.record("j").label == "my label"
     assert not [
         f
         for f in Path(record.results_dir).iterdir()
@@ -109,7 +109,7 @@ def test_chdir_env_label_and_interpreter_reach_the_command(jobs: HostJobs, tmp_p
 
 
 def test_directories_are_0700_and_files_0600(jobs: HostJobs) -> None:
-    jobs.start(Job(jid="j", cmd="echo x", limit=60))
+    jobs.start(Job(jid="j", cmd="echo x", timeout=60))
     place = Path(ended(jobs, "j").results_dir)
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in [place.parent, place, *place.iterdir()]}
     assert {mode for name, mode in modes.items() if name in ("jobs", "j")} == {0o700}
@@ -174,5 +174,5 @@ def test_a_job_may_say_how_far_it_is(jobs: HostJobs) -> None:
     says = 'echo "10 begun" >"$REMOTEJOBS_PROGRESS"; printf "40 %% copying orders" >>"$REMOTEJOBS_PROGRESS"'
     jobs.start(Job(jid="j", cmd=f"{says}; echo said; sleep 600"))
     await_output(jobs, "j")
-    assert jobs.look("j").progress == Progress(40, "copying orders")
+    assert jobs.record("j").progress == Progress(40, "copying orders")
     assert jobs.list()[0].progress == Progress(40, "copying orders")

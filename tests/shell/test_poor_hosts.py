@@ -50,7 +50,7 @@ def test_without_proc_the_job_still_runs_ends_and_is_killed(tmp_path: Path) -> N
     for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", "dash"), proc="/no-proc"):
         jobs.start(Job(jid="j", cmd="exit 3"))
         assert ended(jobs, "j").rc == 3
-        jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
+        jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", timeout=1, grace=1))
         assert ended(jobs, "k").state is State.TIMED_OUT
 
 
@@ -58,7 +58,7 @@ def test_without_setsid_and_with_busybox_tools_alone_the_job_still_works(tmp_pat
     for jobs in host_jobs(tmp_path, str(busybox_without(tmp_path / "bin", "setsid"))):
         record = jobs.start(Job(jid="j", cmd="echo out; exit 3"))
         assert (ended(jobs, "j").rc, ended(jobs, "j").stdout) == (3, b"out\n")
-        record = jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", limit=1, grace=1))
+        record = jobs.start(Job(jid="k", cmd="sleep 600 & sleep 600", timeout=1, grace=1))
         assert ended(jobs, "k").state is State.TIMED_OUT
         assert not Path(f"/proc/{record.pid}").exists()
 
@@ -87,7 +87,7 @@ def test_what_ran_when_a_limit_ended_it_is_told_whatever_ps_is_there(tmp_path: P
         ps.write_text(program)
         ps.chmod(0o755)
         cmd = "sleep 600 & (exec -a 'odd) 1 name' sleep 601) & wait"
-        record = jobs.start(Job(jid="j", cmd=cmd, interpreter="bash", limit=2, grace=1))
+        record = jobs.start(Job(jid="j", cmd=cmd, interpreter="bash", timeout=2, grace=1))
         heading, *lines = ended(jobs, "j").processes.splitlines()
         assert heading.split() == ["PID", "PPID", "STAT", "ELAPSED", "COMMAND"]
         for command in ("sleep 600", "odd) 1 name 601"):

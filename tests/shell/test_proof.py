@@ -68,7 +68,7 @@ class Crowded:
 
     def start_hog(self, limit: int | None = None) -> Record:
         """The record of a job that has taken all there is."""
-        record = self.jobs.start(Job(jid="j", cmd=HOG, interpreter="python3", grace=1, limit=limit))
+        record = self.jobs.start(Job(jid="j", cmd=HOG, interpreter="python3", grace=1, timeout=limit))
         await_true(lambda: (Path(record.results_dir) / "stdout").read_text() == "full\n")
         return record
 
@@ -141,7 +141,7 @@ def test_a_child_of_another_user_is_named_however_long_its_killer_takes(nobody: 
 def test_a_process_whose_main_thread_has_ended_is_ended_by_the_limit(dash: HostJobs) -> None:
     for limit in (2, 10, 50):  # the first at which Python begins in time
         jid = f"j{limit}"
-        dash.start(Job(jid=jid, cmd=THREAD, interpreter="python3", limit=limit, grace=1))
+        dash.start(Job(jid=jid, cmd=THREAD, interpreter="python3", timeout=limit, grace=1))
         record = ended(dash, jid)
         assert record.state is State.TIMED_OUT
         if record.stdout:
@@ -188,13 +188,13 @@ def test_an_agent_that_hides_its_environment_is_ended_or_named(nobody: Nobody) -
 def test_silence_is_known_by_sizes_and_not_by_the_clock(dash: HostJobs) -> None:
     # The times of the output are older than those of the timer, as where the clock was set back.
     cmd = 'for n in 1 2 3 4 5 6 7 8 9; do echo; touch -d 2000-01-01 "$REMOTEJOBS_DIR/stdout"; sleep 0.4; done'
-    dash.start(Job(jid="j", cmd=cmd, stall=2))
+    dash.start(Job(jid="j", cmd=cmd, idle_timeout=2))
     assert ended(dash, "j").state is State.SUCCEEDED
 
 
 def test_a_user_who_has_as_many_processes_as_he_may_is_answered_and_his_job_ends(crowded: Crowded) -> None:
     record = crowded.start_hog()
-    assert "as many as he may" in crowded.jobs.look("j").msg
+    assert "as many as he may" in crowded.jobs.record("j").msg
     assert crowded.jobs.kill("j").state is State.KILLED
     assert bearers_of(record) == []
 
@@ -203,7 +203,7 @@ def test_a_user_who_has_as_many_processes_as_he_may_is_answered_and_his_job_ends
 def test_the_limit_holds_for_a_user_who_has_as_many_processes_as_he_may(crowded: Crowded) -> None:
     record = crowded.start_hog(limit=3)
     await_true((Path(record.results_dir) / "result").exists)
-    assert (crowded.jobs.look("j").state, bearers_of(record)) == (State.TIMED_OUT, [])
+    assert (crowded.jobs.record("j").state, bearers_of(record)) == (State.TIMED_OUT, [])
 
 
 @in_every_shell

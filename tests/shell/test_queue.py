@@ -34,8 +34,8 @@ def waits(record: Record) -> int:
 
 
 def await_state(jobs: HostJobs, jid: str, state: State) -> Record:
-    await_true(lambda: jobs.look(jid).state is state)
-    return jobs.look(jid)
+    await_true(lambda: jobs.record(jid).state is state)
+    return jobs.record(jid)
 
 
 def tickets(record: Record) -> list[str]:
@@ -80,7 +80,7 @@ def test_of_a_pool_so_many_run_as_it_has_slots(jobs: HostJobs, tmp_path: Path) -
     assert started[3].msg == "waits for one of 2 slots in dumps; number 2 in line"
     let_go(tmp_path, "j1")
     assert await_state(jobs, "j2", State.RUNNING).state is State.RUNNING
-    assert jobs.look("j3").msg == "waits for one of 2 slots in dumps; number 1 in line"
+    assert jobs.record("j3").msg == "waits for one of 2 slots in dumps; number 1 in line"
     for jid in ("j0", "j2"):
         let_go(tmp_path, jid)
     await_state(jobs, "j3", State.RUNNING)
@@ -88,12 +88,12 @@ def test_of_a_pool_so_many_run_as_it_has_slots(jobs: HostJobs, tmp_path: Path) -
 
 def test_limits_count_from_when_its_turn_came(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
-    jobs.start(Job(jid="second", cmd="sleep 600", locks=("apt",), limit=1, grace=0))
-    await_true(lambda: (jobs.look("second").delta or 0) > 1.2)
-    assert jobs.look("second").state is State.QUEUED
+    jobs.start(Job(jid="second", cmd="sleep 600", locks=("apt",), timeout=1, grace=0))
+    await_true(lambda: (jobs.record("second").delta or 0) > 1.2)
+    assert jobs.record("second").state is State.QUEUED
     let_go(tmp_path, "first")
     record = ended(jobs, "second")
-    assert (record.state, record.start >= jobs.look("first").end) == (State.TIMED_OUT, True)
+    assert (record.state, record.start >= jobs.record("first").end) == (State.TIMED_OUT, True)
     assert record.delta is not None and record.delta >= 1
 
 
@@ -107,7 +107,7 @@ def test_killing_a_queued_job_runs_nothing_ever_and_the_next_goes_on(jobs: HostJ
     assert record.msg == "killed on request while it was queued: nothing was run, and now nothing can be"
     assert jobs.kill("second") == record
     await_none(second)
-    assert jobs.look("third").msg.endswith("held by first; number 1 in line")
+    assert jobs.record("third").msg.endswith("held by first; number 1 in line")
     assert jobs.start(Job(jid="second", cmd=f"echo ran >'{tmp_path}/ran'", locks=("apt",))).state is State.KILLED
     let_go(tmp_path, "first")
     assert ended(jobs, "third").state is State.SUCCEEDED
@@ -120,10 +120,10 @@ def test_a_job_that_is_queued_for_too_long_ends_never_started_and_the_next_goes_
     jobs: HostJobs, tmp_path: Path
 ) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
-    second = jobs.start(Job(jid="second", cmd=f"echo ran >'{tmp_path}/ran'", locks=("apt",), slots=9, queue_limit=1))
-    third = jobs.start(Job(jid="third", cmd="true", locks=("apt",), queue_limit=600))
+    second = jobs.start(Job(jid="second", cmd=f"echo ran >'{tmp_path}/ran'", locks=("apt",), slots=9, queue_timeout=1))
+    third = jobs.start(Job(jid="third", cmd="true", locks=("apt",), queue_timeout=600))
     assert (second.state, third.state) == (State.QUEUED, State.QUEUED)
-    record = jobs.look("second", wait=60)
+    record = jobs.record("second", wait=60)
     assert (record.state, record.rc, record.pid, record.start) == (State.TIMED_OUT, None, None, "")
     assert record.msg == (
         "queue limit of 1 s exceeded: it waited for lock apt, held by first; the command was never started"
@@ -131,7 +131,7 @@ def test_a_job_that_is_queued_for_too_long_ends_never_started_and_the_next_goes_
     assert record.delta is not None and record.delta >= 1
     await_none(second)
     timer = int(fields_of(third.results_dir, "queued")["timer"].split()[0])
-    assert jobs.look("third").msg.endswith("held by first; number 1 in line")
+    assert jobs.record("third").msg.endswith("held by first; number 1 in line")
     let_go(tmp_path, "first")
     assert ended(jobs, "third").state is State.SUCCEEDED
     await_dead(timer)
@@ -140,9 +140,9 @@ def test_a_job_that_is_queued_for_too_long_ends_never_started_and_the_next_goes_
 
 def test_the_queue_limit_ends_a_job_whose_supervisor_is_stopped(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
-    second = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_limit=2))
+    second = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_timeout=2))
     os.kill(waits(second), signal.SIGSTOP)
-    assert jobs.look("second", wait=60).state is State.TIMED_OUT
+    assert jobs.record("second", wait=60).state is State.TIMED_OUT
 
 
 def test_a_queue_limit_that_no_longer_holds_is_told(jobs: HostJobs, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_queue_limit_that_no_longer_holds_is_told(jobs: HostJobs, tmp_path: Pa
     second = jobs.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
     os.kill(timer := int(fields_of(second.results_dir, "queued")["timer"].split()[0]), signal.SIGKILL)
     await_dead(timer)
-    assert jobs.look("second").msg.endswith(f"its timer {timer} is gone: the queue limit no longer holds")
+    assert jobs.record("second").msg.endswith(f"its timer {timer} is gone: the queue limit no longer holds")
     let_go(tmp_path, "first")
     await_state(jobs, "second", State.RUNNING)
 
@@ -165,17 +165,17 @@ def test_what_is_taken_out_of_the_line_is_not_called_lost_before_its_end_is_told
     os.link(directory / "queued", directory / "job")  # as its timer or a kill does; its turn comes at that moment
     os.kill(waits(second), signal.SIGKILL)
     await_dead(waits(second))
-    assert (dash.look("second").state, "it is being ended" in dash.look("second").msg) == (State.QUEUED, True)
+    assert (dash.record("second").state, "it is being ended" in dash.record("second").msg) == (State.QUEUED, True)
     os.kill(timer, signal.SIGKILL)
     await_dead(timer)
-    record = dash.look("second")
+    record = dash.record("second")
     assert (record.state, record.cause, record.msg.endswith("kill it again")) == (State.LOST, "never", True)
     assert dash.kill("second").state is State.KILLED
 
 
 def test_killing_a_queued_job_ends_its_timer_too(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
-    second = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_limit=600))
+    second = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_timeout=600))
     assert jobs.kill("second").state is State.KILLED
     await_dead(int(fields_of(second.results_dir, "queued")["timer"].split()[0]))
 
@@ -187,7 +187,7 @@ def test_a_queued_job_whose_supervisor_was_killed_is_lost_was_not_run_and_can_be
     job = held(tmp_path, "second", locks=("apt",))
     os.kill(pid := waits(jobs.start(job)), signal.SIGKILL)
     await_dead(pid)
-    record = jobs.look("second")
+    record = jobs.record("second")
     assert (record.state, record.cause) == (State.LOST, "never")
     assert "gone before its turn came: the command was not run" in record.msg
     assert jobs.start(Job(jid="third", cmd="true", locks=("apt",))).msg.endswith("number 1 in line")
@@ -202,8 +202,8 @@ def test_the_lock_of_a_killed_supervisor_is_held_until_its_command_has_ended(job
     second = jobs.start(held(tmp_path, "second", locks=("apt",)))
     kill_supervision(first)
     await_dead(supervisor_of(first))
-    assert jobs.look("first").still_runs
-    assert second.state is jobs.look("second", wait=1).state is State.QUEUED
+    assert jobs.record("first").still_runs
+    assert second.state is jobs.record("second", wait=1).state is State.QUEUED
     let_go(tmp_path, "first")
     await_state(jobs, "second", State.RUNNING)
     assert len(tickets(second)) == 1
@@ -220,7 +220,7 @@ def test_the_lock_of_a_killed_supervisor_is_held_until_nobody_of_its_job_is_left
         killed = pool.submit(dash.kill, "first")
         assert first.pid
         await_dead(first.pid)
-        assert dash.look("second").state is State.QUEUED
+        assert dash.record("second").state is State.QUEUED
         for pid in bearers_of(first):
             os.kill(pid, signal.SIGKILL)
         assert (killed.result().state, killed.result().proof) == (State.KILLED, "reaped")
@@ -246,8 +246,8 @@ def test_a_queued_job_of_before_a_reboot_is_told_and_is_in_nobodys_way(jobs: Hos
     told.write_text(told.read_text().replace(boot, "earlier"))
     (queue,) = (base / ".queue").iterdir()
     queue.rename(base / ".queue" / queue.name.replace(boot, "earlier"))
-    assert (jobs.look("second").state, jobs.look("second").cause) == (State.LOST, "never")
-    assert "rebooted while the job was queued" in jobs.look("second").msg
+    assert (jobs.record("second").state, jobs.record("second").cause) == (State.LOST, "never")
+    assert "rebooted while the job was queued" in jobs.record("second").msg
     assert jobs.start(held(tmp_path, "third", locks=("apt",))).state is State.RUNNING
     jobs.clean(older_than=3600)
     assert list((base / ".queue").iterdir()) == [queue]

@@ -85,7 +85,7 @@ def test_a_job_whose_supervisor_is_killed_runs_on_and_its_end_is_told(jobs: Host
     record = jobs.start(Job(jid="j", cmd=f"read -r _ <'{tmp_path}/go'; exit 4"))
     os.kill(supervisor_of(record), signal.SIGKILL)
     await_dead(supervisor_of(record))
-    seen = jobs.look("j")
+    seen = jobs.record("j")
     assert (seen.state, "stands in for it" in seen.msg) == (State.RUNNING, True)
     (tmp_path / "go").write_text("\n")
     assert (ended(jobs, "j").state, ended(jobs, "j").rc) == (State.FAILED, 4)
@@ -93,7 +93,7 @@ def test_a_job_whose_supervisor_is_killed_runs_on_and_its_end_is_told(jobs: Host
 
 @pytest.mark.parametrize("by_limit", [True, False])
 def test_limit_and_kill_hold_for_a_job_whose_supervisor_was_killed(dash: HostJobs, by_limit: bool) -> None:
-    record = dash.start(Job(jid="j", cmd=f"{ESCAPEE}; sleep 600", limit=2 if by_limit else None, grace=0))
+    record = dash.start(Job(jid="j", cmd=f"{ESCAPEE}; sleep 600", timeout=2 if by_limit else None, grace=0))
     escaped = int(await_output(dash, "j"))
     os.kill(supervisor_of(record), signal.SIGKILL)
     end = ended(dash, "j") if by_limit else dash.kill("j")

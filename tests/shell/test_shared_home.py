@@ -11,7 +11,7 @@ import pytest
 
 from faults.namespace import Namespace, namespace
 from faults.processes import end_under
-from faults.ways import ProgramConnection
+from faults.transports import ProgramConnection
 from lab.job_files import fields_of
 from remotejobs.errors import OtherHost
 from remotejobs.jobs.client import HostJobs
@@ -74,8 +74,8 @@ def long(tmp_path: Path) -> Job:
 def assert_refused(host: Host, job: Job, owner: str) -> None:
     asks: tuple[Callable[[], object], ...] = (
         lambda: host.jobs.start(job),
-        lambda: host.jobs.look("j"),
-        lambda: host.jobs.look("j", wait=60),
+        lambda: host.jobs.record("j"),
+        lambda: host.jobs.record("j", wait=60),
         lambda: host.jobs.kill("j"),
     )
     for ask in asks:
@@ -97,7 +97,7 @@ def test_a_job_is_started_seen_and_ended_by_its_own_host_alone(
     web1.jobs.start(job)
     await_output(web1.jobs, "j")
     assert_refused(web2, job, "web1")
-    assert web1.jobs.look("j").state is State.RUNNING
+    assert web1.jobs.record("j").state is State.RUNNING
     assert web1.jobs.kill("j").state is State.KILLED
     assert_refused(web2, job, "web1")  # its end is not ours either
     assert len(web1.jobs.clean(older_than=-1)) == 1
@@ -132,7 +132,7 @@ def test_a_host_with_another_boot_id_and_the_same_name_and_machine_id_was_reboot
     before.jobs.start(long(tmp_path))
     await_output(before.jobs, "j")
     after = Host(stack, home, "dash", "web1", 1)
-    assert (after.jobs.look("j").state, after.jobs.look("j").cause) == (State.LOST, "rebooted")
+    assert (after.jobs.record("j").state, after.jobs.record("j").cause) == (State.LOST, "rebooted")
 
 
 def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack, home: Path, tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack
     web.jobs.start(long(tmp_path))
     await_output(web.jobs, "j")
     web.space.run("hostname web1.example.org")
-    assert web.jobs.look("j").state is State.RUNNING
+    assert web.jobs.record("j").state is State.RUNNING
     web.space.run("hostname www")
     assert web.jobs.kill("j").state is State.KILLED
-    assert web.jobs.look("j").state is State.KILLED
+    assert web.jobs.record("j").state is State.KILLED
 
 
 def test_a_container_that_is_given_another_name_knows_the_jobs_that_run(
@@ -202,8 +202,8 @@ def test_the_lines_for_a_lock_are_of_each_host_and_no_clean_takes_anothers(
     with pytest.raises(OtherHost):
         web2.jobs.start(jobs["b"])
     web2.jobs.clean(older_than=-1)
-    assert web1.jobs.look("b").msg == "waits for lock apt, held by a; number 1 in line"
-    assert web1.jobs.look("b").state is State.QUEUED
+    assert web1.jobs.record("b").msg == "waits for lock apt, held by a; number 1 in line"
+    assert web1.jobs.record("b").state is State.QUEUED
     for host, jid in ((web1, "b"), (web1, "a"), (web2, "c")):
         assert host.jobs.kill(jid).state is State.KILLED
 

@@ -13,7 +13,7 @@ import pytest
 from lab.job_files import kill_supervision, supervisor_of
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Become, Reply
-from remotejobs.errors import DirectoryRefused, InvalidJob, NoSuchJob, ProtocolDamaged, StartFailed
+from remotejobs.errors import DirectoryRefused, InvalidJob, JobNotFound, ProtocolError, StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.shell.shells import ShellConnection, await_dead, ended, in_every_shell
@@ -27,7 +27,7 @@ def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_aga
     place = Path(ended(jobs, "other").results_dir).parent / "j"
     place.mkdir(mode=0o700)
     (place / "cmd").write_text("echo r")
-    assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "never")
+    assert (jobs.record("j").state, jobs.record("j").cause) == (State.LOST, "never")
     assert jobs.start(job).attached is False
     assert ended(jobs, "j").state is State.SUCCEEDED
     assert (tmp_path / "ran").read_text() == "ran\n"
@@ -52,7 +52,7 @@ def test_a_reboot_makes_a_running_job_lost(jobs: HostJobs) -> None:
     gate.write_text(
         "\n".join("boot earlier" if line.startswith("boot ") else line for line in text.splitlines()) + "\n"
     )
-    assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "rebooted")
+    assert (jobs.record("j").state, jobs.record("j").cause) == (State.LOST, "rebooted")
 
 
 @in_every_shell
@@ -79,8 +79,8 @@ def test_a_directory_that_another_user_put_there_is_not_entered(dash: HostJobs, 
             (base / "link").symlink_to(tmp_path / "mine")
         with pytest.raises(StartFailed, match="belongs to another user"):
             there.start(Job(jid=jid, cmd="id"))
-        with pytest.raises(NoSuchJob):
-            there.look(jid)
+        with pytest.raises(JobNotFound):
+            there.record(jid)
     assert there.list() == ()
 
 
@@ -119,7 +119,7 @@ def test_a_record_that_is_no_file_is_damaged_and_hides_no_other_job(dash: HostJo
     (place / "job").unlink()
     subprocess.run(f"{thing} job", shell=True, cwd=place, check=True)
     assert {each.jid: each.cause for each in dash.list()} == {"good": "", "odd": "damaged"}
-    assert dash.look(record.jid).cause == "damaged"
+    assert dash.record(record.jid).cause == "damaged"
 
 
 def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
@@ -132,7 +132,7 @@ def test_a_pid_that_was_taken_anew_is_not_the_job(jobs: HostJobs) -> None:
         for line in gate.read_text().splitlines()
     ]
     gate.write_text("\n".join(lines) + "\n")
-    assert (jobs.look("j").state, jobs.look("j").cause) == (State.LOST, "gone")
+    assert (jobs.record("j").state, jobs.record("j").cause) == (State.LOST, "gone")
 
 
 @pytest.mark.parametrize("name", ["job", "result"])
@@ -144,22 +144,22 @@ def test_a_record_that_is_not_whole_is_never_believed(dash: HostJobs, name: str)
     whole = path.read_bytes().split(b"\nend\n")[0] + b"\nend\n"
     for length in range(0, len(whole) - 4, 17):
         path.write_bytes(whole[:length])
-        record = dash.look("j")
+        record = dash.record("j")
         assert (record.state, record.cause) == (State.LOST, "damaged"), whole[:length]
 
 
 def test_a_jid_that_could_be_a_path_is_refused_by_the_host_too(jobs: HostJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("remotejobs.jobs.client.check_jid", lambda jid: jid)
     for jid in ("../x", "", ".", "a/b", "-rf", "a b", "x" * 101, "$(id)", "a\nb"):
-        with pytest.raises((InvalidJob, ProtocolDamaged)):
+        with pytest.raises((InvalidJob, ProtocolError)):
             jobs.kill(jid)
-        with pytest.raises((InvalidJob, ProtocolDamaged)):
-            jobs.look(jid)
+        with pytest.raises((InvalidJob, ProtocolError)):
+            jobs.record(jid)
 
 
 def test_a_job_that_is_not_there_is_an_error_that_names_it(jobs: HostJobs) -> None:
-    for ask in (jobs.look, jobs.kill):
-        with pytest.raises(NoSuchJob, match="job nothing: .*/jobs/nothing does not exist"):
+    for ask in (jobs.record, jobs.kill):
+        with pytest.raises(JobNotFound, match="job nothing: .*/jobs/nothing does not exist"):
             ask("nothing")
 
 
@@ -210,7 +210,7 @@ def test_a_directory_of_another_user_is_refused_and_not_taken_for_an_empty_one(d
             for ask in (
                 there.list,
                 lambda there=there: there.start(Job(jid="j", cmd="true")),
-                lambda there=there: there.look("j"),
+                lambda there=there: there.record("j"),
             ):
                 with pytest.raises((DirectoryRefused, StartFailed), match="remotejobs_dir|Permission denied"):
                     ask()
@@ -220,14 +220,14 @@ def test_a_directory_of_another_user_is_refused_and_not_taken_for_an_empty_one(d
 def test_a_wait_for_a_job_that_ends_just_now_is_no_long_one(dash: HostJobs) -> None:
     for number in range(100):
         dash.start(Job(jid=f"j{number}", cmd="true"))
-        assert dash.look(f"j{number}", wait=60).state is State.SUCCEEDED
+        assert dash.record(f"j{number}", wait=60).state is State.SUCCEEDED
 
 
 @in_every_shell
 def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600"))
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(jobs.look, "j", wait=60)
+        waiting = pool.submit(jobs.record, "j", wait=60)
         kill_supervision(record)
         assert waiting.result().state is State.LOST
 
@@ -262,13 +262,13 @@ def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) 
         def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
             return Reply(b"Last login\nremotejobs 1 begin 0\nstate succeeded\n", b"", True)
 
-    with pytest.raises(ProtocolDamaged):
-        HostJobs(Garbage("", tmp_path)).look("j")
+    with pytest.raises(ProtocolError):
+        HostJobs(Garbage("", tmp_path)).record("j")
 
 
 @in_every_shell
 def test_a_supervisor_costs_at_most_one_megabyte(jobs: HostJobs) -> None:
-    record = jobs.start(Job(jid="j", cmd="sleep 600", limit=600))
+    record = jobs.start(Job(jid="j", cmd="sleep 600", timeout=600))
     rollup = Path(f"/proc/{supervisor_of(record)}/smaps_rollup").read_text()
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     assert pss <= 1024

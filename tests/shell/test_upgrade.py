@@ -1,4 +1,4 @@
-"""The host's half of an upgrade, and the report that it ends with."""
+"""The part on the host of an upgrade, and the report that it ends with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs.agent.host_half import text_of
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.agent.functions import text_of
+from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import TAIL_BYTES, Job
 from remotejobs.operations.upgrade import changes_of
@@ -19,7 +19,7 @@ REPORT = "echo noise; echo 'remotejobs-upgrade 1'; {lines}; echo end"
 
 
 def outcome(calls: str, **env: str) -> int:
-    """The exit code of the host's half with these calls below it."""
+    """The exit code of the agent with these calls below it."""
     text = f"LOCK_TIMEOUT=1 MANAGER=apt DIST=yes\n{text_of('remotejobs.operations.upgrade', 'upgrade.sh')}\n{calls}"
     return subprocess.run(["sh", "-c", text], env={**os.environ, **env}).returncode
 
@@ -49,5 +49,5 @@ def test_a_report_that_is_longer_than_the_end_of_an_output_is_read_whole(dash: H
 @pytest.mark.parametrize("lines", ["echo package without versions", "exit 0", "echo something else"])
 def test_a_report_that_is_not_whole_is_not_believed(dash: HostJobs, lines: str) -> None:
     dash.start(Job(jid="odd", cmd=REPORT.format(lines=lines)))
-    with pytest.raises(ProtocolDamaged, match="without a whole report"):
+    with pytest.raises(ProtocolError, match="without a whole report"):
         changes_of(ended(dash, "odd"), dash)

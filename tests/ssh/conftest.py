@@ -71,9 +71,9 @@ def users() -> Iterator[dict[str, LabUser]]:
 
 
 @pytest.fixture(scope="session")
-def peopled(users: dict[str, LabUser], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
+def users_lab(users: dict[str, LabUser], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
     """A lab whose hosts are named for the users who log in there."""
     names = {name: user.name for name, user in users.items()}
     extra = ["PasswordAuthentication yes"]
-    with SshLab(tmp_path_factory.mktemp("peopled"), list(names), users=names, extra_config=extra) as lab:
+    with SshLab(tmp_path_factory.mktemp("users_lab"), list(names), users=names, extra_config=extra) as lab:
         yield lab

@@ -13,58 +13,60 @@ import pytest
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connections.base import Become, Connection
-from remotejobs.errors import BadUse, BecomeFailed
+from remotejobs.errors import BecomeFailed, UsageError
 from tests.ssh.asking import ask, said
 
 Connect = Callable[..., Connection]
 Users = dict[str, LabUser]
 
 
-def test_sudo_without_a_password(connect: Connect, peopled: SshLab) -> None:
-    connection = connect("trusted", within=peopled)
+def test_sudo_without_a_password(connect: Connect, users_lab: SshLab) -> None:
+    connection = connect("trusted", within=users_lab)
 
     assert said(ask(connection, "id -un", become=Become("root"))) == "root\n"
     assert said(ask(connection, "id -un; echo $HOME", become=Become("nobody"))).splitlines()[0] == "nobody"
 
 
-def test_sudo_with_a_password(connect: Connect, peopled: SshLab, users: Users) -> None:
-    reply = ask(connect("asked", within=peopled), "id -un", become=Become("root", users["asked"].password))
+def test_sudo_with_a_password(connect: Connect, users_lab: SshLab, users: Users) -> None:
+    reply = ask(connect("asked", within=users_lab), "id -un", become=Become("root", users["asked"].password))
 
     assert said(reply) == "root\n"
     assert b"remotejobs" not in reply.stderr
 
 
 def test_a_wrong_password_is_said_and_no_script_reaches_the_prompt(
-    connect: Connect, peopled: SshLab, tmp_path: Path
+    connect: Connect, users_lab: SshLab, tmp_path: Path
 ) -> None:
     with pytest.raises(BecomeFailed, match="asked: sudo did not accept the password") as refused:
-        ask(connect("asked", within=peopled), f"touch {tmp_path}/ran", become=Become("root", "wr0ng-one"))
+        ask(connect("asked", within=users_lab), f"touch {tmp_path}/ran", become=Become("root", "wr0ng-one"))
 
     assert "wr0ng-one" not in str(refused.value)
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_password_that_sudo_does_not_ask_for_is_never_run(connect: Connect, peopled: SshLab, tmp_path: Path) -> None:
+def test_a_password_that_sudo_does_not_ask_for_is_never_run(
+    connect: Connect, users_lab: SshLab, tmp_path: Path
+) -> None:
     command = f"touch {tmp_path}/the-password-was-run"
-    reply = ask(connect("trusted", within=peopled), "id -un", become=Become("root", command))
+    reply = ask(connect("trusted", within=users_lab), "id -un", become=Become("root", command))
 
     assert said(reply) == "root\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_password_fails_in_sudos_own_words(connect: Connect, peopled: SshLab) -> None:
+def test_a_missing_password_fails_in_sudos_own_words(connect: Connect, users_lab: SshLab) -> None:
     with pytest.raises(BecomeFailed, match="asked: sudo to root failed: sudo: a password is required"):
-        ask(connect("asked", within=peopled), "id -un", become=Become("root"))
+        ask(connect("asked", within=users_lab), "id -un", become=Become("root"))
 
 
-def test_somebody_without_the_right_fails_in_sudos_own_words(connect: Connect, peopled: SshLab, users: Users) -> None:
+def test_somebody_without_the_right_fails_in_sudos_own_words(connect: Connect, users_lab: SshLab, users: Users) -> None:
     with pytest.raises(BecomeFailed, match="is not in the sudoers file"):
-        ask(connect("nobody", within=peopled), "id -un", become=Become("root", users["nobody"].password))
+        ask(connect("nobody", within=users_lab), "id -un", become=Become("root", users["nobody"].password))
 
 
-def test_an_unknown_become_user_is_named(connect: Connect, peopled: SshLab) -> None:
+def test_an_unknown_become_user_is_named(connect: Connect, users_lab: SshLab) -> None:
     with pytest.raises(BecomeFailed, match="sudo: unknown user:? no-such-user"):
-        ask(connect("trusted", within=peopled), "id -un", become=Become("no-such-user"))
+        ask(connect("trusted", within=users_lab), "id -un", become=Become("no-such-user"))
 
 
 def test_a_host_without_sudo_is_told(connect: Connect, lab: SshLab) -> None:
@@ -78,16 +80,16 @@ def test_a_host_without_sudo_is_told(connect: Connect, lab: SshLab) -> None:
 
 
 def test_a_become_user_that_is_an_option_is_refused(connect: Connect) -> None:
-    with pytest.raises(BadUse, match="-s"):
+    with pytest.raises(UsageError, match="-s"):
         ask(connect(), "true", become=Become("-s"))
 
 
 def test_the_password_is_nowhere_to_be_seen(
-    connect: Connect, peopled: SshLab, users: Users, caplog: pytest.LogCaptureFixture
+    connect: Connect, users_lab: SshLab, users: Users, caplog: pytest.LogCaptureFixture
 ) -> None:
     password = users["asked"].password
     become = Become("root", password)
-    connection = connect("asked", within=peopled)
+    connection = connect("asked", within=users_lab)
     lines: set[bytes] = set()
     over = threading.Event()
 

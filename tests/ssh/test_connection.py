@@ -14,7 +14,7 @@ from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Connection, Reply
 from remotejobs.connections.ssh.transport.quick import QuickTransport
-from remotejobs.errors import ConnectionLost, ProtocolDamaged, TimedOut
+from remotejobs.errors import ConnectionLost, ProtocolError, TimedOut
 from remotejobs.workarounds.paramiko.exec_request import request_exec
 from tests.awaiting import await_true
 from tests.ssh.asking import BY_PARAMIKO, END, ask, said
@@ -140,7 +140,7 @@ def test_a_script_longer_than_the_window_is_sent_while_the_answer_is_read(connec
 
 
 def test_more_output_than_allowed_is_damage(connect: Connect) -> None:
-    with pytest.raises(ProtocolDamaged, match="db1: the answer is longer than 1000 bytes"):
+    with pytest.raises(ProtocolError, match="db1: the answer is longer than 1000 bytes"):
         ask(connect(), "yes", max_bytes=1000)
 
 
@@ -175,7 +175,7 @@ def test_a_connection_that_dies_while_paramiko_sends_the_script_is_opened_again(
             raise deaths.pop()
         request_exec(transport, channel, command)
 
-    monkeypatch.setattr("remotejobs.connections.ssh.transport.talk.request_exec", die_first)
+    monkeypatch.setattr("remotejobs.connections.ssh.transport.channel.request_exec", die_first)
     assert said(ask(connect(), "echo in")) == "in\n"
     assert deaths == []
 

@@ -1,4 +1,4 @@
-"""Many hosts behind one door: one login there, and a pace that its sshd can bear."""
+"""Many hosts behind one door: one login there, and no more logins at a time than its sshd takes."""
 
 from __future__ import annotations
 

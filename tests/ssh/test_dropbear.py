@@ -14,7 +14,7 @@ from remotejobs.connections.base import Connection
 from remotejobs.connections.connect import open_connection
 from remotejobs.errors import AuthenticationFailed, FileRefused, HostKeyChanged, HostKeyUnknown
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.wait import patiently
+from remotejobs.jobs.wait import retry_while_unreachable
 from remotejobs.model import Job, State
 from remotejobs.operations.transfer.files import files_of
 from tests.awaiting import await_true
@@ -88,14 +88,14 @@ def test_a_job_is_started_polled_and_killed_with_proof(reach: Reach, dropbear: D
     jobs = HostJobs(reach())
     short, long = f"short-{transport}", f"long-{transport}"
     # It closed 6 of 400 sessions before the shell had said anything.
-    asked = partial(patiently, patience=30)
+    asked = partial(retry_while_unreachable, contact_timeout=30)
     asked(lambda: jobs.start(Job(jid=short, cmd="id -un")))
-    await_true(lambda: asked(lambda: jobs.look(short)).finished)
-    record = asked(lambda: jobs.look(short))
+    await_true(lambda: asked(lambda: jobs.record(short)).finished)
+    record = asked(lambda: jobs.record(short))
     assert (record.state, record.stdout) == (State.SUCCEEDED, f"{dropbear.user.name}\n".encode())
 
     asked(lambda: jobs.start(Job(jid=long, cmd="trap '' TERM HUP; sleep 600", grace=0)))
-    assert asked(lambda: jobs.look(long)).state is State.RUNNING
+    assert asked(lambda: jobs.record(long)).state is State.RUNNING
     killed = asked(lambda: jobs.kill(long))
     assert (killed.state, killed.msg) == (State.KILLED, "killed on request; its process tree is proven empty")
 

@@ -208,13 +208,15 @@ def test_two_sides_without_an_algorithm_in_common_are_told_with_both_lists(
     assert f"offers {named}; here there are " in str(told.value)
     assert ours in str(told.value)
     assert behind in told.value.remedy
-    assert not told.value.passing
+    assert not told.value.transient
 
 
 @pytest.mark.parametrize("name", ["Rjlab.Oracle", "rjlab@corp.example", "CORP\\rjlab", "rjlab-dots.and_more"])
-def test_users_are_become_by_the_names_that_directories_give_them(connect: Connect, peopled: SshLab, name: str) -> None:
+def test_users_are_become_by_the_names_that_directories_give_them(
+    connect: Connect, users_lab: SshLab, name: str
+) -> None:
     """`useradd` refuses such names; the user database and sudo do not."""
     with LabUser(f"{name}{os.getpid()}", odd=True) as user:
-        connection = connect("trusted", within=peopled)
+        connection = connect("trusted", within=users_lab)
 
         assert said(ask(connection, "id -un", become=Become(user.name))) == f"{user.name}\n"

@@ -162,16 +162,16 @@ def test_other_kinds_of_keys_are_accepted(connect: Connect, other: SshLab, kind:
     assert said(ask(connect("other", within=other, ansible_ssh_private_key_file=str(key)), "echo in")) == "in\n"
 
 
-def test_a_password_is_enough(connect: Connect, peopled: SshLab, users: dict[str, LabUser]) -> None:
+def test_a_password_is_enough(connect: Connect, users_lab: SshLab, users: dict[str, LabUser]) -> None:
     connection = connect(
-        "asked", within=peopled, ansible_ssh_private_key_file=None, ansible_password=users["asked"].password
+        "asked", within=users_lab, ansible_ssh_private_key_file=None, ansible_password=users["asked"].password
     )
 
     assert said(ask(connection, "id -un")) == users["asked"].name + "\n"
 
 
-def test_a_wrong_password_is_not_shown(connect: Connect, peopled: SshLab) -> None:
-    connection = connect("asked", within=peopled, ansible_ssh_private_key_file=None, ansible_password="wr0ng")
+def test_a_wrong_password_is_not_shown(connect: Connect, users_lab: SshLab) -> None:
+    connection = connect("asked", within=users_lab, ansible_ssh_private_key_file=None, ansible_password="wr0ng")
 
     with pytest.raises(AuthenticationFailed, match="tried: the password|Permission denied") as refused:
         ask(connection, "true")

@@ -14,13 +14,13 @@ from lab.users import LabUser
 from remotejobs.connections.base import Connection
 from remotejobs.errors import (
     AuthenticationFailed,
-    BadUse,
     ConnectionLost,
     ConnectionRefused,
     HostKeyChanged,
     HostKeyUnknown,
     NameUnknown,
     RemoteJobsError,
+    UsageError,
 )
 from remotejobs.operations.transfer.files import files_of
 from tests.awaiting import await_true
@@ -50,12 +50,12 @@ def test_servers_with_what_paramiko_cannot_do_are_reached(connect: Connect, tmp_
 
 
 def test_a_password_is_given_and_stands_nowhere(
-    connect: Connect, peopled: SshLab, users: dict[str, LabUser], tmp_path: Path
+    connect: Connect, users_lab: SshLab, users: dict[str, LabUser], tmp_path: Path
 ) -> None:
     user = users["asked"]
     variables = {"ansible_ssh_private_key_file": None, "ansible_password": user.password}
 
-    assert said(ask(connect("asked", within=peopled, **variables), "id -un")) == f"{user.name}\n"
+    assert said(ask(connect("asked", within=users_lab, **variables), "id -un")) == f"{user.name}\n"
     assert not any(
         user.password in path.read_text("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()
     )
@@ -147,5 +147,5 @@ def test_files_go_over_it_too(lab: SshLab, tmp_path: Path, transport: str) -> No
 
 
 def test_an_unknown_transport_is_refused(connect: Connect) -> None:
-    with pytest.raises(BadUse, match="db1: remotejobs_transport is 'telnet'"):
+    with pytest.raises(UsageError, match="db1: remotejobs_transport is 'telnet'"):
         connect(remotejobs_transport="telnet")

@@ -11,7 +11,7 @@ import pytest
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connections.base import Connection
-from remotejobs.errors import AuthenticationFailed, BadUse, HostKeyChanged, HostKeyUnknown, TimedOut
+from remotejobs.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, TimedOut, UsageError
 from tests.ssh.asking import BY_PARAMIKO, ask, said
 
 Connect = Callable[..., Connection]
@@ -23,25 +23,25 @@ def with_options(lab: SshLab, name: str, *options: str) -> dict[str, str]:
 
 
 def test_a_method_that_is_switched_off_is_not_tried(
-    connect: Connect, peopled: SshLab, users: dict[str, LabUser]
+    connect: Connect, users_lab: SshLab, users: dict[str, LabUser]
 ) -> None:
     password = users["asked"].password
-    without_keys = with_options(peopled, "asked", "PubkeyAuthentication=no")
-    without_passwords = with_options(peopled, "asked", "PasswordAuthentication=no", "PubkeyAuthentication=no")
+    without_keys = with_options(users_lab, "asked", "PubkeyAuthentication=no")
+    without_passwords = with_options(users_lab, "asked", "PasswordAuthentication=no", "PubkeyAuthentication=no")
 
-    assert said(ask(connect("asked", within=peopled, ansible_password=password, **without_keys), "echo in")) == "in\n"
+    assert said(ask(connect("asked", within=users_lab, ansible_password=password, **without_keys), "echo in")) == "in\n"
     with pytest.raises(AuthenticationFailed, match="tried: nothing|Permission denied"):
-        ask(connect("asked", within=peopled, ansible_password=password, **without_passwords), "true")
+        ask(connect("asked", within=users_lab, ansible_password=password, **without_passwords), "true")
 
 
-def test_the_preferred_order_is_kept(connect: Connect, peopled: SshLab, tmp_path: Path) -> None:
-    options = with_options(peopled, "asked", "PreferredAuthentications=password,publickey")
-    connection = connect("asked", within=peopled, ansible_password="wrong", **options)
+def test_the_preferred_order_is_kept(connect: Connect, users_lab: SshLab, tmp_path: Path) -> None:
+    options = with_options(users_lab, "asked", "PreferredAuthentications=password,publickey")
+    connection = connect("asked", within=users_lab, ansible_password="wrong", **options)
 
     assert said(ask(connection, "echo in")) == "in\n"
-    options = with_options(peopled, "asked", "PreferredAuthentications=password")
+    options = with_options(users_lab, "asked", "PreferredAuthentications=password")
     with pytest.raises(AuthenticationFailed, match=r"tried: the password[;.]|Permission denied"):
-        ask(connect("asked", within=peopled, ansible_password="wrong", **options), "true")
+        ask(connect("asked", within=users_lab, ansible_password="wrong", **options), "true")
 
 
 def test_only_the_kinds_of_host_keys_that_are_named_are_taken(connect: Connect, lab: SshLab) -> None:
@@ -55,7 +55,9 @@ def test_only_the_kinds_of_host_keys_that_are_named_are_taken(connect: Connect, 
 @BY_PARAMIKO
 def test_a_list_of_which_nothing_exists_here_is_refused_by_name(connect: Connect, lab: SshLab) -> None:
     """Over paramiko alone: ssh has that cipher."""
-    with pytest.raises(BadUse, match="db1: Ciphers chacha20-poly1305@openssh.com leaves none of those that there are"):
+    with pytest.raises(
+        UsageError, match="db1: Ciphers chacha20-poly1305@openssh.com leaves none of those that there are"
+    ):
         ask(connect(**with_options(lab, "db1", "Ciphers=chacha20-poly1305@openssh.com")), "true")
 
 

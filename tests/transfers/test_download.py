@@ -1,4 +1,4 @@
-"""The host's half of a download."""
+"""The part on the host of a download."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.servers.web_files import WebFiles
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.model import Job
 from remotejobs.operations.transfer import download_job
 from tests.transfers.conftest import MIB
@@ -91,5 +91,5 @@ def test_an_answer_that_is_no_file_is_told_as_such_and_leaves_nothing(tmp_path: 
     [("file:///etc/passwd", "/tmp/x", ""), ("http://a/b", "x", ""), ("http://a/b", "/tmp/x", "ABC")],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_started(url: str, dest: str, sha256: str) -> None:
-    with pytest.raises(BadUse):
+    with pytest.raises(UsageError):
         download_job(url, dest, "download", sha256=sha256)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.proxy import Proxy
-from remotejobs.errors import BadUse, ConnectionLost, FileRefused
+from remotejobs.errors import ConnectionLost, FileRefused, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.operations.transfer import Ends, Moved, Throttle, TransferFailed, pull, push, sum_of
@@ -74,7 +74,7 @@ def test_what_is_there_already_is_not_sent_again(ends: Ends, tmp_path: Path) -> 
 def test_a_push_goes_on_after_each_cut_from_where_it_was(shaky_ends: Ends, proxy: Proxy, tmp_path: Path) -> None:
     source = random_file(tmp_path / "source", 24)
     cutter = Cutter(proxy, 6 * MIB, 12 * MIB, 18 * MIB)
-    pushed = push(source, str(tmp_path / "there"), shaky_ends, throttle=Throttle(24 * MIB), tell=cutter)
+    pushed = push(source, str(tmp_path / "there"), shaky_ends, throttle=Throttle(24 * MIB), report=cutter)
     assert (tmp_path / "there").read_bytes() == source.read_bytes()
     assert pushed.cuts == 3
     assert cutter.began_at == sorted(cutter.began_at) and cutter.began_at[-1] > 12 * MIB
@@ -84,7 +84,7 @@ def test_a_push_goes_on_after_each_cut_from_where_it_was(shaky_ends: Ends, proxy
 def test_a_pull_goes_on_after_each_cut_from_where_it_was(shaky_ends: Ends, proxy: Proxy, tmp_path: Path) -> None:
     there = random_file(tmp_path / "there", 24)
     cutter = Cutter(proxy, 6 * MIB, 12 * MIB, 18 * MIB)
-    pulled = pull(str(there), tmp_path / "back", shaky_ends, throttle=Throttle(24 * MIB), tell=cutter)
+    pulled = pull(str(there), tmp_path / "back", shaky_ends, throttle=Throttle(24 * MIB), report=cutter)
     assert (tmp_path / "back").read_bytes() == there.read_bytes()
     assert pulled.cuts == 3
     assert cutter.began_at == sorted(cutter.began_at) and cutter.began_at[-1] > 12 * MIB
@@ -107,7 +107,7 @@ def test_a_cut_after_the_last_byte_was_sent_is_noticed(shaky_ends: Ends, proxy: 
     """The answers to the last writes never come, and closing a file over a lost connection raises nothing."""
     source = random_file(tmp_path / "source", 4)
     cutter = Cutter(proxy, 4 * MIB - 1)
-    pushed = push(source, str(tmp_path / "there"), shaky_ends, tell=cutter)
+    pushed = push(source, str(tmp_path / "there"), shaky_ends, report=cutter)
     assert pushed.cuts == 1
     assert (tmp_path / "there").read_bytes() == source.read_bytes()
 
@@ -123,9 +123,9 @@ def test_what_arrived_before_a_push_was_given_up_is_used_by_the_next(
             proxy.refuse(1000)
             proxy.cut()
 
-    impatient = replace(shaky_ends, patience=0.5)
+    impatient = replace(shaky_ends, contact_timeout=0.5)
     with pytest.raises(ConnectionLost):
-        push(source, str(tmp_path / "there"), impatient, throttle=Throttle(8 * MIB), tell=cut_for_good)
+        push(source, str(tmp_path / "there"), impatient, throttle=Throttle(8 * MIB), report=cut_for_good)
     assert not (tmp_path / "there").exists(), "a name is only for what is whole"
     pushed = push(source, str(tmp_path / "there"), ends)
     assert pushed.resumed > MIB
@@ -153,7 +153,7 @@ def test_a_file_that_changes_while_it_is_pulled_is_not_taken_for_whole(ends: End
             file.write(bytes([file.tell() % 7, 1])[:1])
 
     with pytest.raises(TransferFailed, match="changed meanwhile"):
-        pull(str(there), tmp_path / "back", ends, tell=change)
+        pull(str(there), tmp_path / "back", ends, report=change)
     assert not (tmp_path / "back").exists()
 
 
@@ -173,16 +173,16 @@ def test_what_the_host_refuses_is_told_at_once_with_the_path(ends: Ends, tmp_pat
 
 
 def test_a_source_that_is_no_file_is_bad_use(ends: Ends, tmp_path: Path) -> None:
-    with pytest.raises(BadUse, match="/missing on this machine: No such file"):
+    with pytest.raises(UsageError, match="/missing on this machine: No such file"):
         push(tmp_path / "missing", "/tmp/x", ends)
-    with pytest.raises(BadUse, match="no regular file"):
+    with pytest.raises(UsageError, match="no regular file"):
         push(tmp_path, "/tmp/x", ends)
     with pytest.raises(FileRefused, match="does not exist"):
         pull(str(tmp_path / "missing"), tmp_path / "back", ends)
 
 
 def test_a_place_here_that_cannot_be_is_bad_use_and_not_laid_to_the_host(ends: Ends) -> None:
-    with pytest.raises(BadUse, match="^/proc/nowhere/x on this machine: No such file"):
+    with pytest.raises(UsageError, match="^/proc/nowhere/x on this machine: No such file"):
         pull("/etc/hostname", Path("/proc/nowhere/x"), ends)
 
 
@@ -199,18 +199,18 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_a_disk_here_that_takes_no_more_is_bad_use_and_the_part_is_kept(ends: Ends, tmp_path: Path) -> None:
     there, back = random_file(tmp_path / "there", 3), tmp_path / "back"
-    with files_of_at_most(MIB), pytest.raises(BadUse, match=r"\.back\..*part on this machine: File too large"):
+    with files_of_at_most(MIB), pytest.raises(UsageError, match=r"\.back\..*part on this machine: File too large"):
         pull(str(there), back, ends)
     assert pull(str(there), back, ends).resumed == MIB
 
 
 def test_a_source_that_cannot_be_read_to_its_end_is_bad_use(ends: Ends, tmp_path: Path) -> None:
     gone = random_file(tmp_path / "gone", 1)
-    with pytest.raises(BadUse, match="/gone on this machine: No such file"):
-        push(gone, str(tmp_path / "there"), ends, tell=lambda _moved: gone.unlink())
-    with pytest.raises(BadUse, match="^/proc/self/mem on this machine: Input/output error"):
+    with pytest.raises(UsageError, match="/gone on this machine: No such file"):
+        push(gone, str(tmp_path / "there"), ends, report=lambda _moved: gone.unlink())
+    with pytest.raises(UsageError, match="^/proc/self/mem on this machine: Input/output error"):
         push(Path("/proc/self/mem"), str(tmp_path / "there"), ends)
-    with pytest.raises(BadUse, match="^/proc/self/mem on this machine: Input/output error"):
+    with pytest.raises(UsageError, match="^/proc/self/mem on this machine: Input/output error"):
         push(Path("/proc/self/mem"), str(tmp_path / "there"), ends, sha256="0" * 64)
 
 

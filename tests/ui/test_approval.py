@@ -11,7 +11,7 @@ import pytest
 
 from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, start
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 from remotejobs.operations.backup import BackupPlan, CommandItem
 from remotejobs.operations.migration import Commands
 from tests.awaiting import await_true
@@ -28,7 +28,7 @@ def gates(tmp_path: Path) -> Gates:
     return Gates(tmp_path)
 
 
-def begin(stage: Stage, gates: Gates, **others: object) -> Run:
+def begin(stage: Stage, gates: Gates, **others: object) -> RunStatus:
     """A migration of db1 that waits for a person, and has no process."""
     saved = CommandItem(name="shop", hosts="db1", command=gates.command("backup", "echo saved"))
     given = {
@@ -43,20 +43,20 @@ def begin(stage: Stage, gates: Gates, **others: object) -> Run:
     return await_question(stage, start(stage.api, "migration", given))
 
 
-def await_question(stage: Stage, run: Run) -> Run:
+def await_question(stage: Stage, run: RunStatus) -> RunStatus:
     await_name(stage, run, "Suspended")
     await_true(lambda: not processes(run.id))
     return run
 
 
-def await_name(stage: Stage, run: Run, name: str) -> None:
+def await_name(stage: Stage, run: RunStatus, name: str) -> None:
     await_state(stage.api, run, lambda now: now.state is not None and (now.state.name == name or now.final))
     state = stage.api.flow_run(run).state
     assert state
     assert state.name == name, state.message
 
 
-def kill(stage: Stage, run: Run) -> None:
+def kill(stage: Stage, run: RunStatus) -> None:
     """Kill the run's process as soon as there is one, and wait until its worker has noticed."""
     await_true(lambda: bool(processes(run.id)))
     for pid in processes(run.id):
@@ -65,7 +65,7 @@ def kill(stage: Stage, run: Run) -> None:
     await_name(stage, run, "Crashed")
 
 
-def end(stage: Stage, run: Run) -> tuple[str, str]:
+def end(stage: Stage, run: RunStatus) -> tuple[str, str]:
     """The name and the message of the state that it ends in."""
     ended = await_end(stage.api, run)
     while ended.state and ended.state.name == "Crashed":  # a worker may tell of a death twice, also over the next life

@@ -12,7 +12,7 @@ from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, deployment, start
 from lab.screenshots.migration_ui import MigrationPage
 from lab.screenshots.pictures import browser
-from lab.servers.prefect_api import Run
+from lab.servers.prefect_api import RunStatus
 from lab.servers.webhook import Webhook
 from tests.awaiting import await_true
 from tests.run_processes import processes
@@ -35,9 +35,9 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
         run = person.submit()
         person.answer(approve=True, reason="seen on staging")
         person.await_outcome("RolledBack")
-        story = person.read_story()
-    assert "db1: migrate failed, rc 3" in story
-    assert "ERROR:  division by zero" in story
+        report = person.read_report()
+    assert "db1: migrate failed, rc 3" in report
+    assert "ERROR:  division by zero" in report
     assert shop.checksum("db1") == shop.untouched
     told = webhook.next()
     assert (told["flow"], told["state"]) == ("migration", "RolledBack")
@@ -71,6 +71,6 @@ def test_no_answer_until_the_deadline_is_a_no(stage: Stage, shop: Shop) -> None:
     assert shop.checksum("db1") == shop.untouched
 
 
-def message(run: Run) -> str:
+def message(run: RunStatus) -> str:
     assert run.state is not None
     return run.state.message or ""

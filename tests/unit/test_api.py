@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import remotejobs
-from remotejobs import BadUse, RemoteJobs, State, Unreachable
+from remotejobs import RemoteJobs, State, Unreachable, UsageError
 from remotejobs.testing import FakeHosts, Plan
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def test_of_a_group_the_first_ends_may_be_enough() -> None:
     fake.plan("pg_dump", Plan(lasts=60), on="db2")
     with RemoteJobs("db1,db2,db3", connect=fake.connect) as remote:
         started = remote.start("all", "pg_dump orders", jid="dump")
-        assert [(outcome.host, outcome.error) for outcome in started.outcomes] == [
+        assert [(outcome.host, outcome.error) for outcome in started.results] == [
             ("db1", None),
             ("db2", None),
             ("db3", None),
@@ -73,7 +73,7 @@ def test_an_unreachable_host_is_told_and_not_counted_as_ended() -> None:
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_no_more_ends_can_be_awaited_than_there_are_hosts(count: int) -> None:
-    with RemoteJobs("db1,db2", connect=FakeHosts().connect) as remote, pytest.raises(BadUse, match="count"):
+    with RemoteJobs("db1,db2", connect=FakeHosts().connect) as remote, pytest.raises(UsageError, match="count"):
         remote.wait("all", "dump", count=count)
 
 

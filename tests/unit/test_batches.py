@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.batches import batches, shares, size_of
 
 SIZES = st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%"))
@@ -41,5 +41,5 @@ def test_the_last_size_of_a_list_repeats() -> None:
 
 @pytest.mark.parametrize("serial", [0, -1, "0%", "x", "", "1.5", []])
 def test_sizes_that_mean_nothing_are_refused(serial: int | str | list[int | str]) -> None:
-    with pytest.raises(BadUse, match="batch"):
+    with pytest.raises(UsageError, match="batch"):
         batches([1], serial)

@@ -14,7 +14,7 @@ from remotejobs.connections.base import Become
 from remotejobs.connections.become import WRAPPER, become_for, sudo_words
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def test_the_inventory_says_who_and_the_caller_wins() -> None:
     ],
 )
 def test_what_sudo_cannot_do_is_refused(variables: dict[str, str]) -> None:
-    with pytest.raises(BadUse) as refused:
+    with pytest.raises(UsageError) as refused:
         become_for(host(**{"ansible_become": True, **variables}))
     assert "two" not in str(refused.value)
 
@@ -75,7 +75,7 @@ def test_the_wrapper_needs_no_quoting_in_any_shell() -> None:
 def test_the_connection_is_chosen_by_ansible_connection() -> None:
     assert isinstance(open_connection(host(ansible_connection="local")), LocalConnection)
     assert open_connection(host(ansible_connection="smart")).host == "db1"
-    with pytest.raises(BadUse, match="db1: ansible_connection is 'docker'"):
+    with pytest.raises(UsageError, match="db1: ansible_connection is 'docker'"):
         open_connection(host(ansible_connection="docker"))
 
 
@@ -102,7 +102,7 @@ def test_another_sudo_is_run_where_the_inventory_names_one(program: str) -> None
     ],
 )
 def test_what_ansible_would_give_sudo_and_we_cannot_is_refused_by_name(variables: dict[str, str], said: str) -> None:
-    with pytest.raises(BadUse, match=said):
+    with pytest.raises(UsageError, match=said):
         become_for(host(ansible_become=True, **variables))
 
 
@@ -114,6 +114,6 @@ def test_what_ansible_would_give_sudo_and_we_cannot_is_refused_by_name(variables
     ],
 )
 def test_other_programs_on_the_way_are_refused_by_name(variables: dict[str, str], said: str) -> None:
-    with pytest.raises(BadUse, match=said):
+    with pytest.raises(UsageError, match=said):
         open_connection(host(**variables))
     assert isinstance(open_connection(host(ansible_connection="local", ansible_shell_type="fish")), LocalConnection)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from remotejobs.model import LONGEST_GRACE
 from remotejobs.operations.balancers import CommandBalancer
-from remotejobs.operations.migration import Commands, Limits
+from remotejobs.operations.migration import Commands, Timeouts
 from remotejobs.operations.rolling import Update
 
 HEALTH: dict[str, object] = {"url": "http://{host}/"}
@@ -36,9 +36,9 @@ def test_only_the_first_command_of_a_migration_is_needed() -> None:
 
 
 def test_a_grace_that_no_job_may_have_is_refused() -> None:
-    assert Limits(grace=LONGEST_GRACE).grace == LONGEST_GRACE
+    assert Timeouts(grace=LONGEST_GRACE).grace == LONGEST_GRACE
     with pytest.raises(ValidationError):
-        Limits(grace=LONGEST_GRACE + 1)
+        Timeouts(grace=LONGEST_GRACE + 1)
 
 
 @pytest.mark.parametrize(("stable_for", "deadline"), [(5, 5), (100, 5)])

@@ -15,18 +15,18 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.flows import load_flow_from_entrypoint
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.blocks import block_changes
 from remotejobs.prefect.deployments.declared import BlockValues, read
 from remotejobs.prefect.deployments.flows import PROJECT
-from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
+from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.options import name_of_options
 from remotejobs.prefect.tasks.runs.shards import POOL
 
 DECLARED = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
 
 
-def test_dead_runs_cannot_take_the_places_of_those_that_rescue_them() -> None:
+def test_dead_runs_cannot_take_the_places_of_those_that_recover_them() -> None:
     assert [pool.concurrency_limit for pool in read().work_pools] == [None, None]
 
 
@@ -44,22 +44,22 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
 def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itself(entry: dict[str, Any]) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
-    begins_anew = not {"resumable", "rescue"}.isdisjoint(entry.get("tags", []))
-    assert end_when_unwanted in flow.on_running_hooks or not begins_anew
+    begins_anew = not {"resumable", "recover"}.isdisjoint(entry.get("tags", []))
+    assert exit_if_superseded in flow.on_running_hooks or not begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (begins_anew and flow.retries)
 
 
-def test_no_rescue_is_started_for_a_rescue() -> None:
+def test_no_recovery_is_started_for_a_recovery() -> None:
     """Slow together, they would go on and on."""
-    (rescue,) = [entry for entry in DECLARED if entry["name"] == "rescue"]
+    (recovery,) = [entry for entry in DECLARED if entry["name"] == "recover"]
     started_for = {
         automation.trigger["match_related"]["prefect.resource.id"]
         for automation in read().automations
-        if automation.needs == ["rescue/rescue"]
+        if automation.needs == ["recover/recover"]
     }
     assert started_for == {"prefect.tag.resumable"}
-    assert "resumable" not in rescue["tags"]
+    assert "resumable" not in recovery["tags"]
 
 
 @pytest.mark.parametrize(
@@ -77,20 +77,20 @@ def test_no_rescue_is_started_for_a_rescue() -> None:
 def test_what_is_declared_wrongly_is_named_before_anything_is_changed(tmp_path: Path, text: str, told: str) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(text)
-    with pytest.raises(BadUse, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(told)):
         read(wrong)
 
 
 def test_no_value_of_a_block_is_shown_where_it_is_refused() -> None:
     secret = BlockValues(type="custom-webhook", name="alert", values={"name": "alert", "url": 17, "method": "hunter2"})
-    with pytest.raises(BadUse, match="resources.yml: block 'alert': .*method: ") as refused:
+    with pytest.raises(UsageError, match="resources.yml: block 'alert': .*method: ") as refused:
         next(block_changes(cast(SyncPrefectClient, None), [secret]))
     assert "hunter2" not in str(refused.value)
 
 
 def test_a_block_of_a_type_that_there_is_not_is_bad_use() -> None:
     odd = BlockValues(type="sercet", name="password", values={})
-    with pytest.raises(BadUse, match="block 'password': there is no type 'sercet'"):
+    with pytest.raises(UsageError, match="block 'password': there is no type 'sercet'"):
         next(block_changes(cast(SyncPrefectClient, None), [odd]))
 
 

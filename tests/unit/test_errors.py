@@ -22,5 +22,5 @@ def test_the_docstring_is_the_remedy_where_none_is_given() -> None:
 
 
 def test_only_what_may_pass_is_worth_asking_again() -> None:
-    assert ConnectionLost("h", "cut").passing
-    assert not AuthenticationFailed("h", "no").passing
+    assert ConnectionLost("h", "cut").transient
+    assert not AuthenticationFailed("h", "no").transient

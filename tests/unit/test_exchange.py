@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from remotejobs.connections.base import Become
 from remotejobs.connections.become import BEGIN, PROMPT, READY
 from remotejobs.connections.exchange import Exchange
-from remotejobs.errors import BecomeFailed, ProtocolDamaged
+from remotejobs.errors import BecomeFailed, ProtocolError
 
 SCRIPT = b"the script\n"
 END = b"--end--\n"
@@ -89,7 +89,7 @@ def test_sudos_words_are_the_message_when_it_ends_early() -> None:
 
 
 def test_too_much_before_the_wrapper_is_damage_too() -> None:
-    with pytest.raises(ProtocolDamaged):
+    with pytest.raises(ProtocolError):
         exchange(Become("root"), max_bytes=10).take_stdout(b"x" * 11)
 
 

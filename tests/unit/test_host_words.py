@@ -13,7 +13,7 @@ from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.host_words import hidden, words_of_host
-from remotejobs.errors import BecomeFailed, ConnectionLost, HostError, ProtocolDamaged
+from remotejobs.errors import BecomeFailed, ConnectionLost, HostError, ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
 
@@ -72,7 +72,7 @@ def test_a_refusal_is_told_in_the_hosts_own_words(name: str) -> None:
     said = f"{words}\n".encode()
     host = Refusing(stdout=said) if stream == OUT else Refusing(stderr=said)
     for ask in (lambda: HostJobs(host).start(JOB), lambda: HostJobs(host).list(), lambda: Shell(host).run("uptime")):
-        with pytest.raises(ProtocolDamaged) as told:
+        with pytest.raises(ProtocolError) as told:
             ask()
         for line in words.splitlines():
             assert line in told.value.message
@@ -89,9 +89,9 @@ def test_what_a_host_said_before_it_broke_off_an_answer_is_told(name: str) -> No
 
 
 def test_both_streams_are_told_and_a_silent_host_is_called_silent() -> None:
-    with pytest.raises(ProtocolDamaged, match="the host said: Permission denied; Welcome"):
+    with pytest.raises(ProtocolError, match="the host said: Permission denied; Welcome"):
         HostJobs(Refusing(b"Welcome\n", b"Permission denied\n")).list()
-    with pytest.raises(ProtocolDamaged, match="the host said: nothing"):
+    with pytest.raises(ProtocolError, match="the host said: nothing"):
         HostJobs(Refusing()).list()
 
 

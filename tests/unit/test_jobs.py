@@ -9,7 +9,7 @@ from threading import Barrier, Semaphore
 import pytest
 
 from remotejobs.connections.base import Become, Reply
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 
 
@@ -38,9 +38,9 @@ class Crowded:
 def test_those_who_wait_leave_room_for_a_kill() -> None:
     host, waits = Crowded(2), Semaphore(2)
     with ThreadPoolExecutor(4) as pool:
-        looks = [pool.submit(HostJobs(host, waits=waits).look, f"j{number}", wait=30) for number in range(3)]
+        looks = [pool.submit(HostJobs(host, waits=waits).record, f"j{number}", wait=30) for number in range(3)]
         host.arrived.wait(30)
-        with pytest.raises(ProtocolDamaged):  # this host says nothing, but it was asked
+        with pytest.raises(ProtocolError):  # this host says nothing, but it was asked
             HostJobs(host, waits=waits).kill("j0")
         assert [call.split()[0] for call in host.there] == [b"rj_status", b"rj_status", b"rj_kill"]
         host.arrived.abort()

@@ -8,7 +8,7 @@ import pytest
 
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import ProtocolDamaged, TimedOut
+from remotejobs.errors import ProtocolError, TimedOut
 
 END = b"the-end\n"
 
@@ -46,7 +46,7 @@ def test_a_script_longer_than_a_pipe_is_sent_while_the_answer_is_read() -> None:
 
 
 def test_more_output_than_allowed_is_damage() -> None:
-    with pytest.raises(ProtocolDamaged, match="here: "):
+    with pytest.raises(ProtocolError, match="here: "):
         ask("yes", max_bytes=1000)
 
 

@@ -37,13 +37,13 @@ def test_the_options_of_a_run_are_found_by_their_type(flow: Flow[..., Any], name
 
 
 def test_a_job_has_what_was_said_of_it_and_zero_is_no_limit() -> None:
-    options = JobOptions(limit=60, chdir="/opt", env={"A": "b"}, locks=("apt",), slots=2, pool="dumps")
+    options = JobOptions(timeout=60, chdir="/opt", env={"A": "b"}, locks=("apt",), slots=2, pool="dumps")
     job = options.job("make", label="build")
-    assert (job.cmd, job.label, job.limit, job.stall, job.queue_limit) == ("make", "build", 60, None, None)
+    assert (job.cmd, job.label, job.timeout, job.idle_timeout, job.queue_timeout) == ("make", "build", 60, None, None)
     assert (job.chdir, job.env, job.locks, job.slots, job.pool) == ("/opt", {"A": "b"}, ("apt",), 2, "dumps")
 
 
-@pytest.mark.parametrize("wrong", [{"limit": -1}, {"chdir": "sub"}, {"launcher": "cron"}, {"timeout": 3}])
+@pytest.mark.parametrize("wrong", [{"timeout": -1}, {"chdir": "sub"}, {"launcher": "cron"}, {"seconds": 3}])
 def test_what_makes_no_sense_is_refused_by_name(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ValidationError, match=name):

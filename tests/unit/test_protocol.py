@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
-from remotejobs.agent.response import Answer
-from remotejobs.errors import JobExists, ProtocolDamaged, RemoteJobsError
+from remotejobs.agent.response import Response
+from remotejobs.errors import JobExists, ProtocolError, RemoteJobsError
 from remotejobs.model import Job, Record, State
 
 REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
@@ -24,14 +24,14 @@ FIELDS = st.sampled_from([b"job", b"state", b"rc", b"pid", b"delta", b"error", b
 def records(body: bytes, *, noise: bytes = b"") -> list[Record | RemoteJobsError]:
     """All that an answer of that body says."""
     stdout = noise + b"\n" + REQUEST.begin + b"\n" + body + REQUEST.end + b"\n"
-    sections = Answer("h", REQUEST, stdout, b"").sections()
+    sections = Response("h", REQUEST, stdout, b"").sections()
     return [protocol.error_of("h", section) or protocol.record_of("h", section, "") for section in sections]
 
 
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_answer_are_damaged(stdout: bytes) -> None:
-    with pytest.raises(ProtocolDamaged):
-        list(Answer("h", REQUEST, stdout, b"").sections())
+    with pytest.raises(ProtocolError):
+        list(Response("h", REQUEST, stdout, b"").sections())
 
 
 @given(st.lists(st.tuples(FIELDS, st.binary(max_size=20)), max_size=8))
@@ -77,16 +77,16 @@ def test_output_of_any_bytes_comes_back_whatever_is_printed_before(out: bytes, e
     ],
 )
 def test_a_record_with_anything_odd_is_damaged(body: bytes) -> None:
-    with pytest.raises(ProtocolDamaged):
+    with pytest.raises(ProtocolError):
         records(body)
 
 
 def test_errors_of_unknown_kind_are_damaged_and_known_ones_are_named() -> None:
     (odd, taken) = records(b"job a\nerror strange words\njob b\nerror job_exists x\nblob cmd 3 0 3\nfoo\n")
-    assert isinstance(odd, ProtocolDamaged)
+    assert isinstance(odd, ProtocolError)
     assert isinstance(taken, RemoteJobsError)
     section = next(
-        Answer(
+        Response(
             "h", REQUEST, b"\n%s\nerror job_exists x\nblob cmd 3 0 3\nfoo\n%s\n" % (REQUEST.begin, REQUEST.end), b""
         ).sections("b")
     )
@@ -120,7 +120,7 @@ def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() ->
     st.dictionaries(st.from_regex(r"[A-Z]{1,5}", fullmatch=True), st.text(max_size=5).filter(lambda v: "\0" not in v))
 )
 def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -> None:
-    same = request.settings_of(Job(jid="a", cmd="x", env=env, label="l", limit=3))
+    same = request.settings_of(Job(jid="a", cmd="x", env=env, label="l", timeout=3))
     assert same == request.settings_of(Job(jid="b", cmd="x", env=env))
     assert same != request.settings_of(Job(jid="a", cmd="y", env=env))
     assert same != request.settings_of(Job(jid="a", cmd="x", env={**env, "OTHER_": "1"}))
@@ -130,8 +130,8 @@ def test_settings_differ_where_anything_that_runs_differs(env: dict[str, str]) -
 
 def test_a_login_that_echoes_what_it_is_sent_does_not_bring_secrets_into_the_error() -> None:
     asked = request.start(Job(jid="j", cmd="true", env={"DB_PASSWORD": "hunter2-secret"}), "/d")
-    with pytest.raises(ProtocolDamaged) as damaged:
-        Answer("h", asked, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
+    with pytest.raises(ProtocolError) as damaged:
+        Response("h", asked, b"", b"% Unknown command: DB_PASSWORD=hunter2-secret rj_close\nuse help")
     assert "use help" in str(damaged.value)
     assert "hunter2" not in str(damaged.value)
 

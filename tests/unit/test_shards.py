@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from remotejobs.prefect.tasks.runs.shards import WHOLE, Part, Shards
+from remotejobs.prefect.tasks.runs.shards import WHOLE, Shard, Shards
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_words_that_are_no_amount_are_refused() -> None:
 
 
 def test_a_shard_is_about_its_own_hosts_in_the_order_of_the_inventory() -> None:
-    part = Part(of="a-run", number=2, total=3, hosts=("db2", "db1"))
-    assert part.among(["db1", "db2", "db3"]) == ("db1", "db2")
+    shard = Shard(of="a-run", number=2, total=3, hosts=("db2", "db1"))
+    assert shard.among(["db1", "db2", "db3"]) == ("db1", "db2")
     assert WHOLE.among(["db1", "db2"]) == ("db1", "db2")
 
 
 def test_a_shard_whose_hosts_the_inventory_of_its_worker_does_not_name_is_about_none() -> None:
-    assert Part(of="a-run", number=1, total=1, hosts=("gone",)).among(["db1"]) == ()
+    assert Shard(of="a-run", number=1, total=1, hosts=("gone",)).among(["db1"]) == ()

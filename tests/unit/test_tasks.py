@@ -23,8 +23,8 @@ from remotejobs.prefect.flows.report_jobs import report_jobs
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import poll_until
-from remotejobs.prefect.tasks.jobs.look_after import group_size
 from remotejobs.prefect.tasks.jobs.output import Followed
+from remotejobs.prefect.tasks.jobs.run_steps import group_size
 from remotejobs.prefect.tasks.jobs.until import Until
 
 RUN = 36  # characters of a flow run's id

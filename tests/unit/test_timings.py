@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments.declared import read
 from remotejobs.prefect.tasks.timings import PREFECTS_HEARTBEAT, VARIABLE, Timings
 
@@ -30,24 +30,24 @@ def test_a_scale_of_two_doubles_every_one() -> None:
 @pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "1000", "ten", "0,1"])
 def test_a_scale_that_is_none_is_named_with_what_to_say(said: str) -> None:
     told = f"REMOTEJOBS_TIMINGS_SCALE is {said!r}. Give a number from 0.01 to 100, "
-    with pytest.raises(BadUse, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(told)):
         Timings.from_environment({VARIABLE: said})
 
 
 @given(st.floats(0.01, 100))
 def test_whatever_the_scale_nobody_who_lives_is_called_dead(factor: float) -> None:
     scaled = Timings().scaled(factor)
-    assert scaled.silence >= PREFECTS_LEAST
-    assert min(scaled.silence, scaled.listening) > min(scaled.heartbeat, PREFECTS_HEARTBEAT)
-    assert min(scaled.cancelling_in_silence, scaled.process_ends_itself) > scaled.speak_every
-    assert scaled.process_ends_itself > scaled.worker_ends_process + scaled.fence_looks_every
-    assert scaled.shard_crashed > scaled.silence + scaled.listening
+    assert scaled.heartbeat_timeout >= PREFECTS_LEAST
+    assert min(scaled.heartbeat_timeout, scaled.heartbeat_wait) > min(scaled.heartbeat, PREFECTS_HEARTBEAT)
+    assert min(scaled.cancel_log_timeout, scaled.process_exit_timeout) > scaled.cancel_log_interval
+    assert scaled.process_exit_timeout > scaled.worker_kill_timeout + scaled.takeover_check_interval
+    assert scaled.shard_crash_timeout > scaled.heartbeat_timeout + scaled.heartbeat_wait
 
 
 def test_the_automations_wait_as_long_as_the_timings_say() -> None:
     within = {automation.name: automation.trigger["within"] for automation in read().automations}
-    assert within["A silent run is seen to"] == Timings().silence
-    assert within["A run that was taken and not begun is seen to"] == Timings().beginning
+    assert within["Recover runs without heartbeats"] == Timings().heartbeat_timeout
+    assert within["Recover runs that were taken and not started"] == Timings().start_timeout
 
 
 def test_a_waiting_time_that_there_is_not_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
@@ -55,6 +55,6 @@ def test_a_waiting_time_that_there_is_not_is_refused_before_anything_is_changed(
     trigger = "{type: event, posture: Proactive, within: '${timings.slience}'}"
     wrong.write_text(f"automations: [{{name: x, trigger: {trigger}, actions: [{{type: do-nothing}}]}}]")
     with pytest.raises(
-        BadUse, match=re.escape("automations.0.trigger: Value error, tasks/timings.py has no 'slience'")
+        UsageError, match=re.escape("automations.0.trigger: Value error, tasks/timings.py has no 'slience'")
     ):
         read(wrong)

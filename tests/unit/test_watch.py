@@ -6,20 +6,20 @@ import threading
 
 import pytest
 
-from remotejobs.errors import AuthenticationFailed, NoSuchJob
+from remotejobs.errors import AuthenticationFailed, JobNotFound
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.watch import Watch
+from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job, State
 from remotejobs.testing import FakeHosts, Plan
 
 LONG = 120.0  # seconds; nothing here takes so long
 
 
-def started(fake: FakeHosts, *hosts: str, jids: tuple[str, ...] = ("work",)) -> Watch:
+def started(fake: FakeHosts, *hosts: str, jids: tuple[str, ...] = ("work",)) -> JobWatch:
     for host in hosts:
         for jid in jids:
             HostJobs(fake.host(host)).start(Job(jid=jid, cmd="x", label=jid))
-    return Watch(dict.fromkeys(hosts, jids), lambda host: HostJobs(fake.host(host)))
+    return JobWatch(dict.fromkeys(hosts, jids), lambda host: HostJobs(fake.host(host)))
 
 
 def test_each_end_is_told_once_and_when_all_have_ended_nothing_is_waited_for() -> None:
@@ -50,20 +50,20 @@ def test_an_end_comes_with_all_of_the_output_that_a_record_holds() -> None:
     assert news.record and len(news.record.stdout) == 64 * 1024
 
 
-def test_silence_is_told_once_and_so_is_its_end() -> None:
+def test_an_unreachable_host_is_reported_once_and_so_is_its_end() -> None:
     fake = FakeHosts(Plan(lasts=None))
     watch = started(fake, "db1")
     fake.host("db1").unreachable()
     said = []
     for news in watch.news(LONG):
-        said.append("silent" if news.error else "ended" if news.is_last else "heard")
-        if said == ["silent"]:
-            assert ("db1", "work") in watch.silent
+        said.append("unreachable" if news.error else "ended" if news.is_last else "heard")
+        if said == ["unreachable"]:
+            assert ("db1", "work") in watch.unreachable
             fake.host("db1").reachable()
-        elif said == ["silent", "heard"]:
-            assert not watch.silent
+        elif said == ["unreachable", "heard"]:
+            assert not watch.unreachable
             fake.ends("work")
-    assert said == ["silent", "heard", "ended"]
+    assert said == ["unreachable", "heard", "ended"]
 
 
 def test_what_does_not_pass_is_the_last_that_is_heard() -> None:
@@ -78,10 +78,10 @@ def test_what_does_not_pass_is_the_last_that_is_heard() -> None:
 def test_a_job_that_is_not_there_hides_no_other_on_its_host() -> None:
     fake = FakeHosts(Plan(lasts=None))
     HostJobs(fake.host("db1")).start(Job(jid="there", cmd="x"))
-    watch = Watch({"db1": ["gone", "there"]}, lambda host: HostJobs(fake.host(host)))
+    watch = JobWatch({"db1": ["gone", "there"]}, lambda host: HostJobs(fake.host(host)))
     news = watch.news(LONG)
     first = next(news)
-    assert (first.jid, type(first.error)) == ("gone", NoSuchJob)
+    assert (first.jid, type(first.error)) == ("gone", JobNotFound)
     fake.ends("there")
     assert [one.jid for one in news] == ["there"]
 
@@ -101,4 +101,4 @@ def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> Non
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(Watch({"db1": ["work"]}, broken).news(LONG))
+        list(JobWatch({"db1": ["work"]}, broken).news(LONG))

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from remotejobs.operations.web import LONGEST, Answer, fetch
+from remotejobs.operations.web import LONGEST, HttpResponse, fetch
 
 SOON = 0.3  # seconds; far less than what a server of these tests would take
 
@@ -82,19 +82,19 @@ def test_what_is_no_answer_is_an_error_in_words(said: bytes) -> None:
 
 def test_of_a_huge_body_the_beginning_is_kept() -> None:
     with server(says(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 4 * LONGEST)) as url:
-        assert fetch(url, timeout=5) == Answer(status=200, body="x" * LONGEST)
+        assert fetch(url, timeout=5) == HttpResponse(status=200, body="x" * LONGEST)
 
 
 def test_a_redirect_on_the_same_host_is_followed() -> None:
     with server(says(b"HTTP/1.1 200 OK\r\n\r\nhere")) as there, server(redirects(there)) as url:
-        assert fetch(url, timeout=5) == Answer(status=200, body="here")
+        assert fetch(url, timeout=5) == HttpResponse(status=200, body="here")
 
 
 def test_a_redirect_to_another_host_is_not_followed_for_it_would_answer_in_its_place() -> None:
     with server(says(b"HTTP/1.1 200 OK\r\n\r\nI am well")) as there:
         other = there.replace("127.0.0.1", "localhost")
         with server(redirects(other)) as url:
-            assert fetch(url, timeout=5) == Answer(status=302, body=f"redirected to {other}")
+            assert fetch(url, timeout=5) == HttpResponse(status=302, body=f"redirected to {other}")
 
 
 def test_a_redirect_to_itself_ends() -> None:

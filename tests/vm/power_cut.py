@@ -35,7 +35,7 @@ def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
         )
         for number in range(12)
     ]
-    lasting = Job(jid="lasting", cmd="echo begun; sleep 3600", limit=7200)
+    lasting = Job(jid="lasting", cmd="echo begun; sleep 3600", timeout=7200)
     with stop_at_sync(shell, {WRITING: "result.", RENAMING: "."}) as await_stopped:
         for jid in (WRITING, RENAMING):
             jobs.start(Job(jid=jid, cmd="exit 7"))

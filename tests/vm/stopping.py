@@ -1,4 +1,4 @@
-"""Holding the host half still at a point of no return."""
+"""Holding the agent still at a point of no return."""
 
 from __future__ import annotations
 

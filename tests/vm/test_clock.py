@@ -41,17 +41,17 @@ def test_a_clock_that_is_set_ends_no_job_early_and_lets_none_live_longer(
     jobs: HostJobs, shell: Shell, by: timedelta
 ) -> None:
     name = "forward" if by > timedelta() else "back"
-    waiting = Job(jid=f"waits-{name}", cmd=f"until [ -e /run/{name} ]; do sleep 0.2; done; echo through", limit=LONG)
-    endless = Job(jid=f"endless-{name}", cmd="sleep 3600", limit=LIMIT)
+    waiting = Job(jid=f"waits-{name}", cmd=f"until [ -e /run/{name} ]; do sleep 0.2; done; echo through", timeout=LONG)
+    endless = Job(jid=f"endless-{name}", cmd="sleep 3600", timeout=LIMIT)
     began = {job.jid: jobs.start(job).start for job in (waiting, endless)}
     with jumped(shell, by):
-        seen = jobs.look(waiting.jid)
+        seen = jobs.record(waiting.jid)
         assert (seen.state, seen.start) == (State.RUNNING, began[waiting.jid])
-        ended = jobs.look(endless.jid, wait=300)
+        ended = jobs.record(endless.jid, wait=300)
         assert (ended.state, ended.survivors) == (State.TIMED_OUT, "")
         assert ended.delta and LIMIT <= ended.delta < LONG
         assert shell.run(f"touch /run/{name}").rc == 0
-        through = jobs.look(waiting.jid, wait=300)
+        through = jobs.record(waiting.jid, wait=300)
     for job, record in ((endless, ended), (waiting, through)):
         assert record.delta and 0 < record.delta < LONG, "as long as it took, whatever the clock says"
         assert record.start == began[job.jid]
@@ -59,4 +59,4 @@ def test_a_clock_that_is_set_ends_no_job_early_and_lets_none_live_longer(
         apart = datetime.fromisoformat(record.end) - datetime.fromisoformat(record.start)
         assert abs(apart - by - timedelta(seconds=record.delta)) < timedelta(minutes=5)
     assert (through.state, through.rc, through.stdout) == (State.SUCCEEDED, 0, b"through\n")
-    assert jobs.look(waiting.jid) == through, "and so it stays when the clock is right again"
+    assert jobs.record(waiting.jid) == through, "and so it stays when the clock is right again"

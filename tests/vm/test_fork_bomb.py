@@ -20,8 +20,8 @@ BOMB = "ulimit -u 60 && bomb() { while :; do bomb & sleep 0.2; done; } && bomb"
 
 def test_the_limit_of_a_fork_bomb_at_the_limit_of_processes_leaves_nobody(vm: Vm, shell: Shell, tmp_path: Path) -> None:
     jobs = jobs_on(Access(inventory=str(vm.write_inventory(tmp_path / "inventory.yml", user="ops"))), vm.name)
-    jobs.start(Job(jid="bomb", cmd=BOMB, interpreter="/bin/bash", limit=8, grace=1))
-    record = jobs.look("bomb", wait=300)
+    jobs.start(Job(jid="bomb", cmd=BOMB, interpreter="/bin/bash", timeout=8, grace=1))
+    record = jobs.record("bomb", wait=300)
     assert (record.state, record.survivors) == (State.TIMED_OUT, "")
     assert b"Resource temporarily unavailable" in record.stderr, "it did come to its limit"
     assert shell.run("pgrep -u ops -f 'remotejobs/bomb/[c]md'").rc == 1

@@ -59,9 +59,9 @@ class Logins:
         """The next login, and the job as it finds it."""
         with self.jobs(become=become) as jobs:
             assert jobs.start(job).state is State.RUNNING
-            await_true(lambda: bool(jobs.look(job.jid).stdout))
+            await_true(lambda: bool(jobs.record(job.jid).stdout))
         with self.jobs(become=become) as jobs:
-            yield jobs, jobs.look(job.jid)
+            yield jobs, jobs.record(job.jid)
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_a_job_in_a_unit_outlives_its_login_and_a_kill_ends_all_that_is_in_its_c
 def killed(jobs: HostJobs, jid: str) -> Record:
     """The record once it has ended. An emulated machine may need longer to write that down than a kill waits for it."""
     jobs.kill(jid, grace=1)
-    await_true(lambda: jobs.look(jid, wait=10).finished)
-    return jobs.look(jid)
+    await_true(lambda: jobs.record(jid, wait=10).finished)
+    return jobs.record(jid)
 
 
 def test_a_job_of_another_user_by_sudo_outlives_the_login_too(logins: Logins) -> None:
@@ -114,9 +114,9 @@ def test_a_job_of_another_user_by_sudo_outlives_the_login_too(logins: Logins) ->
 
 def test_the_limit_of_a_job_in_a_unit_ends_all_that_is_in_its_cgroup(logins: Logins, shell: Shell) -> None:
     with logins.jobs("root") as jobs:
-        jobs.start(Job(jid="limited", cmd=HIDING, launcher="systemd", limit=5, grace=1))
-        await_true(lambda: jobs.look("limited", wait=10).finished)
-        record = jobs.look("limited")
+        jobs.start(Job(jid="limited", cmd=HIDING, launcher="systemd", timeout=5, grace=1))
+        await_true(lambda: jobs.record("limited", wait=10).finished)
+        record = jobs.record("limited")
     assert (record.state, record.survivors) == (State.TIMED_OUT, "")
     assert record.msg.endswith("its process tree with its cgroup is proven empty")
     assert "sleep 3601" in record.processes

@@ -30,7 +30,7 @@ def test_a_reboot_is_proven_by_its_boot_id_and_of_the_jobs_that_ran_those_it_end
 
     def end_one() -> None:
         shell.run("touch /root/go")
-        await_true(lambda: jobs.look("ends-just-before").finished)
+        await_true(lambda: jobs.record("ends-just-before").finished)
 
     wanted = Reboot(connect_timeout=30, test_command="systemctl is-system-running --wait")
     with when_logged("these jobs end with it", end_one):
@@ -40,7 +40,7 @@ def test_a_reboot_is_proven_by_its_boot_id_and_of_the_jobs_that_ran_those_it_end
     assert rebooted.test_output == "running"
     (lost,) = rebooted.lost
     assert (lost.jid, lost.state, lost.cause) == (job.jid, State.LOST, "rebooted")
-    assert jobs.look(job.jid).state is State.LOST
+    assert jobs.record(job.jid).state is State.LOST
     (row,) = table_of(state.state_details.flow_run_id)
     assert row["jobs lost"] == "long work: lost (rebooted)"
 

@@ -44,7 +44,7 @@ def test_a_host_is_upgraded_and_rebooted_only_when_it_says_that_it_needs_it(
     assert (report.outcome, report.reboot) == ("upgraded", "kernel")
     assert report.rebooted
     assert report.lost == ("beside-the-upgrade",)
-    record = jobs.look("beside-the-upgrade")
+    record = jobs.record("beside-the-upgrade")
     assert (record.state, record.cause) == (State.LOST, "rebooted")
 
     boot = shell.run("cat /proc/sys/kernel/random/boot_id").output

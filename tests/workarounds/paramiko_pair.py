@@ -21,7 +21,7 @@ from paramiko import (
 )
 from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
-PATIENCE = 30.0  # seconds for what has to come
+CONTACT_TIMEOUT = 30.0  # seconds for what has to come
 NEVER = 0.3  # seconds in which what must not come does not
 
 
@@ -42,7 +42,7 @@ class Server(ServerInterface):
     def check_channel_exec_request(self, channel: Channel, command: bytes) -> bool:
         self.commands.append(command)
         self.asked.set()
-        return self.consent.wait(PATIENCE)
+        return self.consent.wait(CONTACT_TIMEOUT)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pair:
 
     def channel(self) -> tuple[Channel, Channel]:
         """A session, here and over there."""
-        here, there = self.client.open_session(), self.remote.accept(PATIENCE)
+        here, there = self.client.open_session(), self.remote.accept(CONTACT_TIMEOUT)
         assert there is not None
         return here, there
 
@@ -70,7 +70,7 @@ def pair(kind: type[Transport] = Transport, file: bytes = b"") -> Iterator[Pair]
     client = kind(ours)
     try:
         remote.start_server(threading.Event(), server)
-        client.start_client(timeout=PATIENCE)
+        client.start_client(timeout=CONTACT_TIMEOUT)
         client.auth_none("anybody")
         yield Pair(client, remote, server)
     finally:

@@ -23,7 +23,7 @@ from remotejobs.workarounds.paramiko.idle_transport import IdleTransport
 from remotejobs.workarounds.paramiko.packets import BoundedPacketizer
 from remotejobs.workarounds.paramiko.read_ahead import CHUNK, UNDERWAY, ReadAhead
 from remotejobs.workarounds.paramiko.wake_on_input import wake_on_input
-from tests.workarounds.paramiko_pair import NEVER, PATIENCE, Pair, pair
+from tests.workarounds.paramiko_pair import CONTACT_TIMEOUT, NEVER, Pair, pair
 
 CONTENT = os.urandom(3 * CHUNK * UNDERWAY // 2)
 OPEN_FILES = Path("/proc/self/fd")
@@ -44,7 +44,7 @@ def comes_back(function: Callable[[], object], end: Callable[[], object]) -> boo
     thread.join(NEVER)
     by_itself = not thread.is_alive()
     end()
-    thread.join(PATIENCE)
+    thread.join(CONTACT_TIMEOUT)
     assert not thread.is_alive()
     return by_itself
 
@@ -69,7 +69,7 @@ def test_a_command_is_asked_for_without_waiting_for_consent() -> None:
     with pair() as both:
         channel, _ = both.channel()
         request_exec(both.client, channel, "true")
-        assert both.server.asked.wait(PATIENCE)
+        assert both.server.asked.wait(CONTACT_TIMEOUT)
         assert (both.server.commands, both.server.consent.is_set()) == ([b"true"], False)
 
 
@@ -96,7 +96,7 @@ def test_whatever_arrives_and_the_end_wake_who_waits(both: Pair, arrive: Callabl
     wake_on_input(here, wake)
     assert not wake.is_set()
     arrive(there, b"said")
-    assert wake.wait(PATIENCE)
+    assert wake.wait(CONTACT_TIMEOUT)
 
 
 def test_paramiko_by_itself_needs_file_descriptors_for_that(both: Pair) -> None:
@@ -180,7 +180,7 @@ def test_an_idle_transport_sleeps_and_is_woken_by_its_closing(monkeypatch: pytes
     with pair(IdleTransport) as both:
         assert both.client.sock.gettimeout() == 3600.0
         both.client.close()
-        both.client.join(PATIENCE)
+        both.client.join(CONTACT_TIMEOUT)
         assert not both.client.is_alive()
 
 

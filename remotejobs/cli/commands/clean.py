@@ -6,13 +6,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.listing import jobs_of, say_jobs
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, count, seconds
 from remotejobs.cli.show import gather, say
 from remotejobs.cli.target import Target
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.fleet import Outcome
+from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 from remotejobs.text import number_of, span
 
@@ -39,14 +39,14 @@ def add(commands: Commands[Parser]) -> None:
 
 def execute(args: Namespace) -> int:
     with Target.of(args).fleet() as fleet:
-        outcomes = gather(fleet, lambda jobs: _clean(jobs, args))
-    removed = [Outcome(one.host, value=one.value.removed if one.value else None, error=one.error) for one in outcomes]
+        results = gather(fleet, lambda jobs: _clean(jobs, args))
+    removed = [HostResult(one.host, value=one.value.removed if one.value else None, error=one.error) for one in results]
     say_jobs(removed, json=args.json, verbose=args.verbose)
     if not args.json:
         number = len(jobs_of(removed))
-        why = "" if number else _why_none([one.value.left for one in outcomes if one.value], args)
+        why = "" if number else _why_none([one.value.left for one in results if one.value], args)
         say(f"{number_of(number, 'job')} {'would be removed' if args.dry_run else 'removed'}{why}")
-    return exits.of_errors(outcomes)
+    return exit_codes.of_errors(results)
 
 
 def _clean(jobs: HostJobs, args: Namespace) -> Cleaned:

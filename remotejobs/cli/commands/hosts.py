@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.inventories import Inventories
 from remotejobs.cli.parser import Commands, Parser, add_command
 from remotejobs.cli.show import say
@@ -30,12 +30,12 @@ def execute(args: Namespace) -> int:
     hosts = Inventories.of(args).load().select(args.pattern, args.limit or None)
     if args.explain:
         _explain(hosts, as_json=args.json)
-        return exits.OK
+        return exit_codes.OK
     addresses = addresses_of(hosts)
     if args.json:
         for host, address in zip(hosts, addresses, strict=True):
             say(json.dumps({"host": host.name, "address": address, "groups": host.groups, "source": host.source}))
-        return exits.OK
+        return exit_codes.OK
     heads = ("host", "address", "groups") + (("source",) if args.verbose else ())
     rows = [
         (host.name, address, ", ".join(host.groups), host.source)[: len(heads)]
@@ -43,7 +43,7 @@ def execute(args: Namespace) -> int:
     ]
     for line in table(heads, rows, Paint.for_stream(sys.stdout)):
         say(line)
-    return exits.OK
+    return exit_codes.OK
 
 
 def _explain(hosts: Sequence[Host], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import shlex
 from argparse import Namespace
 from pathlib import Path
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser
 from remotejobs.cli.show import say
 from remotejobs.project import write_project
@@ -24,4 +24,4 @@ def execute(args: Namespace) -> int:
     for path in files:
         say(str(path))
     say(f"Go on with:  cd {shlex.quote(str(args.directory))} and read README.md")
-    return exits.OK
+    return exit_codes.OK

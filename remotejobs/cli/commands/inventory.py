@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.inventories import Inventories, add_inventories
 from remotejobs.cli.parser import Commands, Parser
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 _PURPOSE = "show the inventory as ansible-inventory does: its JSON, or its groups as a tree"
 
@@ -32,7 +32,7 @@ def execute(args: Namespace) -> int:
     from remotejobs.inventory.listing import as_json, graph, host_listing, listing
 
     if args.group and not args.graph:
-        raise BadUse(f"the group {args.group!r} goes with --graph alone", remedy="Choose hosts with -l.")
+        raise UsageError(f"the group {args.group!r} goes with --graph alone", remedy="Choose hosts with -l.")
     inventory = Inventories.of(args).load()
     if args.graph:
         for line in graph(inventory, args.group or "all"):
@@ -41,4 +41,4 @@ def execute(args: Namespace) -> int:
         sys.stdout.write(as_json(listing(inventory, args.limit, templated=args.templated)) + "\n")
     else:
         sys.stdout.write(as_json(host_listing(inventory, args.host, templated=args.templated)) + "\n")
-    return exits.OK
+    return exit_codes.OK

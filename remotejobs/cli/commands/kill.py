@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
 from remotejobs.cli.show import follow, say_summary, view_of
 from remotejobs.cli.target import Target
@@ -29,14 +29,14 @@ def execute(args: Namespace) -> int:
 
     with target.fleet() as fleet:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
-        outcomes = follow(fleet, view, kill)
+        results = follow(fleet, view, kill)
     if not args.json:
-        say_summary(outcomes)
-    return exits.of_kills(outcomes)
+        say_summary(results)
+    return exit_codes.of_kills(results)
 
 
 def _kill(jobs: HostJobs, jid: str) -> Record:
     """`changed` is whether there was anything to end. Of a lost job nobody knows before it is tried."""
-    before = jobs.look(jid)
+    before = jobs.record(jid)
     record = jobs.kill(jid)
     return replace(record, changed=not before.finished or before.state is State.LOST)

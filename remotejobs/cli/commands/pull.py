@@ -7,7 +7,7 @@ from pathlib import Path
 
 from remotejobs.cli.parser import Commands, Parser, add_command, add_rate, add_reach
 from remotejobs.cli.target import Target
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.placeholders import filled
 
 
@@ -32,10 +32,12 @@ def execute(args: Namespace) -> int:
     with Target.of(args).fleet() as fleet:
         places = {name: filled(args.dest, host) for name, host in fleet.hosts.items()}
         if len(set(places.values())) < len(places):
-            raise BadUse(f"{len(places)} hosts would write to {args.dest}", remedy="Put {host} into it.")
+            raise UsageError(f"{len(places)} hosts would write to {args.dest}", remedy="Put {host} into it.")
         throttle = Throttle(args.rate)
         return transfer(
             fleet,
             args,
-            lambda ends, tell: pull(args.source, Path(places[ends.files.host]), ends, throttle=throttle, tell=tell),
+            lambda ends, report: pull(
+                args.source, Path(places[ends.files.host]), ends, throttle=throttle, report=report
+            ),
         )

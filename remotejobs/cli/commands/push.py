@@ -34,5 +34,5 @@ def execute(args: Namespace) -> int:
         return transfer(
             fleet,
             args,
-            lambda ends, tell: push(args.source, args.dest, ends, sha256=sha256, throttle=throttle, tell=tell),
+            lambda ends, report: push(args.source, args.dest, ends, sha256=sha256, throttle=throttle, report=report),
         )

@@ -7,20 +7,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
-from remotejobs.cli import exits
-from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, limit, setting
-from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli import exit_codes
+from remotejobs.cli.parser import (
+    Commands,
+    Parser,
+    accept_old,
+    add_command,
+    add_poll,
+    add_reach,
+    at_least_one,
+    setting,
+    timeout,
+)
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event, Started
+from remotejobs.display.events import Event, JobStarted
 from remotejobs.display.row import message_of
-from remotejobs.errors import BadUse, ConnectionLost, ProtocolDamaged, StartFailed, TimedOut
+from remotejobs.errors import ConnectionLost, ProtocolError, StartFailed, TimedOut, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.naming import label_of, new_jid
 from remotejobs.model import Job, Launcher, Record
 from remotejobs.text import number_of, one_line
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
-UNCERTAIN = (ConnectionLost, TimedOut, ProtocolDamaged)  # after these a start may have reached its host
+UNCERTAIN = (ConnectionLost, TimedOut, ProtocolError)  # after these a start may have reached its host
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -31,11 +41,19 @@ def add(commands: Commands[Parser]) -> None:
         "The words after -- are one shell command line, as they stand:\n  remotejobs run 'db*' -- 'df -h | tail -1'"
     )
     parser.add_argument(
-        "-B", "--background", metavar="SECONDS", type=limit, help="time limit on the host (default none)"
+        "-B",
+        "--background",
+        metavar="SECONDS",
+        type=timeout,
+        help="timeout: end it on the host after so long (default never)",
     )
-    parser.add_argument(
-        "--stall", metavar="SECONDS", type=limit, help="end it when it wrote nothing for so long (default never)"
+    idle = parser.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=timeout,
+        help="end it when it wrote nothing for so long (default never)",
     )
+    accept_old(parser, "--stall", idle)
     parser.add_argument(
         "--lock", metavar="NAME", action="append", default=[], help="queue on the host while a job has it; repeatable"
     )
@@ -43,12 +61,13 @@ def add(commands: Commands[Parser]) -> None:
         "--slots", metavar="N", type=at_least_one, help="queue on the host while N jobs of its pool run"
     )
     parser.add_argument("--pool", metavar="NAME", default="", help="the pool that --slots counts (default that of all)")
-    parser.add_argument(
-        "--queue-limit",
+    queue = parser.add_argument(
+        "--queue-timeout",
         metavar="SECONDS",
-        type=limit,
+        type=timeout,
         help="end it, never started, when it was queued so long (default never)",
     )
+    accept_old(parser, "--queue-limit", queue)
     parser.add_argument(
         "--launcher",
         choices=get_args(Launcher),
@@ -69,22 +88,22 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def job_of(args: Namespace) -> Job:
-    """The job that the command line describes; `BadUse` without a command, `InvalidJob` where it cannot be."""
+    """The job that the command line describes; `UsageError` without a command, `InvalidJob` where it cannot be."""
     if not args.words:
-        raise BadUse("there is no command to run", remedy=f"Write it after --: {USAGE}")
+        raise UsageError("there is no command to run", remedy=f"Write it after --: {USAGE}")
     cmd = " ".join(args.words)
     return Job(
         jid=args.jid or new_jid(),
         cmd=cmd,
         label=args.label or label_of(cmd),
-        limit=args.background,
-        stall=args.stall,
+        timeout=args.background,
+        idle_timeout=args.idle_timeout,
         chdir=args.chdir,
         env=dict(args.env),
         locks=tuple(args.lock),
         slots=args.slots,
         pool=args.pool,
-        queue_limit=args.queue_limit,
+        queue_timeout=args.queue_timeout,
         launcher=args.launcher,
     )
 
@@ -95,30 +114,30 @@ def execute(args: Namespace) -> int:
         from remotejobs.cli.dry_run import say_what_would_run  # a real run need not wait for it
 
         say_what_would_run(job, target, as_json=args.json)
-        return exits.OK
+        return exit_codes.OK
     with target.fleet() as fleet:
         if not args.json:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
         view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, job.jid):
-            outcomes = follow(
-                fleet, view, lambda jobs, tell: _start_and_wait(jobs, job, args.poll, view.first_look, tell)
+            results = follow(
+                fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_poll, report)
             )
     if not args.json and args.poll == 0:
-        _say_where(outcomes, target.commands(job.jid))
+        _say_where(results, target.commands(job.jid))
     elif not args.json:
-        say_summary(outcomes)
-    return exits.of_jobs(outcomes)
+        say_summary(results)
+    return exit_codes.of_jobs(results)
 
 
 def _start_and_wait(
-    jobs: HostJobs, job: Job, poll: float, first_look: float | None, tell: Callable[[Event], None]
+    jobs: HostJobs, job: Job, poll: float, first_poll: float | None, report: Callable[[Event], None]
 ) -> Record:
     begun = _start(jobs, job)
-    tell(Started(begun))
+    report(JobStarted(begun))
     if poll == 0:
         return replace(begun, cmd=job.cmd)
-    return replace(wait_and_tell(jobs, job.jid, poll, first_look, tell), attached=begun.attached)
+    return replace(wait_and_report(jobs, job.jid, poll, first_poll, report), attached=begun.attached)
 
 
 def _start(jobs: HostJobs, job: Job) -> Record:
@@ -130,9 +149,9 @@ def _start(jobs: HostJobs, job: Job) -> Record:
         raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
 
 
-def _say_where(outcomes: Outcomes, commands: str) -> None:
+def _say_where(results: HostResults, commands: str) -> None:
     """How to find the job again, unless it is known that no host took it."""
-    if any(outcome.value for outcome in outcomes):
+    if any(result.value for result in results):
         say(f"Find it again with:\n{commands}")
-    elif any(isinstance(outcome.error, UNCERTAIN) for outcome in outcomes):
+    elif any(isinstance(result.error, UNCERTAIN) for result in results):
         say(f"Whether it was started is not known. Look for it with:\n{commands}")

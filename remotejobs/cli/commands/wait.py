@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
-from remotejobs.cli import exits
+from remotejobs.cli import exit_codes
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, at_least_one
-from remotejobs.cli.show import Outcomes, follow, jobs_run_on, say, say_summary, view_of, wait_and_tell
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event, Looked
-from remotejobs.errors import BadUse
+from remotejobs.display.events import Event, JobRunning
+from remotejobs.errors import UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, check_jid
 from remotejobs.text import number_of
@@ -31,35 +31,37 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
     if args.poll == 0:
-        raise BadUse("wait with -P 0 would not wait", remedy="Use status for one look, or at least -P 1.")
+        raise UsageError("wait with -P 0 would not wait", remedy="Use status to ask once, or at least -P 1.")
     with target.fleet() as fleet:
         if args.count and args.count > len(fleet.hosts):
-            raise BadUse(f"--count is {args.count}", remedy=f"The pattern names {number_of(len(fleet.hosts), 'host')}.")
+            raise UsageError(
+                f"--count is {args.count}", remedy=f"The pattern names {number_of(len(fleet.hosts), 'host')}."
+            )
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
         with jobs_run_on(target, jid):
-            outcomes = follow(
-                fleet, view, lambda jobs, tell: _wait(jobs, jid, args.poll, view.first_look, tell), count=args.count
+            results = follow(
+                fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_poll, report), count=args.count
             )
-        code = _exit_code(outcomes, args.count)
+        code = _exit_code(results, args.count)
         if not args.json:
-            say_summary(outcomes)
-        if rest := len(fleet.hosts) - len(outcomes):
+            say_summary(results)
+        if rest := len(fleet.hosts) - len(results):
             if not args.json:
                 say(f"{number_of(rest, 'host')} not awaited: {target.command('status', jid)}")
-            exits.leave(code)  # not returned: the threads of the others would wait on
+            exit_codes.leave(code)  # not returned: the threads of the others would wait on
     return code
 
 
-def _exit_code(outcomes: Outcomes, count: int | None) -> int:
-    """Where enough have ended, how these did; who could not be asked is told, but does not matter then."""
-    ended = tuple(outcome for outcome in outcomes if outcome.value)
-    return exits.of_jobs(ended if count and len(ended) >= count else outcomes)
+def _exit_code(results: HostResults, count: int | None) -> int:
+    """Where enough have ended, how these did; a host that could not be asked is reported, but does not matter then."""
+    ended = tuple(result for result in results if result.value)
+    return exit_codes.of_jobs(ended if count and len(ended) >= count else results)
 
 
-def _wait(jobs: HostJobs, jid: str, poll: float, first_look: float | None, tell: Callable[[Event], None]) -> Record:
-    """A first look that is not patient: a host that cannot be reached at all is told at once."""
-    record = jobs.look(jid)
+def _wait(jobs: HostJobs, jid: str, poll: float, first_poll: float | None, report: Callable[[Event], None]) -> Record:
+    """A first poll that is not retried: a host that cannot be reached at all is reported at once."""
+    record = jobs.record(jid)
     if record.finished:
         return record
-    tell(Looked(record))
-    return wait_and_tell(jobs, jid, poll, first_look, tell)
+    report(JobRunning(record))
+    return wait_and_report(jobs, jid, poll, first_poll, report)

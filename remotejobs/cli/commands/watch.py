@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from remotejobs.cli.parser import Commands, Parser, add_command, add_reach, poll, seconds
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 POLL = 5.0  # seconds
 
@@ -28,14 +28,14 @@ def add(commands: Commands[Parser]) -> None:
         metavar="SECONDS",
         type=poll,
         default=POLL,
-        help=f"look every so many seconds (default {POLL:g})",
+        help=f"poll every so many seconds (default {POLL:g})",
     )
     add_reach(parser)
 
 
 def execute(args: Namespace) -> int:
     if args.poll == 0:
-        raise BadUse("watch with -P 0 would not watch", remedy="Use list for one look, or at least -P 1.")
+        raise UsageError("watch with -P 0 would not watch", remedy="Use list to ask once, or at least -P 1.")
     from remotejobs.cli.watching import watch  # no other command needs it
 
     watch(args)

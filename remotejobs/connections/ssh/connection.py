@@ -1,4 +1,4 @@
-"""The SSH way to a host: one link, opened on first use, shared by threads, opened again when it was lost."""
+"""The SSH way to a host: one session, opened on first use, shared by threads, opened again when it was lost."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager, nullcontext
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
+from remotejobs.connections.ssh.backoff import Backoff
 from remotejobs.connections.ssh.endpoint import Endpoint
-from remotejobs.connections.ssh.patience import Patience
-from remotejobs.connections.ssh.transport.link import Link, open_link
-from remotejobs.connections.ssh.transport.talk import talk
+from remotejobs.connections.ssh.transport.channel import run_exchange
+from remotejobs.connections.ssh.transport.session import Session, open_session
 from remotejobs.errors import ConnectionLost, TimedOut
 
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
@@ -42,51 +42,51 @@ class SshConnection:
         self._discreetly = discreetly
         self._endpoint = endpoint
         self._retry_for = retry_for
-        self._link: Link | None = None
+        self._session: Session | None = None
         self._opening = threading.Lock()
         self._sessions = threading.BoundedSemaphore(SESSIONS)
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
         command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
-        patience = Patience(self._retry_for)
+        backoff = Backoff(self._retry_for)
         while True:
             exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
             try:
                 return self._ask_once(command, exchange, timeout)
             except ConnectionLost as lost:
-                patience.wait_or_raise(lost)
+                backoff.wait_or_raise(lost)
 
     def close(self) -> None:
-        """Close the link; a later `ask` opens another."""
+        """Close the session; a later `ask` opens another."""
         with self._opening:
-            link, self._link = self._link, None
-        if link is not None:
-            link.close()
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _ask_once(self, command: str, exchange: Exchange, timeout: float) -> Reply:
         with self._sessions:
-            link = self._open()
+            session = self._open()
             try:
-                return talk(link.transport, command, exchange, host=self.host, timeout=timeout)
+                return run_exchange(session.transport, command, exchange, host=self.host, timeout=timeout)
             except TimedOut:
-                # Nothing may come of this link any more; those who are still asking over it will ask again.
-                self._drop(link)
+                # Nothing may come over this session any more; other threads that use it will ask again.
+                self._drop(session)
                 raise
 
-    def _open(self) -> Link:
-        """The open link; several threads wait for the one that opens it."""
+    def _open(self) -> Session:
+        """The open session; several threads wait for the one that opens it."""
         with self._opening:
-            if self._link is not None and not self._link.is_open:
-                self._link.close()
-                self._link = None
-            if self._link is None:
+            if self._session is not None and not self._session.is_open:
+                self._session.close()
+                self._session = None
+            if self._session is None:
                 with self._discreetly():
-                    self._link = open_link(self._endpoint)
-            return self._link
+                    self._session = open_session(self._endpoint)
+            return self._session
 
-    def _drop(self, link: Link) -> None:
+    def _drop(self, session: Session) -> None:
         with self._opening:
-            if self._link is link:
-                self._link = None
-        link.close()
+            if self._session is session:
+                self._session = None
+        session.close()

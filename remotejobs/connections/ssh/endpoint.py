@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from remotejobs.connections.ssh.config.tokens import Names
-from remotejobs.errors import BadUse
+from remotejobs.connections.ssh.config.tokens import TokenValues
+from remotejobs.errors import UsageError
 
 SSH_PORT = 22
 CONNECT_TIMEOUT = 10.0
@@ -76,7 +76,7 @@ class Endpoint:
     revoked_host_keys: Path | None = None
     host_key_alias: str = ""
     asked_as: str = ""
-    names: Names | None = field(default=None, repr=False)
+    names: TokenValues | None = field(default=None, repr=False)
     asks_dns: bool = False
     checks_address: bool = False
     trusts_localhost: bool = False
@@ -105,12 +105,12 @@ class Endpoint:
 
 
 def check_address(host: str, address: str) -> None:
-    """These words end up in a ProxyCommand, that is, in a shell; `BadUse` for what could be misread there."""
+    """These words end up in a ProxyCommand, that is, in a shell; `UsageError` for what could be misread there."""
     if not _ADDRESS.fullmatch(address):
-        raise BadUse(f"{host}: {address!r} is not a host's name or address", remedy="Set ansible_host.")
+        raise UsageError(f"{host}: {address!r} is not a host's name or address", remedy="Set ansible_host.")
 
 
 def check_user(host: str, user: str) -> None:
     """As `check_address`, for the user who logs in."""
     if not user or _USER_TROUBLE.search(user):
-        raise BadUse(f"{host}: {user!r} is not a user's name", remedy="Set ansible_user.")
+        raise UsageError(f"{host}: {user!r} is not a user's name", remedy="Set ansible_user.")

@@ -26,7 +26,7 @@ class Explained:
 
 
 def explain(host: Host) -> list[Explained]:
-    """The settings of `host` and of each jump host, nearest last; `BadUse` as for `resolve`."""
+    """The settings of `host` and of each jump host, nearest last; `UsageError` as for `resolve`."""
     endpoint = resolve(host)
     arguments = arguments_of(host)
     ways = {hop.asked_as: (hop.address, str(hop.port), hop.user) for hop in (*endpoint.via, endpoint)}

@@ -19,7 +19,7 @@ from paramiko.ssh_exception import SSHException
 
 from remotejobs.connections.ssh.endpoint import Endpoint
 from remotejobs.connections.ssh.openssh import OpenSshConnection
-from remotejobs.connections.ssh.transport.link import open_link
+from remotejobs.connections.ssh.transport.session import open_session
 from remotejobs.errors import ConnectionLost, FileRefused
 from remotejobs.workarounds.paramiko.read_ahead import CHUNK, ReadAhead
 
@@ -39,26 +39,26 @@ class Sftp:
 
 def over_paramiko(endpoint: Endpoint) -> Sftp:
     """A session on a connection of its own."""
-    link = open_link(endpoint)
+    session = open_session(endpoint)
 
     def is_alive() -> bool:
-        # Channels are told of the end before the transport is inactive.
-        link.transport.join(DYING)
-        return link.is_open
+        # Channels learn of the end before the transport is inactive.
+        session.transport.join(DYING)
+        return session.is_open
 
     try:
-        client = SFTPClient.from_transport(link.transport)
+        client = SFTPClient.from_transport(session.transport)
     except (SSHException, EOFError) as exc:
         alive = is_alive()
-        link.close()
+        session.close()
         if alive:
             raise _no_server(endpoint.host) from exc
         raise
     except BaseException:
-        link.close()
+        session.close()
         raise
     assert client is not None  # only where a channel was refused, which raises
-    return Sftp(client, link.close, is_alive)
+    return Sftp(client, session.close, is_alive)
 
 
 class _Stream:
@@ -146,7 +146,7 @@ class SshFiles:
                 file.write(chunk)
                 at += len(chunk)
                 on_bytes(len(chunk))
-            # Nobody looks at the answers to pipelined writes, and closing a lost connection raises nothing.
+            # The answers to pipelined writes are not read, and closing a lost connection raises nothing.
             if (written := client.stat(path).st_size or 0) < at:
                 raise FileRefused(self.host, f"{path}: only {written} of {at} bytes could be written")
 

@@ -23,15 +23,14 @@ from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.discreet import discreet
 from remotejobs.connections.exchange import Exchange
-from remotejobs.connections.local import Shell
+from remotejobs.connections.local import ShellProcess
+from remotejobs.connections.ssh.backoff import Backoff
 from remotejobs.connections.ssh.config.arguments import arguments_of
 from remotejobs.connections.ssh.endpoint import check_address
-from remotejobs.connections.ssh.patience import Patience
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
 from remotejobs.errors import (
     AuthenticationFailed,
-    BadUse,
     ConnectionLost,
     ConnectionRefused,
     HostError,
@@ -43,6 +42,7 @@ from remotejobs.errors import (
     TimedOut,
     TurnedAway,
     Unreachable,
+    UsageError,
 )
 from remotejobs.inventory.variables import Host, text
 
@@ -104,13 +104,13 @@ class OpenSshConnection:
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
         command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
-        patience = Patience(self._retry_for)
+        backoff = Backoff(self._retry_for)
         while True:
             exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
             try:
                 return self._ask_once(command, exchange, timeout)
             except ConnectionLost as lost:
-                patience.wait_or_raise(lost)
+                backoff.wait_or_raise(lost)
 
     def close(self) -> None:
         """End the master; a later `ask` opens another."""
@@ -135,7 +135,7 @@ class OpenSshConnection:
         with self._sessions:
             directory = self._open()
             try:
-                with Shell(self.host, [*self._session(directory), self._name, command]) as shell:
+                with ShellProcess(self.host, [*self._session(directory), self._name, command]) as shell:
                     shell.converse(exchange, timeout)
                     lost = not exchange.ended and (shell.ended_with() == _FAILED or not self._lives(directory))
             except TimedOut:
@@ -221,10 +221,12 @@ class OpenSshConnection:
         finally:
             os.close(writer)
 
-    def _failure(self, said: str) -> HostError | BadUse:
+    def _failure(self, said: str) -> HostError | UsageError:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         if any("Bad configuration option" in line or "terminating," in line for line in lines):
-            return BadUse(f"{self.host}: {lines[-1].rstrip('.')}", remedy=f"Correct it until `ssh {self._name}` works.")
+            return UsageError(
+                f"{self.host}: {lines[-1].rstrip('.')}", remedy=f"Correct it until `ssh {self._name}` works."
+            )
         quoted = [line.rstrip(".") for line in lines if not _FRAME.match(line)] or [line.rstrip(".") for line in lines]
         message = f"ssh says: {'; '.join(quoted)[-_QUOTED:] or 'nothing'}"
         for pattern, kind in _MEANINGS:
@@ -250,7 +252,7 @@ class OpenSshConnection:
 
     def _program(self) -> str:
         if (found := shutil.which(self._ssh)) is None:
-            raise BadUse(
+            raise UsageError(
                 f"{self.host}: the transport openssh needs the program {self._ssh}", remedy="Install OpenSSH's client."
             )
         return found

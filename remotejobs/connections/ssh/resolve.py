@@ -11,8 +11,8 @@ from remotejobs.connections.connect import transport_of
 from remotejobs.connections.ssh.config.arguments import Arguments, Option, arguments_of
 from remotejobs.connections.ssh.config.jumps import Jump, parse_jumps
 from remotejobs.connections.ssh.config.lookup import lookup
-from remotejobs.connections.ssh.config.settings import Settings
-from remotejobs.connections.ssh.config.tokens import Names, expand, expand_proxy, host_name, local_user
+from remotejobs.connections.ssh.config.settings import HostSettings
+from remotejobs.connections.ssh.config.tokens import TokenValues, expand, expand_proxy, host_name, local_user
 from remotejobs.connections.ssh.endpoint import (
     CONNECT_TIMEOUT,
     LEAST_RSA_BITS,
@@ -24,7 +24,7 @@ from remotejobs.connections.ssh.endpoint import (
     check_address,
     check_user,
 )
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host, text
 
 MOST_JUMPS = 8
@@ -49,7 +49,7 @@ _SWITCH_OF = {
 
 
 def resolve(host: Host) -> Endpoint:
-    """How to reach `host`, as Ansible and OpenSSH would; `BadUse` names what cannot be honoured, and where."""
+    """How to reach `host`, as Ansible and OpenSSH would; `UsageError` names what cannot be honoured, and where."""
     arguments = arguments_of(host)
     password = text(host, "ansible_password", "ansible_ssh_pass", "ansible_ssh_password") or None
     by_paramiko = transport_of(host) == "paramiko"
@@ -63,17 +63,17 @@ def asked_name(host: Host) -> str:
 
 def _endpoint(host: str, name: str, arguments: Arguments, jumps_left: int, by_paramiko: bool) -> Endpoint:
     check_address(host, name)
-    reading = _Reading(host, name, lookup(name, arguments.options, arguments.config).settings)
+    reading = _HopSettings(host, name, lookup(name, arguments.options, arguments.config).settings)
     if by_paramiko:
         reading.refuse_what_paramiko_cannot()
     jumps = parse_jumps(reading.settings.get("proxyjump"), host)
     return replace(reading.endpoint(), via=_via(host, jumps, arguments.config, jumps_left, by_paramiko))
 
 
-class _Reading:
+class _HopSettings:
     """The settings of one hop, with everything filled in."""
 
-    def __init__(self, host: str, name: str, settings: Settings) -> None:
+    def __init__(self, host: str, name: str, settings: HostSettings) -> None:
         local = local_user()
         self._host = host
         self.settings = settings
@@ -81,7 +81,7 @@ class _Reading:
         user = settings.get("user") or local.pw_name
         check_address(host, address)
         check_user(host, user)
-        self._names = Names(
+        self._names = TokenValues(
             asked=name,
             host=address,
             port=int(settings.get("port") or SSH_PORT),
@@ -172,15 +172,15 @@ class _Reading:
         )
 
     def refuse_what_paramiko_cannot(self) -> None:
-        """`BadUse` names the option and its place."""
+        """`UsageError` names the option and its place."""
         if self._text("pkcs11provider"):
             raise self._refused("pkcs11provider", "PKCS11Provider")
         if self.settings.says("proxyusefdpass", default=False) and self._text("proxycommand"):
             raise self._refused("proxyusefdpass", "ProxyUseFdpass")
 
-    def _refused(self, key: str, name: str) -> BadUse:
+    def _refused(self, key: str, name: str) -> UsageError:
         place = " and ".join(self.settings.places.get(key, ()))
-        return BadUse(
+        return UsageError(
             f"{self._host}: {name} ({place}) cannot be honoured by paramiko", remedy=f"{SUGGESTED}, or take it out."
         )
 
@@ -188,7 +188,9 @@ class _Reading:
 def _via(host: str, jumps: tuple[Jump, ...], config: str, jumps_left: int, by_paramiko: bool) -> tuple[Endpoint, ...]:
     """The whole way through the jump hosts. As with OpenSSH, they get the -F of the command line and nothing else."""
     if len(jumps) > jumps_left:
-        raise BadUse(f"{host}: ProxyJump needs more than {MOST_JUMPS} hops", remedy="Look for a circle in ssh_config.")
+        raise UsageError(
+            f"{host}: ProxyJump needs more than {MOST_JUMPS} hops", remedy="Look for a circle in ssh_config."
+        )
     way: tuple[Endpoint, ...] = ()
     for jump in jumps:
         place = f"{host}: ProxyJump"

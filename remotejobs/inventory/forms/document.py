@@ -23,7 +23,7 @@ _BAD_SCALAR = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeErro
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MappingEntry:
     """One key of a mapping: its place and the node under it."""
 
     key: Any
@@ -31,7 +31,7 @@ class Entry:
     node: yaml.Node
 
 
-class Document:
+class YamlDocument:
     """What one YAML file says; `root` is None when that is nothing. No error shows a value: any may be secret."""
 
     def __init__(self, path: Path, text: str, secrets: Secrets, *, is_secret: bool = False) -> None:
@@ -47,7 +47,7 @@ class Document:
         except yaml.YAMLError as exc:
             raise self._unreadable(exc) from None if is_secret else exc
 
-    def mapping(self, node: yaml.Node, place: Place, what: str) -> Iterator[Entry]:
+    def mapping(self, node: yaml.Node, place: Place, what: str) -> Iterator[MappingEntry]:
         """The entries of a mapping whose keys are words; `what` names it in errors."""
         if not isinstance(node, yaml.MappingNode):
             raise InventoryError(
@@ -87,9 +87,9 @@ class Document:
             return str(node.value)
         raise InventoryError(f"{kind(node)} cannot be encrypted", place=place, remedy="Put a vault's text behind it.")
 
-    def _entries(self, node: yaml.Node, place: Place) -> dict[Any, Entry]:
-        merged: dict[Any, Entry] = {}
-        own: dict[Any, Entry] = {}
+    def _entries(self, node: yaml.Node, place: Place) -> dict[Any, MappingEntry]:
+        merged: dict[Any, MappingEntry] = {}
+        own: dict[Any, MappingEntry] = {}
         for key_node, value_node in node.value:
             if key_node.tag == f"{_PREFIX}merge":
                 merged = self._merged(value_node, place) | merged
@@ -104,8 +104,8 @@ class Document:
             own[entry.key] = entry
         return merged | own if merged else own
 
-    def _merged(self, node: yaml.Node, place: Place) -> dict[Any, Entry]:
-        merged: dict[Any, Entry] = {}
+    def _merged(self, node: yaml.Node, place: Place) -> dict[Any, MappingEntry]:
+        merged: dict[Any, MappingEntry] = {}
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(source, yaml.MappingNode):
                 raise InventoryError(
@@ -116,7 +116,7 @@ class Document:
             merged = self._entries(source, place) | merged
         return merged
 
-    def _entry(self, key_node: yaml.Node, value_node: yaml.Node, place: Place) -> Entry:
+    def _entry(self, key_node: yaml.Node, value_node: yaml.Node, place: Place) -> MappingEntry:
         if not isinstance(key_node, yaml.ScalarNode):
             raise InventoryError(
                 f"{kind(key_node)} cannot be a key",
@@ -124,7 +124,7 @@ class Document:
                 remedy="Put a value that begins with {{ in quotation marks.",
             )
         key = self._scalar(key_node, place)
-        return Entry(key, place.at(line_of(key_node), key), value_node)
+        return MappingEntry(key, place.at(line_of(key_node), key), value_node)
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         if node.tag == f"{_PREFIX}str":

@@ -50,13 +50,13 @@ def read_ini(text: str, path: Path, tree: Tree, *, is_secret: bool = False) -> N
 
     `is_secret`: the text was in a vault.
     """
-    reader = _Reader(path, tree, Secret if is_secret else str)
+    reader = _IniReader(path, tree, Secret if is_secret else str)
     for number, line in enumerate(text.splitlines(), 1):
         reader.line(line.strip(), Place(str(path), number))
     reader.finish()
 
 
-class _Reader:
+class _IniReader:
     def __init__(self, path: Path, tree: Tree, text: type[str]) -> None:
         self._path = path
         self._text = text

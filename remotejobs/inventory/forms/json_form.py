@@ -41,7 +41,7 @@ def read_listing(data: Any, place: Place, path: Path, tree: Tree, secrets: Secre
 
     Raises `InventoryError`, which shows no value.
     """
-    reader = _Reader(place, path, tree, secrets)
+    reader = _JsonReader(place, path, tree, secrets)
     meta = None
     for name, said in _mapping(data, place, "the inventory").items():
         if name == _META:
@@ -54,7 +54,7 @@ def read_listing(data: Any, place: Place, path: Path, tree: Tree, secrets: Secre
         tree.hosts[host].variables |= reader.variables(_mapping(found, at, "a host's variables"), at)
 
 
-class _Reader:
+class _JsonReader:
     def __init__(self, place: Place, path: Path, tree: Tree, secrets: Secrets) -> None:
         self.hosts: dict[str, None] = {}
         self._place = place

@@ -7,7 +7,7 @@ import difflib
 import yaml
 
 from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.forms.document import Document, Entry, is_null, kind, line_of
+from remotejobs.inventory.forms.document import MappingEntry, YamlDocument, is_null, kind, line_of
 from remotejobs.inventory.forms.names import BadName, expand
 from remotejobs.inventory.forms.priority import priority_of
 from remotejobs.inventory.tree import Group, Tree
@@ -16,7 +16,7 @@ from remotejobs.inventory.values import Raw
 _SECTIONS = ("hosts", "vars", "children")
 
 
-def read_file(document: Document, tree: Tree) -> None:
+def read_file(document: YamlDocument, tree: Tree) -> None:
     """Add what the document says to the tree. Raises `InventoryError`."""
     if document.root is None or is_null(document.root):
         return
@@ -39,12 +39,12 @@ def read_file(document: Document, tree: Tree) -> None:
             place=document.place,
             remedy="Name what `ansible-inventory --list` prints, or a file with groups and hosts.",
         )
-    reader = _Reader(document, tree)
+    reader = _YamlReader(document, tree)
     for entry in groups:
         reader.group(entry)
 
 
-def plugin_of(document: Document) -> str:
+def plugin_of(document: YamlDocument) -> str:
     """The name of the inventory plugin that the file configures, "" when it does not."""
     root = document.root
     if not isinstance(root, yaml.MappingNode):
@@ -53,12 +53,12 @@ def plugin_of(document: Document) -> str:
     return next((str(node.value) for node in named if not is_null(node)), "")
 
 
-class _Reader:
-    def __init__(self, document: Document, tree: Tree) -> None:
+class _YamlReader:
+    def __init__(self, document: YamlDocument, tree: Tree) -> None:
         self._document = document
         self._tree = tree
 
-    def group(self, entry: Entry) -> Group:
+    def group(self, entry: MappingEntry) -> Group:
         if not entry.key:
             raise InventoryError("a group has an empty name", place=entry.place)
         group = self._tree.group(entry.key)
@@ -72,7 +72,7 @@ class _Reader:
             getattr(self, f"_{section.key}")(group, section)
         return group
 
-    def _vars(self, group: Group, section: Entry) -> None:
+    def _vars(self, group: Group, section: MappingEntry) -> None:
         for entry in self._document.mapping(section.node, section.place, "`vars`"):
             raw = Raw(self._document.value(entry.node, entry.place), entry.place)
             if entry.key == "ansible_group_priority":
@@ -80,7 +80,7 @@ class _Reader:
             else:
                 group.variables[entry.key] = raw
 
-    def _children(self, group: Group, section: Entry) -> None:
+    def _children(self, group: Group, section: MappingEntry) -> None:
         for entry in self._names(section):
             if not self._tree.add_child(group, self.group(entry)):
                 raise InventoryError(
@@ -89,7 +89,7 @@ class _Reader:
                     remedy="Remove it here, or remove the way that leads from it back to the other.",
                 )
 
-    def _hosts(self, group: Group, section: Entry) -> None:
+    def _hosts(self, group: Group, section: MappingEntry) -> None:
         for entry in self._names(section):
             variables = self._host_variables(entry)
             try:
@@ -100,7 +100,7 @@ class _Reader:
                 member = self._tree.host(name, group, entry.place, self._document.path, port)
                 member.variables |= variables
 
-    def _host_variables(self, entry: Entry) -> dict[str, Raw]:
+    def _host_variables(self, entry: MappingEntry) -> dict[str, Raw]:
         if not entry.key:
             raise InventoryError("a host has an empty name", place=entry.place)
         if is_null(entry.node):
@@ -108,16 +108,16 @@ class _Reader:
         entries = self._document.mapping(entry.node, entry.place, f"the host {entry.key!r}")
         return {e.key: Raw(self._document.value(e.node, e.place), e.place) for e in entries}
 
-    def _names(self, section: Entry) -> list[Entry]:
+    def _names(self, section: MappingEntry) -> list[MappingEntry]:
         """Hosts or children; a single name may stand there without a colon, as Ansible allows."""
         node = section.node
         if isinstance(node, yaml.ScalarNode) and isinstance(name := self._document.value(node, section.place), str):
             null = yaml.ScalarNode("tag:yaml.org,2002:null", "", node.start_mark, node.end_mark)
-            return [Entry(name, section.place.at(line_of(node), name), null)]
+            return [MappingEntry(name, section.place.at(line_of(node), name), null)]
         return list(self._document.mapping(node, section.place, f"`{section.key}`"))
 
 
-def _unknown_section(section: Entry) -> InventoryError:
+def _unknown_section(section: MappingEntry) -> InventoryError:
     near = difflib.get_close_matches(section.key, _SECTIONS, 1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return InventoryError(

@@ -71,10 +71,10 @@ def read_config(path: Path) -> AnsibleConfig:
             place=Place(str(path), line),
             remedy="Write [section], then key = value.",
         ) from None
-    return _Reader(path, text, parser).config()
+    return _CfgReader(path, text, parser).config()
 
 
-class _Reader:
+class _CfgReader:
     def __init__(self, path: Path, text: str, parser: configparser.ConfigParser) -> None:
         self._path = path
         self._lines = text.splitlines()

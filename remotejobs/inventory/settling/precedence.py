@@ -33,7 +33,7 @@ class Precedence:
         self._host_files = [files(base, "host_vars") for base in (*bases, *beside_play)]
         for directory in chain.from_iterable(self._group_files):
             for name in tree.groups:
-                directory.layers(name)  # also of groups without a host: an error in a file is told wherever it is
+                directory.layers(name)  # also of groups without a host: an error in a file is reported wherever it is
         self._depths: dict[Group, int] = {}
         self._groups_of = _groups_of(tree)
         self._of_groups: dict[frozenset[Group], tuple[Layer, ...]] = {}

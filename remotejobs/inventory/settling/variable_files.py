@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.forms.document import Document, is_null, read_text
+from remotejobs.inventory.forms.document import YamlDocument, is_null, read_text
 from remotejobs.inventory.place import Place
 from remotejobs.inventory.settling.layers import Layer, Locked
 from remotejobs.inventory.values import Raw
@@ -41,14 +41,14 @@ class VariableFiles:
             if not self._secrets:
                 _log.warning("%s is encrypted, and no password of a vault is given: its variables are not known", path)
             return Locked(Place(str(path)), bool(self._secrets), partial(_opened, path, text, self._secrets))
-        return _variables(Document(path, text, self._secrets))
+        return _variables(YamlDocument(path, text, self._secrets))
 
 
 def _opened(path: Path, text: str, secrets: Secrets) -> dict[str, Raw]:
-    return _variables(Document(path, secrets.open(text, Place(str(path))), secrets, is_secret=True))
+    return _variables(YamlDocument(path, secrets.open(text, Place(str(path))), secrets, is_secret=True))
 
 
-def _variables(document: Document) -> dict[str, Raw]:
+def _variables(document: YamlDocument) -> dict[str, Raw]:
     if document.root is None or is_null(document.root):
         return {}
     entries = document.mapping(document.root, document.place, "a file of variables")

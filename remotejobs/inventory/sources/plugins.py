@@ -32,7 +32,7 @@ def add_plugin(path: Path, name: str, tree: Tree, reading: Reading) -> None:
     kept = _kept_in(path)
     text = _kept(kept)
     if text is None:
-        # What is beside the file is read by us: its vaults may have passwords that Ansible is not told.
+        # What is beside the file is read by us: its vaults may have passwords that Ansible does not get.
         environment = {**os.environ, "ANSIBLE_VARS_ENABLED": "", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
         text = printed([program, "-i", str(path.absolute()), "--list", "--export"], place, environment)
         _keep(kept, text)

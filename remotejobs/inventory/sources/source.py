@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.forms.document import Document, is_null, read_text
+from remotejobs.inventory.forms.document import YamlDocument, is_null, read_text
 from remotejobs.inventory.forms.ini_form import has_sections, read_ini
 from remotejobs.inventory.forms.json_form import is_listing, read_listing
 from remotejobs.inventory.forms.yaml_form import plugin_of, read_file
@@ -93,12 +93,12 @@ def _json(text: str) -> Any:
         return None
 
 
-def _yaml(path: Path, text: str, reading: Reading, *, is_secret: bool) -> Document | None:
+def _yaml(path: Path, text: str, reading: Reading, *, is_secret: bool) -> YamlDocument | None:
     """The file as YAML; None when it is in INI form, which shows in what it says, whatever its suffix."""
     if path.suffix not in ("", *YAML_SUFFIXES):
         return None
     try:
-        document = Document(path, text, reading.secrets, is_secret=is_secret)
+        document = YamlDocument(path, text, reading.secrets, is_secret=is_secret)
     except InventoryError:
         if has_sections(text):
             return None

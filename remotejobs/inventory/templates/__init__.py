@@ -1,1 +1,1 @@
-"""Values with `{{ }}` in them: filled in when they are looked at, by Jinja2 in a sandbox."""
+"""Values with `{{ }}` in them: filled in when they are read, by Jinja2 in a sandbox."""

@@ -17,7 +17,7 @@ from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.place import Place
 from remotejobs.inventory.templates.filters import FILTERS, TESTS
 from remotejobs.inventory.templates.lookups import Lookups, globals_of
-from remotejobs.inventory.templates.names import Names
+from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.templates.plain import plain
 from remotejobs.inventory.vault.secrets import GIVE
 
@@ -40,7 +40,7 @@ class _Undefined(ChainableUndefined, StrictUndefined):
 class _Context(Context):
     """Looks names up in the scope, one by one, instead of in a dictionary that would need all of them."""
 
-    scope: Names
+    scope: TemplateNames
 
     def resolve_or_missing(self, key: str) -> Any:
         if key in self.vars:
@@ -88,10 +88,10 @@ def _keep_backslashes(text: str) -> str:
     return "".join(tokens)
 
 
-def fill(text: str, scope: Names, place: Place, is_secret: Callable[[], bool] = bool) -> Any:
+def fill(text: str, scope: TemplateNames, place: Place, is_secret: Callable[[], bool] = bool) -> Any:
     """The value of a template; an Undefined when it needs a variable that is not there.
 
-    Raises `InventoryError`, which quotes no values when it `is_secret`: when one that it looked at was in a vault.
+    Raises `InventoryError`, which quotes no values when it `is_secret`: when one that it read was in a vault.
     """
     try:
         value = _run(_compiled(text), scope)
@@ -108,7 +108,7 @@ def fill(text: str, scope: Names, place: Place, is_secret: Callable[[], bool] = 
     return value + "\n" * missing if missing else value
 
 
-def _file_filled(text: str, names: Names) -> Any:
+def _file_filled(text: str, names: TemplateNames) -> Any:
     """What a file says as a template, which is text."""
     value = _run(_compiled(text.rstrip("\n")), names)
     return "" if value is None else str(plain(value)) + "\n" * _newlines(text)
@@ -135,7 +135,7 @@ def _undefined_remedy(closed: Sequence[Place]) -> str:
     return "Set that variable, or add `| default(...)`."
 
 
-def _run(template: Template, scope: Names) -> Any:
+def _run(template: Template, scope: TemplateNames) -> Any:
     context = _Context(_environment(), dict(template.globals), None, template.blocks)
     context.scope = scope
     parts = list(template.root_render_func(context))
@@ -162,7 +162,7 @@ def _bad(exc: Exception, place: Place) -> InventoryError:
 
 
 def _in_words(message: str) -> str:
-    """An error's message without the names of our own classes and functions, which tell nobody anything."""
+    """An error's message without the names of our own classes and functions, which mean nothing to others."""
     for name, word in _OUR_NAMES.items():
         message = re.sub(rf"(remotejobs\.[\w.]+\.)?\b{name}\b", word, message)
     return re.sub(r"(?:\w+\.<locals>\.|(?<![\w.'])_)(\w+\(\))", r"\1", message)

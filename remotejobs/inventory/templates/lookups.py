@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from remotejobs.inventory.templates.names import Names
+from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.templates.plain import plain
 
 _SECONDS = 60.0
@@ -28,7 +28,7 @@ _SETS = {
     "hexdigits": string.hexdigits,
     "punctuation": string.punctuation,
 }
-Fill = Callable[[str, Names], Any]
+Fill = Callable[[str, TemplateNames], Any]
 
 
 class Lookups:
@@ -45,7 +45,7 @@ class Lookups:
             "password": self._password,
         }
 
-    def query(self, names: Names, kind: str, terms: Iterable[Any], options: dict[str, Any]) -> list[Any]:
+    def query(self, names: TemplateNames, kind: str, terms: Iterable[Any], options: dict[str, Any]) -> list[Any]:
         """What the lookup finds for each term. `ValueError` says why it cannot."""
         plugin = kind.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
         if plugin not in self._kinds:
@@ -58,25 +58,25 @@ class Lookups:
         except TypeError as exc:
             raise ValueError(f"lookup({kind!r}) does not take {', '.join(options) or 'these words'}") from exc
 
-    def _env(self, _: Names, terms: list[str], default: Any = "") -> Iterable[Any]:
+    def _env(self, _: TemplateNames, terms: list[str], default: Any = "") -> Iterable[Any]:
         return (os.environ.get(str(term), default) for term in terms)
 
-    def _file(self, names: Names, terms: list[str], rstrip: bool = True, lstrip: bool = False) -> Iterable[str]:
+    def _file(self, names: TemplateNames, terms: list[str], rstrip: bool = True, lstrip: bool = False) -> Iterable[str]:
         for term in terms:
             text = _read("file", term, names)
             text = text.rstrip() if rstrip else text
             yield text.lstrip() if lstrip else text
 
-    def _template(self, names: Names, terms: list[str]) -> Iterable[Any]:
+    def _template(self, names: TemplateNames, terms: list[str]) -> Iterable[Any]:
         return (self._fill(_read("template", term, names), names) for term in terms)
 
-    def _vars(self, names: Names, terms: list[str], default: Any = _MISSING) -> Iterable[Any]:
+    def _vars(self, names: TemplateNames, terms: list[str], default: Any = _MISSING) -> Iterable[Any]:
         for term in terms:
             if term not in names and default is _MISSING:
                 raise ValueError(f"there is no variable {term!r}")
             yield names.get(term, default)
 
-    def _pipe(self, names: Names, terms: list[str]) -> Iterable[str]:
+    def _pipe(self, names: TemplateNames, terms: list[str]) -> Iterable[str]:
         for term in terms:
             if not names.may_run:
                 raise ValueError(f"lookup('pipe') runs a program, which {_LEAVE}")
@@ -85,7 +85,7 @@ class Lookups:
                 raise ValueError(f"lookup('pipe'): the program ended with {done.returncode}")
             yield done.stdout.rstrip()
 
-    def _password(self, names: Names, terms: list[str], length: int = 20, chars: Any = None) -> Iterable[str]:
+    def _password(self, names: TemplateNames, terms: list[str], length: int = 20, chars: Any = None) -> Iterable[str]:
         for term in terms:
             name, *words = shlex.split(term)
             given = {"length": length, "chars": chars or "ascii_letters,digits,.,:,-,_"}
@@ -103,7 +103,7 @@ def _run(command: str, directory: str) -> subprocess.CompletedProcess[str]:
         raise ValueError(f"lookup('pipe'): the program did not end within {_SECONDS:g} s") from exc
 
 
-def _read(kind: str, term: str, names: Names) -> str:
+def _read(kind: str, term: str, names: TemplateNames) -> str:
     """A file as Ansible looks for it: below the playbook's directory, in files/ or templates/ and then there."""
     base = Path(str(names["playbook_dir"]))
     path = Path(term).expanduser()
@@ -117,7 +117,7 @@ def _read(kind: str, term: str, names: Names) -> str:
         raise ValueError(f"lookup({kind!r}, {term!r}): it is not UTF-8 text") from exc
 
 
-def _kept_password(path: Path, given: dict[str, Any], names: Names) -> str:
+def _kept_password(path: Path, given: dict[str, Any], names: TemplateNames) -> str:
     is_kept = path != Path(os.devnull)
     if is_kept and path.is_file():
         return path.read_text(encoding="utf-8").rstrip("\n").partition(" salt=")[0]
@@ -133,7 +133,7 @@ def _kept_password(path: Path, given: dict[str, Any], names: Names) -> str:
     return made
 
 
-def globals_of(lookups: Lookups, scope_of: Callable[[Context], Names]) -> dict[str, Callable[..., Any]]:
+def globals_of(lookups: Lookups, scope_of: Callable[[Context], TemplateNames]) -> dict[str, Callable[..., Any]]:
     """The functions that templates call."""
 
     @pass_context

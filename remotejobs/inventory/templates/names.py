@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Names(Mapping[str, Any]):
+class TemplateNames(Mapping[str, Any]):
     """`may_run`: whether its lookups may run programs and write files."""
 
     may_run: bool = False

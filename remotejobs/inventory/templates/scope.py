@@ -1,4 +1,4 @@
-"""What a template sees: the variables of its host, each templated when it is looked at and not before."""
+"""What a template sees: the variables of its host, each templated when it is read and not before."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, overload
 
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.place import Place
-from remotejobs.inventory.templates.names import Names
+from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.values import Raw, Secret, Unsafe, Vault
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
-# Whether the template that is being filled in looked at a value out of a vault: what comes of it is secret too.
+# Whether the template that is being filled in read a value out of a vault: what comes of it is secret too.
 _secrets_met: ContextVar[bool] = ContextVar("_secrets_met", default=False)
 _under_way: ContextVar[tuple[tuple[str, Place], ...]] = ContextVar("_under_way", default=())
 
 
-class Scope(Names):
+class Scope(TemplateNames):
     """The variables of one host by name: its `own` and Ansible's magic ones (inventory_hostname, hostvars, ...).
 
     Magic variables can be looked up but are not listed: `hostvars` holds all scopes, itself included.

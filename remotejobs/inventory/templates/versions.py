@@ -1,4 +1,4 @@
-"""The test `version`: versions compared number by number and word by word, as Ansible does unless it is told more."""
+"""The test `version`: versions compared number by number and word by word, as Ansible does by default."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.place import Place
 from remotejobs.inventory.vault.envelope import is_vault
 from remotejobs.inventory.vault.secrets import Key, Secrets
@@ -61,9 +61,9 @@ def _asked(label: str) -> bytes:
             simplefilter("error", GetPassWarning)
             return getpass(f"Vault password ({label}): ").encode()
     except GetPassWarning as exc:
-        raise BadUse("there is no terminal to ask for the vault's password", remedy="Name a file with it.") from exc
+        raise UsageError("there is no terminal to ask for the vault's password", remedy="Name a file with it.") from exc
     except EOFError as exc:
-        raise BadUse("no password for the vault was typed", remedy="Type it and press Enter.") from exc
+        raise UsageError("no password for the vault was typed", remedy="Type it and press Enter.") from exc
 
 
 def _from_file(path: Path, label: str, earlier: tuple[Key, ...]) -> bytes:
@@ -73,26 +73,26 @@ def _from_file(path: Path, label: str, earlier: tuple[Key, ...]) -> bytes:
         else:
             password = path.read_bytes().strip()
     except OSError as exc:
-        raise BadUse(
+        raise UsageError(
             f"the vault password file {path} cannot be read ({exc.strerror})",
             remedy="Check its path and permissions; a program in it needs a first line such as #!/bin/sh.",
         ) from exc
     if is_vault(text := password.decode(errors="replace")):
         password = Secrets(earlier).open(text, Place(str(path))).encode().strip()
     if not password:
-        raise BadUse(f"the vault password file {path} gives no password", remedy="Write the password in it.")
+        raise UsageError(f"the vault password file {path} gives no password", remedy="Write the password in it.")
     return password
 
 
 def _printed_by(path: Path, label: str) -> bytes:
-    """What the program prints; one named NAME-client is told the vault id, as ansible-vault does it."""
+    """What the program prints; one named NAME-client gets the vault id, as ansible-vault does it."""
     words = [str(path.absolute()), *(["--vault-id", label] if path.stem.endswith("-client") else [])]
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_PROGRAM_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as exc:
-        raise BadUse(f"{path} printed no password within {_PROGRAM_SECONDS:g} s", remedy="Run it by hand.") from exc
+        raise UsageError(f"{path} printed no password within {_PROGRAM_SECONDS:g} s", remedy="Run it by hand.") from exc
     if done.returncode:
-        raise BadUse(f"{path} ended with {done.returncode} and gave no password", remedy="Run it by hand.")
+        raise UsageError(f"{path} ended with {done.returncode} and gave no password", remedy="Run it by hand.")
     return done.stdout.strip(b"\r\n")

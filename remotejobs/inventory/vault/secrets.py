@@ -17,7 +17,7 @@ GIVE = (
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One password: its vault id, where it comes from in words, and how to fetch it (`BadUse` when that fails)."""
+    """One password: its vault id, where it comes from in words, and how to fetch it (`UsageError` when that fails)."""
 
     label: str
     origin: str

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from remotejobs.renamed import allow_old_names, renamed_fields
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
 
 
@@ -42,9 +44,12 @@ class Retention(_Model):
 
 
 class _Common(_Model):
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(limit="timeout")
+
     name: str = Field(pattern=NAME, description="Name of the item; its files are called NAME-TIMESTAMP.")
     hosts: str = Field(min_length=1, description="Hosts to back it up on, as a pattern: db1, databases, web*.")
-    limit: int = Field(
+    timeout: int = Field(
         default=4 * 3600, ge=1, description="Seconds after which the job is ended; the item then failed."
     )
     min_bytes: int = Field(default=1, ge=1, description="A backup with fewer bytes than this is a failure.")
@@ -137,5 +142,5 @@ class BackupPlan(_Model):
             raise ValueError("the plan is empty; give it at least one database, files item or command")
         twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
         if twice:
-            raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be told apart")
+            raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be distinguished")
         return self

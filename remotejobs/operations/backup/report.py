@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.model import Record
 
 _HEAD = b"remotejobs-backup 1\n"
@@ -29,12 +29,12 @@ class BackupReport:
 
 
 def report_of(record: Record) -> BackupReport:
-    """The report at the end of a succeeded job's output. Raises `ProtocolDamaged` when it is not whole."""
+    """The report at the end of a succeeded job's output. Raises `ProtocolError` when it is not whole."""
     _, found, tail = record.stdout.rpartition(_HEAD)
     lines = tail.decode("utf-8", "surrogateescape").splitlines()
     fields = dict(line.partition("=")[::2] for line in lines)
     if not found or not lines or lines[-1] != "end":
-        raise ProtocolDamaged(record.host, f"job {record.jid} succeeded without a whole report of its backup")
+        raise ProtocolError(record.host, f"job {record.jid} succeeded without a whole report of its backup")
     try:
         return BackupReport(
             path=fields["path"],
@@ -47,4 +47,4 @@ def report_of(record: Record) -> BackupReport:
             retention=fields["retention"],
         )
     except (KeyError, ValueError) as exc:
-        raise ProtocolDamaged(record.host, f"job {record.jid}: its backup's report is not understood: {exc}") from exc
+        raise ProtocolError(record.host, f"job {record.jid}: its backup's report is not understood: {exc}") from exc

@@ -1,4 +1,4 @@
-"""From an item of the plan to the job that makes it: shell text, built without looking at anything."""
+"""From an item of the plan to the job that makes it: shell text, built without asking a host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 import shlex
 
-from remotejobs.agent.host_half import command_of, text_of
+from remotejobs.agent.functions import command_of, text_of
 from remotejobs.model import Job
 from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, PostgresItem
 
@@ -28,7 +28,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
         jid=jid,
         cmd=command_of(shell_text(), "bk_main", *_words(item), before=[*settings, *exports]),
         label=label_of(item),
-        limit=item.limit,
+        timeout=item.timeout,
         grace=GRACE,
     )
 

@@ -1,17 +1,17 @@
 """Load balancers: `Balancing` is what a person writes, `.open(reach)` makes a `LoadBalancer` of it."""
 
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Standing
+from remotejobs.operations.balancers.balancer import BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.balancers.balancing import Balancing
 from remotejobs.operations.balancers.command import CommandBalancer
 from remotejobs.operations.balancers.haproxy import HaproxyBalancer
 from remotejobs.operations.balancers.http import HttpBalancer
 
 __all__ = [
+    "BalancerStatus",
     "Balancing",
     "CommandBalancer",
     "HaproxyBalancer",
     "HttpBalancer",
     "LoadBalancer",
     "Reach",
-    "Standing",
 ]

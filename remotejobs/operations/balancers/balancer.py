@@ -14,8 +14,8 @@ from remotejobs.jobs.client import HostJobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a host stands in its load balancer, as the balancer says it now; None where it cannot tell.
+class BalancerStatus:
+    """Where a host stands in its load balancer, as the balancer reports it now; None where it does not know.
 
     `inside`: it may get new requests. `partly`: only from some of the balancers that there are, or in some backends.
     `up`: the balancer thinks it healthy. `connections`: how many it serves.
@@ -38,7 +38,7 @@ class Standing:
 
 
 class LoadBalancer(Protocol):
-    """One load balancer. Every method may be repeated without harm, and raises `HostError` or `BadUse`."""
+    """One load balancer. Every method may be repeated without harm, and raises `HostError` or `UsageError`."""
 
     def take_out(self, host: Host) -> None:
         """Give `host` no new requests; those that it serves go on."""
@@ -46,7 +46,7 @@ class LoadBalancer(Protocol):
     def put_back(self, host: Host) -> None:
         """Give `host` new requests again."""
 
-    def standing(self, host: Host) -> Standing:
+    def status(self, host: Host) -> BalancerStatus:
         """How `host` stands there now."""
 
 
@@ -58,7 +58,7 @@ class Reach:
     jobs: Callable[[str], HostJobs]
 
 
-class Settings(BaseModel):
+class BalancerSettings(BaseModel):
     """Base of the settings of a load balancer; each kind adds its fields, and how to open it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings
+from remotejobs.operations.balancers.balancer import BalancerSettings, LoadBalancer, Reach
 from remotejobs.operations.balancers.command import CommandBalancer
 from remotejobs.operations.balancers.haproxy import HaproxyBalancer
 from remotejobs.operations.balancers.http import HttpBalancer
@@ -32,8 +32,8 @@ class Balancing(BaseModel):
         return self
 
     @property
-    def _chosen(self) -> Settings:
-        sections: dict[str, Settings] = {"haproxy": self.haproxy, "http": self.http, "command": self.command}
+    def _chosen(self) -> BalancerSettings:
+        sections: dict[str, BalancerSettings] = {"haproxy": self.haproxy, "http": self.http, "command": self.command}
         return sections.get(self.kind, NoBalancer())
 
     def open(self, reach: Reach) -> LoadBalancer:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from remotejobs.errors import HostRefused
 from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.command_text import Command
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, State
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
+from remotejobs.renamed import allow_old_names, renamed_fields
 
-PATIENCE = 60.0  # seconds that the delegate may be silent
+CONTACT_TIMEOUT = 60.0  # seconds that the delegate may be unreachable
 
 
-class CommandBalancer(Settings):
+class CommandBalancer(BalancerSettings):
     """Two commands; in their environment HOST is the host's name, and ADDRESS what the address means for it.
 
-    They cannot tell how many connections are left, so the whole drain time is waited.
+    They do not report how many connections are left, so the whole drain time is waited.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(limit="timeout")
 
     host: str = Field(default="localhost", min_length=1, description="Host of the inventory where the commands run.")
     remove: Command = Field(default="", description='Command that takes a host out: /opt/lb/remove "$HOST"')
     add: Command = Field(default="", description='Command that puts it back: /opt/lb/add "$HOST"')
     address: str = Field(default="{host}", description="What ADDRESS is: {ansible_host}:{app_port}")
-    limit: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
+    timeout: int = Field(default=60, ge=1, description="Seconds after which a command is ended; it then failed.")
 
     @classmethod
     def required(cls) -> tuple[str, ...]:
@@ -49,9 +54,9 @@ class _Commands:
     def put_back(self, host: Host) -> None:
         self._run("add", self._settings.add, host)
 
-    def standing(self, host: Host) -> Standing:
-        filled(self._settings.address, host)  # a variable that is missing is told before anything is touched
-        return Standing()
+    def status(self, host: Host) -> BalancerStatus:
+        filled(self._settings.address, host)  # a missing variable is reported before anything is touched
+        return BalancerStatus()
 
     def _run(self, verb: str, command: str, host: Host) -> None:
         self._let_end(host)
@@ -60,11 +65,11 @@ class _Commands:
             jid=f"balancer-{verb}.{uuid4()}",
             cmd=command,
             label=_label(verb, host),
-            limit=self._settings.limit,
+            timeout=self._settings.timeout,
             env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
         )
-        patiently(lambda: self._jobs.start(job), patience=PATIENCE)
-        record = wait_until_ended(self._jobs, job.jid, news=False, patience=PATIENCE)
+        retry_while_unreachable(lambda: self._jobs.start(job), contact_timeout=CONTACT_TIMEOUT)
+        record = wait_until_ended(self._jobs, job.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
         if record.state is not State.SUCCEEDED:
             said = record.last_lines or record.msg or "it said nothing"
             raise HostRefused(
@@ -74,11 +79,11 @@ class _Commands:
             )
 
     def _let_end(self, host: Host) -> None:
-        """A command that a controller left behind must not have the last word: its limit ends it."""
+        """A command that a controller left behind must not have the last word: its timeout ends it."""
         labels = {_label(verb, host) for verb in ("remove", "add")}
-        for record in patiently(self._jobs.list, patience=PATIENCE):
+        for record in retry_while_unreachable(self._jobs.list, contact_timeout=CONTACT_TIMEOUT):
             if record.label in labels and not record.finished:
-                wait_until_ended(self._jobs, record.jid, news=False, patience=PATIENCE)
+                wait_until_ended(self._jobs, record.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
 
 
 def _label(verb: str, host: Host) -> str:

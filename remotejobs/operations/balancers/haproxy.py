@@ -7,12 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from remotejobs.agent.host_half import text_of
+from remotejobs.agent.functions import text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import HostError, HostRefused, ProtocolDamaged, Unreachable
+from remotejobs.errors import HostError, HostRefused, ProtocolError, Unreachable
 from remotejobs.inventory.variables import Host
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
-from remotejobs.operations.balancers.haproxy_words import LOOK, Server, chosen, parse, set_state, standing_of
+from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
+from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, chosen, parse, set_state, status_of
 from remotejobs.operations.placeholders import filled
 
 _NO_TOOL = 4  # the exit code of admin_socket.sh when there is no program to talk to the socket with
@@ -24,14 +24,14 @@ _LEVEL = "The line `stats socket` of haproxy.cfg must end with `level admin`, an
 
 
 class NoAnswer(Unreachable):
-    """HAProxy may be starting anew; otherwise look at its socket there, and whether the user is let in."""
+    """HAProxy may be starting anew; otherwise check its socket there, and whether the user is let in."""
 
 
-class HaproxyBalancer(Settings):
+class HaproxyBalancer(BalancerSettings):
     """HAProxy: servers are drained and made ready again; a reload in between is noticed."""
 
     hosts: tuple[str, ...] = Field(
-        default=(), description="Hosts of the inventory where HAProxy runs; with a pair, both are told."
+        default=(), description="Hosts of the inventory where HAProxy runs; with a pair, both get the commands."
     )
     socket: str = Field(
         default="/run/haproxy/admin.sock",
@@ -60,11 +60,11 @@ class _Haproxy:
     def put_back(self, host: Host) -> None:
         self._set(host, "ready")
 
-    def standing(self, host: Host) -> Standing:
-        return standing_of([server for shell in self._shells for server in self._servers(shell, host)])
+    def status(self, host: Host) -> BalancerStatus:
+        return status_of([server for shell in self._shells for server in self._servers(shell, host)])
 
     def _set(self, host: Host, state: Literal["drain", "ready"]) -> None:
-        """Every HAProxy is told, also when another one cannot be; the first failure is raised then."""
+        """Every HAProxy gets the line, also when another one fails; the first failure is raised then."""
         failures: list[HostError] = []
         for shell in self._shells:
             try:
@@ -81,12 +81,12 @@ class _Haproxy:
                 shell.host, f"HAProxy did not set {host.name} to {state}: {answer.strip()}", remedy=_LEVEL
             )
 
-    def _servers(self, shell: Shell, host: Host) -> tuple[Server, ...]:
+    def _servers(self, shell: Shell, host: Host) -> tuple[HaproxyServer, ...]:
         name, backend = filled(self._settings.server, host), self._settings.backend
         try:
-            there = parse(_say(shell, self._settings.socket, LOOK))
+            there = parse(_say(shell, self._settings.socket, QUERY))
         except ValueError as exc:
-            raise ProtocolDamaged(shell.host, f"HAProxy's answer is not understood: {exc}") from exc
+            raise ProtocolError(shell.host, f"HAProxy's answer is not understood: {exc}") from exc
         if not (found := chosen(there, name, backend)):
             known = ", ".join(sorted(f"{server.backend}/{server.name}" for server in there))
             raise HostRefused(

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from remotejobs.operations.balancers.balancer import Standing
+from remotejobs.operations.balancers.balancer import BalancerStatus
 
 # Statistics hide that a server drains while its checks fail; the servers' state has it as a bit, but no connections.
-LOOK = "show stat -1 4 -1;show servers state"
+QUERY = "show stat -1 4 -1;show servers state"
 
 _NOT_READY = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20  # srv_admin_state: any reason to be in maintenance or to drain
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class HaproxyServer:
     """One server of one backend: its `status` in HAProxy's words, whether it is `ready`, and its connections."""
 
     backend: str
@@ -30,8 +30,8 @@ class Server:
         return self.status.startswith(("UP", "no check"))
 
 
-def parse(answer: str) -> tuple[Server, ...]:
-    """The servers in the answer to `LOOK`; `ValueError` when it is not understood."""
+def parse(answer: str) -> tuple[HaproxyServer, ...]:
+    """The servers in the answer to `QUERY`; `ValueError` when it is not understood."""
     lines = answer.splitlines()
     try:
         stats, states = _statistics(lines), _admin_states(lines)
@@ -42,11 +42,11 @@ def parse(answer: str) -> tuple[Server, ...]:
 
 def _servers(
     stats: Mapping[tuple[str, str], Mapping[str, str]], states: Mapping[tuple[str, str], int], answer: str
-) -> tuple[Server, ...]:
+) -> tuple[HaproxyServer, ...]:
     if not stats or set(stats) - set(states):
         raise ValueError(answer.strip()[:200] or "it is empty")
     return tuple(
-        Server(
+        HaproxyServer(
             backend=backend,
             name=name,
             status=row["status"],
@@ -79,15 +79,15 @@ def _admin_states(lines: Sequence[str]) -> dict[tuple[str, str], int]:
     return states
 
 
-def chosen(servers: Iterable[Server], name: str, backend: str = "") -> tuple[Server, ...]:
+def chosen(servers: Iterable[HaproxyServer], name: str, backend: str = "") -> tuple[HaproxyServer, ...]:
     """The servers called `name` in `backend`, or in every backend when that is empty."""
     return tuple(server for server in servers if server.name == name and backend in ("", server.backend))
 
 
-def standing_of(servers: Sequence[Server]) -> Standing:
+def status_of(servers: Sequence[HaproxyServer]) -> BalancerStatus:
     """A host is inside when any of its servers is, up when all are, and serves what all serve together."""
     inside = [server.ready for server in servers]
-    return Standing(
+    return BalancerStatus(
         inside=any(inside),
         partly=any(inside) and not all(inside),
         up=all(server.up for server in servers),
@@ -95,6 +95,6 @@ def standing_of(servers: Sequence[Server]) -> Standing:
     )
 
 
-def set_state(servers: Iterable[Server], state: Literal["drain", "ready"]) -> str:
+def set_state(servers: Iterable[HaproxyServer], state: Literal["drain", "ready"]) -> str:
     """The line that brings all of `servers` into `state`; its answer is blank."""
     return ";".join(f"set server {server.backend}/{server.name} state {state}" for server in servers)

@@ -1,4 +1,4 @@
-"""A load balancer with a web interface of its own: URLs that remove, add and tell."""
+"""A load balancer with a web interface of its own: URLs that remove, add and report."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pydantic import Field
 
 from remotejobs.errors import HostRefused, TimedOut
 from remotejobs.inventory.variables import Host
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
-from remotejobs.operations.web import Answer, Regex, fetch
+from remotejobs.operations.web import HttpResponse, Regex, fetch
 
 _URL = "^(https?://.*)?$"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
-class HttpBalancer(Settings):
+class HttpBalancer(BalancerSettings):
     """URLs, asked from the controller. `{host}` is the host's name, `{any_variable}` its inventory variable."""
 
     remove: str = Field(default="", pattern=_URL, description="URL that takes it out: http://lb/api/remove?host={host}")
     add: str = Field(default="", pattern=_URL, description="URL that puts it back: http://lb/api/add?host={host}")
     method: Method = Field(default="POST", description="How the two are asked.")
-    status: str = Field(default="", pattern=_URL, description="URL that tells of the host; empty: none.")
+    status: str = Field(default="", pattern=_URL, description="URL that reports the state of the host; empty: none.")
     inside: Regex = Field(default="", description="Regular expression in the status while the host gets new requests.")
     up: Regex = Field(default="", description="Regular expression in the status while the balancer thinks it healthy.")
     connections: Regex = Field(
@@ -39,10 +39,10 @@ class HttpBalancer(Settings):
         return _Web(self)
 
 
-def standing_of(settings: HttpBalancer, body: str) -> Standing:
+def status_of(settings: HttpBalancer, body: str) -> BalancerStatus:
     """What the status says, by the patterns of the settings; None for what has no pattern."""
     count = re.search(settings.connections, body) if settings.connections else None
-    return Standing(
+    return BalancerStatus(
         inside=re.search(settings.inside, body) is not None if settings.inside else None,
         up=re.search(settings.up, body) is not None if settings.up else None,
         connections=_number(count[1]) if count and count.re.groups else None,
@@ -64,14 +64,14 @@ class _Web:
     def put_back(self, host: Host) -> None:
         self._ask(self._settings.add, self._settings.method, host)
 
-    def standing(self, host: Host) -> Standing:
+    def status(self, host: Host) -> BalancerStatus:
         for url in (self._settings.remove, self._settings.add):
-            filled(url, host)  # a variable that is missing is told before anything is touched
+            filled(url, host)  # a missing variable is reported before anything is touched
         if not self._settings.status:
-            return Standing()
-        return standing_of(self._settings, self._ask(self._settings.status, "GET", host).body)
+            return BalancerStatus()
+        return status_of(self._settings, self._ask(self._settings.status, "GET", host).body)
 
-    def _ask(self, template: str, method: Method, host: Host) -> Answer:
+    def _ask(self, template: str, method: Method, host: Host) -> HttpResponse:
         url = filled(template, host)
         answer = fetch(url, method=method, timeout=self._settings.timeout)
         if answer.error:

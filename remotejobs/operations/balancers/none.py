@@ -1,12 +1,12 @@
-"""No load balancer: hosts that nobody sends requests to through a balancer that could be told."""
+"""No load balancer: hosts that get no requests through a balancer that has an interface."""
 
 from __future__ import annotations
 
 from remotejobs.inventory.variables import Host
-from remotejobs.operations.balancers.balancer import LoadBalancer, Reach, Settings, Standing
+from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 
 
-class NoBalancer(Settings):
+class NoBalancer(BalancerSettings):
     """Nothing is taken out of anything."""
 
     def open(self, reach: Reach) -> LoadBalancer:  # noqa: ARG002 - there is nothing to reach
@@ -20,6 +20,6 @@ class _Nothing:
     def put_back(self, host: Host) -> None:
         """Nothing to do."""
 
-    def standing(self, host: Host) -> Standing:  # noqa: ARG002
+    def status(self, host: Host) -> BalancerStatus:  # noqa: ARG002
         # Nothing is counted because nothing is there, so there is nothing to wait for.
-        return Standing(connections=0)
+        return BalancerStatus(connections=0)

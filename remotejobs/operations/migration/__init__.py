@@ -1,31 +1,38 @@
-"""Migrations with rollback, free of Prefect: the commands, what the hosts say, the next action, and the story."""
+"""Migrations with rollback, free of Prefect: the commands, what the hosts say, the next action, and the report."""
 
-from remotejobs.operations.migration.actions import Action, Prove, Run
-from remotejobs.operations.migration.commands import Commands, Limits, Order, Room
+from remotejobs.operations.migration.actions import Action, EnsureDead, RunSteps
+from remotejobs.operations.migration.commands import Commands, FreeSpace, Order, Timeouts
 from remotejobs.operations.migration.decide import decide
-from remotejobs.operations.migration.plan import Plan
-from remotejobs.operations.migration.sight import Place, Seen, Sight, Standing, Step, seen_of
-from remotejobs.operations.migration.story import Story, markdown
-from remotejobs.operations.migration.verdict import Outcome, Verdict
+from remotejobs.operations.migration.observed import (
+    HostStep,
+    MigrationStep,
+    ObservedState,
+    ObservedStep,
+    StepStatus,
+    observed_from,
+)
+from remotejobs.operations.migration.plan import MigrationPlan
+from remotejobs.operations.migration.report import MigrationReport, markdown
+from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 
 __all__ = [
     "Action",
     "Commands",
-    "Limits",
+    "EnsureDead",
+    "FreeSpace",
+    "HostStep",
+    "MigrationOutcome",
+    "MigrationPlan",
+    "MigrationReport",
+    "MigrationStep",
+    "ObservedState",
+    "ObservedStep",
     "Order",
-    "Outcome",
-    "Place",
-    "Plan",
-    "Prove",
-    "Room",
-    "Run",
-    "Seen",
-    "Sight",
-    "Standing",
-    "Step",
-    "Story",
+    "RunSteps",
+    "StepStatus",
+    "Timeouts",
     "Verdict",
     "decide",
     "markdown",
-    "seen_of",
+    "observed_from",
 ]

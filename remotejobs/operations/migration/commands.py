@@ -1,4 +1,4 @@
-"""The commands of a migration and their limits, as written in the run form. Descriptions are the manual."""
+"""The commands of a migration and their timeouts, as written in the run form. Descriptions are the manual."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.jobs.command_text import Command
 from remotejobs.model import LONGEST_GRACE
-from remotejobs.operations.migration.sight import Step
+from remotejobs.operations.migration.observed import MigrationStep
 
 Order = Literal["together", "one_by_one"]
 
@@ -45,17 +45,17 @@ class Commands(BaseModel):
         json_schema_extra={"position": 4},
     )
 
-    def of(self, step: Step) -> str:
+    def of(self, step: MigrationStep) -> str:
         """The command of `step`; "" when there is none."""
         return str(getattr(self, step))
 
     @property
-    def steps(self) -> frozenset[Step]:
+    def steps(self) -> frozenset[MigrationStep]:
         """The steps that have a command."""
-        return frozenset(step for step in Step if self.of(step).strip())
+        return frozenset(step for step in MigrationStep if self.of(step).strip())
 
 
-class Limits(BaseModel):
+class Timeouts(BaseModel):
     """Seconds after which a host ends a command with all its processes; the step has failed then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,11 +67,11 @@ class Limits(BaseModel):
     prepare_rollback: int = Field(default=3600, ge=1, description="Seconds for prepare_rollback.")
     grace: int = Field(default=10, ge=0, le=LONGEST_GRACE, description="Seconds between TERM and KILL.")
 
-    def of(self, step: Step) -> int:
+    def of(self, step: MigrationStep) -> int:
         return int(getattr(self, step))
 
 
-class Room(BaseModel):
+class FreeSpace(BaseModel):
     """Space that must be free on every host before anything begins."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -5,57 +5,63 @@ Pure. Carrying out the action that comes back, and deciding again on what is see
 
 from __future__ import annotations
 
-from remotejobs.operations.migration.actions import Action, Prove, Run
+from remotejobs.operations.migration.actions import Action, EnsureDead, RunSteps
 from remotejobs.operations.migration.judge import Judgement, is_unproven_loss, judge_migration
-from remotejobs.operations.migration.plan import Plan
+from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, StepStatus
+from remotejobs.operations.migration.plan import MigrationPlan
 from remotejobs.operations.migration.rollback import roll_back
-from remotejobs.operations.migration.sight import Place, Sight, Standing, Step
-from remotejobs.operations.migration.verdict import Outcome, Verdict
+from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 from remotejobs.operations.migration.words import success, unknowable
 
 
-def decide(plan: Plan, sight: Sight) -> Action:
-    """The next action. A rollback that began anywhere is gone through with; a silent host ends everything."""
-    if sight.silent:
-        return Verdict(Outcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in sight.silent.items()))
-    if any(sight.at(host, Step.ROLLBACK).begun for host in plan.hosts):
-        return roll_back(plan, sight)
+def decide(plan: MigrationPlan, observed: ObservedState) -> Action:
+    """The next action. A rollback that began anywhere is gone through with; an unreachable host ends everything."""
+    if observed.unreachable:
+        return Verdict(
+            MigrationOutcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in observed.unreachable.items())
+        )
+    if any(observed.at(host, MigrationStep.ROLLBACK).begun for host in plan.hosts):
+        return roll_back(plan, observed)
     for batch in plan.batches:
-        action = _go_forward(plan, sight, batch)
+        action = _go_forward(plan, observed, batch)
         if action is not None:
             return action
-    return Verdict(Outcome.COMPLETED, (success(plan),))
+    return Verdict(MigrationOutcome.COMPLETED, (success(plan),))
 
 
-def _go_forward(plan: Plan, sight: Sight, batch: tuple[str, ...]) -> Action | None:
+def _go_forward(plan: MigrationPlan, observed: ObservedState, batch: tuple[str, ...]) -> Action | None:
     """What is left to do for the hosts of a batch; None when all of them are well."""
-    judged = {host: judge_migration(plan, sight, host) for host in batch}
+    judged = {host: judge_migration(plan, observed, host) for host in batch}
     failed = Judgement.BAD in judged.values()
-    unended = _unended(plan, sight, batch, failed=failed)
+    unended = _unended(plan, observed, batch, failed=failed)
     if unended:
-        return Run(unended)
+        return RunSteps(unended)
     if failed:
-        return roll_back(plan, sight)
-    lost = tuple(host for host in batch if is_unproven_loss(sight, host, Step.MIGRATE, Step.VERIFY))
+        return roll_back(plan, observed)
+    lost = tuple(
+        host for host in batch if is_unproven_loss(observed, host, MigrationStep.MIGRATE, MigrationStep.VERIFY)
+    )
     if lost:
-        return Prove(lost)
-    to_verify = tuple(Place(host, Step.VERIFY) for host in batch if judged[host] is Judgement.OPEN)
+        return EnsureDead(lost)
+    to_verify = tuple(HostStep(host, MigrationStep.VERIFY) for host in batch if judged[host] is Judgement.OPEN)
     if to_verify:
-        return Run(to_verify)
+        return RunSteps(to_verify)
     if Judgement.UNKNOWABLE in judged.values():
         unknown = [host for host in batch if judged[host] is Judgement.UNKNOWABLE]
-        return Verdict(Outcome.UNKNOWN, tuple(unknowable(sight, host) for host in unknown))
+        return Verdict(MigrationOutcome.UNKNOWN, tuple(unknowable(observed, host) for host in unknown))
     return None
 
 
-def _unended(plan: Plan, sight: Sight, batch: tuple[str, ...], *, failed: bool) -> tuple[Place, ...]:
+def _unended(
+    plan: MigrationPlan, observed: ObservedState, batch: tuple[str, ...], *, failed: bool
+) -> tuple[HostStep, ...]:
     """The steps to wait for before judging. After a failure nothing begins on a host that nothing has run on."""
-    places: list[Place] = []
+    host_steps: list[HostStep] = []
     for host in batch:
-        begun = sight.at(host, Step.MIGRATE).begun
-        for step in (Step.MIGRATE, Step.PREPARE_ROLLBACK, Step.VERIFY):
-            standing = sight.at(host, step)
-            due = step is not Step.VERIFY and (begun or not failed)
-            if step in plan.steps and not standing.ended and (due or standing is Standing.RUNNING):
-                places.append(Place(host, step))
-    return tuple(places)
+        begun = observed.at(host, MigrationStep.MIGRATE).begun
+        for step in (MigrationStep.MIGRATE, MigrationStep.PREPARE_ROLLBACK, MigrationStep.VERIFY):
+            status = observed.at(host, step)
+            due = step is not MigrationStep.VERIFY and (begun or not failed)
+            if step in plan.steps and not status.ended and (due or status is StepStatus.RUNNING):
+                host_steps.append(HostStep(host, step))
+    return tuple(host_steps)

@@ -1,4 +1,4 @@
-"""What a migration asks a host beside its jobs: lock, space, proof of death. `host.sh` is the other half."""
+"""What a migration asks a host beside its jobs: lock, space, proof of death. `host.sh` is its part on the host."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from remotejobs.agent.host_half import call, text_of
+from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import HostRefused, ProtocolDamaged
+from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock
 
 LOCK = "migration"
 _LONGEST_GRACE = 10  # seconds: the answer is awaited for little longer
 
 
-class LookFailed(HostRefused):
+class CheckFailed(HostRefused):
     """Correct the path, or mend the host."""
 
 
@@ -38,15 +38,15 @@ class MigrationHost:
         self._shell = shell
         self._directory = directory
 
-    def look(self, space: str = "") -> Readiness:
+    def check(self, space: str = "") -> Readiness:
         """Changes nothing. `space` is a path on the file system that must have room; "": the home directory."""
         fields = self._ask("mg_look", LOCK, space)
         if fields.get("error", "").startswith("no_such_path "):
-            raise LookFailed(self._shell.host, fields["error"].partition(" ")[2])
+            raise CheckFailed(self._shell.host, fields["error"].partition(" ")[2])
         holder = self.lock.read(fields)
         free = fields.get("free_kib", "")
         if not re.fullmatch(r"\d{1,18}", free, re.ASCII):
-            raise ProtocolDamaged(self._shell.host, f"the free space came back as {free[:40]!r}")
+            raise ProtocolError(self._shell.host, f"the free space came back as {free[:40]!r}")
         return Readiness(holder, int(free) // 1024)
 
     def prove_dead(self, jids: Sequence[str], *, grace: int) -> str:
@@ -56,7 +56,7 @@ class MigrationHost:
         """
         fields = self._ask("mg_prove", str(min(grace, _LONGEST_GRACE)), *jids)
         if "survivors" not in fields:
-            raise ProtocolDamaged(self._shell.host, f"no proof came back: {fields.get('error', 'no reason given')}")
+            raise ProtocolError(self._shell.host, f"no proof came back: {fields.get('error', 'no reason given')}")
         return fields["survivors"]
 
     def _ask(self, function: str, *words: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ mg_prove() {
 
 mg_sweep() { # the job in this directory -> $survivors
     survivors=
-    rj_judge
+    rj_state
     case $j_state:$j_cause in
     running:) survivors="$j_pid(still running)" && return ;;
     elsewhere:*) survivors="unknown ($j_msg)" && return ;;

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remotejobs.operations.migration.sight import Step
+from remotejobs.operations.migration.observed import MigrationStep
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MigrationPlan:
     """The hosts in their order, the steps that have a command, and whether a host waits for the one before it."""
 
     hosts: tuple[str, ...]
-    steps: frozenset[Step]
+    steps: frozenset[MigrationStep]
     one_by_one: bool = False
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class MigrationOutcome(StrEnum):
     """The name of the flow run's last state."""
 
     COMPLETED = "Completed"
@@ -18,14 +18,14 @@ class Outcome(StrEnum):
     @property
     def settled(self) -> bool:
         """Whether the hosts are proven to be as they were, or as they should be: another migration may begin there."""
-        return self in (Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.REFUSED)
+        return self in (MigrationOutcome.COMPLETED, MigrationOutcome.ROLLED_BACK, MigrationOutcome.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The end; `why` gives the reasons, a line each."""
 
-    outcome: Outcome
+    outcome: MigrationOutcome
     why: tuple[str, ...] = ()
 
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from remotejobs.operations.migration.plan import Plan
-from remotejobs.operations.migration.sight import Seen, Sight, Standing, Step
+from remotejobs.operations.migration.observed import MigrationStep, ObservedState, ObservedStep, StepStatus
+from remotejobs.operations.migration.plan import MigrationPlan
 
 
-def describe(step: Step, seen: Seen) -> str:
+def describe(step: MigrationStep, seen: ObservedStep) -> str:
     """`migrate failed, rc 3`."""
     record = seen.record
     if record is None:
@@ -15,32 +15,32 @@ def describe(step: Step, seen: Seen) -> str:
     return ", ".join(word for word in words if word)
 
 
-def failures(plan: Plan, sight: Sight) -> tuple[str, ...]:
+def failures(plan: MigrationPlan, observed: ObservedState) -> tuple[str, ...]:
     """What went wrong, host by host, before anything was rolled back."""
     lines = []
     for host in plan.hosts:
-        for step in (Step.MIGRATE, Step.VERIFY):
-            seen = sight.seen(host, step)
-            if seen.standing.ended and seen.standing is not Standing.WELL:
+        for step in (MigrationStep.MIGRATE, MigrationStep.VERIFY):
+            seen = observed.seen(host, step)
+            if seen.status.ended and seen.status is not StepStatus.SUCCEEDED:
                 lines.append(f"{host}: {describe(step, seen)}")
     return tuple(lines)
 
 
-def unknowable(sight: Sight, host: str) -> str:
-    steps = (Step.VERIFY_ROLLBACK, Step.ROLLBACK, Step.VERIFY, Step.MIGRATE)
-    last = next(step for step in steps if sight.at(host, step).ended)
-    return f"{host}: nobody knows how it stands: {describe(last, sight.seen(host, last))}"
+def unknowable(observed: ObservedState, host: str) -> str:
+    steps = (MigrationStep.VERIFY_ROLLBACK, MigrationStep.ROLLBACK, MigrationStep.VERIFY, MigrationStep.MIGRATE)
+    last = next(step for step in steps if observed.at(host, step).ended)
+    return f"{host}: nobody knows how it stands: {describe(last, observed.seen(host, last))}"
 
 
-def success(plan: Plan) -> str:
+def success(plan: MigrationPlan) -> str:
     hosts = ", ".join(plan.hosts)
-    if Step.VERIFY in plan.steps:
+    if MigrationStep.VERIFY in plan.steps:
         return f"Migrated and verified on {hosts}"
     return f"migrate ended with 0 on {hosts}; there is no verify, so nothing more is known"
 
 
-def rollback_success(plan: Plan, hosts: tuple[str, ...]) -> str:
+def rollback_success(plan: MigrationPlan, hosts: tuple[str, ...]) -> str:
     names = ", ".join(hosts)
-    if Step.VERIFY_ROLLBACK in plan.steps:
+    if MigrationStep.VERIFY_ROLLBACK in plan.steps:
         return f"Rolled back and verified on {names}"
     return f"rollback ended with 0 on {names}; there is no verify_rollback, so nothing more is known"

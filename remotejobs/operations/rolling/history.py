@@ -1,7 +1,7 @@
-"""What an update did on a host, as the host's own jobs tell it: the controller keeps nothing.
+"""What an update did on a host, as the host's own jobs report it: the controller keeps nothing.
 
 Every step of an update leaves a job on the host, numbered, under a jid made of the update's id. The first one is a
-note that runs nothing and is left before the host is taken out: whoever finds a host that is out can tell whose it is.
+note that runs nothing and is left before the host is taken out: whoever finds a host that is out can see whose it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from remotejobs.model import Record, State
 from remotejobs.text import one_line
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What a step does: only leave a note, bring the version wanted, bring the version before."""
 
     NOTE = "note"
@@ -28,11 +28,11 @@ _LABEL = re.compile(r"(?:note|deploy|revert) (\S*), was (\S*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class UpdateStep:
     """One step on one host: it brings version `target`; `before` is what ran there when the update came, "" unknown."""
 
     number: int
-    kind: Kind
+    kind: StepKind
     target: str
     before: str
     state: State = State.RUNNING
@@ -47,13 +47,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class UpdateHistory:
     """The steps of one update on one host, oldest first."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[UpdateStep, ...] = ()
 
     @property
-    def last(self) -> Step | None:
+    def last(self) -> UpdateStep | None:
         return self.steps[-1] if self.steps else None
 
     @property
@@ -64,35 +64,35 @@ class History:
     @property
     def touched(self) -> bool:
         """Whether anything was run there, beside leaving notes."""
-        return any(step.kind is not Kind.NOTE for step in self.steps)
+        return any(step.kind is not StepKind.NOTE for step in self.steps)
 
-    def next(self, kind: Kind, target: str, before: str) -> Step:
+    def next(self, kind: StepKind, target: str, before: str) -> UpdateStep:
         """The step to take now; `before` counts only where the history does not know it."""
         number = self.last.number + 1 if self.last else 1
-        return Step(number=number, kind=kind, target=target, before=self.before if self.steps else before)
+        return UpdateStep(number=number, kind=kind, target=target, before=self.before if self.steps else before)
 
-    def open_step(self, kind: Kind, target: str) -> Step | None:
-        """The step that did, or still does, what is wanted: to be looked at before anything is run again."""
+    def open_step(self, kind: StepKind, target: str) -> UpdateStep | None:
+        """The step that did, or still does, what is wanted: to be checked before anything is run again."""
         last = self.last
         if last and (last.kind, last.target) == (kind, target) and last.state in (State.RUNNING, State.SUCCEEDED):
             return last
         return None
 
 
-def history_of(records: Iterable[Record], update: str) -> History:
+def history_of(records: Iterable[Record], update: str) -> UpdateHistory:
     """The history among all jobs of a host; other jobs are passed over."""
     steps = [step for record in records if (step := _step(record, update))]
-    return History(tuple(sorted(steps, key=lambda step: step.number)))
+    return UpdateHistory(tuple(sorted(steps, key=lambda step: step.number)))
 
 
-def _step(record: Record, update: str) -> Step | None:
+def _step(record: Record, update: str) -> UpdateStep | None:
     jid = _JID.fullmatch(record.jid)
     label = _LABEL.fullmatch(record.label)
     if not jid or jid[3] != update or not label:
         return None
-    return Step(number=int(jid[1]), kind=Kind(jid[2]), target=label[1], before=label[2], state=record.state)
+    return UpdateStep(number=int(jid[1]), kind=StepKind(jid[2]), target=label[1], before=label[2], state=record.state)
 
 
 def word(version: str) -> str:
-    """A version as a host told it, made fit for a label: one word, at most 60 characters."""
+    """A version as a host reported it, made fit for a label: one word, at most 60 characters."""
     return re.sub(r"[\s,]+", "-", one_line(version))[:60]

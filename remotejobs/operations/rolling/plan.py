@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from remotejobs.operations.balancers import Balancing
 from remotejobs.operations.rolling.budget import Amount, Budget, amount_of
 from remotejobs.operations.serial import Serial
 from remotejobs.operations.web import Regex
+from remotejobs.renamed import allow_old_names, renamed_fields
 
 RevertWhat = Literal["nothing", "failed", "updated"]
 
@@ -59,6 +60,9 @@ class Health(_Model):
 class Update(_Model):
     """What to deploy, in which batches, when to stop, and what to revert then."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(limit="timeout", patience="contact_timeout")
+
     version: str = Field(
         min_length=1,
         max_length=60,
@@ -88,7 +92,7 @@ class Update(_Model):
         description="How many of the other hosts must be healthy when one is taken out: 2 or 50% (rounded up).",
     )
     floor_wait: float = Field(default=300, ge=0, description="Seconds to wait for that before the host has failed.")
-    limit: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
+    timeout: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
     drain: float = Field(
         default=60,
         ge=0,
@@ -97,7 +101,7 @@ class Update(_Model):
     up_within: float = Field(
         default=60, gt=0, description="Seconds in which the balancer must see a host up that was put back."
     )
-    patience: float = Field(
+    contact_timeout: float = Field(
         default=120, ge=0, description="Seconds without contact after which a host counts as unreachable, and failed."
     )
     health: Health = Field(description="When a host is healthy.")

@@ -7,17 +7,17 @@ from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import State
 from remotejobs.operations.balancers import LoadBalancer
-from remotejobs.operations.rolling.health import look
+from remotejobs.operations.rolling.health import check_health
 from remotejobs.operations.rolling.history import history_of
 from remotejobs.operations.rolling.plan import Update
-from remotejobs.operations.rolling.steps import Condition, Tell, await_health, put_back
+from remotejobs.operations.rolling.steps import HealthStatus, Report, await_health, put_back
 
 
 class StaysOut(HostRefused):
     """Make it healthy, then run the repair again, or update it again."""
 
 
-def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, tell: Tell) -> str:
+def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, report: Report) -> str:
     """Put `host` right after the update with id `update`; returns in words what was done. `StaysOut` when it cannot be.
 
     A job of the update that still runs is ended first, with proof. A host that somebody else took out is let alone.
@@ -25,22 +25,22 @@ def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, upd
     try:
         history = history_of(jobs.list(), update)
     except Unreachable as exc:
-        if balancer.standing(host).out:
+        if balancer.status(host).out:
             raise StaysOut(host.name, f"is out of the load balancer and cannot be reached: {exc.message}") from exc
         raise
     if history.last is None:
         return "the update never came to it"
     if history.last.state in (State.RUNNING, State.LOST):
         record = jobs.kill(history.last.jid(update))
-        tell(f"{history.last.kind} on {host.name} was ended: {record.state}. {record.msg}")
+        report(f"{history.last.kind} on {host.name} was ended: {record.state}. {record.msg}")
         if record.survivors:
             raise StaysOut(host.name, f"has processes of the update that survived KILL: {record.survivors}")
-    if balancer.standing(host).out is False:
+    if balancer.status(host).out is False:
         return "it is in the load balancer"
     quick = plan.health.model_copy(update={"deadline": plan.health.stable_for + plan.health.interval})
-    verdict = await_health(lambda: look(plan.health, host), quick, "", lambda: None)
-    if verdict.condition is Condition.SICK:
+    verdict = await_health(lambda: check_health(plan.health, host), quick, "", lambda: None)
+    if verdict.condition is HealthStatus.UNHEALTHY:
         raise StaysOut(host.name, f"is not healthy and stays out of the load balancer: {verdict.why}")
-    if not put_back(balancer, host, within=plan.up_within, patience=plan.patience):
+    if not put_back(balancer, host, within=plan.up_within, contact_timeout=plan.contact_timeout):
         raise StaysOut(host.name, "was put back, but the load balancer does not see it up")
     return f"it was put back, with version {verdict.version or 'unknown'}"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from remotejobs.text import duration
 
 
-class Outcome(StrEnum):
+class UpdateOutcome(StrEnum):
     """How a host ended up."""
 
     UPDATED = "updated"
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
     @property
     def good(self) -> bool:
-        return self in (Outcome.UPDATED, Outcome.EARLIER, Outcome.REVERTED)
+        return self in (UpdateOutcome.UPDATED, UpdateOutcome.EARLIER, UpdateOutcome.REVERTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class HostReport:
     """
 
     host: str
-    outcome: Outcome
+    outcome: UpdateOutcome
     batch: str = ""
     before: str = ""
     after: str = ""
@@ -49,7 +49,7 @@ class HostReport:
 
     @property
     def failed(self) -> bool:
-        return not self.outcome.good and self.outcome is not Outcome.NOT_STARTED
+        return not self.outcome.good and self.outcome is not UpdateOutcome.NOT_STARTED
 
     @property
     def ending(self) -> str:
@@ -79,6 +79,6 @@ class HostReport:
 
 def summary(reports: Sequence[HostReport]) -> str:
     """`3 updated, 1 failed`, and one line for each host that is not as it should be."""
-    counts = {outcome: sum(report.outcome is outcome for report in reports) for outcome in Outcome}
+    counts = {outcome: sum(report.outcome is outcome for report in reports) for outcome in UpdateOutcome}
     head = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     return "\n".join([head, *(f"{report.host}: {report.said}" for report in reports if report.failed or report.out)])

@@ -9,48 +9,48 @@ from enum import StrEnum
 
 from remotejobs.errors import HostError
 from remotejobs.inventory.variables import Host
-from remotejobs.jobs.wait import patiently
-from remotejobs.operations.balancers import LoadBalancer, Standing
-from remotejobs.operations.rolling.health import Sight, Streak
+from remotejobs.jobs.wait import retry_while_unreachable
+from remotejobs.operations.balancers import BalancerStatus, LoadBalancer
+from remotejobs.operations.rolling.health import HealthCheck, Streak
 from remotejobs.operations.rolling.plan import Health, Update
 
-PAUSE = 0.25  # seconds between two looks at the balancer
-QUIET_LOOKS = 2  # a request that was just being handed over is not counted yet at the first
+PAUSE = 0.25  # seconds between two checks of the balancer
+QUIET_CHECKS = 2  # a request that was just being handed over is not counted yet at the first
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-class Held:
+class DrainedHost:
     """A host that is held outside its balancer: one that comes back by itself, as after a reload, is taken out again.
 
     `again` counts how often that was.
     """
 
-    def __init__(self, balancer: LoadBalancer, host: Host, tell: Tell) -> None:
+    def __init__(self, balancer: LoadBalancer, host: Host, report: Report) -> None:
         self.again = 0
         self._balancer = balancer
         self._host = host
-        self._tell = tell
+        self._report = report
 
-    def look(self) -> Standing:
+    def check(self) -> BalancerStatus:
         """How it stands; taken out again if it has to be. Raises what the balancer raises."""
-        standing = self._balancer.standing(self._host)
-        if standing.inside:
+        status = self._balancer.status(self._host)
+        if status.inside:
             self._balancer.take_out(self._host)
             self.again += 1
-            self._tell(f"the load balancer gave {self._host.name} requests again (a reload?); it was taken out again")
-        return standing
+            self._report(f"the load balancer gave {self._host.name} requests again (a reload?); it was taken out again")
+        return status
 
-    def look_kindly(self) -> None:
-        """The same, but a balancer that cannot be asked now is only told of: a deployment goes on without it."""
+    def check_quietly(self) -> None:
+        """The same, but a balancer that cannot be asked now is only reported: a deployment goes on without it."""
         try:
-            self.look()
+            self.check()
         except HostError as exc:
-            self._tell(f"the load balancer cannot be asked: {exc.message}")
+            self._report(f"the load balancer cannot be asked: {exc.message}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drained:
+class DrainResult:
     """After `seconds`, `left` connections were still there (None: the balancer cannot count)."""
 
     seconds: float
@@ -58,38 +58,40 @@ class Drained:
     again: int
 
 
-def drain(held: Held, *, within: float) -> Drained:
+def drain(held: DrainedHost, *, within: float) -> DrainResult:
     """Wait until no connection is left, at most `within` seconds: all of them where the balancer cannot count."""
     began = time.monotonic()
     quiet = 0
     while True:
-        standing = held.look()
-        quiet = quiet + 1 if standing.connections == 0 and not standing.inside else 0
+        status = held.check()
+        quiet = quiet + 1 if status.connections == 0 and not status.inside else 0
         waited = time.monotonic() - began
-        if quiet == QUIET_LOOKS or waited >= within:
-            return Drained(seconds=waited, left=standing.connections, again=held.again)
+        if quiet == QUIET_CHECKS or waited >= within:
+            return DrainResult(seconds=waited, left=status.connections, again=held.again)
         time.sleep(min(PAUSE, within - waited))
 
 
-class Condition(StrEnum):
+class HealthStatus(StrEnum):
     """Healthy and of the version wanted; healthy but of another; or not healthy."""
 
     READY = "ready"
-    SOUND = "sound"
-    SICK = "sick"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class HealthResult:
     """What a host was found to be after `seconds`; `why` in words when it is not ready."""
 
-    condition: Condition
+    condition: HealthStatus
     version: str
     seconds: float
     why: str = ""
 
 
-def await_health(ask: Callable[[], Sight], health: Health, wanted: str, meanwhile: Callable[[], None]) -> Verdict:
+def await_health(
+    ask: Callable[[], HealthCheck], health: Health, wanted: str, meanwhile: Callable[[], None]
+) -> HealthResult:
     """Ask until the host is ready (of version `wanted`, "" for any), or the deadline; `meanwhile` after each."""
     began = time.monotonic()
     streak = Streak(wanted=wanted)
@@ -97,36 +99,38 @@ def await_health(ask: Callable[[], Sight], health: Health, wanted: str, meanwhil
         streak = streak.after(ask(), now := time.monotonic())
         ready, over = streak.ready(now, health.stable_for), now - began >= health.deadline
         if ready or over:
-            sound = streak.sound(now, health.stable_for)
-            condition = Condition.READY if ready else Condition.SOUND if sound else Condition.SICK
+            healthy = streak.healthy(now, health.stable_for)
+            condition = HealthStatus.READY if ready else HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
             why = "" if ready else streak.why
-            return Verdict(condition=condition, version=streak.last.version, seconds=now - began, why=why)
+            return HealthResult(condition=condition, version=streak.last.version, seconds=now - began, why=why)
         meanwhile()
         time.sleep(health.interval)
 
 
-def soak(ask: Callable[[], Sight], balancer: LoadBalancer, host: Host, plan: Update) -> str:
+def soak(ask: Callable[[], HealthCheck], balancer: LoadBalancer, host: Host, plan: Update) -> str:
     """Watch an updated host for as long as the plan says. Returns why it must not stay, or "" when nothing was seen."""
     until = time.monotonic() + plan.soak
     while True:
         streak = Streak(wanted=plan.version if plan.health.version else "").after(ask(), 0)
         if streak.ready_since is None:
             return streak.why
-        if not patiently(lambda: balancer.standing(host), patience=plan.patience).serves:
+        if not retry_while_unreachable(lambda: balancer.status(host), contact_timeout=plan.contact_timeout).serves:
             return "the load balancer does not see it up"
         if time.monotonic() >= until:
             return ""
         time.sleep(min(plan.health.interval, max(0.0, until - time.monotonic())))
 
 
-def put_back(balancer: LoadBalancer, host: Host, *, within: float, patience: float) -> bool:
+def put_back(balancer: LoadBalancer, host: Host, *, within: float, contact_timeout: float) -> bool:
     """Put it back and wait until the balancer sees it up, at most `within` seconds; returns whether it does."""
     began = time.monotonic()
-    patiently(lambda: balancer.put_back(host), patience=patience)
-    while not (standing := patiently(lambda: balancer.standing(host), patience=patience)).serves:
+    retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)
+    while not (
+        status := retry_while_unreachable(lambda: balancer.status(host), contact_timeout=contact_timeout)
+    ).serves:
         if time.monotonic() - began >= within:
             return False
-        if standing.out:
-            patiently(lambda: balancer.put_back(host), patience=patience)
+        if status.out:
+            retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)
         time.sleep(PAUSE)
     return True

@@ -36,7 +36,7 @@ class Files(Protocol):
         """Bytes of the regular file `path`; None when there is none."""
 
     def append(self, path: str, read: Read, at: int, on_bytes: Callable[[int], None]) -> None:
-        """Write what `read` gives, to its end, to `path` from byte `at` on. `on_bytes` is told of each chunk."""
+        """Write what `read` gives, to its end, to `path` from byte `at` on. `on_bytes` gets the size of each chunk."""
 
     def fetch(self, path: str, write: Write, at: int, size: int, on_bytes: Callable[[int], None]) -> None:
         """Give the bytes from `at` to `size` of `path` to `write`."""
@@ -46,7 +46,7 @@ class Files(Protocol):
 
 
 def files_of(host: Host) -> Files:
-    """The files of `host`, by its `ansible_connection`. `BadUse` names what cannot be honoured."""
+    """The files of `host`, by its `ansible_connection`. `UsageError` names what cannot be honoured."""
     if is_local(host):
         return LocalFiles(host.name)
     # paramiko takes 0.2 s to import, which nobody else need wait for.

@@ -8,28 +8,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 _REMEDY = "Check the path, who may read or write there, and the room on that disk."
 
 
 @contextmanager
 def here(path: Path) -> Iterator[None]:
-    """Whatever is done with `path`: `BadUse` names it when this machine refuses."""
+    """Whatever is done with `path`: `UsageError` names it when this machine refuses."""
     try:
         yield
     except OSError as exc:
-        raise BadUse(f"{path} on this machine: {exc.strerror or exc}", remedy=_REMEDY) from exc
+        raise UsageError(f"{path} on this machine: {exc.strerror or exc}", remedy=_REMEDY) from exc
 
 
 def sum_of(path: Path) -> str:
-    """The sha256 of a file here. `BadUse` when it cannot be read."""
+    """The sha256 of a file here. `UsageError` when it cannot be read."""
     with here(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def put(part: Path, dest: Path) -> None:
-    """Give a whole `part` its name, at once and for good. `BadUse` when it cannot have it."""
+    """Give a whole `part` its name, at once and for good. `UsageError` when it cannot have it."""
     with here(dest):
         part.replace(dest)
         directory = os.open(dest.parent, os.O_RDONLY)

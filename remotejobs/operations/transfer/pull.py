@@ -7,7 +7,7 @@ from pathlib import Path
 
 from remotejobs.errors import FileRefused
 from remotejobs.operations.transfer.here import here, put, sum_of
-from remotejobs.operations.transfer.steps import Ends, Through, Told, TransferFailed, Transferred, part_name
+from remotejobs.operations.transfer.steps import Ends, Report, Through, TransferFailed, Transferred, part_name
 from remotejobs.operations.transfer.throttle import Throttle
 
 
@@ -17,15 +17,16 @@ def pull(
     ends: Ends,
     *,
     throttle: Throttle | None = None,
-    tell: Told = lambda _moved: None,
+    report: Report = lambda _moved: None,
 ) -> Transferred:
     """Copy the file `source` from over there to `dest`; where that is a directory, into it.
 
     What arrived before a cut is kept, also for a later call with the same content. Raises `FileRefused`,
-    `TransferFailed` when it changed over there meanwhile, `Unreachable`, and `BadUse` for what this machine refuses.
+    `TransferFailed` when it changed over there meanwhile, `Unreachable`, and `UsageError` for what this machine
+    refuses.
     """
     files = ends.files
-    through = Through(ends, throttle, tell)
+    through = Through(ends, throttle, report)
     path = through.persist(lambda: files.absolute(source))
     size = through.persist(lambda: files.size(path))
     if size is None:

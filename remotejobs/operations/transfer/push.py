@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.operations.transfer.here import here, sum_of
-from remotejobs.operations.transfer.steps import Ends, Through, Told, Transferred, part_name
+from remotejobs.operations.transfer.steps import Ends, Report, Through, Transferred, part_name
 from remotejobs.operations.transfer.throttle import Throttle
 
 
@@ -18,18 +18,18 @@ def push(
     *,
     sha256: str = "",
     throttle: Throttle | None = None,
-    tell: Told = lambda _moved: None,
+    report: Report = lambda _moved: None,
 ) -> Transferred:
     """Copy the file `source` to `dest` over there; with a slash at its end, into that directory.
 
     What arrived before a cut is kept, also for a later call with the same content. `sha256` is that of `source`, where
-    it is known already. Raises `BadUse` for a source that cannot be read, `FileRefused` for what the host refuses, and
-    `Unreachable`.
+    it is known already. Raises `UsageError` for a source that cannot be read, `FileRefused` for what the host refuses,
+    and `Unreachable`.
     """
     size, mode = look_at(source)
     sha256 = sha256 or sum_of(source)
     files = ends.files
-    through = Through(ends, throttle, tell, total=size)
+    through = Through(ends, throttle, report, total=size)
     path = through.persist(lambda: files.absolute(f"{dest}{source.name}" if dest.endswith("/") else dest))
     if through.persist(lambda: files.size(path)) == size and ends.digest(path) == sha256:
         return through.was_there(path, sha256)
@@ -56,9 +56,9 @@ def push(
 
 
 def look_at(source: Path) -> tuple[int, int]:
-    """Size and mode of a file here. `BadUse` when there is none to send."""
+    """Size and mode of a file here. `UsageError` when there is none to send."""
     with here(source):
         found = source.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise BadUse(f"{source} is no regular file", remedy="Pack a directory into an archive first.")
+        raise UsageError(f"{source} is no regular file", remedy="Pack a directory into an archive first.")
     return found.st_size, stat.S_IMODE(found.st_mode) & 0o777

@@ -1,4 +1,4 @@
-"""What pushing and pulling share: who takes part, sums told by the host, and going on after a cut."""
+"""What pushing and pulling share: who takes part, sums reported by the host, and going on after a cut."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from remotejobs.agent.host_half import command_of, text_of
-from remotejobs.errors import FileRefused, ProtocolDamaged, Unreachable
+from remotejobs.agent.functions import command_of, text_of
+from remotejobs.errors import FileRefused, ProtocolError, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
-from remotejobs.jobs.wait import patiently, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, State
 from remotejobs.operations.transfer.files import Files, files_of
 from remotejobs.operations.transfer.throttle import Throttle
@@ -21,12 +21,12 @@ from remotejobs.text import one_line
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds
 TELL_EVERY = 0.1  # seconds
-PATIENCE = 300.0  # seconds without a byte
+CONTACT_TIMEOUT = 300.0  # seconds without a byte
 _SUM_LIMIT = 6 * 3600
 _FIELD = b"sha256 "
 
 T = TypeVar("T")
-Told = Callable[["Moved"], None]
+Report = Callable[["Moved"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,22 @@ class TransferFailed(FileRefused):
 class Ends:
     """The host's end of a transfer: its files, and its jobs for what takes longer than a question.
 
-    `becomes` says that the jobs run as another user than the one whose files these are. `patience` is how many seconds
-    may pass without contact, or without a new byte.
+    `becomes` says that the jobs run as another user than the one whose files these are. `contact_timeout` is how many
+    seconds may pass without contact, or without a new byte.
     """
 
     files: Files
     jobs: HostJobs
     becomes: bool = False
-    patience: float = PATIENCE
+    contact_timeout: float = CONTACT_TIMEOUT
 
     @classmethod
-    def of(cls, fleet: Fleet, host: str, become: BecomeChoice | None = None, *, patience: float = PATIENCE) -> Ends:
-        """Those of a host of `fleet`. `BadUse` names what cannot be honoured."""
+    def of(
+        cls, fleet: Fleet, host: str, become: BecomeChoice | None = None, *, contact_timeout: float = CONTACT_TIMEOUT
+    ) -> Ends:
+        """Those of a host of `fleet`. `UsageError` names what cannot be honoured."""
         becomes = fleet.become(host, become) is not None
-        return cls(files_of(fleet.hosts[host]), fleet.jobs(host, become=become), becomes, patience)
+        return cls(files_of(fleet.hosts[host]), fleet.jobs(host, become=become), becomes, contact_timeout)
 
     def digest(self, path: str) -> str:
         """The sha256 of a file over there. Raises `FileRefused`."""
@@ -89,18 +91,18 @@ class Ends:
         self.run("finish", "tr_seal", part, dest, sha256, f"{mode:o}")
 
     def run(self, verb: str, *words: str) -> str:
-        """Call a function of transfer.sh as a job, which outlives every connection; the sha256 that it told."""
+        """Call a function of transfer.sh as a job, which outlives every connection; the sha256 that it reported."""
         jid = f"{verb}-transfer.{secrets.token_hex(8)}"
         command = command_of(text_of("remotejobs.operations.transfer", "transfer.sh"), *words)
-        job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", limit=_SUM_LIMIT)
-        patiently(lambda: self.jobs.start(job), patience=self.patience)
-        record = wait_until_ended(self.jobs, jid, news=False, patience=self.patience)
+        job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", timeout=_SUM_LIMIT)
+        retry_while_unreachable(lambda: self.jobs.start(job), contact_timeout=self.contact_timeout)
+        record = wait_until_ended(self.jobs, jid, news=False, contact_timeout=self.contact_timeout)
         if record.state is not State.SUCCEEDED:
             raise FileRefused(record.host, f"{job.label}: {record.state}: {one_line(record.last_lines) or record.msg}")
         for line in record.stdout.splitlines():
             if line.startswith(_FIELD):
                 return line.removeprefix(_FIELD).decode("ascii", "replace")
-        raise ProtocolDamaged(record.host, f"job {jid} succeeded and told no sha256")
+        raise ProtocolError(record.host, f"job {jid} succeeded and reported no sha256")
 
 
 class Through:
@@ -109,12 +111,12 @@ class Through:
     `total` is how many bytes there are; whoever learns it on the way sets it before the first of them.
     """
 
-    def __init__(self, ends: Ends, throttle: Throttle | None, tell: Told, *, total: int = 0) -> None:
+    def __init__(self, ends: Ends, throttle: Throttle | None, report: Report, *, total: int = 0) -> None:
         self.total = total
         self._host = ends.files.host
-        self._patience = ends.patience
+        self._contact_timeout = ends.contact_timeout
         self._throttle = throttle or Throttle(0)
-        self._tell = tell
+        self._report = report
         self._began = time.monotonic()
         self._cuts = 0
         self._done = 0
@@ -146,7 +148,7 @@ class Through:
         return self._transferred(path, sha256, resumed=0, changed=False)
 
     def persist(self, attempt: Callable[[], T]) -> T:
-        """`attempt`, again after each cut, for as long as new bytes come, or patience lasts."""
+        """`attempt`, again after each cut, for as long as new bytes come, or until the contact timeout."""
         give_up, best, pause = 0.0, -1, FIRST_PAUSE
         while True:
             try:
@@ -154,15 +156,15 @@ class Through:
             except Unreachable as exc:
                 now = time.monotonic()
                 if self._done > best or not give_up:
-                    give_up, best, pause = now + self._patience, self._done, FIRST_PAUSE
-                if now >= give_up or not exc.passing:
+                    give_up, best, pause = now + self._contact_timeout, self._done, FIRST_PAUSE
+                if now >= give_up or not exc.transient:
                     raise
                 self._cuts += 1
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _say(self) -> None:
-        self._tell(Moved(self._host, self._done, self.total, self._cuts))
+        self._report(Moved(self._host, self._done, self.total, self._cuts))
 
     def _transferred(self, path: str, sha256: str, *, resumed: int, changed: bool) -> Transferred:
         return Transferred(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from remotejobs.operations.reboot import Reboot
 from remotejobs.operations.serial import Serial
+from remotejobs.renamed import allow_old_names, renamed_fields
 
 
 class Upgrade(BaseModel):
-    """Which packages to upgrade, how patiently, in which batches, and whether to reboot."""
+    """Which packages to upgrade, how retry_while_unreachable, in which batches, and whether to reboot."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
+    _old_names: ClassVar[object] = renamed_fields(prepare_limit="prepare_timeout", patience="install_timeout")
 
     manager: Literal["auto", "apt", "dnf"] = Field(
         default="auto", description="Package manager of the hosts; auto: the one that is there."
@@ -25,10 +27,10 @@ class Upgrade(BaseModel):
     lock_timeout: int = Field(
         default=600, ge=0, description="Seconds to wait while another program holds the package manager's lock."
     )
-    prepare_limit: int = Field(
+    prepare_timeout: int = Field(
         default=3600, ge=1, description="Seconds for lists and downloads, after which that step is ended."
     )
-    patience: int = Field(
+    install_timeout: int = Field(
         default=7200,
         ge=1,
         description="Seconds after which an installation that goes on counts as failed. It is not ended: "

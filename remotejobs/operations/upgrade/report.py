@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from remotejobs.agent.request import Read
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record
 
@@ -17,7 +17,7 @@ _HEAD = b"remotejobs-upgrade 1\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PackageChange:
     """A package before and after; "" for one that was not there, or is no more."""
 
     package: str
@@ -28,7 +28,7 @@ class Change:
         return f"{self.package} {self.before or '(new)'} → {self.after or '(removed)'}"
 
 
-class Outcome(StrEnum):
+class UpgradeOutcome(StrEnum):
     """How it ended on one host."""
 
     UPGRADED = "upgraded"
@@ -44,27 +44,27 @@ class HostUpgrade:
     """
 
     host: str
-    outcome: Outcome
-    changes: tuple[Change, ...] = ()
+    outcome: UpgradeOutcome
+    changes: tuple[PackageChange, ...] = ()
     reboot: str = ""
     rebooted: float | None = None
     lost: tuple[str, ...] = ()
     reason: str = ""
 
 
-def changes_of(record: Record, jobs: HostJobs) -> tuple[Change, ...]:
+def changes_of(record: Record, jobs: HostJobs) -> tuple[PackageChange, ...]:
     """The changes at the end of an installation's output; of a long one more is asked for.
 
-    Raises `ProtocolDamaged` when they are not whole, and `HostError`.
+    Raises `ProtocolError` when they are not whole, and `HostError`.
     """
     if record.stdout_from and _HEAD not in record.stdout:
-        (record,) = jobs.status([Read(record.jid, limit=LONGEST)])
+        (record,) = jobs.status([Read(record.jid, max_bytes=LONGEST)])
     _, found, tail = record.stdout.rpartition(_HEAD)
     *lines, last = tail.decode("utf-8", "replace").splitlines() or [""]
     changes = [_LINE.fullmatch(line) for line in lines]
     if not found or last != "end" or not all(changes):
-        raise ProtocolDamaged(record.host, f"job {record.jid} succeeded without a whole report of its upgrade")
-    return tuple(Change(each[1], _version(each[2]), _version(each[3])) for each in changes if each)
+        raise ProtocolError(record.host, f"job {record.jid} succeeded without a whole report of its upgrade")
+    return tuple(PackageChange(each[1], _version(each[2]), _version(each[3])) for each in changes if each)
 
 
 def _version(text: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from remotejobs.agent.host_half import command_of, text_of
+from remotejobs.agent.functions import command_of, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.errors import ProtocolDamaged
+from remotejobs.errors import ProtocolError
 from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.operations.upgrade.plan import Upgrade
 from remotejobs.text import visible
@@ -19,17 +19,20 @@ PREPARE, INSTALL = "prepare upgrade", "install upgrade"
 
 def prepare_job(plan: Upgrade, jid: str) -> Job:
     """Fetches the lists and the packages; may be ended at any time."""
-    return Job(jid=jid, cmd=_command(plan, "up_prepare"), label=PREPARE, limit=plan.prepare_limit)
+    return Job(jid=jid, cmd=_command(plan, "up_prepare"), label=PREPARE, timeout=plan.prepare_timeout)
 
 
 def install_job(plan: Upgrade, jid: str) -> Job:
-    """Installs them. It has no limit, and when it is killed the package manager is given the longest grace there is."""
+    """Installs them.
+
+    It has no timeout, and when it is killed the package manager is given the longest grace there is.
+    """
     return Job(jid=jid, cmd=_command(plan, "up_install"), label=INSTALL, grace=LONGEST_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
 class RebootNeed:
-    """Whether a host needs a reboot, None where it cannot tell, and why, in its own words (perhaps none)."""
+    """Whether a host needs a reboot, None where it does not know, and why, in its own words (perhaps none)."""
 
     needed: bool | None
     why: str = ""
@@ -46,7 +49,7 @@ def reboot_need(shell: Shell) -> RebootNeed:
     for line in said.splitlines():
         if found := _NEED.fullmatch(line):
             return RebootNeed(_ANSWERS[found[1]], visible(found[2]))
-    raise ProtocolDamaged(shell.host, f"whether it needs a reboot was not answered: {said[-200:]!r}")
+    raise ProtocolError(shell.host, f"whether it needs a reboot was not answered: {said[-200:]!r}")
 
 
 def _command(plan: Upgrade, function: str) -> str:

@@ -1,6 +1,6 @@
 """A transport that sleeps while nothing arrives.
 
-Seen with paramiko 5.1.0. Its reading thread wakes ten times a second to look whether the transport was closed: with
+Seen with paramiko 5.1.0. Its reading thread wakes ten times a second to check whether the transport was closed: with
 hundreds of connections that is what the processor does.
 
 Upstream: https://github.com/paramiko/paramiko/issues/361 (open). The public way would be an argument for that interval,

@@ -5,7 +5,7 @@ writes for as long as the other side does not read, and raises where it is close
 is said in the place of a version is thrown away. That another class may be given is documented; what it has to
 override is not.
 
-Upstream: https://github.com/paramiko/paramiko/issues/2479 (open: timeouts that nothing looks at). The public way would
+Upstream: https://github.com/paramiko/paramiko/issues/2479 (open: timeouts that nothing checks). The public way would
 be a time limit for writes and a longest packet as arguments of `Transport`.
 """
 

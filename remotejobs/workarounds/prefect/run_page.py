@@ -16,6 +16,6 @@ from remotejobs.workarounds.private import require
 
 
 def page_of(run: UUID | str) -> str:
-    """Where a person looks at the run; "" where no address of the UI is known. Raises `PrivatePartGone`."""
+    """Where a person finds the run; "" where no address of the UI is known. Raises `PrivatePartGone`."""
     require("prefect", urls, "url_for")
     return urls.url_for("flow-run", obj_id=run) or ""

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 from pydantic import SecretStr, ValidationError
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import text
 from remotejobs.model import Handle
 from remotejobs.prefect import Access, RemoteInventory, RemoteLogin
@@ -65,7 +65,7 @@ def test_several_inventories_are_merged_and_have_one_login(kept: RemoteInventory
     assert {"db1", "web1", "web2"} <= set(hosts)
     assert {text(host, "ansible_user", "ansible_ssh_user") for host in hosts.values()} == {"deploy"}
     RemoteInventory(path=kept.path, login=RemoteLogin(user="root")).save("other", overwrite=True)
-    with pytest.raises(BadUse, match="have a login each"):
+    with pytest.raises(UsageError, match="have a login each"):
         connections().fleet(Access(inventory=("remote-inventory/other", "remote-inventory/production")))
 
 
@@ -90,7 +90,7 @@ def test_what_is_refused_is_named_and_not_shown(wrong: dict[str, object]) -> Non
 
 
 def test_a_block_that_is_not_there_is_named() -> None:
-    with pytest.raises(BadUse, match="Remote Inventory block 'nowhere' cannot be read: there is none"):
+    with pytest.raises(UsageError, match="Remote Inventory block 'nowhere' cannot be read: there is none"):
         connections().fleet(Access(inventory="remote-inventory/nowhere"))
 
 

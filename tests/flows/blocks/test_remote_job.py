@@ -176,7 +176,7 @@ def test_a_cancelled_flow_ends_what_it_triggered_by_way_of_its_block_as_that_is_
     (hook,) = to_be_cancelled.on_cancellation_hooks
     hook(to_be_cancelled, run, Cancelling())
     (triggered,) = runs
-    assert jobs_of(access, triggered.handle).look(triggered.jid).state is State.KILLED
+    assert jobs_of(access, triggered.handle).record(triggered.jid).state is State.KILLED
 
 
 def test_an_option_that_there_is_none_of_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Reading, inventory_paths, load_inventory
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ def test_whatever_they_say_they_are_merged_as_ansible_merges_them(
 def test_an_error_names_all_of_them(write: Write) -> None:
     path = write({"a": "w1\n", "b": "w2\n"})
     inventory = load_inventory(path, path.with_name("b"))
-    with pytest.raises(BadUse, match=rf"in {path}, {path.with_name('b')}"):
+    with pytest.raises(UsageError, match=rf"in {path}, {path.with_name('b')}"):
         inventory.select("nobody")
 
 
 def test_none_is_an_error() -> None:
-    with pytest.raises(BadUse, match="no inventory is named"):
+    with pytest.raises(UsageError, match="no inventory is named"):
         load_inventory()
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remotejobs.cli import main
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory import Inventory, InventoryError, Reading, load_inventory
 from remotejobs.inventory.variables import flag, text
 from remotejobs.inventory.vault.envelope import parse
@@ -121,9 +121,9 @@ def test_no_error_log_or_printed_object_shows_what_was_in_a_vault(
         with pytest.raises(InventoryError) as caught:
             host.variables[name]
         said.append(str(caught.value))
-    with pytest.raises(BadUse) as wrong:
+    with pytest.raises(UsageError) as wrong:
         flag(host, "ansible_become", default=False)
-    with pytest.raises(BadUse) as listed:
+    with pytest.raises(UsageError) as listed:
         text(host, "listed")
     with pytest.raises(InventoryError) as damaged:
         inventory.hosts["d1"].variables["x"]
@@ -169,9 +169,9 @@ def test_passwords_come_from_the_environment_programs_and_encrypted_files(
     assert read(path, ids=("o@outer",), files=("sealed",)).hosts["w1"].variables["pin"] == HIDDEN
     secrets = secrets_named(environment={"ANSIBLE_VAULT_PASSWORD_FILE": str(path.parent / "password")})
     assert load_inventory(path, reading=Reading(secrets)).hosts["w1"].variables["pin"] == HIDDEN
-    with pytest.raises(BadUse, match="fails ended with 3 and gave no password"):
+    with pytest.raises(UsageError, match="fails ended with 3 and gave no password"):
         read(path, files=("fails",)).hosts["w1"].variables["pin"]
-    with pytest.raises(BadUse, match="gone cannot be read"):
+    with pytest.raises(UsageError, match="gone cannot be read"):
         read(path, files=("gone",)).hosts["w1"].variables["pin"]
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotejobs.connections.ssh.config.arguments import arguments_of, parse
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def test_options_are_read_as_ssh_reads_them(line: str, expected: list[tuple[str,
     ],
 )
 def test_what_cannot_be_honoured_is_named_with_its_place(line: str, named: str) -> None:
-    with pytest.raises(BadUse, match="here: ") as refused:
+    with pytest.raises(UsageError, match="here: ") as refused:
         parse(line, "here")
     assert named in str(refused.value)
 
@@ -87,7 +87,7 @@ def test_a_host_key_checking_of_no_is_an_option() -> None:
 
 
 def test_a_list_where_text_belongs_is_refused() -> None:
-    with pytest.raises(BadUse, match="db1: ansible_port is"):
+    with pytest.raises(UsageError, match="db1: ansible_port is"):
         arguments_of(SomeHost(variables={"ansible_port": [22]}))
 
 
@@ -98,5 +98,5 @@ def test_any_path_survives_the_command_line(path: str) -> None:
 
 @given(st.text())
 def test_any_line_is_read_or_refused(line: str) -> None:
-    with contextlib.suppress(BadUse):
+    with contextlib.suppress(UsageError):
         parse(line, "here")

@@ -18,10 +18,10 @@ from remotejobs.connections.ssh.config.jumps import parse_jumps
 from remotejobs.connections.ssh.config.keywords import HONOURED, RAW
 from remotejobs.connections.ssh.config.lookup import Lookup, lookup
 from remotejobs.connections.ssh.config.reader import read
-from remotejobs.connections.ssh.config.settings import Settings
-from remotejobs.connections.ssh.config.tokens import Names, expand, host_name
+from remotejobs.connections.ssh.config.settings import HostSettings
+from remotejobs.connections.ssh.config.tokens import TokenValues, expand, host_name
 from remotejobs.connections.ssh.config.words import NotPlain
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from tests.unit.ssh.config_cases import HOSTS, INCLUDED, LINES, OTHERS, PLAIN
 
 LOCAL = pwd.getpwuid(os.getuid())
@@ -50,10 +50,10 @@ def common(key: str, value: str) -> str:
         return value
 
 
-def ours(found: Settings, name: str, usual: Told) -> Told:
+def ours(found: HostSettings, name: str, usual: Told) -> Told:
     """Our settings as `ssh -G` would print them."""
     host = host_name(found.get("hostname"), name)
-    names = Names(
+    names = TokenValues(
         asked=name,
         host=host,
         port=int(found.get("port") or 22),
@@ -130,7 +130,7 @@ def test_sixty_files_are_read_as_openssh_reads_them(here: Path, usual: Told) -> 
 def looked_up(host: str, config: Path) -> Lookup | None:
     try:
         return lookup(host, (), str(config))
-    except BadUse:
+    except UsageError:
         return None
 
 
@@ -167,7 +167,7 @@ def test_any_plain_file_is_read_as_openssh_reads_it_and_as_it_is_read_through_op
         found, its = looked_up(host, path), openssh(path, host)
         assert found is not None and found.beyond is None and its is not None
         same(ours(found.settings, host, usual), its)
-        asked = program.ask(read(str(path), here), program.Question(host, (), str(path), Path(LOCAL.pw_dir)))
+        asked = program.ask(read(str(path), here), program.SettingsQuery(host, (), str(path), Path(LOCAL.pw_dir)))
         same(ours(asked, host, usual), its)
 
     alike()
@@ -218,7 +218,9 @@ def test_without_openssh_all_that_is_not_surely_known_is_refused_by_name(
         if name in PLAIN:
             assert lookup("db1", (), str(path)).beyond is None, name
         else:
-            with pytest.raises(BadUse, match=rf"{path}:\d+: .* is more than is surely understood here without OpenSSH"):
+            with pytest.raises(
+                UsageError, match=rf"{path}:\d+: .* is more than is surely understood here without OpenSSH"
+            ):
                 lookup("db1", (), str(path))
 
 
@@ -238,7 +240,7 @@ def test_a_file_that_others_may_write_is_not_read(here: Path) -> None:
     path.write_text("Port 1\n")
     path.chmod(0o666)
 
-    with pytest.raises(BadUse, match=rf"{path} can be written by others"):
+    with pytest.raises(UsageError, match=rf"{path} can be written by others"):
         lookup("db1", (), "")
 
 

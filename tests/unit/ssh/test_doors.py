@@ -1,4 +1,4 @@
-"""A login on a jump host is shared, and so are its failure and its end; a door that turns people away gets a pace."""
+"""A login on a jump host is shared, and so are its failure and its end; logins that it turns away are limited."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 
 from remotejobs.connections.ssh.endpoint import Endpoint
-from remotejobs.connections.ssh.transport import doors, link
+from remotejobs.connections.ssh.transport import doors, session
 from remotejobs.connections.ssh.transport.doors import SharedLogin, enter
-from remotejobs.connections.ssh.transport.pace import Pace
+from remotejobs.connections.ssh.transport.login_limiter import LoginLimiter
 from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.errors import ConnectionLost, HostError
 from tests.awaiting import await_true
@@ -138,19 +138,19 @@ def test_a_login_that_is_full_is_joined_by_another(monkeypatch: pytest.MonkeyPat
 
 
 def test_who_is_turned_away_makes_all_wait_and_fewer_go_at_once() -> None:
-    pace = Pace()
-    pace.turned_away()
-    pace.turned_away()
+    limiter = LoginLimiter()
+    limiter.turned_away()
+    limiter.turned_away()
 
-    assert not pace.enter(time.monotonic())
-    assert pace.enter(time.monotonic() + 60)
+    assert not limiter.enter(time.monotonic())
+    assert limiter.enter(time.monotonic() + 60)
     for _ in range(7):
-        assert pace.enter(time.monotonic() + 60)
-    assert not pace.enter(time.monotonic() + 0.01)
-    pace.got_in()
-    assert pace.enter(time.monotonic() + 60)
-    pace.leave()
-    assert pace.enter(time.monotonic() + 60)
+        assert limiter.enter(time.monotonic() + 60)
+    assert not limiter.enter(time.monotonic() + 0.01)
+    limiter.got_in()
+    assert limiter.enter(time.monotonic() + 60)
+    limiter.leave()
+    assert limiter.enter(time.monotonic() + 60)
 
 
 @dataclass
@@ -166,5 +166,5 @@ def test_a_way_that_breaks_before_its_end_is_noticed_is_lost_and_not_too_slow() 
     lease = enter(way("breaking"), "db1", lambda: login)
 
     with pytest.raises(ConnectionLost, match="the connection to the jump host ended on the way to db1"):
-        link._forward(lease, *way("db1"))
+        session._forward(lease, *way("db1"))
     lease.release()

@@ -17,7 +17,7 @@ from remotejobs.connections.ssh.config.jumps import Jump, parse_jumps
 from remotejobs.connections.ssh.endpoint import Endpoint, HostKeyPolicy
 from remotejobs.connections.ssh.explain import explain
 from remotejobs.connections.ssh.resolve import resolve
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def test_a_jump_host_may_be_behind_another(home: Path) -> None:
 
 
 def test_a_circle_of_jumps_is_an_error(home: Path) -> None:
-    with pytest.raises(BadUse, match="more than 8 hops"):
+    with pytest.raises(UsageError, match="more than 8 hops"):
         resolved(home, "Host *\n  ProxyJump gate\n")
 
 
@@ -146,13 +146,13 @@ def test_a_proxy_on_the_command_line_wins_over_the_other_kind_in_ssh_config(home
 
 @pytest.mark.parametrize("address", ["-oProxyCommand=x", "a b", "a;b", "$(x)", "a\nb", "`x`", "a'b", "a|b", "a/b"])
 def test_a_name_that_could_become_a_command_is_refused(home: Path, address: str) -> None:
-    with pytest.raises(BadUse, match="is not a host's name or address"):
+    with pytest.raises(UsageError, match="is not a host's name or address"):
         resolved(home, "ProxyCommand nc %h %p\n", ansible_host=address)
 
 
 @pytest.mark.parametrize("user", ["-l", "a b", "a;b", "$(x)", "a'b", "`x`"])
 def test_a_user_that_could_become_a_command_is_refused(home: Path, user: str) -> None:
-    with pytest.raises(BadUse, match="is not a user's name"):
+    with pytest.raises(UsageError, match="is not a user's name"):
         resolved(home, ansible_user=user)
 
 
@@ -176,7 +176,7 @@ def test_names_and_addresses_are_accepted(home: Path, address: str) -> None:
     ],
 )
 def test_nonsense_in_ssh_config_is_named(home: Path, config: str, named: str) -> None:
-    with pytest.raises(BadUse, match=named):
+    with pytest.raises(UsageError, match=named):
         resolved(home, config)
 
 
@@ -195,7 +195,7 @@ def test_hosts_included_inside_a_host_count_there_alone(home: Path) -> None:
 
 
 def test_a_file_that_includes_itself_is_an_error(home: Path) -> None:
-    with pytest.raises(BadUse, match="Look for a circle"):
+    with pytest.raises(UsageError, match="Look for a circle"):
         resolved(home, "Include config\n")
 
 
@@ -257,7 +257,7 @@ def test_options_that_decide_who_gets_in_are_honoured(home: Path) -> None:
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name_and_place(home: Path, config: str, named: str) -> None:
-    with pytest.raises(BadUse, match=named):
+    with pytest.raises(UsageError, match=named):
         resolved(home, config)
 
 

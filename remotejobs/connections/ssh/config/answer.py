@@ -6,31 +6,33 @@ import pwd
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from remotejobs.connections.ssh.config.blocks import Document, Setting
+from remotejobs.connections.ssh.config.blocks import ConfigDocument, Setting
 from remotejobs.connections.ssh.config.keywords import HONOURED, RAW
-from remotejobs.connections.ssh.config.tokens import Names, expand, host_name
+from remotejobs.connections.ssh.config.tokens import TokenValues, expand, host_name
 from remotejobs.connections.ssh.config.words import NotPlain, split_words
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 PLACE = "ssh -G"
 
-# What ssh -G fills in before it tells. Files are parted by spaces, whether or not a name has one.
+# What ssh -G fills in before it prints. Files are parted by spaces, whether or not a name has one.
 _FILLED = frozenset(["globalknownhostsfile", "identityagent", "revokedhostkeys", "userknownhostsfile"])
 _OF_ONE_HOST = ("%h", "%n", "%k", "%C", "%j")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueriedSettings:
     """What the files say; whether that is the same `for_all` hosts for which the same lines count."""
 
     settings: tuple[Setting, ...]
     for_all: bool
 
 
-def read_answer(said: str, defaults: str, document: Document, name: str, local: pwd.struct_passwd) -> Answer:
+def read_answer(
+    said: str, defaults: str, document: ConfigDocument, name: str, local: pwd.struct_passwd
+) -> QueriedSettings:
     """Read `said`; what it has in common with `defaults`, what ssh -G says of no file, is not set."""
     lines, usual = _lines(said), _lines(defaults)
-    reading = _Reading(document, name, lines, local)
+    reading = _SettingsOrigin(document, name, lines, local)
     settings: list[Setting] = []
     for key, values in lines.items():
         if key == "hostname":
@@ -39,7 +41,7 @@ def read_answer(said: str, defaults: str, document: Document, name: str, local: 
             settings += reading.filled(key, values[0])
         elif key in HONOURED and values != usual.get(key):
             settings += [Setting(key, (value,), reading.place(key, value)) for value in values]
-    return Answer(tuple(settings), reading.for_all)
+    return QueriedSettings(tuple(settings), reading.for_all)
 
 
 def _lines(said: str) -> dict[str, tuple[str, ...]]:
@@ -59,17 +61,17 @@ def _common_form(key: str, value: str) -> str:
         return value
 
 
-class _Reading:
+class _SettingsOrigin:
     """What was written in the files, found by what became of it."""
 
     def __init__(
-        self, document: Document, name: str, lines: dict[str, tuple[str, ...]], local: pwd.struct_passwd
+        self, document: ConfigDocument, name: str, lines: dict[str, tuple[str, ...]], local: pwd.struct_passwd
     ) -> None:
         self.for_all = True
         self._document = document
         self._name = name
         alias = lines.get("hostkeyalias", ("",))[0].lower()
-        self._names = Names(
+        self._names = TokenValues(
             asked=name,
             host=lines["hostname"][0],
             port=int(lines["port"][0]),
@@ -102,7 +104,7 @@ class _Reading:
         candidates = self._candidates(key)
         doubtful = [one for one in candidates if any(" " in word for word in self._expanded(key, one.values))]
         if doubtful:
-            raise BadUse(
+            raise UsageError(
                 f"{doubtful[0].place}: OpenSSH does not say where the file names of {key} end",
                 remedy="Leave out spaces.",
             )
@@ -128,7 +130,7 @@ class _Reading:
     def _expanded(self, key: str, words: Iterable[str]) -> list[str]:
         try:
             return [expand(word, self._names, key) for word in words]
-        except BadUse:
+        except UsageError:
             return []
 
 

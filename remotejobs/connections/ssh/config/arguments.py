@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remotejobs.connections.ssh.config.keywords import ALIASES, HONOURED, LISTS, RAW
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host, flag, place_of, text
 
 # Options that change nothing here, or only how talkative or how patient the program ssh would be.
@@ -59,7 +59,7 @@ class Arguments:
 
 
 def arguments_of(host: Host) -> Arguments:
-    """The host's variables in the order in which Ansible gives them to ssh; `BadUse` for what cannot be honoured."""
+    """The host's variables in the order in which Ansible gives them to ssh; `UsageError` for what is not supported."""
     before = parse(text(host, "ansible_ssh_args"), place_of(host, "ansible_ssh_args"))
     common = parse(text(host, "ansible_ssh_common_args"), place_of(host, "ansible_ssh_common_args"))
     extra = parse(text(host, "ansible_ssh_extra_args"), place_of(host, "ansible_ssh_extra_args"))
@@ -68,11 +68,11 @@ def arguments_of(host: Host) -> Arguments:
 
 
 def parse(line: str, place: str) -> Arguments:
-    """Read `line` as ssh would; `BadUse` names `place` and the option that cannot be honoured."""
+    """Read `line` as ssh would; `UsageError` names `place` and the option that cannot be honoured."""
     try:
         words = shlex.split(line)
     except ValueError as exc:
-        raise BadUse(f"{place}: {exc}", remedy="Close the quotation.") from exc
+        raise UsageError(f"{place}: {exc}", remedy="Close the quotation.") from exc
     options: list[Option] = []
     config = ""
     for letter, value in _letters(words, place):
@@ -93,7 +93,7 @@ def _letters(words: list[str], place: str) -> Iterator[tuple[str, str]]:
     following = iter(words)
     for word in following:
         if len(word) < 2 or word[0] != "-":
-            raise BadUse(f"{place}: {word!r} is not an option", remedy="Only options of ssh may stand here.")
+            raise UsageError(f"{place}: {word!r} is not an option", remedy="Only options of ssh may stand here.")
         letters = word[1:]
         while letters:
             letter, letters = letters[0], letters[1:]
@@ -106,7 +106,7 @@ def _letters(words: list[str], place: str) -> Iterator[tuple[str, str]]:
                 raise _unsupported(f"-{letter}", place)
             value, letters = letters or next(following, ""), ""
             if not value:
-                raise BadUse(f"{place}: -{letter} needs a value", remedy="Add it.")
+                raise UsageError(f"{place}: -{letter} needs a value", remedy="Add it.")
             if letter not in HARMLESS_WITH_VALUE:
                 yield letter, value
 
@@ -114,7 +114,7 @@ def _letters(words: list[str], place: str) -> Iterator[tuple[str, str]]:
 def _long_option(text_: str, place: str) -> Iterator[Option]:
     match = _OPTION.fullmatch(text_)
     if match is None:
-        raise BadUse(f"{place}: -o {text_!r} is not of the form Key=value", remedy="Correct it.")
+        raise UsageError(f"{place}: -o {text_!r} is not of the form Key=value", remedy="Correct it.")
     key, value = match[1].lower(), match[2]
     key = ALIASES.get(key, key)
     if key == "canonicalizehostname" and value.lower() in ("no", "false"):
@@ -127,7 +127,7 @@ def _long_option(text_: str, place: str) -> Iterator[Option]:
 
 def _option(key: str, value: str, place: str) -> Option:
     if _CONTROL.search(value):
-        raise BadUse(f"{place}: the value of {key} holds a control character", remedy="Remove it.")
+        raise UsageError(f"{place}: the value of {key} holds a control character", remedy="Remove it.")
     return Option(key, value, place)
 
 
@@ -137,8 +137,8 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if whole else value
 
 
-def _unsupported(option: str, place: str) -> BadUse:
-    return BadUse(
+def _unsupported(option: str, place: str) -> UsageError:
+    return UsageError(
         f"{place}: {option} is not supported", remedy="Remove it, or say it in ssh_config if it may be missed."
     )
 

@@ -28,7 +28,7 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Condition:
+class BlockCondition:
     """A Host line with its patterns, or a Match line with its criteria."""
 
     patterns: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Condition:
 class Block:
     """Settings that count where all conditions hold, the outermost first."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[BlockCondition, ...]
     settings: tuple[Setting, ...]
 
 
@@ -63,7 +63,7 @@ class Beyond:
 
 
 @dataclass(frozen=True)
-class Document:
+class ConfigDocument:
     """All that OpenSSH would read, in its order.
 
     `beyond` is what this reader leaves to OpenSSH; `commented` are lines with a comment after their values. `patterns`

@@ -7,29 +7,29 @@ from pathlib import Path
 
 from remotejobs.connections.ssh.config import program
 from remotejobs.connections.ssh.config.arguments import Option
-from remotejobs.connections.ssh.config.blocks import Beyond, Document, Setting
+from remotejobs.connections.ssh.config.blocks import Beyond, ConfigDocument, Setting
 from remotejobs.connections.ssh.config.keywords import HONOURED, LISTS, RAW
 from remotejobs.connections.ssh.config.plain import evaluate
 from remotejobs.connections.ssh.config.reader import read
-from remotejobs.connections.ssh.config.settings import Settings
+from remotejobs.connections.ssh.config.settings import HostSettings
 from remotejobs.connections.ssh.config.tokens import local_user
 from remotejobs.connections.ssh.config.words import NotPlain, split_words
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """The settings, and why OpenSSH was asked for them; None where it was not."""
 
-    settings: Settings
+    settings: HostSettings
     beyond: Beyond | None = None
 
 
 def lookup(name: str, options: tuple[Option, ...], config: str) -> Lookup:
     """The settings for `name`: `options` first, then the file `config` ("": the user's and the system's; "none").
 
-    Files in the plain form are read here. Others are OpenSSH's to read: nothing is guessed. `BadUse` names the file and
-    line that cannot be understood, and what OpenSSH said of it.
+    Files in the plain form are read here. Others are OpenSSH's to read: nothing is guessed. `UsageError` names the file
+    and line that cannot be understood, and what OpenSSH said of it.
     """
     settings = tuple(map(_setting, options))
     home = Path.home()
@@ -38,14 +38,14 @@ def lookup(name: str, options: tuple[Option, ...], config: str) -> Lookup:
     if beyond is None:
         return Lookup(evaluate(document, name, settings, local_user().pw_name))
     if program.program() is None:
-        raise BadUse(
+        raise UsageError(
             f"{beyond.place}: {beyond.what} is more than is surely understood here without OpenSSH",
             remedy="Install OpenSSH's client, which is then asked, or write it more plainly.",
         )
-    return Lookup(program.ask(document, program.Question(name, settings, config, home)), beyond)
+    return Lookup(program.ask(document, program.SettingsQuery(name, settings, config, home)), beyond)
 
 
-def _beyond(document: Document, options: tuple[Setting, ...]) -> Beyond | None:
+def _beyond(document: ConfigDocument, options: tuple[Setting, ...]) -> Beyond | None:
     if document.beyond:
         return document.beyond[0]
     # Whether a ProxyCommand counts after it differs from release to release.
@@ -68,7 +68,7 @@ def _setting(option: Option) -> Setting:
             words = split_words(option.value)[0] if option.key in LISTS else (option.value,)
             values = HONOURED[option.key](words)
     except NotPlain as exc:
-        raise BadUse(
+        raise UsageError(
             f"{option.place}: {option.key} {option.value!r}: {exc} cannot be used", remedy="Correct it."
         ) from exc
     return Setting(option.key, values, option.place)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from remotejobs.connections.ssh.config.blocks import Condition, Criterion, Document, Setting
+from remotejobs.connections.ssh.config.blocks import BlockCondition, ConfigDocument, Criterion, Setting
 from remotejobs.connections.ssh.config.patterns import matches_host, matches_list
-from remotejobs.connections.ssh.config.settings import Gathering, Settings
+from remotejobs.connections.ssh.config.settings import Gathering, HostSettings
 from remotejobs.connections.ssh.config.tokens import host_name
 
 
-def evaluate(document: Document, name: str, options: tuple[Setting, ...], local_user: str) -> Settings:
+def evaluate(document: ConfigDocument, name: str, options: tuple[Setting, ...], local_user: str) -> HostSettings:
     """`options` first, then the blocks that are for `name`; a second time where a line asks for the final names."""
     gathering = Gathering()
     gathering.take(options)
@@ -25,7 +25,7 @@ class _Pass:
     """One reading of all files."""
 
     def __init__(
-        self, document: Document, gathering: Gathering, name: str, local_user: str, *, final: bool = False
+        self, document: ConfigDocument, gathering: Gathering, name: str, local_user: str, *, final: bool = False
     ) -> None:
         self._document = document
         self._gathering = gathering
@@ -39,7 +39,7 @@ class _Pass:
             if all(self._holds(condition, host) for condition in block.conditions):
                 self._gathering.take(block.settings)
 
-    def _holds(self, condition: Condition, host: str) -> bool:
+    def _holds(self, condition: BlockCondition, host: str) -> bool:
         """A condition holds or not from its line on, whatever is set later."""
         if id(condition) not in self._held:
             self._held[id(condition)] = (

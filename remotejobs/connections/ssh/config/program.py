@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from remotejobs.connections.ssh.config.answer import Answer, read_answer
-from remotejobs.connections.ssh.config.blocks import Document, Setting
-from remotejobs.connections.ssh.config.settings import Gathering, Settings
+from remotejobs.connections.ssh.config.answer import QueriedSettings, read_answer
+from remotejobs.connections.ssh.config.blocks import ConfigDocument, Setting
+from remotejobs.connections.ssh.config.settings import Gathering, HostSettings
 from remotejobs.connections.ssh.config.tokens import local_user
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 WITHIN = 60.0  # seconds; Match exec and names of hosts may ask the network
 AT_ONCE = 2 * (os.cpu_count() or 1)
@@ -48,7 +48,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.answer: Answer | None = None
+        self.answer: QueriedSettings | None = None
 
 
 @lru_cache(maxsize=8)
@@ -75,7 +75,7 @@ def _version(ssh: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SettingsQuery:
     """For whom, with our own `options`, and with the files of `-F config` ("" for the usual ones) in this `home`."""
 
     name: str
@@ -84,8 +84,8 @@ class Question:
     home: Path
 
 
-def ask(document: Document, question: Question) -> Settings:
-    """What `ssh -G` says, with our options before it; `BadUse` with its own words when it refuses."""
+def ask(document: ConfigDocument, question: SettingsQuery) -> HostSettings:
+    """What `ssh -G` says, with our options before it; `UsageError` with its own words when it refuses."""
     deciding = tuple(option for option in question.options if option.key in _DECIDING)
     key = _class_of(document, question, deciding)
     answer = _asked(document, question, deciding) if key is None else _kept_or_asked(key, document, question, deciding)
@@ -96,7 +96,9 @@ def ask(document: Document, question: Question) -> Settings:
     return gathering.settings()
 
 
-def _class_of(document: Document, question: Question, deciding: tuple[Setting, ...]) -> tuple[object, ...] | None:
+def _class_of(
+    document: ConfigDocument, question: SettingsQuery, deciding: tuple[Setting, ...]
+) -> tuple[object, ...] | None:
     """All that the answer depends on; None when that is not known."""
     if document.criteria & _CHANGING_CRITERIA or document.keywords & _CHANGING_KEYWORDS:
         return None
@@ -108,8 +110,8 @@ def _class_of(document: Document, question: Question, deciding: tuple[Setting, .
 
 
 def _kept_or_asked(
-    key: tuple[object, ...], document: Document, question: Question, deciding: tuple[Setting, ...]
-) -> Answer:
+    key: tuple[object, ...], document: ConfigDocument, question: SettingsQuery, deciding: tuple[Setting, ...]
+) -> QueriedSettings:
     with _keeping:
         if len(_kept) > MOST_KEPT:
             _kept.clear()
@@ -123,7 +125,7 @@ def _kept_or_asked(
     return answer
 
 
-def _asked(document: Document, question: Question, deciding: tuple[Setting, ...]) -> Answer:
+def _asked(document: ConfigDocument, question: SettingsQuery, deciding: tuple[Setting, ...]) -> QueriedSettings:
     ssh = program()
     assert ssh is not None
     with _asking, _files(document, question) as files:
@@ -152,18 +154,18 @@ def _run(command: list[str], name: str) -> str:
         )
     except subprocess.TimeoutExpired as exc:
         remedy = "Look at the commands of Match exec and at the name servers."
-        raise BadUse(f"{name}: `ssh -G {name}` did not end within {WITHIN:g} s", remedy=remedy) from exc
+        raise UsageError(f"{name}: `ssh -G {name}` did not end within {WITHIN:g} s", remedy=remedy) from exc
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip() and "terminal" not in line]
         why = "; ".join(said[-3:]).rstrip(".") or f"exit status {done.returncode}"
-        raise BadUse(
+        raise UsageError(
             f"{name}: OpenSSH refuses its configuration: {why}", remedy=f"Correct it until `ssh -G {name}` works."
         )
     return done.stdout
 
 
 @contextmanager
-def _files(document: Document, question: Question) -> Iterator[list[str]]:
+def _files(document: ConfigDocument, question: SettingsQuery) -> Iterator[list[str]]:
     """The options that make ssh read what we read: its home is that of the user database, whatever HOME is."""
     if question.config:
         yield ["-F", question.config]
@@ -172,7 +174,7 @@ def _files(document: Document, question: Question) -> Iterator[list[str]]:
         yield []
         return
     if document.relative:
-        raise BadUse(
+        raise UsageError(
             f"{document.relative}: a relative Include cannot be followed while HOME is {question.home}, not your home",
             remedy="Write the whole path, or set HOME to your home directory.",
         )

@@ -10,11 +10,11 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from remotejobs.connections.ssh.config.blocks import Beyond, Block, Condition, Criterion, Document, Setting
+from remotejobs.connections.ssh.config.blocks import Beyond, Block, BlockCondition, ConfigDocument, Criterion, Setting
 from remotejobs.connections.ssh.config.keywords import ALIASES, read_value
 from remotejobs.connections.ssh.config.patterns import matches_list
 from remotejobs.connections.ssh.config.words import NotPlain, parse_line, split_words
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 INCLUDE_DEPTH = 16
@@ -27,35 +27,35 @@ _ALONE = frozenset(["canonical", "final"])
 _WITH_PATTERNS = frozenset(["host", "localuser", "originalhost", "user"])
 _INCLUDED = re.compile(r"[^\[\]{}%$\\]+")
 
-_documents: dict[tuple[str, Path], tuple[Document, dict[Path, object], dict[str, list[str]]]] = {}
+_documents: dict[tuple[str, Path], tuple[ConfigDocument, dict[Path, object], dict[str, list[str]]]] = {}
 _reading = threading.Lock()
 
 
-def read(config: str, home: Path) -> Document:
+def read(config: str, home: Path) -> ConfigDocument:
     """The file `config` with all that it includes; "" for the user's and the system's, `none` for nothing.
 
-    `BadUse` names the file that cannot be read.
+    `UsageError` names the file that cannot be read.
     """
     with _reading:
         kept = _documents.get((config, home))
         if kept is not None and _unchanged(kept[1], kept[2]):
             return kept[0]
-        reader = _Reader(home)
+        reader = _ConfigReader(home)
         for path, system, checked in _files(config, home):
-            reader.read(path, (), _Place(system, checked, 0))
+            reader.read(path, (), _Inclusion(system, checked, 0))
         document = reader.document()
         _documents[config, home] = document, reader.states, reader.globs
         return document
 
 
 def _files(config: str, home: Path) -> list[tuple[Path, bool, bool]]:
-    """Path, whether it is the system's, and whether its owner and mode are looked at."""
+    """Path, whether it is the system's, and whether its owner and mode are checked."""
     if config.lower() == "none":
         return []
     if config:
         path = Path(config)
         if not path.is_file():
-            raise BadUse(f"{path} cannot be read: there is no such file", remedy="Correct -F or create the file.")
+            raise UsageError(f"{path} cannot be read: there is no such file", remedy="Correct -F or create the file.")
         return [(path, False, False)]
     return [(home / ".ssh" / "config", False, True), (SYSTEM_CONFIG, True, False)]
 
@@ -79,7 +79,7 @@ def _glob(pattern: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Inclusion:
     """How a file came to be read."""
 
     system: bool
@@ -88,7 +88,7 @@ class _Place:
 
 
 @dataclass
-class _Reader:
+class _ConfigReader:
     """One reading of all files."""
 
     home: Path
@@ -104,9 +104,9 @@ class _Reader:
     relative: str = ""
     contents: list[str] = field(default_factory=list)
 
-    def document(self) -> Document:
+    def document(self) -> ConfigDocument:
         digest = hashlib.sha256(repr(self.contents).encode("utf-8", "surrogateescape")).hexdigest()
-        return Document(
+        return ConfigDocument(
             blocks=tuple(self.blocks),
             beyond=tuple(self.beyond),
             commented=tuple(self.commented),
@@ -118,10 +118,10 @@ class _Reader:
             candidates={key: tuple(found) for key, found in self.candidates.items()},
         )
 
-    def read(self, path: Path, outer: tuple[Condition, ...], place: _Place) -> None:
+    def read(self, path: Path, outer: tuple[BlockCondition, ...], place: _Inclusion) -> None:
         """Add the blocks of `path`, which count under the conditions `outer`."""
         if place.depth > INCLUDE_DEPTH:
-            raise BadUse(f"{path}: Include goes deeper than {INCLUDE_DEPTH} files", remedy="Look for a circle.")
+            raise UsageError(f"{path}: Include goes deeper than {INCLUDE_DEPTH} files", remedy="Look for a circle.")
         text = self._text(path, place)
         conditions, settings = outer, list[Setting]()
         for number, line in enumerate(text.split("\n"), 1):
@@ -147,7 +147,7 @@ class _Reader:
                 self._note_words(line)
         self._end(conditions, settings)
 
-    def _text(self, path: Path, place: _Place) -> str:
+    def _text(self, path: Path, place: _Inclusion) -> str:
         self.states[path] = _state(path)
         try:
             if place.checked:
@@ -156,15 +156,15 @@ class _Reader:
         except (FileNotFoundError, IsADirectoryError):
             text = ""
         except OSError as exc:
-            raise BadUse(f"{path} cannot be read: {exc.strerror}", remedy="Correct the file or its mode.") from exc
+            raise UsageError(f"{path} cannot be read: {exc.strerror}", remedy="Correct the file or its mode.") from exc
         self.contents += [str(path), text]
         return text
 
-    def _end(self, conditions: tuple[Condition, ...], settings: list[Setting]) -> None:
+    def _end(self, conditions: tuple[BlockCondition, ...], settings: list[Setting]) -> None:
         if settings or conditions:
             self.blocks.append(Block(conditions, tuple(settings)))
 
-    def _condition(self, key: str, rest: str, where: str) -> Condition:
+    def _condition(self, key: str, rest: str, where: str) -> BlockCondition:
         words, comment = split_words(rest)
         if comment:
             self.commented.append(Beyond(where, "a comment after the values"))
@@ -172,8 +172,8 @@ class _Reader:
         if key == "host":
             if not all(map(_PATTERN.fullmatch, words)) or not words:
                 raise NotPlain("a pattern of that form")
-            return Condition(patterns=words)
-        return Condition(criteria=tuple(self._criteria(words)))
+            return BlockCondition(patterns=words)
+        return BlockCondition(criteria=tuple(self._criteria(words)))
 
     def _criteria(self, words: tuple[str, ...]) -> list[Criterion]:
         found: list[Criterion] = []
@@ -206,7 +206,7 @@ class _Reader:
         self.words.update(words)
         self.criteria.update(word.lower() for word in words)
 
-    def _setting(self, key: str, rest: str, conditions: tuple[Condition, ...], where: str) -> Setting | None:
+    def _setting(self, key: str, rest: str, conditions: tuple[BlockCondition, ...], where: str) -> Setting | None:
         key = ALIASES.get(key, key)
         self.candidates.setdefault(key, [])
         if key == "ignoreunknown":
@@ -225,14 +225,14 @@ class _Reader:
         self.candidates[key].append(setting)
         return setting
 
-    def _ignore_unknown(self, rest: str, conditions: tuple[Condition, ...]) -> None:
+    def _ignore_unknown(self, rest: str, conditions: tuple[BlockCondition, ...]) -> None:
         """The first counts, for the lines after it; where it counts for some hosts only, OpenSSH has to say."""
         words, comment = split_words(rest)
         if len(words) != 1 or comment or any(one.patterns != ("*",) for one in conditions):
             raise NotPlain("IgnoreUnknown for some hosts, or of that form")
         self.ignored = self.ignored or words[0]
 
-    def _include(self, rest: str, conditions: tuple[Condition, ...], place: _Place, where: str) -> None:
+    def _include(self, rest: str, conditions: tuple[BlockCondition, ...], place: _Inclusion, where: str) -> None:
         try:
             words, comment = split_words(rest)
         except NotPlain:
@@ -252,7 +252,7 @@ class _Reader:
             found = _glob(path)
             self.globs[path] = found
             for one in found:
-                self.read(Path(one), conditions, _Place(place.system, checked=True, depth=place.depth + 1))
+                self.read(Path(one), conditions, _Inclusion(place.system, checked=True, depth=place.depth + 1))
 
 
 def _is_known(key: str) -> bool:
@@ -266,7 +266,7 @@ def _is_known(key: str) -> bool:
 def _check_owner(path: Path) -> None:
     found = path.stat()
     if found.st_uid not in (0, os.getuid()) or found.st_mode & 0o022:
-        raise BadUse(
+        raise UsageError(
             f"{path} can be written by others, or is somebody else's, and OpenSSH does not read it",
             remedy=f"Look at what is in it, then: chmod go-w {path}",
         )

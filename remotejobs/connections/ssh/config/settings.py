@@ -10,7 +10,7 @@ from remotejobs.connections.ssh.config.keywords import ADDING
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class HostSettings:
     """Values by keyword in lower case, with their tokens (%h, ~, ${HOME}) as they were written."""
 
     values: Mapping[str, tuple[str, ...]]
@@ -52,5 +52,5 @@ class Gathering:
     def _put(self, key: str, values: tuple[str, ...], places: tuple[str, ...]) -> None:
         self.values[key], self.places[key] = values, places
 
-    def settings(self) -> Settings:
-        return Settings(self.values, self.places)
+    def settings(self) -> HostSettings:
+        return HostSettings(self.values, self.places)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from remotejobs.errors import BadUse
+from remotejobs.errors import UsageError
 
 _PERCENT = re.compile(r"%(.?)", re.DOTALL)
 _TOKEN = re.compile(r"%(?P<token>.?)|\$\{(?P<variable>[^}]*)\}", re.DOTALL)
@@ -24,11 +24,11 @@ def local_user() -> pwd.struct_passwd:
     try:
         return pwd.getpwuid(os.getuid())
     except KeyError as exc:
-        raise BadUse(f"there is no user with the number {os.getuid()}", remedy="Add it to /etc/passwd.") from exc
+        raise UsageError(f"there is no user with the number {os.getuid()}", remedy="Add it to /etc/passwd.") from exc
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class TokenValues:
     """What the tokens stand for, of one host."""
 
     asked: str
@@ -55,8 +55,8 @@ class Names:
         }
 
 
-def expand(value: str, names: Names, what: str, more: Mapping[str, str] | None = None) -> str:
-    """`value` of the option `what` with everything filled in; `BadUse` for what stands for nothing."""
+def expand(value: str, names: TokenValues, what: str, more: Mapping[str, str] | None = None) -> str:
+    """`value` of the option `what` with everything filled in; `UsageError` for what stands for nothing."""
     if not any(sign in value for sign in "%$~"):
         return value
     if value.startswith("~"):
@@ -71,7 +71,7 @@ def expand(value: str, names: Names, what: str, more: Mapping[str, str] | None =
     return _TOKEN.sub(filled, value)
 
 
-def expand_proxy(command: str, names: Names) -> str:
+def expand_proxy(command: str, names: TokenValues) -> str:
     """A ProxyCommand, which has fewer tokens; the shell sees to the rest of it."""
     tokens = {sign: filled for sign, filled in names.tokens().items() if sign in _IN_PROXIES}
     return _PERCENT.sub(lambda match: _token(match[1], tokens, command, names, "ProxyCommand"), command)
@@ -91,25 +91,27 @@ def is_address(name: str) -> bool:
     return True
 
 
-def _token(sign: str, tokens: Mapping[str, str], value: str, names: Names, what: str) -> str:
+def _token(sign: str, tokens: Mapping[str, str], value: str, names: TokenValues, what: str) -> str:
     if sign == "%":
         return "%"
     if sign not in tokens:
-        raise BadUse(f"{names.asked}: {what} {value!r}: %{sign} is not known here", remedy="Write it out.")
+        raise UsageError(f"{names.asked}: {what} {value!r}: %{sign} is not known here", remedy="Write it out.")
     return tokens[sign]
 
 
-def _variable(name: str, names: Names, what: str) -> str:
+def _variable(name: str, names: TokenValues, what: str) -> str:
     if name not in os.environ:
-        raise BadUse(f"{names.asked}: {what} wants ${{{name}}}, which is not set", remedy="Set it, or write it out.")
+        raise UsageError(
+            f"{names.asked}: {what} wants ${{{name}}}, which is not set", remedy="Set it, or write it out."
+        )
     return os.environ[name]
 
 
-def _home_of(value: str, names: Names, what: str) -> str:
+def _home_of(value: str, names: TokenValues, what: str) -> str:
     user, slash, rest = value[1:].partition("/")
     if not user:
         return names.home + slash + rest
     try:
         return pwd.getpwnam(user).pw_dir + slash + rest
     except KeyError as exc:
-        raise BadUse(f"{names.asked}: {what} {value!r}: there is no user {user}", remedy="Correct it.") from exc
+        raise UsageError(f"{names.asked}: {what} {value!r}: there is no user {user}", remedy="Correct it.") from exc

@@ -103,7 +103,7 @@ def append(path: Path, name: str, key: HostKey, *, hashed: bool = False) -> None
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """The entries of one file: by plain name, and those that have to be looked at one by one."""
+    """The entries of one file: by plain name, and those that have to be compared one by one."""
 
     plain: dict[str, list[KnownKey]]
     others: list[KnownKey]

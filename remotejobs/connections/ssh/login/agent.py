@@ -48,18 +48,20 @@ class Agent:
     def held(self) -> tuple[AgentKey, ...]:
         """What it holds; `AgentFailed` when it does not say so."""
         answer = self._ask(bytes([_REQUEST_IDENTITIES]), _IDENTITIES)
-        fields = _Fields(answer)
+        fields = _AgentFields(answer)
         found = []
         for _ in range(fields.number()):
             blob, comment = fields.string(), fields.string()
-            found.append(AgentKey(HostKey(_Fields(blob).string().decode("ascii", "replace"), blob), _text(comment)))
+            found.append(
+                AgentKey(HostKey(_AgentFields(blob).string().decode("ascii", "replace"), blob), _text(comment))
+            )
         return tuple(found)
 
     def sign(self, key: HostKey, data: bytes, algorithm: str) -> bytes:
         """The signature of one of its keys; `AgentFailed` when it refuses, or does not answer."""
         flags = _FLAGS.get(algorithm.removesuffix("-cert-v01@openssh.com"), 0)
         request = bytes([_SIGN_REQUEST]) + _string(key.blob) + _string(data) + struct.pack(">I", flags)
-        return _Fields(self._ask(request, _SIGN_RESPONSE)).string()
+        return _AgentFields(self._ask(request, _SIGN_RESPONSE)).string()
 
     def _ask(self, request: bytes, wanted: int) -> bytes:
         with self._connected() as agent:
@@ -88,7 +90,7 @@ class Agent:
             raise AgentFailed(f"it cannot be asked: {exc.strerror or exc}") from exc
 
 
-class _Fields:
+class _AgentFields:
     """The fields of an answer; `AgentFailed` where it ends too early."""
 
     def __init__(self, data: bytes) -> None:

@@ -56,7 +56,7 @@ class Certificate:
             raise NotValid(f"is for {', '.join(self.principals) or 'no host at all'}")
         if self.critical:
             raise NotValid("has conditions that are not known here")
-        kind = _Fields(self.signature).text()
+        kind = _CertificateFields(self.signature).text()
         if kind not in algorithms:
             raise NotValid(f"is signed by {kind}, which CASignatureAlgorithms leaves out")
         try:
@@ -70,7 +70,7 @@ class Certificate:
 
 def parse_certificate(blob: bytes) -> Certificate | None:
     """Read a certificate as it travels; None when it is none, `ValueError` when it is damaged."""
-    fields = _Fields(blob)
+    fields = _CertificateFields(blob)
     kind = fields.text()
     if not kind.endswith(SUFFIX):
         return None
@@ -80,7 +80,7 @@ def parse_certificate(blob: bytes) -> Certificate | None:
     key = b"".join(_string(part) for part in (plain.encode(), *(fields.string() for _ in range(count))))
     fields.number(8)
     kind_of, identity = fields.number(4), fields.text()
-    principals = _Fields(fields.string())
+    principals = _CertificateFields(fields.string())
     names = tuple(iter(principals.text_or_end, ""))
     after, before, critical = fields.number(8), fields.number(8), fields.string()
     fields.string()
@@ -97,13 +97,13 @@ def parse_certificate(blob: bytes) -> Certificate | None:
         after=after,
         before=before,
         critical=critical,
-        authority=HostKey(_Fields(authority).text(), authority),
+        authority=HostKey(_CertificateFields(authority).text(), authority),
         signed=signed,
         signature=signature,
     )
 
 
-class _Fields:
+class _CertificateFields:
     """The fields of a message, one after the other; `ValueError` where they end too early."""
 
     def __init__(self, data: bytes) -> None:

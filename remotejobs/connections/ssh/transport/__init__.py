@@ -1,1 +1,1 @@
-"""What paramiko speaks over: the stream, the algorithms, doors that many share (`link` puts them together)."""
+"""What paramiko speaks over: the stream, the algorithms, doors that many share (`session` puts them together)."""

@@ -78,7 +78,7 @@ class Lease:
 
 
 def enter(way: tuple[Endpoint, ...], host: str, open_login: Callable[[], SharedLogin]) -> Lease:
-    """A login on the last of `way`, opened by the first who wants it; its failure is told in the name of `host`."""
+    """A login on the last of `way`, opened by the first who wants it; its failure is reported in the name of `host`."""
     key = tuple(replace(hop, host="", names=None) for hop in way)
     with _finding:
         door = _doors.setdefault(key, _Door())

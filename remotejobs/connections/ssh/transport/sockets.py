@@ -21,7 +21,7 @@ LAST_BREATH = 1.0  # seconds for a ProxyCommand to end after TERM
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class SocketStream:
     """A connected socket."""
 
     socket: socket.socket
@@ -45,7 +45,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandStream(Stream):
+class CommandStream(SocketStream):
     """A socket with a ProxyCommand at its other end, whose standard error is kept in `words`."""
 
     command: subprocess.Popen[bytes]
@@ -69,9 +69,9 @@ class CommandStream(Stream):
         return f"ProxyCommand: {last}"
 
 
-def open_stream(endpoint: Endpoint, timeout: float) -> Stream:
+def open_stream(endpoint: Endpoint, timeout: float) -> SocketStream:
     """Connect within `timeout` seconds; `Unreachable` or one of its children says what was tried."""
-    return _run_proxy(endpoint) if endpoint.proxy_command else Stream(_connect(endpoint, timeout))
+    return _run_proxy(endpoint) if endpoint.proxy_command else SocketStream(_connect(endpoint, timeout))
 
 
 def _connect(endpoint: Endpoint, timeout: float) -> socket.socket:
@@ -128,7 +128,7 @@ def _tune(link: socket.socket) -> None:
             link.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _run_proxy(endpoint: Endpoint) -> Stream:
+def _run_proxy(endpoint: Endpoint) -> SocketStream:
     """The command talks to one end of a socket pair, so that both ways are a real socket to everybody else."""
     ours, theirs = socket.socketpair()
     words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the stream

@@ -7,7 +7,7 @@ from remotejobs.prefect import Access, HostPattern, JobOptions, RunOptions, remo
 def disk_space(
     access: Access,
     hosts: HostPattern,
-    job: JobOptions = JobOptions(limit=60),
+    job: JobOptions = JobOptions(timeout=60),
     run: RunOptions = RunOptions(),
 ) -> None:
     """Look at the disks of every host of a pattern; fail at the end, naming the hosts where that failed."""

@@ -1,0 +1,41 @@
+"""How long a connection that was lost is tried again."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 3.0
+# Hanging up in the middle of a login may be a restart; three times in a row it is an answer.
+CUT_OFFS = 3
+
+
+class Backoff:
+    """Growing, uneven pauses, from the first failure on for `retry_for` seconds."""
+
+    def __init__(self, retry_for: float) -> None:
+        self._retry_for = retry_for
+        self._first_failure: float | None = None
+        self._attempts = 0
+        self._cut_off = 0
+
+    def wait_or_raise(self, lost: ConnectionLost) -> None:
+        """Sleep until it is time for the next attempt; raise `lost` when there is to be none.
+
+        `AuthenticationFailed` when a server hung up in the middle of the login again and again.
+        """
+        self._cut_off += isinstance(lost, LoginCutOff)
+        if self._cut_off >= CUT_OFFS and isinstance(lost, LoginCutOff):
+            raise AuthenticationFailed(lost.host, lost.message.partition(": ")[2], remedy=lost.remedy) from lost
+        now = time.monotonic()
+        if self._first_failure is None:
+            self._first_failure = now
+        self._attempts += 1
+        longest = min(LONGEST_DELAY, FIRST_DELAY * 2**self._attempts)
+        delay = random.uniform(longest / 2, longest)  # noqa: S311 - to spread a crowd, not to keep a secret
+        if now + delay > self._first_failure + self._retry_for:
+            raise lost
+        time.sleep(delay)

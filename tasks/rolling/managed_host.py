@@ -1,0 +1,39 @@
+"""A host of a rolling update with all that is needed to change it, made anew from names in each task run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remotejobs.inventory.variables import Host
+from remotejobs.jobs.client import HostJobs
+from remotejobs.operations.balancers import LoadBalancer, Reach
+from remotejobs.operations.rolling import Update
+from remotejobs.operations.rolling.health import HealthCheck, check_health
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedHost:
+    """One host, its jobs, and the load balancer before it."""
+
+    host: Host
+    jobs: HostJobs
+    balancer: LoadBalancer
+    update: Update
+
+    def check_health(self) -> HealthCheck:
+        """Check the host's health once."""
+        return check_health(self.update.health, self.host)
+
+    @property
+    def serves(self) -> bool:
+        """Healthy just now, and nothing in the load balancer speaks against it."""
+        return self.check_health().healthy and self.balancer.status(self.host).serves
+
+
+def managed_host(host: str, access: Access, update: Update) -> ManagedHost:
+    """`UsageError` for a host, or a load balancer's host, that the inventory does not name."""
+    jobs = jobs_on(access, host)
+    balancer = update.balancer.open(Reach(lambda name: shell_of(access, name), lambda name: jobs_on(access, name)))
+    return ManagedHost(host_of(access, host), jobs, balancer, update)
