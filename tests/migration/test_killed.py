@@ -67,7 +67,7 @@ def test_killed_in_every_step_of_a_migration_that_fails_it_is_rolled_back_all_th
     assert calm.end == "RolledBack"
 
     run = controller(parameters(access, gates, FAILURE))
-    kill_after(run, "Task run 'look at db1'")
+    kill_after(run, "Task run 'check db1'")
     kill_after(run, "Task run 'lock db1'")
     kill_in(run, gates, "backup")
     kill_after(run, "Flow run 'backup of shop'")

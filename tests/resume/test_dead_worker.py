@@ -144,7 +144,7 @@ def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_
     ended = cluster.await_state(run, "Cancelled", "Completed", "Failed", "Crashed")
     assert ended.state
     assert ended.state.name == "Cancelled"
-    assert str(ended.state.message).startswith("NOT PUT RIGHT: web2; its table `cancelled` tells why. ")
+    assert str(ended.state.message).startswith("NOT PUT RIGHT: web2; its table `cancelled` says why. ")
     assert f"`make repair RUN={run.id}` does it later" in str(ended.state.message)
     for name in WEB[:2]:
         deployed = [job for job in jobs_of_update(site, run, name) if job.label.startswith("deploy")]
