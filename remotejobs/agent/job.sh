@@ -321,6 +321,7 @@ rj_attach() {
     elif [ "$j_settings" = "$settings" ]; then
         printf 'attached 1\n'
         rj_tell full -1 -1 65536
+        rj_named || rj_not_started ''
     else
         rj_fail job_exists "$dir holds a job with another command or settings"
         rj_tell full 0 0 0
