@@ -2,7 +2,7 @@
 
 Each command enters a control group of its own before all else, so the kernel says who is left of it, however he hides
 from the product (needs root and cgroup v2). Most jobs have a reaper; every fifth is on a host that can have none, where
-nothing may be called proven.
+nothing may be called proven but the end of a pid namespace, which every fourth has.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lab.job_files import read
 from lab.users import LabUser
 from remotejobs.connections.base import Become, Connection, Reply
 from remotejobs.jobs.client import HostJobs
-from remotejobs.model import Job, Record, State
+from remotejobs.model import Job, Launcher, Record, State
 
 AT_ONCE = 8
 BUSY = 2  # shells that do nothing but compute, beside the jobs
@@ -66,6 +66,7 @@ class Tree:
     branches: tuple[str, ...]
     by_root: bool
     reaped: bool
+    in_namespace: bool
     limit: int | None
     grace: int
     awaited: bool
@@ -81,6 +82,7 @@ def _drawn(chance: Random, number: int) -> Tree:
         branches=tuple(sorted(branches)),
         by_root=number // 2 % 2 == 0,
         reaped=number % 5 != 4,
+        in_namespace=number % 4 == 1,  # root's all
         limit=chance.choice(LIMITS) if number % 3 == 2 else None,
         grace=chance.choice((0, 0, 1)),
         awaited=chance.random() < 0.7,
@@ -143,7 +145,8 @@ class _Ground:
             f"echo ready >{note}.ready",
             f"sleep 600; echo next >{note}.next",
         ]
-        return Job(jid=tree.jid, cmd="\n".join(lines), limit=tree.limit, grace=tree.grace)
+        launcher: Launcher = "pidns" if tree.in_namespace else "auto"
+        return Job(jid=tree.jid, cmd="\n".join(lines), limit=tree.limit, grace=tree.grace, launcher=launcher)
 
     def _end_of(self, tree: Tree, jobs: HostJobs) -> Record:
         if tree.limit:
@@ -159,12 +162,12 @@ def judged(tree: Tree, record: Record, alive: list[str], *, went_on: bool) -> Tr
     """Whether what was told of its end is true: `alive` lived when that was told; `went_on`, to its next command."""
     about = f"{tree.jid} ({', '.join(tree.branches)}{'' if tree.by_root else ', of a user'}): {record.msg!r}"
     wanted = State.TIMED_OUT if tree.limit else State.KILLED
-    proven = record.proof in ("reaped", "cgroup") or "proven empty" in record.msg
+    proven = record.proof in ("reaped", "cgroup", "pidns") or "proven empty" in record.msg
     if record.state is not wanted:
         return lost(f"{about}, {record.state} {record.cause} rc {record.rc} instead of {wanted}")
     if proven and alive:
         return lost(f"{about}, but there are {', '.join(alive)}")
-    if proven and not tree.reaped:
+    if proven and not (tree.reaped or tree.in_namespace):
         return lost(f"{about}, and nobody asked the kernel")
     if went_on:
         return lost(f"{about}, and it went on to its next command")

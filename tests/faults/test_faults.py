@@ -73,7 +73,7 @@ def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_los
     assert witness.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is Verdict.LOST
 
 
-TREE = trees.Tree("tree", ("sudo",), by_root=True, reaped=True, limit=None, grace=0, awaited=True)
+TREE = trees.Tree("tree", ("sudo",), by_root=True, reaped=True, in_namespace=False, limit=None, grace=0, awaited=True)
 REAPED = Record(host="h", jid="tree", state=State.KILLED, proof="reaped", msg="its process tree is proven empty")
 SCAN = replace(REAPED, proof="scan", msg="no process of it was found")
 
