@@ -59,16 +59,16 @@ def test_a_name_of_the_temporary_directory_that_ssh_would_fill_in_is_no_hindranc
 
 @pytest.mark.parametrize(("mode", "taken"), [(0o700, True), (0o1777, True), (0o777, False), (0o770, False)])
 def test_no_socket_lies_where_others_may_put_theirs_in_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, taken: bool
+    monkeypatch: pytest.MonkeyPatch, mode: int, taken: bool
 ) -> None:
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(mode)
-    monkeypatch.setattr(tempfile, "tempdir", str(shared))
-    directory = socket_directory()
-    directory.rmdir()
+    # Not below tmp_path, whose name may be too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="rj-", dir="/tmp") as shared:
+        Path(shared).chmod(mode)
+        monkeypatch.setattr(tempfile, "tempdir", shared)
+        directory = socket_directory()
+        directory.rmdir()
 
-    assert (directory.parent == shared) is taken
+    assert (directory.parent == Path(shared)) is taken
 
 
 @pytest.mark.parametrize(
