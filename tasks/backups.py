@@ -11,7 +11,7 @@ from remotejobs.operations.backup import BackupPlan, BackupReport, Item, job_of,
 from remotejobs.operations.backup.script import GRACE, label_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import select_hosts
-from remotejobs.prefect.tasks.jobs.ends import End
+from remotejobs.prefect.tasks.jobs.ends import WARNING, End
 from remotejobs.prefect.tasks.jobs.host_group import Step
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.reports import Row
@@ -22,7 +22,10 @@ from remotejobs.text import duration, number_of, size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """How one item's backup on one host ended, and its report when there is a good one."""
+    """How one item's backup on one host ended, and its report when it left one.
+
+    The report of an end that failed is that of an incomplete backup.
+    """
 
     end: End
     report: BackupReport | None = None
@@ -40,8 +43,9 @@ def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[S
         except RemoteJobsError as exc:
             unknown.append(End(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
             continue
-        # The host ends a job at its limit; looking for longer than that sees how.
-        until = Until.outlasting(item.limit + 2 * GRACE, delay=poll)
+        # The host ends a job at its limit, and its wait for another job of the item after as long; looking for longer
+        # than that sees how.
+        until = Until.outlasting(2 * (item.limit + GRACE), delay=poll)
         steps += [Step(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
     # These the whole run tells.
     return steps, [] if options_of_this_run().part.of else unknown
@@ -63,28 +67,37 @@ def jid_of(item: Item, *, run: str = "") -> str:
 
 def backup_of(end: End) -> Backup:
     """The backup that a job made. One that succeeded without saying so in full did not succeed."""
-    if not end.succeeded or end.record is None:
+    if end.record is None:
         return Backup(end=end)
     try:
-        return Backup(end=end, report=report_of(end.record))
+        report = report_of(end.record)
     except RemoteJobsError as exc:
-        return Backup(end=replace(end, succeeded=False, state="error", reason=str(exc)))
+        return Backup(end=replace(end, succeeded=False, state="error", reason=str(exc)) if end.succeeded else end)
+    if end.succeeded and report.warnings:
+        end = replace(end, state=WARNING, reason="; ".join(report.warnings))
+    return Backup(end=end, report=report)
 
 
 def end_and_row(backup: Backup) -> tuple[End, Row]:
     """How it ended, and its row of the nightly table."""
     end, report = backup.end, backup.report
-    tested = "yes" if report and report.restore_tested else "no"
     return end, {
         "host": end.host,
         "item": end.step,
         "state": end.state,
         "size": size(report.bytes) if report else "",
         "duration": duration(end.record.delta) if end.record else "",
-        "restore-tested": tested if report else "",
+        "restore-tested": _tested(report) if report else "",
         "path": report.path if report else "",
         "sha256": report.sha256 if report else "",
         "kept": report.kept if report else "",
         "removed": report.removed if report else "",
         "reason": end.reason,
     }
+
+
+def _tested(report: BackupReport) -> str:
+    """`untested` is what was to be tested, and was not; `no` is what nobody asked for."""
+    if report.untested:
+        return "untested"
+    return "yes" if report.restore_tested else "no"

@@ -33,6 +33,7 @@ from remotejobs.prefect.tasks.jobs.look_after import look_after
 from remotejobs.prefect.tasks.jobs.reports import Row, key_of, row_of
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
+from remotejobs.prefect.tasks.jobs.warned import or_warning
 from remotejobs.prefect.tasks.limits import share_of_forks
 from remotejobs.prefect.tasks.notify import tell_block, tell_webhook
 from remotejobs.prefect.tasks.recovery.fence import end_when_unwanted
@@ -152,6 +153,7 @@ def run_jobs(
     that ended by itself.
 
     Returns how each job ended, or what `result` makes of that; `told` then gives the end that counts, and its row.
+    Where that has the state `warning`, a flow that returns the result ends as `Warning`, which names it.
     A dry run runs nothing and publishes the table `dry-run`; a flow that returns the result then ends as `DryRun`.
     Raises `HostsFailed`.
     """
@@ -181,8 +183,9 @@ def run_jobs(
     more = [result(end) for end in known]
     pairs += [told(each) for each in more]
     publish_ends(key or key_of(flow_run.flow_name or ""), title, pairs, run.part)
-    raise_for(end for end, _ in pairs)
-    return [*results, *more]
+    ends = [end for end, _ in pairs]
+    raise_for(ends)
+    return or_warning([*results, *more], ends)
 
 
 def planned_of(job: Job, host: str, when: str = "") -> Planned:

@@ -19,6 +19,7 @@ _LONGEST = 600
 _EXPLAINED = 50  # failures in one message, which Prefect's server keeps with the state
 _RUNS_NO_MORE = ("rebooted", "disk_full")  # causes of a loss that say so
 _UNREACHABLE = "unreachable"
+WARNING = "warning"  # the state of what succeeded, and of which a person has to know something
 T = TypeVar("T")
 
 
@@ -112,13 +113,24 @@ def failures_of(ends: Sequence[End]) -> str:
     """`2 of 60 failed` and a line for each of them; "" when all succeeded. Of many, the last are only named.
 
     Hosts that could not be asked are counted apart, and come last: `3 of 60 did not succeed: 1 failed, 2 unreachable`.
+    So are warnings, which follow them.
     """
     failed = sorted((end for end in ends if not end.succeeded), key=lambda end: end.state == _UNREACHABLE)
     if not failed:
         return ""
-    lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in failed[:_EXPLAINED]]
-    others = ", ".join(f"{end.step} on {end.host}" for end in failed[_EXPLAINED:])
-    return "\n".join([_counted(failed, len(ends)), *lines, *([f"and {others}"] if others else [])])
+    return "\n".join(filter(None, [_counted(failed, len(ends)), *_explained(failed), warnings_of(ends)]))
+
+
+def warnings_of(ends: Sequence[End]) -> str:
+    """`1 of 60 with a warning` and a line for each; "" without any."""
+    warned = [end for end in ends if end.succeeded and end.state == WARNING]
+    return "\n".join([f"{len(warned)} of {len(ends)} with a warning", *_explained(warned)]) if warned else ""
+
+
+def _explained(ends: Sequence[End]) -> list[str]:
+    lines = [_set_in(f"{end.step} on {end.host}: {end.reason or end.state}") for end in ends[:_EXPLAINED]]
+    others = ", ".join(f"{end.step} on {end.host}" for end in ends[_EXPLAINED:])
+    return [*lines, *([f"and {others}"] if others else [])]
 
 
 def _counted(failed: Sequence[End], of: int) -> str:
