@@ -12,7 +12,7 @@ from pathlib import Path
 from remotejobs.errors import BadUse
 
 _CHECKOUT = "/opt/remotejobs"  # where the units of the package think that they are
-# Of resources.yml the last automation: it is about a deployment that a new project does not have.
+# Of resources.yml the last automations, from this one on: their deployment is one that a new project does not have.
 _BACKUPS = "- name: No good backup in 26 hours is told"
 
 
