@@ -192,7 +192,9 @@ _VARIABLES = st.dictionaries(
     st.text(max_size=10) | st.integers() | st.sampled_from(["-oProxyCommand=x", "a b", "$(id)", "::1", "%h", "root"]),
 )
 _ODD_FIELDS = st.dictionaries(
-    st.sampled_from(["name", "hosts", "database", "paths", "base", "command", "extension", "timeout"]),
+    st.sampled_from(
+        ["name", "hosts", "database", "paths", "base", "command", "extension", "timeout", "exclude", "restore_on"]
+    ),
     st.text(max_size=8) | st.integers(-3, 9) | st.lists(st.text(max_size=4), max_size=2),
     max_size=2,
 )
@@ -209,7 +211,12 @@ def _items(kind: str) -> SearchStrategy[object]:
 
 
 _PLANS = st.fixed_dictionaries(
-    {}, optional={**{kind: _items(kind) for kind in _ITEMS}, "directory": st.text(max_size=5)}
+    {},
+    optional={
+        **{kind: _items(kind) for kind in _ITEMS},
+        "directory": st.text(max_size=5),
+        "must_be_mount": st.text(max_size=5),
+    },
 )
 _JOBS = st.tuples(
     st.just("job-1") | st.text(max_size=12),

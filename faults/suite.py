@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from faults import disk, kills, machine, namespace, network, soak, sshd, supervisor
+from faults import disk, kills, machine, namespace, network, soak, sshd, supervisor, trees
 from faults.processes import end_under
 from faults.trial import Fault, FaultRow, Trial
 
@@ -98,6 +98,13 @@ _HOST = (
         small=4,
         full=100,
         run=supervisor.stopped,
+    ),
+    Fault(
+        name="stubborn trees under load",
+        proven="never proven while one lives: the kernel counts them; ended as asked, and no next command ran",
+        small=6,
+        full=500,
+        run=trees.stubborn,
     ),
     Fault(
         name="out of memory",

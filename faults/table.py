@@ -22,12 +22,14 @@ def cells_of(row: FaultRow) -> tuple[str, ...]:
 
 
 def show(rows: Sequence[FaultRow], console: Console) -> None:
-    """The table, and under it why something did not survive."""
+    """The table, and under it in which ways jobs survived, and why some did not."""
     table = Table(*HEADS)
     for row in rows:
         table.add_row(*cells_of(row), style="" if row.whole else "bold red")
     console.print(table)
     for row in rows:
+        if row.ways:
+            console.print(f"{row.fault.name}: {_ways(row)}", markup=False)
         for reason in row.reasons[:10]:
             console.print(f"{row.fault.name}: {reason}", markup=False, style="red")
 
@@ -47,4 +49,9 @@ def write(rows: Sequence[FaultRow], document: Path = DOCUMENT) -> None:
 
 def _line(row: FaultRow) -> str:
     scale = "full" if row.tries >= row.fault.full else "fewer"
-    return f"| {' | '.join(cells_of(row))} | {row.fault.proven} | {scale}, seed {row.seed}, {row.seconds:.0f} s |"
+    ways = f"; {_ways(row)}" if row.ways else ""
+    return f"| {' | '.join(cells_of(row))} | {row.fault.proven} | {scale}, seed {row.seed}, {row.seconds:.0f} s{ways} |"
+
+
+def _ways(row: FaultRow) -> str:
+    return ", ".join(f"{many} {way}" for way, many in row.ways.most_common())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,7 +20,7 @@ class TryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One fault at one job; `reason` says why it did not survive."""
+    """One fault at one job; `reason` says why it did not survive, and else how it did, where there are several ways."""
 
     verdict: TryOutcome
     reason: str = ""
@@ -61,6 +62,7 @@ class FaultRow:
     tries: int = 0
     counts: dict[TryOutcome, int] = field(default_factory=lambda: dict.fromkeys(TryOutcome, 0))
     reasons: list[str] = field(default_factory=list)
+    ways: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     def add(self, one: Try) -> None:
@@ -68,6 +70,8 @@ class FaultRow:
         self.counts[one.verdict] += 1
         if one.verdict is not TryOutcome.SURVIVED:
             self.reasons.append(f"{one.verdict}: {one.reason}")
+        elif one.reason:
+            self.ways[one.reason] += 1
 
     @property
     def whole(self) -> bool:

@@ -26,7 +26,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-Launcher = Literal["auto", "plain", "systemd"]
+Launcher = Literal["auto", "plain", "systemd", "pidns"]
 
 
 class State(StrEnum):
@@ -71,7 +71,8 @@ class Job:
     started.
 
     `launcher` says where the job lives: `systemd`, in a transient unit of its own, which no logout ends; `plain`, among
-    the processes of the login; `auto`, in a unit where logind ends those.
+    the processes of the login; `auto`, in a unit where logind ends those; `pidns` (root alone), in a pid namespace that
+    ends with its command.
     """
 
     jid: str
@@ -166,10 +167,11 @@ class Record:
     asked for. `cause` says why a job is lost, in one word: rebooted, gone (its supervising process), damaged,
     disk_full, never (it was not run); `still_runs` that a command whose supervising process is gone goes on, unwatched.
     `survivors` names, as pid(name), what outlived KILL. `proof` says how it was proven that nothing did: reaped (the
-    kernel reported to its reaper that no child is left), cgroup (it is empty), or scan: not proven, only no process was
-    found, and `unseen` names what could not be seen. Empty where nothing had to be ended. `processes` is what ran when
-    a timeout ended the job, by `ps`. `progress` is what the job last said of it; `usual` how many seconds earlier runs
-    took there, where that was asked for (`remotejobs.jobs.estimate`).
+    kernel reported to its reaper that no child is left), cgroup (it is empty), pidns (the first process of its
+    namespace is gone, and so are all others there), or scan: not proven, only no process was found, and `unseen` names
+    what could not be seen. Empty where nothing had to be ended. `processes` is what ran when a timeout ended the job,
+    by `ps`. `progress` is what the job last said of it; `usual` how many seconds earlier runs took there, where that
+    was asked for (`remotejobs.jobs.estimate`).
     """
 
     host: str

@@ -43,6 +43,11 @@ EOT
 chromium chromium
 redis-server redis-server
 dropbear dropbear-bin
+/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so openssh-tests
+softhsm2-util softhsm2
+krb5kdc krb5-kdc
+kadmin.local krb5-admin-server
+kinit krb5-user
 dash dash
 bash bash
 busybox busybox
@@ -72,7 +77,9 @@ EOT
 
 present() {
     # shellcheck disable=SC2086 # a file pattern is meant to expand
-    PATH=$PATH:/usr/sbin:/sbin command -v $1 > /dev/null
+    PATH=$PATH:/usr/sbin:/sbin command -v $1 > /dev/null && return
+    # A library is no program.
+    case $1 in *.so) [ -f "$1" ] ;; *) return 1 ;; esac
 }
 
 missing_packages() {

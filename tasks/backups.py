@@ -14,7 +14,7 @@ from remotejobs.prefect.tasks.flow import select_hosts
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.reports import TableRow
-from remotejobs.prefect.tasks.jobs.results import JobResult
+from remotejobs.prefect.tasks.jobs.results import WARNING, JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.options import options_of_this_run
 from remotejobs.renamed import warn_renamed
@@ -23,7 +23,10 @@ from remotejobs.text import duration, number_of, size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """How one item's backup on one host ended, and its report when there is a good one."""
+    """How one item's backup on one host ended, and its report when it left one.
+
+    The report of an end that failed is that of an incomplete backup.
+    """
 
     result: JobResult
     report: BackupReport | None = None
@@ -47,8 +50,9 @@ def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[J
         except RemoteJobsError as exc:
             unknown.append(JobResult(host=item.hosts, step=label_of(item), state="error", reason=str(exc)))
             continue
-        # The host ends a job at its timeout; polling for longer than that shows how.
-        until = Until.outlasting(item.timeout + 2 * GRACE, delay=poll)
+        # The host ends a job at its timeout, and its wait for another job of the item after as long; polling for longer
+        # than that shows how.
+        until = Until.outlasting(2 * (item.timeout + GRACE), delay=poll)
         steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
     # The run that was split reports these.
     return steps, [] if options_of_this_run().shard.of else unknown
@@ -70,28 +74,39 @@ def jid_of(item: Item, *, run: str = "") -> str:
 
 def backup_of(result: JobResult) -> Backup:
     """The backup that a job made. One that succeeded without saying so in full did not succeed."""
-    if not result.succeeded or result.record is None:
+    if result.record is None:
         return Backup(result=result)
     try:
-        return Backup(result=result, report=report_of(result.record))
+        report = report_of(result.record)
     except RemoteJobsError as exc:
-        return Backup(result=replace(result, succeeded=False, state="error", reason=str(exc)))
+        return Backup(
+            result=replace(result, succeeded=False, state="error", reason=str(exc)) if result.succeeded else result
+        )
+    if result.succeeded and report.warnings:
+        result = replace(result, state=WARNING, reason="; ".join(report.warnings))
+    return Backup(result=result, report=report)
 
 
 def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the nightly table."""
     result, report = backup.result, backup.report
-    tested = "yes" if report and report.restore_tested else "no"
     return result, {
         "host": result.host,
         "item": result.step,
         "state": result.state,
         "size": size(report.bytes) if report else "",
         "duration": duration(result.record.delta) if result.record else "",
-        "restore-tested": tested if report else "",
+        "restore-tested": _tested(report) if report else "",
         "path": report.path if report else "",
         "sha256": report.sha256 if report else "",
         "kept": report.kept if report else "",
         "removed": report.removed if report else "",
         "reason": result.reason,
     }
+
+
+def _tested(report: BackupReport) -> str:
+    """`untested` is what was to be tested, and was not; `no` is what nobody asked for."""
+    if report.untested:
+        return "untested"
+    return "yes" if report.restore_tested else "no"

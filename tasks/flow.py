@@ -34,6 +34,7 @@ from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
 from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
+from remotejobs.prefect.tasks.jobs.warned import or_warning
 from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
@@ -166,6 +167,7 @@ def run_jobs(
     command that ended by itself.
 
     Returns how each job ended, or what `result` makes of that; `reported` then gives the end that counts, and its row.
+    Where that has the state `warning`, a flow that returns the result ends as `Warning`, which names it.
     A dry run runs nothing and publishes the table `dry-run`; a flow that returns the result then ends as `DryRun`.
     Raises `HostsFailed`.
     """
@@ -195,8 +197,9 @@ def run_jobs(
     more = [result(end) for end in known]
     pairs += [reported(each) for each in more]
     publish_results(key or key_of(flow_run.flow_name or ""), title, pairs, run.shard)
-    raise_for(end for end, _ in pairs)
-    return [*results, *more]
+    ends = [end for end, _ in pairs]
+    raise_for(ends)
+    return or_warning([*results, *more], ends)
 
 
 def planned_of(job: Job, host: str, when: str = "") -> PlannedStep:

@@ -27,6 +27,7 @@ from remotejobs.connections.base import Become, Connection, Reply
 from remotejobs.errors import TimedOut
 
 _DISK = "size=384k"
+_TWINS = "1 (init) S 0 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 123456 0 0\n"  # /proc/1/stat
 
 
 @dataclass(slots=True)
@@ -192,9 +193,13 @@ def _made(
         elif kind is HostKind.SMALL:
             small = stack.enter_context(disk(mine / "disk", _DISK))
             yield EpisodeHost(kind, name, small / "jobs", Here(path), small=small, offset=offset)
-        elif kind is HostKind.CONTAINER:
+        elif kind in (HostKind.CONTAINER, HostKind.TWIN):
             name = f"box{number}"
-            space = stack.enter_context(namespace(f"hostname {name}"))
+            prepare = f"hostname {name}"
+            if kind is HostKind.TWIN:
+                (mine / "stat").write_text(_TWINS)
+                prepare += f" && mount --bind {quote(str(mine / 'stat'))} /proc/1/stat"
+            space = stack.enter_context(namespace(prepare))
             yield EpisodeHost(kind, name, place / "jobs", Here(path, *space.front), offset=offset)
         else:
             yield EpisodeHost(kind, name, mine / "jobs", Here(path), offset=offset)

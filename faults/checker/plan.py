@@ -17,6 +17,7 @@ class HostKind(StrEnum):
     LOCAL = "local"  # `sh -s` of one of the shells
     SSH = "ssh"  # a real sshd, over a wire that can be cut
     CONTAINER = "container"  # a host with a name and processes of its own; two of them share their home
+    TWIN = "twin"  # a container that was born in the same hundredth of a second as the other
     SMALL = "small"  # local, on a disk that can be filled
 
 
@@ -97,6 +98,7 @@ _GROUNDS: tuple[tuple[HostKind, ...], ...] = (
     (HostKind.LOCAL, HostKind.SSH),
     (HostKind.LOCAL, HostKind.SMALL),
     (HostKind.CONTAINER, HostKind.CONTAINER),
+    (HostKind.TWIN, HostKind.TWIN),
 )
 _ASKED = {"start": 9, "look": 6, "kill": 4, "clean": 2, "list": 2}
 _WHOM = ("supervisor", "timer", "command", "half")
@@ -156,11 +158,11 @@ def _deed(chance: Random, points: tuple[str, ...], what: str) -> Deed:
 
 def _break(chance: Random, hosts: tuple[tuple[HostKind, str], ...], jobs: tuple[PlannedJob, ...]) -> Break:
     host = chance.randrange(len(hosts))
-    ways = {
+    ways: dict[HostKind, tuple[str, ...]] = {
         HostKind.SSH: ("cut", "stop", "kill"),
         HostKind.SMALL: ("fill", "fill", "kill"),
-        HostKind.CONTAINER: ("clock",),
     }
+    ways |= {HostKind.CONTAINER: ("clock",), HostKind.TWIN: ("clock",)}
     what = chance.choice(ways.get(hosts[host][0], ("stop", "kill", "clock")))
     whom = chance.choice(_WHOM) if what in ("stop", "kill") else ""
     return Break(chance.uniform(0.2, SPAN), host, what, chance.choice(jobs).jid, whom, chance.uniform(0.2, 1.5))

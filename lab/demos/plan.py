@@ -24,7 +24,13 @@ def write_files(ssh: SshLab) -> None:
 def deployment_parameters(postgres: Postgres, inventory: Path) -> Mapping[str, dict[str, object]]:
     """For each deployment, the parameters that make it work on the lab's hosts."""
     access = {"inventory": str(inventory)}
-    plan = {"directory": "backups", "min_free_mib": 64, "databases": _databases(postgres), **_others()}
+    plan = {
+        "name": "nightly",
+        "directory": "backups",
+        "min_free_mib": 64,
+        "databases": _databases(postgres),
+        **_others(),
+    }
     return {
         "nightly-backup": {"access": access, "plan": plan, "poll": 1},
         "run-command": {"access": access, "hosts": "all", "command": "uptime"},

@@ -26,16 +26,18 @@ SFTP_SERVER = Path("/usr/lib/sftp-server")  # the only place where dropbear look
 class Dropbear:
     """`with Dropbear(directory, user) as dropbear:` serves `user`, who must exist already.
 
-    Without `sftp` it is on a machine that has no SFTP server, as most that run dropbear are.
+    Without `sftp` it is on a machine that has no SFTP server, as most that run dropbear are. With `both_factors` it
+    wants the key and the password.
     """
 
-    def __init__(self, directory: Path, user: LabUser, *, sftp: bool = True) -> None:
+    def __init__(self, directory: Path, user: LabUser, *, sftp: bool = True, both_factors: bool = False) -> None:
         self.directory = directory.resolve()
         self.user = user
         self.private_key = self.directory / "id_ed25519"
         self.known_hosts = self.directory / "known_hosts"
         self.log = self.directory / "log"
         self._sftp = sftp
+        self._options = ["-t"] if both_factors else []
         self._port = Port()
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -61,6 +63,10 @@ class Dropbear:
             self._server.wait()
         self._port.close()
 
+    @property
+    def port(self) -> int:
+        return self._port.number
+
     def variables(self) -> dict[str, Any]:
         """The inventory variables that reach it with the key, in Ansible's words."""
         return {
@@ -83,7 +89,7 @@ class Dropbear:
 
     def _start(self, host_key: str) -> None:
         words = [DROPBEAR, "-F", "-E", "-e", "-m", "-r", host_key, "-p", f"127.0.0.1:{self._port.number}"]
-        words += ["-P", str(self.directory / "pid")]
+        words += ["-P", str(self.directory / "pid"), *self._options]
         if not self._sftp and SFTP_SERVER.exists():
             hide = 'mount --bind /dev/null "$0" && exec "$@"'
             words = ["unshare", "--mount", "sh", "-c", hide, str(SFTP_SERVER.resolve()), *words]

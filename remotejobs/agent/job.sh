@@ -19,6 +19,7 @@
 #   known      whom the end begins with, as pid:birth, for who has to go on with it
 #   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
 #              people and one of pid:birth for a later kill
+#   first      the first process of the job's pid namespace, where it has one         written by that
 #   void.PID.BIRTH  who is about to take this directory away
 #   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
 # and of a job that has to wait for a lock or a slot (queue.sh), before its gate:
@@ -320,6 +321,7 @@ rj_attach() {
     elif [ "$j_settings" = "$settings" ]; then
         printf 'attached 1\n'
         rj_print full -1 -1 65536
+        rj_named || rj_not_started ''
     else
         rj_fail job_exists "$dir holds a job with another command or settings"
         rj_print full 0 0 0
@@ -338,8 +340,12 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     }
     sup=$me sup_born=$born
     exec 9<>events
-    cgroup=
-    [ "$launcher" = plain ] || rj_unit || return
+    cgroup='' first=''
+    case $launcher in
+    plain) ;;
+    pidns) rj_pidns || return ;;
+    *) rj_unit || return ;;
+    esac
     [ -z "$wants" ] || rj_queue || return
     rj_clock
     began=$clock
@@ -392,7 +398,7 @@ rj_conclude() {
     rj_finish || : >unwritten
     rj_leave
     exec 9>&-
-    rm -f "death.$nonce" "result.$nonce" "gate.$nonce" proof known prover reaped ${wants:+queued refused}
+    rm -f "death.$nonce" "result.$nonce" "gate.$nonce" proof known prover reaped ${first:+first} ${wants:+queued refused}
     sync .
 }
 
@@ -432,7 +438,9 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     rj_dir=$dir rj_count=$(($# + 4))
     # shellcheck disable=SC2086 # an interpreter may have options; without setsid there is no word
     set -- "$@" "REMOTEJOBS_TOKEN=$token" "REMOTEJOBS_DIR=$dir" "REMOTEJOBS_JID=$jid" \
-        "REMOTEJOBS_PROGRESS=$dir/progress" $rj_setsid $interpreter "$dir/$cmdfile"
+        "REMOTEJOBS_PROGRESS=$dir/progress" $rj_setsid \
+        ${first:+unshare --pid --fork --kill-child --mount --propagation unchanged sh -c "$first" "remotejobs $jid"} \
+        $interpreter "$dir/$cmdfile"
     trap : PIPE # whoever listened may be gone: the gate is ours, so the command runs all the same
     echo started >&3 2>/dev/null
     exec 3>&-

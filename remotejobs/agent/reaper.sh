@@ -22,7 +22,7 @@ rj_tool() { # -> $tool, the program that can adopt; empty where there is none
 rj_adopt() { # [NAME=VALUE ...]
     trap - HUP
     set -- "$limit $stall $grace $cmdfile $settings $nonce $token $sup $sup_born ${timer:-0} ${timer_born:-0} $began $boot $tool" \
-        "$rj_proc" "$base" "$jid" "$dir" "$interpreter" "$chdir" "$label" "$wants" "$cgroup" "${queue-}" "${ticket-}" "$host" "$@"
+        "$rj_proc" "$base" "$jid" "$dir" "$interpreter" "$chdir" "$label" "$wants" "$cgroup" "${queue-}" "${ticket-}" "$host" "$first" "$@"
     RJ_WORDS='' RJ_NAMES='RJ_BORN RJ_NOW RJ_WORDS RJ_NAMES RJ_HEAD RJ_REST RJ_TEXT RJ_LOCALE'
     RJ_HEAD=$rj_head RJ_REST=$rj_rest RJ_TEXT=$rj_python
     [ "$tool" != perl ] || RJ_TEXT=$rj_reap
@@ -49,7 +49,7 @@ X
 # until nobody is left.
 rj_reaper() {
     rj_own_words "$@"
-    shift 13
+    shift 14
     trap '' HUP
     reaper=$$ reaper_born=$RJ_BORN now=$RJ_NOW
     { (eval "unset $RJ_NAMES"; rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
@@ -73,7 +73,7 @@ rj_own_words() {
     rj_proc=$2 base=$3 jid=$4 dir=$5 interpreter=$6 chdir=$7 label=$8 wants=$9
     words=$1
     shift 9
-    cgroup=$1 queue=$2 ticket=$3 host=$4
+    cgroup=$1 queue=$2 ticket=$3 host=$4 first=$5
     # shellcheck disable=SC2086 # words without any other signs
     set -- $words
     limit=$1 stall=$2 grace=$3 cmdfile=$4 settings=$5 nonce=$6 token=$7 sup=$8 sup_born=$9

@@ -164,7 +164,9 @@ rj_sum() { # EXPRESSION -> $sum, also where the shell's numbers have 32 bits (mk
     esac
 }
 
-rj_blob() { # NAME FILE SIZE FROM MAX: a head line and then the very bytes
+# NAME FILE SIZE FROM MAX: a head line and then the very bytes. Of a directory that was taken away since it was measured
+# blanks stand for them, so that the answer can be read to its end, which says so (rj_still).
+rj_blob() {
     from=$4
     case $from in -*) rj_sum "$3 - $5" && from=$sum ;; esac
     case $from in -*) from=0 ;; esac
@@ -177,10 +179,10 @@ rj_blob() { # NAME FILE SIZE FROM MAX: a head line and then the very bytes
     if [ "$length" -eq 0 ]; then
         :
     elif [ "$from" -eq 0 ]; then
-        head -c "$length" "$2"
+        head -c "$length" "$2" || rj_named || printf "%${length}s" ''
     else
         rj_sum "$from + 1"
-        tail -c "+$sum" "$2" | head -c "$length"
+        { tail -c "+$sum" "$2" || rj_named || printf "%${length}s" ''; } | head -c "$length"
     fi
     echo
 }

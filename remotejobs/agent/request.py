@@ -87,7 +87,7 @@ _REST = (
 # What ends a tree, which a timer and a supervisor read where they have to.
 _ENDS = (
     "tree|glimpsed|ours|processes|stats|look|signal_tree|freeze|sweep|kill_tree|grown|end|make_room|family|picture|drawn"
-    "|take_over|prove|end_tree|survivors|unseen|uid"
+    "|take_over|prove|end_tree|survivors|first_ended|unseen|uid"
 )
 
 
@@ -172,7 +172,8 @@ def start(job: Job, directory: str) -> Request:
     secret = [secrets.token_hex(4), secrets.token_hex(16)]
     env = [f"{key}={value}" for key, value in job.env.items()]
     call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
-    more = [*(["queue_wait.sh"] if wants_of(job) else []), *(["unit.sh"] if job.launcher != "plain" else [])]
+    lives = {"plain": [], "pidns": ["pidns.sh"]}.get(job.launcher, ["unit.sh"])
+    more = [*(["queue_wait.sh"] if wants_of(job) else []), *lives]
     return replace(_request(call, 2 * TAIL_BYTES, start_agent_text(*more)), secrets=(*secret, *job.env.values()))
 
 

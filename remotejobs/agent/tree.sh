@@ -396,6 +396,8 @@ rj_survivors() {
         survivors="unknown (the cgroup $j_cgroup is not empty)"
     if [ -n "$survivors" ]; then
         return
+    elif rj_first_ended; then
+        grade=pidns
     elif [ -n "$j_cgroup" ] && { [ ! -d "$j_cgroup" ] || grep -q '^populated 0' "$j_cgroup/cgroup.events" 2>/dev/null; }; then
         grade=cgroup
     else
@@ -403,6 +405,9 @@ rj_survivors() {
         rj_unseen
     fi
 }
+
+# Has the job a pid namespace of its own, and its first process is gone? Then so are all that were in it.
+rj_first_ended() { { read -r one one_born <"$dir/first"; } 2>/dev/null && ! rj_alive "$one" "$one_born"; }
 
 # -> $unseen: who may be the job's, for all that a look can tell: not older, and with an environment that is closed to us.
 rj_unseen() {

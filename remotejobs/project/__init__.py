@@ -12,7 +12,7 @@ from pathlib import Path
 from remotejobs.errors import UsageError
 
 _CHECKOUT = "/opt/remotejobs"  # where the units of the package think that they are
-# Of resources.yml the last automation: it is about a deployment that a new project does not have.
+# Of resources.yml the last automations, from this one on: their deployment is one that a new project does not have.
 _BACKUPS = "- name: Notify when no backup succeeded in 26 hours"
 
 

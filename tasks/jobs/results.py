@@ -19,6 +19,7 @@ _LONGEST = 600
 _EXPLAINED = 50  # failures in one message, which Prefect's server keeps with the state
 _RUNS_NO_MORE = ("rebooted", "disk_full")  # causes of a loss that say so
 _UNREACHABLE = "unreachable"
+WARNING = "warning"  # the state of what succeeded, and of which a person has to know something
 T = TypeVar("T")
 
 
@@ -116,17 +117,28 @@ def failures_of(results: Sequence[JobResult]) -> str:
     """`2 of 60 failed` and a line for each of them; "" when all succeeded. Of many, the last are only named.
 
     Hosts that could not be asked are counted apart, and come last: `3 of 60 did not succeed: 1 failed, 2 unreachable`.
+    So are warnings, which follow them.
     """
     failed = sorted(
         (result for result in results if not result.succeeded), key=lambda result: result.state == _UNREACHABLE
     )
     if not failed:
         return ""
+    return "\n".join(filter(None, [_counted(failed, len(results)), *_explained(failed), warnings_of(results)]))
+
+
+def warnings_of(results: Sequence[JobResult]) -> str:
+    """`1 of 60 with a warning` and a line for each; "" without any."""
+    warned = [result for result in results if result.succeeded and result.state == WARNING]
+    return "\n".join([f"{len(warned)} of {len(results)} with a warning", *_explained(warned)]) if warned else ""
+
+
+def _explained(results: Sequence[JobResult]) -> list[str]:
     lines = [
-        _set_in(f"{result.step} on {result.host}: {result.reason or result.state}") for result in failed[:_EXPLAINED]
+        _set_in(f"{result.step} on {result.host}: {result.reason or result.state}") for result in results[:_EXPLAINED]
     ]
-    others = ", ".join(f"{result.step} on {result.host}" for result in failed[_EXPLAINED:])
-    return "\n".join([_counted(failed, len(results)), *lines, *([f"and {others}"] if others else [])])
+    others = ", ".join(f"{result.step} on {result.host}" for result in results[_EXPLAINED:])
+    return [*lines, *([f"and {others}"] if others else [])]
 
 
 def _counted(failed: Sequence[JobResult], of: int) -> str:

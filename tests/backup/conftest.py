@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from remotejobs.model import Record
 from remotejobs.operations.backup import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention, job_of
 
 Back_up = Callable[..., Record]
+Begin = Callable[..., str]
 APPLY = Retention()
 
 
@@ -36,19 +38,52 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def back_up(tmp_path: Path, directory: Path) -> Back_up:
-    """Runs the job of one item to its end."""
-    jobs = HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
+def jobs(tmp_path: Path) -> HostJobs:
+    """The jobs of this machine."""
+    return HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
 
-    def run(item: Item, *, retention: Retention = APPLY, min_free_mib: int = 0, interpreter: str = "sh") -> Record:
-        plan = plan_of(item).model_copy(
-            update={"directory": str(directory), "retention": retention, "min_free_mib": min_free_mib}
-        )
-        job = replace(job_of(plan, item, host="here", jid=uuid4().hex), interpreter=interpreter)
-        jobs.start(job)
-        return jobs.record(job.jid, wait=120)
+
+@pytest.fixture
+def begin(jobs: HostJobs, directory: Path) -> Begin:
+    """Starts the job of one item; its jid. What is not the item's, the job's or the retention is the plan's."""
+
+    def run(
+        item: Item,
+        *,
+        retention: Retention = APPLY,
+        interpreter: str = "sh",
+        env: dict[str, str] | None = None,
+        **plan: Any,
+    ) -> str:
+        settings = {"directory": str(directory), "retention": retention, "min_free_mib": 0, **plan}
+        whole = plan_of(item).model_copy(update=settings)
+        job = job_of(whole, item, host="here", jid=uuid4().hex)
+        jobs.start(replace(job, interpreter=interpreter, env=env or {}))
+        return job.jid
 
     return run
+
+
+@pytest.fixture
+def back_up(jobs: HostJobs, begin: Begin) -> Back_up:
+    """Runs the job of one item to its end."""
+
+    def run(item: Item, **others: Any) -> Record:
+        return jobs.record(begin(item, **others), wait=120)
+
+    return run
+
+
+@pytest.fixture
+def reader(postgres: Postgres, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """How somebody logs in who may read all data and settings, and not create a database."""
+    name = f"reader_{uuid4().hex[:8]}"
+    postgres.query(f"CREATE ROLE {name} LOGIN PASSWORD 'reader' IN ROLE pg_read_all_data, pg_read_all_settings")
+    passfile = tmp_path / "pgpass"
+    passfile.write_text(f"*:*:*:{name}:reader\n")
+    passfile.chmod(0o600)
+    yield {"user": name, "passfile": str(passfile)}
+    postgres.query(f"DROP ROLE {name}")
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from lab.servers.postgres import Postgres
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import CommandItem, FilesItem, PostgresItem, report_of
 from remotejobs.operations.backup.script import scratch_database, shell_text
+from tests.awaiting import await_true
 
 Database = Callable[..., PostgresItem]
 Back_up = Callable[..., Record]
+Begin = Callable[..., str]
 SHELLS = ["dash", "bash --posix", "busybox sh", "mksh", "yash"]
 
 
@@ -25,7 +28,8 @@ def command(text: str, **others: object) -> CommandItem:
 
 
 def files_in(directory: Path) -> set[str]:
-    return {path.name for path in directory.iterdir()}
+    """Without `.ITEM.plan`, which says whose they are."""
+    return {path.name for path in directory.iterdir() if not path.name.startswith(".")}
 
 
 def psql(postgres: Postgres, *words: str) -> None:
@@ -67,7 +71,7 @@ def test_backups_are_for_the_eyes_of_their_owner(back_up: Back_up, directory: Pa
 def test_a_restore_test_compares_all_tables_and_drops_its_database(
     back_up: Back_up, database: Database, postgres: Postgres
 ) -> None:
-    record = back_up(database("analytics", restore_test=True))
+    record = back_up(database("analytics", restore_test=True, restore_on="server"))
     assert report_of(record).restore_tested, said(record)
     assert Path(f"{report_of(record).path}.restored").exists()
     assert "remotejobs_restore" not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
@@ -85,7 +89,7 @@ def test_a_restore_test_holds_against_writes_during_the_dump(
     try:
         while postgres.query("SELECT count(*) FROM busy", "busy") == "0":
             assert writer.poll() is None
-        record = back_up(database("busy", restore_test=True))
+        record = back_up(database("busy", restore_test=True, restore_on="server"))
         assert writer.poll() is None
     finally:
         postgres.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO $$%'")
@@ -93,24 +97,8 @@ def test_a_restore_test_holds_against_writes_during_the_dump(
     assert report_of(record).restore_tested, said(record)
 
 
-def test_a_restore_test_that_fails_leaves_no_backup_and_no_database(
-    back_up: Back_up, database: Database, postgres: Postgres, directory: Path, tmp_path: Path
-) -> None:
-    # He may read everything, but not create a database.
-    postgres.query("CREATE ROLE reader LOGIN PASSWORD 'reader' IN ROLE pg_read_all_data")
-    passfile = tmp_path / "pgpass"
-    passfile.write_text("*:*:*:reader:reader\n")
-    passfile.chmod(0o600)
-    record = back_up(database("orders", restore_test=True, user="reader", passfile=str(passfile)))
-    assert record.state is State.FAILED
-    assert "failed at step restore" in said(record)
-    assert "CREATEDB" in said(record)
-    assert files_in(directory) == set()
-    assert scratch_database("here", "orders") not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
-
-
-def test_a_restore_test_that_is_cut_off_by_the_limit_drops_its_database(
-    back_up: Back_up, database: Database, postgres: Postgres, directory: Path
+def test_a_job_that_is_killed_while_it_restores_drops_its_database_and_keeps_the_dump(
+    jobs: HostJobs, begin: Begin, database: Database, postgres: Postgres, directory: Path
 ) -> None:
     # Restoring waits for ever: the check of the constraint sleeps.
     postgres.query("CREATE DATABASE slow")
@@ -120,12 +108,16 @@ def test_a_restore_test_that_is_cut_off_by_the_limit_drops_its_database(
         "CREATE TABLE one (n integer CHECK (slow(n))); INSERT INTO one VALUES (1)",
         "slow",
     )
-    record = back_up(database("slow", restore_test=True, limit=3))
-    assert record.state is State.TIMED_OUT
-    assert "restore: into" in record.stdout.decode()
+    jid = begin(database("slow", restore_test=True, restore_on="server"))
+    mine = scratch_database("here", "slow")
+    sleeping = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{mine}' AND wait_event = 'PgSleep'"
+    await_true(lambda: postgres.query(sleeping) == "1")
+    record = jobs.kill(jid)
+    assert record.state is State.KILLED
     assert "proven empty" in record.msg
-    assert files_in(directory) == set()
-    assert scratch_database("here", "slow") not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
+    (dump,) = directory.glob("slow-*.dump")
+    assert Path(f"{dump}.untested").read_text() == "the restore test has not ended\n"
+    assert mine not in postgres.query("SELECT string_agg(datname, ' ') FROM pg_database")
 
 
 @pytest.mark.parametrize("cut", [1000, 50_000])

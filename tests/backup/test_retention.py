@@ -106,7 +106,7 @@ def old_ones(directory: Path) -> list[str]:
 
 
 def names_in(directory: Path) -> set[str]:
-    return {path.name for path in directory.iterdir()}
+    return {path.name for path in directory.iterdir() if not path.name.startswith(".")}
 
 
 def keep(days: int, mode: str = "apply") -> Retention:

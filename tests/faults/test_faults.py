@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from faults import network
+from faults import network, trees
 from faults.oracle import short
 from faults.suite import FAULTS, named, run
 from faults.table import write
@@ -72,13 +73,49 @@ def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_los
     assert oracle.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is TryOutcome.LOST
 
 
+TREE = trees.Tree("tree", ("sudo",), by_root=True, reaped=True, in_namespace=False, limit=None, grace=0, awaited=True)
+REAPED = Record(host="h", jid="tree", state=State.KILLED, proof="reaped", msg="its process tree is proven empty")
+SCAN = replace(REAPED, proof="scan", msg="no process of it was found")
+
+
+@pytest.mark.parametrize(
+    ("tree", "record", "alive", "went_on"),
+    [
+        (TREE, REAPED, ["7 sleep"], False),
+        (TREE, replace(SCAN, msg=REAPED.msg), ["7 sleep"], False),
+        (replace(TREE, reaped=False), REAPED, [], False),
+        (TREE, REAPED, [], True),
+        (TREE, replace(REAPED, state=State.LOST), [], False),
+    ],
+)
+def test_a_tree_of_which_something_was_told_that_is_not_so_is_lost(
+    tree: trees.Tree, record: Record, alive: list[str], went_on: bool
+) -> None:
+    assert trees.judged(tree, record, alive, went_on=went_on).verdict is TryOutcome.LOST
+
+
+@pytest.mark.parametrize(
+    ("record", "alive", "way"),
+    [
+        (REAPED, [], "reaped"),
+        (SCAN, [], "scan"),
+        (SCAN, ["7 sleep"], "scan though somebody lived"),
+        (replace(REAPED, proof="", survivors="7(sleep)", msg="STILL ALIVE"), ["7 sleep"], "a survivor named"),
+    ],
+)
+def test_of_a_tree_whose_end_was_told_as_it_is_the_kind_of_proof_is_counted(
+    record: Record, alive: list[str], way: str
+) -> None:
+    assert trees.judged(TREE, record, alive, went_on=False) == Try(TryOutcome.SURVIVED, way)
+
+
 def test_the_document_keeps_the_rows_of_faults_that_were_not_tried_now_and_of_no_others(tmp_path: Path) -> None:
     document = tmp_path / "faults.md"
     document.write_text("Before.\n<!-- table -->\n| renamed since | 1 |\n<!-- /table -->\nAfter.\n")
     one, two = (FaultRow(fault, seed=7) for fault in FAULTS[:2])
     one.add(lost("why"))
     for _ in range(FAULTS[1].full):
-        two.add(SURVIVED)
+        two.add(Try(TryOutcome.SURVIVED, "unseen"))
     write([two], document)
     write([one], document)
     first, *middle, last = document.read_text().splitlines()
@@ -86,7 +123,7 @@ def test_the_document_keeps_the_rows_of_faults_that_were_not_tried_now_and_of_no
     assert (first, last) == ("Before.", "After.")
     assert [(row[:5], row[6]) for row in rows] == [
         ([FAULTS[0].name, "1", "0", "1", "0"], "fewer, seed 7, 0 s"),
-        ([FAULTS[1].name, "200", "200", "0", "0"], "full, seed 7, 0 s"),
+        ([FAULTS[1].name, "200", "200", "0", "0"], "full, seed 7, 0 s; 200 unseen"),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.schemas.objects import State as RunState
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
 
 from lab.servers.postgres import DATABASES, Postgres
@@ -48,7 +49,11 @@ def test_databases_and_files_of_several_hosts_are_backed_up(
     # Longer than an attempt waits, which is the time between polls.
     task_log.when("command slow on db2: running", go.touch)
     slow = command("slow", f"until [ -e {go} ]; do sleep 0.1; done; echo x")
-    databases = [database(postgres, name, restore_test=True) for name in DATABASES]
+    # One in a throw-away server, which takes a second.
+    where = {"orders": "cluster"}
+    databases = [
+        database(postgres, name, restore_test=True, restore_on=where.get(name, "server")) for name in DATABASES
+    ]
     state = run(access, databases=databases, files=[site], commands=[slow])
     rows = table_of(state.state_details.flow_run_id)
     assert [(row["host"], row["item"], row["state"], row["restore-tested"]) for row in rows] == [
@@ -124,6 +129,47 @@ def test_failed_items_stop_no_other_and_fail_the_run_by_name(bad_night: Night) -
         "pg_dump nowhere": "failed",
         "pg_dump users": "succeeded",
     }
+
+
+WARNED = REPORT.replace("end\n", "untested=x\nwarning=untested: no CREATEDB\nwarning=a\x1b[2Jb: file changed\nend\n")
+UNTESTED: dict[str, object] = {"name": "users", "hosts": "db1", "database": "users"}
+
+
+def test_a_run_with_warnings_alone_ends_as_warning_and_names_them() -> None:
+    with reached_by(FakeHosts(Plan(stdout=WARNED)).connect):
+        state = run(Access(inventory="db1,db2"), databases=[UNTESTED])
+    assert (state.type, state.name) == (StateType.COMPLETED, "Warning")
+    said = "pg_dump users on db1: untested: no CREATEDB; a\\x1b[2Jb: file changed"
+    assert state.message == f"1 of 1 with a warning\n{said}"
+    (row,) = table_of(state.state_details.flow_run_id)
+    assert (row["state"], row["restore-tested"], row["path"]) == ("warning", "untested", "/backup/users.dump")
+    (found,) = state.result()
+    assert found.report
+    assert found.report.untested == "x"
+
+
+def test_warnings_are_counted_apart_from_failures() -> None:
+    fake = FakeHosts(Plan(stdout=WARNED))
+    fake.plan("echo half", Plan(rc=1, stderr="the command ended with 5\n"))
+    fake.plan("echo x", Plan(stdout=REPORT))
+    with reached_by(fake.connect):
+        commands = [command("bad", "echo half; exit 5"), command("good", "echo x")]
+        state = run(Access(inventory="db1,db2"), databases=[UNTESTED], commands=commands)
+    with pytest.raises(HostsFailed) as caught:
+        state.result()
+    lines = [line for line in str(caught.value).splitlines() if not line.startswith(" ")]
+    assert (lines[0], lines[2]) == ("1 of 3 failed", "1 of 3 with a warning")
+    assert lines[1].startswith("command bad on db2: failed, rc 1")
+    assert lines[3].startswith("pg_dump users on db1: untested")
+
+
+def test_an_incomplete_backup_failed_and_is_shown_with_its_path() -> None:
+    incomplete = REPORT.replace("end\n", "incomplete=yes\nend\n")
+    with reached_by(FakeHosts(Plan(rc=1, stdout=incomplete, stderr="gone: Cannot stat\n")).connect):
+        state = run(Access(inventory="db1,db2"), databases=[UNTESTED])
+    assert state.is_failed()
+    (row,) = table_of(state.state_details.flow_run_id)
+    assert (row["state"], row["path"]) == ("failed", "/backup/users.dump")
 
 
 def test_an_item_whose_hosts_are_not_known_is_named_with_its_pattern(bad_night: Night) -> None:

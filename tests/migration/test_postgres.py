@@ -109,3 +109,16 @@ def test_without_a_verified_backup_nothing_is_migrated(
     assert "the backup before it did not succeed" in ended.message
     assert ended.jobs("db1") == {}
     assert not lock_of(lab.host("db1")).exists()
+
+
+def test_with_a_backup_that_could_not_be_tested_as_asked_nothing_is_migrated(
+    shop: Shop, migrate: Migrate, postgres: Postgres, lab: SshLab
+) -> None:
+    nobody = {"server": "127.0.0.1", "port": 1}
+    untested = {**backup_plan(postgres, ["db1"]).databases[0].model_dump(), "restore_test": True, "restore_on": nobody}
+    plan = BackupPlan.model_validate({"databases": [untested], "directory": "untested", "min_free_mib": 1})
+    ended = migrate("db1", commands(), backup_first=plan)
+    assert ended.end == "Refused"
+    assert "the backup before it is not verified in full: 1 of 1 with a warning" in ended.message
+    assert ended.jobs("db1") == {}
+    assert len(list((lab.host("db1").home / "untested").glob("*.dump"))) == 1

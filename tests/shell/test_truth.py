@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from faults.points import act_at
 from lab.job_files import kill_supervision, supervisor_of
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Become, Reply
@@ -99,6 +100,28 @@ def test_a_job_that_takes_its_output_away_hides_no_other(jobs: HostJobs) -> None
     jobs.start(Job(jid="j", cmd='echo err >&2; rm "$REMOTEJOBS_DIR/stdout"'))
     record = ended(jobs, "j")
     assert (record.state, record.stdout, record.stderr) == (State.SUCCEEDED, b"", b"err\n")
+
+
+@in_every_shell
+@pytest.mark.parametrize("read", [Read("j"), Read("j", 2, 2)], ids=["whole", "the rest"])
+def test_a_job_that_is_cleaned_away_while_its_output_is_read_is_told_as_gone_and_not_as_damaged(
+    jobs: HostJobs, read: Read
+) -> None:
+    connection = jobs._connection
+    assert isinstance(connection, ShellConnection)
+    job = Job(jid="j", cmd="echo output")
+    jobs.start(job)
+    ended(jobs, "j")
+    cleaned = 'mv "$dir" "$base/.void.x" && rm -rf "$base/.void.x"'
+    connection.change = lambda script: act_at(script, "rj_blob:1", cleaned)
+    with pytest.raises(JobNotFound, match="was taken away while it was read"):
+        jobs.status([read])
+    connection.change = lambda script: script
+    jobs.start(job)
+    ended(jobs, "j")
+    connection.change = lambda script: act_at(script, "rj_blob:1", cleaned)
+    with pytest.raises(StartFailed, match="was taken away by a kill or a clean"):
+        jobs.start(job)
 
 
 @pytest.mark.parametrize("thing", ["ln -s /dev/zero", "mkfifo", "mkdir"])

@@ -16,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.flows import load_flow_from_entrypoint
 
 from remotejobs.errors import UsageError
+from remotejobs.operations.backup import BackupPlan
 from remotejobs.prefect.deployments.blocks import block_changes
 from remotejobs.prefect.deployments.declared import BlockValues, read
 from remotejobs.prefect.deployments.flows import PROJECT
@@ -48,6 +49,13 @@ def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itsel
     assert exit_if_superseded in flow.on_running_hooks or not begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (begins_anew and flow.retries)
+
+
+def test_no_restore_test_that_is_shipped_is_made_on_the_server_that_was_dumped() -> None:
+    (nightly,) = [entry for entry in DECLARED if entry["name"] == "nightly-backup"]
+    plan = BackupPlan.model_validate(nightly["parameters"]["plan"])
+    assert [item.restore_on for item in plan.databases if item.restore_test] == ["cluster"]
+    assert plan.name
 
 
 def test_no_recovery_is_started_for_a_recovery() -> None:

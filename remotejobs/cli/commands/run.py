@@ -72,7 +72,8 @@ def add(commands: Commands[Parser]) -> None:
         "--launcher",
         choices=get_args(Launcher),
         default="auto",
-        help="systemd: in a unit of its own, which no logout ends; auto: where logind would end it (default)",
+        help="systemd: in a unit of its own, which no logout ends; auto: where logind would end it (default); "
+        "pidns: in a pid namespace, which ends with the command (root)",
     )
     add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
     add_reach(parser)

@@ -6,13 +6,13 @@ ssh. ssh reads ssh_config, known_hosts and the agent by itself, so that nothing 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +25,11 @@ from remotejobs.connections.discreet import discreet
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.local import ShellProcess
 from remotejobs.connections.ssh.backoff import Backoff
-from remotejobs.connections.ssh.config.arguments import arguments_of
-from remotejobs.connections.ssh.endpoint import check_address
+from remotejobs.connections.ssh.config.arguments import Option, arguments_of
+from remotejobs.connections.ssh.config.jumps import parse_jumps
+from remotejobs.connections.ssh.endpoint import check_address, check_user
+from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_word
+from remotejobs.connections.ssh.openssh_run import run_to_its_end, socket_directory
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
 from remotejobs.errors import (
@@ -39,6 +42,7 @@ from remotejobs.errors import (
     LoginCutOff,
     NameUnknown,
     NoCommonAlgorithm,
+    StartFailed,
     TimedOut,
     TurnedAway,
     Unreachable,
@@ -49,9 +53,13 @@ from remotejobs.inventory.variables import Host, text
 SESSIONS = 8  # as over paramiko: sshd allows ten
 IDLE = 120  # seconds after which a master that nobody uses ends by itself, also when we were killed
 WITHIN = 90.0  # seconds for a master to log in; ConnectTimeout bounds its parts
+ANSWERS_WITHIN = 10.0  # seconds for a master that is asked whether it lives, or to end
 _FAILED = 255  # ssh's own exit status for everything that is not the command's
-_LONGEST = 107  # bytes of a socket's path: sun_path of <sys/un.h> without its end
-_LISTENING = 17  # ssh listens under the name with `.` and sixteen letters behind it first, and renames that
+
+# Whatever ssh_config says: what is said must be heard, and a login for jobs listens nowhere and carries no network.
+_FOR_JOBS = ("LogLevel=INFO", "ClearAllForwardings=yes", "Tunnel=no")
+# As Ansible does where ansible_ssh_pkcs11_provider is set: the password is the token's PIN, and goes to no host.
+_BY_TOKEN = ("PreferredAuthentications=publickey", "KbdInteractiveAuthentication=no", "PasswordAuthentication=no")
 
 # What ssh says, in its order of precedence, and what that means.
 _MEANINGS: tuple[tuple[str, type[HostError]], ...] = (
@@ -79,6 +87,13 @@ _FRAME = re.compile(
 _QUOTED = 600  # characters
 _BEHIND_SOMEBODY = "UNKNOWN port 65535"
 _TOO_MANY_KEYS = "Too many authentication failures"
+_UNOPENED = re.compile(r"pkcs11_|\bpin (required|entry)", re.IGNORECASE)
+_TO_OPEN_IT = (
+    "The PKCS#11 token was not opened: give its PIN as ansible_password, with ansible_ssh_pkcs11_provider, or have an "
+    "agent open it (ssh-add -s)."
+)
+_CONFIGURATION = re.compile(r".*: (line \d+: Bad configuration|terminating, \d+ bad)|command-line:? line \d+: ")
+_NO_ROOM = "Nothing was asked. See the limits of processes, files and disk space (ulimit -a), or use fewer forks."
 
 
 class OpenSshConnection:
@@ -91,9 +106,12 @@ class OpenSshConnection:
         arguments = arguments_of(host)
         self._options = ["-F", arguments.config] if arguments.config else []
         for option in arguments.options:
+            _check(host, option)
             value = f'"{option.value}"' if option.key in ("certificatefile", "identityfile") else option.value
             self._options += ["-o", f"{option.key}={value}"]
         self._password = text(host, "ansible_password", "ansible_ssh_pass", "ansible_ssh_password") or None
+        check_word(host.name, self._password or "")
+        self._opens_token = self._password is not None and bool(text(host, "ansible_ssh_pkcs11_provider"))
         self._ssh = ssh_program(host)
         self._retry_for = retry_for
         self._discreetly = partial(discreet, host)
@@ -127,15 +145,18 @@ class OpenSshConnection:
     def subsystem(self, name: str, stream: socket.socket) -> subprocess.Popen[bytes]:
         """Start a subsystem of sshd, such as sftp, with `stream` as its input and output."""
         words = [*self._session(self._open()), "-s", self._name, name]
-        return subprocess.Popen(
-            words, stdin=stream.fileno(), stdout=stream.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        try:
+            return subprocess.Popen(
+                words, stdin=stream.fileno(), stdout=stream.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError as exc:
+            raise self._no_room(exc) from exc
 
     def _ask_once(self, command: str, exchange: Exchange, timeout: float) -> Reply:
         with self._sessions:
             directory = self._open()
             try:
-                with ShellProcess(self.host, [*self._session(directory), self._name, command]) as shell:
+                with self._shell([*self._session(directory), self._name, command]) as shell:
                     shell.converse(exchange, timeout)
                     lost = not exchange.ended and (shell.ended_with() == _FAILED or not self._lives(directory))
             except TimedOut:
@@ -147,10 +168,20 @@ class OpenSshConnection:
                 raise ConnectionLost(self.host, "the connection ended in the middle of the answer")
             return exchange.reply()
 
+    def _shell(self, words: list[str]) -> ShellProcess:
+        try:
+            return ShellProcess(self.host, words)
+        except StartFailed as exc:
+            # It is this machine that has no room; the host was not asked.
+            raise Unreachable(self.host, exc.message.partition(": ")[2], remedy=_NO_ROOM) from exc
+
     def _session(self, directory: Path) -> list[str]:
         """Over the master and in no other way: a ssh that finds none would log in by itself."""
         only = ["-o", "ControlMaster=no", "-o", "ProxyCommand=exit 1", "-o", "BatchMode=yes"]
         return [self._program(), "-F", "none", "-S", str(directory / "m"), *only, "-T", "-o", "LogLevel=ERROR"]
+
+    def _no_room(self, exc: OSError) -> Unreachable:
+        return Unreachable(self.host, f"ssh could not be run on this machine: {exc.strerror or exc}", remedy=_NO_ROOM)
 
     def _open(self) -> Path:
         """The directory of the master's socket; several threads wait for the one that opens it."""
@@ -161,69 +192,52 @@ class OpenSshConnection:
             return self._directory
 
     def _log_in(self) -> Path:
-        directory = _socket_directory()
         try:
-            persist = ["-o", f"ControlPersist={IDLE}", "-S", str(directory / "m")]
-            with self._asking(directory) as (more, environment):
-                last = [*self._options, "-T", "-o", "NumberOfPasswordPrompts=1", *more, "--", self._name]
-                # It goes to the background, and this one ends, when it is logged in and listens.
-                code, told = self._run([*persist, "-M", "-N", "-f", *last], environment, directory)
-                if code and _BEHIND_SOMEBODY in told:
-                    # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
-                    failed, aloud = self._run(["-S", "none", *last, "exit 0"], environment, directory)
-                    told = aloud if failed else told
-            if code:
-                raise self._failure(told)
-        except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
+            directory = socket_directory()
+            try:
+                self._become_master(directory)
+            except BaseException:
+                shutil.rmtree(directory, ignore_errors=True)
+                raise
+        except OSError as exc:
+            raise self._no_room(exc) from exc
         return directory
 
+    def _become_master(self, directory: Path) -> None:
+        persist = ["-o", f"ControlPersist={IDLE}", "-S", str(directory / "m")]
+        fixed = [word for option in _FOR_JOBS for word in ("-o", option)]
+        with self._asking(directory) as (before, more, environment):
+            program = [*before, self._program()]
+            last = [*fixed, *more, *self._options, "-T", "-o", "NumberOfPasswordPrompts=1", "--", self._name]
+            # It goes to the background, and this one ends, when it is logged in and listens.
+            code, told = self._run([*program, *persist, "-M", "-N", "-f", *last], environment, directory)
+            if code and _BEHIND_SOMEBODY in told:
+                # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
+                aloud = [*program, "-S", "none", "-o", "RemoteCommand=none", *last, "exit 0"]
+                failed, heard = self._run(aloud, environment, directory)
+                told = heard if failed else told
+        if code:
+            raise self._failure(told)
+
     def _run(self, words: list[str], environment: dict[str, str], directory: Path) -> tuple[int, str]:
-        """The exit status and what was said; into a file, for a pipe would stay open in the background."""
-        with (directory / "words").open("w+b") as said:
-            try:
-                done = subprocess.run(
-                    [self._program(), *words],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=said.fileno(),
-                    start_new_session=True,
-                    timeout=WITHIN,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as exc:
-                raise TimedOut(self.host, f"ssh {self._name} was not logged in within {WITHIN:g} s") from exc
-            said.seek(0)
-            return done.returncode, said.read().decode("utf-8", "replace")
+        try:
+            return run_to_its_end(words, environment, directory / "words", WITHIN)
+        except subprocess.TimeoutExpired as exc:
+            raise TimedOut(self.host, f"ssh {self._name} was not logged in within {WITHIN:g} s") from exc
 
     @contextmanager
-    def _asking(self, directory: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
-        """How ssh gets the password: by a program that reads it from a pipe, so that it stands nowhere."""
+    def _asking(self, directory: Path) -> Iterator[tuple[list[str], list[str], dict[str, str]]]:
+        """What stands before ssh, what it is told and its environment, so that it has the password if there is one."""
         if self._password is None:
-            yield ["-o", "BatchMode=yes"], dict(os.environ)
+            yield [], ["-o", "BatchMode=yes"], dict(os.environ)
             return
-        pipe, program = directory / "p", directory / "ask"
-        os.mkfifo(pipe, 0o600)
-        # Never for the question whether a key is to be trusted.
-        program.write_text(
-            f"#!/bin/sh\ncase $1 in *yes/no*) exit 1;; esac\nIFS= read -r word <{shlex.quote(str(pipe))} || exit 1\n"
-            "printf '%s\\n' \"$word\"\n"
-        )
-        program.chmod(0o700)
-        # Open for both, so that neither side waits for the other.
-        writer = os.open(pipe, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            # Once for each of the two methods that may ask for it.
-            os.write(writer, 2 * (self._password.encode() + b"\n"))
-            yield [], {**os.environ, "SSH_ASKPASS": str(program), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": ":0"}
-        finally:
-            os.close(writer)
+        more = [word for option in _BY_TOKEN if self._opens_token for word in ("-o", option)]
+        with answering(directory, self._password, as_pin=self._opens_token) as environment:
+            yield [*MARKED], more, {**os.environ, **environment}
 
     def _failure(self, said: str) -> HostError | UsageError:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        if any("Bad configuration option" in line or "terminating," in line for line in lines):
+        if any(map(_CONFIGURATION.match, lines)):
             return UsageError(
                 f"{self.host}: {lines[-1].rstrip('.')}", remedy=f"Correct it until `ssh {self._name}` works."
             )
@@ -231,8 +245,7 @@ class OpenSshConnection:
         message = f"ssh says: {'; '.join(quoted)[-_QUOTED:] or 'nothing'}"
         for pattern, kind in _MEANINGS:
             if any(re.search(pattern, line) for line in lines):
-                remedy = "Name the right key and set IdentitiesOnly=yes." if _TOO_MANY_KEYS in said else None
-                return kind(self.host, message, remedy=remedy)
+                return kind(self.host, message, remedy=_remedy(said) if kind is AuthenticationFailed else None)
         return Unreachable(self.host, message)
 
     def _drop_if_dead(self, directory: Path) -> None:
@@ -241,8 +254,19 @@ class OpenSshConnection:
             self._drop(directory)
 
     def _lives(self, directory: Path) -> bool:
-        check = [*self._session(directory), "-O", "check", self._name]
-        return not subprocess.run(check, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+        return self._control(directory, "check")
+
+    def _control(self, directory: Path, what: str) -> bool:
+        """Whether the master did it; not when it is silent, as a stopped one is. `Unreachable` where ssh cannot run."""
+        words = [*self._session(directory), "-O", what, self._name]
+        try:
+            null = subprocess.DEVNULL
+            done = subprocess.run(words, stdin=null, capture_output=True, check=False, timeout=ANSWERS_WITHIN)
+        except subprocess.TimeoutExpired:
+            return False
+        except OSError as exc:
+            raise self._no_room(exc) from exc
+        return not done.returncode
 
     def _drop(self, directory: Path) -> None:
         with self._opening:
@@ -258,13 +282,25 @@ class OpenSshConnection:
         return found
 
     def _end(self, directory: Path) -> None:
-        leave = [*self._session(directory), "-O", "exit", self._name]
-        subprocess.run(leave, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        # A master that cannot be asked ends by itself when nobody has used it for `IDLE` seconds.
+        with contextlib.suppress(Unreachable, UsageError):
+            self._control(directory, "exit")
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _socket_directory() -> Path:
-    """A directory of ours alone, where the path of a socket fits: Unix has 107 bytes for one, TMPDIR may have more."""
-    usual = Path(tempfile.gettempdir())
-    fits = len(os.fsencode(usual)) + len("/rj-ssh-12345678/m") + _LISTENING <= _LONGEST
-    return Path(tempfile.mkdtemp(prefix="rj-ssh-", dir=usual if fits else "/tmp"))  # noqa: S108 - ours alone
+def _remedy(said: str) -> str | None:
+    """What helps with a login that was refused; None for the usual advice."""
+    if _TOO_MANY_KEYS in said:
+        return "Name the right key and set IdentitiesOnly=yes."
+    return _TO_OPEN_IT if _UNOPENED.search(said) else None
+
+
+def _check(host: Host, option: Option) -> None:
+    """ssh gives these words to a shell, in a ProxyCommand or for a ProxyJump."""
+    if option.key == "user":
+        check_user(host.name, option.value)
+    if option.key == "proxyjump":
+        for jump in parse_jumps(option.value, option.place):
+            check_address(host.name, jump.name)
+            if jump.user:
+                check_user(host.name, jump.user)

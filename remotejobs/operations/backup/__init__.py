@@ -1,6 +1,14 @@
 """Backups that are believed only after they were checked: the plan, each item's job, and what it reports."""
 
-from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention
+from remotejobs.operations.backup.plan import (
+    BackupPlan,
+    CommandItem,
+    FilesItem,
+    Item,
+    OtherServer,
+    PostgresItem,
+    Retention,
+)
 from remotejobs.operations.backup.report import BackupReport, report_of
 from remotejobs.operations.backup.script import job_of
 
@@ -10,6 +18,7 @@ __all__ = [
     "CommandItem",
     "FilesItem",
     "Item",
+    "OtherServer",
     "PostgresItem",
     "Retention",
     "job_of",

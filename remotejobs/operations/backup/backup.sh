@@ -1,35 +1,43 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154
 # Makes one backup on this host and believes in it only after it was checked. Python puts the settings above this text
 # and one call of bk_main below it, so the whole can be run again by hand. It needs a POSIX shell, df, awk, find, sed,
 # sort, sync, wc, sha256sum or shasum, and the programs of its kind.
 #
 # Settings: ITEM KIND EXTENSION DIRECTORY MIN_BYTES MIN_FREE_KIB RETENTION (apply, dry_run, off) LAST DAILY WEEKLY
-#           MONTHLY RESTORE_TEST (yes, no) SCRATCH (name of the database for it)
+#           MONTHLY RESTORE_TEST (yes, no) SCRATCH (name of the database for it) PLAN MUST_EXIST (yes, no) MUST_BE_MOUNT
 #
 # Files in DIRECTORY, where FILE is ITEM-STAMP.EXTENSION:
-#   FILE.part      being made and checked; removed when anything fails
-#   FILE.sha256    its checksum, on disk before FILE has its name
-#   FILE           a backup that passed every check
-#   FILE.restored  it was also restored, and every table had its rows
+#   FILE.part        being made and checked; removed when anything fails
+#   FILE.sha256      its checksum, on disk before FILE has its name
+#   FILE             a backup that passed every check
+#   FILE.restored    it was also restored, and every table had its rows
+#   FILE.untested    that was asked for and could not be done, or not yet: why
+#   FILE.changed     files that changed while they were read: what tar said
+#   FILE.incomplete  some of it could not be read: what tar said. It counts as a backup nowhere
+#   .ITEM.plan       whose backups of this item these are
 
 bk_main() {
     umask 077
-    began=$(date +%s) stamp=$(date -u +%Y%m%dT%H%M%SZ)
-    file=$ITEM-$stamp.$EXTENSION
-    part=$file.part step=preflight made='' work='' to_drop='' kept=0 removed=0
+    began=$(date +%s)
+    part='' step=preflight made='' work='' kept=0 removed=0 tested=no
+    untested='' incomplete='' changed='' warnings='' bad='' most=''
+    to_drop='' cluster='' worker='' guard=''
     trap bk_leave EXIT
     trap 'exit 143' HUP INT TERM
     bk_preflight
     bk_say dump "$KIND $ITEM to $DIRECTORY/$file"
+    bk_bound
     "bk_${KIND}_dump" "$@"
+    bk_unbound
     bytes=$(bk_size "$part")
     [ "$bytes" -ge "$MIN_BYTES" ] || bk_fail "it has only $bytes bytes, fewer than the $MIN_BYTES expected"
     bk_say check "$bytes bytes"
     "bk_${KIND}_check" "$@"
-    [ "$RESTORE_TEST" = no ] || bk_restore_test
     bk_publish
+    [ "$RESTORE_TEST" = no ] || bk_restore_test
     bk_retain
     bk_report
+    [ -z "$incomplete" ] || bk_fail "$incomplete. What could be read is kept, marked incomplete: $DIRECTORY/$file"
 }
 
 bk_say() { # STEP WHAT: a line for whoever follows the job
@@ -37,24 +45,39 @@ bk_say() { # STEP WHAT: a line for whoever follows the job
     printf '%s: %s\n' "$1" "$2"
 }
 
+bk_line() { printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037\177' | cut -c 1-400; } # TEXT: of it one line
+
+bk_warn() { # WHAT: the backup is kept, and a person has to know this of it
+    warned=$(bk_line "$1")
+    printf 'warning: %s\n' "$warned"
+    warnings="${warnings}warning=$warned
+"
+}
+
 bk_fail() { # REASON
+    [ "$step" != dump ] || [ -z "$most" ] ||
+        set -- "$1; no more than $most KiB could be written, and the last backup took $((again * 4 / 5)) KiB"
     printf 'backup of %s failed at step %s: %s\n' "$ITEM" "$step" "$1" >&2
     exit 1
 }
 
-bk_leave() { # however it ends: no half backup and no scratch database stay behind
+bk_leave() { # however it ends: no half backup, no scratch database and no throw-away server stay behind
     left=$?
     trap - EXIT
-    [ -z "$to_drop" ] || dropdb -w --if-exists "$SCRATCH" || echo "the database $SCRATCH could not be dropped" >&2
+    [ "$KIND" != postgres ] || bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then
         rm -f "$part" "$file.sha256.part"
-        [ -e "$file" ] || rm -f "$file.sha256"
+        if [ -n "$bad" ] || [ ! -e "$file" ]; then bk_remove "$file"; fi
     fi
     exit "$left"
 }
 
+bk_remove() { rm -f "$1" "$1.restored" "$1.untested" "$1.changed" "$1.incomplete" "$1.sha256"; } # FILE
+
 bk_size() { echo "$(($(wc -c <"$1")))"; }
+
+bk_free() { df -Pk "$1" | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p'; } # PATH: KiB
 
 bk_sync() { sync "$@" 2>/dev/null || sync; }
 
@@ -64,128 +87,24 @@ bk_need() { # PROGRAM...
     done
 }
 
-# --- before ----------------------------------------------------------------------------------------------------------
-
 bk_preflight() {
-    # shellcheck disable=SC2088 # the letter ~ is meant
-    case $DIRECTORY in
-    /*) ;;
-    '~/'*) DIRECTORY=$HOME/${DIRECTORY#'~/'} ;;
-    *) DIRECTORY=$HOME/$DIRECTORY ;;
-    esac
-    { mkdir -p "$DIRECTORY" && cd "$DIRECTORY"; } || bk_fail "the directory $DIRECTORY cannot be used"
+    bk_place
     if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
     "bk_${KIND}_need"
+    bk_stamp
     bk_room
-    [ ! -e "$file" ] || bk_fail "$DIRECTORY/$file is there already; it was made within this very second"
     (set -C && : >"$part") || bk_fail "$DIRECTORY/$part cannot be made"
     made=1
 }
 
-bk_room() { # room for the least that was asked for, and for a quarter more than the last backup took
-    need=$MIN_FREE_KIB
-    previous=$(bk_good | sed -n '1s/ .*//p')
-    if [ -n "$previous" ]; then
-        again=$(($(bk_size "$ITEM-$previous.$EXTENSION") * 5 / 4 / 1024))
-        [ "$again" -le "$need" ] || need=$again
-    fi
-    free=$(df -Pk . | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
-    [ "${free:-0}" -ge "$need" ] || bk_fail "$DIRECTORY has ${free:-0} KiB free, $need KiB are needed"
-}
-
-# --- postgres: libpq's variables (PGHOST, PGDATABASE, ...) say which -------------------------------------------------
-
-bk_postgres_need() {
-    bk_need pg_dump pg_restore
-    [ "$RESTORE_TEST" = no ] || bk_need psql createdb dropdb mktemp
-}
-
-bk_postgres_dump() {
-    if [ "$RESTORE_TEST" = yes ]; then
-        bk_dump_and_count
-    else
-        pg_dump -w -Fc -f "$part" || bk_fail "pg_dump ended with $?"
-    fi
-}
-
-# The rows are counted in the very snapshot that pg_dump reads: psql holds it open and runs pg_dump meanwhile.
-bk_dump_and_count() {
-    work=$(mktemp -d) || bk_fail "no temporary directory"
-    BACKUP_WORK=$work BACKUP_PART=$part
-    export BACKUP_WORK BACKUP_PART
-    {
-        echo 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;'
-        echo 'SELECT pg_export_snapshot() AS snapshot \gset'
-        echo '\setenv BACKUP_SNAPSHOT :snapshot'
-        bk_count_rows
-        # shellcheck disable=SC2016 # for the shell that psql starts
-        echo '\! pg_dump -w -Fc -f "$BACKUP_PART" --snapshot="$BACKUP_SNAPSHOT" && : >"$BACKUP_WORK/dumped"'
-    } >"$work/script"
-    psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/rows" -f "$work/script" || bk_fail "psql ended with $?"
-    [ -e "$work/dumped" ] || bk_fail "pg_dump failed"
-}
-
-# psql's text: one line `schema.table|rows` for each table that a dump holds. What belongs to an extension is not in it.
-bk_count_rows() {
-    cat <<'SQL'
-SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', n.nspname || '.' || c.relname, n.nspname, c.relname)
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_depend d
-    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
-ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C" \gexec
-SQL
-}
-
-bk_postgres_check() {
-    pg_restore --list "$part" >/dev/null || bk_fail "pg_restore cannot read its table of contents"
-    # The list says nothing of the data; reading all of it does.
-    pg_restore -f /dev/null "$part" || bk_fail "pg_restore cannot read its data"
-}
-
-bk_restore_test() {
-    bk_say restore "into the scratch database $SCRATCH"
-    psql -wqAtX -F ' ' -o "$work/locale" -c "SELECT pg_encoding_to_char(encoding), datcollate, datctype
-        FROM pg_catalog.pg_database WHERE datname = current_database()" || bk_fail "psql ended with $?"
-    read -r encoding collate ctype <"$work/locale"
-    dropdb -w --if-exists "$SCRATCH" 2>"$work/said" || bk_fail "$(cat "$work/said")"
-    to_drop=1
-    createdb -w -T template0 -E "$encoding" --lc-collate="$collate" --lc-ctype="$ctype" "$SCRATCH" ||
-        bk_fail "createdb ended with $?; does the user have CREATEDB?"
-    pg_restore -w --exit-on-error --no-owner --no-privileges --no-tablespaces --no-publications --no-subscriptions \
-        -d "$SCRATCH" "$part" || bk_fail "pg_restore ended with $?"
-    bk_count_rows >"$work/script"
-    psql -wqAtX -v ON_ERROR_STOP=1 -d "$SCRATCH" -o "$work/again" -f "$work/script" || bk_fail "psql ended with $?"
-    bk_compare
-    { dropdb -w "$SCRATCH" && to_drop=''; } || bk_fail "dropdb ended with $?"
-}
-
-bk_compare() { # the rows of every table, dumped and restored
-    cmp -s "$work/rows" "$work/again" && return
-    different=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/again" "$work/rows" | tr '\n' ' ')
-    missing=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/rows" "$work/again" | tr '\n' ' ')
-    bk_fail "the rows differ: dumped ${different:-nothing more}, restored ${missing:-nothing more}"
-}
-
-# --- files: [-z] BASE [--exclude=PATTERN ...] PATH... ----------------------------------------------------------------
-
-bk_files_need() { bk_need tar; }
-
-bk_files_dump() {
-    base=$1
-    shift
-    case $base in /*) ;; *) base=$HOME/$base ;; esac
-    case $EXTENSION in
-    *gz) tar -czf "$part" -C "$base" "$@" ;;
-    *) tar -cf "$part" -C "$base" "$@" ;;
-    esac || bk_fail "tar ended with $?"
-}
-
-bk_files_check() {
-    case $EXTENSION in
-    *gz) tar -tzf "$part" ;;
-    *) tar -tf "$part" ;;
-    esac >/dev/null || bk_fail "tar cannot read it"
+bk_stamp() { # -> $stamp, $file and $part: no other backup of this item was made within that second
+    while
+        stamp=$(date -u +%Y%m%dT%H%M%SZ)
+        file=$ITEM-$stamp.$EXTENSION part=$ITEM-$stamp.$EXTENSION.part
+        [ -e "$file" ] || [ -e "$part" ]
+    do
+        sleep 1
+    done
 }
 
 # --- command: COMMAND [CHECK] ----------------------------------------------------------------------------------------
@@ -219,74 +138,25 @@ bk_publish() {
     sum=$($sha256 <"$part") || bk_fail "$sha256 ended with $?"
     sum=${sum%% *}
     printf '%s  %s\n' "$sum" "$file" >"$file.sha256.part" || bk_fail "the checksum cannot be written"
+    # What is amiss with it is there before it has its name: nothing takes it for better than it is.
+    bk_mark incomplete "$incomplete"
+    bk_mark changed "$changed"
+    [ "$RESTORE_TEST" = no ] || bk_mark untested "${untested:-the restore test has not ended}"
     bk_sync "$part" "$file.sha256.part"
     { mv "$file.sha256.part" "$file.sha256" && mv "$part" "$file"; } || bk_fail "it cannot be renamed"
-    [ "$RESTORE_TEST" = no ] || : >"$file.restored"
+    bk_claim
     bk_sync .
 }
 
-bk_good() { # one line `STAMP TESTED` for each good backup of this item, the newest first
-    for good in "$ITEM"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z."$EXTENSION"; do
-        if [ ! -f "$good" ] || [ ! -f "$good.sha256" ]; then continue; fi
-        tested=0
-        [ ! -f "$good.restored" ] || tested=1
-        good=${good%."$EXTENSION"}
-        echo "${good##*-} $tested"
-    done | sort -r
-}
-
-# LAST DAILY WEEKLY MONTHLY, and bk_good's lines on stdin -> the stamps that may go. The LAST newest stay, and the newest
-# of each of the last DAILY days that have a backup, likewise of weeks (from Monday) and months; the newest that was
-# restored stays in any case. All in UTC.
-bk_prunable() {
-    awk -v last="$1" -v daily="$2" -v weekly="$3" -v monthly="$4" '
-        function number(stamp,    y, m, d) { # of the day, from a Wednesday on
-            y = substr(stamp, 1, 4) + 0; m = substr(stamp, 5, 2) + 0; d = substr(stamp, 7, 2) + 0
-            if (m <= 2) { y--; m += 12 }
-            return 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 1
-        }
-        function first(period, limit) { # is this the newest of one of the last periods?
-            if (period in seen) return 0
-            seen[period] = 1
-            return ++count[substr(period, 1, 1)] <= limit
-        }
-        {
-            day = number($1)
-            stays = NR <= last
-            if (first("d" day, daily)) stays = 1
-            if (first("w" int((day + 2) / 7), weekly)) stays = 1
-            if (first("m" substr($1, 1, 6), monthly)) stays = 1
-            if ($2 == 1 && !tested++) stays = 1
-            if (!stays) print $1
-        }'
-}
-
-bk_retain() {
-    bk_say retention "$RETENTION"
-    [ "$RETENTION" = off ] || bk_prune
-    kept=$(($(bk_good | wc -l)))
-    for stale in "$ITEM"-[0-9]*Z."$EXTENSION".part; do # of a backup that was cut off more than a day ago
-        [ -z "$(find "$stale" -prune -mtime +0 2>/dev/null)" ] || rm -f "$stale"
-    done
-}
-
-bk_prune() {
-    for old in $(bk_good | bk_prunable "$LAST" "$DAILY" "$WEEKLY" "$MONTHLY"); do
-        [ "$old" != "$stamp" ] || continue # a clock that was wrong once must not cost the backup just made
-        old=$ITEM-$old.$EXTENSION
-        removed=$((removed + 1))
-        if [ "$RETENTION" = dry_run ]; then
-            echo "would remove $old"
-        else
-            echo "removing $old"
-            rm -f "$old" "$old.restored" "$old.sha256" || bk_fail "$old cannot be removed"
-        fi
-    done
+bk_mark() { # KIND TEXT
+    [ -z "$2" ] || printf '%s\n' "$2" >"$file.$1" || bk_fail "$DIRECTORY/$file.$1 cannot be written"
 }
 
 bk_report() { # read by Python
     step=report
     printf '%s\n' "remotejobs-backup 1" "path=$DIRECTORY/$file" "bytes=$bytes" "sha256=$sum" \
-        "seconds=$(($(date +%s) - began))" "restore_tested=$RESTORE_TEST" "kept=$kept" "removed=$removed" \
-        "retention=$RETENTION" end
+        "seconds=$(($(date +%s) - began))" "restore_tested=$tested" "kept=$kept" "removed=$removed" \
+        "retention=$RETENTION" "untested=$untested" "incomplete=${incomplete:+yes}"
+    printf '%s' "$warnings"
+    echo end
 }

@@ -18,7 +18,14 @@ def _printable(text: str) -> str:
     return text
 
 
+def _own_home(path: str) -> str:
+    if path.startswith("~") and path != "~" and not path.startswith("~/"):
+        raise ValueError(f"{path!r}: only ~/ is understood, the home directory of the job's user; give the path itself")
+    return path
+
+
 Line = Annotated[str, AfterValidator(_printable)]
+Place = Annotated[Line, AfterValidator(_own_home)]  # absolute, or from the home directory: `~/x`, `x`
 
 
 class _Model(BaseModel):
@@ -55,6 +62,21 @@ class _Common(_Model):
     min_bytes: int = Field(default=1, ge=1, description="A backup with fewer bytes than this is a failure.")
 
 
+class OtherServer(_Model):
+    """Another PostgreSQL server for restore tests, as seen from the host of the backup."""
+
+    server: Line = Field(min_length=1, description="Where it listens: a host name, or the directory of its socket.")
+    port: int = Field(default=5432, ge=1, le=65535, description="Its port.")
+    user: Line = Field(
+        default="", description="PostgreSQL user there, who may create databases; empty: as for the dump."
+    )
+    passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: as for the dump.")
+    room_unchecked: bool = Field(
+        default=False,
+        description="Restore there although the free room of a server on another machine cannot be seen.",
+    )
+
+
 class PostgresItem(_Common):
     """A PostgreSQL database, by pg_dump in its custom format.
 
@@ -72,7 +94,25 @@ class PostgresItem(_Common):
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
     restore_test: bool = Field(
         default=False,
-        description="Restore each backup into a scratch database there and compare all row counts, then drop it.",
+        description="Restore each backup into a scratch database and compare all row counts, then remove it. "
+        "A backup that cannot be restored for the test is kept as untested, and the item is a warning.",
+    )
+    restore_on: Literal["cluster", "server"] | OtherServer = Field(
+        default="cluster",
+        description="Where: cluster, a throw-away server that is made on the host with initdb, so that the database's "
+        "own server carries no load; server, the one that was dumped; or another server.",
+    )
+    restore_directory: Annotated[Place, Field(pattern=r"^[^'\"\\,]+$")] = Field(
+        default="/var/tmp",  # noqa: S108 - a directory is made in it by mktemp
+        description="Where the throw-away server keeps its data meanwhile.",
+    )
+    restore_reserve_mib: int = Field(
+        default=1024,
+        ge=0,
+        description="MiB that stay free where it is restored; the test is ended before less is left.",
+    )
+    restore_timeout: int | None = Field(
+        default=None, ge=1, description="Seconds that the restore test may take; by default half of the timeout."
     )
 
 
@@ -81,18 +121,42 @@ class FilesItem(_Common):
 
     kind: ClassVar[str] = "files"
 
-    base: Line = Field(
-        default="/", description="Directory that the paths start from; relative to the home directory, or /..."
+    base: Place = Field(
+        default="/",
+        description="Directory that the paths start from; relative to the home directory, or /..., or ~/...",
     )
     paths: tuple[Line, ...] = Field(min_length=1, description="What to save: etc, var/www")
-    exclude: tuple[Line, ...] = Field(default=(), description="Patterns of file names to leave out: *.tmp")
+    exclude: tuple[Line, ...] = Field(
+        default=(),
+        description="Patterns to leave out: *.tmp at any depth, /var/log/* from the root on (below the base).",
+    )
     compress: bool = Field(default=True, description="Compress with gzip.")
+    on_change: Literal["warn", "ignore", "fail"] = Field(
+        default="warn",
+        description="What a file means that changed or went away while it was read: the item is a warning that names "
+        "it, nothing, or a failure. GNU tar alone tells it from other trouble.",
+    )
+    keep_incomplete: bool = Field(
+        default=False,
+        description="Where some of it cannot be read, the item fails; keep what could be read, marked incomplete.",
+    )
+    one_file_system: bool = Field(default=False, description="Leave out what is mounted below the paths.")
+    attributes: bool = Field(
+        default=True, description="Save ACLs, extended attributes and file capabilities too; it takes GNU tar."
+    )
 
     @model_validator(mode="after")
     def _paths_below_base(self) -> FilesItem:
         for path in self.paths:
             if not path or (path.startswith("/") and self.base != "/"):
                 raise ValueError(f"paths: {path!r} does not start from base {self.base!r}; give it relative to that")
+        return self
+
+    @model_validator(mode="after")
+    def _excludes_below_base(self) -> FilesItem:
+        for pattern in self.exclude:
+            if pattern.startswith("/") and not pattern.startswith(f"{self.base.rstrip('/')}/"):
+                raise ValueError(f"exclude: {pattern!r} is not below base {self.base!r}, so it would leave out nothing")
         return self
 
 
@@ -114,20 +178,32 @@ Item = PostgresItem | FilesItem | CommandItem
 class BackupPlan(_Model):
     """What to back up, where to, and for how long to keep it. Each item is a job of its own on each of its hosts."""
 
+    name: Line = Field(
+        default="",
+        max_length=100,
+        description="Name of the plan. Backups of an item belong to the plan that made the first of them: a plan of "
+        "another name does not touch them. Without a name, what is backed up and how many are kept stands for it.",
+    )
     # A list for each kind: Prefect's run form shows a list of different models as bare JSON.
     databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
     files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
     commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")
-    directory: Line = Field(
+    directory: Place = Field(
         default="/var/backups/remotejobs",
         min_length=1,
         description="Where backups lie on each host: absolute, or relative to the home directory. "
         "Two hosts must not share it.",
     )
+    must_exist: bool = Field(
+        default=False, description="Fail where the directory is not there, instead of making it: it may lie on a mount."
+    )
+    must_be_mount: Place = Field(
+        default="", description="A path, of the directory or above it, where something has to be mounted: /mnt/backup."
+    )
     min_free_mib: int = Field(
         default=512,
         ge=0,
-        description="MiB that must be free there; more is asked for when the last backup of the item was larger.",
+        description="MiB that must be free there, and stay free where the last backup took more room than there is.",
     )
     retention: Retention = Field(default=Retention(), description="Which old backups stay.")
 
@@ -143,4 +219,13 @@ class BackupPlan(_Model):
         twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
         if twice:
             raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be distinguished")
+        return self
+
+    @model_validator(mode="after")
+    def _directory_is_on_the_mount(self) -> BackupPlan:
+        mount, directory = self.must_be_mount.rstrip("/"), f"{self.directory.rstrip('/')}/"
+        if self.must_be_mount and not directory.startswith(f"{mount}/"):
+            raise ValueError(
+                f"must_be_mount: {self.must_be_mount!r} is neither the directory {self.directory!r} nor above it"
+            )
         return self

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 from remotejobs.errors import ProtocolError
 from remotejobs.model import Record
+from remotejobs.text import visible
 
 _HEAD = b"remotejobs-backup 1\n"
+_WARNING = "warning="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupReport:
-    """A backup that passed every check: where it is on its host, and what retention did after it.
+    """A backup that passed its checks: where it is on its host, what is amiss with it, and what retention did after it.
+
+    `warnings` are for people. `untested` says why the restore test that was asked for could not be made; the backup
+    is then not `restore_tested`. `incomplete` is one from which something is missing that could not be read.
 
     `seconds` is how long all of it took; `kept` and `removed` count good backups of the item (`removed`: those
     that would be, when `retention` is dry_run).
@@ -26,15 +31,18 @@ class BackupReport:
     kept: int
     removed: int
     retention: str
+    untested: str = ""
+    incomplete: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def report_of(record: Record) -> BackupReport:
-    """The report at the end of a succeeded job's output. Raises `ProtocolError` when it is not whole."""
+    """The report at the end of a job's output. Raises `ProtocolError` when it is not whole."""
     _, found, tail = record.stdout.rpartition(_HEAD)
     lines = tail.decode("utf-8", "surrogateescape").splitlines()
     fields = dict(line.partition("=")[::2] for line in lines)
     if not found or not lines or lines[-1] != "end":
-        raise ProtocolError(record.host, f"job {record.jid} succeeded without a whole report of its backup")
+        raise ProtocolError(record.host, f"job {record.jid} {record.state} without a whole report of its backup")
     try:
         return BackupReport(
             path=fields["path"],
@@ -45,6 +53,10 @@ def report_of(record: Record) -> BackupReport:
             kept=int(fields["kept"]),
             removed=int(fields["removed"]),
             retention=fields["retention"],
+            # A job outlives its controller: the report of an older one has none of these.
+            untested=visible(fields.get("untested", "")),
+            incomplete=fields.get("incomplete") == "yes",
+            warnings=tuple(visible(line.removeprefix(_WARNING)) for line in lines if line.startswith(_WARNING)),
         )
     except (KeyError, ValueError) as exc:
         raise ProtocolError(record.host, f"job {record.jid}: its backup's report is not understood: {exc}") from exc

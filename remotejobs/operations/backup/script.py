@@ -8,16 +8,17 @@ import shlex
 
 from remotejobs.agent.functions import command_of, text_of
 from remotejobs.model import Job
-from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, PostgresItem
+from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, OtherServer, PostgresItem
 
+_TEXTS = ("backup.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "files.sh", "retention.sh")
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
 _LABELS = {"postgres": "pg_dump", "files": "tar", "command": "command"}
 
 
 def shell_text() -> str:
-    """The text of `backup.sh`."""
-    return text_of("remotejobs.operations.backup", "backup.sh")
+    """All of the agent: `backup.sh`, and what it calls."""
+    return "\n".join(text_of("remotejobs.operations.backup", name) for name in _TEXTS)
 
 
 def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
@@ -30,7 +31,31 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
         label=label_of(item),
         timeout=item.timeout,
         grace=GRACE,
+        # Whoever begins it: another run, another deployment, a migration that backs up first.
+        locks=(lock_of(item),),
+        queue_timeout=item.timeout,
     )
+
+
+def lock_of(item: Item) -> str:
+    """The lock that all jobs of this item take on a host."""
+    return f"backup:{item.name}"
+
+
+def plan_of(plan: BackupPlan, item: Item) -> str:
+    """Whose the item's backups are, in words; kept beside them. The retention's mode may change at any time."""
+    if plan.name:
+        return f"plan {plan.name}"
+    match item:
+        case PostgresItem():
+            what = f"database {item.database} at {item.server or 'the local socket'}:{item.port}"
+        case FilesItem():
+            what = f"files below {item.base}"
+        case CommandItem():
+            what = "the output of a command"
+    keep = plan.retention
+    kept = f"last {keep.last}, daily {keep.daily}, weekly {keep.weekly}, monthly {keep.monthly}"
+    return f"a plan without a name: {what}; {kept}"
 
 
 def label_of(item: Item) -> str:
@@ -60,6 +85,43 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("MONTHLY", str(plan.retention.monthly)),
         ("RESTORE_TEST", "yes" if isinstance(item, PostgresItem) and item.restore_test else "no"),
         ("SCRATCH", scratch_database(host, item.name)),
+        ("PLAN", plan_of(plan, item)),
+        ("MUST_EXIST", "yes" if plan.must_exist else "no"),
+        ("MUST_BE_MOUNT", plan.must_be_mount),
+        *_settings_of(item),
+    ]
+
+
+def _settings_of(item: Item) -> list[tuple[str, str]]:
+    """Those that items of its kind alone have."""
+    match item:
+        case PostgresItem(restore_on=OtherServer() as other):
+            there = [
+                ("TEST_HOST", other.server),
+                ("TEST_PORT", str(other.port)),
+                ("TEST_USER", other.user or item.user),
+                ("TEST_PASSFILE", other.passfile or item.passfile),
+                ("ROOM_UNCHECKED", "yes" if other.room_unchecked else "no"),
+            ]
+            return [("RESTORE_ON", "other"), *_restore_settings(item), *there]
+        case PostgresItem():
+            return [("RESTORE_ON", str(item.restore_on)), *_restore_settings(item), ("ROOM_UNCHECKED", "no")]
+        case FilesItem():
+            return [
+                ("ON_CHANGE", item.on_change),
+                ("KEEP_INCOMPLETE", "yes" if item.keep_incomplete else "no"),
+                ("ATTRIBUTES", "yes" if item.attributes else "no"),
+            ]
+        case CommandItem():
+            return []
+
+
+def _restore_settings(item: PostgresItem) -> list[tuple[str, str]]:
+    return [
+        ("LIMIT", str(item.timeout)),
+        ("RESTORE_TIMEOUT", str(item.restore_timeout or max(1, item.timeout // 2))),
+        ("RESTORE_RESERVE_KIB", str(item.restore_reserve_mib * 1024)),
+        ("RESTORE_DIRECTORY", item.restore_directory),
     ]
 
 
@@ -92,9 +154,21 @@ def _words(item: Item) -> list[str]:
         case PostgresItem():
             return []
         case FilesItem():
-            return [item.base, *(f"--exclude={pattern}" for pattern in item.exclude), *map(_below, item.paths)]
+            return [item.base, *_options(item), *map(_below, item.paths)]
         case CommandItem():
             return [item.command, item.check]
+
+
+def _options(item: FilesItem) -> list[str]:
+    """Of tar. A pattern from the root on means that place alone, and tar sees names from the base on."""
+    words = ["--one-file-system"] if item.one_file_system else []
+    for pattern in item.exclude:
+        if pattern.startswith("/"):
+            relative = pattern.removeprefix(item.base.rstrip("/")).lstrip("/")
+            words += ["--anchored", f"--exclude={relative}", "--no-anchored"]
+        else:
+            words.append(f"--exclude={pattern}")
+    return words
 
 
 def _below(path: str) -> str:

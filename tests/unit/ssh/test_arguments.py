@@ -43,6 +43,9 @@ _THREE = [("addressfamily", "inet"), ("bindaddress", "10.0.0.1"), ("pubkeyauthen
         ("-C -vvq -o ControlMaster=auto -S none -o ServerAliveInterval=5", []),
         ("-4 -b 10.0.0.1 -o DSAAuthentication=no", _THREE),
         ("-qCp 22", [("port", "22")]),
+        ("-I /token.so", [("pkcs11provider", "/token.so")]),
+        ("-K", [("gssapiauthentication", "yes"), ("gssapidelegatecredentials", "yes")]),
+        ("-k -o GSSAPIKeyExchange=yes", [("gssapidelegatecredentials", "no"), ("gssapikeyexchange", "yes")]),
     ],
 )
 def test_options_are_read_as_ssh_reads_them(line: str, expected: list[tuple[str, str]]) -> None:

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from remotejobs.connections.ssh.config.keywords import ALIASES, HONOURED, LISTS, RAW
+from remotejobs.connections.ssh.config.keywords import ALIASES, HONOURED, LISTS, PASSED_OVER, RAW
 from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import Host, flag, place_of, text
 
 # Options that change nothing here, or only how talkative or how patient the program ssh would be.
-HARMLESS_FLAGS = frozenset("ACKNTXYaknqtvx")
+HARMLESS_FLAGS = frozenset("ACNTXYanqtvx")
 HARMLESS_WITH_VALUE = frozenset("ESe")
 OPTION_OF = {
     "B": "bindinterface",
+    "I": "pkcs11provider",
     "J": "proxyjump",
     "b": "bindaddress",
     "c": "ciphers",
@@ -25,14 +26,21 @@ OPTION_OF = {
     "m": "macs",
     "p": "port",
 }
-MEANING_OF = {"4": ("addressfamily", "inet"), "6": ("addressfamily", "inet6")}
+MEANING_OF = {
+    "4": (("addressfamily", "inet"),),
+    "6": (("addressfamily", "inet6"),),
+    "K": (("gssapiauthentication", "yes"), ("gssapidelegatecredentials", "yes")),
+    "k": (("gssapidelegatecredentials", "no"),),
+}
 _HARMLESS = (
     "addkeystoagent batchmode compression connectionattempts controlmaster controlpath controlpersist escapechar "
-    "forwardagent forwardx11 forwardx11trusted gssapidelegatecredentials gssapikeyexchange ipqos loglevel "
+    "forwardagent forwardx11 forwardx11trusted ipqos loglevel "
     "numberofpasswordprompts rekeylimit requesttty sendenv serveralivecountmax serveraliveinterval setenv "
     "tcpkeepalive updatehostkeys visualhostkey"
 )
 HARMLESS = frozenset(_HARMLESS.split())
+# They mean something to the program ssh alone; over paramiko there is no GSSAPI.
+FOR_KERBEROS = frozenset(key for key in PASSED_OVER if key.startswith("gssapi"))
 
 # A command, and lists of files: their own quotation marks mean something later.
 KEEPS_QUOTES = (RAW - {"proxyjump"}) | LISTS
@@ -77,7 +85,7 @@ def parse(line: str, place: str) -> Arguments:
     config = ""
     for letter, value in _letters(words, place):
         if letter in MEANING_OF:
-            options.append(Option(*MEANING_OF[letter], place))
+            options += [Option(key, value, place) for key, value in MEANING_OF[letter]]
         elif letter == "F":
             path = _option("F", value, place).value
             config = config or (f"{Path.home()}{path[1:]}" if path.startswith("~/") else path)
@@ -119,7 +127,7 @@ def _long_option(text_: str, place: str) -> Iterator[Option]:
     key = ALIASES.get(key, key)
     if key == "canonicalizehostname" and value.lower() in ("no", "false"):
         return
-    if key in HONOURED:
+    if key in HONOURED or key in FOR_KERBEROS:
         yield _option(key, value if key in KEEPS_QUOTES else _unquoted(value), place)
     elif key not in HARMLESS:
         raise _unsupported(f"-o {match[1]}", place)
@@ -150,6 +158,7 @@ def _variables(host: Host) -> Iterator[Option]:
         "identityfile": ("ansible_private_key_file", "ansible_ssh_private_key_file"),
         "user": ("ansible_user", "ansible_ssh_user"),
         "connecttimeout": ("ansible_timeout", "ansible_ssh_timeout"),
+        "pkcs11provider": ("ansible_ssh_pkcs11_provider",),
     }
     if not all(
         flag(host, name, default=True) for name in ("ansible_host_key_checking", "ansible_ssh_host_key_checking")

@@ -8,7 +8,7 @@ from pathlib import Path
 from remotejobs.connections.ssh.config import program
 from remotejobs.connections.ssh.config.arguments import Option
 from remotejobs.connections.ssh.config.blocks import Beyond, ConfigDocument, Setting
-from remotejobs.connections.ssh.config.keywords import HONOURED, LISTS, RAW
+from remotejobs.connections.ssh.config.keywords import HONOURED, LISTS, PASSED_OVER, RAW
 from remotejobs.connections.ssh.config.plain import evaluate
 from remotejobs.connections.ssh.config.reader import read
 from remotejobs.connections.ssh.config.settings import HostSettings
@@ -66,7 +66,7 @@ def _setting(option: Option) -> Setting:
             values: tuple[str, ...] = (option.value,)
         else:
             words = split_words(option.value)[0] if option.key in LISTS else (option.value,)
-            values = HONOURED[option.key](words)
+            values = (HONOURED.get(option.key) or PASSED_OVER[option.key])(words)
     except NotPlain as exc:
         raise UsageError(
             f"{option.place}: {option.key} {option.value!r}: {exc} cannot be used", remedy="Correct it."

@@ -13,12 +13,12 @@ from paramiko.ssh_exception import SSHException
 
 from remotejobs.connections.ssh.endpoint import Endpoint
 from remotejobs.connections.ssh.login.keys import Candidate, Identity, candidates
+from remotejobs.connections.ssh.login.questions import BY_HAND
 from remotejobs.connections.ssh.resolve import SUGGESTED
 from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff, TimedOut
 
 FACTORS = 8  # one after the other; more is a server that never has enough
-# What somebody has to read off a device; a password is no answer to it.
-_BY_HAND = re.compile(r"code|token|otp|one.?time|passcode|verif|pin\b|duo|yubikey", re.IGNORECASE)
+_BY_HAND = re.compile(BY_HAND, re.IGNORECASE)
 
 
 def log_in(transport: Transport, endpoint: Endpoint, trusted: bool) -> None:

@@ -15,6 +15,7 @@ from remotejobs.connections.ssh.endpoint import Endpoint
 from remotejobs.connections.ssh.host_keys.known_hosts import HostKey, parse_blob
 from remotejobs.connections.ssh.login.agent import Agent, AgentFailed, AgentKey
 from remotejobs.connections.ssh.login.certificates import SUFFIX, Certificate, NotValid, parse_certificate
+from remotejobs.connections.ssh.login.public_half import lives_in_a_token, of_private, public_half
 from remotejobs.connections.ssh.transport.algorithms import NothingLeft, chosen
 
 USUAL = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ecdsa_sk", "id_ed25519_sk")
@@ -177,10 +178,10 @@ class _Gathering:
         try:
             key = load_key(path)
         except KeyUnusable as exc:
-            public = _public_half(path)
+            public = public_half(path)
             held = self._held.pop(public.blob, None) if public is not None else None
             if public is None or held is None or self._agent is None:
-                yield Candidate(str(path), _kind_unknown(public) or str(exc))
+                yield Candidate(str(path), lives_in_a_token(public) or str(exc))
                 return
             yield from self._certified(str(path), public, None, held.key, path)
             yield AgentIdentity(f"{path} by the agent", public, held.key, self._agent)
@@ -253,7 +254,9 @@ def load_key(path: Path) -> PKey:
 @lru_cache(maxsize=256)
 def _parse(path: Path, _changed: int) -> PKey:
     text = path.read_text(errors="replace")
-    for kind in (Ed25519Key, ECDSAKey, RSAKey):
+    # paramiko takes what a file holds of an ECDSA key in a token for a private key.
+    kinds = () if lives_in_a_token(of_private(text)) else (Ed25519Key, ECDSAKey, RSAKey)
+    for kind in kinds:
         try:
             return kind.from_private_key(io.StringIO(text))
         except PasswordRequiredException as exc:
@@ -261,25 +264,6 @@ def _parse(path: Path, _changed: int) -> PKey:
         except (SSHException, ValueError, IndexError, TypeError):
             continue
     raise KeyUnusable("not a private key of a known kind")
-
-
-def _public_half(path: Path) -> HostKey | None:
-    for public in (path.with_name(path.name + ".pub"), path):
-        try:
-            kind, word = public.read_text().split()[:2]
-        except (OSError, ValueError, UnicodeDecodeError):
-            continue
-        blob = parse_blob(word)
-        if blob is not None and kind.encode() in blob[:64]:
-            return HostKey(kind, blob)
-    return None
-
-
-def _kind_unknown(public: HostKey | None) -> str:
-    """What to say of a key that lives in a token."""
-    if public is None or not public.kind.startswith("sk-"):
-        return ""
-    return "a FIDO key, for which the agent has to hold it, or remotejobs_transport be openssh"
 
 
 def _kind_of(blob: bytes) -> str:
