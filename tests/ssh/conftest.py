@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.servers.dropbear import Dropbear
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connections.base import Connection
@@ -51,6 +52,22 @@ def connect(lab: SshLab, transport: str) -> Iterator[Connect]:
             return connection
 
         yield open_to
+
+
+@pytest.fixture
+def reach(transport: str) -> Iterator[Connect]:
+    """Open a way to a dropbear; keyword arguments are variables that differ, None takes one away."""
+    opened: list[Connection] = []
+
+    def open_to(dropbear: Dropbear, **changes: str | None) -> Connection:
+        variables = {**dropbear.variables(), "remotejobs_transport": transport, **changes}
+        host = SomeHost("small", {key: value for key, value in variables.items() if value is not None})
+        opened.append(open_connection(host, retry_for=10))
+        return opened[-1]
+
+    yield open_to
+    for connection in opened:
+        connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import pytest
 from lab.servers.dropbear import Dropbear
 from lab.users import LabUser
 from remotejobs.connections.base import Connection
-from remotejobs.connections.connect import open_connection
 from remotejobs.errors import AuthenticationFailed, FileRefused, HostKeyChanged, HostKeyUnknown
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.wait import retry_while_unreachable
@@ -34,19 +33,9 @@ def dropbear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dropbear]:
 
 
 @pytest.fixture
-def reach(dropbear: Dropbear, transport: str) -> Iterator[Reach]:
+def reach(reach: Reach, dropbear: Dropbear) -> Reach:
     """Open a way to it; keyword arguments are variables that differ."""
-    opened: list[Connection] = []
-
-    def open_to(**changes: str | None) -> Connection:
-        variables = {**dropbear.variables(), "remotejobs_transport": transport, **changes}
-        host = SomeHost("small", {key: value for key, value in variables.items() if value is not None})
-        opened.append(open_connection(host, retry_for=10))
-        return opened[-1]
-
-    yield open_to
-    for connection in opened:
-        connection.close()
+    return partial(reach, dropbear)
 
 
 def test_it_lets_a_key_in(reach: Reach, dropbear: Dropbear) -> None:

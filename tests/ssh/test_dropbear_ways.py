@@ -12,9 +12,8 @@ from lab.servers.dropbear import Dropbear
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
 from remotejobs.connections.base import Connection
-from remotejobs.connections.connect import open_connection
 from remotejobs.errors import AuthenticationFailed, HostKeyUnknown, Unreachable
-from tests.ssh.asking import SomeHost, ask, said
+from tests.ssh.asking import ask, said
 
 Connect = Callable[..., Connection]
 
@@ -36,22 +35,6 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dropbear]:
         Dropbear(tmp_path_factory.mktemp("door"), user) as dropbear,
     ):
         yield dropbear
-
-
-@pytest.fixture
-def reach(transport: str) -> Iterator[Connect]:
-    """Open a way to a dropbear; keyword arguments are variables that differ, None takes one away."""
-    opened: list[Connection] = []
-
-    def open_to(dropbear: Dropbear, **changes: str | None) -> Connection:
-        variables = {**dropbear.variables(), "remotejobs_transport": transport, **changes}
-        host = SomeHost("small", {key: value for key, value in variables.items() if value is not None})
-        opened.append(open_connection(host, retry_for=10))
-        return opened[-1]
-
-    yield open_to
-    for connection in opened:
-        connection.close()
 
 
 def test_it_lets_in_by_the_key_and_the_password(reach: Connect, strict: Dropbear) -> None:
