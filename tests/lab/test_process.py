@@ -50,8 +50,8 @@ def test_the_end_of_a_server_is_the_end_of_its_descendants_in_other_sessions_too
 def killed_with_a_server(tmp_path: Path, env: Mapping[str, str] | None = None) -> bool:
     """Whether the server of a lab that is killed once it has started it ends too."""
     program = (
-        "import pathlib, time; from lab.process import Server;"
-        f"server = Server('the example', pathlib.Path({str(tmp_path / 'log')!r}));"
+        "import pathlib, time; from lab.process import ServerProcess;"
+        f"server = ServerProcess('the example', pathlib.Path({str(tmp_path / 'log')!r}));"
         "server.start(['sleep', '600']); print(server.pid, flush=True); time.sleep(600)"
     )
     lab = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=PROJECT, env=env)

@@ -101,7 +101,8 @@ def test_another_distribution_with_a_tasks_package_works_before_and_after_uninst
 
 def test_every_ready_made_flow_is_an_entrypoint_of_the_installed_package(installed: Environment) -> None:
     said = installed.python(
-        "import sys\n"
+        "import sys, warnings\n"
+        "warnings.simplefilter('ignore')\n"  # those with old names warn
         "from prefect.flows import load_flow_from_entrypoint as load\n"
         f"for name in {FLOWS}:\n"
         "    entrypoint = f'remotejobs.prefect.flows.{name}:{name.rpartition(chr(46))[2]}'\n"
