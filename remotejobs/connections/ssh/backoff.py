@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import random
+import shlex
 import time
+from collections.abc import Callable
 
+from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.become import sudo_words
+from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff
 
 FIRST_DELAY = 0.1
@@ -39,3 +44,19 @@ class Backoff:
         if now + delay > self._first_failure + self._retry_for:
             raise lost
         time.sleep(delay)
+
+
+def ask_until_answered(
+    once: Callable[[str, Exchange], Reply], exchange: Callable[[], Exchange], become: Become | None, retry_for: float
+) -> Reply:
+    """Ask again, by a new exchange, when the connection was lost; `once` is given what to run on the host, too.
+
+    Raises what `once` raises, and `Backoff.wait_or_raise`.
+    """
+    command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
+    backoff = Backoff(retry_for)
+    while True:
+        try:
+            return once(command, exchange())
+        except ConnectionLost as lost:
+            backoff.wait_or_raise(lost)

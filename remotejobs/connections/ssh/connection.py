@@ -5,19 +5,18 @@ from __future__ import annotations
 import remotejobs.workarounds.paramiko  # noqa: F401 - first: it decides how paramiko is imported
 
 # isort: split
-import shlex
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from remotejobs.connections.base import Become, Reply
-from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
-from remotejobs.connections.ssh.backoff import Backoff
+from remotejobs.connections.ssh.backoff import ask_until_answered
 from remotejobs.connections.ssh.endpoint import Endpoint
 from remotejobs.connections.ssh.transport.channel import run_exchange
 from remotejobs.connections.ssh.transport.session import Session, open_session
-from remotejobs.errors import ConnectionLost, TimedOut
+from remotejobs.errors import TimedOut
 
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
 SESSIONS = 8
@@ -48,14 +47,12 @@ class SshConnection:
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-        command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
-        backoff = Backoff(self._retry_for)
-        while True:
-            exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
-            try:
-                return self._ask_once(command, exchange, timeout)
-            except ConnectionLost as lost:
-                backoff.wait_or_raise(lost)
+
+        def once(command: str, exchange: Exchange) -> Reply:
+            return self._ask_once(command, exchange, timeout)
+
+        exchange = partial(Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes)
+        return ask_until_answered(once, exchange, become, self._retry_for)
 
     def close(self) -> None:
         """Close the session; a later `ask` opens another."""

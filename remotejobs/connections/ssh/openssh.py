@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shlex
 import shutil
 import socket
 import subprocess
@@ -20,31 +18,22 @@ from functools import partial
 from pathlib import Path
 
 from remotejobs.connections.base import Become, Reply
-from remotejobs.connections.become import sudo_words
 from remotejobs.connections.discreet import discreet
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.local import ShellProcess
-from remotejobs.connections.ssh.backoff import Backoff
+from remotejobs.connections.ssh.backoff import ask_until_answered
 from remotejobs.connections.ssh.config.arguments import Option, arguments_of
 from remotejobs.connections.ssh.config.jumps import parse_jumps
 from remotejobs.connections.ssh.endpoint import check_address, check_user
 from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_word
 from remotejobs.connections.ssh.openssh_run import run_to_its_end, socket_directory
+from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, failure
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
 from remotejobs.errors import (
-    AuthenticationFailed,
     ConnectionLost,
-    ConnectionRefused,
-    HostError,
-    HostKeyChanged,
-    HostKeyUnknown,
-    LoginCutOff,
-    NameUnknown,
-    NoCommonAlgorithm,
     StartFailed,
     TimedOut,
-    TurnedAway,
     Unreachable,
     UsageError,
 )
@@ -61,38 +50,6 @@ _FOR_JOBS = ("LogLevel=INFO", "ClearAllForwardings=yes", "Tunnel=no")
 # As Ansible does where ansible_ssh_pkcs11_provider is set: the password is the token's PIN, and goes to no host.
 _BY_TOKEN = ("PreferredAuthentications=publickey", "KbdInteractiveAuthentication=no", "PasswordAuthentication=no")
 
-# What ssh says, in its order of precedence, and what that means.
-_MEANINGS: tuple[tuple[str, type[HostError]], ...] = (
-    (r"REMOTE HOST IDENTIFICATION HAS CHANGED|is revoked|revoked by file", HostKeyChanged),
-    (
-        r"Host key verification failed|host key is known for|Certificate invalid|^KnownHostsCommand failed",
-        HostKeyUnknown,
-    ),
-    (r"Could not resolve hostname", NameUnknown),
-    (r"open failed: ", Unreachable),
-    (r"connect to host .*: Connection refused", ConnectionRefused),
-    (r"Connection timed out|Operation timed out|banner exchange: .* timed out", TimedOut),
-    (r"Unable to negotiate|no matching .* found", NoCommonAlgorithm),
-    (r"Not allowed at this time|Exceeded MaxStartups", TurnedAway),
-    (r"Permission denied|Too many authentication failures|Authentication failed|Access denied", AuthenticationFailed),
-    (r"kex_exchange_identification|Broken pipe|Disconnected|Connection .* by UNKNOWN", ConnectionLost),
-    (r"Connection (closed|reset) by", LoginCutOff),
-    (r"Connection (closed|reset)", ConnectionLost),
-)
-# Its lines are quoted without those that only frame or repeat what another one says.
-_FRAME = re.compile(
-    r"@|IT IS POSSIBLE|Someone could|It is also possible|Please contact|Add correct host key|Warning: Permanently added"
-    r"|Host key verification failed|remove with:|ssh-keygen -f|Password authentication is|Keyboard-interactive auth"
-)
-_QUOTED = 600  # characters
-_BEHIND_SOMEBODY = "UNKNOWN port 65535"
-_TOO_MANY_KEYS = "Too many authentication failures"
-_UNOPENED = re.compile(r"pkcs11_|\bpin (required|entry)", re.IGNORECASE)
-_TO_OPEN_IT = (
-    "The PKCS#11 token was not opened: give its PIN as ansible_password, with ansible_ssh_pkcs11_provider, or have an "
-    "agent open it (ssh-add -s)."
-)
-_CONFIGURATION = re.compile(r".*: (line \d+: Bad configuration|terminating, \d+ bad)|command-line:? line \d+: ")
 _NO_ROOM = "Nothing was asked. See the limits of processes, files and disk space (ulimit -a), or use fewer forks."
 
 
@@ -121,14 +78,12 @@ class OpenSshConnection:
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-        command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
-        backoff = Backoff(self._retry_for)
-        while True:
-            exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
-            try:
-                return self._ask_once(command, exchange, timeout)
-            except ConnectionLost as lost:
-                backoff.wait_or_raise(lost)
+
+        def once(command: str, exchange: Exchange) -> Reply:
+            return self._ask_once(command, exchange, timeout)
+
+        exchange = partial(Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes)
+        return ask_until_answered(once, exchange, become, self._retry_for)
 
     def close(self) -> None:
         """End the master; a later `ask` opens another."""
@@ -158,13 +113,16 @@ class OpenSshConnection:
             try:
                 with self._shell([*self._session(directory), self._name, command]) as shell:
                     shell.converse(exchange, timeout)
-                    lost = not exchange.ended and (shell.ended_with() == _FAILED or not self._lives(directory))
+                    refused = not exchange.ended and shell.ended_with() == _FAILED
             except TimedOut:
                 # Nothing may come of this master any more; those who are still asking over it will ask again.
                 self._drop(directory)
                 raise
-            if lost:
-                self._drop_if_dead(directory)
+            # What is incomplete may have been lost with the master, whatever it said of the exit status; and a session
+            # may have been refused alone (MaxSessions).
+            if dead := not exchange.ended and not self._lives(directory):
+                self._drop(directory)
+            if dead or refused:
                 raise ConnectionLost(self.host, "the connection ended in the middle of the answer")
             return exchange.reply()
 
@@ -211,13 +169,13 @@ class OpenSshConnection:
             last = [*fixed, *more, *self._options, "-T", "-o", "NumberOfPasswordPrompts=1", "--", self._name]
             # It goes to the background, and this one ends, when it is logged in and listens.
             code, told = self._run([*program, *persist, "-M", "-N", "-f", *last], environment, directory)
-            if code and _BEHIND_SOMEBODY in told:
+            if code and BEHIND_SOMEBODY in told:
                 # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
                 aloud = [*program, "-S", "none", "-o", "RemoteCommand=none", *last, "exit 0"]
                 failed, heard = self._run(aloud, environment, directory)
                 told = heard if failed else told
         if code:
-            raise self._failure(told)
+            raise failure(self.host, self._name, told)
 
     def _run(self, words: list[str], environment: dict[str, str], directory: Path) -> tuple[int, str]:
         try:
@@ -234,24 +192,6 @@ class OpenSshConnection:
         more = [word for option in _BY_TOKEN if self._opens_token for word in ("-o", option)]
         with answering(directory, self._password, as_pin=self._opens_token) as environment:
             yield [*MARKED], more, {**os.environ, **environment}
-
-    def _failure(self, said: str) -> HostError | UsageError:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        if any(map(_CONFIGURATION.match, lines)):
-            return UsageError(
-                f"{self.host}: {lines[-1].rstrip('.')}", remedy=f"Correct it until `ssh {self._name}` works."
-            )
-        quoted = [line.rstrip(".") for line in lines if not _FRAME.match(line)] or [line.rstrip(".") for line in lines]
-        message = f"ssh says: {'; '.join(quoted)[-_QUOTED:] or 'nothing'}"
-        for pattern, kind in _MEANINGS:
-            if any(re.search(pattern, line) for line in lines):
-                return kind(self.host, message, remedy=_remedy(said) if kind is AuthenticationFailed else None)
-        return Unreachable(self.host, message)
-
-    def _drop_if_dead(self, directory: Path) -> None:
-        """A session that failed may have been refused alone (MaxSessions)."""
-        if not self._lives(directory):
-            self._drop(directory)
 
     def _lives(self, directory: Path) -> bool:
         return self._control(directory, "check")
@@ -286,13 +226,6 @@ class OpenSshConnection:
         with contextlib.suppress(Unreachable, UsageError):
             self._control(directory, "exit")
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _remedy(said: str) -> str | None:
-    """What helps with a login that was refused; None for the usual advice."""
-    if _TOO_MANY_KEYS in said:
-        return "Name the right key and set IdentitiesOnly=yes."
-    return _TO_OPEN_IT if _UNOPENED.search(said) else None
 
 
 def _check(host: Host, option: Option) -> None:
