@@ -17,7 +17,7 @@ from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
 from remotejobs.prefect.tasks.backups import steps_of
 from remotejobs.prefect.tasks.dry_run import dry_run_state
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
-from remotejobs.prefect.tasks.jobs.warned import NAME as WARNING
+from remotejobs.prefect.tasks.jobs.results import RUN_WARNING
 from remotejobs.prefect.tasks.limits import fork_slots, group_slots
 from remotejobs.prefect.tasks.migration.cancel import call_off
 from remotejobs.prefect.tasks.migration.migration import Migration
@@ -121,6 +121,6 @@ def _not_to_be_saved(access: Access, plan: BackupPlan | None) -> list[str]:
 def _back_up(access: Access, plan: BackupPlan, poll: float) -> str:
     """Back up, once: a run that begins anew takes the backup that there is. Returns why there is no verified one."""
     state = backup.with_options(persist_result=True)(access, plan, poll=poll, return_state=True)
-    if state.is_completed() and state.name == WARNING:
+    if state.is_completed() and state.name == RUN_WARNING:
         return f"the backup before it is not verified in full: {state.message}"
     return "" if state.is_completed() else f"the backup before it did not succeed: {state.message}"

@@ -41,7 +41,7 @@ def upgrade_host(host: str, access: Access, plan: Upgrade, poll: float) -> HostU
     """Upgrade the packages of one host, and reboot it where it says that it needs that.
 
     A retried flow run attaches to both jobs, and asks the host again whether it needs a reboot. Raises `JobFailed`,
-    `RetriesExhausted` when the installation takes longer than the plan's `install_timeout` (it goes on), and `HostError`.
+    `RetriesExhausted` when the installation takes longer than `install_timeout` (it goes on), and `HostError`.
     """
     _run(prepare_job(plan, jid_for(PREPARE)), host, access, Until.outlasting(plan.prepare_timeout + 60, delay=poll))
     install = install_job(plan, f"{jid_for(INSTALL)}.{_NOT_CANCELLED}")

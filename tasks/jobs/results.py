@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect.futures import PrefectFuture
+from prefect.states import Completed
 
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import Handle, Record, State
@@ -20,6 +21,7 @@ _EXPLAINED = 50  # failures in one message, which Prefect's server keeps with th
 _RUNS_NO_MORE = ("rebooted", "disk_full")  # causes of a loss that say so
 _UNREACHABLE = "unreachable"
 WARNING = "warning"  # the state of what succeeded, and of which a person has to know something
+RUN_WARNING = "Warning"  # the name of the state of a run with such results; by its type it is Completed
 T = TypeVar("T")
 
 
@@ -180,3 +182,13 @@ def _reason(error: object, step: str, host: str) -> str:
     text = visible(str(error) if isinstance(error, RemoteJobsError) else repr(error))
     text = text.removeprefix(f"{step} on ").removeprefix(f"{host}: ")
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def or_warning(results: list[Any], ends: Sequence[JobResult]) -> list[Any]:
+    """`results`; with warnings among `ends` the state `Warning` that holds them, for a flow to return.
+
+    Prefect takes the state, and whoever called the flow gets the results.
+    """
+    if not (said := warnings_of(ends)):
+        return results
+    return cast("list[Any]", Completed(name=RUN_WARNING, message=said, data=results))
