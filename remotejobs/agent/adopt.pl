@@ -14,6 +14,8 @@ my %number = ('2.62', 157, '2.183', 167, '2.243', 167, '2.258', 167, '1.3', 172,
 my $number = $number{"$class.$machine"} or exit 113;
 my $is = pack 'i', 0;
 exit 113 if syscall($number, 36, 1, 0, 0, 0) || syscall($number, 37, $is, 0, 0, 0) || unpack('i', $is) != 1;
+# What a program was born to ignore, as behind nohup, no shell can give back to what it starts.
+$SIG{$_} = 'DEFAULT' for grep !/^(?:KILL|STOP|NUM\d+)$/, keys %SIG;
 if ($ENV{RJ_LOCALE} eq '') { delete $ENV{LC_ALL} } else { $ENV{LC_ALL} = $ENV{RJ_LOCALE} }
 exec { $ARGV[0] } @ARGV;
 exit 113;

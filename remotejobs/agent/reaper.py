@@ -113,6 +113,10 @@ def adopt() -> None:
         os.environ["RJ_BORN"] = file.read().rpartition(") ")[2].split()[19]
     now = int(time.time())
     os.environ["RJ_NOW"] = time.strftime("%d %%Y-%%m-%%dT%%H:%%M:%%SZ" % now, time.gmtime(now))
+    # Python itself ignores some that are none of the command's, and what it becomes would go on to.
+    for number in range(1, signal.NSIG):
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_DFL)
     del os.environ["LC_ALL"]
     if os.environ["RJ_LOCALE"]:
         os.environ["LC_ALL"] = os.environ["RJ_LOCALE"]

@@ -74,6 +74,18 @@ def test_a_job_has_the_locale_of_its_login_and_a_missing_one_makes_no_signal_of_
     assert ended(dash, "set").stdout == b"C xx_YY.UTF-8\n"
 
 
+@pytest.mark.parametrize("options", ["", "-w"], ids=["perl", "python"])
+@in_every_shell
+def test_a_job_ignores_no_signal_that_whatever_started_its_host_s_shell_ignored(jobs: HostJobs, options: str) -> None:
+    connection = connection_of(jobs)
+    connection.env["PERL5OPT"] = options
+    connection.before = ("env", "--ignore-signal=HUP,INT,QUIT,PIPE")  # as behind nohup, and in the background of a shell
+    jobs.start(Job(jid="j", cmd="trap - INT; kill -INT $$; sleep 600"))
+    jobs.start(Job(jid="pipe", cmd="yes | head -n 1"))
+    assert ended(jobs, "j").rc == 128 + signal.SIGINT
+    assert ended(jobs, "pipe").stderr == b""
+
+
 def test_a_job_is_not_given_what_its_reaper_needed(jobs: HostJobs) -> None:
     jobs.start(Job(jid="j", cmd="env | grep -c '^RJ_'"))
     assert ended(jobs, "j").stdout == b"0\n"
