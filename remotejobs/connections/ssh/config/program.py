@@ -64,11 +64,12 @@ def program() -> str | None:
 def reads_comments() -> bool:
     """Whether a comment may follow a value, as from OpenSSH 8.7 on; to older ones its words are values."""
     ssh = program()
-    return ssh is None or _version(ssh) >= (8, 7)
+    return ssh is None or version_of(ssh) >= (8, 7)
 
 
 @lru_cache(maxsize=8)
-def _version(ssh: str) -> tuple[int, int]:
+def version_of(ssh: str) -> tuple[int, int]:
+    """OpenSSH's version by the program's own word; (0, 0) if it is another program."""
     said = subprocess.run([ssh, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     match = re.search(r"OpenSSH\w*_(\d+)\.(\d+)", said.stderr + said.stdout)
     return (int(match[1]), int(match[2])) if match else (0, 0)
