@@ -47,6 +47,7 @@ _BEFORE_TRUST: _Meanings = (
     (r"No \S+ host key is known for |Certificate invalid: |KnownHostsCommand failed", HostKeyUnknown),
     (r"Host key verification failed|Error checking host key ", HostKeyUnknown),
     (r"[^:\s]+: Could not resolve hostname ", NameUnknown),
+    (rf"{_REFUSED}|stdio forwarding failed", Unreachable),
     (r"[^:\s]+: connect to host .*: Connection refused$", ConnectionRefused),
     (r"[^:\s]+: connect to host .*: (Connection|Operation) timed out$", TimedOut),
     (r"Unable to negotiate with .*: no matching ", NoCommonAlgorithm),
@@ -54,7 +55,6 @@ _BEFORE_TRUST: _Meanings = (
 )
 # All these a server can bring about whenever it likes.
 _AT_ANY_TIME: _Meanings = (
-    (rf"{_REFUSED}|stdio forwarding failed", Unreachable),
     (r"Connection timed out during banner exchange|(banner exchange: )?Connection to .* timed out", TimedOut),
     (_DENIED, AuthenticationFailed),
     (rf"Received disconnect from \S+ port \d+:\d+: ({_NOT_LET_IN})", AuthenticationFailed),
@@ -97,16 +97,16 @@ class Login:
 
 def failure(login: Login) -> HostError | UsageError:
     """The error that stands for a login that failed; it quotes what says why."""
-    own, beside = _own_lines(login.heard.log), _lines(login.heard.beside)
-    if not own:
-        # It complains on stderr, before it opens its log, of its own command line.
-        own, beside = [line for line in beside if _CONFIGURATION.match(line)], []
+    own, beside = _own_lines(login.heard.log, trusted=login.trusted), _lines(login.heard.beside)
+    if not own and any(map(_CONFIGURATION.match, beside)):
+        # Of its command line it complains before it opens its log.
+        own, beside = beside, []
     if any(_CONFIGURATION.match(line) and not _QUOTES_IT.match(line) for line in own) and not login.trusted:
         return UsageError(f"{login.host}: {own[-1].rstrip('.')}", remedy=f"Correct it until `ssh {login.asked}` works.")
     if login.by_jumps:
-        own, beside = [*_own_lines(login.heard.beside), *own], []
+        own, beside = [*_own_lines(login.heard.beside, trusted=False), *own], []
     kind = _meaning(own, trusted=login.trusted)
-    remedy = _remedy(own) if kind is AuthenticationFailed else None
+    remedy = _remedy(own, login.trusted) if kind is AuthenticationFailed else None
     return kind(login.host, _message(own, beside), remedy=remedy)
 
 
@@ -117,15 +117,18 @@ def _meaning(own: list[str], *, trusted: bool) -> type[HostError]:
     return Unreachable
 
 
-def _own_lines(log: str) -> list[str]:
-    """What ssh says by itself, up to the first message of which more lines may be words of the server."""
+def _own_lines(log: str, *, trusted: bool) -> list[str]:
+    """What ssh says by itself, up to the first message of which more lines may be words of the server.
+
+    To the end of a server that is `trusted`, for whatever it says then is of what it can bring about.
+    """
     own: list[str] = []
     for line in _lines(log):
         plain, is_detail = _untagged(line)
         if is_detail and not re.match(_IN_ITS_PLACE, plain):
             continue
         own.append(plain)
-        if _QUOTES_IT.match(plain) and not re.match(_IN_ITS_PLACE, plain):
+        if _QUOTES_IT.match(plain) and not re.match(_IN_ITS_PLACE, plain) and not trusted:
             break
     return own
 
@@ -152,8 +155,8 @@ def _quoted(lines: list[str]) -> str:
     return "; ".join(line.rstrip(".") for line in lines)[-_QUOTED:]
 
 
-def _remedy(own: list[str]) -> str | None:
+def _remedy(own: list[str], trusted: bool) -> str | None:
     """What helps with a login that was refused; None for the usual advice."""
     if any(_TOO_MANY_KEYS in line for line in own):
         return "Name the right key and set IdentitiesOnly=yes."
-    return _TO_OPEN_IT if any(map(_UNOPENED.search, own)) else None
+    return _TO_OPEN_IT if not trusted and any(map(_UNOPENED.search, own)) else None
