@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from remotejobs.connections.base import Become, Reply
 from remotejobs.connections.discreet import discreet
@@ -24,6 +25,7 @@ from remotejobs.connections.ssh.backoff import ask_until_answered
 from remotejobs.connections.ssh.config.arguments import Option, arguments_of
 from remotejobs.connections.ssh.config.jumps import parse_jumps
 from remotejobs.connections.ssh.config.program import version_of
+from remotejobs.connections.ssh.config.reader import read
 from remotejobs.connections.ssh.endpoint import check_address, check_user
 from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_word, was_asked
 from remotejobs.connections.ssh.openssh_directory import SocketDirectory, socket_directory
@@ -52,6 +54,11 @@ _FOR_JOBS = ("LogLevel=INFO", "ClearAllForwardings=yes", "Tunnel=no")
 _IN_PLACE_OF_A_VERSION = "LogVerbose=*:kex_exchange_identification():*"
 # As Ansible does where ansible_ssh_pkcs11_provider is set: the password is the token's PIN, and goes to no host.
 _BY_TOKEN = ("PreferredAuthentications=publickey", "KbdInteractiveAuthentication=no", "PasswordAuthentication=no")
+
+# What a job's session asks for; it ends by itself where nothing is sent.
+_SHELL = "exec sh -s"
+_JOB = ("-o", "RemoteCommand=none")
+_OF_SESSIONS = frozenset(["command", "sessiontype"])  # Match, from OpenSSH 10.0 on
 
 _NO_ROOM = "Nothing was asked. See the limits of processes, files and disk space (ulimit -a), or use fewer forks."
 
@@ -173,12 +180,13 @@ class OpenSshConnection:
             fixed = [word for option in (*_FOR_JOBS, *self._verbose()) for word in ("-o", option)]
             given = [*fixed, *more, *self._options, "-T", "-o", "NumberOfPasswordPrompts=1", "--", self._name]
             # It goes to the background, and this one ends, when it is logged in and listens.
-            code, heard = self._run([*program, *files, *persist, "-M", "-N", "-f", *given], environment, directory)
+            master = [*program, *files, *persist, "-M", "-f", *self._as_for_a_job(given)]
+            code, heard = self._run(master, environment, directory)
             login = Login(self.host, self._name, heard, trusted=was_asked(directory.path))
             if code and BEHIND_SOMEBODY in heard.log:
                 # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
                 quiet = without_banners(directory.path, self._config, verbose=bool(self._verbose()))
-                aloud = [*program, *(quiet or files), "-S", "none", "-o", "RemoteCommand=none", *given, "exit 0"]
+                aloud = [*program, *(quiet or files), "-S", "none", *_JOB, *given, _SHELL]
                 failed, heard = self._run(aloud, environment, directory)
                 if failed:
                     by_jumps = bool(quiet) and goes_by_jumps([self._program(), *files, "-G", *given], environment)
@@ -186,6 +194,13 @@ class OpenSshConnection:
                     login = Login(self.host, self._name, heard, by_jumps=by_jumps, trusted=trusted)
         if code:
             raise failure(login)
+
+    def _as_for_a_job(self, given: list[str]) -> list[str]:
+        """No session of the master's own, but where blocks of ssh_config count for sessions of one kind."""
+        with contextlib.suppress(UsageError):  # ssh says it better
+            if read(self._config, Path.home()).criteria & _OF_SESSIONS:
+                return [*_JOB, *given, _SHELL]
+        return ["-N", *given]
 
     def _verbose(self) -> list[str]:
         """Have what a server says in place of its version logged, where ssh can do that."""
