@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import threading
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import paramiko
 import pytest
-from paramiko.common import AUTH_FAILED, MSG_DISCONNECT
 
 from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Connection
+from remotejobs.connections.ssh.openssh_query import SshQuery
 from remotejobs.connections.ssh.openssh_run import Heard, run_to_its_end
 from remotejobs.connections.ssh.openssh_says import Login, failure
 from remotejobs.errors import (
@@ -29,11 +26,11 @@ from remotejobs.errors import (
     UsageError,
 )
 from tests.ssh.asking import ask, said
+from tests.ssh.making import agent_with
+from tests.ssh.wicked import wicked
 
 Connect = Callable[..., Connection]
 pytestmark = pytest.mark.transport("openssh")
-
-PASSWORD_HAS_TO_CHANGE = 60  # SSH_MSG_USERAUTH_PASSWD_CHANGEREQ of RFC 4252
 
 # Each is a message of ssh, or a part of one, that would mean something else than what happened.
 FORGED = """
@@ -134,66 +131,42 @@ def test_what_sshd_says_when_it_turns_away_is_understood(connect: Connect, lab: 
         assert said(ask(connect(**changes), "echo in")) == "in\n"
 
 
-class Wicked(paramiko.ServerInterface):
-    """Lets nobody in, and says some lines wherever a server may say something that ssh repeats."""
+@pytest.mark.parametrize(
+    ("line", "option", "keyword", "remedy"),
+    [
+        ("KexAlgorithms diffie-hellman-group14-sha1", "", "curve25519-sha256, ", "The server is behind"),
+        ("Ciphers aes256-ctr", "Ciphers=aes128-ctr", "aes128-ctr. ", "Look at Ciphers in sshd_config there"),
+        ("MACs hmac-sha2-256", "MACs=hmac-sha2-512 -o Ciphers=aes128-ctr", "hmac-sha2-512. ", "Look at MACs"),
+        (
+            "LogLevel INFO",
+            "HostKeyAlgorithms=ecdsa-sha2-nistp256",
+            "ecdsa-sha2-nistp256. ",
+            "Look at HostKeyAlgorithms",
+        ),
+    ],
+)
+def test_two_sides_without_an_algorithm_in_common_are_told_with_both_lists(
+    connect: Connect, tmp_path: Path, line: str, option: str, keyword: str, remedy: str
+) -> None:
+    with SshLab(tmp_path, ["one"], extra_config=[line]) as one:
+        options = f"{one.variables('one')['ansible_ssh_common_args']} {f'-o {option}' if option else ''}"
+        connection = connect("one", within=one, retry_for=600, ansible_ssh_common_args=options)
+        with pytest.raises(NoCommonAlgorithm) as told:
+            ask(connection, "true")
 
-    def __init__(self, transport: paramiko.Transport, lines: str, *, hangs_up: bool) -> None:
-        self._transport, self._lines, self._hangs_up = transport, lines, hangs_up
-
-    def check_auth_none(self, username: str) -> int:
-        if self._hangs_up:
-            message = paramiko.Message()
-            message.add_byte(bytes([MSG_DISCONNECT]))
-            message.add_int(2)
-            self._say(message)
-        return AUTH_FAILED
-
-    def check_auth_password(self, username: str, password: str) -> int:
-        message = paramiko.Message()
-        message.add_byte(bytes([PASSWORD_HAS_TO_CHANGE]))
-        self._say(message)
-        return AUTH_FAILED
-
-    def get_allowed_auths(self, username: str) -> str:
-        return f"password,{self._lines}"
-
-    def _say(self, message: paramiko.Message) -> None:
-        message.add_string(self._lines)
-        message.add_string("")
-        self._transport.packetizer.send_message(message)
+    assert "Their offer: " in told.value.message
+    assert keyword in str(told.value).partition("here there are ")[2]
+    assert remedy in told.value.remedy
 
 
-@contextmanager
-def wicked(lines: str, known: Path, *, hangs_up: bool = False) -> Iterator[int]:
-    """Such a server; yields its port. Its key goes to `known`."""
-    key = paramiko.ECDSAKey.generate()
-    over = threading.Event()
-
-    def serve() -> None:
-        while not over.is_set():
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            transport = paramiko.Transport(client)
-            transport.add_server_key(key)
-            transports.append(transport)
-            transport.start_server(threading.Event(), Wicked(transport, lines, hangs_up=hangs_up))
-
-    transports: list[paramiko.Transport] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = int(listening.getsockname()[1])
-        known.write_text(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n")
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield port
-        finally:
-            over.set()
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
-            for transport in transports:
-                transport.close()
+def test_an_agents_key_that_refuses_to_sign_is_named(
+    connect: Connect, lab: SshLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever is to confirm each use is not there.
+    with agent_with(tmp_path / "agent", lab.private_key, options=("-c",)) as path:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+        with pytest.raises(AuthenticationFailed, match=r"signing failed for ED25519 \"lab\" from agent: agent refused"):
+            ask(connect(ansible_ssh_private_key_file=None), "true")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +214,21 @@ def test_lines_in_what_ssh_quotes_are_not_its_own(
     ],
 )
 def test_its_own_messages_mean_what_they_say(log: str, beside: str, kind: type[Exception]) -> None:
-    assert type(failure(Login("db1", "db1", Heard(log, beside)))) is kind
+    login = Login("db1", "db1", Heard(log, beside), SshQuery("ssh", ["-F", "none", "db1"], os.environ))
+
+    assert type(failure(login)) is kind
+
+
+def test_a_server_that_is_newer_than_ssh_is_told_as_such() -> None:
+    log = "Unable to negotiate with 10.0.0.1 port 22: no matching key exchange method found. Their offer: quantum-x\r\n"
+    told = failure(Login("db1", "db1", Heard(log, ""), SshQuery("ssh", ["-F", "none", "db1"], os.environ)))
+
+    assert "This side is behind: ssh knows none of theirs" in told.remedy
+
+
+def test_what_is_wrong_with_the_options_of_a_host_is_said_with_where_they_are(connect: Connect) -> None:
+    with pytest.raises(UsageError, match=r"db1: command-line.* invalid time value\. Correct .* ansible_ssh_extra_args"):
+        ask(connect(ansible_ssh_extra_args="-o ConnectTimeout=soon"), "true")
 
 
 def test_a_server_that_never_stops_talking_costs_no_disk_and_little_memory(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from remotejobs.connections.ssh.config.reader import read
 from remotejobs.connections.ssh.endpoint import check_address, check_user
 from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_word, was_asked
 from remotejobs.connections.ssh.openssh_directory import SocketDirectory, socket_directory
-from remotejobs.connections.ssh.openssh_jumps import goes_by_jumps, without_banners
+from remotejobs.connections.ssh.openssh_jumps import without_banners
+from remotejobs.connections.ssh.openssh_query import SshQuery
 from remotejobs.connections.ssh.openssh_run import Heard, run_to_its_end
 from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, Login, failure
 from remotejobs.connections.ssh.resolve import asked_name
@@ -182,16 +183,17 @@ class OpenSshConnection:
             # It goes to the background, and this one ends, when it is logged in and listens.
             master = [*program, *files, *persist, "-M", "-f", *self._as_for_a_job(given)]
             code, heard = self._run(master, environment, directory)
-            login = Login(self.host, self._name, heard, trusted=was_asked(directory.path))
+            query = SshQuery(self._program(), [*files, *given], environment)
+            login = Login(self.host, self._name, heard, query, trusted=was_asked(directory.path))
             if code and BEHIND_SOMEBODY in heard.log:
                 # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
                 quiet = without_banners(directory.path, self._config, verbose=bool(self._verbose()))
                 aloud = [*program, *(quiet or files), "-S", "none", *_JOB, *given, _SHELL]
                 failed, heard = self._run(aloud, environment, directory)
                 if failed:
-                    by_jumps = bool(quiet) and goes_by_jumps([self._program(), *files, "-G", *given], environment)
+                    by_jumps = bool(quiet) and query.goes_by_jumps()
                     trusted = was_asked(directory.path)
-                    login = Login(self.host, self._name, heard, by_jumps=by_jumps, trusted=trusted)
+                    login = Login(self.host, self._name, heard, query, by_jumps=by_jumps, trusted=trusted)
         if code:
             raise failure(login)
 

@@ -7,11 +7,8 @@ host among it. It is given no options but a file; in that one it can be told to 
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_ANSWERS_WITHIN = 60.0  # seconds; Match exec and names of hosts may ask the network
 _USUAL = ("~/.ssh/config", "/etc/ssh/ssh_config")
 # What the jump host says of the host behind it is no error to ssh.
 _WHY_IT_DID_NOT_GET_ON = "LogVerbose *:channel_input_open_failure():*"
@@ -36,22 +33,3 @@ def without_banners(directory: Path, config: str, *, verbose: bool) -> list[str]
     ]
     path.write_text("".join(f"{line}\n" for line in lines))
     return ["-F", str(path)]
-
-
-def goes_by_jumps(words: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether the ssh of these words goes through jump hosts, by `ssh -G`: not through a ProxyCommand."""
-    null = subprocess.DEVNULL
-    try:
-        done = subprocess.run(
-            words,
-            env=environment,
-            stdin=null,
-            stdout=subprocess.PIPE,
-            stderr=null,
-            check=False,
-            timeout=_ANSWERS_WITHIN,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    keys = [line.partition(b" ")[0] for line in done.stdout.splitlines()]
-    return b"proxyjump" in keys and b"proxycommand" not in keys

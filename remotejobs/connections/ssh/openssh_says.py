@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 from remotejobs.connections.ssh.backoff import TURNING_AWAY
+from remotejobs.connections.ssh.openssh_mismatch import mismatch
+from remotejobs.connections.ssh.openssh_query import SshQuery
 from remotejobs.connections.ssh.openssh_run import Heard
 from remotejobs.errors import (
     AuthenticationFailed,
@@ -76,6 +78,9 @@ _TO_OPEN_IT = (
     "The PKCS#11 token was not opened: give its PIN as ansible_password, with ansible_ssh_pkcs11_provider, or have an "
     "agent open it (ssh-add -s)."
 )
+_AT_THE_SERVER = "See sshd's log there; MaxStartups and penalties do this."
+_IN_BETWEEN = "See that the ProxyCommand or the jump host gets there."
+_OPTIONS = "Correct the host's options for ssh: ansible_ssh_args, ansible_ssh_common_args, ansible_ssh_extra_args."
 _CONFIGURATION = re.compile(r".*: (line \d+: Bad configuration|terminating, \d+ bad)|command-line:? line \d+: ")
 # What LogVerbose puts before the lines that it makes ssh log.
 _TAG = re.compile(r"(debug\d: )?\S+\.c:(\w+)\(\):\d+ \([^)]*\): ")
@@ -89,6 +94,7 @@ class Login:
     asked: str
     """The name that ssh was given."""
     heard: Heard
+    query: SshQuery
     by_jumps: bool = False
     """What came beside its log is by ssh too, the one to a jump host, told to pass on no banner."""
     trusted: bool = False
@@ -102,12 +108,18 @@ def failure(login: Login) -> HostError | UsageError:
         # Of its command line it complains before it opens its log.
         own, beside = beside, []
     if any(_CONFIGURATION.match(line) and not _QUOTES_IT.match(line) for line in own) and not login.trusted:
-        return UsageError(f"{login.host}: {own[-1].rstrip('.')}", remedy=f"Correct it until `ssh {login.asked}` works.")
+        by_options = own[-1].startswith("command-line")
+        correct = _OPTIONS if by_options else f"Correct it until `ssh {login.asked}` works."
+        return UsageError(f"{login.host}: {own[-1].rstrip('.')}", remedy=correct)
     if login.by_jumps:
         own, beside = [*_own_lines(login.heard.beside, trusted=False), *own], []
     kind = _meaning(own, trusted=login.trusted)
-    remedy = _remedy(own, login.trusted) if kind is AuthenticationFailed else None
-    return kind(login.host, _message(own, beside), remedy=remedy)
+    remedy = _remedy(kind, own, login.trusted)
+    message = _message(own, beside)
+    if kind is NoCommonAlgorithm and not login.by_jumps:
+        ours, remedy = mismatch(own[-1], login.query)
+        message += ours
+    return kind(login.host, message, remedy=remedy)
 
 
 def _meaning(own: list[str], *, trusted: bool) -> type[HostError]:
@@ -155,8 +167,12 @@ def _quoted(lines: list[str]) -> str:
     return "; ".join(line.rstrip(".") for line in lines)[-_QUOTED:]
 
 
-def _remedy(own: list[str], trusted: bool) -> str | None:
-    """What helps with a login that was refused; None for the usual advice."""
+def _remedy(kind: type[HostError], own: list[str], trusted: bool) -> str | None:
+    """What helps with such a login; None for the usual advice."""
+    if kind is ConnectionLost:
+        return _IN_BETWEEN if any(BEHIND_SOMEBODY in line for line in own) else _AT_THE_SERVER
+    if kind is not AuthenticationFailed:
+        return None
     if any(_TOO_MANY_KEYS in line for line in own):
         return "Name the right key and set IdentitiesOnly=yes."
     return _TO_OPEN_IT if not trusted and any(map(_UNOPENED.search, own)) else None
