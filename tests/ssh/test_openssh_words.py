@@ -226,6 +226,14 @@ def test_a_server_that_is_newer_than_ssh_is_told_as_such() -> None:
     assert "This side is behind: ssh knows none of theirs" in told.remedy
 
 
+def test_what_is_wrong_with_a_file_is_told_with_the_command_that_shows_it(connect: Connect, tmp_path: Path) -> None:
+    config = tmp_path / "a config"
+    config.write_text("Nonsense yes\n")
+
+    with pytest.raises(UsageError, match=rf"db1: .*terminating.*until `ssh -F '{config}' 127.0.0.1` works"):
+        ask(connect(ansible_ssh_extra_args=f"-F '{config}'"), "true")
+
+
 def test_what_is_wrong_with_the_options_of_a_host_is_said_with_where_they_are(connect: Connect) -> None:
     with pytest.raises(UsageError, match=r"db1: command-line.* invalid time value\. Correct .* ansible_ssh_extra_args"):
         ask(connect(ansible_ssh_extra_args="-o ConnectTimeout=soon"), "true")

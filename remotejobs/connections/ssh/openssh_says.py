@@ -8,6 +8,7 @@ passes on, such as a banner, is shown and means nothing.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from remotejobs.connections.ssh.backoff import TURNING_AWAY
@@ -100,6 +101,12 @@ class Login:
     trusted: bool = False
     """It had asked for the password, so it had accepted the key of the server."""
 
+    @property
+    def by_hand(self) -> str:
+        """The same login as a person makes it."""
+        files = self.query.options[:2] if "-F" in self.query.options[:1] else ()
+        return shlex.join(["ssh", *files, self.asked])
+
 
 def failure(login: Login) -> HostError | UsageError:
     """The error that stands for a login that failed; it quotes what says why."""
@@ -109,7 +116,7 @@ def failure(login: Login) -> HostError | UsageError:
         own, beside = beside, []
     if any(_CONFIGURATION.match(line) and not _QUOTES_IT.match(line) for line in own) and not login.trusted:
         by_options = own[-1].startswith("command-line")
-        correct = _OPTIONS if by_options else f"Correct it until `ssh {login.asked}` works."
+        correct = _OPTIONS if by_options else f"Correct it until `{login.by_hand}` works."
         return UsageError(f"{login.host}: {own[-1].rstrip('.')}", remedy=correct)
     if login.by_jumps:
         own, beside = [*_own_lines(login.heard.beside, trusted=False), *own], []
