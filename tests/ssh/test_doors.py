@@ -82,10 +82,6 @@ def test_a_door_that_turns_us_away_for_a_while_is_waited_for_by_all(connect: Con
 @pytest.mark.slowest
 def test_a_penalty_of_a_newer_sshd_is_told_and_waited_out_by_all(connect: Connect, tmp_path: Path) -> None:
     """Slow, for the penalty is real time."""
-    words = {
-        "paramiko": "Not allowed at this time.*or a penalty for this address",
-        "openssh": "Not allowed at this time",
-    }
     newer = newer_sshd(tmp_path)
     stranger = Making(tmp_path).key("stranger")
     penalties = "PerSourcePenalties authfail:6 min:5 max:6"
