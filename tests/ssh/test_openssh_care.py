@@ -23,7 +23,7 @@ from lab.users import LabUser
 from remotejobs.connections.base import Connection
 from remotejobs.connections.ssh import openssh
 from remotejobs.connections.ssh.login.askpass import MARKED, answering
-from remotejobs.connections.ssh.openssh_run import socket_directory
+from remotejobs.connections.ssh.openssh_directory import socket_directory
 from remotejobs.errors import AuthenticationFailed, TimedOut, Unreachable, UsageError
 from tests.awaiting import await_true
 from tests.ssh.asking import ask, said
@@ -66,9 +66,9 @@ def test_no_socket_lies_where_others_may_put_theirs_in_its_place(
         Path(shared).chmod(mode)
         monkeypatch.setattr(tempfile, "tempdir", shared)
         directory = socket_directory()
-        directory.rmdir()
+        directory.remove()
 
-    assert (directory.parent == Path(shared)) is taken
+    assert (directory.path.parent == Path(shared)) is taken
 
 
 @pytest.mark.parametrize(
