@@ -11,7 +11,7 @@ import yaml
 
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.forms.document import YamlDocument, is_null, read_text
-from remotejobs.inventory.forms.ini_form import has_sections, read_ini
+from remotejobs.inventory.forms.ini_form import first_sections, has_sections, read_ini
 from remotejobs.inventory.forms.json_form import is_listing, read_listing
 from remotejobs.inventory.forms.yaml_form import plugin_of, read_file
 from remotejobs.inventory.place import Place
@@ -66,6 +66,9 @@ def _add_directory(directory: Path, tree: Tree, reading: Reading) -> None:
             add_program(file, tree, reading)
         elif program or is_foreign(file, text := read_text(file)):
             _log.warning("%s: passed over, for it is no inventory", file)
+            if not program:
+                for name in first_sections(text):
+                    tree.group(name)
         else:
             _add_text(file, text, tree, reading)
 

@@ -124,6 +124,21 @@ def test_files_of_a_directory_that_are_no_inventories_are_passed_over_and_named(
     ]
 
 
+def test_of_settings_that_are_passed_over_ansible_keeps_the_first_sections_as_groups(
+    write: Write, ansible: type[Ansible]
+) -> None:
+    directory = write({"inv/hosts": "[web]\nw1\n", "inv/ec2.ini": "[aws]\n[ec2]\nregions = all\n[cache]\n"}).parent
+    assert_same(directory, ansible(str(directory)))
+
+
+@pytest.mark.parametrize("text", ["[all:vars]\nx = 1\n[web]\nw1\n", "[web]\n[web:vars]\nx = 1\n[db]\nw1\n"])
+def test_variables_with_spaces_around_their_sign_are_no_settings_of_a_program(
+    text: str, write: Write, ansible: type[Ansible]
+) -> None:
+    directory = write({"inv/hosts.ini": text, "inv/more": "[web]\nw2\n"}).parent
+    assert_same(directory, ansible(str(directory)))
+
+
 def test_a_file_with_an_error_is_not_passed_over(write: Write) -> None:
     directory = write({"inv/a.ini": "[web]\nw1\n", "inv/b.ini": "[web]\nw2 oops\n"}).parent
     with pytest.raises(InventoryError, match=r"b.ini:2: word 2 of the host's line is no variable"):
