@@ -161,6 +161,12 @@ class _IniReader:
 
     def _host(self, line: str, place: Place) -> None:
         words = _words(line, place)
+        if "=" in words[0]:  # the line may be a password's: as the name of a host it would be shown everywhere
+            raise InventoryError(
+                "the line begins with a variable, and with no host",
+                place=place,
+                remedy="Write HOST name=value, or put it below [GROUP:vars].",
+            )
         variables: dict[str, Raw] = {}
         for number, word in enumerate(words[1:], 2):
             name, equals, value = word.partition("=")

@@ -64,13 +64,24 @@ def _add_directory(directory: Path, tree: Tree, reading: Reading) -> None:
         program = is_program(file)
         if program and may_run(file):
             add_program(file, tree, reading)
-        elif program or is_foreign(file, text := read_text(file)):
+            continue
+        text = "" if program else _text_among_others(file)
+        if program or is_foreign(file, text):
             _log.warning("%s: passed over, for it is no inventory", file)
-            if not program:
-                for name in first_sections(text):
-                    tree.group(name)
+            for name in first_sections(text):
+                tree.group(name)
         else:
             _add_text(file, text, tree, reading)
+
+
+def _text_among_others(path: Path) -> str:
+    """What it says, "" of an image or an archive. `InventoryError` where it should be text."""
+    try:
+        return read_text(path)
+    except InventoryError as exc:
+        if not isinstance(exc.__cause__, UnicodeDecodeError) or path.suffix in ("", ".ini", *YAML_SUFFIXES):
+            raise
+        return ""
 
 
 def _add_text(path: Path, text: str, tree: Tree, reading: Reading) -> None:

@@ -118,6 +118,8 @@ def test_files_of_a_directory_that_are_no_inventories_are_passed_over_and_named(
 ) -> None:
     foreign = {"Makefile": "all:\n\techo x\n", "ec2.ini": "[ec2]\nregions = all\n", "notes.hcl": "a = 1\n"}
     directory = write({"inv/hosts": "[web]\nw1\n"} | {f"inv/{name}": text for name, text in foreign.items()}).parent
+    foreign["logo.png"] = ""
+    (directory / "logo.png").write_bytes(b"\x89PNG\xff")
     assert list(load_inventory(directory).hosts) == ["w1"]
     assert [record.getMessage() for record in caplog.records] == [
         f"{directory / name}: passed over, for it is no inventory" for name in sorted(foreign)
@@ -171,6 +173,7 @@ WRONG = {
     "a colon without a port": ("[a]\nh1:\n", "2: 'h1:' is no host. Write HOST or HOST:PORT"),
     "a range going down": ("[a]\nh[5:1]\n", "2: the range [5:1] in"),
     "a priority in words": ("[a]\nh1\n[a:vars]\nansible_group_priority=high\n", "must be a whole number"),
+    "a variable alone": ("ansible_password=secret\n", "1: the line begins with a variable, and with no host. Write"),
     "the beginning of YAML": ("[a]\n---\n", "2: `---` begins a YAML file"),
     "a program": ("#!/bin/sh\necho '{}'\n", "is a program, but may not be run. chmod +x"),
 }
