@@ -51,7 +51,7 @@ def read_listing(data: Any, place: Place, path: Path, tree: Tree, secrets: Secre
     for host in reader.hosts:
         at = place.at(0, host)
         found = ask(host) if meta is None else meta.get(host, {})
-        tree.hosts[host].variables |= reader.variables(_mapping(found, at, "a host's variables"), at)
+        _put(tree.hosts[host].variables, reader.variables(_mapping(found, at, "a host's variables"), at))
 
 
 class _JsonReader:
@@ -90,7 +90,7 @@ class _JsonReader:
         priority = variables.pop("ansible_group_priority", None)
         if priority:
             group.priority = priority_of(priority)
-        group.variables |= variables
+        _put(group.variables, variables)
 
     def _value(self, value: Any, unsafe: bool) -> Any:
         match value:
@@ -105,6 +105,17 @@ class _JsonReader:
             case list():
                 return [self._value(item, unsafe) for item in value]
         return value
+
+
+def _put(known: dict[str, Raw], said: Mapping[str, Raw]) -> None:
+    """What was known already, and is only said again, stays where it was said first."""
+    for name, raw in said.items():
+        if name not in known or not _same(known[name].value, raw.value):
+            known[name] = raw
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)  # for Python, True is 1
 
 
 def _mapping(said: Any, place: Place, what: str) -> Mapping[str, Any]:

@@ -31,6 +31,7 @@ def add_source(name: str, tree: Tree, reading: Reading) -> Path | None:
     try:
         if is_list(name):
             add_list(name, tree)
+            tree.read.append(name)
             return None
         path = Path(name)
         if path.is_dir():
@@ -40,6 +41,7 @@ def add_source(name: str, tree: Tree, reading: Reading) -> Path | None:
             add_program(path, tree, reading)
         else:
             _add_text(path, read_text(path), tree, reading)
+        tree.read.append(str(path.absolute()))
         return path.parent
     except OSError as exc:
         raise InventoryError(
@@ -64,6 +66,7 @@ def _add_directory(directory: Path, tree: Tree, reading: Reading) -> None:
         program = is_program(file)
         if program and may_run(file):
             add_program(file, tree, reading)
+            tree.read.append(str(file.absolute()))
             continue
         text = "" if program else _text_among_others(file)
         if program or is_foreign(file, text):
@@ -72,6 +75,7 @@ def _add_directory(directory: Path, tree: Tree, reading: Reading) -> None:
                 tree.group(name)
         else:
             _add_text(file, text, tree, reading)
+            tree.read.append(str(file.absolute()))
 
 
 def _text_among_others(path: Path) -> str:
@@ -118,7 +122,7 @@ def _yaml(path: Path, text: str, reading: Reading, *, is_secret: bool) -> YamlDo
             return None
         raise
     root = document.root
-    if isinstance(root, yaml.SequenceNode) and root.flow_style:
+    if isinstance(root, yaml.SequenceNode) and root.flow_style and path.suffix != ".json":
         return None  # `[web]`, and no more
     if path.suffix:
         return document
