@@ -43,7 +43,7 @@ def add_plugin(path: Path, name: str, tree: Tree, reading: Reading) -> None:
         text = printed(words, place, _environment(alone=not before), remedy=_remedy(name))
         if not before:
             _keep(kept, text)
-    read_listing(parse_json(text, place), place, path, tree, reading.secrets, lambda _: {})
+    read_listing(parse_json(text, place), place, path, tree, reading.secrets)
 
 
 def _environment(*, alone: bool) -> dict[str, str]:

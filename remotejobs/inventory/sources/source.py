@@ -99,7 +99,7 @@ def _add_text(path: Path, text: str, tree: Tree, reading: Reading) -> None:
     elif plugin := plugin_of(document):
         add_plugin(path, plugin, tree, reading)
     elif text.lstrip().startswith("{") and is_listing(listed := _json(text)):
-        read_listing(listed, Place(str(path)), path, tree, reading.secrets, lambda _: {})
+        read_listing(listed, Place(str(path)), path, tree, reading.secrets, is_secret=is_secret)
     else:
         read_file(document, tree)
 

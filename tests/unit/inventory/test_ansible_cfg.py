@@ -113,6 +113,24 @@ def test_what_is_wrong_in_it_is_named_and_not_quoted(text: str, said: str, write
     assert "hunter2" not in str(caught.value)
 
 
+def test_what_would_change_the_inventory_and_is_not_honoured_is_said(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "[defaults]\nhash_behaviour = merge\nprecedence = all_inventory\n[inventory]\nignore_patterns = old\n"
+    path = write({"ansible.cfg": text + "enable_plugins = ini\n"})
+    read_config(path)
+    said = "is not honoured here: the inventory may say something else than in Ansible"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:2: hash_behaviour {said}",
+        f"{path}:3: precedence {said}",
+        f"{path}:5: ignore_patterns {said}",
+    ]
+    caplog.clear()
+    path.write_text("[defaults]\nhash_behaviour = replace\n")
+    read_config(path)
+    assert not caplog.records
+
+
 def test_its_list_of_hosts_or_paths_is_the_inventory(write: Write) -> None:
     path = write({"ansible.cfg": "[defaults]\ninventory = a, b,w9\n", "a": "w1\n", "b": "w2\n"})
     assert list(load_inventory(*read_config(path).inventories).hosts) == ["w1", "w2", "w9"]
