@@ -98,6 +98,9 @@ def test_it_is_looked_for_where_ansible_looks(
     assert "ansible.cfg is not read: everybody may write to its directory" in caplog.text
     monkeypatch.setenv("ANSIBLE_CONFIG", str(project))
     assert find_config() == project / "ansible.cfg"
+    monkeypatch.setenv("ANSIBLE_CONFIG", "/typo.cfg")
+    assert find_config() == project / "home" / ".ansible.cfg"
+    assert "$ANSIBLE_CONFIG names /typo.cfg, which cannot be read: the next ansible.cfg counts" in caplog.text
 
 
 @pytest.mark.parametrize(

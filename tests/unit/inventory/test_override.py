@@ -60,6 +60,13 @@ def test_a_command_that_is_printed_has_the_login_and_the_settings_again(write: W
     assert host.variables["ansible_port"] == "2200"
 
 
+def test_a_dry_run_refuses_what_a_run_would_refuse(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write({"hosts": "w1 ansible_shell_type=powershell\nw2 ansible_ssh_executable=/opt/tsh\n"})
+    for host, said in (("w1", "ansible_shell_type is 'powershell'"), ("w2", "ansible_ssh_executable is '/opt/tsh'")):
+        assert main(["run", host, "-i", str(path), "--dry-run", "--", "true"]) == 1
+        assert said in capsys.readouterr().err
+
+
 def test_an_ansible_cfg_that_is_named_is_the_only_one(
     write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
