@@ -90,6 +90,7 @@ bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated ho
 	$(BIN)/python -m bench.shares
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.readings
+	$(BIN)/python -m bench.inventories
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.server

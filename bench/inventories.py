@@ -1,42 +1,78 @@
 """How long `remotejobs inventory --list` and `ansible-inventory --list` take for the same files, in turn.
 
-python -m bench.inventories [HOSTS ...]
+    python -m bench.inventories [--hosts 1000,10000] [--runs 3] [--write]
+
+Both must say the same. Processor time is compared: it depends less on what else the machine does.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.documents import machine, put, say, table
+
 GROUP = 50  # hosts in one group
-RUNS = 3
+AIMS = {"YAML": "at least 5.0", "INI": "at least 4.0"}
+HEAD = (
+    "whole command",
+    "`remotejobs inventory --list`",
+    "a host",
+    "`ansible-inventory --list`",
+    "a host",
+    "times",
+    "aim",
+)
 OURS = [sys.executable, "-m", "remotejobs", "inventory"]
 THEIRS = [str(Path(sys.executable).with_name("ansible-inventory"))]
 
 
-def main(sizes: list[int]) -> None:
-    sys.stdout.write("hosts form   ours    ansible-inventory  times, seconds of processor time, median of each\n")
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.inventories", description=__doc__)
+    parser.add_argument("--hosts", default="1000,10000", help="numbers of hosts to measure with")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each; the median is told")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
+    options = parser.parse_args()
+    rows = []
     with tempfile.TemporaryDirectory() as directory:
-        for count in sizes:
-            for form, text in (("YAML", yaml_of(count)), ("INI", ini_of(count))):
+        for form, writer in (("YAML", yaml_of), ("INI", ini_of)):
+            for count in map(int, options.hosts.split(",")):
+                say(f"{count} hosts in {form}")
                 path = Path(directory) / f"{form}-{count}" / f"hosts{'.yml' if form == 'YAML' else ''}"
                 (path.parent / "group_vars").mkdir(parents=True)
-                path.write_text(text)
+                path.write_text(writer(count))
                 (path.parent / "group_vars" / "all.yml").write_text("ansible_user: deploy\nntp: [a, b]\n")
-                ours, theirs = measured(path)
-                sys.stdout.write(f"{count:5} {form:5} {ours:5.2f} {theirs:10.2f} {theirs / ours:15.1f}\n")
+                rows.append(row_of(f"{count:,} hosts, {form}", count, measured(path, options.runs), AIMS[form]))
+    where = machine("ansible-core", "pyyaml")
+    text = f"Processor time, median of {options.runs} runs (least-most), in turn: {where}.\n\n{table(HEAD, rows)}\n"
+    print(text)
+    if options.write:
+        put("inventories", text)
 
 
-def measured(path: Path) -> tuple[float, float]:
-    """The medians; both must say the same."""
+def row_of(what: str, count: int, seconds: tuple[list[float], list[float]], aim: str) -> list[str]:
+    ours, theirs = map(statistics.median, seconds)
+    figures = [
+        word for taken in seconds for word in (shown(taken), f"{statistics.median(taken) / count * 1000:.2f} ms")
+    ]
+    return [what, *figures, f"{theirs / ours:.1f}", aim]
+
+
+def shown(taken: Sequence[float]) -> str:
+    return f"{statistics.median(taken):.2f} s ({min(taken):.2f}-{max(taken):.2f})"
+
+
+def measured(path: Path, runs: int) -> tuple[list[float], list[float]]:
+    """Seconds of each run; both must say the same."""
     seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(RUNS):
+    for _ in range(runs):
         said = []
         for program, taken in zip((OURS, THEIRS), seconds, strict=True):
             before = os.times()
@@ -46,7 +82,7 @@ def measured(path: Path) -> tuple[float, float]:
             said.append(json.loads(done.stdout))
         if said[0] != said[1]:
             raise SystemExit(f"{path.parent.name}: not the same inventory")
-    return statistics.median(seconds[0]), statistics.median(seconds[1])
+    return seconds
 
 
 def hosts_of(count: int) -> Iterator[tuple[str, str, int]]:
@@ -75,4 +111,4 @@ def ini_of(count: int) -> str:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [1000, 10_000])
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path, PurePath
 from typing import Annotated, TypeVar
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from remotejobs.errors import UsageError
 from remotejobs.inventory import Host, Inventory, Reading, load_inventory
+from remotejobs.inventory.override import with_login
 from remotejobs.inventory.settings import AnsibleConfig, read_config
 from remotejobs.inventory.vault.keys import environment_with, secrets_named
 from remotejobs.inventory.vault.secrets import Key, Secrets
@@ -97,13 +97,20 @@ class Access(BaseModel):
 
     @property
     def words(self) -> list[str]:
-        """The command line's words for the inventories; it asks for the passwords that blocks hold here."""
+        """The command line's words for the inventories and the login; it asks for the passwords that blocks hold here.
+
+        `UsageError` when the block of an inventory cannot be read.
+        """
         words = [word for place in self.places for word in ("-i", place.path)]
         for block in self.vault_blocks:
             label, at, _ = block.rpartition("@")
             words += ["--vault-id", f"{label}@ask" if at else "ask"]
         words += ["--run-lookups"] if self.run_lookups else []
-        return [*words, *(["--playbook-dir", self.playbook_dir] if self.playbook_dir else [])]
+        words += ["--playbook-dir", self.playbook_dir] if self.playbook_dir else []
+        words += ["--ansible-config", self.ansible_config] if self.ansible_config else []
+        login = self.login
+        words += ["-u", login.user] if login.user else []
+        return [*words, *(["-k"] if self.ssh_password_block or login.password.get_secret_value() else [])]
 
     def load(self) -> Inventory:
         """The inventories, read now. Raises `InventoryError`, and `UsageError` when a vault's block cannot be read."""
@@ -129,13 +136,8 @@ class Access(BaseModel):
     def reach(self, hosts: Iterable[Host]) -> list[Host]:
         """The same hosts, with the login that opens them looked up. `UsageError` when its block cannot be read."""
         login = self.login
-        # Of several names for one thing the last counts, and these are the last.
-        known = {
-            "ansible_ssh_user": login.user or None,
-            "ansible_ssh_password": self._known(self.ssh_password_block, login.password),
-        }
-        wanted = {name: value for name, value in known.items() if value is not None}
-        return [replace(host, variables={**host.variables, **wanted}) for host in hosts]
+        password = self._known(self.ssh_password_block, login.password)
+        return with_login(hosts, login.user or None, password, "the login of the flow")
 
     @staticmethod
     def _known(block: str, password: SecretStr) -> str | None:

@@ -10,6 +10,7 @@ from remotejobs.cli.show import say
 from remotejobs.cli.target import Target
 from remotejobs.connections.address import addresses_of, login_user_of
 from remotejobs.connections.become import become_for
+from remotejobs.connections.connect import check_way
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
 from remotejobs.inventory import Host
@@ -25,6 +26,8 @@ def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
     `UsageError` as for a real run.
     """
     hosts = target.hosts()
+    for host in hosts:
+        check_way(host)
     if as_json:
         for host, address in zip(hosts, addresses_of(hosts), strict=True):
             say(json.dumps(_object(job, target, host, address)))

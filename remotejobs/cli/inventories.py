@@ -37,6 +37,9 @@ def add_inventories(parser: ArgumentParser) -> None:
         "--playbook-dir", metavar="DIR", default="", help="read group_vars/ and host_vars/ in this directory too"
     )
     group.add_argument(
+        "--ansible-config", metavar="FILE", default="", help="take connection settings from this ansible.cfg, no other"
+    )
+    group.add_argument(
         "--run-lookups", action="store_true", help="let templates run programs (pipe) and write files (password)"
     )
 
@@ -52,7 +55,7 @@ class Inventories:
     @classmethod
     def of(cls, args: Namespace) -> Inventories:
         """`UsageError` when none is named."""
-        found = find_config()
+        found = Path(args.ansible_config) if args.ansible_config else find_config()
         config = read_config(found) if found else None
         sources = inventory_paths(args.inventory, config.inventories if config else ())
         directory = Path(args.playbook_dir) if args.playbook_dir else None
@@ -69,6 +72,7 @@ class Inventories:
             *(["-J"] if args.ask_vault_password else []),
             *(["--run-lookups"] if args.run_lookups else []),
             *(["--playbook-dir", args.playbook_dir] if args.playbook_dir else []),
+            *(["--ansible-config", args.ansible_config] if args.ansible_config else []),
         ]
         return cls(sources, Reading(secrets, directory, config, args.run_lookups), tuple(words))
 

@@ -127,6 +127,9 @@ def add_command(
     )
     add_inventories(parser)
     parser.add_argument("-l", "--limit", metavar="PATTERN", default="", help="of the pattern's hosts only these")
+    parser.add_argument(
+        "-u", "--user", metavar="USER", default="", help="log in as this user, also where the inventory names another"
+    )
     if reports and details:
         parser.add_argument("-v", "--verbose", action="store_true", help="show all that is known")
     if reports:
@@ -139,6 +142,7 @@ def add_reach(parser: Parser) -> None:
     parser.add_argument(
         "-f", "--forks", metavar="N", type=at_least_one, help="ask so many hosts at a time (default 50)"
     )
+    parser.add_argument("-k", "--ask-pass", action="store_true", help="ask for the password of the SSH login")
     parser.add_argument("-b", "--become", action="store_true", help="become another user by sudo (default root)")
     parser.add_argument("--become-user", metavar="USER", default="", help="become this user; says --become as well")
     parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for sudo's password")

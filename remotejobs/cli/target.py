@@ -5,14 +5,18 @@ from __future__ import annotations
 import shlex
 import warnings
 from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from remotejobs.cli.inventories import Inventories
 from remotejobs.errors import UsageError
 from remotejobs.inventory import Host
+from remotejobs.inventory.override import with_login
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet
 
-_SET = "or set ansible_become_password, for example from the environment: {{ lookup('env', 'BECOME_PASSWORD') }}."
+_SET = "or set {}, for example from the environment: {{{{ lookup('env', '{}') }}}}."
+_SUDO = ("BECOME password: ", "sudo's password", _SET.format("ansible_become_password", "BECOME_PASSWORD"))
+_LOGIN = ("SSH password: ", "the password of the login", _SET.format("ansible_password", "SSH_PASSWORD"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Target:
     become: bool
     become_user: str
     ask_password: bool
+    user: str
+    ask_login_password: bool
 
     @classmethod
     def of(cls, args: Namespace) -> Target:
@@ -38,16 +44,21 @@ class Target:
             become=args.become or bool(args.become_user),
             become_user=args.become_user,
             ask_password=args.ask_become_pass,
+            user=args.user,
+            ask_login_password=args.ask_pass,
         )
 
     def hosts(self) -> tuple[Host, ...]:
         """Raises `InventoryError` and `PatternError`."""
-        return self.inventories.load().select(self.pattern, self.limit or None)
+        chosen = self.inventories.load().select(self.pattern, self.limit or None)
+        return tuple(with_login(chosen, self.user or None, None, "--user"))
 
     def fleet(self) -> Fleet:
-        """The hosts, ready to be asked; the password is asked for when everything else is known to be right."""
-        hosts = self.hosts()
-        password = _ask_password() if self.ask_password else None
+        """The hosts, ready to be asked; passwords are asked for when everything else is known to be right."""
+        hosts: Iterable[Host] = self.hosts()
+        if self.ask_login_password:
+            hosts = with_login(hosts, None, _ask(*_LOGIN), "--ask-pass")
+        password = _ask(*_SUDO) if self.ask_password else None
         choice = BecomeChoice(become=self.become or None, user=self.become_user or None, password=password)
         return Fleet(hosts, forks=self.forks, become=choice)
 
@@ -59,6 +70,8 @@ class Target:
         """The command line that does `name` with the same jobs."""
         words = ["remotejobs", name, self.pattern, jid, *options, *self.inventories.words]
         words += ["-l", self.limit] if self.limit else []
+        words += ["-u", self.user] if self.user else []
+        words += ["-k"] if self.ask_login_password else []
         words += ["--become-user", self.become_user] if self.become_user else ["--become"] if self.become else []
         words += ["-K"] if self.ask_password else []
         return shlex.join(words)
@@ -68,17 +81,17 @@ class Target:
         return "\n".join(f"  {self.command(name, jid)}" for name in ("status", "wait", "log", "kill"))
 
 
-def _ask_password() -> str:
+def _ask(prompt: str, what: str, otherwise: str) -> str:
     """`UsageError` where nobody can type it unseen; a password from a pipe is not taken, as it may not be one."""
     from getpass import GetPassWarning, getpass  # imports termios, which nobody else needs
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            return getpass("BECOME password: ")
+            return getpass(prompt)
     except GetPassWarning as exc:
         raise UsageError(
-            "there is no terminal to ask for sudo's password", remedy=f"Run it in a terminal, {_SET}"
+            f"there is no terminal to ask for {what}", remedy=f"Run it in a terminal, {otherwise}"
         ) from exc
     except EOFError as exc:
-        raise UsageError("no password for sudo was typed", remedy=f"Type it and press Enter, {_SET}") from exc
+        raise UsageError(f"{what} was not typed", remedy=f"Type it and press Enter, {otherwise}") from exc

@@ -25,15 +25,21 @@ def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
         return _open(host, retry_for)
 
 
-def _open(host: Host, retry_for: float) -> Connection:
+def check_way(host: Host) -> None:
+    """`UsageError` names a variable by which `host` could not be reached, of those that Ansible has and SSH has not."""
     check_shell(host)
+    if not is_local(host) and transport_of(host) != "openssh":
+        check_no_other_ssh(host)
+
+
+def _open(host: Host, retry_for: float) -> Connection:
+    check_way(host)
     if is_local(host):
         return LocalConnection(host.name)
     if transport_of(host) == "openssh":
         from remotejobs.connections.ssh.openssh import OpenSshConnection
 
         return OpenSshConnection(host, retry_for=retry_for)
-    check_no_other_ssh(host)
     # paramiko takes 0.2 s to import, which those who only want local hosts or --help need not wait for.
     from remotejobs.connections.ssh.connection import SshConnection
     from remotejobs.connections.ssh.resolve import resolve

@@ -22,7 +22,7 @@ class HostMaker:
     def __init__(self, precedence: Precedence, tree: Tree, reading: Reading) -> None:
         self._precedence = precedence
         self._scopes: dict[str, Scope] = {}
-        self._may_run = reading.run_lookups
+        self._reading = reading
         self._weakest = reading.config.variables if reading.config else {}
         self.groups = {group.name: group.members() for group in tree.groups.values()}
         self._shared = {
@@ -55,9 +55,8 @@ class HostMaker:
             "inventory_file": str(file) if file else None,
             "inventory_dir": str(file.parent) if file else None,
         }
-        return Scope(
-            member.name, self._precedence.variables(member.name, member.variables), magic, may_run=self._may_run
-        )
+        own = self._precedence.variables(member.name, member.variables)
+        return Scope(member.name, own, magic, self._reading.secrets, may_run=self._reading.run_lookups)
 
 
 def _short(name: str) -> str:

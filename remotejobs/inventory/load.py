@@ -25,6 +25,8 @@ def load_inventory(*sources: str | Path, reading: Reading | None = None) -> Inve
     if not sources:
         raise UsageError("no inventory is named", remedy="Name a file, a directory, or a list such as 'web1,'.")
     reading = reading or Reading()
+    if reading.playbook_dir and not reading.playbook_dir.is_dir():
+        raise UsageError(f"{reading.playbook_dir} is no directory", remedy="Name the playbook's directory.")
     names = tuple(str(source) for source in sources)
     tree = Tree()
     bases = [base for name in names if (base := add_source(name, tree, reading))]

@@ -56,11 +56,12 @@ class Member:
 
 
 class Tree:
-    """All groups and hosts in the order of their first mention."""
+    """All groups and hosts in the order of their first mention; `read` are the files and lists that named them."""
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
         self.hosts: dict[str, Member] = {}
+        self.read: list[str] = []
         self.add_child(self.group(ALL), self.group(UNGROUPED))
 
     def group(self, name: str) -> Group:

@@ -54,8 +54,9 @@ def masked(host: Host, shown: str) -> str:
     return shown
 
 
-def place_of(host: Host, name: str) -> str:
-    """Where a variable of the host was set: itself, or a file of settings and its line."""
+def place_of(host: Host, *names: str) -> str:
+    """Where the last of `names` that is set was set: the variable itself, or a file of settings and its line."""
+    name = next((name for name in reversed(names) if host.variables.get(name) is not None), names[0])
     outside = getattr(host.variables, "outside", None)
     return str((outside and outside(name)) or f"{host.name}: {name}")
 

@@ -27,6 +27,7 @@ from remotejobs.errors import (
     Unreachable,
     UsageError,
 )
+from remotejobs.inventory.override import Overridden
 from remotejobs.inventory.variables import Host, text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
@@ -81,7 +82,8 @@ def reboot(
     Raises `RebootRefused` when the command failed, `NotBack` when the time was up, and `HostError` of the first
     attempt.
     """
-    variables = {**host.variables, "ansible_timeout": wanted.connect_timeout, "ansible_ssh_timeout": None}
+    hurry = {"ansible_timeout": wanted.connect_timeout, "ansible_ssh_timeout": None}
+    variables = Overridden(host.variables, hurry, "the reboot")
     # A connection of its own: nobody else's retries are waited for.
     with closing(open_connection(_Hurried(host.name, variables), retry_for=0)) as connection:
         if isinstance(connection, LocalConnection):

@@ -109,10 +109,19 @@ def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
     assert all(line.startswith('{"host": ') for line in seen.split("\r\n") if line)
 
 
-def test_an_end_of_input_at_the_password_is_told_without_a_traceback(local_hosts: Hosts) -> None:
-    words = ["list", "all", "-K", "-b", "-i", str(local_hosts.inventory)]
-    code, seen = on_terminal(*words, steps=[("BECOME password: ", b"\x04")])
+@pytest.mark.parametrize(
+    ("options", "prompt", "said"),
+    [
+        (["-K", "-b"], "BECOME password: ", "sudo's password was not typed. Type it and press Enter, or set ansible_b"),
+        (["-k"], "SSH password: ", "the password of the login was not typed. Type it and press Enter, or set ansible_"),
+    ],
+)
+def test_an_end_of_input_at_the_password_is_told_without_a_traceback(
+    options: list[str], prompt: str, said: str, local_hosts: Hosts
+) -> None:
+    words = ["list", "all", *options, "-i", str(local_hosts.inventory)]
+    code, seen = on_terminal(*words, steps=[(prompt, b"\x04")])
 
     assert code == 1
-    assert "error: no password for sudo was typed. Type it and press Enter, or set ansible_become_password" in seen
+    assert f"error: {said}" in seen
     assert "Traceback" not in seen

@@ -35,7 +35,16 @@ def test_several_inventories_and_their_vaults_are_read(inventory: Path) -> None:
     assert [host.variables["pin"] for host in access.load().hosts.values()] == ["opened", "opened"]
     assert access.words == ["-i", both[0], "-i", both[1], "--vault-id", "prod@ask"]
     assert access.name == "hosts+more"
+    configured = access.model_copy(update={"ansible_config": "a.cfg", "ssh_password_block": "of-ssh"})
+    assert configured.words == [*access.words, "--ansible-config", "a.cfg", "-k"]
     assert Access.model_validate_json(access.model_dump_json()) == access
+
+
+def test_a_flow_opens_no_vault_that_it_does_not_need(inventory: Path) -> None:
+    inventory.with_name("more.yml").write_text(f"x: {{hosts: {{x1: {{pin: !vault '{encrypted('a', 'b', '')}'}}}}}}\n")
+    access = Access(inventory=(str(inventory), str(inventory.with_name("more.yml"))))
+    (host,) = access.reach([access.load().hosts["x1"]])
+    assert "pin" in host.variables
 
 
 def test_a_block_that_is_not_there_is_named(inventory: Path) -> None:

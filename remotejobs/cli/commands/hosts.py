@@ -17,6 +17,7 @@ from remotejobs.connections.connect import is_local
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
 from remotejobs.inventory import Host
+from remotejobs.inventory.override import with_login
 from remotejobs.inventory.variables import masked
 from remotejobs.text import one_line
 
@@ -27,7 +28,8 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
-    hosts = Inventories.of(args).load().select(args.pattern, args.limit or None)
+    chosen = Inventories.of(args).load().select(args.pattern, args.limit or None)
+    hosts = with_login(chosen, args.user or None, None, "--user")
     if args.explain:
         _explain(hosts, as_json=args.json)
         return exit_codes.OK

@@ -12,7 +12,8 @@ import logging
 import re
 import shlex
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,25 @@ def has_sections(text: str) -> bool:
 
 
 def is_settings(text: str) -> bool:
-    """Whether it is in INI form but holds a program's settings: the first that it says is `name = value`."""
-    said = (line.strip() for line in text.splitlines())
-    first = next((line for line in said if line and line[0] not in (*_COMMENTS, "[")), "")
-    return first.split()[1:2] == ["="]
+    """Whether it is in INI form but holds a program's settings: its first host would be `name = value`."""
+    kind = ""
+    for line in _said(text):
+        section = _SECTION.fullmatch(line)
+        if section is None:
+            return kind in ("", "hosts") and line.split()[1:2] == ["="]
+        kind = section[2] or ""
+    return False
+
+
+def first_sections(text: str) -> list[str]:
+    """The groups named before anything else: these Ansible keeps of a file that it then cannot read."""
+    heads = map(_SECTION.fullmatch, _said(text))
+    return [head[1] for head in takewhile(lambda head: head is not None, heads) if head]
+
+
+def _said(text: str) -> Iterator[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return (line for line in lines if line and not line.startswith(_COMMENTS))
 
 
 def read_ini(text: str, path: Path, tree: Tree, *, is_secret: bool = False) -> None:
@@ -145,6 +161,12 @@ class _IniReader:
 
     def _host(self, line: str, place: Place) -> None:
         words = _words(line, place)
+        if "=" in words[0]:  # the line may be a password's: as the name of a host it would be shown everywhere
+            raise InventoryError(
+                "the line begins with a variable, and with no host",
+                place=place,
+                remedy="Write HOST name=value, or put it below [GROUP:vars].",
+            )
         variables: dict[str, Raw] = {}
         for number, word in enumerate(words[1:], 2):
             name, equals, value = word.partition("=")

@@ -11,7 +11,7 @@ from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.forms.priority import priority_of
 from remotejobs.inventory.place import Place
 from remotejobs.inventory.tree import Group, Tree
-from remotejobs.inventory.values import Raw, Unsafe, Vault
+from remotejobs.inventory.values import Raw, Secret, Unsafe, UnsafeSecret, Vault
 from remotejobs.inventory.vault.secrets import Secrets
 
 Ask = Callable[[str], Mapping[str, Any]]
@@ -36,12 +36,21 @@ def is_listing(data: Any) -> bool:
     return isinstance(data.get(_META), dict) or any(isinstance(group.get("hosts"), list) for group in groups)
 
 
-def read_listing(data: Any, place: Place, path: Path, tree: Tree, secrets: Secrets, ask: Ask) -> None:
+def read_listing(
+    data: Any,
+    place: Place,
+    path: Path,
+    tree: Tree,
+    secrets: Secrets,
+    ask: Ask = lambda _: {},
+    *,
+    is_secret: bool = False,
+) -> None:
     """Add what it says to the tree; without `_meta` each host's variables are what `ask` gives.
 
-    Raises `InventoryError`, which shows no value.
+    Raises `InventoryError`, which shows no value. `is_secret`: the text was in a vault.
     """
-    reader = _JsonReader(place, path, tree, secrets)
+    reader = _JsonReader(place, path, tree, secrets, is_secret=is_secret)
     meta = None
     for name, said in _mapping(data, place, "the inventory").items():
         if name == _META:
@@ -51,11 +60,12 @@ def read_listing(data: Any, place: Place, path: Path, tree: Tree, secrets: Secre
     for host in reader.hosts:
         at = place.at(0, host)
         found = ask(host) if meta is None else meta.get(host, {})
-        tree.hosts[host].variables |= reader.variables(_mapping(found, at, "a host's variables"), at)
+        _put(tree.hosts[host].variables, reader.variables(_mapping(found, at, "a host's variables"), at))
 
 
 class _JsonReader:
-    def __init__(self, place: Place, path: Path, tree: Tree, secrets: Secrets) -> None:
+    def __init__(self, place: Place, path: Path, tree: Tree, secrets: Secrets, *, is_secret: bool) -> None:
+        self._text, self._unsafe = (Secret, UnsafeSecret) if is_secret else (str, Unsafe)
         self.hosts: dict[str, None] = {}
         self._place = place
         self._path = path
@@ -90,14 +100,14 @@ class _JsonReader:
         priority = variables.pop("ansible_group_priority", None)
         if priority:
             group.priority = priority_of(priority)
-        group.variables |= variables
+        _put(group.variables, variables)
 
     def _value(self, value: Any, unsafe: bool) -> Any:
         match value:
             case str():
-                return Unsafe(value) if unsafe else value
+                return self._unsafe(value) if unsafe else self._text(value)
             case {"__ansible_unsafe": str(text)} if len(value) == 1:
-                return Unsafe(text)
+                return self._unsafe(text)
             case {"__ansible_vault": str(text)} if len(value) == 1:
                 return Vault(text, self._secrets)
             case dict():
@@ -105,6 +115,17 @@ class _JsonReader:
             case list():
                 return [self._value(item, unsafe) for item in value]
         return value
+
+
+def _put(known: dict[str, Raw], said: Mapping[str, Raw]) -> None:
+    """What was known already, and is only said again, stays where it was said first."""
+    for name, raw in said.items():
+        if name not in known or not _same(known[name].value, raw.value):
+            known[name] = raw
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)  # for Python, True is 1
 
 
 def _mapping(said: Any, place: Place, what: str) -> Mapping[str, Any]:

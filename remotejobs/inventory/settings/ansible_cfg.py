@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,14 @@ _VARIABLES = {
     ("ssh_connection", "ssh_extra_args"): ("ansible_ssh_extra_args",),
     ("ssh_connection", "ssh_executable"): ("ansible_ssh_executable",),
 }
+# Keys that change what the inventory itself says in Ansible; the last is the value that changes nothing.
+_UNHONOURED = (
+    ("defaults", "hash_behaviour", "replace"),
+    ("defaults", "precedence", ""),
+    ("inventory", "ignore_extensions", ""),
+    ("inventory", "ignore_patterns", ""),
+)
+_log = logging.getLogger(__name__)
 _SAME = {name: names for names in _VARIABLES.values() for name in names[:1]}
 _PATHS = frozenset({"private_key_file"})
 _CWD = re.compile(r"\{\{\s*CWD\s*\}\}")
@@ -81,6 +90,13 @@ class _CfgReader:
         self._parser = parser
 
     def config(self) -> AnsibleConfig:
+        for section, key, usual in _UNHONOURED:
+            if self._text(key, section).lower() not in ("", usual):
+                _log.warning(
+                    "%s: %s is not honoured here: the inventory may say something else than in Ansible",
+                    self._place(section, key),
+                    key,
+                )
         return AnsibleConfig(
             self._path,
             {names[0]: raw for key, names in _VARIABLES.items() if (raw := self._variable(*key))},

@@ -20,7 +20,10 @@ def find_config() -> Path | None:
 def _places() -> Iterator[Path]:
     if named := os.environ.get("ANSIBLE_CONFIG", ""):
         path = Path(named).expanduser()
-        yield path / _NAME if path.is_dir() else path
+        path = path / _NAME if path.is_dir() else path
+        if not os.access(path, os.R_OK):  # Ansible goes on without a word
+            _log.warning("$ANSIBLE_CONFIG names %s, which cannot be read: the next ansible.cfg counts", path)
+        yield path
     here = Path.cwd()
     if not here.stat().st_mode & stat.S_IWOTH:
         yield here / _NAME

@@ -17,6 +17,7 @@ from remotejobs.inventory.tree import Tree
 
 KEPT_FOR = 300.0  # seconds; a cloud is asked at most so often, and is seen at most so old
 _PROGRAM = "ansible-inventory"
+_BUILDING = frozenset({"constructed"})  # what they find is made of the inventories before them
 
 
 def add_plugin(path: Path, name: str, tree: Tree, reading: Reading) -> None:
@@ -29,19 +30,38 @@ def add_plugin(path: Path, name: str, tree: Tree, reading: Reading) -> None:
             place=place,
             remedy=f"Install ansible-core and the plugin's collection: pip install ansible-core{_collection(name)}.",
         )
+    before = tree.read if name.rpartition(".")[2] in _BUILDING else []
     kept = _kept_in(path)
-    text = _kept(kept)
+    text = None if before else _kept(kept)
     if text is None:
-        # What is beside the file is read by us: its vaults may have passwords that Ansible does not get.
-        environment = {**os.environ, "ANSIBLE_VARS_ENABLED": "", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
-        text = printed([program, "-i", str(path.absolute()), "--list", "--export"], place, environment)
-        _keep(kept, text)
-    read_listing(parse_json(text, place), place, path, tree, reading.secrets, lambda _: {})
+        words = [
+            program,
+            *(word for one in (*before, str(path.absolute())) for word in ("-i", one)),
+            "--list",
+            "--export",
+        ]
+        text = printed(words, place, _environment(alone=not before), remedy=_remedy(name))
+        if not before:
+            _keep(kept, text)
+    read_listing(parse_json(text, place), place, path, tree, reading.secrets)
+
+
+def _environment(*, alone: bool) -> dict[str, str]:
+    # What is beside the file is read by us: its vaults may have passwords that Ansible does not get.
+    ours = {"ANSIBLE_VARS_ENABLED": "", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
+    # No other plugin tries its luck, and says afterwards what it did not like.
+    return {**os.environ, **ours, **({"ANSIBLE_INVENTORY_ENABLED": "auto"} if alone else {})}
+
+
+def _remedy(name: str) -> str:
+    collection = _collection(name)
+    return f"Is the plugin unknown? Then{collection[1:]}. Else run it by hand." if collection else "Run it by hand."
 
 
 def _collection(name: str) -> str:
-    collection = ".".join(name.split(".")[:2]) if name.count(".") >= 2 else ""
-    return f"; ansible-galaxy collection install {collection}" if collection else ""
+    """The words that install the plugin's collection; "" where it comes with Ansible."""
+    collection = ".".join(name.split(".")[:2]) if name.count(".") >= 2 else "ansible.builtin"
+    return "" if collection == "ansible.builtin" else f"; ansible-galaxy collection install {collection}"
 
 
 def _kept_in(path: Path) -> Path:

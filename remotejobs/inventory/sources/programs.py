@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from remotejobs.text import visible
 
 SECONDS = 120.0  # for one run; a cloud's API may be slow, and one that never answers must not hold a flow for ever
 _LAST_LINES = 5
+_BY_HAND = "Run it by hand."
 _BEGINNINGS = (b"#!", b"\x7fEL")
 
 
@@ -52,7 +54,9 @@ def _variables(program: str, place: Place, host: str) -> Mapping[str, Any]:
     return found
 
 
-def printed(words: Sequence[str], place: Place, environment: Mapping[str, str] | None = None) -> str:
+def printed(
+    words: Sequence[str], place: Place, environment: Mapping[str, str] | None = None, *, remedy: str = _BY_HAND
+) -> str:
     """What the program prints. `InventoryError` when it cannot be run, fails, or takes too long."""
     try:
         done = subprocess.run(
@@ -63,14 +67,17 @@ def printed(words: Sequence[str], place: Place, environment: Mapping[str, str] |
             f"cannot be run ({exc.strerror})", place=place, remedy="Its first line names the program that runs it."
         ) from exc
     except subprocess.TimeoutExpired as exc:
-        raise InventoryError(f"did not end within {SECONDS:g} s", place=place, remedy="Run it by hand.") from exc
+        raise InventoryError(f"did not end within {SECONDS:g} s", place=place, remedy=_BY_HAND) from exc
     if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        said_lines = done.stderr.decode(errors="replace").splitlines()
+        lines = [line for text in dict.fromkeys(said_lines) if (line := text.strip())][-_LAST_LINES:]
         said = f" and said: {visible(' / '.join(lines))}" if lines else " without a word"
         raise InventoryError(
-            f"`{' '.join(words[1:])}` ended with {done.returncode}{said}", place=place, remedy="Run it by hand."
+            f"`{shlex.join([Path(words[0]).name, *words[1:]])}` ended with {done.returncode}{said}",
+            place=place,
+            remedy=remedy,
         )
     try:
         return done.stdout.decode()
     except UnicodeDecodeError:
-        raise InventoryError("prints what is not UTF-8 text", place=place, remedy="Run it by hand.") from None
+        raise InventoryError("prints what is not UTF-8 text", place=place, remedy=_BY_HAND) from None

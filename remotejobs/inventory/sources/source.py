@@ -11,7 +11,7 @@ import yaml
 
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.forms.document import YamlDocument, is_null, read_text
-from remotejobs.inventory.forms.ini_form import has_sections, read_ini
+from remotejobs.inventory.forms.ini_form import first_sections, has_sections, read_ini
 from remotejobs.inventory.forms.json_form import is_listing, read_listing
 from remotejobs.inventory.forms.yaml_form import plugin_of, read_file
 from remotejobs.inventory.place import Place
@@ -31,6 +31,7 @@ def add_source(name: str, tree: Tree, reading: Reading) -> Path | None:
     try:
         if is_list(name):
             add_list(name, tree)
+            tree.read.append(name)
             return None
         path = Path(name)
         if path.is_dir():
@@ -40,6 +41,7 @@ def add_source(name: str, tree: Tree, reading: Reading) -> Path | None:
             add_program(path, tree, reading)
         else:
             _add_text(path, read_text(path), tree, reading)
+        tree.read.append(str(path.absolute()))
         return path.parent
     except OSError as exc:
         raise InventoryError(
@@ -64,10 +66,26 @@ def _add_directory(directory: Path, tree: Tree, reading: Reading) -> None:
         program = is_program(file)
         if program and may_run(file):
             add_program(file, tree, reading)
-        elif program or is_foreign(file, text := read_text(file)):
+            tree.read.append(str(file.absolute()))
+            continue
+        text = "" if program else _text_among_others(file)
+        if program or is_foreign(file, text):
             _log.warning("%s: passed over, for it is no inventory", file)
+            for name in first_sections(text):
+                tree.group(name)
         else:
             _add_text(file, text, tree, reading)
+            tree.read.append(str(file.absolute()))
+
+
+def _text_among_others(path: Path) -> str:
+    """What it says, "" of an image or an archive. `InventoryError` where it should be text."""
+    try:
+        return read_text(path)
+    except InventoryError as exc:
+        if not isinstance(exc.__cause__, UnicodeDecodeError) or path.suffix in ("", ".ini", *YAML_SUFFIXES):
+            raise
+        return ""
 
 
 def _add_text(path: Path, text: str, tree: Tree, reading: Reading) -> None:
@@ -81,7 +99,7 @@ def _add_text(path: Path, text: str, tree: Tree, reading: Reading) -> None:
     elif plugin := plugin_of(document):
         add_plugin(path, plugin, tree, reading)
     elif text.lstrip().startswith("{") and is_listing(listed := _json(text)):
-        read_listing(listed, Place(str(path)), path, tree, reading.secrets, lambda _: {})
+        read_listing(listed, Place(str(path)), path, tree, reading.secrets, is_secret=is_secret)
     else:
         read_file(document, tree)
 
@@ -104,7 +122,7 @@ def _yaml(path: Path, text: str, reading: Reading, *, is_secret: bool) -> YamlDo
             return None
         raise
     root = document.root
-    if isinstance(root, yaml.SequenceNode) and root.flow_style:
+    if isinstance(root, yaml.SequenceNode) and root.flow_style and path.suffix != ".json":
         return None  # `[web]`, and no more
     if path.suffix:
         return document

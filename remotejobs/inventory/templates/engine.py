@@ -15,7 +15,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.place import Place
-from remotejobs.inventory.templates.filters import FILTERS, TESTS
+from remotejobs.inventory.templates.filters import FILTERS
+from remotejobs.inventory.templates.judging import TESTS
 from remotejobs.inventory.templates.lookups import Lookups, globals_of
 from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.templates.plain import plain
@@ -27,7 +28,7 @@ _BAD_EXPRESSION = (TemplateError, ArithmeticError, AttributeError, LookupError, 
 
 _OUR_NAMES = {
     "LazyMapping": "dict", "LazyList": "list", "Scope": "dict", "Secret": "str", "UnsafeSecret": "str", "Unsafe": "str",
-    "_Undefined": "undefined", "HostVars": "dict",
+    "_Undefined": "undefined", "HostVars": "dict", "yes_or_no": "bool", "is_version": "version",
 }  # fmt: skip
 
 
@@ -165,14 +166,16 @@ def _in_words(message: str) -> str:
     """An error's message without the names of our own classes and functions, which mean nothing to others."""
     for name, word in _OUR_NAMES.items():
         message = re.sub(rf"(remotejobs\.[\w.]+\.)?\b{name}\b", word, message)
-    return re.sub(r"(?:\w+\.<locals>\.|(?<![\w.'])_)(\w+\(\))", r"\1", message)
+    message = re.sub(r"(?:\w+\.<locals>\.|(?<![\w.'])_)(\w+\(\))", r"\1", message)
+    return re.sub(r"(?:\w+\.)*<lambda>\(\)", "it", message)
 
 
 def _remedy(problem: str) -> str:
-    if not problem.startswith("No filter named"):
+    unknown = re.match(r"No (filter|test) named '([^']*)'", problem)
+    if unknown is None:
         return "Correct the expression; a literal {{ needs the tag !unsafe before the value."
-    name = problem.split("'")[1].rpartition(".")[2]
-    known: Mapping[str, Any] = _environment().filters
+    what, name = unknown[1], unknown[2].rpartition(".")[2]
+    known: Mapping[str, Any] = _environment().filters if what == "filter" else _environment().tests
     near = difflib.get_close_matches(name, known, 3)
-    hint = f"Did you mean {', '.join(near)}?" if near else "docs/reference/inventories.md lists the filters."
-    return f"{hint} Filters of Ansible's collections are not read."
+    hint = f"Did you mean {', '.join(near)}?" if near else f"docs/reference/inventories.md lists the {what}s."
+    return f"{hint} Of Ansible's collections only the filters of addresses are read."

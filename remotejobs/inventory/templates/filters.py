@@ -1,4 +1,4 @@
-"""The filters and tests of Ansible that inventories use; Jinja2 has the others (default, join, ...)."""
+"""The filters of Ansible that inventories use; Jinja2 has the others (default, join, ...)."""
 
 from __future__ import annotations
 
@@ -8,27 +8,15 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from posixpath import basename, dirname, expanduser
 from typing import Any
 
 import yaml
 from jinja2 import Environment, Undefined, UndefinedError, pass_environment
 
-from remotejobs.inventory.templates.addresses import ipaddr, ipv4, ipv6, ipwrap
+from remotejobs.inventory.templates.library import FILTERS as _OF_THE_LIBRARY
 from remotejobs.inventory.templates.plain import plain
-from remotejobs.inventory.templates.versions import is_version
-
-_TRUE = frozenset({"y", "yes", "on", "1", "true", "t", "1.0"})
-_FALSE = frozenset({"n", "no", "off", "0", "false", "f", "0.0"})
-
-
-def _bool(value: Any) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    raise ValueError(f"{value!r} is neither true nor false")
+from remotejobs.inventory.templates.subnets import FILTERS as _OF_COLLECTIONS
+from remotejobs.inventory.templates.words import regex_flags, yes_or_no
 
 
 def _mandatory(value: Any, msg: str | None = None) -> Any:
@@ -43,10 +31,6 @@ def _ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) ->
     return true_val if value else false_val
 
 
-def _regex_flags(ignorecase: bool, multiline: bool) -> re.RegexFlag:
-    return (re.IGNORECASE if ignorecase else re.NOFLAG) | (re.MULTILINE if multiline else re.NOFLAG)
-
-
 def _regex_replace(
     value: Any,
     pattern: str = "",
@@ -55,12 +39,12 @@ def _regex_replace(
     multiline: bool = False,
     count: int = 0,
 ) -> str:
-    return re.sub(pattern, replacement, str(value), count=count, flags=_regex_flags(ignorecase, multiline))
+    return re.sub(pattern, replacement, str(value), count=count, flags=regex_flags(ignorecase, multiline))
 
 
 def _regex_search(value: Any, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False) -> Any:
     """What matches, or of it the groups that are named `\\1` or `\\g<name>`."""
-    match = re.search(pattern, str(value), _regex_flags(ignorecase, multiline))
+    match = re.search(pattern, str(value), regex_flags(ignorecase, multiline))
     if match is None or not groups:
         return match[0] if match else None
     return [match[_group(group)] for group in groups]
@@ -75,7 +59,7 @@ def _group(text: str) -> int | str:
 
 
 def _regex_findall(value: Any, pattern: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
-    return re.findall(pattern, str(value), _regex_flags(ignorecase, multiline))
+    return re.findall(pattern, str(value), regex_flags(ignorecase, multiline))
 
 
 def _to_json(value: Any, **options: Any) -> str:
@@ -150,15 +134,13 @@ def _extract(environment: Environment, item: Any, container: Any, morekeys: Any 
 
 
 _OWN: dict[str, Callable[..., Any]] = {
+    **_OF_THE_LIBRARY,
     "b64decode": _b64decode,
     "b64encode": _b64encode,
-    "basename": basename,
-    "bool": _bool,
+    "bool": yes_or_no,
     "combine": _combine,
     "dict2items": lambda value: [{"key": key, "value": item} for key, item in value.items()],
     "difference": lambda a, b: _unique(item for item in a if item not in b),
-    "dirname": dirname,
-    "expanduser": expanduser,
     "extract": _extract,
     "flatten": _flatten,
     "from_json": json.loads,
@@ -183,17 +165,9 @@ _OWN: dict[str, Callable[..., Any]] = {
     "to_yaml": _to_yaml,
     "union": lambda a, b: _unique([*a, *b]),
 }
-_OF_COLLECTIONS: dict[str, Callable[..., Any]] = {"ipaddr": ipaddr, "ipv4": ipv4, "ipv6": ipv6, "ipwrap": ipwrap}
 FILTERS: dict[str, Callable[..., Any]] = {
     **_OWN,
     **{f"ansible.builtin.{name}": call for name, call in _OWN.items()},
     **_OF_COLLECTIONS,
     **{f"ansible.{where}.{name}": call for name, call in _OF_COLLECTIONS.items() for where in ("utils", "netcommon")},
 }
-_OWN_TESTS: dict[str, Callable[..., bool]] = {
-    "match": lambda value, pattern: re.match(pattern, str(value)) is not None,
-    "search": lambda value, pattern: re.search(pattern, str(value)) is not None,
-    "version": is_version,
-    "version_compare": is_version,
-}
-TESTS = _OWN_TESTS | {f"ansible.builtin.{name}": call for name, call in _OWN_TESTS.items()}

@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 
 from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.templates.plain import plain
+from remotejobs.inventory.vault.envelope import is_vault
 
 _SECONDS = 60.0
 _MISSING = object()
@@ -110,11 +111,12 @@ def _read(kind: str, term: str, names: TemplateNames) -> str:
     places = [base / f"{kind}s" / path, base / path]
     found = next((place for place in places if place.is_file()), places[-1])
     try:
-        return found.read_text(encoding="utf-8")
+        text = found.read_text(encoding="utf-8")
     except OSError as exc:
         raise ValueError(f"lookup({kind!r}, {term!r}): {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise ValueError(f"lookup({kind!r}, {term!r}): it is not UTF-8 text") from exc
+    return names.opened(text, str(found)) if is_vault(text) else text
 
 
 def _kept_password(path: Path, given: dict[str, Any], names: TemplateNames) -> str:

@@ -10,3 +10,7 @@ class TemplateNames(Mapping[str, Any]):
     """`may_run`: whether its lookups may run programs and write files."""
 
     may_run: bool = False
+
+    def opened(self, text: str, file: str) -> str:
+        """What is in the vault that `file` holds; what comes of it is secret from then on."""
+        raise NotImplementedError

@@ -10,6 +10,7 @@ from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.place import Place
 from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.values import Raw, Secret, Unsafe, Vault
+from remotejobs.inventory.vault.secrets import Secrets
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 # Whether the template that is being filled in read a value out of a vault: what comes of it is secret too.
@@ -24,8 +25,11 @@ class Scope(TemplateNames):
     A value whose template meets an undefined variable is a Jinja2 Undefined. Raises `InventoryError` on lookup.
     """
 
-    def __init__(self, host: str, own: Mapping[str, Raw], magic: Mapping[str, Any], *, may_run: bool = False) -> None:
+    def __init__(
+        self, host: str, own: Mapping[str, Raw], magic: Mapping[str, Any], secrets: Secrets, *, may_run: bool = False
+    ) -> None:
         self.host = host
+        self._secrets = secrets
         self.may_run = may_run
         self.own = own
         self._magic = magic
@@ -34,6 +38,10 @@ class Scope(TemplateNames):
     def closed(self) -> tuple[Place, ...]:
         """Encrypted files of variables for which no password is at hand."""
         return getattr(self.own, "closed", ())
+
+    def opened(self, text: str, file: str) -> str:
+        _secrets_met.set(True)
+        return self._secrets.open(text, Place(file))
 
     def __getitem__(self, name: str) -> Any:
         if name in self._magic:

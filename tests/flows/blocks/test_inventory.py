@@ -71,7 +71,7 @@ def test_several_inventories_are_merged_and_have_one_login(kept: RemoteInventory
 
 def test_messages_name_the_file_and_not_the_block_which_no_command_line_knows(kept: RemoteInventory) -> None:
     words = command_line("status", Handle(host="db1", jid="a.1"), NAMED)
-    assert words == f"remotejobs status db1 a.1 -i {kept.path} --ask-become-pass"
+    assert words == f"remotejobs status db1 a.1 -i {kept.path} -u deploy -k --ask-become-pass"
 
 
 @pytest.mark.usefixtures("kept")

@@ -98,6 +98,9 @@ def test_it_is_looked_for_where_ansible_looks(
     assert "ansible.cfg is not read: everybody may write to its directory" in caplog.text
     monkeypatch.setenv("ANSIBLE_CONFIG", str(project))
     assert find_config() == project / "ansible.cfg"
+    monkeypatch.setenv("ANSIBLE_CONFIG", "/typo.cfg")
+    assert find_config() == project / "home" / ".ansible.cfg"
+    assert "$ANSIBLE_CONFIG names /typo.cfg, which cannot be read: the next ansible.cfg counts" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,24 @@ def test_what_is_wrong_in_it_is_named_and_not_quoted(text: str, said: str, write
     with pytest.raises(InventoryError, match=said) as caught:
         read_config(write({"ansible.cfg": text}))
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_would_change_the_inventory_and_is_not_honoured_is_said(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "[defaults]\nhash_behaviour = merge\nprecedence = all_inventory\n[inventory]\nignore_patterns = old\n"
+    path = write({"ansible.cfg": text + "enable_plugins = ini\n"})
+    read_config(path)
+    said = "is not honoured here: the inventory may say something else than in Ansible"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:2: hash_behaviour {said}",
+        f"{path}:3: precedence {said}",
+        f"{path}:5: ignore_patterns {said}",
+    ]
+    caplog.clear()
+    path.write_text("[defaults]\nhash_behaviour = replace\n")
+    read_config(path)
+    assert not caplog.records
 
 
 def test_its_list_of_hosts_or_paths_is_the_inventory(write: Write) -> None:

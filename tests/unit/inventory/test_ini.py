@@ -118,10 +118,27 @@ def test_files_of_a_directory_that_are_no_inventories_are_passed_over_and_named(
 ) -> None:
     foreign = {"Makefile": "all:\n\techo x\n", "ec2.ini": "[ec2]\nregions = all\n", "notes.hcl": "a = 1\n"}
     directory = write({"inv/hosts": "[web]\nw1\n"} | {f"inv/{name}": text for name, text in foreign.items()}).parent
+    foreign["logo.png"] = ""
+    (directory / "logo.png").write_bytes(b"\x89PNG\xff")
     assert list(load_inventory(directory).hosts) == ["w1"]
     assert [record.getMessage() for record in caplog.records] == [
         f"{directory / name}: passed over, for it is no inventory" for name in sorted(foreign)
     ]
+
+
+def test_of_settings_that_are_passed_over_ansible_keeps_the_first_sections_as_groups(
+    write: Write, ansible: type[Ansible]
+) -> None:
+    directory = write({"inv/hosts": "[web]\nw1\n", "inv/ec2.ini": "[aws]\n[ec2]\nregions = all\n[cache]\n"}).parent
+    assert_same(directory, ansible(str(directory)))
+
+
+@pytest.mark.parametrize("text", ["[all:vars]\nx = 1\n[web]\nw1\n", "[web]\n[web:vars]\nx = 1\n[db]\nw1\n"])
+def test_variables_with_spaces_around_their_sign_are_no_settings_of_a_program(
+    text: str, write: Write, ansible: type[Ansible]
+) -> None:
+    directory = write({"inv/hosts.ini": text, "inv/more": "[web]\nw2\n"}).parent
+    assert_same(directory, ansible(str(directory)))
 
 
 def test_a_file_with_an_error_is_not_passed_over(write: Write) -> None:
@@ -156,6 +173,7 @@ WRONG = {
     "a colon without a port": ("[a]\nh1:\n", "2: 'h1:' is no host. Write HOST or HOST:PORT"),
     "a range going down": ("[a]\nh[5:1]\n", "2: the range [5:1] in"),
     "a priority in words": ("[a]\nh1\n[a:vars]\nansible_group_priority=high\n", "must be a whole number"),
+    "a variable alone": ("ansible_password=secret\n", "1: the line begins with a variable, and with no host. Write"),
     "the beginning of YAML": ("[a]\n---\n", "2: `---` begins a YAML file"),
     "a program": ("#!/bin/sh\necho '{}'\n", "is a program, but may not be run. chmod +x"),
 }

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from remotejobs.inventory import InventoryError, load_inventory
+from remotejobs.inventory import InventoryError, Reading, load_inventory
+from remotejobs.inventory.inventory import Variables
 from remotejobs.inventory.listing import graph, listing
 from remotejobs.inventory.sources import plugins, programs
+from remotejobs.inventory.vault.keys import secrets_named
 from tests.unit.inventory.test_vault import encrypted
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def test_a_plugin_is_asked_of_ansible_once_and_its_group_vars_are_read_by_us(
     (kept,) = (tmp_path / "cache" / "remotejobs" / "inventory").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
 
-    def never(*_: object) -> str:
+    def never(*_: object, **__: object) -> str:
         raise AssertionError("asked again")
 
     monkeypatch.setattr(plugins, "printed", never)
@@ -122,6 +124,56 @@ def test_a_plugin_is_asked_of_ansible_once_and_its_group_vars_are_read_by_us(
     monkeypatch.setattr(plugins, "KEPT_FOR", -1)
     with pytest.raises(AssertionError, match="asked again"):
         load_inventory(path)
+
+
+def test_a_plugin_that_builds_on_other_inventories_is_given_them(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ansible_inventory: AnsibleInventory
+) -> None:
+    """Alone it would find nothing, and its groups would be missing without a word."""
+    built = (
+        "plugin: ansible.builtin.constructed\ngroups: {ones: inventory_hostname.endswith('1')}\ncompose: {y: x + 1}\n"
+    )
+    path = write(
+        {
+            "inv/a.ini": "[web]\nw1:22 x=1\nw2 x=2\n[web:vars]\nz=[1]\n",
+            "inv/constructed.yml": built,
+            "inv/group_vars/ones.yml": "o: 1\n",
+            "inv/host_vars/w1.yml": encrypted("s: 1\n"),
+            "more": "d1 x=5\nd2 x=6\n",
+        }
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    password = write({"password": "pw\n"})
+    reading = Reading(secrets_named((), [str(password)], environment={}))
+    for sources in (["inv/../more", "inv"], ["inv/a.ini", "w9,", "inv/constructed.yml"]):
+        named = [one if "," in one else str(path.parents[1] / one) for one in sources]
+        inventory = load_inventory(*named, reading=reading)
+        words = [word for one in named for word in ("-i", one)]
+        theirs = ansible_inventory(*words, "--list", "--vault-password-file", str(password))
+        assert listing(inventory) == json.loads(theirs)
+    variables = inventory.hosts["w1"].variables
+    assert isinstance(variables, Variables)
+    assert str(variables.raw["x"].place) == f"{path}:2: x"  # and not the file that was given its value again
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "plugin: amazon.aws.aws_ec2\n",
+            "`ansible-inventory -i .*unknown plugin 'amazon.aws.aws_ec2'.*Is the plugin",
+        ),
+        ("plugin: ansible.builtin.generator\nhosts: {name: w}\n", "ended with 1 and said: .*'layers'.*Run it by hand"),
+    ],
+)
+def test_a_plugin_that_fails_is_named_with_its_own_words(
+    text: str, said: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    with pytest.raises(InventoryError, match=said) as caught:
+        load_inventory(write({"plug.yml": text}))
+    assert " /  / " not in str(caught.value)
 
 
 def test_without_ansible_it_is_said_what_to_install(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +207,11 @@ def test_no_refusal_prints_what_a_file_says(name: str, text: str, write: Write) 
     except InventoryError as exc:
         said = str(exc)
     assert "hunter2" not in said
+
+
+def test_a_list_in_a_json_file_is_no_section_of_ini(write: Write) -> None:
+    with pytest.raises(InventoryError, match=r"l.json: holds a list"):
+        load_inventory(write({"l.json": "[1,2]"}))
 
 
 def test_json_that_is_no_inventory_is_called_that(write: Write) -> None:

@@ -107,6 +107,11 @@ def test_the_environment_names_several_as_for_ansible(write: Write, monkeypatch:
     assert inventory_paths() == (str(a),)
 
 
+def test_a_directory_of_a_playbook_that_is_not_there_is_an_error(write: Write) -> None:
+    with pytest.raises(UsageError, match="/no/such is no directory. Name the playbook's directory"):
+        load_inventory(write({"hosts": "w1\n"}), reading=Reading(playbook_dir=Path("/no/such")))
+
+
 def test_variables_beside_a_playbook_that_are_not_read_are_named(
     write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -34,6 +34,13 @@ EXPRESSIONS = [
     "'deep' | extract(data, 'x')",
     "'deep' | extract(data, ['y', 0])", "['h1', 'h2'] | map('extract', hostvars, 'number') | list",
     "[1, 2] | symmetric_difference([2, 3])", "'ab' | from_json if false else 'b'",
+    "[1, 2] | zip(['a', 'b', 'c']) | list", "[1, 2, 3] | zip_longest(['a'], fillvalue='x') | list",
+    "[1, 2] | product(['a', 'b']) | list", "['/etc', 'a', 'b.conf'] | path_join", "'a/b.tar.gz' | splitext",
+    "'web1' | to_uuid", "60 | random(seed=inventory_hostname)", "[1, 2, 3] | random(seed='s')",
+    "100 | random(start=10, step=10, seed='s')", "'https://u@h.example:8443/p?q=1#f' | urlsplit('hostname')",
+    "'https://u@h.example:8443/p?q=1#f' | urlsplit",
+    "'web1' is regex('b\\d$')", "[1, 2] is contains(2)", "[1] is subset([1, 2])", "[1, 2] is superset([1])",
+    "'' is truthy", "0 is falsy", "[1, 0] is any", "[1, 0] is all", "'yes' is truthy(convert_bool=True)",
 ]
 # fmt: on
 BESIDE = {
@@ -61,6 +68,35 @@ ADDRESSES = {
     "'2001:db8::1' | ipv6": "2001:db8::1",
     "'2001:db8::1' | ipwrap": "[2001:db8::1]",
     "'host' | ipwrap": "host",
+    "'192.0.2.0/24' | ipaddr('address')": None,
+    "'192.0.2.0/24' | ipaddr('1') | ipaddr('address')": "192.0.2.1",
+    "'10.1.2.3/255.255.0.0' | ipaddr('network/prefix')": "10.1.0.0/16",
+    "'192.0.2.9/24' | ipaddr('first_usable')": "192.0.2.1",
+    "'192.0.2.9/24' | ipaddr('range_usable')": "192.0.2.1-192.0.2.254",
+    "'10.0.0.1/30' | ipaddr('peer')": "10.0.0.2",
+    "'192.0.2.9' | ipaddr('revdns')": "9.2.0.192.in-addr.arpa.",
+    "'192.0.2.9/24' | ipaddr('network_netmask')": "192.0.2.0 255.255.255.0",
+    "'192.0.2.9/24' | ipaddr('int')": "3221225993/24",
+    "'::ffff:192.0.2.1' | ipaddr('ipv4')": "192.0.2.1/32",
+    "'192.0.2.1' | ipaddr('ipv6')": "::ffff:192.0.2.1/128",
+    "3221225993 | ipaddr": "192.0.2.9",
+    "'2001:db8::1/64' | ipv6('subnet')": "2001:db8::/64",
+    "'192.0.2.1' | ipv6": False,
+    "'10.0.0.0/8' | ansible.utils.ipsubnet(16, 1)": "10.1.0.0/16",
+    "'10.0.0.0/8' | ansible.utils.ipsubnet(16)": "256",
+    "'10.0.0.0/8' | ipsubnet(16, -1)": "10.255.0.0/16",
+    "'192.0.2.9' | ipsubnet(24)": "192.0.2.0/24",
+    "'10.1.0.0/16' | ipsubnet('10.0.0.0/8')": "2",
+    "'10.0.0.0/8' | ansible.utils.nthhost(305)": "10.0.1.49",
+    "'10.0.0.0/24' | nthhost(256)": False,
+    "'192.0.2.5/24' | next_nth_usable(5)": "192.0.2.10",
+    "'192.0.2.5/24' | previous_nth_usable(5)": None,
+    "'192.0.2.5' | ansible.utils.ipmath(-6)": "192.0.1.255",
+    "'10.0.0.0/8' | network_in_network('10.1.0.0/16')": True,
+    "'192.0.2.0/24' | network_in_usable('192.0.2.255')": False,
+    "['10.1.0.1', '192.0.2.1'] | reduce_on_network('10.0.0.0/8')": ["10.1.0.1"],
+    "['10.0.0.0/25', '10.0.0.128/25'] | cidr_merge": ["10.0.0.0/24"],
+    "['10.0.0.1', '10.0.0.9'] | cidr_merge('span')": "10.0.0.0/28",
 }
 
 
@@ -84,9 +120,31 @@ def test_they_give_what_they_give_in_ansible(write: Write, ansible: type[Ansible
     assert not different
 
 
-def test_addresses_give_what_the_collection_documents(write: Write) -> None:
+def test_addresses_give_what_they_give_in_the_collection(write: Write) -> None:
+    """By ansible.utils 6.0.3 with netaddr 1.3."""
     host = load_inventory(write({"hosts.yml": inventory_of(list(ADDRESSES))})).hosts["h1"]
     assert {text: host.variables[f"x{n}"] for n, text in enumerate(ADDRESSES)} == ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("'192.0.2.1' | ipaddr('nonsense')", "ipaddr cannot be asked 'nonsense'; known are address, ip,"),
+        ("'192.0.2.1' | ipaddr('first_usable')", "an address alone is no network"),
+        ("'192.0.2.0/24' | ipsubnet(16)", "ipsubnet: a network of 24 bits has none of 16 in it"),
+        ("'x' | ipmath(1)", "ipmath: this is no address"),
+        (
+            "'00:11:22:33:44:55' | ansible.utils.hwaddr",
+            "No filter named 'ansible.utils.hwaddr'.*only the filters of",
+        ),
+        ("1 is ansible.utils.in_any_network([])", "No test named 'ansible.utils.in_any_network'.*lists the tests"),
+        ("lookup('community.general.passwordstore', 'x')", "passwordstore'. is not read here; known are env"),
+    ],
+)
+def test_what_is_not_read_is_refused_by_name(expression: str, said: str, write: Write) -> None:
+    host = load_inventory(write({"hosts.yml": inventory_of([expression])})).hosts["h1"]
+    with pytest.raises(InventoryError, match=said):
+        host.variables["x0"]
 
 
 def test_the_python_of_the_playbook_is_this_one(write: Write) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 from collections.abc import Mapping
@@ -68,6 +69,31 @@ def test_an_inventory_in_either_form_may_be_encrypted(write: Write) -> None:
     )
     assert read(path).hosts["w1"].variables["x"] == "secret"
     assert list(read(path.with_name("hosts.yml")).hosts) == ["w2"]
+
+
+def test_a_listing_in_json_may_be_encrypted_and_stays_secret(write: Write) -> None:
+    listed = {"web": {"hosts": ["w1"], "vars": {"y": [HIDDEN]}}, "_meta": {"hostvars": {"w1": {"x": HIDDEN}}}}
+    variables = read(write({"hosts.json": encrypted(json.dumps(listed)), "password": "pw"})).hosts["w1"].variables
+    assert variables["x"] == HIDDEN
+    assert HIDDEN not in repr([variables["x"], variables["y"]])
+
+
+def test_files_that_templates_read_are_opened_and_stay_secret(write: Write) -> None:
+    """As Ansible opens them; what was in them would otherwise be its cipher text, without a word."""
+    files = {
+        "hosts": "w1 a=\"{{ lookup('file', 'sealed') }}\" b=\"x{{ lookup('template', 'page') }}\"\n",
+        "sealed": encrypted(f"{HIDDEN}\n"),
+        "page": encrypted("{{ inventory_hostname }}" + HIDDEN),
+        "password": "pw\n",
+    }
+    path = write(files)
+    secrets = secrets_named((), [str(path.with_name("password"))], environment={})
+    variables = load_inventory(path, reading=Reading(secrets, path.parent)).hosts["w1"].variables
+    assert [variables["a"], variables["b"]] == [HIDDEN, f"xw1{HIDDEN}"]
+    assert HIDDEN not in repr([variables["a"], variables["b"]])
+    closed = load_inventory(path, reading=Reading(secrets_named(environment={}), path.parent)).hosts["w1"].variables
+    with pytest.raises(InventoryError, match=r"sealed: is encrypted with ansible-vault. Give its password"):
+        closed["a"]
 
 
 def test_without_a_password_what_needs_no_secret_goes_on(

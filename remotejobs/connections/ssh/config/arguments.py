@@ -166,4 +166,4 @@ def _variables(host: Host) -> Iterator[Option]:
         yield Option("stricthostkeychecking", "no", place_of(host, "ansible_host_key_checking"))
     for key, names in aliases.items():
         if value := text(host, *names):
-            yield _option(key, value, place_of(host, names[0]))
+            yield _option(key, value, place_of(host, *names))
