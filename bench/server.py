@@ -20,8 +20,8 @@ import httpx
 
 from bench.documents import PROJECT, machine, put, say, table
 from lab.ports import free_ports
-from lab.servers.prefect_server import PrefectServer
-from lab.servers.scaled_server import API_PROCESSES, ScaledServer
+from lab.servers.prefect.scaled_server import API_PROCESSES, ScaledServer
+from lab.servers.prefect.server import PrefectServer
 
 _PAGE = PROJECT / "docs" / "how-to" / "scale.md"
 _WITHIN = 150.0  # seconds for the backlog

@@ -10,8 +10,8 @@ from random import Random
 from threading import local
 
 from faults.controller import Orders, kill_midway, run_to_the_end
+from faults.network.transports import connection_to, jobs_at
 from faults.oracle import Oracle, begun_or_lost, short, stubborn
-from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
 from lab.job_files import bearers_of
 from lab.servers.sshd import SshLab

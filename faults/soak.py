@@ -17,12 +17,12 @@ from random import Random
 from unittest.mock import patch
 
 from faults.controller import Orders, kill_midway, prepare
-from faults.network import CONTACT_TIMEOUT, again_and_again
+from faults.host.processes import left_under
+from faults.network.connections import CONTACT_TIMEOUT, again_and_again
+from faults.network.transports import connection_to, jobs_at
+from faults.network.wire import BadWire
 from faults.oracle import NeverRan, Oracle, short, stubborn
-from faults.processes import left_under
-from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.wire import BadWire
 from lab.job_files import bearers_of, kill_supervision, supervisor_of
 from lab.servers.sshd import SshLab
 from remotejobs.errors import HostError

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from lab.runs import await_state, deployment
-from lab.servers.prefect_api import PrefectApi, RunStatus
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.api import PrefectApi, RunStatus
+from lab.servers.prefect.server import PrefectServer
 from lab.servers.sshd import SshLab
 from remotejobs.model import Record
 from remotejobs.prefect.tasks.access import Access

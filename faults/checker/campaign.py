@@ -15,7 +15,7 @@ from faults.checker.history import EpisodeHistory
 from faults.checker.hosts import SharedHosts
 from faults.checker.judge import Violation, violations
 from faults.checker.plan import EpisodePlan, drawn
-from faults.points import points_of
+from faults.host.points import points_of
 from remotejobs.agent import request
 from remotejobs.model import Job
 

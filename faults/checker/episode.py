@@ -16,7 +16,7 @@ from faults.checker.command import CommandRun, holders_of, job_of, now, runs_in
 from faults.checker.history import EpisodeHistory, Reported
 from faults.checker.hosts import EpisodeHost, SharedHosts, WithDeeds, hosts_of
 from faults.checker.plan import CONTROLLERS, EpisodePlan, Op
-from faults.processes import end_under, left_under
+from faults.host.processes import end_under, left_under
 from lab.job_files import read
 from remotejobs.connections.base import Connection
 from remotejobs.errors import HostRefused, RemoteJobsError

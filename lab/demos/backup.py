@@ -15,7 +15,7 @@ from rich.table import Table
 
 from lab.demos.stage import Say, Stage
 from lab.process import LabError
-from lab.servers.prefect_api import Artifact, Deployment, PrefectApi, RunStatus
+from lab.servers.prefect.api import Artifact, Deployment, PrefectApi, RunStatus
 
 NAME = "nightly-backup"
 _WITHIN = 15 * 60

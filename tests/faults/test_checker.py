@@ -16,7 +16,7 @@ from faults.checker.judge import RULES, violations
 from faults.checker.plan import Break, Deed, Does, EpisodePlan, HostKind, Op, PlannedJob, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import write
-from faults.points import NoSuchPoint, act_at
+from faults.host.points import NoSuchPoint, act_at
 from remotejobs.agent import request
 from remotejobs.connections.base import Become, Connection, Reply
 from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed

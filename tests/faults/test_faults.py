@@ -10,11 +10,12 @@ from random import Random
 
 import pytest
 
-from faults import network, trees
+from faults.host import trees
+from faults.network import connections
+from faults.network.transports import ProgramConnection, jobs_at
 from faults.oracle import short
 from faults.suite import FAULTS, named, run
 from faults.table import write
-from faults.transports import ProgramConnection, jobs_at
 from faults.trial import SURVIVED, Fault, FaultRow, Trial, Try, TryOutcome, lost
 from remotejobs.model import Record, State
 
@@ -28,7 +29,7 @@ ELSEWHERE = {
     "supervisor killed": "tests/shell/test_ending.py",
     "supervisor stopped": "tests/shell/test_ending.py",
 }
-LATE = Fault(name="everything 0.3 s late", proven="", small=3, full=3, run=partial(network.delayed, late=0.3))
+LATE = Fault(name="everything 0.3 s late", proven="", small=3, full=3, run=partial(connections.delayed, late=0.3))
 
 
 @pytest.mark.parametrize(

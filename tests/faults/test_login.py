@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from faults.transports import connection_to, jobs_at
-from faults.wire import BadWire
+from faults.network.transports import connection_to, jobs_at
+from faults.network.wire import BadWire
 from lab.servers.sshd import SshLab
 from remotejobs.connections.ssh.login.attempts import log_in
 from remotejobs.errors import ConnectionLost, TimedOut, Unreachable

@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_DATABASE
 from pydantic import SecretStr
 
 from lab.servers.sshd import SshLab
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from lab.users import LabUser
 from remotejobs.model import Job
 from remotejobs.prefect.tasks.access import Access

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.servers.sshd import SshLab
-from lab.servers.web_files import WebFiles
+from lab.servers.web.files import WebFiles
 from remotejobs.errors import UsageError
 from remotejobs.prefect.flows.download import download
 from remotejobs.prefect.flows.pull_file import pull_file

@@ -33,7 +33,7 @@ def place(tmp_path_factory):
 # One job runs as another user; one hides its environment, and is neither in its session nor a child of anybody's.
 RUN = """
 import json, os, pathlib, tempfile, time
-from faults.disk import disk
+from faults.host.disk import disk
 from lab.guard import start
 from lab.servers.sshd import SshLab
 from lab.users import LabUser

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from lab.process import LabError
-from lab.servers.prefect_api import PrefectApi
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.api import PrefectApi
+from lab.servers.prefect.server import PrefectServer
 from tests.lab.running import running
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab)
 def test_a_server_that_stands_on_the_usual_port_is_let_alone_and_the_lab_takes_another(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.servers.prefect_server.USUAL_PORT", lab.port)
+    monkeypatch.setattr("lab.servers.prefect.server.USUAL_PORT", lab.port)
     assert PrefectServer(tmp_path).port != lab.port
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.operations.migration import Commands
 from remotejobs.prefect.tasks.notify import Notify
 from tests.migration.conftest import Migrate

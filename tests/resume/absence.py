@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lab.runs import deployment
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.prefect.tasks.access import Access
 from tests.awaiting import await_true
 from tests.cluster import WITHIN, Cluster

@@ -10,8 +10,8 @@ import pytest
 
 from lab.process import ServerProcess
 from lab.runs import last_table
-from lab.servers.prefect_api import RunStatus
-from lab.servers.site import WEB, LabSite
+from lab.servers.prefect.api import RunStatus
+from lab.servers.web.site import WEB, LabSite
 from remotejobs.model import Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on

@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 
 from lab.process import LabError, ServerProcess
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments import declared, flows
 from remotejobs.prefect.deployments.declared import WorkPool

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from lab.process import ServerProcess
-from lab.servers.prefect_api import RunStatus
-from lab.servers.prefect_server import POOL
+from lab.servers.prefect.api import RunStatus
+from lab.servers.prefect.server import POOL
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import State
 from remotejobs.prefect.tasks.migration.steps import migration_on

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.ports import free_ports
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.server import PrefectServer
 from remotejobs.prefect.tasks.timings import Timings
 from tests.cluster import Cluster, running_cluster
 from tests.resume.absence import ENDED, GOING_ON, NAMES, assert_ended_well_at_its_first_try, runs_through_absence

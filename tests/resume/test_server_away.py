@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.process import ServerProcess
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.prefect.tasks.timings import Timings
 from tests.cluster import Cluster
 from tests.resume.absence import ENDED, GOING_ON, NAMES, assert_ended_well_at_its_first_try, runs_through_absence

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.servers.site import LabSite
+from lab.servers.web.site import LabSite
 from tests.rolling.site_state import close_gates, home, open_gates
 
 

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from lab.ports import free_ports
-from lab.servers.haproxy import Haproxy
+from lab.servers.web.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection

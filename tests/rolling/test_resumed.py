@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed
 
 from lab.load import Load
-from lab.servers.prefect_server import PROJECT
-from lab.servers.site import WEB, LabSite
+from lab.servers.prefect.server import PROJECT
+from lab.servers.web.site import WEB, LabSite
 from tests.awaiting import await_true
 from tests.rolling.conftest import parameters, update
 from tests.rolling.events import when_logged

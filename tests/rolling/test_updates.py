@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from lab.load import Load
-from lab.servers.site import WEB, LabSite
+from lab.servers.web.site import WEB, LabSite
 from tests.artifacts import bars_of
 from tests.awaiting import await_true
 from tests.rolling.conftest import update

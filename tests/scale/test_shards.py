@@ -12,7 +12,7 @@ import pytest
 
 from lab.process import ServerProcess
 from lab.runs import Row, last_table
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.model import State
 from tests.cluster import Cluster, await_true
 from tests.run_processes import processes

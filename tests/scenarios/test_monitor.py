@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.model import Job
 from remotejobs.operations.alerts import Overdue
 from remotejobs.prefect.flows.monitor import monitor

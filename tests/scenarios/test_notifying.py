@@ -10,7 +10,7 @@ import yaml
 from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks import notify
 from remotejobs.prefect.tasks.access import Access

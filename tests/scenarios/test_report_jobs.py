@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.model import Job
 from remotejobs.prefect.flows.examples.fire_and_forget import fire_and_forget
 from remotejobs.prefect.flows.report_jobs import report_jobs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.model import State
 from remotejobs.prefect.flows.examples.with_rollback import with_rollback
 from remotejobs.prefect.tasks.access import Access

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.processes import end_unfinished
+from faults.host.processes import end_unfinished
 from lab import guard
 from lab.job_files import read
 from remotejobs.connections.base import Become, Reply

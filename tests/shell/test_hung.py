@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faults.points import act_at
+from faults.host.points import act_at
 from remotejobs.agent import request
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.disk import disk, fill_pages
-from faults.machine import busybox_without
+from faults.host.disk import disk, fill_pages
+from faults.host.machine import busybox_without
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from faults.processes import end_unfinished
+from faults.host.processes import end_unfinished
 from lab.job_files import bearers_of, kill_supervision
 from remotejobs.agent.request import Read
 from remotejobs.errors import StartFailed

@@ -9,9 +9,9 @@ from shlex import quote
 
 import pytest
 
-from faults.namespace import Namespace, namespace
-from faults.processes import end_under
-from faults.transports import ProgramConnection
+from faults.host.namespace import Namespace, namespace
+from faults.host.processes import end_under
+from faults.network.transports import ProgramConnection
 from lab.job_files import fields_of
 from remotejobs.errors import OtherHost
 from remotejobs.jobs.client import HostJobs

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from faults.points import act_at
+from faults.host.points import act_at
 from lab.job_files import kill_supervision, supervisor_of
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Become, Reply

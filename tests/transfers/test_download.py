@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.web_files import WebFiles
+from lab.servers.web.files import WebFiles
 from remotejobs.errors import UsageError
 from remotejobs.model import Job
 from remotejobs.operations.transfer import download_job

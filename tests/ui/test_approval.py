@@ -11,7 +11,7 @@ import pytest
 
 from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, start
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.operations.backup import BackupPlan, CommandItem
 from remotejobs.operations.migration import Commands
 from tests.awaiting import await_true

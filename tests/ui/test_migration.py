@@ -12,8 +12,8 @@ from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, deployment, start
 from lab.screenshots.migration_ui import MigrationPage
 from lab.screenshots.pictures import browser
-from lab.servers.prefect_api import RunStatus
-from lab.servers.webhook import Webhook
+from lab.servers.prefect.api import RunStatus
+from lab.servers.web.webhook import Webhook
 from tests.awaiting import await_true
 from tests.run_processes import processes
 

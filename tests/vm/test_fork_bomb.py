@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.model import Job, State
 from remotejobs.prefect.tasks.access import Access

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become
 from remotejobs.connections.connect import open_connection

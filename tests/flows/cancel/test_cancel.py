@@ -47,7 +47,7 @@ from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
 
 OFTEN = Until(retries=300, delay=1)
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 WITHIN = 120
 
 PART = """

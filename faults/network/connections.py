@@ -11,10 +11,10 @@ from functools import partial
 from random import Random
 from unittest.mock import patch
 
+from faults.network.transports import connection_to, jobs_at
+from faults.network.wire import BadWire
 from faults.oracle import Oracle, short
-from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.wire import BadWire
 from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs

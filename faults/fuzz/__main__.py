@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from rich.console import Console
 from rich.table import Table
 
-from faults.fuzz_targets import TARGETS, FuzzTarget
+from faults.fuzz.targets import TARGETS, FuzzTarget
 
 INPUTS = 100_000
 

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from faults.network.transports import ProgramConnection, jobs_at
 from faults.oracle import Oracle, begun_or_lost, gated
-from faults.transports import ProgramConnection, jobs_at
 from faults.trial import SURVIVED, Trial, Try, TryOutcome, lost
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs

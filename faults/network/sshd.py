@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
 
-from faults.network import again_and_again, seen_to_its_end
+from faults.network.connections import again_and_again, seen_to_its_end
+from faults.network.transports import connection_to, jobs_at
 from faults.oracle import Oracle, short
-from faults.transports import connection_to, jobs_at
 from faults.trial import Trial, Try, lost
 from lab.servers.sshd import SshLab
 from remotejobs.errors import Unreachable

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from faults.host.processes import left_under
+from faults.network.transports import ProgramConnection, jobs_at
 from faults.oracle import Oracle, short, stubborn
-from faults.processes import left_under
-from faults.transports import ProgramConnection, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.wait import retry_while_unreachable

@@ -17,9 +17,9 @@ import httpx
 
 from lab.ports import Port
 from lab.process import LabError, ServerProcess
-from lab.servers.prefect_api import PrefectApi
+from lab.servers.prefect.api import PrefectApi
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 POOL = "remotejobs"
 SHARDS = "remotejobs-shards"  # the pool of shards
 USUAL_PORT = 4200

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.rpms import RpmRepository, RpmRoot
+from lab.servers.packages.rpms import RpmRepository, RpmRoot
 from lab.servers.sshd import SshLab
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs

@@ -1,4 +1,4 @@
-"""The image of the lab's virtual machine: built once by vm_image.sh, kept outside the checkout."""
+"""The image of the lab's virtual machine: built once by image.sh, kept outside the checkout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab import guard
 from lab.process import LabError
 from lab.reaper import unmount_under
 
-RECIPE = Path(__file__).with_name("vm_image.sh")
+RECIPE = Path(__file__).with_name("image.sh")
 _UNFINISHED = ".building."
 
 

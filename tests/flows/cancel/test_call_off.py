@@ -23,7 +23,7 @@ from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.cancel import call_off
 from remotejobs.prefect.tasks.migration.steps import migration_on
-from tests.flows.test_cancel import jobs_of, scheduled
+from tests.flows.cancel.test_cancel import jobs_of, scheduled
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import yaml
 
 from lab.ports import Port, banner
 from lab.process import LabError, ServerProcess
-from lab.servers.vm_image import Image, image
+from lab.servers.vm.image import Image, image
 
 QEMU = "qemu-system-x86_64"
 # Emulated, the kernel's tests of its own ciphers take seconds, and so do lines on a serial console.

@@ -22,7 +22,7 @@ from pwd import getpwnam
 from random import Random
 from shlex import quote
 
-from faults.transports import ProgramConnection
+from faults.network.transports import ProgramConnection
 from faults.trial import Trial, Try, TryOutcome, lost
 from lab import guard
 from lab.job_files import read

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
-from faults.transports import SomeHost
+from faults.network.transports import SomeHost
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Request

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
+from faults.network.transports import ProgramConnection, jobs_at
 from faults.oracle import Oracle, begun_or_lost, short, stubborn
-from faults.transports import ProgramConnection, jobs_at
 from faults.trial import Trial, Try, lost
 from lab import guard
 from lab.job_files import bearers_of, kill_supervision, supervisor_of

@@ -11,9 +11,9 @@ from typing import Any, Self
 import yaml
 
 from lab.ports import Port
-from lab.servers.application import Application
-from lab.servers.haproxy import Haproxy
 from lab.servers.sshd import SshLab
+from lab.servers.web.application import Application
+from lab.servers.web.haproxy import Haproxy
 
 BALANCER = "lb1"
 WEB = ("web1", "web2", "web3", "web4")

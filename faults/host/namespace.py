@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from faults.network.transports import ProgramConnection, jobs_at
 from faults.oracle import Oracle, begun_or_lost, stubborn
-from faults.transports import ProgramConnection, jobs_at
 from faults.trial import Trial, Try, lost
 from lab.job_files import bearers_of, fields_of
 from remotejobs.jobs.client import HostJobs

@@ -10,7 +10,7 @@ from typing import Self
 
 from lab.process import ServerProcess
 from lab.servers.postgres import Postgres
-from lab.servers.prefect_server import PROJECT, PrefectServer, read_settings
+from lab.servers.prefect.server import PROJECT, PrefectServer, read_settings
 from lab.servers.redis import Redis
 
 API_PROCESSES = 2

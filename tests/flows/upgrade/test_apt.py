@@ -15,7 +15,7 @@ import pytest
 from prefect.client.schemas.objects import State as RunState
 from pydantic import ValidationError
 
-from lab.servers.packages import AptRoot, Repository
+from lab.servers.packages.debian import AptRoot, Repository
 from lab.servers.sshd import SshLab
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.model import State

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the machine that can be rebooted and switched off: Debian with systemd, sshd, sudo and a kernel for clouds.
-# usage: vm_image.sh DIRECTORY PACKAGES     (as root)
+# usage: image.sh DIRECTORY PACKAGES     (as root)
 #   DIRECTORY  empty; then it holds disk, vmlinuz, initrd and both keys
 #   PACKAGES   exists; keeps what was downloaded, for the next recipe
 set -eu
