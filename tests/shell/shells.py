@@ -108,3 +108,11 @@ def await_none(record: Record) -> None:
     """Return once no process has the job's directory in its arguments."""
     mark = record.results_dir.encode()
     await_true(lambda: not any(mark in read(process / "cmdline") for process in Path("/proc").glob("[0-9]*")))
+
+
+STUBBORN = """trap '' TERM INT HUP
+echo before
+(trap '' TERM; sleep 600) &
+setsid sh -c 'trap "" TERM; sleep 600' &
+sleep 600
+sleep 600"""
