@@ -13,10 +13,9 @@ from remotejobs.agent.request import Read
 from remotejobs.errors import HostError, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Record
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.job import polling
 from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable

@@ -28,10 +28,9 @@ from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsUnreachable, 
 from remotejobs.prefect.tasks.jobs.host_group_poll import GroupPoll
 from remotejobs.prefect.tasks.jobs.host_group_progress import tell_not_started
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER
-from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen, is_unreachable
 from remotejobs.prefect.tasks.jobs.results import OnFailed, failures_of, left_running
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 _NAMED = 20  # hosts in a message that is tried again

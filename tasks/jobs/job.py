@@ -16,17 +16,22 @@ from remotejobs.agent.request import Read
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Job, Record
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of, jobs_on
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
 from remotejobs.prefect.tasks.jobs.bars import job_bars
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_unreachable, lost_sight, progress_of, success_of
+from remotejobs.prefect.tasks.jobs.outcomes import (
+    FailedWhen,
+    given_up,
+    is_unreachable,
+    lost_sight,
+    progress_of,
+    success_of,
+)
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES, followed
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twice

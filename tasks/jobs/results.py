@@ -11,8 +11,7 @@ from prefect.states import Completed
 
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import Handle, Record, State
-from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.command_line import command_line
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed, JobFailed, RetriesExhausted
 from remotejobs.text import visible
 

@@ -19,8 +19,8 @@ from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.jobs.background import in_background
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.job import kill_job
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen
 from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 

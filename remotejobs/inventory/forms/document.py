@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.values import Secret, Unsafe, UnsafeSecret, Vault
 from remotejobs.inventory.vault.secrets import Secrets
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.document import read_text
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.values import Raw, Unsafe
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import Place
 from remotejobs.inventory.values import Raw
 
 

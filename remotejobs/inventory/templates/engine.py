@@ -13,8 +13,7 @@ from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.templates.filters import FILTERS, TESTS
 from remotejobs.inventory.templates.lookups import Lookups, globals_of
 from remotejobs.inventory.templates.names import TemplateNames

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, overload
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.values import Raw, Secret, Unsafe, Vault
 

@@ -19,9 +19,8 @@ from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import text
 from remotejobs.model import Handle
 from remotejobs.prefect import Access, RemoteInventory, RemoteLogin
-from remotejobs.prefect.tasks.access import place_of
+from remotejobs.prefect.tasks.access import command_line, place_of
 from remotejobs.prefect.tasks.connections import connections
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 
 PROJECT = Path(__file__).parents[3]
 SECRETS = ("open sesame", "sudo sesame")

@@ -25,10 +25,10 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen
 from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
 from tests.task_log import TaskLog

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from remotejobs.errors import AuthenticationFailed, JobNotFound
+from remotejobs.errors import AuthenticationFailed, JobNotFound, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job, State
@@ -102,3 +102,16 @@ def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> Non
 
     with pytest.raises(ZeroDivisionError):
         list(JobWatch({"db1": ["work"]}, broken).news(LONG))
+
+
+def test_a_host_that_is_heard_again_is_told_before_anything_ends_there() -> None:
+    # It ends within the shortest wait of a look, which would see nothing but the end.
+    fake = FakeHosts(Plan(lasts=3))
+    jobs = HostJobs(fake.host("h"))
+    jobs.start(Job(jid="j", cmd="work"))
+    fake.host("h").unreachable()
+    news = JobWatch({"h": ["j"]}, lambda _: jobs).news(30)
+    assert isinstance(next(news).error, Unreachable)
+    fake.host("h").reachable()
+    told = [item.record.state for item in news if item.record]
+    assert told == ["running", "succeeded"]

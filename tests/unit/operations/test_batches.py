@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from remotejobs.errors import UsageError
 from remotejobs.operations.batches import batches, shares, size_of
+from remotejobs.operations.serial import Serial
 
 SIZES = st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%"))
 
@@ -43,3 +45,17 @@ def test_the_last_size_of_a_list_repeats() -> None:
 def test_sizes_that_mean_nothing_are_refused(serial: int | str | list[int | str]) -> None:
     with pytest.raises(UsageError, match="batch"):
         batches([1], serial)
+
+
+SERIAL: TypeAdapter[int | str | list[int | str]] = TypeAdapter(Serial)
+
+
+@pytest.mark.parametrize("serial", [1, "25%", [1, "25%"]])
+def test_what_a_fleet_can_be_cut_by_is_taken_as_it_is(serial: object) -> None:
+    assert SERIAL.validate_python(serial) == serial
+
+
+@pytest.mark.parametrize("serial", [0, "0%", "many", [], [1, "x"]])
+def test_what_no_fleet_can_be_cut_by_is_refused_before_anything_begins(serial: object) -> None:
+    with pytest.raises(ValidationError):
+        SERIAL.validate_python(serial)

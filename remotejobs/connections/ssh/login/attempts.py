@@ -12,8 +12,8 @@ from paramiko import BadAuthenticationType, PKey, Transport
 from paramiko.ssh_exception import SSHException
 
 from remotejobs.connections.ssh.endpoint import Endpoint
+from remotejobs.connections.ssh.login.askpass import BY_HAND
 from remotejobs.connections.ssh.login.keys import Candidate, Identity, candidates
-from remotejobs.connections.ssh.login.questions import BY_HAND
 from remotejobs.connections.ssh.resolve import SUGGESTED
 from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff, TimedOut
 
