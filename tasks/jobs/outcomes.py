@@ -16,8 +16,8 @@ from remotejobs.prefect.tasks.jobs.output import last_line
 from remotejobs.prefect.tasks.jobs.until import OnExhausted
 from remotejobs.text import duration
 
-# Ansible's `failed_when`: true where the job failed. It is asked of a command that ended by itself, and of no other: one
-# that ran into its timeout, was killed or was lost has failed whatever it wrote.
+# Ansible's `failed_when`: true where the job failed. It is asked of a command that ended by itself, and of no other:
+# one that ran into its timeout, was killed or was lost has failed whatever it wrote.
 FailedWhen = Callable[[Record], bool]
 
 
