@@ -163,14 +163,14 @@ def soak(trial: Trial) -> Iterator[Try]:
 
 def _unknown(place: _Soak, jobs: int) -> str:
     """What the hosts tell other than exactly the jobs that were started, none of them as running; "" for nothing."""
-    told = [
+    reported = [
         record
         for each in place.jobs.values()
         for record in retry_while_unreachable(each.list, contact_timeout=CONTACT_TIMEOUT)
     ]
-    odd = [record.jid for record in told if not record.finished]
-    if len(told) != jobs or odd:
-        return f"{len(told)} jobs are told of {jobs}, and as running: {odd}"
+    odd = [record.jid for record in reported if not record.finished]
+    if len(reported) != jobs or odd:
+        return f"{len(reported)} jobs are told of {jobs}, and as running: {odd}"
     return ""
 
 

@@ -146,7 +146,7 @@ def named(words: Sequence[str]) -> list[Fault]:
     return found
 
 
-def run(fault: Fault, seed: int, tries: int, tell: Callable[[FaultRow], None] = lambda _: None) -> FaultRow:
+def run(fault: Fault, seed: int, tries: int, report: Callable[[FaultRow], None] = lambda _: None) -> FaultRow:
     """Try one fault in a directory of its own; `tell` sees the row grow."""
     row, began = FaultRow(fault, seed), time.monotonic()
     # Some hosts are other users, who may enter the guard's directory.
@@ -154,7 +154,7 @@ def run(fault: Fault, seed: int, tries: int, tell: Callable[[FaultRow], None] = 
         try:
             for one in fault.run(Trial(Path(name), tries, Random(f"{seed} {fault.name}"))):
                 row.add(one)
-                tell(row)
+                report(row)
         finally:
             end_under(Path(name))
     row.seconds = time.monotonic() - began

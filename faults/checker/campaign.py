@@ -84,7 +84,7 @@ def seeds(seed: int) -> Iterator[str]:
 
 
 def campaign(
-    seed: int, seconds: float, place: Path, except_for: Collection[str], tell: Callable[[Figures], None]
+    seed: int, seconds: float, place: Path, except_for: Collection[str], report: Callable[[Figures], None]
 ) -> Figures:
     """Episodes until the time is over."""
     figures, points, began = Figures(seed), all_points(), time.monotonic()
@@ -98,6 +98,6 @@ def campaign(
             if found:
                 figures.failures.append(Failure(history, found))
             figures.seconds = spent
-            tell(figures)
+            report(figures)
     figures.seconds = time.monotonic() - began
     return figures

@@ -45,8 +45,8 @@ def violations(history: EpisodeHistory) -> list[Violation]:
     """Everything that was not as it must be; [] when nothing was."""
     return [
         found
-        for rule, look in RULES.items()
-        for found in (Violation(rule, what) for what in look(HistoryIndex(history)))
+        for rule, broken_by in RULES.items()
+        for found in (Violation(rule, what) for what in broken_by(HistoryIndex(history)))
     ]
 
 
@@ -75,7 +75,7 @@ def _there_is_what_is_there(seen: HistoryIndex) -> Iterator[str]:
     for reported in seen.reported:
         missing = _missing(seen, reported)
         for jid in missing:
-            if (before := _told_before(seen, reported, jid)) and not _may_be_gone(seen, reported, jid, before):
+            if (before := _reported_before(seen, reported, jid)) and not _may_be_gone(seen, reported, jid, before):
                 yield f"{reported.op.what} of {jid}, {when(reported)}: not there, but it was at {before.answered:.2f}"
 
 
@@ -87,7 +87,7 @@ def _missing(seen: HistoryIndex, reported: Reported) -> Iterable[str]:
     return {job.jid for job in seen.history.plan.jobs} - {record.jid for record in reported.records}
 
 
-def _told_before(seen: HistoryIndex, reported: Reported, jid: str) -> Reported | None:
+def _reported_before(seen: HistoryIndex, reported: Reported, jid: str) -> Reported | None:
     """The last word that it is there, to the same host, of one that ran or had its place in line."""
     words = [
         other

@@ -90,9 +90,9 @@ def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None]
         jobs.start(oracle.job)
     except StartFailed:
         # Where not even a link can be made, its directory stays, and says so: never run, start it again.
-        told = [f"{record.state} {record.cause} {record.msg}" for record in jobs.list() if record.cause != "never"]
-        if oracle.runs or told:
-            return lost(f"{oracle.job.jid} ran {oracle.runs} times though its start failed; it is told {told}")
+        reported = [f"{record.state} {record.cause} {record.msg}" for record in jobs.list() if record.cause != "never"]
+        if oracle.runs or reported:
+            return lost(f"{oracle.job.jid} ran {oracle.runs} times though its start failed; it is told {reported}")
         free()
         jobs.start(oracle.job)
     if moment != "start":
@@ -113,10 +113,10 @@ def _judged(oracle: Oracle, record: Record, *, killed: bool = False) -> Try:
     if (ran := oracle.once()) is not SURVIVED:
         return ran
     true = (State.KILLED,) if killed else (oracle.state, oracle.rc)
-    told = (record.state,) if killed else (record.state, record.rc)
-    if record.cause == "disk_full" or told == true:
+    reported = (record.state,) if killed else (record.state, record.rc)
+    if record.cause == "disk_full" or reported == true:
         return SURVIVED
-    return Try(TryOutcome.LOST, f"{oracle.job.jid}: told {told} {record.cause} {record.msg!r}; it is {true}")
+    return Try(TryOutcome.LOST, f"{oracle.job.jid}: told {reported} {record.cause} {record.msg!r}; it is {true}")
 
 
 def read_only_home(trial: Trial) -> Iterator[Try]:

@@ -94,11 +94,11 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
     verdict = new.judge(jobs.record("new", wait=60))
     if verdict is not SURVIVED:
         yield verdict
-    told = {each.jid: each.state for each in jobs.list()}
+    reported = {each.jid: each.state for each in jobs.list()}
     # One answer has five minutes; on a busy host ten thousand take longer, and the next clean goes on where it ended.
     retry_while_unreachable(lambda: jobs.clean(older_than=-1), contact_timeout=CLEANED_WITHIN)
     if left := jobs.list():
         yield lost(f"{len(left)} of {trial.tries + 1} results were not cleaned")
     for number in range(trial.tries):
         jid = f"old{number}" if number else "old"
-        yield SURVIVED if told.get(jid) is old.state else lost(f"{jid} is told to be {told.get(jid)}")
+        yield SURVIVED if reported.get(jid) is old.state else lost(f"{jid} is told to be {reported.get(jid)}")

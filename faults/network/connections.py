@@ -162,8 +162,8 @@ def gone_for_good(trial: Trial) -> Iterator[Try]:
                 jobs.start(oracle.job)
                 mended.callback(net.wire.resume)
                 _stop(net, net.chance(number), mended)
-                told = _silence(jobs, oracle)
-            yield told if told is not SURVIVED else oracle.judge(wait_until_ended(straight, oracle.job.jid))
+                reported = _silence(jobs, oracle)
+            yield reported if reported is not SURVIVED else oracle.judge(wait_until_ended(straight, oracle.job.jid))
 
 
 def _stop(net: Network, chance: Random, mended: ExitStack) -> None:

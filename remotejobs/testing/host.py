@@ -126,7 +126,7 @@ class FakeHost:
             if asked is None:
                 raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
             if isinstance(asked, ScriptRequest):
-                body = self._tell(asked)
+                body = self._answer(asked)
             else:
                 body = self._carry_out(asked, become.user if become else LOGIN)
             if self._deaf:
@@ -154,7 +154,7 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _tell(self, question: ScriptRequest) -> bytes:
+    def _answer(self, question: ScriptRequest) -> bytes:
         rc, output = self._say(self.host, question.script)
         return f"{output}\n{rc}\n".encode()
 

@@ -108,9 +108,9 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
     while not record.finished and time.monotonic() < give_up:
         record = jobs.record(job.jid, wait=_LONG_POLL)
     if not record.finished:
-        look = command_line("status", record.handle, access)
+        status = command_line("status", record.handle, access)
         overdue = f"{label} on {host} has not ended {2 * job.grace} s after its timeout"
-        raise RetriesExhausted(f"{overdue}. Check it with: {look}", record)
+        raise RetriesExhausted(f"{overdue}. Check it with: {status}", record)
     return success_of(replace(record.handle, label=label), record, access)
 
 
@@ -142,7 +142,7 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     jobs = jobs_of(access, handle)
     began = time.monotonic()
     try:
-        record = _look(jobs, handle, until.wait)
+        record = _poll(jobs, handle, until.wait)
     except Unreachable as exc:
         if not is_unreachable(exc):
             raise
@@ -163,6 +163,6 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     return record
 
 
-def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
+def _poll(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
     return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])

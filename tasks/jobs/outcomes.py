@@ -62,8 +62,8 @@ def given_up(
     """
     tried = progress_of(handle, record, attempt)
     if on_exhausted == "leave":
-        look = f"It was left running; check it with: {command_line('status', handle, access)}"
-        raise RetriesExhausted(f"{tried}. {look}", record)
+        command = f"It was left running; check it with: {command_line('status', handle, access)}"
+        raise RetriesExhausted(f"{tried}. {command}", record)
     record = jobs.kill(handle.jid)
     if record.state is not State.KILLED:
         return record
@@ -73,9 +73,9 @@ def given_up(
 
 def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> RetriesExhausted:
     """The error for a host that was unreachable at the last attempt."""
-    look = command_line("status", handle, access)
+    command = command_line("status", handle, access)
     return RetriesExhausted(
-        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; check it with: {look}"
+        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; check it with: {command}"
     )
 
 

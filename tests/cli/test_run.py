@@ -122,7 +122,7 @@ def test_poll_0_offers_no_way_to_find_what_no_host_took(one_is_gone: Hosts) -> N
     assert "Find it again with:\n  remotejobs status all run-" in taken.out
 
 
-def test_a_start_that_was_refused_is_told_with_the_jid_to_start_again(local_hosts: Hosts, tmp_path: Path) -> None:
+def test_a_start_that_was_refused_is_reported_with_the_jid_to_start_again(local_hosts: Hosts, tmp_path: Path) -> None:
     later = tmp_path / "later"
     ended = local_hosts.call("run", "--chdir", str(later), "--", "echo done")
     again = re.findall(r"start the same jid again: --jid (\S+)\n", ended.out)
@@ -134,7 +134,7 @@ def test_a_start_that_was_refused_is_told_with_the_jid_to_start_again(local_host
     assert local_hosts.call("run", "--chdir", str(later), "--jid", again[0], "--", "echo done").code == 0
 
 
-def test_poll_0_tells_to_look_where_an_answer_was_not_understood(tmp_path: Path) -> None:
+def test_poll_0_names_the_command_that_checks_where_an_answer_was_not_understood(tmp_path: Path) -> None:
     program = tmp_path / "sh"
     program.write_text("#!/bin/sh\necho no answer\n")
     program.chmod(0o755)

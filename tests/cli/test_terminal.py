@@ -109,7 +109,7 @@ def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
     assert all(line.startswith('{"host": ') for line in seen.split("\r\n") if line)
 
 
-def test_an_end_of_input_at_the_password_is_told_without_a_traceback(local_hosts: Hosts) -> None:
+def test_an_end_of_input_at_the_password_is_reported_without_a_traceback(local_hosts: Hosts) -> None:
     words = ["list", "all", "-K", "-b", "-i", str(local_hosts.inventory)]
     code, seen = on_terminal(*words, steps=[("BECOME password: ", b"\x04")])
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.faults
 
 
 def test_a_minute_of_everything_at_once_finds_no_word_that_is_not_true(tmp_path: Path) -> None:
-    figures = campaign(seed=1, seconds=45, place=tmp_path, except_for=(), tell=lambda _: None)
+    figures = campaign(seed=1, seconds=45, place=tmp_path, except_for=(), report=lambda _: None)
     assert [str(each) for failure in figures.failures for each in failure.found] == []
     assert figures.episodes and figures.asked.total() > 20 * figures.episodes / 2
 

@@ -98,7 +98,7 @@ def agent_with(key: Path, directory: Path) -> Iterator[None]:
         agent.terminate()
 
 
-def told_by(webhook: Webhook, name: str) -> Notify:
+def notify_by(webhook: Webhook, name: str) -> Notify:
     """A block whose URL is secret: whoever knows it may write to those on call."""
     values = {"name": name, "url": "{{url}}", "secrets": {"url": f"{webhook.url}{IN_URL}"}, "json_data": TOLD}
     CustomWebhookNotificationBlock.model_validate(values).save(name, overwrite=True)
@@ -185,9 +185,9 @@ def test_planted_secrets_are_found_nowhere_after_runs_that_succeed_and_fail(
     with Webhook() as hears, Webhook(status=500) as refuses, Watched(begun) as seen, logged() as said:
         # It lasts until it was seen by one who reads all environments again and again.
         lasting = f'test -n "$TOKEN" && id -un && until [ -e {begun} ]; do sleep 0.1; done'
-        with_secrets(reached, lasting, told_by(hears, "hears"))
+        with_secrets(reached, lasting, notify_by(hears, "hears"))
         with pytest.raises(HostsFailed) as failed:
-            with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', told_by(refuses, "refuses"))
+            with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', notify_by(refuses, "refuses"))
         assert hears.next()["text"].startswith("with-secrets: Begun with all its secrets")
         assert not refuses.silent
 

@@ -26,7 +26,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return built
 
 
-def test_two_who_want_it_at_once_get_the_same_which_was_built_once(built: Path, tmp_path: Path) -> None:
+def test_two_processes_that_want_it_at_once_get_the_same_which_was_built_once(built: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as threads:
         wanted = [threads.submit(image) for _ in range(2)]
         await_true(built.exists)

@@ -19,9 +19,9 @@ FAILS = Commands(migrate="exit 3", rollback="true", verify_rollback="true")
 def test_the_alert_says_what_came_of_it(migrate: Migrate, commands: Commands, outcome: str) -> None:
     with Webhook() as webhook:
         ended = migrate("db1", commands, notify=Notify(webhook=webhook.url))
-        told = webhook.next()
-    assert (told["flow"], told["state"], told["message"]) == ("migration", outcome, ended.message)
-    assert str(ended.id) in told["url"]
+        reported = webhook.next()
+    assert (reported["flow"], reported["state"], reported["message"]) == ("migration", outcome, ended.message)
+    assert str(ended.id) in reported["url"]
 
 
 def test_a_success_alerts_nobody(migrate: Migrate) -> None:

@@ -33,7 +33,7 @@ def migration(commands: Commands = COMMANDS, **access: object) -> Migration:
     )
 
 
-def test_it_says_what_will_run_on_which_hosts_as_whom_and_for_how_long_at_most() -> None:
+def test_it_says_what_will_run_on_which_hosts_as_which_user_and_for_how_long_at_most() -> None:
     assert question(migration(become=True, become_user="postgres"), ["shop", "files"]) == (
         "Backed up first: shop, files\n\n"
         "On **db1, db2**, one by one, as postgres, of the inventory inventories/hosts.yml:\n\n"

@@ -43,7 +43,7 @@ class World:
     def end(self, host_step: HostStep) -> None:
         self.jobs[host_step] = self.fate[host_step]
 
-    def look(self) -> ObservedState:
+    def observe(self) -> ObservedState:
         return ObservedState(steps={host_step: seen(host_step, state) for host_step, state in self.jobs.items()})
 
 
@@ -55,7 +55,7 @@ def seen(host_step: HostStep, state: State) -> ObservedStep:
 
 def carry_out(world: World, plan: MigrationPlan, kills: list[int]) -> Verdict:
     """Act until the verdict. A number cuts an action short: so many of its starts, and the controller dies."""
-    observed = world.look()
+    observed = world.observe()
     for _ in range(100):
         action = decide(plan, observed)
         if isinstance(action, Verdict):
@@ -69,13 +69,13 @@ def perform(world: World, observed: ObservedState, action: RunSteps | EnsureDead
     if isinstance(action, EnsureDead):
         world.history += [(host, "prove") for host in action.hosts]
         proofs = {host: world.survivors.get(host, "") for host in action.hosts}
-        return world.look() if cut is not None else observed.updated(ObservedState(survivors=proofs))
+        return world.observe() if cut is not None else observed.updated(ObservedState(survivors=proofs))
     for host_step in action.host_steps[: cut if cut is not None else len(action.host_steps)]:
         world.start(host_step)
     if cut is not None:
         for host_step in action.host_steps[: cut - 1 if cut else 0]:
             world.end(host_step)
-        return world.look()
+        return world.observe()
     for host_step in action.host_steps:
         world.end(host_step)
     return observed.updated(

@@ -60,9 +60,9 @@ def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: Fake
         late = in_background(
             "true", "db1", SIMULATED, label="late", locks=["apt"], queue_timeout=1, timeout=5, poll=SOON
         )
-        told = late.result()
+        found = late.result()
         kill_job(holder.started.result(), SIMULATED, grace=0)
-        return holder.result(), told
+        return holder.result(), found
 
     holder, late = two()
     assert (holder.state, late.state) == (State.KILLED, State.TIMED_OUT)

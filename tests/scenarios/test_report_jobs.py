@@ -25,7 +25,7 @@ def report(access: Access, jobs: str, hosts: str) -> RunState[list[JobResult]]:
     return state
 
 
-def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_told_later(
+def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_reported_later(
     own_jobs: Access, webhook: Webhook, tmp_path: Path
 ) -> None:
     (tmp_path / "app.log").write_text("line\n" * 1000)
@@ -74,7 +74,7 @@ def test_jobs_are_found_by_label_by_jid_and_by_the_beginning_of_a_jid(rotated: F
     assert {(end.host, end.step) for end in report(SIMULATED, "rot*", "all").result()} == wanted
 
 
-def test_what_still_runs_is_told_and_is_no_failure(fake: FakeHosts) -> None:
+def test_what_still_runs_is_reported_and_is_no_failure(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=None))
     jobs_on(SIMULATED, "db1").start(Job(jid="slow", cmd="sleep 300", label="slow"))
     (end,) = report(SIMULATED, "slow", "all").result()

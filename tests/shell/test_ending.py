@@ -43,7 +43,9 @@ def test_killing_what_has_ended_changes_nothing(jobs: HostJobs) -> None:
 
 
 @in_every_shell
-def test_a_killed_supervisor_makes_the_job_lost_and_tells_that_the_command_runs(jobs: HostJobs, gate: Path) -> None:
+def test_a_killed_supervisor_makes_the_job_lost_and_the_record_says_that_the_command_runs(
+    jobs: HostJobs, gate: Path
+) -> None:
     record = jobs.start(Job(jid="j", cmd=f"setsid sleep 600 & read -r _ <'{gate}'", grace=0))
     kill_supervision(record)
     lost = ended(jobs, "j")
@@ -156,7 +158,7 @@ def test_what_survived_is_ended_by_a_later_kill_and_not_cleaned_before(dash: Hos
 
 
 @pytest.mark.parametrize("time", range(2))
-def test_who_starts_another_and_ends_at_once_is_killed_or_told_and_never_proven_away(
+def test_a_process_that_starts_another_and_ends_at_once_is_killed_or_named_and_never_proven_away(
     dash: HostJobs, tmp_path: Path, time: int
 ) -> None:
     hop = tmp_path / "hop"
@@ -171,7 +173,7 @@ def test_who_starts_another_and_ends_at_once_is_killed_or_told_and_never_proven_
     await_none(record)
 
 
-def test_a_stopped_supervisor_is_told_and_stops_neither_the_limit_nor_a_kill(jobs: HostJobs) -> None:
+def test_a_stopped_supervisor_is_reported_and_stops_neither_the_limit_nor_a_kill(jobs: HostJobs) -> None:
     cmd = "setsid sleep 600 & sleep 600"
     endless = jobs.start(Job(jid="endless", cmd=cmd, grace=0))
     limited = jobs.start(Job(jid="limited", cmd=cmd, timeout=2, grace=0))

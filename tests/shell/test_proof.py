@@ -192,7 +192,7 @@ def test_silence_is_known_by_sizes_and_not_by_the_clock(dash: HostJobs) -> None:
     assert ended(dash, "j").state is State.SUCCEEDED
 
 
-def test_a_user_who_has_as_many_processes_as_he_may_is_answered_and_his_job_ends(crowded: Crowded) -> None:
+def test_a_user_at_the_limit_of_processes_is_answered_and_the_job_ends(crowded: Crowded) -> None:
     record = crowded.start_hog()
     assert "as many as he may" in crowded.jobs.record("j").msg
     assert crowded.jobs.kill("j").state is State.KILLED
@@ -200,7 +200,7 @@ def test_a_user_who_has_as_many_processes_as_he_may_is_answered_and_his_job_ends
 
 
 @pytest.mark.parametrize("crowded", ["dash"], indirect=True)
-def test_the_limit_holds_for_a_user_who_has_as_many_processes_as_he_may(crowded: Crowded) -> None:
+def test_the_time_limit_holds_for_a_user_at_the_limit_of_processes(crowded: Crowded) -> None:
     record = crowded.start_hog(limit=3)
     await_true((Path(record.results_dir) / "result").exists)
     assert (crowded.jobs.record("j").state, bearers_of(record)) == (State.TIMED_OUT, [])

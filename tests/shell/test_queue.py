@@ -18,7 +18,9 @@ from tests.shell.shells import await_dead, await_none, ended, in_every_shell
 
 
 @in_every_shell
-def test_a_job_waits_for_its_lock_and_says_for_whom_and_where_it_stands(jobs: HostJobs, tmp_path: Path) -> None:
+def test_a_job_waits_for_its_lock_and_names_the_holder_and_its_own_place_in_line(
+    jobs: HostJobs, tmp_path: Path
+) -> None:
     first = jobs.start(held(tmp_path, "first", locks=("apt",)))
     second = jobs.start(held(tmp_path, "second", locks=("apt",), label="the second"))
     third = jobs.start(held(tmp_path, "third", locks=("apt",)))

@@ -24,7 +24,7 @@ def test_the_queue_limit_ends_a_job_whose_supervisor_is_stopped(jobs: HostJobs, 
     assert jobs.record("second", wait=60).state is State.TIMED_OUT
 
 
-def test_a_queue_limit_that_no_longer_holds_is_told(jobs: HostJobs, tmp_path: Path) -> None:
+def test_a_queue_limit_that_no_longer_holds_is_reported(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
     second = jobs.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
     os.kill(timer := int(fields_of(second.results_dir, "queued")["timer"].split()[0]), signal.SIGKILL)
@@ -34,7 +34,7 @@ def test_a_queue_limit_that_no_longer_holds_is_told(jobs: HostJobs, tmp_path: Pa
     await_state(jobs, "second", State.RUNNING)
 
 
-def test_what_is_taken_out_of_the_line_is_not_called_lost_before_its_end_is_told(
+def test_a_job_taken_out_of_the_line_is_not_called_lost_before_its_end_is_recorded(
     dash: HostJobs, tmp_path: Path
 ) -> None:
     dash.start(held(tmp_path, "first", locks=("apt",)))
@@ -108,14 +108,14 @@ def test_killing_the_job_of_a_killed_supervisor_lets_the_next_go_on(jobs: HostJo
     await_state(jobs, "second", State.RUNNING)
 
 
-def test_a_queued_job_of_before_a_reboot_is_told_and_is_in_nobodys_way(jobs: HostJobs, tmp_path: Path) -> None:
+def test_a_queued_job_of_before_a_reboot_is_reported_and_blocks_no_other(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
     second = jobs.start(held(tmp_path, "second", locks=("apt",)))
     os.kill(waits(second), signal.SIGKILL)
     base = Path(second.results_dir).parent
-    told = base / "second" / "queued"
+    reported = base / "second" / "queued"
     boot = fields_of(second.results_dir, "queued")["boot"]
-    told.write_text(told.read_text().replace(boot, "earlier"))
+    reported.write_text(reported.read_text().replace(boot, "earlier"))
     (queue,) = (base / ".queue").iterdir()
     queue.rename(base / ".queue" / queue.name.replace(boot, "earlier"))
     assert (jobs.record("second").state, jobs.record("second").cause) == (State.LOST, "never")
@@ -125,7 +125,7 @@ def test_a_queued_job_of_before_a_reboot_is_told_and_is_in_nobodys_way(jobs: Hos
     assert list((base / ".queue").iterdir()) == [queue]
 
 
-def test_who_came_to_stand_before_another_without_seeing_him_draws_anew(dash: HostJobs, tmp_path: Path) -> None:
+def test_a_ticket_placed_before_one_that_it_did_not_see_is_drawn_anew(dash: HostJobs, tmp_path: Path) -> None:
     # A mv that is overtaken: while it puts the first ticket into its place, a later one has come there.
     born = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
     later = f"echo 'other {os.getpid()} {born} lock:apt=1' >\"${{2%/*}}/00000007.aa\"; rm '{tmp_path}/once'"

@@ -40,7 +40,7 @@ def test_a_job_that_ends_in_time_leaves_its_children_alone_and_no_timer_behind(j
 
 
 @in_every_shell
-def test_a_stopped_timer_is_told(jobs: HostJobs) -> None:
+def test_a_stopped_timer_is_reported(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd="sleep 600", timeout=600))
     timer = int(fields_of(record.results_dir)["timer"].split()[0])
     os.kill(timer, signal.SIGSTOP)
@@ -56,7 +56,7 @@ def test_a_stopped_timer_is_told(jobs: HostJobs) -> None:
     await_true(lambda: f"its timer {timer} is gone" in jobs.record("j").msg)
 
 
-def test_a_stopped_timer_of_a_queued_job_is_told(jobs: HostJobs) -> None:
+def test_a_stopped_timer_of_a_queued_job_is_reported(jobs: HostJobs) -> None:
     jobs.start(Job(jid="first", cmd="sleep 600", locks=("apt",)))
     record = jobs.start(Job(jid="second", cmd="true", locks=("apt",), queue_timeout=600))
     timer = int(fields_of(record.results_dir, "queued")["timer"].split()[0])
@@ -68,7 +68,7 @@ def test_a_stopped_timer_of_a_queued_job_is_told(jobs: HostJobs) -> None:
 
 
 @in_every_shell
-def test_silence_beyond_the_stall_limit_ends_the_job_and_what_ran_is_told(jobs: HostJobs) -> None:
+def test_silence_beyond_the_stall_limit_ends_the_job_and_what_ran_is_reported(jobs: HostJobs) -> None:
     record = jobs.start(Job(jid="j", cmd=f"{STUBBORN} # in silence", idle_timeout=1, grace=1))
     end = ended(jobs, "j")
     assert (end.state, end.stdout) == (State.STALLED, b"before\n")

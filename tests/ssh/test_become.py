@@ -69,7 +69,7 @@ def test_an_unknown_become_user_is_named(connect: Connect, users_lab: SshLab) ->
         ask(connect("trusted", within=users_lab), "id -un", become=Become("no-such-user"))
 
 
-def test_a_host_without_sudo_is_told(connect: Connect, lab: SshLab) -> None:
+def test_a_host_without_sudo_is_reported(connect: Connect, lab: SshLab) -> None:
     rc = lab.host("db2").home / ".bashrc"
     rc.write_text("PATH=/nowhere\n")
     try:

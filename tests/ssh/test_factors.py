@@ -81,7 +81,7 @@ def expired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
         yield lab
 
 
-def test_an_expired_account_is_told_in_the_servers_words_and_not_tried_for_long(
+def test_an_expired_account_is_reported_in_the_servers_words_and_not_tried_for_long(
     connect: Connect, expired: SshLab
 ) -> None:
     connection = connect("two", within=expired, retry_for=600, ansible_timeout=60)
@@ -195,20 +195,20 @@ def test_a_server_with_one_exchange_of_keys_is_reached(connect: Connect, one_exc
         ("KexAlgorithms diffie-hellman-group14-sha1", "diffie-hellman-group14-sha1", "The server is behind"),
     ],
 )
-def test_two_sides_without_an_algorithm_in_common_are_told_with_both_lists(
+def test_two_sides_without_an_algorithm_in_common_are_reported_with_both_lists(
     connect: Connect, tmp_path: Path, line: str, named: str, behind: str
 ) -> None:
     """Over paramiko alone: ssh has what paramiko lacks, and tells the server's list only."""
-    with SshLab(tmp_path, ["one"], extra_config=[line]) as one, pytest.raises(NoCommonAlgorithm) as told:
+    with SshLab(tmp_path, ["one"], extra_config=[line]) as one, pytest.raises(NoCommonAlgorithm) as reported:
         ask(connect("one", within=one, retry_for=600), "true")
 
     keyword = line.partition(" ")[0]
     ours = {"KexAlgorithms": "curve25519-sha256", "Ciphers": "aes128-gcm@openssh.com"}[keyword]
-    assert f"no {keyword} in common: OpenSSH_" in str(told.value)
-    assert f"offers {named}; here there are " in str(told.value)
-    assert ours in str(told.value)
-    assert behind in told.value.remedy
-    assert not told.value.transient
+    assert f"no {keyword} in common: OpenSSH_" in str(reported.value)
+    assert f"offers {named}; here there are " in str(reported.value)
+    assert ours in str(reported.value)
+    assert behind in reported.value.remedy
+    assert not reported.value.transient
 
 
 @pytest.mark.parametrize("name", ["Rjlab.Oracle", "rjlab@corp.example", "CORP\\rjlab", "rjlab-dots.and_more"])

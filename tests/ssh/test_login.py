@@ -51,16 +51,16 @@ def agent(lab: SshLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         process.terminate()
 
 
-def test_a_refused_key_is_told_with_the_user(connect: Connect, stranger: Path, lab: SshLab, transport: str) -> None:
+def test_a_refused_key_is_reported_with_the_user(connect: Connect, stranger: Path, lab: SshLab, transport: str) -> None:
     connection = connect(ansible_ssh_private_key_file=str(stranger), ansible_user="root")
 
     with pytest.raises(AuthenticationFailed) as refused:
         ask(connection, "true")
-    told = {
+    reported = {
         "paramiko": f"127.0.0.1 port {lab.host('db1').port} refused user root; tried: {stranger}. Check",
         "openssh": "ssh says: root@127.0.0.1: Permission denied (publickey). Check",
     }
-    assert told[transport] in str(refused.value)
+    assert reported[transport] in str(refused.value)
 
 
 def test_without_any_key_it_says_so(connect: Connect) -> None:
@@ -94,7 +94,7 @@ def test_an_encrypted_key_is_used_through_the_agent(connect: Connect, encrypted:
     assert said(ask(connection, "echo in")) == "in\n"
 
 
-def test_an_agent_that_is_none_is_told(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_that_is_none_is_reported(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "agent")
     monkeypatch.setenv("SSH_AUTH_SOCK", path)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -126,7 +126,7 @@ def test_identities_only_leaves_the_agents_other_keys_alone(connect: Connect, st
         ask(connection, "true")
 
 
-def test_too_many_keys_are_told_from_a_dropped_connection(connect: Connect, tmp_path: Path) -> None:
+def test_too_many_keys_are_distinguished_from_a_dropped_connection(connect: Connect, tmp_path: Path) -> None:
     keys = [_new_key(tmp_path / f"key{n}", "") for n in range(8)]
     options = " ".join(f"-i {key}" for key in keys)
 

@@ -88,7 +88,7 @@ def test_names_that_a_shell_could_misread_never_reach_ssh(
     assert not (tmp_path / "pwned").exists()
 
 
-def test_an_ssh_that_is_told_to_be_quiet_says_why_it_failed(connect: Connect, tmp_path: Path) -> None:
+def test_an_ssh_with_loglevel_quiet_still_says_why_it_failed(connect: Connect, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("LogLevel QUIET\n")
 

@@ -139,7 +139,7 @@ def test_a_password_is_not_taken_for_the_pin_of_a_token_that_ssh_config_names(re
 
 
 @BY_OPENSSH
-def test_a_token_of_ssh_config_that_wants_a_pin_is_told_with_its_remedy(reach: Connect) -> None:
+def test_a_token_of_ssh_config_that_wants_a_pin_is_reported_with_its_remedy(reach: Connect) -> None:
     with pytest.raises(AuthenticationFailed, match="PIN.*ansible_ssh_pkcs11_provider.*ssh-add -s"):
         ask(reach(f"PKCS11Provider {PKCS11}"), "true")
 

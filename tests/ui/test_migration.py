@@ -39,9 +39,9 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
     assert "db1: migrate failed, rc 3" in report
     assert "ERROR:  division by zero" in report
     assert shop.checksum("db1") == shop.untouched
-    told = webhook.next()
-    assert (told["flow"], told["state"]) == ("migration", "RolledBack")
-    assert told["url"].endswith(f"/runs/flow-run/{run}")
+    reported = webhook.next()
+    assert (reported["flow"], reported["state"]) == ("migration", "RolledBack")
+    assert reported["url"].endswith(f"/runs/flow-run/{run}")
     assert len(list(tmp_path.glob("*.png"))) == 4
 
 

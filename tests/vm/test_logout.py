@@ -27,8 +27,8 @@ CONF = "/etc/systemd/logind.conf.d/kills.conf"
 @pytest.fixture(autouse=True, scope="module")
 def kills(shell: Shell) -> Iterator[None]:
     """Logind ends all processes of whoever logs out, unless he is root."""
-    told = f"mkdir -p {CONF.rpartition('/')[0]} && printf '[Login]\\nKillUserProcesses=yes\\n' >{CONF}"
-    assert shell.run(f"{told} && systemctl restart systemd-logind").rc == 0
+    reported = f"mkdir -p {CONF.rpartition('/')[0]} && printf '[Login]\\nKillUserProcesses=yes\\n' >{CONF}"
+    assert shell.run(f"{reported} && systemctl restart systemd-logind").rc == 0
     yield
     assert shell.run(f"rm {CONF}; systemctl restart systemd-logind").rc == 0
 
@@ -69,7 +69,7 @@ def logins(vm: Vm, shell: Shell, tmp_path: Path) -> Logins:
     return Logins(vm, shell, tmp_path)
 
 
-def test_a_plain_job_ends_with_its_login_and_is_told_as_lost(logins: Logins) -> None:
+def test_a_plain_job_ends_with_its_login_and_is_reported_as_lost(logins: Logins) -> None:
     with logins.outlived(Job(jid="plain", cmd=LONG, launcher="plain")) as (_, record):
         pass
     assert (record.state, record.cause, record.still_runs) == (State.LOST, "gone", False)

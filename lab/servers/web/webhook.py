@@ -16,23 +16,23 @@ class Webhook(LoopbackServer):
     """`with Webhook() as webhook:`; `webhook.next()` waits for the next message and returns its JSON."""
 
     def __init__(self, *, status: int = 200) -> None:
-        self._told: queue.Queue[dict[str, Any]] = queue.Queue()
-        super().__init__(_WebhookServer(self._told, status))
+        self._received: queue.Queue[dict[str, Any]] = queue.Queue()
+        super().__init__(_WebhookServer(self._received, status))
 
     def next(self) -> dict[str, Any]:
         """The next message; `queue.Empty` when none comes within a minute."""
-        return self._told.get(timeout=_WITHIN)
+        return self._received.get(timeout=_WITHIN)
 
     @property
     def silent(self) -> bool:
         """Whether nothing more was told by now."""
-        return self._told.empty()
+        return self._received.empty()
 
 
 class _WebhookServer(HTTPServer):
-    def __init__(self, told: queue.Queue[dict[str, Any]], status: int) -> None:
+    def __init__(self, received: queue.Queue[dict[str, Any]], status: int) -> None:
         super().__init__(("127.0.0.1", 0), _Listener)
-        self.told = told
+        self.received = received
         self.status = status
 
 
@@ -41,7 +41,7 @@ class _Listener(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.put(json.loads(body))
+        self.server.received.put(json.loads(body))
         self.send_response(self.server.status)
         self.end_headers()
 

@@ -168,14 +168,14 @@ class OpenSshConnection:
             program = [*before, self._program()]
             last = [*fixed, *more, *self._options, "-T", "-o", "NumberOfPasswordPrompts=1", "--", self._name]
             # It goes to the background, and this one ends, when it is logged in and listens.
-            code, told = self._run([*program, *persist, "-M", "-N", "-f", *last], environment, directory)
-            if code and BEHIND_SOMEBODY in told:
+            code, printed = self._run([*program, *persist, "-M", "-N", "-f", *last], environment, directory)
+            if code and BEHIND_SOMEBODY in printed:
                 # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
                 aloud = [*program, "-S", "none", "-o", "RemoteCommand=none", *last, "exit 0"]
                 failed, heard = self._run(aloud, environment, directory)
-                told = heard if failed else told
+                printed = heard if failed else printed
         if code:
-            raise failure(self.host, self._name, told)
+            raise failure(self.host, self._name, printed)
 
     def _run(self, words: list[str], environment: dict[str, str], directory: Path) -> tuple[int, str]:
         try:

@@ -30,7 +30,7 @@ def test_a_block_that_is_not_there_is_named(access: Access) -> None:
         connections().fleet(mine)
 
 
-def test_who_surveys_the_jobs_opens_the_hosts_with_it_too(access: Access) -> None:
+def test_the_monitor_opens_the_hosts_with_it_too(access: Access) -> None:
     mine = access.model_copy(update={"ssh_password_block": "nowhere-to-be-found"})
     with pytest.raises(UsageError, match="Secret block 'nowhere-to-be-found' cannot be read"):
         survey.fn(mine, "db1")

@@ -66,16 +66,16 @@ def under_way(access: Access) -> Iterator[UnderWay]:
     under_way.lock.release(str(run.id))
 
 
-def test_whoever_cancels_a_migration_has_it_called_off() -> None:
+def test_cancelling_a_migration_calls_it_off() -> None:
     assert migration.on_cancellation_hooks == [call_off]
 
 
 def test_migrate_is_killed_what_a_rollback_needs_goes_on_and_the_host_stays_locked(under_way: UnderWay) -> None:
     under_way.begin(MigrationStep.PREPARE_ROLLBACK)
     under_way.begin(MigrationStep.MIGRATE)
-    told = under_way.call_off()
+    reported = under_way.call_off()
     assert under_way.states == {"migrate": State.KILLED, "prepare_rollback": State.RUNNING}
-    assert "stay locked. Retry the run: it rolls back every host where migrate began" in told
+    assert "stay locked. Retry the run: it rolls back every host where migrate began" in reported
     holder = under_way.lock.holder()
     assert holder and holder.owner == str(under_way.run.id)
 
@@ -83,12 +83,12 @@ def test_migrate_is_killed_what_a_rollback_needs_goes_on_and_the_host_stays_lock
 def test_a_rollback_under_way_is_not_killed(under_way: UnderWay) -> None:
     under_way.begin(MigrationStep.MIGRATE, "false")
     under_way.begin(MigrationStep.ROLLBACK)
-    told = under_way.call_off()
+    reported = under_way.call_off()
     assert under_way.states["rollback"] is State.RUNNING
-    assert "A rollback is under way and goes on. Retry the run" in told
+    assert "A rollback is under way and goes on. Retry the run" in reported
 
 
 def test_one_that_had_not_begun_is_unlocked(under_way: UnderWay) -> None:
-    told = under_way.call_off()
-    assert told == "Nothing was begun on any host, and no host is locked by it. Start a new run"
+    reported = under_way.call_off()
+    assert reported == "Nothing was begun on any host, and no host is locked by it. Start a new run"
     assert under_way.lock.holder() is None

@@ -167,7 +167,7 @@ def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(
     assert (record.label, record.state) == ("part", State.KILLED)
 
 
-def test_each_job_of_a_cancelled_run_is_told_and_one_that_cannot_be_reached_with_the_words_that_end_it(
+def test_each_job_of_a_cancelled_run_is_reported_and_one_that_cannot_be_reached_with_the_words_that_end_it(
     access: Access, lab: SshLab
 ) -> None:
     run = scheduled(run_command, access=access, hosts="all", command="sleep 300", label="work")
@@ -186,8 +186,8 @@ def test_each_job_of_a_cancelled_run_is_told_and_one_that_cannot_be_reached_with
     (left,) = jobs_of(run, access, "files1")
     assert left.state is State.RUNNING
     words = logged(run, "work on files1 MAY STILL RUN. files1: ").partition("End it with: ")[2]
-    told = f"gone is not in {access.inventory} any more: it was not asked. Its jobs there are {work.jid}"
-    assert logged(run, "work on gone MAY STILL RUN. ") == told
+    reported = f"gone is not in {access.inventory} any more: it was not asked. Its jobs there are {work.jid}"
+    assert logged(run, "work on gone MAY STILL RUN. ") == reported
     assert words == f"remotejobs kill files1 {left.jid} -i {access.inventory}"
     assert main(shlex.split(words)[1:]) == 0
     assert jobs_of(run, access, "files1")[0].state is State.KILLED
@@ -213,7 +213,7 @@ KILLED = [backup, download, restart_services, run_command, side_by_side, upgrade
 
 
 @pytest.mark.parametrize("flow", KILLED)
-def test_whoever_cancels_a_flow_with_jobs_has_them_killed(flow: Flow[..., Any]) -> None:
+def test_cancelling_a_flow_kills_its_jobs(flow: Flow[..., Any]) -> None:
     assert flow.on_cancellation_hooks == [kill_jobs]
 
 
@@ -246,7 +246,7 @@ def test_the_jobs_of_any_flow_are_found_by_the_id_of_its_run_whatever_its_parame
     assert logged(run, "None of its 2 jobs runs any more") == ""
 
 
-def test_a_run_that_is_told_to_leaves_its_jobs_running(fake: FakeHosts) -> None:
+def test_a_run_with_on_cancel_leave_leaves_its_jobs_running(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=None))
     options = RunOptions(on_cancel="leave")
     left = Until(delay=0)

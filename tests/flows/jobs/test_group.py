@@ -66,7 +66,7 @@ def test_an_unreachable_host_is_not_counted_as_ended() -> None:
         race(SOON, 3, fake.host("db1").unreachable)
 
 
-def test_those_left_at_the_last_look_are_killed_where_that_was_asked_for() -> None:
+def test_those_left_at_the_last_poll_are_killed_where_that_was_asked_for() -> None:
     fake = FakeHosts(Plan(lasts=None))
     until = Until(retries=0, delay=0.1, on_exhausted="kill")
     with reached_by(fake.connect), pytest.raises(RetriesExhausted, match="db3: killed on request"):

@@ -56,12 +56,12 @@ def steps(cmd: str, until: Until = OFTEN, hosts: tuple[str, ...] = HOSTS) -> lis
 
 
 @flow
-def look(work: list[JobStep], access: Access) -> list[JobResult]:
+def run_in_groups(work: list[JobStep], access: Access) -> list[JobResult]:
     return run_steps(work, access, group=TOGETHER)
 
 
 @flow
-def look_both_ways(
+def run_both_ways(
     cmd: str, access: Access, until: Until = OFTEN, failed_when: FailedWhen | None = None
 ) -> tuple[list[JobResult], list[JobResult]]:
     """As a group, and then other jobs with the same command one by one."""
@@ -69,7 +69,7 @@ def look_both_ways(
     return together, run_steps(steps(cmd, until), access, group=ALONE, failed_when=failed_when)
 
 
-def told(ends: list[JobResult]) -> list[tuple[object, ...]]:
+def rows_of(ends: list[JobResult]) -> list[tuple[object, ...]]:
     """All that is said of the ends, without what differs from one run to the next: jids, times and attempts."""
     no_times = [re.sub(r"\b[0-9a-f]{32}\b|[\d.]+s\b|attempt \d+ of \d+", "_", end.reason) for end in ends]
     records = [end.record and (end.record.state, end.record.rc, end.record.stdout, end.record.stderr) for end in ends]
@@ -80,8 +80,8 @@ def told(ends: list[JobResult]) -> list[tuple[object, ...]]:
 
 
 def test_a_group_of_real_hosts_ends_as_its_jobs_do_one_by_one(access: Access) -> None:
-    together, alone = look_both_ways(ENDS, access)
-    assert told(together) == told(alone)
+    together, alone = run_both_ways(ENDS, access)
+    assert rows_of(together) == rows_of(alone)
     records = [end.record for end in together if end.record]
     assert [(record.host, record.rc, len(record.stdout)) for record in records] == [
         ("db1", 0, 6),
@@ -90,10 +90,10 @@ def test_a_group_of_real_hosts_ends_as_its_jobs_do_one_by_one(access: Access) ->
     ]
 
 
-def test_what_is_killed_when_the_retries_are_over_is_told_as_one_by_one(fake: FakeHosts) -> None:
+def test_what_is_killed_when_the_retries_are_over_is_reported_as_one_by_one(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=None, stdout="half\n"))
-    together, alone = look_both_ways("x", SIMULATED, Until(retries=1, delay=0.1, on_exhausted="kill"))
-    assert told(together) == told(alone)
+    together, alone = run_both_ways("x", SIMULATED, Until(retries=1, delay=0.1, on_exhausted="kill"))
+    assert rows_of(together) == rows_of(alone)
     assert all("It was killed on request; its process tree is proven empty" in end.reason for end in together)
     assert {start.state for start in fake.started()} == {State.KILLED}
 
@@ -102,8 +102,8 @@ def test_what_runs_when_the_retries_are_over_is_left_running_and_the_message_say
     fake: FakeHosts,
 ) -> None:
     fake.plan(".", Plan(lasts=None))
-    together, alone = look_both_ways("x", SIMULATED, Until(retries=1, delay=0.1))
-    assert told(together) == told(alone)
+    together, alone = run_both_ways("x", SIMULATED, Until(retries=1, delay=0.1))
+    assert rows_of(together) == rows_of(alone)
     for end in together:
         first, _ = fake.started(on=end.host)
         assert f"left running; check it with: remotejobs status {end.host} {first.job.jid}" in end.reason
@@ -112,8 +112,8 @@ def test_what_runs_when_the_retries_are_over_is_left_running_and_the_message_say
 
 def test_with_a_delay_of_zero_a_group_is_started_and_left_running(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=None))
-    together, alone = look_both_ways("x", SIMULATED, Until(delay=0))
-    assert told(together) == told(alone)
+    together, alone = run_both_ways("x", SIMULATED, Until(delay=0))
+    assert rows_of(together) == rows_of(alone)
     assert [end.state for end in together] == ["running"] * 3
     assert {start.state for start in fake.started()} == {State.RUNNING}
 
@@ -121,7 +121,7 @@ def test_with_a_delay_of_zero_a_group_is_started_and_left_running(fake: FakeHost
 def test_failed_when_judges_in_a_group_as_it_does_alone(fake: FakeHosts) -> None:
     fake.plan(".", Plan(rc=4))
     fake.plan(".", Plan(rc=4, stdout="bad\n"), on="db2")
-    for ends in look_both_ways("x", SIMULATED, failed_when=lambda record: b"bad" in record.stdout):
+    for ends in run_both_ways("x", SIMULATED, failed_when=lambda record: b"bad" in record.stdout):
         assert [(end.host, end.state) for end in ends] == [
             ("db1", "succeeded"),
             ("db2", "failed"),
@@ -140,16 +140,16 @@ def one_fails(fake: FakeHosts) -> FakeHosts:
 def test_an_end_is_known_while_the_others_run_and_between_two_attempts(one_fails: FakeHosts, task_log: TaskLog) -> None:
     # Were it not waited for all the time, the attempt would outlast the test.
     task_log.when("work on db2: failed, rc 3", lambda: one_fails.ends("work"))
-    ends = look(steps("x", Until(retries=1, delay=900)), SIMULATED)
+    ends = run_in_groups(steps("x", Until(retries=1, delay=900)), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "failed", "succeeded"]
     assert not task_log.having("StillRunning")
 
 
-def test_a_group_that_runs_says_at_each_attempt_how_many_and_who_is_not_well(
+def test_a_group_that_runs_logs_at_each_attempt_how_many_and_which_are_not_well(
     one_fails: FakeHosts, task_log: TaskLog
 ) -> None:
     task_log.when("1 failed, attempt", lambda: one_fails.ends("work"))
-    look(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
+    run_in_groups(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
     (line, *_) = task_log.having("1 failed, attempt")
     assert re.search(r"work on db1 to files1 \(3 hosts\): 2 running, 1 failed, attempt \d+ of 301; not well: db2", line)
 
@@ -159,16 +159,18 @@ def test_a_host_that_is_away_for_a_while_fails_nobody(fake: FakeHosts, task_log:
     task_log.when("attempt 1 of", fake.host("files1").unreachable)
     task_log.when("work on files1: no contact, it is asked again", fake.host("files1").reachable)
     task_log.when("reachable again: work on files1: running", lambda: fake.ends("work"))
-    ends = look(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
+    ends = run_in_groups(steps("x", Until(retries=300, delay=0.2)), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded", "succeeded"]
     assert task_log.having("reachable again")
 
 
-def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHosts, task_log: TaskLog) -> None:
+def test_a_host_that_is_silent_to_the_end_is_distinguished_from_a_failed_one(
+    fake: FakeHosts, task_log: TaskLog
+) -> None:
     fake.plan(".", Plan(lasts=None))
     task_log.when("attempt 1 of", fake.host("db2").unreachable)
     task_log.when("db2: no contact", lambda: fake.ends("work", on="db1"))
-    ends = look(steps("x", Until(retries=4, delay=0.5), ("db1", "db2")), SIMULATED)
+    ends = run_in_groups(steps("x", Until(retries=4, delay=0.5), ("db1", "db2")), SIMULATED)
     assert [(end.host, end.state) for end in ends] == [("db1", "succeeded"), ("db2", "unreachable")]
     assert re.search("attempt 5 of 5, .*It may run on; check it with: remotejobs status db2", ends[1].reason)
 
@@ -176,7 +178,7 @@ def test_a_host_that_is_silent_to_the_end_is_told_from_a_failed_one(fake: FakeHo
 def test_hosts_that_are_silent_at_the_start_are_tried_again_and_they_alone(fake: FakeHosts, task_log: TaskLog) -> None:
     fake.host("db2").unreachable()
     task_log.when("1 hosts could not be asked", fake.host("db2").reachable)
-    ends = look(steps("x", hosts=("db1", "db2")), SIMULATED)
+    ends = run_in_groups(steps("x", hosts=("db1", "db2")), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded"]
     assert len(task_log.having("started job")) == 2
 
@@ -186,13 +188,13 @@ def test_a_host_that_is_silent_at_the_start_keeps_nobodys_end_from_being_known(
 ) -> None:
     fake.host("db2").unreachable()
     task_log.when("work on db1: succeeded", fake.host("db2").reachable)
-    ends = look(steps("x", hosts=("db1", "db2")), SIMULATED)
+    ends = run_in_groups(steps("x", hosts=("db1", "db2")), SIMULATED)
     assert [end.state for end in ends] == ["succeeded", "succeeded"]
 
 
-def test_a_job_that_is_refused_at_its_start_is_told_and_the_others_are_polled(fake: FakeHosts) -> None:
+def test_a_job_that_is_refused_at_its_start_is_reported_and_the_others_are_polled(fake: FakeHosts) -> None:
     fake.plan(".", Plan(refused="no space left"), on="db2")
-    ends = look(steps("x"), SIMULATED)
+    ends = run_in_groups(steps("x"), SIMULATED)
     assert [(end.host, end.state) for end in ends] == [
         ("db1", "succeeded"),
         ("db2", "refused"),
@@ -211,7 +213,7 @@ def test_several_jobs_of_a_host_hide_none_of_each_other(fake: FakeHosts, task_lo
             fake.ends(each.label, on="*" if each.label != "one" else "db2")
 
     task_log.when("attempt 1 of", end_all)
-    ends = look([JobStep(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
+    ends = run_in_groups([JobStep(each, host, OFTEN) for each in jobs for host in ("db1", "db2")], SIMULATED)
     states = {(end.step, end.host): end.state for end in ends}
     assert states.pop(("one", "db1")) == "failed"
     assert set(states.values()) == {"succeeded"}
@@ -232,7 +234,7 @@ def test_a_retried_flow_run_attaches_to_the_jobs_of_its_groups(fake: FakeHosts, 
     assert [start.host for start in fake.started()] == list(HOSTS)
 
 
-def test_many_hosts_are_looked_after_by_groups_without_being_asked_to(fake: FakeHosts, tmp_path: Path) -> None:
+def test_many_hosts_are_polled_by_groups_without_being_asked_to(fake: FakeHosts, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"  # 120 hosts, more than are looked after one by one
     inventory.write_text(json.dumps({"all": {"hosts": {f"web{number:03d}": None for number in range(120)}}}))
     access = Access(inventory=str(inventory))

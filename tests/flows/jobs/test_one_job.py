@@ -76,7 +76,7 @@ def test_new_output_is_logged_once_and_cannot_command_a_terminal(polled: Polled)
     assert shown == ["stdout:\nwaiting", "stdout:\n\\x1b]0;owned\\x07\ndone\nstderr:\ntrouble"]
 
 
-def test_a_job_that_ends_at_once_is_not_looked_at_twice(access: Access, task_log: TaskLog) -> None:
+def test_a_job_that_ends_at_once_is_not_polled_twice(access: Access, task_log: TaskLog) -> None:
     record = start_and_poll(job("sleep 1; echo done"), "db1", access, Until(retries=1, delay=60))
     assert (record.state, record.rc, record.stdout) == (State.SUCCEEDED, 0, b"done\n")
     assert task_log.having("work on db1: succeeded")
@@ -94,22 +94,22 @@ def test_output_in_the_log_is_bounded_and_says_so(fake: FakeHosts, task_log: Tas
     assert record.stdout.startswith(b"line 0\n")
 
 
-def test_a_failed_job_fails_at_the_first_look_with_its_last_lines_and_where_the_others_are(
+def test_a_failed_job_fails_at_the_first_poll_with_its_last_lines_and_where_the_others_are(
     access: Access, task_log: TaskLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work = job("echo no space here >&2; exit 3")
     with pytest.raises(JobFailed) as caught:
         start_and_poll(work, "db1", access, Until(retries=30, delay=1))
-    look = f"remotejobs log db1 {work.jid} -i {access.inventory} --stderr"
-    words = rf"work on db1: failed, rc 3 after \d\.\ds\. Its output: {re.escape(look)}\nno space here"
+    command = f"remotejobs log db1 {work.jid} -i {access.inventory} --stderr"
+    words = rf"work on db1: failed, rc 3 after \d\.\ds\. Its output: {re.escape(command)}\nno space here"
     assert re.fullmatch(words, str(caught.value))
-    assert main(shlex.split(look)[1:]) == 0
+    assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out == "no space here\n"
     # It may have been seen running before; once it has failed, nothing is tried again.
     assert not task_log.having("exception: JobFailed")
 
 
-def test_a_job_that_was_killed_is_told_from_one_that_failed(fake: FakeHosts, task_log: TaskLog) -> None:
+def test_a_job_that_was_killed_is_distinguished_from_one_that_failed(fake: FakeHosts, task_log: TaskLog) -> None:
     fake.plan(".", RUNS_ON)
     work = job()
     task_log.when("attempt 2 of", lambda: jobs_on(SIMULATED, "db1").kill(work.jid))
@@ -249,7 +249,7 @@ def test_a_missing_password_block_is_named(access: Access) -> None:
         access.model_copy(update={"become_password_block": "nowhere"}).choice()
 
 
-def test_a_poll_outside_of_a_flow_looks_once(fake: FakeHosts) -> None:
+def test_a_poll_outside_of_a_flow_asks_once(fake: FakeHosts) -> None:
     fake.plan(".", RUNS_ON)
     handle = jobs_on(SIMULATED, "db1").start(job()).handle
     with pytest.raises(RetriesExhausted, match="attempt 1 of 1"):

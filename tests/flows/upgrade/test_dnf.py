@@ -114,7 +114,7 @@ def test_a_kill_waits_until_rpm_has_finished(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (
             "echo 'Core libraries:'; echo '  * kernel'; echo; echo 'Reboot is required to fully utilize these'; exit 1",
@@ -127,6 +127,6 @@ def test_a_kill_waits_until_rpm_has_finished(host: Host) -> None:
         ),
     ],
 )
-def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(bare: Host, text: str, told: str) -> None:
+def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(bare: Host, text: str, reported: str) -> None:
     bare.program("needs-restarting", text)
-    assert str(reboot_need(bare.shell)) == told
+    assert str(reboot_need(bare.shell)) == reported

@@ -33,7 +33,7 @@ def test_nobody_is_become_unless_asked() -> None:
     assert become_for(host(ansible_become=True), become=False) is None
 
 
-def test_the_inventory_says_who_and_the_caller_wins() -> None:
+def test_the_inventory_names_the_user_and_the_caller_wins() -> None:
     there = host(ansible_become="yes", ansible_become_user="postgres", ansible_become_password="p1")
 
     assert become_for(there) == Become("postgres", "p1")

@@ -67,28 +67,28 @@ class Refusing:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_refusal_is_told_in_the_hosts_own_words(name: str) -> None:
+def test_a_refusal_is_reported_in_the_hosts_own_words(name: str) -> None:
     stream, words = REFUSALS[name]
     said = f"{words}\n".encode()
     host = Refusing(stdout=said) if stream == OUT else Refusing(stderr=said)
     for ask in (lambda: HostJobs(host).start(JOB), lambda: HostJobs(host).list(), lambda: Shell(host).run("uptime")):
-        with pytest.raises(ProtocolError) as told:
+        with pytest.raises(ProtocolError) as reported:
             ask()
         for line in words.splitlines():
-            assert line in told.value.message
-        assert "\n" not in told.value.message
+            assert line in reported.value.message
+        assert "\n" not in reported.value.message
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_a_host_said_before_it_broke_off_an_answer_is_told(name: str) -> None:
+def test_what_a_host_said_before_it_broke_off_an_answer_is_reported(name: str) -> None:
     host = Refusing(stderr=f"{REFUSALS[name][1]}\n".encode(), begins=True)
     for ask in (lambda: HostJobs(host).start(JOB), lambda: Shell(host).run("uptime")):
-        with pytest.raises(ConnectionLost) as told:
+        with pytest.raises(ConnectionLost) as reported:
             ask()
-        assert all(line in told.value.message for line in REFUSALS[name][1].splitlines())
+        assert all(line in reported.value.message for line in REFUSALS[name][1].splitlines())
 
 
-def test_both_streams_are_told_and_a_silent_host_is_called_silent() -> None:
+def test_both_streams_are_reported_and_a_silent_host_is_called_silent() -> None:
     with pytest.raises(ProtocolError, match="the host said: Permission denied; Welcome"):
         HostJobs(Refusing(b"Welcome\n", b"Permission denied\n")).list()
     with pytest.raises(ProtocolError, match="the host said: nothing"):
@@ -101,10 +101,10 @@ def test_a_login_that_echoes_everything_gives_no_secret_back() -> None:
             traced = b"".join(b"+ " + line + b"\n" for line in script.splitlines())
             return Reply(self.stdout + traced, script + b"bye\n", complete=False)
 
-    with pytest.raises(HostError) as told:
+    with pytest.raises(HostError) as reported:
         HostJobs(Echo()).start(JOB)
-    assert "bye" in told.value.message
-    assert "horse" not in told.value.message and "battery" not in told.value.message
+    assert "bye" in reported.value.message
+    assert "horse" not in reported.value.message and "battery" not in reported.value.message
 
 
 @given(
@@ -128,9 +128,9 @@ def test_what_is_ours_alone_is_no_word_of_the_host() -> None:
     assert words_of_host(asked.script, asked.secrets, asked.script) == ""
 
 
-def test_sudo_is_told_in_its_own_words_to_the_last_and_without_the_password() -> None:
+def test_sudos_own_words_are_reported_to_the_last_and_without_the_password() -> None:
     exchange = Exchange("db1", b"", end=b"end", become=Become("root", SECRET), max_bytes=99)
     exchange.take_stderr(b"sudo: unable to resolve host db1\n" + SECRET.encode() + b" echoed: Account has expired\n")
-    with pytest.raises(BecomeFailed, match="unable to resolve host db1; .*Account has expired") as told:
+    with pytest.raises(BecomeFailed, match="unable to resolve host db1; .*Account has expired") as reported:
         exchange.reply()
-    assert SECRET not in told.value.message
+    assert SECRET not in reported.value.message

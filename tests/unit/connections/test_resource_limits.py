@@ -38,14 +38,14 @@ def test_it_is_never_lowered() -> None:
     assert limited(4000, 5000, 10) == "4000 5000"
 
 
-def test_too_few_files_are_told_with_what_is_needed_what_there_is_and_the_remedy() -> None:
+def test_too_few_files_are_reported_with_what_is_needed_what_there_is_and_the_remedy() -> None:
     assert limited(256, 1024, 1000) == (
         "1000 hosts need 1128 open files, and the hard limit of this process is 1024. Set `ulimit -Hn 1128` as root "
         "before, or LimitNOFILE=1128 in the systemd unit, or take fewer hosts at a time."
     )
 
 
-def test_too_few_threads_are_told_likewise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_too_few_threads_are_reported_likewise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "kernel").mkdir()
     (tmp_path / "kernel" / "threads-max").write_text("2000\n")
     monkeypatch.setattr(resource_limits, "_KERNEL", tmp_path)

@@ -57,7 +57,7 @@ def test_it_stands_beside_the_last_line_that_a_job_wrote() -> None:
     assert row_of(HostResult("h", value=record)).msg == "about 1m00s left; table orders"
 
 
-def test_a_host_tells_of_its_own_earlier_runs_and_is_asked_once() -> None:
+def test_a_host_reports_its_own_earlier_runs_and_is_asked_once() -> None:
     fake = FakeHosts(Plan(lasts=90))
     jobs = HostJobs(fake.host("db1"))
     for jid in ("monday", "tuesday"):

@@ -35,15 +35,15 @@ class Crowded:
         """Nothing is open."""
 
 
-def test_those_who_wait_leave_room_for_a_kill() -> None:
+def test_waiting_callers_leave_room_for_a_kill() -> None:
     host, waits = Crowded(2), Semaphore(2)
     with ThreadPoolExecutor(4) as pool:
-        looks = [pool.submit(HostJobs(host, waits=waits).record, f"j{number}", wait=30) for number in range(3)]
+        polls = [pool.submit(HostJobs(host, waits=waits).record, f"j{number}", wait=30) for number in range(3)]
         host.arrived.wait(30)
         with pytest.raises(ProtocolError):  # this host says nothing, but it was asked
             HostJobs(host, waits=waits).kill("j0")
         assert [call.split()[0] for call in host.there] == [b"rj_status", b"rj_status", b"rj_kill"]
         host.arrived.abort()
         host.leave.set()
-        for look in looks:
-            assert look.exception(30)
+        for poll in polls:
+            assert poll.exception(30)

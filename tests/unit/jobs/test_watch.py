@@ -22,7 +22,7 @@ def started(fake: FakeHosts, *hosts: str, jids: tuple[str, ...] = ("work",)) -> 
     return JobWatch(dict.fromkeys(hosts, jids), lambda host: HostJobs(fake.host(host)))
 
 
-def test_each_end_is_told_once_and_when_all_have_ended_nothing_is_waited_for() -> None:
+def test_each_end_is_reported_once_and_when_all_have_ended_nothing_is_waited_for() -> None:
     fake = FakeHosts(Plan(lasts=60, stdout="done"))
     watch = started(fake, "db1", "db2", "db3")
     news = list(watch.news(LONG))
@@ -104,7 +104,7 @@ def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> Non
         list(JobWatch({"db1": ["work"]}, broken).news(LONG))
 
 
-def test_a_host_that_is_heard_again_is_told_before_anything_ends_there() -> None:
+def test_a_host_that_is_reachable_again_is_reported_before_anything_ends_there() -> None:
     # It ends within the shortest wait of a look, which would see nothing but the end.
     fake = FakeHosts(Plan(lasts=3))
     jobs = HostJobs(fake.host("h"))
@@ -113,5 +113,5 @@ def test_a_host_that_is_heard_again_is_told_before_anything_ends_there() -> None
     news = JobWatch({"h": ["j"]}, lambda _: jobs).news(30)
     assert isinstance(next(news).error, Unreachable)
     fake.host("h").reachable()
-    told = [item.record.state for item in news if item.record]
-    assert told == ["running", "succeeded"]
+    reported = [item.record.state for item in news if item.record]
+    assert reported == ["running", "succeeded"]

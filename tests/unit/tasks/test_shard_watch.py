@@ -65,7 +65,7 @@ def watch(server: Server) -> ShardWatch:
     return await_shards(cast("SyncPrefectClient", server), server.shards, Shards(number=3, max_failed=2))
 
 
-def test_one_that_broke_before_it_could_tell_counts_with_all_its_hosts(server: Server) -> None:
+def test_one_that_broke_before_it_could_report_counts_with_all_its_hosts(server: Server) -> None:
     server.becomes(1, Failed(message="no such inventory"))
     found = watch(server)
     assert server.stopped == found.halted == "3 of 9 hosts failed, 2 may"
@@ -77,14 +77,14 @@ def test_one_that_broke_before_it_could_tell_counts_with_all_its_hosts(server: S
 def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.becomes(1, Failed(message="no such inventory"))
 
-    def look_closer(_: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
+    def refresh(_: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
         if len(shards) == 1 and shards[0].shard.number == 2 and not server.shards[1].begun:
             server.becomes(2, Running())
         elif server.shards[1].run.state and server.shards[1].run.state.is_running():
             server.becomes(2, Completed())
         return server.refreshed(server, shards)
 
-    monkeypatch.setattr(shard_watch, "refreshed", look_closer)
+    monkeypatch.setattr(shard_watch, "refreshed", refresh)
     assert [each.run.state.name for each in watch(server).shards if each.run.state] == [
         "Failed",
         "Completed",

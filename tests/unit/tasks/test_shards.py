@@ -28,7 +28,7 @@ def test_more_failed_hosts_than_may_stop_what_has_not_begun(max_failed: int | st
     assert bool(Shards(number=4, max_failed=max_failed).exceeded(failed=failed, hosts=60)) is stops
 
 
-def test_unless_told_otherwise_no_number_of_failed_hosts_does() -> None:
+def test_without_a_limit_no_number_of_failed_hosts_does() -> None:
     assert Shards(number=4).bears_all
     assert Shards(number=4).exceeded(failed=60, hosts=60) == ""
 

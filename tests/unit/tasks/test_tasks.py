@@ -42,13 +42,13 @@ def test_different_steps_of_one_run_have_different_jids(steps: list[tuple[str, s
 
 
 @given(st.floats(1, 1e6), st.floats(0.1, 3600))
-def test_looking_outlasts_the_time_that_a_job_may_take(seconds: float, delay: float) -> None:
+def test_polling_outlasts_the_time_that_a_job_may_take(seconds: float, delay: float) -> None:
     until = Until.outlasting(seconds, delay=delay)
     assert seconds < until.retries * delay <= seconds + 2 * delay + 1e-6
 
 
 @given(st.floats(0, 3600))
-def test_a_look_and_the_pause_after_it_make_up_the_delay(delay: float) -> None:
+def test_a_poll_and_the_pause_after_it_make_up_the_delay(delay: float) -> None:
     until = Until(delay=delay)
     pause = poll_until(until).retry_delay_seconds
     assert isinstance(pause, float)

@@ -29,13 +29,13 @@ def test_a_scale_of_two_doubles_every_one() -> None:
 
 @pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "1000", "ten", "0,1"])
 def test_a_scale_that_is_none_is_named_with_what_to_say(said: str) -> None:
-    told = f"REMOTEJOBS_TIMINGS_SCALE is {said!r}. Give a number from 0.01 to 100, "
-    with pytest.raises(UsageError, match=re.escape(told)):
+    reported = f"REMOTEJOBS_TIMINGS_SCALE is {said!r}. Give a number from 0.01 to 100, "
+    with pytest.raises(UsageError, match=re.escape(reported)):
         Timings.from_environment({VARIABLE: said})
 
 
 @given(st.floats(0.01, 100))
-def test_whatever_the_scale_nobody_who_lives_is_called_dead(factor: float) -> None:
+def test_whatever_the_scale_no_living_run_is_called_dead(factor: float) -> None:
     scaled = Timings().scaled(factor)
     assert scaled.heartbeat_timeout >= PREFECTS_LEAST
     assert min(scaled.heartbeat_timeout, scaled.heartbeat_wait) > min(scaled.heartbeat, PREFECTS_HEARTBEAT)
