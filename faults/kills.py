@@ -73,7 +73,7 @@ class _Killing:
         record = jobs.kill(jid) if self._step == "kill" else wait_until_ended(jobs, jid)
         verdict = oracle.judge(record)
         if verdict is SURVIVED and record.state is State.KILLED and (left := bearers_of(record)):
-            return lost(f"{jid}: told to be proven empty, but {left} run on")
+            return lost(f"{jid}: reported as proven empty, but {left} run on")
         return verdict
 
     def _cleaned(self, jobs: HostJobs, oracle: Oracle) -> Try:

@@ -66,7 +66,7 @@ class Oracle:
             return ran
         reported = (record.state, record.rc if self.rc is not None else None, record.stdout)
         true = (self.state, self.rc, self.stdout)
-        return SURVIVED if reported == true else lost(f"{self.job.jid}: told {reported}, {record.msg!r}; it is {true}")
+        return SURVIVED if reported == true else lost(f"{self.job.jid}: {reported}, {record.msg!r}; it is {true}")
 
     def open_gate(self) -> None:
         """Let a `gated` job go on to its end."""

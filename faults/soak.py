@@ -162,7 +162,7 @@ def soak(trial: Trial) -> Iterator[Try]:
 
 
 def _unknown(place: _Soak, jobs: int) -> str:
-    """What the hosts tell other than exactly the jobs that were started, none of them as running; "" for nothing."""
+    """What the hosts report other than exactly the jobs that were started, none of them as running; "" for nothing."""
     reported = [
         record
         for each in place.jobs.values()
@@ -170,7 +170,7 @@ def _unknown(place: _Soak, jobs: int) -> str:
     ]
     odd = [record.jid for record in reported if not record.finished]
     if len(reported) != jobs or odd:
-        return f"{len(reported)} jobs are told of {jobs}, and as running: {odd}"
+        return f"{len(reported)} jobs are reported of {jobs}, and as running: {odd}"
     return ""
 
 

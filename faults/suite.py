@@ -120,7 +120,7 @@ _HOST = (
     Fault(name="busybox without setsid", proven=_ENDS_ALIKE, small=4, full=40, run=machine.without_setsid),
     Fault(
         name="10,000 old results there",
-        proven="each is told and cleaned; a new job runs among them",
+        proven="each is reported and cleaned; a new job runs among them",
         small=100,
         full=10000,
         run=machine.many_old_results,
@@ -147,7 +147,7 @@ def named(words: Sequence[str]) -> list[Fault]:
 
 
 def run(fault: Fault, seed: int, tries: int, report: Callable[[FaultRow], None] = lambda _: None) -> FaultRow:
-    """Try one fault in a directory of its own; `tell` sees the row grow."""
+    """Try one fault in a directory of its own; `report` is called as the row grows."""
     row, began = FaultRow(fault, seed), time.monotonic()
     # Some hosts are other users, who may enter the guard's directory.
     with TemporaryDirectory(prefix="faults-") as name:

@@ -1,8 +1,7 @@
 """Nothing of a lab is left behind, however its process ends: one process beside it, the reaper, sees to that.
 
-`start` marks the environment, so that all which this process starts can be told from everything else on the machine,
-and starts the reaper (reaper.py). What carries no mark, such as a user, is entered in the run's ledger as long as it is
-there.
+`start` marks the environment, which distinguishes all that this process starts from everything else on the machine, and
+starts the reaper (reaper.py). What carries no mark, such as a user, is entered in the run's ledger as long as it is there.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def start() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="remotejobs-", dir="/tmp"))
     directory.chmod(0o711)
     (directory / _LEDGER).touch(0o600)
-    # Where pytest keeps what its last runs wrote is to be looked at afterwards.
+    # Where pytest keeps what its last runs wrote is to be read afterwards.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     reaper = subprocess.Popen(
         [sys.executable, "-ESs", str(_REAPER), str(directory), str(os.getpid())],

@@ -84,7 +84,7 @@ class Access(BaseModel):
 
     @property
     def has_become_password(self) -> bool:
-        """Whether a block has sudo's password, which who does the same by hand has to type."""
+        """Whether a block has sudo's password, which a person who does the same by hand has to type."""
         return bool(self.become_password_block or self.login.become_password.get_secret_value())
 
     @property

@@ -51,7 +51,7 @@ exec tail $often -c "+$((at + 1))" -F {path}"""
 
 
 class NotFollowing(HostError):
-    """Look whether the file is a regular one, and whether its disk answers."""
+    """Check whether the file is a regular one, and whether its disk answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

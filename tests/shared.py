@@ -92,6 +92,6 @@ def task_log() -> Iterator[TaskLog]:
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    """Somebody who is notified."""
+    """A receiver of notifications."""
     with Webhook() as webhook:
         yield webhook

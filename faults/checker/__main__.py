@@ -1,4 +1,4 @@
-"""`python -m faults.checker --seed N --minutes M`: is all that is told true, come what may? Else exit code 1."""
+"""`python -m faults.checker --seed N --minutes M`: is all true that hosts report? Else exit code 1."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Checker:
 
     def check(self, plan: EpisodePlan) -> tuple[EpisodeHistory, tuple[Violation, ...]]:
         """Let the plan happen, in a directory of its own that is gone afterwards."""
-        # Short, as a name of a FIFO is told in words; and other users must be able to enter.
+        # Short, as messages name a FIFO in full; and other users must be able to enter.
         place = Path(mkdtemp(prefix="checker-"))
         try:
             history = happen(plan, place, self._ground, self._change)

@@ -80,7 +80,7 @@ class Here:
 
 @dataclass(slots=True)
 class WithDeeds:
-    """A connection that can put a deed into the request it brings; `done` tells whether somebody came to that point."""
+    """A connection that can put a deed into the request it brings; `done` says whether that point was reached."""
 
     inner: Connection
     flag: Path

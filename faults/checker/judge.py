@@ -1,4 +1,4 @@
-"""Whether all that was told was true: the history against what the commands left behind."""
+"""Whether all that was reported was true: the history against what the commands left behind."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _no_next_command(seen: HistoryIndex) -> Iterator[str]:
 
 
 def _there_is_what_is_there(seen: HistoryIndex) -> Iterator[str]:
-    """What was told to be there, and was not taken away since, is there."""
+    """A job that was reported, and was not cleaned since, is there."""
     for reported in seen.reported:
         missing = _missing(seen, reported)
         for jid in missing:
@@ -88,7 +88,7 @@ def _missing(seen: HistoryIndex, reported: Reported) -> Iterable[str]:
 
 
 def _reported_before(seen: HistoryIndex, reported: Reported, jid: str) -> Reported | None:
-    """The last word that it is there, to the same host, of one that ran or had its place in line."""
+    """The last report of it by the same host, as one that ran or had its place in line."""
     words = [
         other
         for other in seen.reported

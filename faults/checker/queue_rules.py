@@ -51,7 +51,7 @@ def _stands(seen: HistoryIndex, run: CommandRun) -> bool:
 
 
 def _stood(seen: HistoryIndex, base: str, run: CommandRun) -> float | None:
-    """When it was first told to stand in line, of a job that was started once: another start stands there anew."""
+    """When it was first reported as queued, if it was started once: another start takes a new place in line."""
     if len(starts_of(seen, base, run.jid)) > 1:
         return None
     times = [

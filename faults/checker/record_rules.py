@@ -37,7 +37,7 @@ def ends_are_true(seen: HistoryIndex) -> Iterator[str]:
 def output_is_whole(seen: HistoryIndex) -> Iterator[str]:
     for reported, record in seen.records():
         run = seen.run_of(reported, record)
-        if not run or seen.disk_was_full(reported) or not (reported.op.what in ("look", "kill") or record.attached):
+        if not run or seen.disk_was_full(reported) or not (reported.op.what in ("poll", "kill") or record.attached):
             continue
         whole = record.state in (State.SUCCEEDED, State.FAILED) and record.rc == run.rc
         if record.stdout != output_of(run) and (whole or record.stdout):
@@ -91,7 +91,7 @@ def _never_ran(seen: HistoryIndex, reported: Reported, record: Record) -> Iterat
 
 
 def nothing_changes(seen: HistoryIndex) -> Iterator[str]:
-    """An end is told again as it was; only what was lost may be ended yet, and what survived be killed."""
+    """An end is always reported the same; only a lost job may still be ended, and survivors killed."""
     ends: dict[tuple[str, str, int], tuple[Reported, Record]] = {}
     for reported, record in seen.records():
         if record.pid is None:

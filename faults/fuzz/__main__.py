@@ -65,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> int:
             if not fuzzed.read:
                 raise ValueError(f"{name}: none of {fuzzed.inputs} inputs was ever read without an error")
             table.add_row(name, str(fuzzed.inputs), str(fuzzed.read), "0")
-        except Exception:  # noqa: BLE001 - whatever it is, it is what was looked for
+        except Exception:  # noqa: BLE001 - whatever it is, it is a crash to report
             crashes += 1
             traceback.print_exc()
             table.add_row(name, f"at most {each}", "", "1", style="bold red")

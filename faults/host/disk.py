@@ -92,7 +92,7 @@ def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None]
         # Where not even a link can be made, its directory stays, and says so: never run, start it again.
         reported = [f"{record.state} {record.cause} {record.msg}" for record in jobs.list() if record.cause != "never"]
         if oracle.runs or reported:
-            return lost(f"{oracle.job.jid} ran {oracle.runs} times though its start failed; it is told {reported}")
+            return lost(f"{oracle.job.jid} ran {oracle.runs} times though its start failed; reported: {reported}")
         free()
         jobs.start(oracle.job)
     if moment != "start":
@@ -100,7 +100,7 @@ def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None]
         fill()
     if moment == "kill":
         record = jobs.kill(oracle.job.jid, grace=0)
-        if not record.finished:  # a tmpfs wants an inode for a hard link, too: so it is told to run on, which is true
+        if not record.finished:  # a tmpfs wants an inode for a hard link, too: it is reported as running, as it is
             free()
             record = jobs.kill(oracle.job.jid, grace=0)
         return _judged(oracle, record, killed=True)
@@ -116,7 +116,7 @@ def _judged(oracle: Oracle, record: Record, *, killed: bool = False) -> Try:
     reported = (record.state,) if killed else (record.state, record.rc)
     if record.cause == "disk_full" or reported == true:
         return SURVIVED
-    return Try(TryOutcome.LOST, f"{oracle.job.jid}: told {reported} {record.cause} {record.msg!r}; it is {true}")
+    return Try(TryOutcome.LOST, f"{oracle.job.jid}: reported {reported} {record.cause} {record.msg!r}; it is {true}")
 
 
 def read_only_home(trial: Trial) -> Iterator[Try]:

@@ -81,7 +81,7 @@ def _all_ways(trial: Trial, jobs: HostJobs) -> Iterator[Try]:
 
 
 def many_old_results(trial: Trial) -> Iterator[Try]:
-    """One try an old result: each is still told, a new job is started and seen among them, and all can be cleaned."""
+    """One try an old result: each is still reported, a new job runs and is seen among them, and all can be cleaned."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     old = short(trial.directory, "old", trial.chance, longest=0.0)
     jobs.start(old.job)
@@ -101,4 +101,4 @@ def many_old_results(trial: Trial) -> Iterator[Try]:
         yield lost(f"{len(left)} of {trial.tries + 1} results were not cleaned")
     for number in range(trial.tries):
         jid = f"old{number}" if number else "old"
-        yield SURVIVED if reported.get(jid) is old.state else lost(f"{jid} is told to be {reported.get(jid)}")
+        yield SURVIVED if reported.get(jid) is old.state else lost(f"{jid} is reported as {reported.get(jid)}")

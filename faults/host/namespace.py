@@ -58,7 +58,7 @@ def namespace(prepare: str = ":") -> Iterator[Namespace]:
 
 
 def pid_reused(trial: Trial) -> Iterator[Try]:
-    """The pid of the supervisor, or of the command, is a stranger's: he is not taken for the job, nor ended."""
+    """The supervisor's or the command's pid belongs to another process: it is not taken for the job, nor ended."""
     with namespace() as space:
         jobs = jobs_at(ProgramConnection(*space.front), trial.directory / "jobs")
         for number in range(trial.tries):
@@ -85,8 +85,8 @@ def _reused(space: Namespace, jobs: HostJobs, oracle: Oracle, *, of_command: boo
 
 def _truly(oracle: Oracle, seen: Record, killed: Record) -> Try:
     if (seen.state, seen.cause) != (State.LOST, "gone") or "runs no more" not in seen.msg:
-        return lost(f"{seen.jid}: told {seen.state} {seen.cause} {seen.msg!r}; its supervisor and command are gone")
+        return lost(f"{seen.jid}: reported {seen.state} {seen.cause} {seen.msg!r}; its supervisor and command are gone")
     # Its child that left the session still carries the token: that one the kill finds, if it had come so far.
     if left := bearers_of(seen):
-        return lost(f"{seen.jid}: the kill told {killed.state} {killed.msg!r}, but {left} run on")
+        return lost(f"{seen.jid}: the kill reported {killed.state} {killed.msg!r}, but {left} run on")
     return oracle.once()

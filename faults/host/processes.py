@@ -27,7 +27,7 @@ def left_under(directory: Path) -> list[int]:
 def end_under(directory: Path) -> None:
     """Kill what jobs below `directory` left running: a fault that was lost leaves its job behind.
 
-    Whoever is about to start another may do so while he is looked for; so it is looked until nobody is found.
+    A process may start another during the scan, so the scan is repeated until it finds none.
     """
     deadline = time.monotonic() + SETTLED_WITHIN
     while (left := _under(directory)) and time.monotonic() < deadline:
@@ -37,7 +37,7 @@ def end_under(directory: Path) -> None:
 
 
 def end_unfinished(base: Path) -> None:
-    """Kill what jobs of the directory `base` still run, if any: to look whether there are is much cheaper."""
+    """Kill what jobs of the directory `base` still run, if any: to check whether there are is much cheaper."""
     if any(not events.with_name("result").exists() for events in base.glob("*/events")):
         end_under(base)
 

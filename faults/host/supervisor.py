@@ -29,7 +29,7 @@ def _begun(jobs: HostJobs, oracle: Oracle) -> Record:
 
 
 def killed(trial: Trial) -> Iterator[Try]:
-    """A supervisor that dies with its reaper makes its job lost at once, told as running on; a kill ends that."""
+    """A supervisor that dies with its reaper makes its job lost at once, reported as running on; a kill ends that."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
         yield _killed(jobs, stubborn(trial.directory, f"job{number}"))
@@ -41,12 +41,12 @@ def _killed(jobs: HostJobs, oracle: Oracle) -> Try:
     kill_supervision(record)
     seen = jobs.record(record.jid, wait=60)
     if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
-        return lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
+        return lost(f"{record.jid}: reported {seen.state} {seen.cause} {seen.msg!r} when its supervisor was killed")
     return _ended(oracle, jobs.kill(record.jid, grace=0))
 
 
 def stopped(trial: Trial) -> Iterator[Try]:
-    """A stopped supervisor is told as such, and neither a limit nor a kill waits for it."""
+    """A stopped supervisor is reported as such, and neither a limit nor a kill waits for it."""
     jobs = jobs_at(ProgramConnection(), trial.directory / "jobs")
     for number in range(trial.tries):
         limit = 1 if number % 2 == 0 else None
@@ -85,12 +85,12 @@ def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) 
     oracle = replace(oracle, job=job, state=State.FAILED, rc=137, stdout=b"")
     jobs.start(job)
     record = jobs.record(job.jid, wait=60)
-    return oracle.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: signal {record.signal!r} was told")
+    return oracle.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: reported signal {record.signal!r}")
 
 
 @begun_or_lost
 def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
-    """Supervisor and command in one small group; the kernel is told to take the supervisor first."""
+    """Supervisor and command in one small group; the kernel is made to take the supervisor first."""
     go = trial.directory / f"go{number}"
     oracle = stubborn(trial.directory, f"job{number}")
     ran = f"echo ran >>{quote(str(oracle.ran))}"
@@ -108,7 +108,7 @@ def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> T
     jobs.kill(record.jid, grace=0)
     if left := bearers_of(record):
         return lost(f"{record.jid}: {left} run on")
-    return oracle.once() if true else lost(f"{record.jid}: told {seen.state} {seen.cause} {seen.msg!r}")
+    return oracle.once() if true else lost(f"{record.jid}: reported {seen.state} {seen.cause} {seen.msg!r}")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Trees of processes that do all they can to outlive their job, ended under load: is any called gone that lives?
 
-Each command enters a control group of its own before all else, so the kernel says who is left of it, however he hides
+Each command enters a control group of its own before all else, so the kernel says what is left of it, however it hides
 from the product (needs root and cgroup v2). Most jobs have a reaper; every fifth is on a host that can have none, where
 nothing may be called proven but the end of a pid namespace, which every fourth has.
 """
@@ -98,7 +98,7 @@ def stubborn(trial: Trial) -> Iterator[Try]:
 
 
 class _Ground:
-    """The user whose jobs they are, his control groups, and a machine that has much else to do."""
+    """The user whose jobs they are, the user's control groups, and a machine that has much else to do."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         user = LabUser.unique(f"t{next(_NUMBERS)}", sudo="ALL=(ALL) NOPASSWD: ALL")
@@ -122,7 +122,7 @@ class _Ground:
             return judged(tree, record, alive_in(group), went_on=(self._notes / f"{tree.jid}.next").exists())
 
     def _jobs(self, tree: Tree) -> HostJobs:
-        # Whoever moves himself needs to be below what he was given.
+        # A process that moves itself needs to be below the group that it was given.
         enter = f'echo 0 >{quote(str(self._groups / "login"))}/cgroup.procs; exec "$@"'
         words = ["sh", "-c", enter, "sh"]
         if not tree.by_root:
@@ -159,7 +159,7 @@ class _Ground:
 
 
 def judged(tree: Tree, record: Record, alive: list[str], *, went_on: bool) -> Try:
-    """Whether what was told of its end is true: `alive` lived when that was told; `went_on`, to its next command."""
+    """Whether its reported end is true: `alive` lived when it was reported; `went_on`: to its next command."""
     about = f"{tree.jid} ({', '.join(tree.branches)}{'' if tree.by_root else ', of a user'}): {record.msg!r}"
     wanted = State.TIMED_OUT if tree.limit else State.KILLED
     proven = record.proof in ("reaped", "cgroup", "pidns") or "proven empty" in record.msg

@@ -88,7 +88,7 @@ def cut(trial: Trial) -> Iterator[Try]:
 
 
 def half_open(trial: Trial) -> Iterator[Try]:
-    """The network forgets the connection while a job is started or waited for; neither end is told."""
+    """The network forgets the connection while a job is started or waited for; neither end is notified."""
     with network(trial, answer_within=1.5) as net, ThreadPoolExecutor(AT_ONCE) as threads:
 
         def one(number: int) -> Try:
@@ -182,7 +182,7 @@ def _silence(jobs: HostJobs, oracle: Oracle) -> Try:
     except Unreachable as exc:
         clear = exc.host == "host" and exc.message.startswith("host: ") and exc.remedy
         return SURVIVED if clear else lost(f"an unclear error: {exc!r}")
-    return lost(f"{oracle.job.jid}: {record.state} was told though nothing came through")
+    return lost(f"{oracle.job.jid}: {record.state} was reported though nothing came through")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class BadWire(Proxy):
         self._left: int | None = None
 
     def lose(self) -> None:
-        """Forget the connections now under way without telling anybody, as a firewall does: both ends stay open."""
+        """Forget the connections now under way without notice, as a firewall does: both ends stay open."""
         with self._lock:
             self._lost |= self._links
 

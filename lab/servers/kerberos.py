@@ -90,7 +90,7 @@ class Kerberos:
         self._port.close()
 
     def give_ticket(self, user: str) -> None:
-        """Make `user` known to the realm, and log in there as him; the ticket may be handed on."""
+        """Make `user` known to the realm, and log in there as that user; the ticket may be handed on."""
         keys = self.directory / f"{user}.keys"
         self._administer(f"addprinc -randkey {user}", f"ktadd -k {keys} {user}")
         self._run("kinit", "-f", "-k", "-t", str(keys), user)

@@ -1,4 +1,4 @@
-"""Looking at the jobs of many hosts again and again: as a table with keys on a terminal, as lines in a pipe."""
+"""Polling the jobs of many hosts again and again: as a table with keys on a terminal, as lines in a pipe."""
 
 from __future__ import annotations
 

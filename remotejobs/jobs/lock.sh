@@ -10,13 +10,13 @@ lk_enter() { # DIRECTORY NAME -> $base $lock
     lock=$base/.locks/$2
 }
 
-lk_tell() { # whose the lock is
+lk_report() { # whose the lock is
     printf 'path %s\n' "$lock"
     if [ -e "$lock" ]; then cat "$lock"; else echo free; fi
 }
 
-lk_look() { # DIRECTORY NAME
-    lk_enter "$1" "$2" && lk_tell
+lk_check() { # DIRECTORY NAME
+    lk_enter "$1" "$2" && lk_report
 }
 
 # DIRECTORY NAME OWNER LABEL NOTE NONCE. Taking a lock that is there changes nothing: the answer says whose it is.
@@ -34,7 +34,7 @@ lk_take() {
         rm -f "$mine"
         sync "$base/.locks"
     fi
-    lk_tell
+    lk_report
 }
 
 lk_release() { # DIRECTORY NAME OWNER. One that is free, or somebody else's, stays as it is.
@@ -42,5 +42,5 @@ lk_release() { # DIRECTORY NAME OWNER. One that is free, or somebody else's, sta
     owner=
     { read -r _ owner <"$lock"; } 2>/dev/null
     [ "$owner" != "$3" ] || why=$(rm -f "$lock" 2>&1) || rj_fail lock_failed "cannot remove $lock: $why" || return
-    lk_tell
+    lk_report
 }

@@ -47,7 +47,7 @@ class HostLock:
 
     def holder(self) -> Holder | None:
         """Who holds it; None: nobody."""
-        return self.read(self._ask("lk_look"))
+        return self.read(self._ask("lk_check"))
 
     def take(self, owner: str, *, label: str, note: str = "") -> Holder:
         """Take it, or find that `owner` has it already. Raises `LockHeld` and `LockFailed`."""

@@ -84,7 +84,7 @@ class JobWatch:
             self.unreachable[key] = item.error
 
     def _guard(self, host: str, jids: list[str]) -> None:
-        """A fault of this program must reach who listens, and not be taken for a job that never ends."""
+        """A fault of this program must reach the caller, and not be taken for a job that never ends."""
         try:
             self._wait_for(host, jids)
         except RemoteJobsError as exc:
@@ -93,7 +93,7 @@ class JobWatch:
             self._news.put(exc)
 
     def _wait_for(self, host: str, jids: list[str]) -> None:
-        """Look until all of `jids` are over, taking each away that is."""
+        """Poll until all of `jids` are over, taking each away that is."""
         jobs, wait, pause, unreachable = self._on(host), _first_wait(), FIRST_PAUSE, False
         while jids and not self._stopped.is_set():
             try:
@@ -104,7 +104,7 @@ class JobWatch:
                 if not unreachable:
                     self._report(JobEvent(host, jid, error=exc) for jid in jids)
                 self._stopped.wait(pause)
-                # Whoever waits for it learns at once that it is back.
+                # Callers that wait for it learn at once that it is back.
                 wait, pause, unreachable = 0.0, min(2 * pause, LONGEST_PAUSE), True
                 continue
             self.latest.update({(host, news.jid): news.record for news in seen if news.record and not news.is_last})

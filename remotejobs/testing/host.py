@@ -66,7 +66,7 @@ class FakeHost:
     # --- what the test does to it ---
 
     def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nobody listens there") -> None:
-        """From now on it cannot be asked; whoever is waiting there loses the connection. Its jobs run on."""
+        """From now on it cannot be asked; waiting callers lose the connection. Its jobs run on."""
         with self._changed:
             self._cut = (kind, message)
             self._break()

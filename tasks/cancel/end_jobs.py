@@ -1,4 +1,4 @@
-"""Ending jobs on their hosts, side by side, and telling of each what became of it."""
+"""Ending jobs on their hosts, side by side, and reporting of each what became of it."""
 
 from __future__ import annotations
 

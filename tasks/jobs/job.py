@@ -88,7 +88,7 @@ def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[...,
 
     @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
     def poll_job(handle: Handle, access: Access) -> Record:
-        """Look once at the job, for as long as `until.wait` says."""
+        """Poll the job once, for as long as `until.wait` says."""
         return poll_once(handle, access, until, failed_when)
 
     return poll_job

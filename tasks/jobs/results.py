@@ -186,7 +186,7 @@ def _reason(error: object, step: str, host: str) -> str:
 def or_warning(results: list[Any], ends: Sequence[JobResult]) -> list[Any]:
     """`results`; with warnings among `ends` the state `Warning` that holds them, for a flow to return.
 
-    Prefect takes the state, and whoever called the flow gets the results.
+    Prefect takes the state, and the caller of the flow gets the results.
     """
     if not (said := warnings_of(ends)):
         return results

@@ -1,4 +1,4 @@
-"""Another user of the same host: he can neither read nor steer jobs, and sudo gives away no more than was meant."""
+"""Another user of the same host can neither read nor steer jobs, and sudo gives away no more than was meant."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_process_with_a_stolen_token_harms_only_itself(way: Connection, other:
     with subprocess.Popen(words, env={**os.environ, "REMOTEJOBS_TOKEN": token}) as stranger:
         ended = jobs.kill("token", grace=0)
         assert ended.state is State.KILLED
-        assert stranger.poll() is None  # the owner may not even look at him
+        assert stranger.poll() is None  # the owner may not even read its environment
         stranger.kill()
 
 

@@ -142,7 +142,7 @@ def test_poll_0_names_the_command_that_checks_where_an_answer_was_not_understood
     ended = remotejobs("run", "all", "-P0", "-i", str(tmp_path / "hosts.yml"), "--", "true", PATH=f"{tmp_path}:/bin")
 
     assert ended.code == 2
-    assert "Whether it was started is not known. Look for it with:\n  remotejobs status all run-" in ended.out
+    assert "Whether it was started is not known. Check with:\n  remotejobs status all run-" in ended.out
 
 
 def test_starting_the_same_jid_again_attaches_instead_of_running_twice(hosts: Hosts, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `push` and `pull` share: how many hosts at a time, and in which order they are told of."""
+"""What `push` and `pull` share: how many hosts at a time, and in which order they are reported."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def runs_on(jobs: HostJobs, unrecorded: HostJobs) -> None:
 
 
 def reports_progress(jobs: HostJobs, unrecorded: HostJobs) -> None:
-    # What its start says of it depends on who is quicker.
+    # What its start says of it depends on which is quicker.
     unrecorded.start(Job(jid="far", cmd='echo "40 copying" >"$REMOTEJOBS_PROGRESS"; echo begun; exec sleep 600'))
     wait_for_output(unrecorded, "far")
     jobs.record("far")

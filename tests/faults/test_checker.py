@@ -1,4 +1,4 @@
-"""The checker of what is told: it finds nothing on the product, and finds everything that is made wrong for it."""
+"""The checker of what is reported: it finds nothing on the product, and finds everything that is made wrong for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody is told of a failed run, and the telling never changes the outcome."""
+"""A failed run is reported, and the notification never changes the outcome."""
 
 from __future__ import annotations
 

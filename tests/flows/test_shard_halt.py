@@ -1,4 +1,4 @@
-"""What shards and the run that was split tell each other by way of a real server, when too many hosts failed."""
+"""What shards and the run that was split learn of each other through a real server, when too many hosts failed."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_signal_ends_a_run_nothing_of_it_is_left(run: Run, number: signal.Signals) -> None:
-    assert len(run.is_there()) == 11, "two sshd, two jobs with who hides, a user with home and rule, directory, mount"
+    assert len(run.is_there()) == 11, "two sshd, two jobs that hide, a user with home and rule, directory, mount"
     run.process.send_signal(number)
     killed = number == signal.SIGKILL
     assert run.process.wait() == (-number if killed else pytest.ExitCode.INTERRUPTED)

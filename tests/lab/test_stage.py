@@ -93,7 +93,7 @@ def test_a_schedule_makes_runs_that_a_worker_completes(lab: Lab) -> None:
             run.auto_scheduled and run.state and run.state.name == "Completed" for run in api.runs_of(deployment)
         ):
             assert time.monotonic() < deadline, api.runs_of(deployment)
-            time.sleep(0.5)  # the server tells such an end to nobody; it has to be asked
+            time.sleep(0.5)  # the server sends no event of such an end; it has to be asked
 
 
 def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab) -> None:

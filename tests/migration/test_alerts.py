@@ -1,4 +1,4 @@
-"""Somebody is told of a migration that failed, and telling never changes what came of it."""
+"""A migration that failed is reported, and the notification never changes its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person is told after a cancel: nothing that contradicts itself, and no more than is known."""
+"""What a person reads after a cancel: nothing that contradicts itself, and no more than is known."""
 
 from __future__ import annotations
 

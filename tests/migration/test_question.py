@@ -1,4 +1,4 @@
-"""What a person reads before he says yes: everything that will run, where, as whom, and for how long."""
+"""What a person reads before saying yes: everything that will run, where, as which user, and for how long."""
 
 from __future__ import annotations
 

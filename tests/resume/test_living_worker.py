@@ -82,7 +82,7 @@ def test_a_cancelled_migration_is_ended_with_proof_and_rolled_back_by_a_retry(cl
     cluster.await_state(run, "Cancelled")
     (record,) = cluster.jobs_of(run, "db1")
     assert (record.label, record.state, record.survivors) == ("migrate", State.KILLED, "")
-    # Where its worker was slow to begin with it, `recover` did the same, and both tell.
+    # Where its worker was slow to begin with it, `recover` did the same, and both report.
     reported = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
     in_between = "The data on db1 are in between, and the hosts stay locked"
     assert reported == {f"{in_between}. Retry the run: it rolls back every host where migrate began"}

@@ -1,4 +1,4 @@
-"""A recovery that dies itself: no other one is started for it, which would need one in turn. The next look finds it."""
+"""A recovery that dies itself: no other one is started for it, which would need one in turn. The next scan finds it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: Serve
     stuck = deployment(cluster.api, "recover-stuck-runs")
     # A worker that died had taken this one, and nobody recovers it: it keeps no other out.
     cluster.api.take(cluster.api.run(stuck, after=3599))
-    # As a schedule does it: made long before it looks. What was alive in between may be dead by then.
+    # As a schedule does it: made long before it scans. What was alive in between may be dead by then.
     scan = cluster.api.run(stuck, after=3600)
     # Somebody took this one and does not begin it: a recovery waits for that.
     taken = cluster.api.run(deployment(cluster.api, "push-file"), state="PENDING")

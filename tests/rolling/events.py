@@ -25,7 +25,7 @@ def when_there(path: Path, act: Callable[[], object]) -> Iterator[None]:
                 try:
                     act()
                     done.append(True)
-                except Exception as exc:  # noqa: BLE001 - told below, in the test's own thread
+                except Exception as exc:  # noqa: BLE001 - raised below, in the test's own thread
                     failures.append(exc)
                 return
 

@@ -1,4 +1,4 @@
-"""Looks at the lab's site, and a deployment that can be interrupted."""
+"""Checks of the lab's site, and a deployment that can be interrupted."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def program(site: LabSite, directory: Path, **plan: Any) -> dict[str, Any]:
 
 
 def dead_run() -> str:
-    """The id of the last run, whose process was killed; the server is told so, as a worker does it."""
+    """The id of the last run, whose process was killed; it is reported to the server, as a worker does."""
     with get_client(sync_client=True) as client:
         (run,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
         client.set_flow_run_state(run.id, Crashed(), force=True)

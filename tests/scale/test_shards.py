@@ -140,7 +140,7 @@ def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(
     cluster.await_runs("cancel", [int(host in mine) for host in HOSTS])
     cluster.api.cancel(run)
     cluster.await_state(run, "Cancelled", "Crashed", "Failed", "Completed")
-    # Where its worker was slow to begin with it, `recover` did the same, and both tell.
+    # Where its worker was slow to begin with it, `recover` did the same, and both report.
     ended = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
     assert ended == {"None of its 4 jobs runs any more"}
     for host in mine:

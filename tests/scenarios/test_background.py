@@ -24,7 +24,7 @@ from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
-SOON = 1  # seconds, for which a look waits on the host: an end within them is seen at once
+SOON = 1  # seconds, for which a poll waits on the host: an end within them is seen at once
 SIMULATED = Access(inventory="db1,db2")
 GOOD_RCS: FailedWhen = lambda record: record.rc not in (0, 24)  # noqa: E731
 NO_ERRORS: FailedWhen = lambda record: b"ERROR" in record.stdout  # noqa: E731

@@ -66,7 +66,7 @@ def quoted(path: Path) -> str:
 def failed_deploy(access: Access, tmp_path_factory: pytest.TempPathFactory) -> RunState[list[JobResult]]:
     """A deployment that makes its log, rotates it, and fails."""
     log = tmp_path_factory.mktemp("deploy") / "new.log"
-    # Where the kernel tells it nothing, tail looks once a second; what it had not seen then, a rotation takes away.
+    # Where the kernel sends it no event, tail polls once a second; a rotation removes what it had not read by then.
     rotates = f"echo born > {log}; echo no such table >> {log}; sleep 2; mv {log} {log}.1; echo new > {log}; exit 9"
     return deploy(access, rotates, log, "db1")
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_followed_is_reported_before_anything_is_deployed(own_job
 def test_a_file_that_is_not_followed_in_time_is_an_error_and_nothing_goes_on_trying(
     own_jobs: Access, tmp_path: Path
 ) -> None:
-    os.mkfifo(tmp_path / "pipe")  # whoever opens it waits
+    os.mkfifo(tmp_path / "pipe")  # opening it blocks
 
     @flow
     def follow() -> None:

@@ -1,4 +1,4 @@
-"""Somebody is told from within a flow, by a webhook or by a notification block of Prefect."""
+"""Notifications from within a flow, by a webhook or by a notification block of Prefect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that nobody waits for, and the later look at how they ended."""
+"""Jobs that nothing waits for, and the later report of how they ended."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SIMULATED = Access(inventory="db1,db2")
 
 @pytest.fixture
 def rotated(fake: FakeHosts) -> FakeHosts:
-    """Simulated hosts, each with two jobs that ended well and were started by nobody who waits for them."""
+    """Simulated hosts, each with two jobs that ended well and were started without a caller that waits for them."""
     for host in ("db1", "db2"):
         for label in ("rotate", "warm"):
             jobs_on(SIMULATED, host).start(Job(jid=f"{label}.{host}", cmd=label, label=label))

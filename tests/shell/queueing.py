@@ -13,7 +13,7 @@ from tests.awaiting import await_true
 
 
 def held(tmp_path: Path, jid: str, **wants: Any) -> Job:
-    """A job that says when it began, and ends when it is told to."""
+    """A job that says when it began, and ends when `let_go` is called."""
     go = tmp_path / f"go-{jid}"
     os.mkfifo(go)
     return Job(jid=jid, cmd=f"echo {jid} >>'{tmp_path}/begun'; read -r _ <'{go}'", **wants)

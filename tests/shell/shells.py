@@ -1,4 +1,4 @@
-"""Hosts that are only a shell, and looks at what is on them."""
+"""Hosts that are only a shell, and checks of what is on them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.shell.shells import STUBBORN, ShellConnection, await_dead, await_none
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """A FIFO on which a command tells that it got so far."""
+    """A FIFO on which a command reports that it got so far."""
     os.mkfifo(tmp_path / "gate")
     return tmp_path / "gate"
 
@@ -60,7 +60,7 @@ def test_a_killed_supervisor_whose_command_is_gone_too_is_lost_with_an_unknown_r
     record = jobs.start(Job(jid="j", cmd="sleep 600", timeout=600))
     kill_supervision(record)
     assert record.pid
-    while os.getpgid(record.pid) != record.pid:  # told when it is about to run, a moment before it leads its group
+    while os.getpgid(record.pid) != record.pid:  # reported when it is about to run, a moment before it leads its group
         os.sched_yield()
     os.killpg(record.pid, signal.SIGKILL)
     await_dead(record.pid)
@@ -99,7 +99,7 @@ def test_what_cannot_be_killed_is_named_and_nothing_is_called_proven() -> None:
         pid = int(await_output(jobs, "j"))
         while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
             os.sched_yield()
-        # Whoever began to kill dies at his second look, when the command is dead; who goes on must know whom he saw.
+        # The first killer dies at its second scan, when the command is dead; the next must know what the first one saw.
         connection.awk = b"[ ! -e known ] || kill -KILL $$; awk"
         with pytest.raises(ConnectionLost):
             jobs.kill("j", grace=0)
@@ -107,7 +107,7 @@ def test_what_cannot_be_killed_is_named_and_nothing_is_called_proven() -> None:
         record = ended(jobs, "j")
         assert (record.state, record.survivors) == (State.KILLED, f"{pid}(sleep)")
         assert "proven" not in record.msg
-        # Its parent is dead and its environment is closed to us: only the record still knows whose it is.
+        # Its parent is dead and its environment is closed to us: only the record still knows which job it belongs to.
         assert jobs.kill("j", grace=0).survivors == record.survivors
         assert jobs.clean(older_than=0) == ()
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Whoever hangs and wakes up late finds another in his place, and leaves him alone."""
+"""A process that hangs and wakes up late finds another in its place, and leaves it alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def hanging(jobs: HostJobs, point: str, tmp_path: Path, ask: Any) -> Iterator[Fu
         try:
             yield asked
         finally:
-            # Open for both, as whoever hung may have been killed.
+            # Open for both, as the hung process may have been killed.
             with os.fdopen(os.open(go, os.O_RDWR), "wb", buffering=0) as end:
                 end.write(b"\n")
                 pool.shutdown()

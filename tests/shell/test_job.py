@@ -1,4 +1,4 @@
-"""A command runs detached, exactly as it was given, and its end is told exactly."""
+"""A command runs detached, exactly as it was given, and its end is reported exactly."""
 
 from __future__ import annotations
 

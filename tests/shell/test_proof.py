@@ -25,7 +25,7 @@ from tests.shell.shells import ShellConnection, await_dead, await_output, ended,
 NOBODY, SOMEBODY = 65534, 65533
 CROWDED = count(61000 + os.getpid() % 1000 * 4)  # users of whom nothing runs elsewhere
 
-# A process whose first thread has ended looks dead to whoever reads only its state; another thread writes on.
+# A process whose first thread has ended looks dead to a reader of its state alone; another thread writes on.
 THREAD = """
 import ctypes, os, threading, time
 def work():
@@ -128,7 +128,7 @@ def test_a_child_of_another_user_is_named_however_long_its_killer_takes(nobody: 
     nobody.jobs.start(Job(jid="j", cmd=f"({stubborn}) & echo $!; wait", grace=0))
     pid = int(await_output(nobody.jobs, "j"))
     await_true(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
-    nobody.connection.awk = b"sleep 3; awk"  # a busy host: each look takes so long
+    nobody.connection.awk = b"sleep 3; awk"  # a busy host: each scan takes so long
     record = nobody.jobs.kill("j", grace=0)
     nobody.connection.awk = b"awk"
     try:

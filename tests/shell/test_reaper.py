@@ -15,7 +15,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.shell.shells import ShellConnection, await_dead, await_output, ended, in_every_shell
 
-# Out of the session, the family and the environment: only the kernel knows whose it is.
+# Out of the session, the family and the environment: only the kernel knows which job it belongs to.
 ESCAPEE = "(setsid env -i sh -c 'echo $$; exec sleep 600' &)"
 
 

@@ -116,7 +116,7 @@ def test_two_containers_of_one_machine_with_one_name_and_one_machine_id_are_two(
 ) -> None:
     job = long(tmp_path)
     one, made = Host(stack, home, "dash", "web", 1), uptime()
-    # Births are told apart by hundredths of a second.
+    # Births are distinguished by hundredths of a second.
     await_true(lambda: uptime() > made)
     two = Host(stack, home, "dash", "web", 1)
     one.jobs.start(job)

@@ -1,4 +1,4 @@
-"""No state is a guess: whatever happens to the host or to the files, only what is proven is told."""
+"""No state is a guess: whatever happens to the host or to the files, only what is proven is reported."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_the_password_is_nowhere_to_be_seen(
     def watch() -> None:
         while not over.is_set():
             lines.update(_command_lines())
-            time.sleep(0.005)  # nobody tells of a process that begins: it has to be looked for
+            time.sleep(0.005)  # no event announces a process that begins: it has to be polled for
 
     watcher = threading.Thread(target=watch)
     with caplog.at_level(logging.DEBUG):

@@ -24,7 +24,7 @@ def making(tmp_path_factory: pytest.TempPathFactory) -> Making:
 
 @pytest.fixture(scope="module")
 def certified(making: Making, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
-    """A host that lets in whoever has a certificate, and shows one."""
+    """A host that lets in users with a certificate, and shows one."""
     directory = tmp_path_factory.mktemp("certified")
     host = Making(directory).key("host_ed25519")
     making.certify(making.key("hosts-ca"), host, "host", host=True)
@@ -100,7 +100,7 @@ def test_a_certificate_in_the_agent_is_used(
 
 
 def of_authority(certified: SshLab, making: Making, patterns: str, tmp_path: Path, policy: str = "yes") -> str:
-    """The options that know the host by who signed for it alone."""
+    """The options that know the host by its certificate's authority alone."""
     known = tmp_path / "known"
     public = making.key("hosts-ca").with_name("hosts-ca.pub").read_text()
     known.write_text(f"@cert-authority {patterns} {public}")

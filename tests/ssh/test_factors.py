@@ -94,7 +94,7 @@ def test_an_agents_key_that_refuses_to_sign_is_named_and_the_next_one_tried(
     connect: Connect, lab: SshLab, making: Making, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = making.key("refused")
-    # Whoever is to confirm each use is not there.
+    # Nobody is there to confirm each use.
     with agent_with(making.directory / "agent", refused, options=("-c",)) as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         # ssh says nothing of it at its usual level.
@@ -198,7 +198,7 @@ def test_a_server_with_one_exchange_of_keys_is_reached(connect: Connect, one_exc
 def test_two_sides_without_an_algorithm_in_common_are_reported_with_both_lists(
     connect: Connect, tmp_path: Path, line: str, named: str, behind: str
 ) -> None:
-    """Over paramiko alone: ssh has what paramiko lacks, and tells the server's list only."""
+    """Over paramiko alone: ssh has what paramiko lacks, and prints the server's list only."""
     with SshLab(tmp_path, ["one"], extra_config=[line]) as one, pytest.raises(NoCommonAlgorithm) as reported:
         ask(connect("one", within=one, retry_for=600), "true")
 

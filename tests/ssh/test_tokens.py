@@ -16,7 +16,7 @@ from tests.ssh.making import Making, agent_with, run
 
 Connect = Callable[..., Connection]
 BY_OPENSSH = pytest.mark.transport("openssh")
-# The token of OpenSSH's own tests: it signs as hardware does, and needs nobody who touches it.
+# The token of OpenSSH's own tests: it signs as hardware does, and needs no touch.
 FIDO = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"
 PKCS11 = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "7391"

@@ -68,7 +68,7 @@ def kill(stage: Stage, run: RunStatus) -> None:
 def end(stage: Stage, run: RunStatus) -> tuple[str, str]:
     """The name and the message of the state that it ends in."""
     ended = await_end(stage.api, run)
-    while ended.state and ended.state.name == "Crashed":  # a worker may tell of a death twice, also over the next life
+    while ended.state and ended.state.name == "Crashed":  # a worker may report a death twice, also over the next life
         stage.api.retry(run)
         ended = await_end(stage.api, run)
     assert ended.state

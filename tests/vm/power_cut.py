@@ -27,7 +27,7 @@ class AfterTheCut:
 
 def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
     """Let jobs run, and end, and come to these points; then the power goes, and comes back."""
-    # Its own mark is on disk before each ends: whoever is called succeeded must have left one.
+    # Its own mark is on disk before each ends: a job that is called succeeded must have left one.
     crowd = [
         Job(
             jid=f"crowd-{number}",

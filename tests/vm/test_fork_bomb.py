@@ -14,7 +14,7 @@ from remotejobs.prefect.tasks.connections import jobs_on
 
 pytestmark = pytest.mark.faults
 
-# Each makes another one again and again, and whoever is not let ends. Nothing at all happens where no limit can be set.
+# Each makes another one again and again, and one that may not ends. Nothing at all happens where no limit can be set.
 BOMB = "ulimit -u 60 && bomb() { while :; do bomb & sleep 0.2; done; } && bomb"
 
 

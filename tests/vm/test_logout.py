@@ -19,14 +19,14 @@ from remotejobs.model import Job, Record, State
 from tests.awaiting import await_true
 
 LONG = "echo begun; sleep 3600"
-# It hides its environment, leaves the session and is orphaned: only the cgroup knows whose it is.
+# It hides its environment, leaves the session and is orphaned: only the cgroup knows which job it belongs to.
 HIDING = "(env -i setsid sleep 3601 &); until pgrep -fx 'sleep 3601'; do sleep 0.1; done; exec sleep 3600"
 CONF = "/etc/systemd/logind.conf.d/kills.conf"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def kills(shell: Shell) -> Iterator[None]:
-    """Logind ends all processes of whoever logs out, unless he is root."""
+    """Logind ends all processes of a user who logs out, unless it is root."""
     reported = f"mkdir -p {CONF.rpartition('/')[0]} && printf '[Login]\\nKillUserProcesses=yes\\n' >{CONF}"
     assert shell.run(f"{reported} && systemctl restart systemd-logind").rc == 0
     yield
@@ -51,7 +51,7 @@ class Logins:
             yield HostJobs(connection, become=become)
         finally:
             connection.close()
-        if user != "root":  # root's processes stay, and his session with them
+        if user != "root":  # root's processes stay, and the session with them
             await_true(lambda: self._root.run(f"test -d /sys/fs/cgroup{cgroup}").rc != 0)
 
     @contextmanager

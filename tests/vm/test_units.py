@@ -1,4 +1,4 @@
-"""The units of deployments/systemd under a real systemd. For Prefect stands a program that tells how it was run."""
+"""The units of deployments/systemd under a real systemd. For Prefect stands a program that records how it was run."""
 
 from __future__ import annotations
 

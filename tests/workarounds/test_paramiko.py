@@ -133,7 +133,7 @@ def test_paramiko_by_itself_waits_for_such_a_packet() -> None:
 
 
 class _NeverRead(socket.socket):
-    """Who is at its other end does not read."""
+    """The peer at its other end does not read."""
 
     def send(self, *_: object) -> int:
         raise TimeoutError
@@ -141,7 +141,7 @@ class _NeverRead(socket.socket):
 
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute goes by whenever somebody looks at the clock."""
+    """A minute goes by whenever the clock is read."""
     clock = itertools.count(time.time(), 60.0)
     for name in ("monotonic", "time"):
         monkeypatch.setattr(time, name, clock.__next__)

@@ -36,7 +36,7 @@ class PrefectServer:
     The user's own Prefect is neither read nor changed: home, database and every setting are the lab's.
     `project` is where prefect.yaml and the flows are. `port` is by default the usual one, or a free one where
     somebody has that. `settings` go before those of deployments/server.env. `database` is a file of SQLite to begin
-    with, of this very version of Prefect: it is copied, and nobody looks for migrations.
+    with, of this very version of Prefect: it is copied, and no migrations are searched for.
     """
 
     def __init__(

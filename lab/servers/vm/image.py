@@ -78,7 +78,7 @@ def _build(place: Path, lock: int) -> None:
         raise LabError(f"the lab's machine has no image in {place}, and only root can build it: run this once as root")
     for left in place.parent.glob(f"{_UNFINISHED}*"):
         unmount_under(str(left))
-        shutil.rmtree(left)  # whoever was building it is gone, and so is all that he had started
+        shutil.rmtree(left)  # the process that was building it is gone, and so is all that it had started
     directory = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=place.parent))
     packages = place.parent / "packages"
     packages.mkdir(exist_ok=True)

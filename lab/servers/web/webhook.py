@@ -1,4 +1,4 @@
-"""A loopback HTTP server that keeps what it is told, as whoever is on call would."""
+"""A loopback HTTP server that keeps the notifications it receives, in place of a service for those on call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Webhook(LoopbackServer):
 
     @property
     def silent(self) -> bool:
-        """Whether nothing more was told by now."""
+        """Whether nothing more was received by now."""
         return self._received.empty()
 
 
@@ -46,4 +46,4 @@ class _Listener(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """What was told is enough."""
+        """No line for each request: what was received is enough."""

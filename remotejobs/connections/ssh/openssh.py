@@ -185,7 +185,7 @@ class OpenSshConnection:
 
     @contextmanager
     def _asking(self, directory: Path) -> Iterator[tuple[list[str], list[str], dict[str, str]]]:
-        """What stands before ssh, what it is told and its environment, so that it has the password if there is one."""
+        """What stands before ssh, its options and its environment, so that it has the password if there is one."""
         if self._password is None:
             yield [], ["-o", "BatchMode=yes"], dict(os.environ)
             return

@@ -24,7 +24,7 @@ def socket_directory() -> Path:
 
 
 def _can_hold_a_socket(directory: Path) -> bool:
-    """Whether ssh takes the path as it is, and nobody else can put a directory of his in the place of ours."""
+    """Whether ssh takes the path as it is, and no other user can put a directory in the place of ours."""
     fits = len(os.fsencode(directory)) + len("/rj-ssh-12345678/m") + _LISTENING <= _LONGEST
     # ssh fills in what stands behind these.
     literal = not set("%$") & set(str(directory))

@@ -157,7 +157,7 @@ class YamlDocument:
         return InventoryError(
             "is not valid YAML" if self._is_secret else f"is not valid YAML: {problem}",
             place=Place(self.place.file, mark.line + 1 if mark else 0),
-            remedy="Look at that line's indentation, quotes and brackets.",
+            remedy="Check that line's indentation, quotes and brackets.",
         )
 
 

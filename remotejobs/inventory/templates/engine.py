@@ -99,7 +99,7 @@ def fill(text: str, scope: TemplateNames, place: Place, is_secret: Callable[[], 
     except _BAD_EXPRESSION as exc:
         if is_secret():
             raise InventoryError(
-                "is no good template, or its values do not fit", place=place, remedy="Look at it with ansible-vault."
+                "is no good template, or its values do not fit", place=place, remedy="Check it with ansible-vault."
             ) from None
         raise _bad(exc, place) from exc
     # Jinja2 drops newlines at the end; a `|` block keeps them in Ansible.

@@ -94,7 +94,7 @@ _ADVICE = {
     MigrationOutcome.ROLLED_BACK: "The data are as before, as far as the rollback was verified. Find out why it "
     "failed, mend the commands and start a new run; retrying this one only reports the same end again.",
     MigrationOutcome.ROLLBACK_FAILED: "The data on the hosts above are **not** as before, and no other migration "
-    "begins there until the lock is removed. Look at the output, mend the data by hand or from the backup, then remove "
+    "begins there until the lock is removed. Read the output, mend the data by hand or from the backup, then remove "
     "the lock.",
     MigrationOutcome.UNKNOWN: "Nothing was rolled back, because nobody knows what is true. When the hosts can be "
     "reached again, **retry this flow run**: it goes on where it was. A verify that was itself lost, as by a reboot, "

@@ -1,4 +1,4 @@
-"""What pushing and pulling share: who takes part, sums reported by the host, and going on after a cut."""
+"""What pushing and pulling share: the two ends, sums reported by the host, and going on after a cut."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Ends:
 class Through:
     """Counts what was moved, and goes on after cuts: each time from where the other end is by then.
 
-    `total` is how many bytes there are; whoever learns it on the way sets it before the first of them.
+    `total` is how many bytes there are; where it is learnt on the way, it is set before the first of them.
     """
 
     def __init__(self, ends: Ends, throttle: Throttle | None, report: Report, *, total: int = 0) -> None:

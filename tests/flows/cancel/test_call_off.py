@@ -40,7 +40,7 @@ class UnderWay:
             jobs.record(jid, wait=30)
 
     def call_off(self) -> str:
-        """What is told of it."""
+        """What is reported of it."""
         call_off(migration, self.run, Cancelling())
         with get_client(sync_client=True) as client:
             return line_of(client, self.run)

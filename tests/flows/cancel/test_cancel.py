@@ -115,7 +115,7 @@ def jobs_of(run: FlowRun, access: Access, host: str) -> list[Record]:
 @dataclass(frozen=True)
 class Cancelled:
     """Two runs that were cancelled while their jobs ran: a command on a group of hosts, and one that called another
-    flow, which looked after its job alone."""
+    flow, which polled its job alone."""
 
     command: FlowRun
     whole: FlowRun

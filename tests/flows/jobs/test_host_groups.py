@@ -1,4 +1,4 @@
-"""Jobs looked after by groups of hosts: the same as one by one, in fewer task runs, with each host's truth in sight."""
+"""Jobs polled by groups of hosts: the same as one by one, in fewer task runs, with each host's truth in sight."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_a_retried_flow_run_attaches_to_the_jobs_of_its_groups(fake: FakeHosts, 
 
 
 def test_many_hosts_are_polled_by_groups_without_being_asked_to(fake: FakeHosts, tmp_path: Path) -> None:
-    inventory = tmp_path / "hosts.yml"  # 120 hosts, more than are looked after one by one
+    inventory = tmp_path / "hosts.yml"  # 120 hosts, more than are polled one by one
     inventory.write_text(json.dumps({"all": {"hosts": {f"web{number:03d}": None for number in range(120)}}}))
     access = Access(inventory=str(inventory))
     fake.plan(".", Plan(rc=9, stderr="disk full"), on="web0[05]7")

@@ -81,7 +81,7 @@ def test_what_is_new_is_installed_and_named(host: Host) -> None:
     (report,) = upgrade(host.access, "rpm1", PLAN, 1)
     assert [str(change) for change in report.changes] == ["tool.noarch 1.0-1 → 2.0-1"]
     assert report.outcome == "upgraded"
-    assert report.reboot.startswith("unknown: "), "nothing on this host could tell"
+    assert report.reboot.startswith("unknown: "), "nothing on this host knows it"
     assert host.root.installed() == ["tool 2.0"]
     (again,) = upgrade(host.access, "rpm1", PLAN, 1)
     assert again.outcome == "nothing to do"

@@ -1,4 +1,4 @@
-"""Who to become, by the inventory's words and the caller's."""
+"""Which user to become, by the inventory and by the caller."""
 
 from __future__ import annotations
 

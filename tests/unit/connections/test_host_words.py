@@ -1,4 +1,4 @@
-"""A host that refuses says why, and its words reach whoever asked; the job's secrets do not come back in them."""
+"""A host that refuses says why, and its words reach the caller; the job's secrets do not come back in them."""
 
 from __future__ import annotations
 

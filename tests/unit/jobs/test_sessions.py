@@ -14,7 +14,7 @@ from remotejobs.jobs.client import HostJobs
 
 
 class Crowded:
-    """A host on which everybody who asks stays until it is let go; knows how many are there."""
+    """A host on which every request stays until it is let go; knows how many are there."""
 
     host = "h"
 

@@ -105,7 +105,7 @@ def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> Non
 
 
 def test_a_host_that_is_reachable_again_is_reported_before_anything_ends_there() -> None:
-    # It ends within the shortest wait of a look, which would see nothing but the end.
+    # It ends within the shortest wait of a poll, which would see nothing but the end.
     fake = FakeHosts(Plan(lasts=3))
     jobs = HostJobs(fake.host("h"))
     jobs.start(Job(jid="j", cmd="work"))

@@ -84,7 +84,7 @@ def test_a_failure_reaches_all_waiting_callers_each_by_name_and_the_next_one_tri
         (attempt,) = [door.attempt for door in doors._doors.values() if door.attempt is not None]
         attempt.over = over
         waiting = [threads.submit(enter, way("failing"), f"h{n}", bastion.open) for n in range(1, 5)]
-        # Who has not come yet when it fails would make a second attempt.
+        # A caller that has not come yet when it fails would make a second attempt.
         await_true(lambda: over.waiting == 4)
         bastion.go_on.set()
         errors = [future.exception() for future in (first, *waiting)]

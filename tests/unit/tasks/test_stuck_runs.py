@@ -1,4 +1,4 @@
-"""Which runs are looked after when no event told of them."""
+"""Which runs are recovered when no event reported them."""
 
 from __future__ import annotations
 

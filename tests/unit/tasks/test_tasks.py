@@ -113,7 +113,7 @@ def test_the_run_form_accepts_no_nonsense(flow: Flow[..., object], name: str, bo
 
 
 def form_of(flow: Flow[..., object]) -> dict[str, dict[str, object]]:
-    """What a deployment tells the UI of the flow's parameters."""
+    """What a deployment says to the UI about the flow's parameters."""
     return parameter_schema(flow).properties
 
 

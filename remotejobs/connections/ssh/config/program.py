@@ -153,7 +153,7 @@ def _run(command: list[str], name: str) -> str:
             errors="surrogateescape",
         )
     except subprocess.TimeoutExpired as exc:
-        remedy = "Look at the commands of Match exec and at the name servers."
+        remedy = "Check the commands of Match exec and at the name servers."
         raise UsageError(f"{name}: `ssh -G {name}` did not end within {WITHIN:g} s", remedy=remedy) from exc
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip() and "terminal" not in line]

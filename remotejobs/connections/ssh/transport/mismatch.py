@@ -25,5 +25,5 @@ def mismatch(offered: Mapping[str, Sequence[str]], ours: Mapping[str, Sequence[s
         if any(map(_NOT_HERE.match, theirs)):
             behind = "This side is behind: paramiko cannot do what the server allows."
             return message, f"{behind} {SUGGESTED}, or allow one of ours there."
-        return message, f"Look at {keyword} in sshd_config there and in ssh_config here."
+        return message, f"Check {keyword} in sshd_config there and in ssh_config here."
     return "there is no algorithm in common", "Compare the lists of both sides."

@@ -136,7 +136,7 @@ def _shown(transport: QuickTransport, hop: Endpoint) -> tuple[HostKey, Certifica
         certificate = parse_certificate(public.key_blob)
     except ValueError as exc:
         message = f"{hop} shows a certificate that is damaged ({exc})"
-        raise HostKeyUnknown(hop.host, message, remedy="Look at HostCertificate there.") from exc
+        raise HostKeyUnknown(hop.host, message, remedy="Check HostCertificate there.") from exc
     return (plain, None) if certificate is None else (certificate.key, certificate)
 
 
