@@ -96,8 +96,8 @@ WEB = Service(name="web", command="exec server", port=80)
 def listens(fake: FakeHosts) -> FakeHosts:
     """Simulated hosts where services go on until they are stopped, and port 80 is listened at."""
     fake.plan(".", Plan(lasts=None))
-    fake.says(r"\nsv_look 80 ", "listens yes\nanswered\n")
-    fake.says(r"\nsv_look 81 ", "listens no\nanswered\n")
+    fake.says(r"\nsv_check 80 ", "listens yes\nanswered\n")
+    fake.says(r"\nsv_check 81 ", "listens no\nanswered\n")
     return fake
 
 

@@ -164,7 +164,7 @@ def test_cancelling_a_run_leaves_an_installation_to_finish(apt: Apt, tmp_path: P
 def fleet(fake: FakeHosts) -> FakeHosts:
     """Simulated hosts whose upgrades go well."""
     fake.plan(r"\nup_install\n$", Plan(stdout=REPORT))
-    fake.says(r"\nup_look$", "reboot no\n")
+    fake.says(r"\nup_check$", "reboot no\n")
     return fake
 
 
