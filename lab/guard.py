@@ -35,7 +35,7 @@ def start() -> Path:
     """
     if RUN_VARIABLE in os.environ:
         return Path(os.environ[RUN_VARIABLE])
-    # Other users of the lab have files in it, whom the user's own temporary directory may keep out.
+    # Other users of the lab have files in it, and the user's own temporary directory may be closed to them.
     directory = Path(tempfile.mkdtemp(prefix="remotejobs-", dir="/tmp"))
     directory.chmod(0o711)
     (directory / _LEDGER).touch(0o600)
@@ -54,7 +54,7 @@ def start() -> Path:
 
 
 def mark() -> dict[str, str]:
-    """What an environment needs that is made from nothing, so that who gets it is found; nothing without a guard."""
+    """What an environment made from nothing needs, so that every process with it is found; empty without a guard."""
     return {RUN_VARIABLE: os.environ[RUN_VARIABLE]} if RUN_VARIABLE in os.environ else {}
 
 

@@ -44,7 +44,7 @@ def bearing(words: bytes) -> list[int]:
 
 
 def read(path: Path) -> bytes:
-    """A file of /proc; empty where its process is gone or somebody else's."""
+    """A file of /proc; empty where its process is gone or belongs to another user."""
     try:
         return path.read_bytes()
     except OSError:

@@ -19,7 +19,7 @@ GRACE = 10.0
 _STEP = 0.05
 
 # The kernel signals a parent's death to a child only once the child has asked for it. A parent that died before is not
-# the parent any more when the shell looks.
+# the parent any more when the shell checks.
 _ENDS_WITH_US = ("setpriv", "--pdeathsig=TERM", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 
 

@@ -1,6 +1,7 @@
 """A real Kerberos realm on 127.0.0.1: MIT's KDC with a database of its own, and a ticket for one user.
 
-Everything lies in its directory. Who is to see the realm needs `environment`: sshd, ssh, and Python's subprocesses.
+Everything lies in its directory. A program that is to see the realm needs `environment`: sshd, ssh, Python's
+subprocesses.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def _open(host: Host, retry_for: float) -> Connection:
 
         return OpenSshConnection(host, retry_for=retry_for)
     check_no_other_ssh(host)
-    # paramiko takes 0.2 s to import, which those who only want local hosts or --help need not wait for.
+    # paramiko takes 0.2 s to import, which local hosts and --help need not wait for.
     from remotejobs.connections.ssh.connection import SshConnection
     from remotejobs.connections.ssh.resolve import resolve
 

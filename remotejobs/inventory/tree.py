@@ -1,4 +1,4 @@
-"""Groups and hosts while they are being read: who is under whom, and what was set where."""
+"""Groups and hosts while they are being read: which is under which, and what was set where."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def latest(name: str, records: Iterable[Record]) -> Record | None:
 
 
 def jid_to_start(name: str, records: Iterable[Record]) -> str:
-    """The jid of the job that runs, or else of the next: two who start it at once name the same, and it runs once."""
+    """The jid of the job that runs, or else of the next: two callers at once name the same, and it runs once."""
     newest = latest(name, records)
     if newest is None:
         return f"service.{name}.1"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Looks at a service of this host from within. Python puts one call below; answers with lines of `key value`.
+# Checks a service of this host from within. Python puts one call below; answers with lines of `key value`.
 
 sv_check() { # PORT URL TIMEOUT: port 0 and an empty URL are not asked for
     [ "$1" -eq 0 ] || printf 'listens %s\n' "$(sv_listens "$1")"

@@ -122,7 +122,7 @@ def _unlock(hosts: Sequence[str], access: Access, run: str) -> list[str]:
         try:
             migration_on(access, host).lock.release(run)
         except LockHeld:
-            continue  # somebody else's
+            continue  # of another run
         except RemoteJobsError as exc:
             kept.append(str(exc))
     return kept

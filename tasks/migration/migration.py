@@ -75,7 +75,7 @@ class Migration:
     free_space: FreeSpace
 
     def check(self, *, contact_timeout: float) -> Preflight:
-        """Ask every host. One that cannot be reached is a problem, as is a lock of somebody else or a lack of room."""
+        """Ask every host. One that cannot be reached is a problem, as is a lock of another run or a lack of room."""
         asked = self._each(check_host, self.plan.hosts, self.access, self.jids, self.free_space.path, contact_timeout)
         checks = {host: answer for host, answer in asked.items() if isinstance(answer, HostCheck)}
         unreachable = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}

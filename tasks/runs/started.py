@@ -1,4 +1,4 @@
-"""Which jobs a flow run may have started, kept by the server: whoever cancels the run has nothing else to know it by.
+"""Which jobs a flow run may have started, kept by the server: a cancel has nothing else to know it by.
 
 It is written before a job is started, so no job is missing; one that is named there need not have been started.
 """

@@ -92,7 +92,7 @@ def test_a_file_that_names_no_owner_is_held_by_nobody_we_know(
 ) -> None:
     lock = another(f"{tmp_path}/jobs")
     Path(lock.take("run-1", label="one").path).write_text("")
-    with pytest.raises(LockHeld, match="nobody knows whom"):
+    with pytest.raises(LockHeld, match="an unknown holder"):
         lock.take("run-1", label="one")
 
 

@@ -81,7 +81,7 @@ class AptRoot:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever installs."""
+        """Held while apt or dpkg installs."""
         return self.directory / "var/lib/dpkg/lock-frontend"
 
     @property

@@ -159,7 +159,7 @@ class PrefectApi:
         self.ask("POST", f"/flow_runs/{run.id}/set_state", wanted)
 
     def set_cancelled(self, run: RunStatus) -> None:
-        """Say that a run was cancelled, without asking anybody to end it."""
+        """Say that a run was cancelled, without asking a process to end it."""
         self.ask("POST", f"/flow_runs/{run.id}/set_state", {"state": {"type": "CANCELLED", "name": "Cancelled"}})
 
     def take(self, run: RunStatus) -> None:

@@ -35,8 +35,8 @@ class PrefectServer:
 
     The user's own Prefect is neither read nor changed: home, database and every setting are the lab's.
     `project` is where prefect.yaml and the flows are. `port` is by default the usual one, or a free one where
-    somebody has that. `settings` go before those of deployments/server.env. `database` is a file of SQLite to begin
-    with, of this very version of Prefect: it is copied, and no migrations are searched for.
+    another process has that. `settings` go before those of deployments/server.env. `database` is a file of SQLite to
+    begin with, of this very version of Prefect: it is copied, and no migrations are searched for.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class PrefectServer:
             **read_settings(_SETTINGS),
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "PREFECT_HOME": str(self.directory),
-            # A worker makes `runner_storage` there, which under /tmp belongs to whoever came first.
+            # A worker makes `runner_storage` there, which under /tmp belongs to the first user.
             "TMPDIR": str(self._temporary),
             "PREFECT_API_URL": self.api_url,
             "PREFECT_API_SSL_CERT_FILE": str(self.certificates),
@@ -194,7 +194,7 @@ class PrefectServer:
         server.start(command, env={**self.environment, **environment}, cwd=self.project)
 
     def _healthy(self) -> bool:
-        """Whether it answers, and it is not somebody else who does."""
+        """Whether it answers, and it is not another server that does."""
         if not self._server.listens_on(self.port):
             return False
         try:

@@ -30,7 +30,7 @@ class ServedApplication:
             while path := await _read_request(reader):
                 await self._answer(path, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # whoever asked has gone
+            pass  # the client has gone
         finally:
             writer.close()
 

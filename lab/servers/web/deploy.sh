@@ -13,5 +13,5 @@ sleep "${2:-0.5}"
 echo "$version" >version.new
 mv version.new version
 echo "restarting"
-# Whoever started the server starts it again, as init would.
+# The process that started the server starts it again, as init would.
 kill "$(cat pid)"

@@ -24,7 +24,7 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
-    from remotejobs.cli.transfers import transfer  # only who transfers needs these
+    from remotejobs.cli.transfers import transfer  # only transfers need these
     from remotejobs.operations.transfer import Throttle, push, sum_of
     from remotejobs.operations.transfer.push import size_and_mode
 

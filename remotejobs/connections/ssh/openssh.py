@@ -115,7 +115,7 @@ class OpenSshConnection:
                     shell.converse(exchange, timeout)
                     refused = not exchange.ended and shell.ended_with() == _FAILED
             except TimedOut:
-                # Nothing may come of this master any more; those who are still asking over it will ask again.
+                # Nothing may come of this master any more; those still asking over it will ask again.
                 self._drop(directory)
                 raise
             # What is incomplete may have been lost with the master, whatever it said of the exit status; and a session

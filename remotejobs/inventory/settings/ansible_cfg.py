@@ -57,7 +57,7 @@ def names_of(variable: str) -> tuple[str, ...]:
 
 def read_config(path: Path) -> AnsibleConfig:
     """Raises `InventoryError`, which quotes nothing of it."""
-    import configparser  # for the few who have such a file
+    import configparser  # for the few inventories with such a file
 
     text = read_text(path)
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None)

@@ -35,7 +35,7 @@ Layer = dict[str, Raw] | Locked
 class LockedVariables(Mapping[str, Raw]):
     """The variables of layers of which some are locked.
 
-    Those for which no password is at hand at all count as empty: what they hold is missed by whoever needs it.
+    Those for which no password is at hand at all count as empty: what they hold is missed where it is needed.
     """
 
     def __init__(self, layers: tuple[Layer, ...]) -> None:

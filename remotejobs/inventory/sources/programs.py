@@ -21,7 +21,7 @@ _BEGINNINGS = (b"#!", b"\x7fEL")
 
 
 def is_program(path: Path) -> bool:
-    """Whether it begins as a program does, with #! or as a binary; who reads it then says why it cannot be read."""
+    """Whether it begins as a program does, with #! or as a binary; its reader then says why it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(3).startswith(_BEGINNINGS)

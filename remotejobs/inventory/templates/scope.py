@@ -119,7 +119,7 @@ def _render_text(text: str, scope: Scope, place: Place) -> Any:
     if step in steps:
         way = " -> ".join(p.keys[-1] for _, p in (*steps[steps.index(step) :], step))
         raise InventoryError(f"refers back to itself: {way}", place=place, remedy="Break the circle.")
-    # Jinja2 is half of the time that reading a small inventory takes: only those who use it pay for it.
+    # Jinja2 is half of the time that reading a small inventory takes: only inventories that use it pay for it.
     from remotejobs.inventory.templates.engine import fill
 
     token = _under_way.set((*steps, step))

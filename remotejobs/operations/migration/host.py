@@ -21,7 +21,7 @@ class CheckFailed(HostRefused):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Who holds the host's lock (None: nobody), and the MiB that are free."""
+    """The holder of the host's lock (None: it is free), and the MiB that are free."""
 
     holder: Holder | None
     free_mib: int

@@ -90,7 +90,7 @@ def ask(document: ConfigDocument, question: SettingsQuery) -> HostSettings:
     key = _class_of(document, question, deciding)
     answer = _asked(document, question, deciding) if key is None else _kept_or_asked(key, document, question, deciding)
     gathering = Gathering()
-    # Of the two ways through somebody else, ssh -G decided which one counts.
+    # Of the two ways through another program or host, ssh -G decided which one counts.
     gathering.take(option for option in question.options if option.key not in _PROXIES)
     gathering.take(answer.settings)
     return gathering.settings()

@@ -146,7 +146,7 @@ class _Login:
                 raise self._gone(exc) from exc
             within = self._endpoint.connect_timeout
             if time.monotonic() - began >= within:
-                # Silence is no refusal: whoever waits for a network to come back must go on waiting.
+                # Silence is no refusal: a caller that waits for a network to come back must go on waiting.
                 raise TimedOut(
                     self._endpoint.host, f"{self._endpoint} did not answer the login within {within:g} s"
                 ) from exc

@@ -79,7 +79,7 @@ def _open(via: tuple[Endpoint, ...], hop: Endpoint, resources: ExitStack) -> Qui
 
 
 def _open_in_turn(hop: Endpoint, resources: ExitStack) -> QuickTransport:
-    """When it is our turn, where that sshd has turned somebody away before."""
+    """When it is our turn, where that sshd has turned a login away before."""
     limiter = None if hop.proxy_command else limiter_of(hop)
     if limiter is not None and not limiter.enter(time.monotonic() + hop.connect_timeout):
         message = f"{hop} turns connections away, and there was no turn within {hop.connect_timeout:g} s"
