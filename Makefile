@@ -88,6 +88,7 @@ fuzz: setup ## 100,000 random inputs for all that reads what others wrote
 bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated hosts, a Prefect server's load, shards
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.shares
+	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.readings
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale

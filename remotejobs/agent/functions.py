@@ -35,7 +35,7 @@ def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[s
 
     Raises `HostError`; `ProtocolError` when the answer is not whole.
     """
-    script = "\n".join([agent_text("query.sh"), *texts, shlex.join(words), f"echo {_END}"])
+    script = "\n".join([agent_text("\n".join(texts)), *texts, shlex.join(words), f"echo {_END}"])
     said = shell.run(script)
     lines = said.output.splitlines()
     if not lines or lines[-1] != _END:

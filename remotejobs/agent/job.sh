@@ -21,7 +21,7 @@
 #              people and one of pid:birth for a later kill
 #   first      the first process of the job's pid namespace, where it has one         written by that
 #   void.PID.BIRTH  who is about to take this directory away
-#   result     the end: rc, signal, state; space reserved at the start, renamed into place when whole
+#   result     the end: rc, signal, state. Space for it is reserved at the start, for a disk that is full by then
 # and of a job that has to wait for a lock or a slot (queue.sh), before its gate:
 #   queued     what is known of it until then                              written by rj_queued
 #   line       FIFO; its write end is held open by the supervisor as long as it waits
@@ -232,7 +232,7 @@ rj_not_started() { # WHY
 }
 
 # All that the start and the end will write to is made now: a disk that fills up later loses no result, because the
-# space of the result is reserved by writing it, and it is overwritten in place.
+# space of the result is reserved by writing it, and is overwritten in place.
 rj_files() {
     [ "$cmdfile" != cmd ] || set -C # one of another start is not overwritten
     printf '%s' "$text" >"$cmdfile" && set +C && printf '%1024s' '' >"result.$nonce" && : >"death.$nonce" &&
@@ -361,7 +361,10 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
             # Whoever came so far as to try wrote in there; and of who was killed, a child may be about to.
             [ -s "gate.$nonce" ] || [ "$rc" -gt 128 ] || tool=''
         fi
-        [ -n "$tool" ] || { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
+        [ -n "$tool" ] || {
+            now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+            { (rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
+        }
     fi
     exec 3>&-
     umask 077
@@ -398,8 +401,7 @@ rj_conclude() {
     rj_finish || : >unwritten
     rj_leave
     exec 9>&-
-    rm -f "death.$nonce" "result.$nonce" "gate.$nonce" proof known prover reaped ${first:+first} ${wants:+queued refused}
-    sync .
+    exec rm -f "death.$nonce" "result.$nonce" "gate.$nonce" proof known prover reaped ${first:+first} ${wants:+queued refused}
 }
 
 rj_exited() {
@@ -420,7 +422,6 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     trap - HUP
     rj_self
     [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
-    [ -n "$now" ] || now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
     printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
         "boot $boot" "host $host" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
         "timer ${timer:-0} ${timer_born:-0}" "command $me $born" \
@@ -483,17 +484,42 @@ rj_signal() {
     fi
 }
 
-rj_finish() { # writes the result from $state $rc $signal $msg $began; never half
+# The wall clock -> $now. Of a job that took less than 5 s it is known from its start, which saves a program; of a longer
+# one the clock is asked, which may have been set.
+rj_date() {
+    now_is=${now%Z} now_is=${now_is##*:}
+    case ${now:+$delta} in
+    [0-4].*)
+        now_is=$((${now_is#0} + ${delta%.*}))
+        case $now_is in ?) now_is=0$now_is ;; esac
+        if [ "$now_is" -lt 60 ]; then
+            now="$((${now%% *} + ${delta%.*})) ${now#* }"
+            now=${now%??Z}${now_is}Z
+            return
+        fi
+        ;;
+    esac
     now=$(date -u '+%s %Y-%m-%dT%H:%M:%SZ')
+}
+
+rj_fields() { # of the result, from $state $rc $signal $msg $now $delta
+    printf '%s\n' "remotejobs 1" "state $state" "rc $rc" "signal $signal" "finish ${now#* }" "end_epoch ${now%% *}" \
+        "delta $delta" "msg $msg" "survivors $survivors" "left $left" "proof $grade" "unseen $unseen" end
+}
+
+# Writes the result; never half, for one without its last line is none. Where there is no space for a new file, or there
+# is a result already, it is written into the space that was kept, and takes the name when it is whole.
+rj_finish() {
     rj_since "$began"
+    rj_date
     tries=0
-    until printf '%s\n' "remotejobs 1" "state $state" "rc $rc" "signal $signal" "finish ${now#* }" "end_epoch ${now%% *}" \
-        "delta $delta" "msg $msg" "survivors $survivors" "left $left" \
-        "proof $grade" "unseen $unseen" end 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
+    if [ ! -e result ] && [ ! -L result ] && rj_exclusive result && rj_fields >result && sync result .; then return; fi
+    until rj_fields 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
         tries=$((tries + 1))
         [ "$tries" -lt 30 ] || return
         sleep 1
     done
+    sync .
 }
 
 rj_timer() {

@@ -207,7 +207,7 @@ rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervi
     rj_sweep "$((own_grace * 100))"
     rj_survivors
     rj_self
-    state=$1 rc=$j_rc signal=$j_signal began=$j_clock nonce=$me
+    state=$1 rc=$j_rc signal=$j_signal began=$j_clock nonce=$me now=
     rj_proven "$2"
     rj_finish
 }

@@ -127,7 +127,7 @@ rj_judge_queued() {
 rj_dequeue() {
     ln queued job 2>/dev/null || [ job -ef queued ] || return
     rm -f "$base"/.queue/*".$j_boot."*/"$j_ticket"
-    state=$1 msg=$2 rc='' signal='' survivors='' left='' grade='' unseen='' began=$j_clock nonce=$j_nonce
+    state=$1 msg=$2 rc='' signal='' survivors='' left='' grade='' unseen='' began=$j_clock nonce=$j_nonce now=
     rj_finish
     tries=0
     while rj_alive "$j_sup" "$j_sup_born"; do

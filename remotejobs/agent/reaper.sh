@@ -83,7 +83,7 @@ rj_own_words() {
 }
 
 rj_reaped() { # RC GRADE SURVIVORS LEFT
-    rc=$1 grade=$2 survivors=$3 left=$4 how=ended
+    rc=$1 grade=$2 survivors=$3 left=$4 how=ended now=
     eval "rj_own_words $RJ_WORDS"
     umask 077
     # What we start from here on is not the job's.
@@ -94,7 +94,7 @@ rj_reaped() { # RC GRADE SURVIVORS LEFT
 # Tells the supervisor, in the space of the result. Where that is dead, its work is done here.
 rj_say() {
     if rj_alive "$sup" "$sup_born"; then
-        printf '%s\n' "rc $rc $how ${grade:--}" "$survivors" "$left" 1<>"result.$nonce"
+        printf '%s\n' "rc $rc $how ${grade:--} $now" "$survivors" "$left" 1<>"result.$nonce"
     else
         eval "$RJ_REST"
         rj_conclude
@@ -102,8 +102,8 @@ rj_say() {
     exit 0
 }
 
-# What the reaper said -> $rc $how $grade $survivors $left; false when it died before.
+# What the reaper said -> $rc $how $grade $now $survivors $left; false when it died before.
 rj_heard() {
-    { read -r word rc how grade && IFS= read -r survivors && IFS= read -r left; } <"result.$nonce" && [ "$word" = rc ] || return
+    { read -r word rc how grade now && IFS= read -r survivors && IFS= read -r left; } <"result.$nonce" && [ "$word" = rc ] || return
     grade=${grade#-}
 }

@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -42,8 +42,11 @@ class Request:
 
 
 _ALWAYS = ("job.sh", "tree.sh", "record.sh", "queue.sh")
+_QUERIES = (*_ALWAYS, "query.sh")
 _OF_HEAD = re.compile(r"(?<=\(\) \{) +#.*")  # what is said of a function behind its name
 _FUNCTION = re.compile(r"^(?=rj_\w+\(\))", re.MULTILINE)
+_NAME = re.compile(r"\brj_\w+")
+_FRAME = "rj_close rj_reads rj_unread"  # what every request calls besides its own
 
 
 # These shells read what they run byte by byte, which costs more than all they do then; dash and BusyBox by blocks, and
@@ -62,14 +65,16 @@ esac
 
 
 @cache
-def agent_text(*more: str) -> str:
-    """What is sent with every request and the files `more`, without comments and indentation, which need not travel.
-
-    Each function is in a group of its own: where a text is cut off, nothing of its last line is run.
-    """
-    texts = (resources.files("remotejobs.agent").joinpath(name).read_text("ascii") for name in (*_ALWAYS, *more))
-    groups = _FUNCTION.sub("}\n{\n", "".join(texts))
-    return "\n".join(_lines(f"{{\n{groups}}}"))
+def _parts(files: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """What stands before the first function of these files, and each function by its name, without comments and
+    indentation, which need not travel."""
+    before, functions = "", {}
+    for name in files:
+        text = resources.files("remotejobs.agent").joinpath(name).read_text("ascii")
+        first, *parts = _FUNCTION.split("".join(f"{line}\n" for line in _lines(text)))
+        before += first
+        functions.update({part[: part.index("(")]: part for part in parts})
+    return before, functions
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -77,42 +82,69 @@ def _lines(text: str) -> Iterator[str]:
     return (_OF_HEAD.sub("", line) for line in lines if line and not line.startswith("#"))
 
 
+def _needed(functions: Mapping[str, str], text: str) -> list[str]:
+    """The names of the functions that `text` calls, and those that these call, in the order of the files: to read one
+    costs a shell more than to run it."""
+    found: set[str] = set()
+    texts = [text]
+    while texts:
+        new = {name for name in _NAME.findall(texts.pop()) if name in functions} - found
+        found |= new
+        texts += [functions[name] for name in new]
+    return [name for name in functions if name in found]
+
+
+def _grouped(parts: Iterable[str]) -> str:
+    """Each part in a group of its own: where a text is cut off, nothing of its last line is run."""
+    return "{\n" + "}\n{\n".join(parts) + "}"
+
+
+def query_text(function: str) -> str:
+    """The agent's text for a request that calls this function."""
+    return agent_text(f"{function} {_FRAME}")
+
+
+@cache
+def agent_text(calls: str) -> str:
+    """What of the agent has to be there before the text `calls` can run, which asks and starts nothing."""
+    before, functions = _parts(_QUERIES)
+    return _grouped([before, *(functions[name] for name in _needed(functions, calls))])
+
+
 # What the reaper needs of the agent: it is another shell, and gets these functions by its environment. A job begins
 # with the head, and most do without the rest.
-_HEAD = "stat|alive|self|exclusive|named|launch|not_run|give_up|reaper|own_words|reaped|say"
+_HEAD = "stat alive self exclusive named launch not_run give_up reaper own_words reaped say"
 _REST = (
-    "nap|clock|since|load|load_tree|clear|signal|finish|exited|conclude|leave|ending|ended|proving|read_proof|join|any"
-    "|lives|proven"
+    "nap clock since load load_tree clear signal date fields finish exited conclude leave ending ended proving "
+    "read_proof join any lives proven"
 )
 # What ends a tree, which a timer and a supervisor read where they have to.
 _ENDS = (
-    "tree|glimpsed|ours|processes|stats|look|signal_tree|freeze|sweep|kill_tree|grown|end|make_room|family|picture|drawn"
-    "|take_over|prove|end_tree|survivors|first_ended|unseen|uid"
+    "tree glimpsed ours processes stats look signal_tree freeze sweep kill_tree grown end make_room family picture "
+    "drawn take_over prove end_tree survivors first_ended unseen uid"
 )
-
-
-def _taken(names: str, text: str) -> tuple[str, str]:
-    """These functions of the text, and it without them."""
-    function = re.compile(rf"^rj_(?:{names})\(\).*?(?=\n}}\n(?:{{\n|\Z))", re.MULTILINE | re.DOTALL)
-    return "\n}\n{\n".join(["{\n:", *function.findall(text)]) + "\n}", function.sub(":", text)
 
 
 @cache
 def start_agent_text(*more: str) -> str:
     """The agent's text for a start, with what its reaper is made of; what both need is sent once."""
-    head, others = _taken(_HEAD, agent_text("reaper.sh", *more) + "\n")
-    rest, others = _taken(_REST, others)
-    ends, others = _taken(_ENDS, others)
-    texts = {"rj_head": head, "rj_rest": rest, "rj_ends": ends}
-    for name, file in (("rj_adopts", "adopt.pl"), ("rj_reap", "reap.pl"), ("rj_python", "reaper.py")):
+    before, functions = _parts((*_ALWAYS, "reaper.sh", *more))
+    names = _needed(functions, f"rj_start {_FRAME}")
+    texts, taken = {}, set()
+    for variable, of in (("rj_head", _HEAD), ("rj_rest", _REST), ("rj_ends", _ENDS)):
+        ours = [name for name in names if name[3:] in of.split()]
+        texts[variable] = _grouped([":\n", *(functions[name] for name in ours)])
+        taken.update(ours)
+    for variable, file in (("rj_adopts", "adopt.pl"), ("rj_reap", "reap.pl"), ("rj_python", "reaper.py")):
         text = resources.files("remotejobs.agent").joinpath(file).read_text("ascii")
-        texts[name] = text if name == "rj_python" else "\n".join(_lines(text))
+        texts[variable] = text if variable == "rj_python" else "\n".join(_lines(text))
     # Each in a group of its own: what a shell needs to read one is free for the next.
     variables = "".join(f"{{\n{name}={shlex.quote(text)}\n}}\n" for name, text in texts.items())
-    return f'{variables}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{others.rstrip()}'
+    others = _grouped([before, *(functions[name] for name in names if name not in taken)])
+    return f'{variables}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{others}'
 
 
-def _request(call: Sequence[str], max_bytes: int, agent: str) -> Request:
+def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
     # The empty line first: what a start-up file printed may lack its last newline.
@@ -136,12 +168,8 @@ def _request(call: Sequence[str], max_bytes: int, agent: str) -> Request:
     ]
     # yash takes no word of bytes that it cannot read.
     at_once = _AT_ONCE.format(yash="${YASH_VERSION-}" if text.isascii() else "", last=nonce)
-    script = "\n".join([at_once, agent, *lines])
+    script = "\n".join([at_once, agent or query_text(call[0]), *lines])
     return Request(script.encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
-
-
-def _query() -> str:
-    return agent_text("query.sh")
 
 
 def settings_of(job: Job) -> str:
@@ -180,18 +208,16 @@ def start(job: Job, directory: str) -> Request:
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
     words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.max_bytes)]
     size = sum(2 * read.max_bytes + ANSWER_BYTES for read in reads)
-    return _request(["rj_status", directory, str(wait), *words], size, _query())
+    return _request(["rj_status", directory, str(wait), *words], size)
 
 
 def kill(jid: str, directory: str, grace: int | None = None) -> Request:
-    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES, _query())
+    return _request(["rj_kill", directory, jid, "" if grace is None else str(grace)], 2 * TAIL_BYTES)
 
 
 def list_jobs(directory: str) -> Request:
-    return _request(["rj_list", directory], 64 * 1024 * 1024, _query())
+    return _request(["rj_list", directory], 64 * 1024 * 1024)
 
 
 def clean(directory: str, older_than: int, keep: int, dry_run: bool) -> Request:
-    return _request(
-        ["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024, _query()
-    )
+    return _request(["rj_clean", directory, str(older_than), str(keep), "1" if dry_run else "0"], 64 * 1024 * 1024)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from functools import cache
 from typing import cast
 
-from remotejobs.agent.request import agent_text, start_agent_text
-from remotejobs.model import Job, Launcher
+from remotejobs.model import PROTOCOL_VERSION, Job, Launcher
 
-_CALL = re.compile(rb"printf '\\n%s\\n' '([^'\n]*)'\n(.*)\nrj_close\nexit\n}\n}\n{\ncase ", re.S)
+_LAST = re.compile(rb"\n} # ([0-9a-f]{16})\n\Z")
 _QUESTION = re.compile(rb"{\nprintf '\\n%s\\n' '([^'\n]*)'\nsh -c (.*) </dev/null 2>&1\nprintf '", re.S)
 
 
@@ -31,18 +29,12 @@ class ScriptRequest:
     script: str
 
 
-@cache
-def _heads() -> tuple[bytes, bytes]:
-    """How a script begins that calls job.sh: a question, and a start."""
-    return (agent_text("query.sh").encode() + b"\n", start_agent_text().encode() + b"\n")
-
-
 def asked_in(script: bytes) -> Call | ScriptRequest | None:
     """What `script` asks; None where it is neither of the two that the core sends."""
-    begin = script.find(b"\n}\n") + 3
-    for head in _heads():
-        if script.startswith(head, begin) and (call := _CALL.search(script, begin + len(head))):
-            return Call(call[1], shlex.split(call[2].decode()))
+    if last := _LAST.search(script):  # with a word that nothing in the call can hold
+        begin = b"remotejobs %d begin %b" % (PROTOCOL_VERSION, last[1])
+        _, _, asked = script.partition(b"'" + begin + b"'\n")
+        return Call(begin, shlex.split(asked[: asked.rindex(b"\nrj_close\nexit\n")].decode()))
     if question := _QUESTION.match(script):
         return ScriptRequest(question[1], _unquoted(question[2].decode()))
     return None

@@ -77,7 +77,7 @@ def test_a_start_that_hung_while_its_job_was_killed_and_started_anew_touches_not
 def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_nothing(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
-    with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+    with hanging(jobs, "rj_launch:9", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
         os.utime(f"{jobs._directory}/j", (0, 0))
         assert [record.cause for record in jobs.clean(older_than=0)] == ["never"]
         jobs.start(once(tmp_path))
@@ -88,7 +88,7 @@ def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_no
 
 
 def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(jobs: HostJobs, tmp_path: Path) -> None:
-    with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+    with hanging(jobs, "rj_launch:9", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
         os.utime(f"{jobs._directory}/j", (0, 0))
         assert len(jobs.clean(older_than=0)) == 1
     with pytest.raises(StartFailed, match="was taken away"):
@@ -100,7 +100,7 @@ def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(job
 def test_a_start_that_is_held_up_between_its_gate_and_its_command_is_reported_as_running_and_can_be_killed(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
-    with hanging(jobs, "rj_launch:11", tmp_path, lambda: jobs.start(once(tmp_path))):
+    with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))):
         assert [(record.state, record.cause) for record in jobs.list()] == [(State.RUNNING, "")]
         assert jobs.kill("j").state is State.KILLED
     assert not (tmp_path / "ran").exists()

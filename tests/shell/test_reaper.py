@@ -79,10 +79,8 @@ def test_a_job_has_the_locale_of_its_login_and_a_missing_one_makes_no_signal_of_
 def test_a_job_ignores_no_signal_that_whatever_started_its_host_s_shell_ignored(jobs: HostJobs, options: str) -> None:
     connection = connection_of(jobs)
     connection.env["PERL5OPT"] = options
-    connection.before = (
-        "env",
-        "--ignore-signal=HUP,INT,QUIT,PIPE",
-    )  # as behind nohup, and in the background of a shell
+    # As behind nohup, and in the background of a shell.
+    connection.before = ("env", "--ignore-signal=HUP,INT,QUIT,PIPE")
     jobs.start(Job(jid="j", cmd="trap - INT; kill -INT $$; sleep 600"))
     jobs.start(Job(jid="pipe", cmd="yes | head -n 1"))
     assert ended(jobs, "j").rc == 128 + signal.SIGINT

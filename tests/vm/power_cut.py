@@ -11,14 +11,14 @@ from remotejobs.model import Job
 from tests.vm.stopping import stop_at_sync
 from tests.vm.waiting import await_there
 
-WRITING, RENAMING = "cut-at-writing", "cut-at-renaming"
+WRITING = "cut-at-writing"
 
 
 @dataclass(frozen=True, slots=True)
 class AfterTheCut:
     """What ran when the power went: a job that would have gone on, and a crowd of which some had ended.
 
-    Of the jobs `WRITING` and `RENAMING` the result's bytes, and the name that it has then, were not on disk yet.
+    Nobody had brought the result of the job `WRITING` to disk yet, neither its bytes nor its name.
     """
 
     lasting: Job
@@ -26,7 +26,7 @@ class AfterTheCut:
 
 
 def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
-    """Let jobs run, and end, and come to these points; then the power goes, and comes back."""
+    """Let jobs run, and end, and one come to that point; then the power goes, and comes back."""
     # Its own mark is on disk before each ends: a job that is called succeeded must have left one.
     crowd = [
         Job(
@@ -36,9 +36,8 @@ def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
         for number in range(12)
     ]
     lasting = Job(jid="lasting", cmd="echo begun; sleep 3600", timeout=7200)
-    with stop_at_sync(shell, {WRITING: "result.", RENAMING: "."}) as await_stopped:
-        for jid in (WRITING, RENAMING):
-            jobs.start(Job(jid=jid, cmd="exit 7"))
+    with stop_at_sync(shell, {WRITING: "result"}) as await_stopped:
+        jobs.start(Job(jid=WRITING, cmd="exit 7"))
         await_stopped()
         for job in (lasting, *crowd):
             jobs.start(job)

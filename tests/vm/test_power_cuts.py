@@ -7,22 +7,15 @@ import pytest
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import State
-from tests.vm.power_cut import RENAMING, WRITING, AfterTheCut
+from tests.vm.power_cut import WRITING, AfterTheCut
 
 pytestmark = pytest.mark.faults
 
 
-def test_a_result_that_was_cut_off_before_its_bytes_were_on_disk_is_not_believed(
+def test_a_result_that_was_cut_off_between_its_writing_and_the_disk_is_whole_or_not_believed(
     after_the_cut: AfterTheCut, jobs: HostJobs
 ) -> None:
     record = jobs.record(WRITING)
-    assert (record.state, record.cause) == (State.LOST, "rebooted")
-
-
-def test_a_result_that_was_cut_off_between_its_renaming_and_the_disk_is_whole_or_not_believed(
-    after_the_cut: AfterTheCut, jobs: HostJobs
-) -> None:
-    record = jobs.record(RENAMING)
     assert (record.state, record.cause, record.rc) in [(State.LOST, "rebooted", None), (State.FAILED, "", 7)]
 
 
