@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from remotejobs.operations.migration.actions import MigrationOutcome, Verdict
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, ObservedStep, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
-from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 from remotejobs.text import duration, in_markdown, visible
 
 

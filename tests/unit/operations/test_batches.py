@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from remotejobs.errors import UsageError
-from remotejobs.operations.batches import batches, shares, size_of
-from remotejobs.operations.serial import Serial
+from remotejobs.operations.batches import Serial, batches, shares, size_of
 
 SIZES = st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%"))
 
