@@ -1,4 +1,6 @@
-"""An sshd from 9.8 on, which punishes addresses (PerSourcePenalties): the system's, or that of Debian 12's backports.
+"""An OpenSSH from 10.0 on: the system's, or that of Debian 12's backports.
+
+Its sshd punishes addresses (PerSourcePenalties, since 9.8), and its ssh knows Match sessiontype, version and command.
 
 Nothing is installed: the package is fetched by apt with lists of its own, and unpacked into a directory.
 """
@@ -13,7 +15,8 @@ from pathlib import Path
 
 from lab.servers.sshd import SSHD
 
-PUNISHES = (9, 8)
+NEWER = (10, 0)
+SSH = "/usr/bin/ssh"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCE = f"deb [signed-by={KEYRING}] http://deb.debian.org/debian bookworm-backports main\n"
 
@@ -28,19 +31,32 @@ class NewerSshd:
 
 def newer_sshd(directory: Path) -> NewerSshd:
     """One that is at hand, else fetched into `directory`. `RuntimeError` when what was fetched is too old."""
-    if _version(SSHD) >= PUNISHES:
+    program = _newer(SSHD, "openssh-server", directory)
+    if program == SSHD:
         return NewerSshd(SSHD)
-    root = directory / "root"
-    _fetch(directory, root)
-    program, parts = f"{root}{SSHD}", root / "usr/lib/openssh"
-    if _version(program) < PUNISHES:
-        raise RuntimeError(f"{program} is older than OpenSSH 9.8")
+    parts = Path(program.removesuffix(SSHD)) / "usr/lib/openssh"
     return NewerSshd(program, (f"SshdSessionPath {parts}/sshd-session", f"SshdAuthPath {parts}/sshd-auth"))
 
 
-def _fetch(directory: Path, root: Path) -> None:
-    for name in ("lists/partial", "cache/archives/partial"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
+def newer_ssh(directory: Path) -> str:
+    """The same for the client."""
+    return _newer(SSH, "openssh-client", directory)
+
+
+def _newer(usual: str, package: str, directory: Path) -> str:
+    if _version(usual) >= NEWER:
+        return usual
+    root = directory / "root"
+    _fetch(directory, root, package)
+    program = f"{root}{usual}"
+    if _version(program) < NEWER:
+        raise RuntimeError(f"{program} is older than OpenSSH {'.'.join(map(str, NEWER))}")
+    return program
+
+
+def _fetch(directory: Path, root: Path, name: str) -> None:
+    for place in ("lists/partial", "cache/archives/partial"):
+        (directory / place).mkdir(parents=True, exist_ok=True)
     (directory / "sources.list").write_text(SOURCE)
     settings = directory / "apt.conf"
     settings.write_text(
@@ -48,9 +64,9 @@ def _fetch(directory: Path, root: Path) -> None:
         f'Dir::State::lists "{directory}/lists";\nDir::Cache "{directory}/cache";\n'
         'Acquire::Languages "none";\nAPT::Sandbox::User "root";\n'
     )
-    for words in (["update", "-qq"], ["download", "-qq", "openssh-server/bookworm-backports"]):
+    for words in (["update", "-qq"], ["download", "-qq", f"{name}/bookworm-backports"]):
         _run(directory, {"APT_CONFIG": str(settings)}, "apt-get", *words)
-    (package,) = directory.glob("openssh-server_*.deb")
+    (package,) = directory.glob(f"{name}_*.deb")
     _run(directory, {}, "dpkg-deb", "-x", str(package), str(root))
 
 

@@ -62,7 +62,7 @@ def test_hosts_behind_one_door_share_one_login_there_and_come_back_together(
 
 @BY_PARAMIKO
 def test_a_door_that_turns_us_away_for_a_while_is_waited_for_by_all(connect: Connect, lab: SshLab) -> None:
-    """The words are those of sshd from 9.8 on, said by a front. Over paramiko alone: the system's ssh hides them."""
+    """The words are those of sshd from 9.8 on, said by a front. Over paramiko alone: each ssh tries again by itself."""
     with Proxy(lab.host("db1").port) as proxy, ThreadPoolExecutor(10) as threads:
         key = lab.known_hosts.read_text().splitlines()[0].split(" ", 1)[1]
         known = lab.known_hosts.with_name(f"known_behind_{proxy.port}")
@@ -79,10 +79,9 @@ def test_a_door_that_turns_us_away_for_a_while_is_waited_for_by_all(connect: Con
             ask(refused, "true")
 
 
-@BY_PARAMIKO
 @pytest.mark.slowest
 def test_a_penalty_of_a_newer_sshd_is_reported_and_waited_out_by_all(connect: Connect, tmp_path: Path) -> None:
-    """Over paramiko alone: the system's ssh hides what sshd says. Slow, for the penalty is real time."""
+    """Slow, for the penalty is real time."""
     newer = newer_sshd(tmp_path)
     stranger = Making(tmp_path).key("stranger")
     penalties = "PerSourcePenalties authfail:6 min:5 max:6"
@@ -93,7 +92,7 @@ def test_a_penalty_of_a_newer_sshd_is_reported_and_waited_out_by_all(connect: Co
         with pytest.raises(AuthenticationFailed):
             ask(connect("new", within=lab, ansible_ssh_private_key_file=str(stranger)), "true")
         await_true(lambda: "Not allowed" in banner(lab.host("new").port).decode())
-        with pytest.raises(TurnedAway, match="Not allowed at this time.*or a penalty for this address"):
+        with pytest.raises(TurnedAway, match="Not allowed at this time.*punishes this address"):
             ask(connect("new", within=lab, retry_for=0), "true")
         connections = [connect("new", within=lab) for _ in range(10)]
 

@@ -20,7 +20,7 @@ from lab.ports import free_ports, listening_sockets
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Connection
 from remotejobs.connections.ssh import openssh
-from remotejobs.connections.ssh.openssh_run import socket_directory
+from remotejobs.connections.ssh.openssh_directory import socket_directory
 from remotejobs.errors import AuthenticationFailed, TimedOut, Unreachable, UsageError
 from tests.awaiting import await_true
 from tests.ssh.asking import ask, said
@@ -61,9 +61,9 @@ def test_no_socket_lies_where_others_may_put_theirs_in_its_place(
         Path(shared).chmod(mode)
         monkeypatch.setattr(tempfile, "tempdir", shared)
         directory = socket_directory()
-        directory.rmdir()
+        directory.remove()
 
-    assert (directory.parent == Path(shared)) is taken
+    assert (directory.path.parent == Path(shared)) is taken
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,15 @@ from remotejobs.connections.local import ShellProcess
 from remotejobs.connections.ssh.backoff import ask_until_answered
 from remotejobs.connections.ssh.config.arguments import Option, arguments_of
 from remotejobs.connections.ssh.config.jumps import parse_jumps
+from remotejobs.connections.ssh.config.program import version_of
+from remotejobs.connections.ssh.config.reader import read
 from remotejobs.connections.ssh.endpoint import check_address, check_user
-from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_word
-from remotejobs.connections.ssh.openssh_run import run_to_its_end, socket_directory
-from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, failure
+from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_word, was_asked
+from remotejobs.connections.ssh.openssh_directory import SocketDirectory, socket_directory
+from remotejobs.connections.ssh.openssh_jumps import without_banners
+from remotejobs.connections.ssh.openssh_query import SshQuery
+from remotejobs.connections.ssh.openssh_run import Heard, run_to_its_end
+from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, Login, failure
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
 from remotejobs.errors import (
@@ -47,8 +52,14 @@ _FAILED = 255  # ssh's own exit status for everything that is not the command's
 
 # Whatever ssh_config says: what is said must be heard, and a login for jobs listens nowhere and carries no network.
 _FOR_JOBS = ("LogLevel=INFO", "ClearAllForwardings=yes", "Tunnel=no")
+_IN_PLACE_OF_A_VERSION = "LogVerbose=*:kex_exchange_identification():*"
 # As Ansible does where ansible_ssh_pkcs11_provider is set: the password is the token's PIN, and goes to no host.
 _BY_TOKEN = ("PreferredAuthentications=publickey", "KbdInteractiveAuthentication=no", "PasswordAuthentication=no")
+
+# What a job's session asks for; it ends by itself where nothing is sent.
+_SHELL = "exec sh -s"
+_JOB = ("-o", "RemoteCommand=none")
+_OF_SESSIONS = frozenset(["command", "sessiontype"])  # Match, from OpenSSH 10.0 on
 
 _NO_ROOM = "Nothing was asked. See the limits of processes, files and disk space (ulimit -a), or use fewer forks."
 
@@ -61,7 +72,8 @@ class OpenSshConnection:
         self._name = asked_name(host)
         check_address(host.name, self._name)
         arguments = arguments_of(host)
-        self._options = ["-F", arguments.config] if arguments.config else []
+        self._config = arguments.config
+        self._options: list[str] = []
         for option in arguments.options:
             _check(host, option)
             value = f'"{option.value}"' if option.key in ("certificatefile", "identityfile") else option.value
@@ -74,7 +86,7 @@ class OpenSshConnection:
         self._discreetly = partial(discreet, host)
         self._opening = threading.Lock()
         self._sessions = threading.BoundedSemaphore(SESSIONS)
-        self._directory: Path | None = None
+        self._directory: SocketDirectory | None = None
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
@@ -133,15 +145,15 @@ class OpenSshConnection:
             # It is this machine that has no room; the host was not asked.
             raise Unreachable(self.host, exc.message.partition(": ")[2], remedy=_NO_ROOM) from exc
 
-    def _session(self, directory: Path) -> list[str]:
+    def _session(self, directory: SocketDirectory) -> list[str]:
         """Over the master and in no other way: a ssh that finds none would log in by itself."""
         only = ["-o", "ControlMaster=no", "-o", "ProxyCommand=exit 1", "-o", "BatchMode=yes"]
-        return [self._program(), "-F", "none", "-S", str(directory / "m"), *only, "-T", "-o", "LogLevel=ERROR"]
+        return [self._program(), "-F", "none", "-S", str(directory.socket), *only, "-T", "-o", "LogLevel=ERROR"]
 
     def _no_room(self, exc: OSError) -> Unreachable:
         return Unreachable(self.host, f"ssh could not be run on this machine: {exc.strerror or exc}", remedy=_NO_ROOM)
 
-    def _open(self) -> Path:
+    def _open(self) -> SocketDirectory:
         """The directory of the master's socket; several threads wait for the one that opens it."""
         with self._opening:
             if self._directory is None:
@@ -149,54 +161,74 @@ class OpenSshConnection:
                     self._directory = self._log_in()
             return self._directory
 
-    def _log_in(self) -> Path:
+    def _log_in(self) -> SocketDirectory:
         try:
             directory = socket_directory()
             try:
                 self._become_master(directory)
             except BaseException:
-                shutil.rmtree(directory, ignore_errors=True)
+                directory.remove()
                 raise
         except OSError as exc:
             raise self._no_room(exc) from exc
         return directory
 
-    def _become_master(self, directory: Path) -> None:
-        persist = ["-o", f"ControlPersist={IDLE}", "-S", str(directory / "m")]
-        fixed = [word for option in _FOR_JOBS for word in ("-o", option)]
+    def _become_master(self, directory: SocketDirectory) -> None:
+        files = ["-F", self._config] if self._config else []
+        persist = ["-o", f"ControlPersist={IDLE}", "-S", str(directory.socket)]
         with self._asking(directory) as (before, more, environment):
-            program = [*before, self._program()]
-            last = [*fixed, *more, *self._options, "-T", "-o", "NumberOfPasswordPrompts=1", "--", self._name]
+            program = [*before, self._program(), "-E", str(directory.path / "log")]
+            fixed = [word for option in (*_FOR_JOBS, *self._verbose()) for word in ("-o", option)]
+            given = [*fixed, *more, *self._options, "-T", "-o", "NumberOfPasswordPrompts=1", "--", self._name]
             # It goes to the background, and this one ends, when it is logged in and listens.
-            code, printed = self._run([*program, *persist, "-M", "-N", "-f", *last], environment, directory)
-            if code and BEHIND_SOMEBODY in printed:
+            master = [*program, *files, *persist, "-M", "-f", *self._as_for_a_job(given)]
+            code, heard = self._run(master, environment, directory)
+            query = SshQuery(self._program(), [*files, *given], environment)
+            login = Login(self.host, self._name, heard, query, trusted=was_asked(directory.path))
+            if code and BEHIND_SOMEBODY in heard.log:
                 # With ControlPersist ssh throws away what a ProxyCommand and a jump host say.
-                aloud = [*program, "-S", "none", "-o", "RemoteCommand=none", *last, "exit 0"]
+                quiet = without_banners(directory.path, self._config, verbose=bool(self._verbose()))
+                aloud = [*program, *(quiet or files), "-S", "none", *_JOB, *given, _SHELL]
                 failed, heard = self._run(aloud, environment, directory)
-                printed = heard if failed else printed
+                if failed:
+                    by_jumps = bool(quiet) and query.goes_by_jumps()
+                    trusted = was_asked(directory.path)
+                    login = Login(self.host, self._name, heard, query, by_jumps=by_jumps, trusted=trusted)
         if code:
-            raise failure(self.host, self._name, printed)
+            raise failure(login)
 
-    def _run(self, words: list[str], environment: dict[str, str], directory: Path) -> tuple[int, str]:
+    def _as_for_a_job(self, given: list[str]) -> list[str]:
+        """No session of the master's own, but where blocks of ssh_config count for sessions of one kind."""
+        with contextlib.suppress(UsageError):  # ssh says it better
+            if read(self._config, Path.home()).criteria & _OF_SESSIONS:
+                return [*_JOB, *given, _SHELL]
+        return ["-N", *given]
+
+    def _verbose(self) -> list[str]:
+        """Have what a server says in place of its version logged, where ssh can do that."""
+        return [_IN_PLACE_OF_A_VERSION] if version_of(self._program()) >= (8, 5) else []
+
+    def _run(self, words: list[str], environment: dict[str, str], directory: SocketDirectory) -> tuple[int, Heard]:
+        log = directory.path / "log"
         try:
-            return run_to_its_end(words, environment, directory / "words", WITHIN)
+            return run_to_its_end(words, environment, log, WITHIN)
         except subprocess.TimeoutExpired as exc:
             raise TimedOut(self.host, f"ssh {self._name} was not logged in within {WITHIN:g} s") from exc
 
     @contextmanager
-    def _asking(self, directory: Path) -> Iterator[tuple[list[str], list[str], dict[str, str]]]:
+    def _asking(self, directory: SocketDirectory) -> Iterator[tuple[list[str], list[str], dict[str, str]]]:
         """What stands before ssh, its options and its environment, so that it has the password if there is one."""
         if self._password is None:
             yield [], ["-o", "BatchMode=yes"], dict(os.environ)
             return
         more = [word for option in _BY_TOKEN if self._opens_token for word in ("-o", option)]
-        with answering(directory, self._password, as_pin=self._opens_token) as environment:
+        with answering(directory.path, self._password, as_pin=self._opens_token) as environment:
             yield [*MARKED], more, {**os.environ, **environment}
 
-    def _lives(self, directory: Path) -> bool:
+    def _lives(self, directory: SocketDirectory) -> bool:
         return self._control(directory, "check")
 
-    def _control(self, directory: Path, what: str) -> bool:
+    def _control(self, directory: SocketDirectory, what: str) -> bool:
         """Whether the master did it; not when it is silent, as a stopped one is. `Unreachable` where ssh cannot run."""
         words = [*self._session(directory), "-O", what, self._name]
         try:
@@ -208,7 +240,7 @@ class OpenSshConnection:
             raise self._no_room(exc) from exc
         return not done.returncode
 
-    def _drop(self, directory: Path) -> None:
+    def _drop(self, directory: SocketDirectory) -> None:
         with self._opening:
             if self._directory == directory:
                 self._directory = None
@@ -221,11 +253,11 @@ class OpenSshConnection:
             )
         return found
 
-    def _end(self, directory: Path) -> None:
+    def _end(self, directory: SocketDirectory) -> None:
         # A master that cannot be asked ends by itself when nobody has used it for `IDLE` seconds.
         with contextlib.suppress(Unreachable, UsageError):
             self._control(directory, "exit")
-        shutil.rmtree(directory, ignore_errors=True)
+        directory.remove()
 
 
 def _check(host: Host, option: Option) -> None:

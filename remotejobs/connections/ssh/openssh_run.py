@@ -1,61 +1,100 @@
-"""The directory for a socket of ssh, and ssh run to its end with all that it started."""
+"""ssh run to its end with all that it started, and what was heard of it meanwhile."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
-import stat
 import subprocess
-import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
-_LONGEST = 107  # bytes of a socket's path: sun_path of <sys/un.h> without its end
-_LISTENING = 17  # ssh listens under the name with `.` and sixteen letters behind it first, and renames that
-_HEARD = 64 * 1024  # bytes of what ssh and a ProxyCommand say, from the end
+_HEARD = 64 * 1024  # bytes of each of the two, from the end
+_LOOKS = 0.05  # seconds after which it is looked for an end that no stream showed
 
 
-def socket_directory() -> Path:
-    """A new directory of ours alone, where TMPDIR says if a socket can lie there, else in /tmp. Raises `OSError`."""
-    usual = Path(tempfile.gettempdir())
-    chosen = usual if _can_hold_a_socket(usual) else Path("/tmp")  # noqa: S108 - ours alone
-    return Path(tempfile.mkdtemp(prefix="rj-ssh-", dir=chosen))
+@dataclass(frozen=True)
+class Heard:
+    """What came of a ssh, apart: only what it reports itself goes to its log."""
+
+    log: str
+    """Its own messages. Some of them quote the server."""
+    beside: str
+    """What it passes on, such as the server's banner, and what programs say that it started."""
 
 
-def _can_hold_a_socket(directory: Path) -> bool:
-    """Whether ssh takes the path as it is, and no other user can put a directory in the place of ours."""
-    fits = len(os.fsencode(directory)) + len("/rj-ssh-12345678/m") + _LISTENING <= _LONGEST
-    # ssh fills in what stands behind these.
-    literal = not set("%$") & set(str(directory))
-    mode = directory.stat().st_mode
-    return fits and literal and (not mode & 0o022 or bool(mode & stat.S_ISVTX))
+def run_to_its_end(words: Sequence[str], environment: Mapping[str, str], log: Path, within: float) -> tuple[int, Heard]:
+    """The exit status of `words`, which let ssh log to `log` (-E), and what was heard.
 
-
-def run_to_its_end(
-    words: Sequence[str], environment: Mapping[str, str], said_in: Path, within: float
-) -> tuple[int, str]:
-    """The exit status, and the last 64 KiB of what was said on stderr.
-
-    stderr goes to the file `said_in`: a pipe would stay open in what goes to the background. When it fails, or
-    takes longer than `within` seconds (`subprocess.TimeoutExpired`), all that it started is killed with it: a
-    ProxyCommand, or the ssh to a jump host, may not care that it has gone. `OSError` when it cannot be run.
+    Both streams are read all the time and only their ends kept: a server that says much neither fills a disk nor holds
+    ssh up. They stay open in what goes to the background, so their ends are not waited for; what a master logs later
+    is lost. When ssh fails, or takes longer than `within` seconds (`subprocess.TimeoutExpired`), all that it started
+    is killed with it: a ProxyCommand, or the ssh to a jump host, may not care that it has gone. `OSError` when it
+    cannot be run.
     """
-    with said_in.open("w+b") as said:
-        process = subprocess.Popen(
-            words,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said.fileno(),
-            start_new_session=True,
-        )
+    with ExitStack() as opened:
+        os.mkfifo(log, 0o600)
+        opened.callback(log.unlink, missing_ok=True)
+        # Open for both, so that it has no end while ssh has not opened it yet.
+        logged = os.open(log, os.O_RDWR | os.O_NONBLOCK)
+        opened.callback(os.close, logged)
+        said, saying = os.pipe()
+        opened.callback(os.close, said)
+        os.set_blocking(said, False)
         try:
-            process.wait(within)
+            process = subprocess.Popen(
+                words,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=saying,
+                start_new_session=True,
+            )
+        finally:
+            os.close(saying)
+        streams = opened.enter_context(closing(_Tails(logged, said)))
+        try:
+            streams.read_until_exit(process, within)
         finally:
             if process.returncode != 0:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        said.seek(max(0, said.seek(0, os.SEEK_END) - _HEARD))
-        return process.returncode, said.read().decode("utf-8", "replace")
+        streams.read(0)
+        return process.returncode, Heard(streams.text(logged), streams.text(said))
+
+
+class _Tails:
+    """The ends of what comes on some streams."""
+
+    def __init__(self, *streams: int) -> None:
+        self._ends = dict.fromkeys(streams, b"")
+        self._open = selectors.DefaultSelector()
+        for stream in streams:
+            self._open.register(stream, selectors.EVENT_READ)
+
+    def read_until_exit(self, process: subprocess.Popen[bytes], within: float) -> None:
+        deadline = time.monotonic() + within
+        while process.poll() is None:
+            if time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(process.args, within)
+            self.read(_LOOKS)
+
+    def read(self, wait: float) -> None:
+        """Take what there is, and wait for it as long as that."""
+        for key, _ in self._open.select(wait):
+            stream = key.fd
+            if chunk := os.read(stream, _HEARD):
+                self._ends[stream] = (self._ends[stream] + chunk)[-_HEARD:]
+            else:
+                self._open.unregister(stream)
+
+    def close(self) -> None:
+        self._open.close()
+
+    def text(self, stream: int) -> str:
+        return self._ends[stream].decode("utf-8", "replace")

@@ -185,9 +185,9 @@ def test_one_answer_serves_all_hosts_for_which_the_same_lines_count(
     asked: list[str] = []
     run = program._run
 
-    def note(words: list[str], name: str) -> str:
+    def note(words: list[str], name: str, config: str = "") -> str:
         asked.append(name)
-        return run(words, name)
+        return run(words, name, config)
 
     monkeypatch.setattr(program, "_run", note)
 
@@ -199,6 +199,14 @@ def test_one_answer_serves_all_hosts_for_which_the_same_lines_count(
     assert ports == ["1", "2"]
     config.write_text(config.read_text().replace("2201", "2202"))
     assert lookup("web1", (), str(config)).settings.get("port") == "2202"
+
+
+def test_what_openssh_refuses_is_told_with_the_command_that_shows_it(here: Path) -> None:
+    config = here / "a config"
+    config.write_text("Match nonsense\n  Port 2201\n")
+
+    with pytest.raises(UsageError, match=rf"db1: .*line 1: Bad Match.*until `ssh -F '{config}' -G db1` works"):
+        lookup("db1", (), str(config))
 
 
 def test_the_answer_of_a_command_is_never_kept(here: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -64,11 +65,12 @@ def program() -> str | None:
 def reads_comments() -> bool:
     """Whether a comment may follow a value, as from OpenSSH 8.7 on; to older ones its words are values."""
     ssh = program()
-    return ssh is None or _version(ssh) >= (8, 7)
+    return ssh is None or version_of(ssh) >= (8, 7)
 
 
 @lru_cache(maxsize=8)
-def _version(ssh: str) -> tuple[int, int]:
+def version_of(ssh: str) -> tuple[int, int]:
+    """OpenSSH's version by the program's own word; (0, 0) if it is another program."""
     said = subprocess.run([ssh, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     match = re.search(r"OpenSSH\w*_(\d+)\.(\d+)", said.stderr + said.stdout)
     return (int(match[1]), int(match[2])) if match else (0, 0)
@@ -133,7 +135,7 @@ def _asked(document: ConfigDocument, question: SettingsQuery, deciding: tuple[Se
         for option in deciding:
             value = option.values[0]
             words += ["-l", value] if option.key == "user" else ["-o", f"{option.key}={value}"]
-        said = _run([ssh, "-G", *words, "--", question.name, "exec sh -s"], question.name)
+        said = _run([ssh, "-G", *words, "--", question.name, "exec sh -s"], question.name, question.config)
     return read_answer(said, _defaults(ssh), document, question.name, local_user())
 
 
@@ -142,7 +144,8 @@ def _defaults(ssh: str) -> str:
     return _run([ssh, "-G", "-F", "none", "--", NOBODY], "ssh")
 
 
-def _run(command: list[str], name: str) -> str:
+def _run(command: list[str], name: str, config: str = "") -> str:
+    by_hand = f"ssh {f'-F {shlex.quote(config)} ' if config else ''}-G {name}"
     try:
         done = subprocess.run(
             command,
@@ -154,12 +157,12 @@ def _run(command: list[str], name: str) -> str:
         )
     except subprocess.TimeoutExpired as exc:
         remedy = "Check the commands of Match exec and at the name servers."
-        raise UsageError(f"{name}: `ssh -G {name}` did not end within {WITHIN:g} s", remedy=remedy) from exc
+        raise UsageError(f"{name}: `{by_hand}` did not end within {WITHIN:g} s", remedy=remedy) from exc
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip() and "terminal" not in line]
         why = "; ".join(said[-3:]).rstrip(".") or f"exit status {done.returncode}"
         raise UsageError(
-            f"{name}: OpenSSH refuses its configuration: {why}", remedy=f"Correct it until `ssh -G {name}` works."
+            f"{name}: OpenSSH refuses its configuration: {why}", remedy=f"Correct it until `{by_hand}` works."
         )
     return done.stdout
 

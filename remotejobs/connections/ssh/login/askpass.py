@@ -43,7 +43,7 @@ exit 1
 """
 _PASSWORD = f"""case $1 in
     {_OF_SSH}) exit 1 ;;
-    *"'s password: ") ;;
+    *"'s password: ") : >"${{0%/*}}"/asked ;;
     *) printf '%s\\n' "${{1#"("*") "}}" | grep -Eqi {shlex.quote(BY_HAND)} && exit 1 ;;
 esac"""
 _PIN = """case $1 in "Enter PIN for '"*) ;; *) exit 1 ;; esac"""
@@ -76,3 +76,11 @@ def check_word(host: str, word: str) -> None:
     """`UsageError` for a password that cannot be one line."""
     if re.search(r"[\r\n\0]", word):
         raise UsageError(f"{host}: ansible_password holds a line break", remedy="ssh reads one line.")
+
+
+def was_asked(directory: Path) -> bool:
+    """Whether the ssh that is `answering` in this directory has asked for the password of a user on the server.
+
+    It has then accepted the server's key.
+    """
+    return (directory / "asked").exists()

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from remotejobs.connections.ssh.resolve import SUGGESTED
 
-_OLD = re.compile(r".*(sha1|-cbc|arcfour|ssh-dss|hmac-md5|ripemd|umac-64).*|ssh-rsa|3des.*")
+OLD = re.compile(r".*(sha1|-cbc|arcfour|ssh-dss|hmac-md5|ripemd|umac-64).*|ssh-rsa|3des.*")
+SERVER_BEHIND = "The server is behind: it has only what is no longer safe. Update it."
 _NOT_HERE = re.compile(r"(sntrup761|chacha20-poly1305|umac|sk-|ssh-mldsa|mlkem).*")
 
 
@@ -20,10 +21,15 @@ def mismatch(offered: Mapping[str, Sequence[str]], ours: Mapping[str, Sequence[s
         message = (
             f"no {keyword} in common: {server} offers {', '.join(theirs)}; here there are {', '.join(ours[keyword])}"
         )
-        if all(map(_OLD.fullmatch, theirs)):
-            return message, "The server is behind: it has only what is no longer safe. Update it."
+        if all(map(OLD.fullmatch, theirs)):
+            return message, SERVER_BEHIND
         if any(map(_NOT_HERE.match, theirs)):
             behind = "This side is behind: paramiko cannot do what the server allows."
             return message, f"{behind} {SUGGESTED}, or allow one of ours there."
-        return message, f"Check {keyword} in sshd_config there and in ssh_config here."
+        return message, compare(keyword)
     return "there is no algorithm in common", "Compare the lists of both sides."
+
+
+def compare(keyword: str) -> str:
+    """What to do where neither side is behind."""
+    return f"Check {keyword} in sshd_config there and in ssh_config here."

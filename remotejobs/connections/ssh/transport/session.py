@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from paramiko import Channel
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, SSHException
 
+from remotejobs.connections.ssh.backoff import TURNING_AWAY
 from remotejobs.connections.ssh.endpoint import Endpoint
 from remotejobs.connections.ssh.host_keys.check import check_host_key, is_trusted, known_for
 from remotejobs.connections.ssh.host_keys.known_hosts import HostKey
@@ -31,9 +32,6 @@ from remotejobs.errors import (
     Unreachable,
     UsageError,
 )
-
-# The first by OpenSSH before 9.8, the second since, for MaxStartups and for penalties alike.
-TURNING_AWAY = ("Exceeded MaxStartups", "Not allowed at this time")
 
 
 class Session:
