@@ -201,7 +201,7 @@ def test_one_answer_serves_all_hosts_for_which_the_same_lines_count(
     assert lookup("web1", (), str(config)).settings.get("port") == "2202"
 
 
-def test_what_openssh_refuses_is_told_with_the_command_that_shows_it(here: Path) -> None:
+def test_what_openssh_refuses_is_reported_with_the_command_that_shows_it(here: Path) -> None:
     config = here / "a config"
     config.write_text("Match nonsense\n  Port 2201\n")
 
