@@ -11,7 +11,7 @@ from bench.engine import fleet_rows, host_rows
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--hosts", default="10,50,100,200", help="numbers of sshd to measure with")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each command; the median is told")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each command; the median is reported")
     parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
 

@@ -59,7 +59,7 @@ def end_of(fake: FakeHosts, host: str) -> float:
 
 
 def peak_memory() -> float:
-    """MiB of this process at the highest; rusage would tell what its parent had when it was forked."""
+    """MiB of this process at the highest; rusage would include what its parent had when it was forked."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024
 

@@ -43,7 +43,7 @@ def put(name: str, text: str, *pages: Path) -> None:
 
 
 def save(name: str, figures: Mapping[str, object], *packages: str) -> None:
-    """Keep the figures themselves, for who draws them or compares."""
+    """Keep the figures themselves, to be drawn or compared."""
     RESULTS.mkdir(exist_ok=True)
     kept = {"machine": machine(*packages), **figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")

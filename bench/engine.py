@@ -136,11 +136,11 @@ def host_rows(say: Say) -> Iterator[FigureRow]:
         yield FigureRow("host disk for a finished job", f"{_disk(record.results_dir)} KiB")
 
 
-def _status_cpu(jobs: HostJobs, looks: int = 300) -> float:
+def _status_cpu(jobs: HostJobs, polls: int = 300) -> float:
     before = time.process_time()
-    for _ in range(looks):
+    for _ in range(polls):
         jobs.record("costs")
-    return (time.process_time() - before) / looks * 1000
+    return (time.process_time() - before) / polls * 1000
 
 
 def _lag(jobs: HostJobs, times: int = 11) -> float:

@@ -1,4 +1,4 @@
-"""Whole commands, timed from outside, several times; the median is what is told."""
+"""Whole commands, timed from outside, several times; the median is reported."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def timed(
 ) -> Timing:
     """Run each command to its end, one after the other, and `after` each what is not measured.
 
-    One that fails raises `CalledProcessError` unless told not; then what it says on stderr is not shown either.
+    One that fails raises `CalledProcessError` unless `check` is false; then its stderr is not shown either.
     """
     walls, cpus, memories, codes = [], [], [], []
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})}  # an installed program is compiled once
@@ -74,7 +74,7 @@ def pss(pid: int) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1])
-    raise ValueError(f"the kernel tells no Pss of {pid}")
+    raise ValueError(f"the kernel reports no Pss of {pid}")
 
 
 def children(pid: int) -> list[int]:

@@ -10,7 +10,7 @@ import time
 from prefect import flow, task
 from prefect.runtime import flow_run
 
-_PAUSE = 0.05  # seconds; with none Prefect tells the server one thing less of each attempt
+_PAUSE = 0.05  # seconds; with none, Prefect sends the server one event less for each attempt
 
 
 class StillPolling(Exception):

@@ -109,7 +109,7 @@ def tree_of(commit: str, directory: Path) -> Path | None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.readings", description=__doc__)
     parser.add_argument("--before", default=BEFORE, help="the commit to measure beside this tree")
-    parser.add_argument("--runs", type=int, default=7, help="runs of each; the median is told")
+    parser.add_argument("--runs", type=int, default=7, help="runs of each; the median is reported")
     parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rj-before-") as name:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bench.documents import PROJECT, machine, put
 from lab.load import Load, LoadReport
-from lab.servers.prefect_server import PrefectServer
-from lab.servers.site import LabSite
+from lab.servers.prefect.server import PrefectServer
+from lab.servers.web.site import LabSite
 
 _PAGE = PROJECT / "docs" / "how-to" / "rolling-update.md"
 

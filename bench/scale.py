@@ -28,8 +28,8 @@ from bench.core import CoreFigures
 from bench.documents import machine, put, save, say, table
 from bench.engine import hosts
 from bench.flow import SLEEP, Flown
-from lab.servers.prefect_api import PrefectApi, RunStatus
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.api import PrefectApi, RunStatus
+from lab.servers.prefect.server import PrefectServer
 
 SSHD = "200,1000"
 SIZES = "10,100,200,1000,10000"

@@ -20,8 +20,8 @@ import httpx
 
 from bench.documents import PROJECT, machine, put, say, table
 from lab.ports import free_ports
-from lab.servers.prefect_server import PrefectServer
-from lab.servers.scaled_server import API_PROCESSES, ScaledServer
+from lab.servers.prefect.scaled_server import API_PROCESSES, ScaledServer
+from lab.servers.prefect.server import PrefectServer
 
 _PAGE = PROJECT / "docs" / "how-to" / "scale.md"
 _WITHIN = 150.0  # seconds for the backlog
@@ -110,8 +110,8 @@ def _polls(server: PrefectServer, tasks: int, attempts: int) -> tuple[str, float
     words = [sys.executable, "-m", "bench.polls", "--tasks", str(tasks), "--attempts", str(attempts)]
     env = {**server.environment, "PREFECT_LOGGING_LEVEL": "CRITICAL"}
     done = subprocess.run(words, env=env, cwd=PROJECT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    told = json.loads(done.stdout.splitlines()[-1])
-    return str(told["run"]), float(told["began"]), float(told["seconds"])
+    figures = json.loads(done.stdout.splitlines()[-1])
+    return str(figures["run"]), float(figures["began"]), float(figures["seconds"])
 
 
 def _await_recorded(server: PrefectServer, run: str, began: float, tasks: int) -> tuple[float, int]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from bench.documents import PROJECT, machine, put, say, table
 from lab.ports import free_ports
 from lab.runs import await_state, start
-from lab.servers.prefect_api import PrefectApi, RunStatus
-from lab.servers.prefect_server import SHARDS, PrefectServer
+from lab.servers.prefect.api import PrefectApi, RunStatus
+from lab.servers.prefect.server import SHARDS, PrefectServer
 from lab.servers.sshd import SshLab
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections, jobs_on

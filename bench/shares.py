@@ -56,7 +56,7 @@ def measured(count: int) -> Iterator[Row]:
 
 def _requests(job: Job) -> Iterable[tuple[str, Callable[[HostJobs], object]]]:
     yield "start a job", lambda jobs: jobs.start(job)
-    yield "look at it", lambda jobs: jobs.record(job.jid)
+    yield "poll it", lambda jobs: jobs.record(job.jid)
     yield "kill it, with proof", lambda jobs: jobs.kill(job.jid, grace=0)
 
 

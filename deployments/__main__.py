@@ -39,7 +39,7 @@ STAGES: tuple[Stage, ...] = (
 
 
 class NotAsDeclared(RemoteJobsError):
-    """Look into the server's log, and whether somebody else changes the same; then do it again."""
+    """Check the server's log, and whether another deployment changes the same; then do it again."""
 
 
 def main() -> int:

@@ -39,7 +39,7 @@ def pool_changes(client: SyncPrefectClient, declared: list[WorkPool]) -> Iterato
 
 
 def limit_changes(client: SyncPrefectClient, declared: list[Limit]) -> Iterator[Change]:
-    """One that somebody switched off limits nothing, so it is switched on again."""
+    """One that was switched off limits nothing, so it is switched on again."""
     for limit in declared:
         try:
             there = client.read_global_concurrency_limit_by_name(limit.name)

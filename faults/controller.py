@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection as Pipe
 from random import Random
 from typing import Any
 
-from faults.transports import SomeHost
+from faults.network.transports import SomeHost
 from remotejobs.connections.connect import open_connection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.wait import wait_until_ended

@@ -10,8 +10,8 @@ from random import Random
 from threading import local
 
 from faults.controller import Orders, kill_midway, run_to_the_end
+from faults.network.transports import connection_to, jobs_at
 from faults.oracle import Oracle, begun_or_lost, short, stubborn
-from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
 from lab.job_files import bearers_of
 from lab.servers.sshd import SshLab
@@ -73,7 +73,7 @@ class _Killing:
         record = jobs.kill(jid) if self._step == "kill" else wait_until_ended(jobs, jid)
         verdict = oracle.judge(record)
         if verdict is SURVIVED and record.state is State.KILLED and (left := bearers_of(record)):
-            return lost(f"{jid}: told to be proven empty, but {left} run on")
+            return lost(f"{jid}: reported as proven empty, but {left} run on")
         return verdict
 
     def _cleaned(self, jobs: HostJobs, oracle: Oracle) -> Try:

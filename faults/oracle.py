@@ -64,9 +64,9 @@ class Oracle:
         """Whether the command ran once and `record` says exactly how it ended."""
         if (ran := self.once()) is not SURVIVED:
             return ran
-        told = (record.state, record.rc if self.rc is not None else None, record.stdout)
+        reported = (record.state, record.rc if self.rc is not None else None, record.stdout)
         true = (self.state, self.rc, self.stdout)
-        return SURVIVED if told == true else lost(f"{self.job.jid}: told {told}, {record.msg!r}; it is {true}")
+        return SURVIVED if reported == true else lost(f"{self.job.jid}: {reported}, {record.msg!r}; it is {true}")
 
     def open_gate(self) -> None:
         """Let a `gated` job go on to its end."""

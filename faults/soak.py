@@ -17,12 +17,12 @@ from random import Random
 from unittest.mock import patch
 
 from faults.controller import Orders, kill_midway, prepare
-from faults.network import CONTACT_TIMEOUT, again_and_again
+from faults.host.processes import left_under
+from faults.network.connections import CONTACT_TIMEOUT, again_and_again
+from faults.network.transports import connection_to, jobs_at
+from faults.network.wire import BadWire
 from faults.oracle import NeverRan, Oracle, short, stubborn
-from faults.processes import left_under
-from faults.transports import connection_to, jobs_at
 from faults.trial import SURVIVED, Trial, Try, lost
-from faults.wire import BadWire
 from lab.job_files import bearers_of, kill_supervision, supervisor_of
 from lab.servers.sshd import SshLab
 from remotejobs.errors import HostError
@@ -162,15 +162,15 @@ def soak(trial: Trial) -> Iterator[Try]:
 
 
 def _unknown(place: _Soak, jobs: int) -> str:
-    """What the hosts tell other than exactly the jobs that were started, none of them as running; "" for nothing."""
-    told = [
+    """What the hosts report other than exactly the jobs that were started, none of them as running; "" for nothing."""
+    reported = [
         record
         for each in place.jobs.values()
         for record in retry_while_unreachable(each.list, contact_timeout=CONTACT_TIMEOUT)
     ]
-    odd = [record.jid for record in told if not record.finished]
-    if len(told) != jobs or odd:
-        return f"{len(told)} jobs are told of {jobs}, and as running: {odd}"
+    odd = [record.jid for record in reported if not record.finished]
+    if len(reported) != jobs or odd:
+        return f"{len(reported)} jobs are reported of {jobs}, and as running: {odd}"
     return ""
 
 

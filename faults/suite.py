@@ -9,8 +9,10 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from faults import disk, kills, machine, namespace, network, soak, sshd, supervisor, trees
-from faults.processes import end_under
+from faults import kills, soak
+from faults.host import disk, machine, namespace, supervisor, trees
+from faults.host.processes import end_under
+from faults.network import connections, sshd
 from faults.trial import Fault, FaultRow, Trial
 
 SCALES = ("small", "full")
@@ -34,17 +36,19 @@ _CONTROLLER = tuple(
 
 _ENDS_ALIKE = "no false failure; ran once, same result as without the fault"
 _NETWORK = (
-    Fault(name="connections cut", proven=_ENDS_ALIKE, small=10, full=200, run=network.cut),
-    Fault(name="connection half-open", proven=_ENDS_ALIKE, small=4, full=100, run=network.half_open),
-    Fault(name="everything 2 s late", proven=_ENDS_ALIKE, small=3, full=50, run=network.delayed),
-    Fault(name="10 % of connections reset", proven=_ENDS_ALIKE, small=8, full=300, run=network.resets),
-    Fault(name="cut in the middle of an answer", proven=_ENDS_ALIKE, small=6, full=200, run=network.cut_in_an_answer),
+    Fault(name="connections cut", proven=_ENDS_ALIKE, small=10, full=200, run=connections.cut),
+    Fault(name="connection half-open", proven=_ENDS_ALIKE, small=4, full=100, run=connections.half_open),
+    Fault(name="everything 2 s late", proven=_ENDS_ALIKE, small=3, full=50, run=connections.delayed),
+    Fault(name="10 % of connections reset", proven=_ENDS_ALIKE, small=8, full=300, run=connections.resets),
+    Fault(
+        name="cut in the middle of an answer", proven=_ENDS_ALIKE, small=6, full=200, run=connections.cut_in_an_answer
+    ),
     Fault(
         name="network gone for good",
         proven="an error that names host and remedy after the deadline; the job ran once all the same",
         small=2,
         full=50,
-        run=network.gone_for_good,
+        run=connections.gone_for_good,
     ),
 )
 _HOST = (
@@ -116,7 +120,7 @@ _HOST = (
     Fault(name="busybox without setsid", proven=_ENDS_ALIKE, small=4, full=40, run=machine.without_setsid),
     Fault(
         name="10,000 old results there",
-        proven="each is told and cleaned; a new job runs among them",
+        proven="each is reported and cleaned; a new job runs among them",
         small=100,
         full=10000,
         run=machine.many_old_results,
@@ -142,15 +146,15 @@ def named(words: Sequence[str]) -> list[Fault]:
     return found
 
 
-def run(fault: Fault, seed: int, tries: int, tell: Callable[[FaultRow], None] = lambda _: None) -> FaultRow:
-    """Try one fault in a directory of its own; `tell` sees the row grow."""
+def run(fault: Fault, seed: int, tries: int, report: Callable[[FaultRow], None] = lambda _: None) -> FaultRow:
+    """Try one fault in a directory of its own; `report` is called as the row grows."""
     row, began = FaultRow(fault, seed), time.monotonic()
     # Some hosts are other users, who may enter the guard's directory.
     with TemporaryDirectory(prefix="faults-") as name:
         try:
             for one in fault.run(Trial(Path(name), tries, Random(f"{seed} {fault.name}"))):
                 row.add(one)
-                tell(row)
+                report(row)
         finally:
             end_under(Path(name))
     row.seconds = time.monotonic() - began

@@ -13,7 +13,7 @@ from random import Random
 class TryOutcome(StrEnum):
     """What became of one job under a fault."""
 
-    SURVIVED = "survived"  # it ran once, and all that was told of it is true
+    SURVIVED = "survived"  # it ran once, and all that was reported of it is true
     LOST = "lost"  # its result is wrong or unknown, or something was said that is not so
     DOUBLE = "double"  # its command ran more than once
 

@@ -3,7 +3,7 @@
 # Seen:    it does too. With it, though no CanonicalizeHostname is set, blocks of `Match canonical` and `Match final` count:
 #          one line changes the port of another block, which by itself never applies.
 # Version: OpenSSH 9.2p1 (Debian 12).
-# Matters: a line that somebody adds for his own host (`Match !final host x`) sends long jobs of all others to another
+# Matters: a line that somebody adds for one host (`Match !final host x`) sends long jobs of all others to another
 #          port or user, if a block for canonical names stands in the file or in ssh_config.d.
 set -eu
 work=$(mktemp -d)

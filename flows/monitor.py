@@ -1,4 +1,4 @@
-"""Look at the jobs of all hosts every few minutes, and speak up once for each that was lost or takes too long."""
+"""Check the jobs of all hosts every few minutes, and notify once of each that was lost or takes too long."""
 
 from __future__ import annotations
 

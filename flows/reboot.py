@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from remotejobs.operations.batches import batches
+from remotejobs.operations.batches import Serial, batches
 from remotejobs.operations.reboot import Reboot, Rebooted
-from remotejobs.operations.serial import Serial
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
 from remotejobs.prefect.tasks.jobs.reports import publish_table

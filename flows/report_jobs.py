@@ -1,4 +1,4 @@
-"""Tell how jobs ended that nobody waited for: started by a flow or by hand, from here or from elsewhere."""
+"""Report how jobs ended that nothing waited for: started by a flow or by hand, from here or from elsewhere."""
 
 from __future__ import annotations
 

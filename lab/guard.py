@@ -1,8 +1,8 @@
 """Nothing of a lab is left behind, however its process ends: one process beside it, the reaper, sees to that.
 
-`start` marks the environment, so that all which this process starts can be told from everything else on the machine,
-and starts the reaper (reaper.py). What carries no mark, such as a user, is entered in the run's ledger as long as it is
-there.
+`start` marks the environment, which distinguishes all that this process starts from everything else on the machine, and
+starts the reaper (reaper.py). What carries no mark, such as a user, is entered in the run's ledger as long
+as it is there.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def start() -> Path:
     """
     if RUN_VARIABLE in os.environ:
         return Path(os.environ[RUN_VARIABLE])
-    # Other users of the lab have files in it, whom the user's own temporary directory may keep out.
+    # Other users of the lab have files in it, and the user's own temporary directory may be closed to them.
     directory = Path(tempfile.mkdtemp(prefix="remotejobs-", dir="/tmp"))
     directory.chmod(0o711)
     (directory / _LEDGER).touch(0o600)
-    # Where pytest keeps what its last runs wrote is to be looked at afterwards.
+    # Where pytest keeps what its last runs wrote is to be read afterwards.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     reaper = subprocess.Popen(
         [sys.executable, "-ESs", str(_REAPER), str(directory), str(os.getpid())],
@@ -54,7 +54,7 @@ def start() -> Path:
 
 
 def mark() -> dict[str, str]:
-    """What an environment needs that is made from nothing, so that who gets it is found; nothing without a guard."""
+    """What an environment made from nothing needs, so that every process with it is found; empty without a guard."""
     return {RUN_VARIABLE: os.environ[RUN_VARIABLE]} if RUN_VARIABLE in os.environ else {}
 
 

@@ -27,7 +27,7 @@ def reaper_of(record: Record) -> int:
 
 
 def kill_supervision(record: Record) -> None:
-    """Kill both that wait for the command: each alone would tell its end in the other's place, or that it is lost."""
+    """Kill both that wait for the command: each alone would report its end in the other's place, or that it is lost."""
     for pid in filter(None, (supervisor_of(record), reaper_of(record))):
         with contextlib.suppress(ProcessLookupError):  # the second, for it misses the first
             os.kill(pid, signal.SIGKILL)
@@ -39,12 +39,12 @@ def bearers_of(record: Record) -> list[int]:
 
 
 def bearing(words: bytes) -> list[int]:
-    """The pids with `words` in their environment, as far as one may look."""
+    """The pids with `words` in their environment, as far as they may be read."""
     return [int(process.name) for process in Path("/proc").glob("[0-9]*") if words in read(process / "environ")]
 
 
 def read(path: Path) -> bytes:
-    """A file of /proc; empty where its process is gone or somebody else's."""
+    """A file of /proc; empty where its process is gone or belongs to another user."""
     try:
         return path.read_bytes()
     except OSError:

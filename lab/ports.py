@@ -1,4 +1,4 @@
-"""Ports of loopback that nobody else gets, who listens on one, and waiting for a server by what it says first."""
+"""Ports of loopback that no other process gets, what listens on one, and waiting for the first words of a server."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LOOPBACK, _ANY = "0100007F", "00000000"
 class Port:
     """The `number` of a port of 127.0.0.1 that is ours until `close`, or as long as this object lives.
 
-    Who connects meanwhile is refused. It is bound and does not listen: so the kernel gives it to nobody else, neither
-    as a free one nor for a way out, and a server that sets SO_REUSEADDR before it binds, as all of the lab do, can
-    listen there, end, and come back.
+    A client that connects meanwhile is refused. It is bound and does not listen: so the kernel gives it to no other
+    process, neither as a free one nor for a way out, and a server that sets SO_REUSEADDR before it binds, as all of the
+    lab do, can listen there, end, and come back.
     """
 
     def __init__(self, number: int = 0) -> None:
-        """A free one, or that one. Raises `OSError` when somebody has it."""
+        """A free one, or that one. Raises `OSError` when another process has it."""
         self._claim = socket.socket(socket.AF_UNIX)
         self._holder = socket.socket()
         if number:
@@ -44,7 +44,7 @@ class Port:
 
 
 def _claimed(number: int) -> str:
-    """The name by which labs on this machine claim a port; the kernel forgets it with whoever has it."""
+    """The name by which labs on this machine claim a port; the kernel forgets it with the process that has it."""
     return f"\0remotejobs-lab-port-{number}"
 
 

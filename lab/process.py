@@ -18,8 +18,8 @@ READY_WITHIN = 300.0  # seconds; a Prefect server takes ten, and minutes on a ma
 GRACE = 10.0
 _STEP = 0.05
 
-# The kernel tells a child of its parent's death only from when it asked to be told. A parent that died before is not
-# the parent any more when the shell looks.
+# The kernel signals a parent's death to a child only once the child has asked for it. A parent that died before is not
+# the parent any more when the shell checks.
 _ENDS_WITH_US = ("setpriv", "--pdeathsig=TERM", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 
 

@@ -68,7 +68,7 @@ class LabRun:
             if proc.stat().st_uid in uids or self._mark in (proc / "environ").read_bytes().split(b"\0"):
                 return True
             if process.has_terminal:
-                return False  # somebody looks at what lies there
+                return False  # another process reads what lies there
             words = (proc / "cmdline").read_bytes().decode(errors="replace")
             at = f"{(proc / 'cwd').readlink()}/"
             return any(at.startswith(f"{place}/") or f"{place}/" in words for place in self.places)
@@ -94,7 +94,7 @@ def _uid_of(user: str) -> int | None:
 
 
 def end_processes(run: LabRun) -> None:
-    """First asked to end, then killed, until a look finds nobody."""
+    """First asked to end, then killed, until a scan finds no process."""
     deadline = time.monotonic() + GRACE
     asked: set[int] = set()
     while (ours := run.processes()) and time.monotonic() < deadline:
@@ -141,7 +141,7 @@ def unmount_under(place: str) -> None:
 def main(directory: Path, pid: int) -> None:
     os.chdir("/")
     with suppress(ProcessLookupError):
-        if os.getppid() == pid:  # else it has ended before we could look
+        if os.getppid() == pid:  # else it has ended before the check
             select.select([sys.stdin, os.pidfd_open(pid)], [], [])
     run = LabRun(directory)
     end_processes(run)

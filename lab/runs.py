@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.process import LabError
-from lab.servers.prefect_api import Deployment, PrefectApi, RunStatus
+from lab.servers.prefect.api import Deployment, PrefectApi, RunStatus
 
 _WITHIN = 10 * 60
 _ASK_EVERY = 0.5

@@ -19,7 +19,7 @@ SUDOERS = Path("/etc/sudoers.d")
 
 @dataclass(frozen=True, slots=True)
 class LabUser:
-    """`with LabUser.unique("fish", shell="/usr/bin/fish") as user:`; nothing is left of him or of what he ran.
+    """`with LabUser.unique("fish", shell="/usr/bin/fish") as user:`; nothing is left of that user or of its processes.
 
     `sudo` is the right side of a sudoers rule, such as `ALL=(ALL) NOPASSWD: ALL`; "" gives no right at all. An `odd`
     name is one that only directories have; such a user has no home.
@@ -54,7 +54,7 @@ class LabUser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Whoever is left of him would go on under a number that the next user gets.
+        # A process that is left would go on under a number that the next user gets.
         while subprocess.run(["pkill", "--signal", "KILL", "--uid", self.name], check=False).returncode == 0:
             time.sleep(0.01)
         self._rule.unlink(missing_ok=True)

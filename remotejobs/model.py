@@ -15,7 +15,7 @@ from remotejobs.renamed import renamed_arguments
 PROTOCOL_VERSION = 1
 JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TAIL_BYTES = 64 * 1024
-LONGEST_GRACE = 600  # seconds: whoever kills waits for it
+LONGEST_GRACE = 600  # seconds: a kill waits for it
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READONLY = {"PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_", "RANDOM", "LINENO"}

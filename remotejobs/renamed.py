@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 def warn_renamed(old: str, new: str, *, stacklevel: int = 3) -> None:
     """Warn that `old` is called `new` now."""
-    # A DeprecationWarning is hidden from whoever starts a program that somebody else wrote.
+    # A DeprecationWarning is hidden from users of a program that they did not write.
     text = f"{old} is now called {new}; the old name goes with the next release"
     warnings.warn(text, FutureWarning, stacklevel=stacklevel)
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from remotejobs.prefect.tasks.runs.process import STARTED_FOR
+from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
+
 from remotejobs.workarounds.prefect.broken_pipe import survive_broken_pipe
 from remotejobs.workarounds.prefect.first_connection import retry_first_connection
+
+# The flow run that this process was started for; "" in a shell, a worker or a test. It is read before the run begins:
+# within a run, the runtime names that one, whatever the process was started for.
+STARTED_FOR = "" if FlowRunContext.get() else str(flow_run.id or "")
 
 # A worker started this process for a run, which it took from that server: the address is right.
 if STARTED_FOR:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path, PurePath
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
@@ -20,6 +21,7 @@ from remotejobs.inventory.settings import AnsibleConfig, read_config
 from remotejobs.inventory.vault.keys import environment_with, secrets_named
 from remotejobs.inventory.vault.secrets import Key, Secrets
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice
+from remotejobs.model import Handle
 from remotejobs.prefect.tasks.blocks.inventory import RemoteInventory, RemoteLogin, not_the_manual
 
 _BLOCK = f"{RemoteInventory.get_block_type_slug()}/"
@@ -82,7 +84,7 @@ class Access(BaseModel):
 
     @property
     def has_become_password(self) -> bool:
-        """Whether a block has sudo's password, which who does the same by hand has to type."""
+        """Whether a block has sudo's password, which a person who does the same by hand has to type."""
         return bool(self.become_password_block or self.login.become_password.get_secret_value())
 
     @property
@@ -185,3 +187,14 @@ def _loaded(kind: type[B], name: str) -> B:
         raise UsageError(f"{what} cannot be read: there is none", remedy="Create it under Blocks.") from exc
     except ValidationError as exc:
         raise UsageError(f"{what} cannot be read: {exc}", remedy="Correct it under Blocks.") from exc
+
+
+Verb = Literal["status", "log", "kill"]
+
+
+def command_line(verb: Verb, handle: Handle, access: Access, *options: str) -> str:
+    """`remotejobs VERB HOST JID -i INVENTORY`, ready to be copied, as the user that the job belongs to."""
+    words = ["remotejobs", verb, handle.host, handle.jid, *access.words]
+    words += ["--become-user", handle.become_user] if handle.become_user else []
+    words += ["--ask-become-pass"] if access.has_become_password else []
+    return shlex.join([*words, *options])

@@ -41,7 +41,7 @@ def dry_run_state(planned: Iterable[PlannedStep], access: Access) -> State[Any]:
 
 
 def would_run(planned: Iterable[PlannedStep], access: Access) -> list[Any]:
-    """The same for a flow that otherwise returns a list: Prefect takes the state, and who called the flow gets `[]`."""
+    """The same for a flow that otherwise returns a list: Prefect takes the state, and the flow's caller gets `[]`."""
     return cast("list[Any]", dry_run_state(planned, access))
 
 

@@ -29,16 +29,16 @@ from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.dry_run import PlannedStep, would_run
 from remotejobs.prefect.tasks.form import describe_parameters
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen
 from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, row_of
 from remotejobs.prefect.tasks.jobs.results import JobResult, or_warning, raise_for
 from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
+from remotejobs.prefect.tasks.runs.flow_runs import by_new_names, set_old_names
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
-from remotejobs.prefect.tasks.runs.parameters import by_new_names, set_old_names
 from remotejobs.prefect.tasks.runs.started import note_jobs
 from remotejobs.prefect.tasks.shards.failures import publish_failed
 from remotejobs.prefect.tasks.shards.halt import raise_if_halted

@@ -22,10 +22,9 @@ from remotejobs.agent.request import Read
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Job, Record
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.cancel.end_jobs import became
 from remotejobs.prefect.tasks.connections import host_names, jobs_of, jobs_on
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, if_unreachable
@@ -52,7 +51,7 @@ exec tail $often -c "+$((at + 1))" -F {path}"""
 
 
 class NotFollowing(HostError):
-    """Look whether the file is a regular one, and whether its disk answers."""
+    """Check whether the file is a regular one, and whether its disk answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

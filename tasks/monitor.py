@@ -69,10 +69,10 @@ def publish_alerts(found: Sequence[Alert], seen: Survey, access: Access, hosts: 
     What it had of a host that is unreachable now stands on, so that it is not reported anew when the host is back.
     """
     key = key_of("fleet-alerts", access.name, hosts)
-    told = _last_table(key)
-    known = {_same(alert) for alert in told}
+    alerted = _last_table(key)
+    known = {_same(alert) for alert in alerted}
     new = [alert for alert in found if _same(alert) not in known]
-    standing = [alert for alert in told if alert.host in seen.unreachable and alert.what != "not asked"]
+    standing = [alert for alert in alerted if alert.host in seen.unreachable and alert.what != "not asked"]
     title = f"{number_of(len(found), 'alert')} on {hosts}, {len(new)} of them new"
     publish_table(key, title, [{**asdict(alert)} for alert in (*found, *standing)])
     return new

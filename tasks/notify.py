@@ -1,4 +1,4 @@
-"""Telling somebody: by hooks that a flow run failed, and by `send_notification`, within a flow, anything else.
+"""Notifications: by hooks that a flow run failed, and by `send_notification`, within a flow, anything else.
 
 Whatever happens in them, the run's outcome stands: Prefect logs what a hook raises and goes on with the next one, and a
 `send_notification` that fails is a failed task run, no more.
@@ -82,7 +82,7 @@ async def notify_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[
 
 
 def send_notification(whom: Notify, happened: str, text: str) -> None:
-    """Tell `whom` from within a flow what `happened`, in a word or two, and the rest in `text`."""
+    """Notify `whom` from within a flow of what `happened`, in a word or two, and the rest in `text`."""
     names = {"flow": this_run.flow_name or "", "run": this_run.name or ""}
     message = Message(**names, state=happened, message=text, url=page_of(this_run.id) if this_run.id else "")
     _send(whom, message, return_state=True)

@@ -15,9 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from remotejobs.errors import RemoteJobsError
 from remotejobs.model import Handle, Record
 from remotejobs.operations.service import Service, check_service_once, goes_on, jid_to_start, latest
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import host_of, jobs_of, jobs_on, shell_of
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
 from remotejobs.prefect.tasks.jobs.reports import TableRow

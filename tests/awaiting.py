@@ -11,5 +11,5 @@ def await_true(condition: Callable[[], bool], within: float = 300, every: float 
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
-        # Nobody tells when it comes true, and to ask without a pause would take the time of what is awaited.
+        # No event says when it comes true, and to ask without a pause would take the time of what is awaited.
         time.sleep(every)

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from lab.runs import await_state, deployment
-from lab.servers.prefect_api import PrefectApi, RunStatus
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.api import PrefectApi, RunStatus
+from lab.servers.prefect.server import PrefectServer
 from lab.servers.sshd import SshLab
 from remotejobs.model import Record
 from remotejobs.prefect.tasks.access import Access
@@ -22,7 +22,7 @@ WITHIN = 600.0  # seconds; far more than it takes, for machines that have much e
 # What is asked for here costs a server, a host or a scan of all processes something.
 await_true = partial(awaiting.await_true, within=WITHIN, every=0.5)
 
-# All waiting times at a tenth, where Prefect and the start of a process allow it, and a server that looks often enough.
+# All waiting times at a tenth, where Prefect and the start of a process allow it, and a server that scans often enough.
 # With all of it at a second, and other tests beside it on two cores, its SQLite was locked in three of four tries.
 AT_A_TENTH = {
     VARIABLE: "0.1",
@@ -71,7 +71,7 @@ class Cluster:
         return [record for record in jobs_on(self.access, host).list() if record.jid.endswith(str(run.id))]
 
     def recoveries_of(self, run: RunStatus) -> list[RunStatus]:
-        """The runs that were started to look after it."""
+        """The runs that were started to recover it."""
         known = self.api.runs_of(deployment(self.api, "recover"))
         return [recovery for recovery in known if recovery.parameters.get("flow_run_id") == str(run.id)]
 

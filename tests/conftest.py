@@ -3,8 +3,8 @@
 import os
 import signal
 
-# Ansible, which inventories are held against, looks at Python's import hooks once and wants to find exactly one for
-# files; Prefect adds another. So Ansible looks first.
+# Ansible, which inventories are held against, checks Python's import hooks once and wants to find exactly one for
+# files; Prefect adds another. So Ansible goes first.
 import ansible.utils.collection_loader._collection_finder  # type: ignore[import-untyped] # noqa: F401
 
 from lab import guard

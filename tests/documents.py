@@ -1,4 +1,4 @@
-"""The programs that the documents show, as whoever copies them has them."""
+"""The programs that the documents show, as a reader who copies them has them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab import guard
 from lab.ports import free_ports
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.server import PrefectServer
 
 _NO_SCHEDULES = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"}
 

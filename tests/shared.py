@@ -15,7 +15,7 @@ import pytest
 from lab import guard
 from lab.servers.postgres import Postgres
 from lab.servers.sshd import SshLab
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.testing import FakeHosts
 from tests.task_log import TaskLog
 
@@ -92,6 +92,6 @@ def task_log() -> Iterator[TaskLog]:
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    """Somebody who is notified."""
+    """A receiver of notifications."""
     with Webhook() as webhook:
         yield webhook

@@ -1,4 +1,4 @@
-"""What task runs log, which is what people read in the UI: to look for words in it, and to act when they come."""
+"""What task runs log, which is what people read in the UI: to find words in it, and to act when they come."""
 
 from __future__ import annotations
 

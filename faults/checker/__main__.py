@@ -1,4 +1,4 @@
-"""`python -m faults.checker --seed N --minutes M`: is all that is told true, come what may? Else exit code 1."""
+"""`python -m faults.checker --seed N --minutes M`: is all true that hosts report? Else exit code 1."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def main(words: Sequence[str] | None = None) -> int:
     show(figures, console)
     for failure in figures.failures[:REDUCED]:
         with TemporaryDirectory(prefix="checker-ground-") as name, ground_at(Path(name)) as ground:
-            _tell(failure.history, failure.found, console)
+            _show(failure.history, failure.found, console)
             checker = Checker(ground, args.leave_out)
-            _tell_reduced(failure.history.plan, checker, {each.rule for each in failure.found}, console)
+            _show_reduced(failure.history.plan, checker, {each.rule for each in failure.found}, console)
     if args.write:
         write(figures)
     return 1 if figures.failures else 0
@@ -61,11 +61,11 @@ def _campaign(seed: int, seconds: float, place: Path, leave_out: Sequence[str], 
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("the first episode", total=None)
 
-        def tell(figures: Figures) -> None:
+        def report(figures: Figures) -> None:
             words = f"{figures.episodes} episodes, {figures.asked.total()} questions, {len(figures.failures)} failed"
             progress.update(bar, description=words)
 
-        return campaign(seed, seconds, place, leave_out, tell)
+        return campaign(seed, seconds, place, leave_out, report)
 
 
 def _again(episode: str, times: int, place: Path, leave_out: Sequence[str], console: Console) -> int:
@@ -75,19 +75,19 @@ def _again(episode: str, times: int, place: Path, leave_out: Sequence[str], cons
         for _ in range(times):
             history, found = checker.check(plan)
             if found:
-                _tell(history, found, console)
-                _tell_reduced(plan, checker, {each.rule for each in found}, console)
+                _show(history, found, console)
+                _show_reduced(plan, checker, {each.rule for each in found}, console)
                 return 1
     console.print(f"episode {episode}: {times} times nothing was found")
     return 0
 
 
-def _tell(history: EpisodeHistory, found: Sequence[Violation], console: Console) -> None:
+def _show(history: EpisodeHistory, found: Sequence[Violation], console: Console) -> None:
     for line in lines_of(history, found):
         console.print(line, markup=False)
 
 
-def _tell_reduced(plan: EpisodePlan, checker: Checker, rules: set[str], console: Console) -> None:
+def _show_reduced(plan: EpisodePlan, checker: Checker, rules: set[str], console: Console) -> None:
     def fails(candidate: EpisodePlan) -> bool:
         return bool(rules & {each.rule for each in checker.check(candidate)[1]})
 
@@ -97,7 +97,7 @@ def _tell_reduced(plan: EpisodePlan, checker: Checker, rules: set[str], console:
         return
     history, found = checker.check(least)
     console.print(f"  reduced to {len(least.ops)} questions and {len(least.breaks)} breaks; once more:")
-    _tell(history, found, console)
+    _show(history, found, console)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from faults.checker.history import EpisodeHistory
 from faults.checker.hosts import SharedHosts
 from faults.checker.judge import Violation, violations
 from faults.checker.plan import EpisodePlan, drawn
-from faults.points import points_of
+from faults.host.points import points_of
 from remotejobs.agent import request
 from remotejobs.model import Job
 
@@ -59,7 +59,7 @@ class Checker:
 
     def check(self, plan: EpisodePlan) -> tuple[EpisodeHistory, tuple[Violation, ...]]:
         """Let the plan happen, in a directory of its own that is gone afterwards."""
-        # Short, as a name of a FIFO is told in words; and other users must be able to enter.
+        # Short, as messages name a FIFO in full; and other users must be able to enter.
         place = Path(mkdtemp(prefix="checker-"))
         try:
             history = happen(plan, place, self._ground, self._change)
@@ -84,7 +84,7 @@ def seeds(seed: int) -> Iterator[str]:
 
 
 def campaign(
-    seed: int, seconds: float, place: Path, except_for: Collection[str], tell: Callable[[Figures], None]
+    seed: int, seconds: float, place: Path, except_for: Collection[str], report: Callable[[Figures], None]
 ) -> Figures:
     """Episodes until the time is over."""
     figures, points, began = Figures(seed), all_points(), time.monotonic()
@@ -98,6 +98,6 @@ def campaign(
             if found:
                 figures.failures.append(Failure(history, found))
             figures.seconds = spent
-            tell(figures)
+            report(figures)
     figures.seconds = time.monotonic() - began
     return figures

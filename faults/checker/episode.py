@@ -1,4 +1,4 @@
-"""Making a plan happen: controllers ask, things break, and in the end all jobs are ended, looked at and cleaned."""
+"""Making a plan happen: controllers ask, things break, and in the end all jobs are ended, polled and cleaned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faults.checker.command import CommandRun, holders_of, job_of, now, runs_in
 from faults.checker.history import EpisodeHistory, Reported
 from faults.checker.hosts import EpisodeHost, SharedHosts, WithDeeds, hosts_of
 from faults.checker.plan import CONTROLLERS, EpisodePlan, Op
-from faults.processes import end_under, left_under
+from faults.host.processes import end_under, left_under
 from lab.job_files import read
 from remotejobs.connections.base import Connection
 from remotejobs.errors import HostRefused, RemoteJobsError
@@ -121,7 +121,7 @@ class _Episode:
         match op.what:
             case "start":
                 yield jobs.start(job_of(self._plan.job(op.jid), op.variant, self._notes[base], label))
-            case "look":
+            case "poll":
                 yield jobs.record(op.jid, wait=op.wait)
             case "kill":
                 yield jobs.kill(op.jid, grace=op.grace)
@@ -138,7 +138,7 @@ class _Episode:
             if not self._ended(number, jid):
                 history.left.append(f"{jid} on host {number} could not be ended")
         for number, jid in each:
-            self._ask(Op(NOBODY, 0, number, "look", jid))
+            self._ask(Op(NOBODY, 0, number, "poll", jid))
         for number in range(len(self._hosts)):
             self._ask(Op(NOBODY, 0, number, "clean"))
             self._ask(Op(NOBODY, 0, number, "list"))

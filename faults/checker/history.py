@@ -1,4 +1,4 @@
-"""What happened in an episode, as far as it can be known: what was asked and told, what broke, and what really ran."""
+"""What happened in an episode, as far as it is known: what was asked and reported, what broke, and what really ran."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ class EpisodeHistory:
     broken: list[tuple[float, Break]] = field(default_factory=list)
     runs: list[CommandRun] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    """What was there when all jobs had been ended: processes that still lived, and jobs of which no end was told."""
+    """What was there when all jobs had been ended: processes that still lived, and jobs whose end was not reported."""

@@ -15,12 +15,12 @@ from random import Random
 from shlex import quote
 
 from faults.checker.plan import Break, Deed, HostKind
-from faults.disk import disk, fill_pages
-from faults.machine import DATE
-from faults.namespace import namespace
-from faults.points import NoSuchPoint, act_at
-from faults.transports import connection_to
-from faults.wire import BadWire
+from faults.host.disk import disk, fill_pages
+from faults.host.machine import DATE
+from faults.host.namespace import namespace
+from faults.host.points import NoSuchPoint, act_at
+from faults.network.transports import connection_to
+from faults.network.wire import BadWire
 from lab.job_files import fields_of
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Become, Connection, Reply
@@ -80,7 +80,7 @@ class Here:
 
 @dataclass(slots=True)
 class WithDeeds:
-    """A connection that can put a deed into the request it brings; `done` tells whether somebody came to that point."""
+    """A connection that can put a deed into the request it brings; `done` says whether that point was reached."""
 
     inner: Connection
     flag: Path

@@ -54,7 +54,7 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """Controller `by` asks a host at `at` seconds: start, look, kill, clean or list."""
+    """Controller `by` asks a host at `at` seconds: start, poll, kill, clean or list."""
 
     by: int
     at: float
@@ -100,14 +100,14 @@ _GROUNDS: tuple[tuple[HostKind, ...], ...] = (
     (HostKind.CONTAINER, HostKind.CONTAINER),
     (HostKind.TWIN, HostKind.TWIN),
 )
-_ASKED = {"start": 9, "look": 6, "kill": 4, "clean": 2, "list": 2}
+_ASKED = {"start": 9, "poll": 6, "kill": 4, "clean": 2, "list": 2}
 _WHOM = ("supervisor", "timer", "command", "half")
 # Read again and again by every other function, or not in the requests here.
 _NOT_THERE = ("rj_stat", "rj_clock", "rj_load", "rj_drawn", "rj_unit", "rj_no_unit", "rj_scope", "rj_base", "rj_clear")
 # Where most requests of the kind come by; in the others nobody may, and the deed is not done.
 _LIKELY = {
     "start": ("rj_start", "rj_detach", "rj_supervise", "rj_launch", "rj_attach", "rj_finish", "rj_queue", "rj_draw"),
-    "look": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
+    "poll": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
     "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_look", "rj_settled", "rj_dequeue"),
     "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_state"),
     "list": ("rj_list", "rj_state", "rj_print"),
@@ -139,9 +139,9 @@ def _op(
         at=chance.uniform(0, SPAN),
         host=chance.randrange(len(hosts)),
         what=what,
-        jid=chance.choice(jobs).jid if what in ("start", "look", "kill") else "",
+        jid=chance.choice(jobs).jid if what in ("start", "poll", "kill") else "",
         variant=int(what == "start" and chance.random() < 0.1),
-        wait=chance.choice((0, 0, 1, 2)) if what == "look" else 0,
+        wait=chance.choice((0, 0, 1, 2)) if what == "poll" else 0,
         grace=chance.choice((0, 0, 1)) if what == "kill" else 0,
         deed=_deed(chance, points, what) if chance.random() < 0.5 else None,
     )

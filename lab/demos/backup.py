@@ -15,7 +15,7 @@ from rich.table import Table
 
 from lab.demos.stage import Say, Stage
 from lab.process import LabError
-from lab.servers.prefect_api import Artifact, Deployment, PrefectApi, RunStatus
+from lab.servers.prefect.api import Artifact, Deployment, PrefectApi, RunStatus
 
 NAME = "nightly-backup"
 _WITHIN = 15 * 60
@@ -48,11 +48,11 @@ def _deployment(api: PrefectApi) -> Deployment:
 
 def _follow(api: PrefectApi, run: RunStatus, say: Say) -> RunStatus:
     """One line whenever the run or a task run of it changes, until it has ended."""
-    told: dict[UUID, str] = {}
+    shown: dict[UUID, str] = {}
     deadline = time.monotonic() + _WITHIN
     while True:
         now, tasks = api.flow_run(run), api.task_runs(run)
-        _tell_changes([now, *tasks], told, say)
+        _show_changes([now, *tasks], shown, say)
         if now.final and (all(task.final for task in tasks) or time.monotonic() > deadline):
             return now
         if time.monotonic() > deadline:
@@ -63,11 +63,11 @@ def _follow(api: PrefectApi, run: RunStatus, say: Say) -> RunStatus:
         time.sleep(_ASK_EVERY)
 
 
-def _tell_changes(runs: Sequence[RunStatus], told: dict[UUID, str], say: Say) -> None:
+def _show_changes(runs: Sequence[RunStatus], shown: dict[UUID, str], say: Say) -> None:
     for run in runs:
         line = _describe(run)
-        if told.get(run.id) != line:
-            told[run.id] = line
+        if shown.get(run.id) != line:
+            shown[run.id] = line
             say(f"  {line}")
 
 
@@ -85,11 +85,11 @@ def _print_table(artifact: Artifact) -> None:
     if not rows:
         return
     table = Table(title=artifact.key, title_justify="left", box=SIMPLE_HEAD)
-    told = [name for name in rows[0] if name not in _WIDE and any(row[name] != "" for row in rows)]
-    for name in told:
+    shown = [name for name in rows[0] if name not in _WIDE and any(row[name] != "" for row in rows)]
+    for name in shown:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(str(row[name]) for name in told))
+        table.add_row(*(str(row[name]) for name in shown))
     Console().print(table)
 
 

@@ -31,7 +31,7 @@ def perform(name: str, act: Callable[[Stage], None]) -> int:
 
 def demonstrate(stage: Stage) -> None:
     run_backup(stage, say)
-    say("\nWhere to look")
+    say("\nWhere to find it")
     say(f"  the backups     {stage.directory}/hosts/*/home/backups")
     say(f"  the jobs        {stage.directory}/hosts/*/home/.remotejobs")
     say(f"  the logs        {stage.directory}/prefect/*.log, {stage.directory}/hosts/*/sshd.log")

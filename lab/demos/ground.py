@@ -13,7 +13,7 @@ from types import FrameType
 
 from lab import guard
 from lab.process import LabError
-from lab.servers.prefect_server import PROJECT
+from lab.servers.prefect.server import PROJECT
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DIRECTORY_VARIABLE = "REMOTEJOBS_LAB_DIR"

@@ -11,7 +11,7 @@ from lab.demos.shop import FAILURE, NOTHING, Shop, backup_plan, commands
 from lab.demos.stage import Stage
 from lab.process import LabError
 from lab.runs import await_end, console, start
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 
 HOSTS = ("db1", "db2")
 

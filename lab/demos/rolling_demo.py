@@ -9,7 +9,7 @@ from lab.demos.site_stage import SiteStage, open_site_for_people
 from lab.load import Load, LoadReport
 from lab.process import LabError
 from lab.runs import await_end, last_table, print_rows, start
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 
 
 def say(line: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.demos.ground import ignore_signals, lab_directory, signals_unwind
-from lab.servers.prefect_api import PrefectApi
-from lab.servers.prefect_server import PrefectServer
-from lab.servers.site import LabSite
+from lab.servers.prefect.api import PrefectApi
+from lab.servers.prefect.server import PrefectServer
+from lab.servers.web.site import LabSite
 
 Say = Callable[[str], None]
 

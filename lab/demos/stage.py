@@ -11,8 +11,8 @@ from pathlib import Path
 from lab.demos.ground import ignore_signals, lab_directory, signals_unwind
 from lab.demos.plan import GROUPS, HOSTS, deployment_parameters, write_files
 from lab.servers.postgres import Postgres
-from lab.servers.prefect_api import PrefectApi
-from lab.servers.prefect_server import PROJECT, PrefectServer
+from lab.servers.prefect.api import PrefectApi
+from lab.servers.prefect.server import PROJECT, PrefectServer
 from lab.servers.sshd import SshLab
 
 Say = Callable[[str], None]

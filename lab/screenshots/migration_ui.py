@@ -11,7 +11,7 @@ from playwright.sync_api import TimeoutError as TookTooLong
 
 from lab.process import LabError
 
-_PRESSES = 5  # of a button, by a person who is told that the server is busy
+_PRESSES = 5  # of a button, by a person whom the UI shows that the server is busy
 _BUSY = 503  # of a server whose SQLite is locked
 _WAIT = 120_000  # milliseconds: the worker has to start a process twice
 
@@ -39,7 +39,7 @@ class MigrationPage:
         self._field(description).fill(value)
 
     def submit(self) -> UUID:
-        """Start the run and look at it; its id."""
+        """Start the run and open its page; its id."""
         self._property("Hosts to migrate").evaluate("part => part.scrollIntoView()")
         self._keep("migration-form")
         # The page links to a run only as long as no worker has taken it; the answer names it for certain.

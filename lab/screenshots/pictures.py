@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from lab.demos.backup import run_backup
 from lab.demos.demo import perform, say
 from lab.demos.stage import Stage
-from lab.servers.prefect_server import PROJECT
+from lab.servers.prefect.server import PROJECT
 
 IMAGES = PROJECT / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium"

@@ -1,6 +1,7 @@
 """A real Kerberos realm on 127.0.0.1: MIT's KDC with a database of its own, and a ticket for one user.
 
-Everything lies in its directory. Who is to see the realm needs `environment`: sshd, ssh, and Python's subprocesses.
+Everything lies in its directory. A program that is to see the realm needs `environment`: sshd, ssh, Python's
+subprocesses.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Kerberos:
         self._port.close()
 
     def give_ticket(self, user: str) -> None:
-        """Make `user` known to the realm, and log in there as him; the ticket may be handed on."""
+        """Make `user` known to the realm, and log in there as that user; the ticket may be handed on."""
         keys = self.directory / f"{user}.keys"
         self._administer(f"addprinc -randkey {user}", f"ktadd -k {keys} {user}")
         self._run("kinit", "-f", "-k", "-t", str(keys), user)

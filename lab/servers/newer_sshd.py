@@ -71,7 +71,7 @@ def _fetch(directory: Path, root: Path, name: str) -> None:
 
 
 def _version(program: str) -> tuple[int, int]:
-    # Old ones know no -V, and say who they are all the same.
+    # Old ones know no -V, and print their version all the same.
     said = subprocess.run([program, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     match = re.search(r"OpenSSH_(\d+)\.(\d+)", said.stderr)
     return (int(match[1]), int(match[2])) if match else (0, 0)

@@ -130,7 +130,7 @@ class Postgres:
 
 
 def _owner() -> pwd.struct_passwd | None:
-    """Whom PostgreSQL runs as when the lab runs as root; None: as the lab's own user."""
+    """The user that PostgreSQL runs as when the lab runs as root; None: as the lab's own user."""
     if os.geteuid() != 0:
         return None
     try:

@@ -1,6 +1,6 @@
 """Real OpenSSH servers on 127.0.0.1: one sshd a host, each with its own home, all with one pinned host key.
 
-Works as root and as an ordinary user, who then logs in as himself. Only root can serve other users.
+Works as root and as an ordinary user, who then logs in under the same name. Only root can serve other users.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LabHost:
 class SshLab:
     """`with SshLab(directory, ["db1", "db2"]) as lab:` gives running hosts and ends them at the end.
 
-    `users` names, for single hosts, another user to log in as (root only; his own home is used then).
+    `users` names, for single hosts, another user to log in as (root only; that user's own home is used then).
     `extra_config` is added to every sshd_config, before the lab's own lines, so that it wins over them.
     `program` is another sshd than the system's.
     """
@@ -210,7 +210,7 @@ class SshLab:
         if words:
             lines.append(" ".join(["SetEnv", *(f'"{name}={value}"' for name, value in words.items())]))
         if host.name in self._users:
-            # He cannot read the lab's directory, and nothing is written to his home: root reads the key for him.
+            # The user cannot read the lab's directory, and nothing is written to its home: root reads the key instead.
             return [*lines, f'AuthorizedKeysCommand /bin/cat "{self._public_key}"', "AuthorizedKeysCommandUser root"]
         return [*lines, f'AuthorizedKeysFile "{self._public_key}"']
 

@@ -49,7 +49,7 @@ def _rows(hosts: Sequence[Host], target: Target) -> list[tuple[str, ...]]:
 
 
 def _user(target: Target, host: Host) -> str:
-    """Whom it would run as; "" on this machine, where nobody logs in."""
+    """The user it would run as; "" on this machine, where nobody logs in."""
     become = become_for(host, become=target.become or None, user=target.become_user or None)
     return become.user if become else login_user_of(host)
 

@@ -76,7 +76,7 @@ def _records(results: Iterable[HostResult[T]]) -> list[T]:
 def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
     """What came of `work` on every host, in the order of the inventory, when all is done."""
 
-    def quietly(jobs: HostJobs, _tell: Callable[[Event], None]) -> T:
+    def quietly(jobs: HostJobs, _report: Callable[[Event], None]) -> T:
         return work(jobs)
 
     results = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}

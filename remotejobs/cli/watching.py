@@ -1,4 +1,4 @@
-"""Looking at the jobs of many hosts again and again: as a table with keys on a terminal, as lines in a pipe."""
+"""Polling the jobs of many hosts again and again: as a table with keys on a terminal, as lines in a pipe."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVER = 10.0**9
 
 
 def watch(args: Namespace) -> NoReturn:
-    """Until somebody ends it or, where jobs are named, until all of them have ended."""
+    """Until the user ends it or, where jobs are named, until all of them have ended."""
     fleet = Target.of(args).fleet()
     since = args.since if args.since is not None else EVER if args.jobs else 3600.0
     snapshot = Snapshot(list(fleet.hosts), jobs=args.jobs or "*", since=since)

@@ -40,7 +40,7 @@ def _open(host: Host, retry_for: float) -> Connection:
         from remotejobs.connections.ssh.openssh import OpenSshConnection
 
         return OpenSshConnection(host, retry_for=retry_for)
-    # paramiko takes 0.2 s to import, which those who only want local hosts or --help need not wait for.
+    # paramiko takes 0.2 s to import, which local hosts and --help need not wait for.
     from remotejobs.connections.ssh.connection import SshConnection
     from remotejobs.connections.ssh.resolve import resolve
 

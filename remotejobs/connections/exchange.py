@@ -45,9 +45,9 @@ class Exchange:
         """Collect `data`; returns what is to be sent now. `ProtocolError` when it is too much."""
         searched = len(self._stdout)
         self._stdout += data
-        following = b"" if self._ready else self._look_for_wrapper()
+        following = b"" if self._ready else self._find_wrapper()
         if self._ready:
-            self._look_for_end(max(0, min(searched, len(self._stdout)) - len(self._end)))
+            self._find_end(max(0, min(searched, len(self._stdout)) - len(self._end)))
         if len(self._stdout) > self._max_bytes:
             raise ProtocolError(self._host, f"the answer is longer than {self._max_bytes} bytes")
         return following
@@ -70,7 +70,7 @@ class Exchange:
     def _user(self) -> str:
         return self._become.user if self._become else ""
 
-    def _look_for_wrapper(self) -> bytes:
+    def _find_wrapper(self) -> bytes:
         _, found, rest = self._stdout.partition(READY)
         if not found:
             return b""
@@ -79,7 +79,7 @@ class Exchange:
         asked = self._become is not None and self._become.password is not None
         return BEGIN + self._script if asked else b""
 
-    def _look_for_end(self, start: int) -> None:
+    def _find_end(self, start: int) -> None:
         found = self._stdout.find(self._end, start)
         if found >= 0:
             del self._stdout[found + len(self._end) :]
@@ -89,5 +89,5 @@ class Exchange:
         text = bytes(self._stderr).replace(PROMPT, b"").decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         # Its lecture is long; why it refused stands at the end, at times in the words of PAM alone.
-        told = [line for number, line in enumerate(lines, 1) if "sudo" in line or number == len(lines)][-3:]
-        return hidden("; ".join(told), [self._become.password or ""] if self._become else []) or "it said nothing"
+        relevant = [line for number, line in enumerate(lines, 1) if "sudo" in line or number == len(lines)][-3:]
+        return hidden("; ".join(relevant), [self._become.password or ""] if self._become else []) or "it said nothing"

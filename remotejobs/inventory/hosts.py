@@ -7,8 +7,8 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
+from remotejobs.inventory.errors import Place
 from remotejobs.inventory.inventory import Host, Variables
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.reading import Reading
 from remotejobs.inventory.settling.precedence import Precedence
 from remotejobs.inventory.templates.scope import Scope

@@ -8,9 +8,8 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from remotejobs.inventory.errors import PatternError
+from remotejobs.inventory.errors import PatternError, Place
 from remotejobs.inventory.patterns import LOCALHOST, PatternNames, evaluate, parse
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.settings.ansible_cfg import names_of
 from remotejobs.inventory.templates.scope import Scope
 from remotejobs.inventory.tree import Tree

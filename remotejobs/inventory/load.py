@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from remotejobs.errors import UsageError
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.hosts import HostMaker
 from remotejobs.inventory.inventory import Inventory
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.reading import Reading
 from remotejobs.inventory.settling.precedence import Precedence
 from remotejobs.inventory.settling.unread import warn_of_unread

@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from remotejobs.inventory.errors import Place
 from remotejobs.inventory.inventory import Host
-from remotejobs.inventory.place import Place
 
 
 class Overridden(Mapping[str, Any]):

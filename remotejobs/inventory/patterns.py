@@ -82,7 +82,7 @@ def split(pattern: str) -> list[str]:
 
 
 def _refuse_a_split_repetition(pattern: str, parts: list[str]) -> None:
-    """A comma splits even inside of `{1,2}`: Ansible then looks for two things that nobody meant."""
+    """A comma splits even inside of `{1,2}`: Ansible then searches for two things that nobody meant."""
     if any(_CUT.fullmatch(part) for part in parts[:-1]):
         raise PatternError(
             f"pattern {pattern!r}: the comma in its {{}} splits it in two",

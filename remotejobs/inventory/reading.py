@@ -14,7 +14,7 @@ from remotejobs.inventory.vault.secrets import Secrets
 class Reading:
     """How to read an inventory; without arguments as the environment says.
 
-    `playbook_dir` is where group_vars/ and host_vars/ are too. `config` is an ansible.cfg, which nobody looks for here.
+    `playbook_dir` is where group_vars/ and host_vars/ are too. `config` is an ansible.cfg; none is searched for here.
     `run_lookups` allows templates to run programs (`pipe`) and to write files (`password`).
     """
 

@@ -1,11 +1,11 @@
-"""Groups and hosts while they are being read: who is under whom, and what was set where."""
+"""Groups and hosts while they are being read: which is under which, and what was set where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.values import Raw
 
 ALL = "all"
@@ -97,3 +97,11 @@ class Tree:
         kept = [name for name in ungrouped.hosts if name not in grouped]
         loose = [name for name in self.hosts if name not in grouped]
         ungrouped.hosts = dict.fromkeys(kept + loose)
+
+
+def priority_of(raw: Raw) -> int:
+    """The number of `ansible_group_priority`, which decides between groups. Raises `InventoryError`."""
+    try:
+        return int(raw.value)
+    except (TypeError, ValueError) as exc:
+        raise InventoryError("ansible_group_priority must be a whole number", place=raw.place) from exc

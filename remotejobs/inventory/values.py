@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import Place
 from remotejobs.inventory.vault.secrets import Secrets
 
 

@@ -89,7 +89,7 @@ class Fleet:
         )
 
     def become(self, name: str, become: BecomeChoice | None = None) -> Become | None:
-        """As whom to work on a host; None: as the user who logs in."""
+        """The user to work as on a host; None: the one who logs in."""
         choice = become or self._become
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
@@ -122,7 +122,7 @@ class Fleet:
 def each_of(names: Collection[str], work: Callable[[str], T], *, workers: int | None = None) -> Iterator[HostResult[T]]:
     """`work` for each host's name side by side, or for so many `workers` at a time; outcomes as they come.
 
-    Only `RemoteJobsError` becomes an outcome. Whoever stops early leaves the rest to come to its end unheard.
+    Only `RemoteJobsError` becomes an outcome. A caller that stops early leaves the rest to end unheard.
     """
 
     def one(name: str) -> HostResult[T]:

@@ -1,25 +1,25 @@
 # shellcheck shell=sh disable=SC2154
-# Named locks on a host that outlive whoever took them: a file that is there or not, and says whose it is. Sent behind
+# Named locks on a host that outlive the process that took them: a file that is there or not, and names its holder. Sent behind
 # job.sh, whose rj_base, rj_valid and rj_fail it uses. Each entry answers with lines of `key value`.
 #
 # DIRECTORY/.locks/NAME   made by linking a file that is whole already, so there is no lock without its holder;
-#                         of those who link at once one wins. Removed only in its owner's name, or by a person.
+#                         of several that link at once one wins. Removed only in its owner's name, or by a person.
 
 lk_enter() { # DIRECTORY NAME -> $base $lock
     rj_base "$1" && rj_valid "$2" || return
     lock=$base/.locks/$2
 }
 
-lk_tell() { # whose the lock is
+lk_report() { # the lock's holder
     printf 'path %s\n' "$lock"
     if [ -e "$lock" ]; then cat "$lock"; else echo free; fi
 }
 
-lk_look() { # DIRECTORY NAME
-    lk_enter "$1" "$2" && lk_tell
+lk_check() { # DIRECTORY NAME
+    lk_enter "$1" "$2" && lk_report
 }
 
-# DIRECTORY NAME OWNER LABEL NOTE NONCE. Taking a lock that is there changes nothing: the answer says whose it is.
+# DIRECTORY NAME OWNER LABEL NOTE NONCE. Taking a lock that is there changes nothing: the answer names its holder.
 lk_take() {
     lk_enter "$1" "$2" || return
     why=$(umask 077 && mkdir -p "$base/.locks" 2>&1) || rj_fail lock_failed "$why" || return
@@ -34,13 +34,13 @@ lk_take() {
         rm -f "$mine"
         sync "$base/.locks"
     fi
-    lk_tell
+    lk_report
 }
 
-lk_release() { # DIRECTORY NAME OWNER. One that is free, or somebody else's, stays as it is.
+lk_release() { # DIRECTORY NAME OWNER. One that is free, or has another holder, stays as it is.
     lk_enter "$1" "$2" || return
     owner=
     { read -r _ owner <"$lock"; } 2>/dev/null
     [ "$owner" != "$3" ] || why=$(rm -f "$lock" 2>&1) || rj_fail lock_failed "cannot remove $lock: $why" || return
-    lk_tell
+    lk_report
 }

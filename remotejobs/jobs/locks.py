@@ -1,4 +1,4 @@
-"""Named locks on a host that outlive the controller and say who holds them. `lock.sh` is its part on the host."""
+"""Named locks on a host that outlive the controller and name their holder. `lock.sh` is its part on the host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LockHeld(HostRefused):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock: `owner` is an id that no other holder has, `label` and `note` its own words, `since` UTC.
+    """The holder of a lock: `owner` is an id that no other holder has, `label` and `note` its own words, `since` UTC.
 
     `path` is the lock's file on the host.
     """
@@ -46,8 +46,8 @@ class HostLock:
         self._directory = directory
 
     def holder(self) -> Holder | None:
-        """Who holds it; None: nobody."""
-        return self.read(self._ask("lk_look"))
+        """Its holder; None: it is free."""
+        return self.read(self._ask("lk_check"))
 
     def take(self, owner: str, *, label: str, note: str = "") -> Holder:
         """Take it, or find that `owner` has it already. Raises `LockHeld` and `LockFailed`."""
@@ -57,7 +57,7 @@ class HostLock:
         return self._of(owner, holder)
 
     def release(self, owner: str) -> None:
-        """Give it back; that it is free already does no harm. Raises `LockHeld` when it is somebody else's."""
+        """Give it back; that it is free already does no harm. Raises `LockHeld` when it has another holder."""
         holder = self.read(self._ask("lk_release", owner))
         if holder is not None:
             self._of(owner, holder)
@@ -73,7 +73,7 @@ class HostLock:
 
     def _of(self, owner: str, holder: Holder) -> Holder:
         if holder.owner != owner:
-            whose = f"{holder.label} ({holder.owner})" if holder.label else holder.owner or "nobody knows whom"
+            whose = f"{holder.label} ({holder.owner})" if holder.label else holder.owner or "an unknown holder"
             where = f"the file there is {holder.path}"
             raise LockHeld(self.host, f"{self._name} is locked by {whose} since {holder.since}; {where}")
         return holder

@@ -84,35 +84,35 @@ class JobWatch:
             self.unreachable[key] = item.error
 
     def _guard(self, host: str, jids: list[str]) -> None:
-        """A fault of this program must reach who listens, and not be taken for a job that never ends."""
+        """A fault of this program must reach the caller, and not be taken for a job that never ends."""
         try:
             self._wait_for(host, jids)
         except RemoteJobsError as exc:
-            self._tell(JobEvent(host, jid, error=exc) for jid in jids)
+            self._report(JobEvent(host, jid, error=exc) for jid in jids)
         except BaseException as exc:  # noqa: BLE001
             self._news.put(exc)
 
     def _wait_for(self, host: str, jids: list[str]) -> None:
-        """Look until all of `jids` are over, taking each away that is."""
+        """Poll until all of `jids` are over, taking each away that is."""
         jobs, wait, pause, unreachable = self._on(host), _first_wait(), FIRST_PAUSE, False
         while jids and not self._stopped.is_set():
             try:
-                seen = _look(jobs, jids, wait)
+                seen = _poll(jobs, jids, wait)
             except Unreachable as exc:
                 if not exc.transient:
                     raise
                 if not unreachable:
-                    self._tell(JobEvent(host, jid, error=exc) for jid in jids)
+                    self._report(JobEvent(host, jid, error=exc) for jid in jids)
                 self._stopped.wait(pause)
-                # Whoever waits for it learns at once that it is back.
+                # Callers that wait for it learn at once that it is back.
                 wait, pause, unreachable = 0.0, min(2 * pause, LONGEST_PAUSE), True
                 continue
             self.latest.update({(host, news.jid): news.record for news in seen if news.record and not news.is_last})
-            self._tell(news for news in seen if news.is_last or unreachable)
+            self._report(news for news in seen if news.is_last or unreachable)
             jids[:] = [news.jid for news in seen if not news.is_last]
             wait, pause, unreachable = _first_wait() if unreachable else LONGEST_WAIT, FIRST_PAUSE, False
 
-    def _tell(self, items: Iterable[JobEvent]) -> None:
+    def _report(self, items: Iterable[JobEvent]) -> None:
         for item in items:
             self._news.put(item)
 
@@ -123,7 +123,7 @@ def _first_wait() -> float:
     return random.uniform(SHORTEST_WAIT, LONGEST_WAIT)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
-def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
+def _poll(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
     """Wait over there until one of the jobs ends. One that cannot be read hides no other."""
     try:
         records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait)
@@ -132,5 +132,5 @@ def _look(jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
     except RemoteJobsError as exc:
         if len(jids) == 1:
             return [JobEvent(jobs.host, jids[0], error=exc)]
-        return [news for jid in jids for news in _look(jobs, [jid], 0)]
+        return [news for jid in jids for news in _poll(jobs, [jid], 0)]
     return [JobEvent(jobs.host, record.jid, record=jobs.whole(record)) for record in records]

@@ -49,7 +49,7 @@ class Alert:
 def alerts(records: Iterable[Record], unreachable: Mapping[str, RemoteJobsError], overdue: Overdue) -> list[Alert]:
     """The hosts that could not be asked, the lost and the overdue.
 
-    Not what was never run, for who started it knows, unless it was lost while it was queued: it has a label then.
+    Not what was never run, for its caller knows, unless it was lost while it was queued: it has a label then.
     """
     found = [Alert("not asked", host, "", one_line(error.message)) for host, error in unreachable.items()]
     for record in in_order(records):

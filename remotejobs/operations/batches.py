@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator
 
 from remotejobs.errors import UsageError
 
@@ -42,3 +44,22 @@ def shares(items: Sequence[T], number: int) -> tuple[tuple[T, ...], ...]:
     number = min(number, len(items))
     ends = [len(items) * part // max(1, number) for part in range(number + 1)]
     return tuple(tuple(items[at:end]) for at, end in pairwise(ends))
+
+
+Sizes = int | str | list[int | str]
+
+
+def _can_be_cut(serial: Sizes) -> Sizes:
+    sizes = serial if isinstance(serial, list) else [serial]
+    if not sizes:
+        raise ValueError("the list of batch sizes is empty; give at least one")
+    try:
+        for size in sizes:
+            size_of(size, 1)
+    except UsageError as exc:
+        raise ValueError(str(exc)) from exc
+    return serial
+
+
+# Ansible's serial in a run form: 2, 25%, or a list whose last repeats. Sizes that cut no fleet are refused at once.
+Serial = Annotated[Sizes, AfterValidator(_can_be_cut)]

@@ -41,7 +41,7 @@ class RebootRefused(HostRefused):
 
 
 class NotBack(HostError):
-    """Look at the host's console; ask again with `remotejobs run HOST -- uptime` once it can be reached."""
+    """Check the host's console; ask again with `remotejobs run HOST -- uptime` once it can be reached."""
 
 
 class Reboot(BaseModel):
@@ -134,7 +134,7 @@ class _Rebooting:
         return call(self._shell, (text_of("remotejobs.operations", "reboot.sh"),), words)
 
     def _boot(self) -> str:
-        if not (boot := self._ask("rb_look").get("boot", "")):
+        if not (boot := self._ask("rb_check").get("boot", "")):
             raise ProtocolError(self._host, "the answer names no boot id")
         return boot
 

@@ -73,7 +73,7 @@ def latest(name: str, records: Iterable[Record]) -> Record | None:
 
 
 def jid_to_start(name: str, records: Iterable[Record]) -> str:
-    """The jid of the job that runs, or else of the next: two who start it at once name the same, and it runs once."""
+    """The jid of the job that runs, or else of the next: two callers at once name the same, and it runs once."""
     newest = latest(name, records)
     if newest is None:
         return f"service.{name}.1"
@@ -86,7 +86,7 @@ def is_service(jid: str) -> bool:
 
 
 def goes_on(record: Record) -> bool:
-    """Whether the service's processes live, with or without somebody who supervises them."""
+    """Whether the service's processes live, with or without a supervisor."""
     return not record.finished or record.still_runs
 
 
@@ -94,7 +94,7 @@ def check_service_once(service: Service, host: Host, shell: Shell) -> ServiceSta
     """Ask for the port, and for the URL, once. Raises `HostError`."""
     url = filled(service.health, host)
     there = url if service.ask_from == "host" else ""
-    words = ("sv_look", str(service.port), there, str(service.timeout))
+    words = ("sv_check", str(service.port), there, str(service.timeout))
     said = call(shell, (text_of("remotejobs.operations", "service.sh"),), words) if service.port or there else {}
     if service.port and said.get("listens") != "yes":
         return ServiceStatus(f"nothing listens on port {service.port}")

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# Looks at a service of this host from within. Python puts one call below; answers with lines of `key value`.
+# Checks a service of this host from within. Python puts one call below; answers with lines of `key value`.
 
-sv_look() { # PORT URL TIMEOUT: port 0 and an empty URL are not asked for
+sv_check() { # PORT URL TIMEOUT: port 0 and an empty URL are not asked for
     [ "$1" -eq 0 ] || printf 'listens %s\n' "$(sv_listens "$1")"
     [ -z "$2" ] || sv_fetch "$2" "$3"
 }

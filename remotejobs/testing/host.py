@@ -66,7 +66,7 @@ class FakeHost:
     # --- what the test does to it ---
 
     def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nobody listens there") -> None:
-        """From now on it cannot be asked; whoever is waiting there loses the connection. Its jobs run on."""
+        """From now on it cannot be asked; waiting callers lose the connection. Its jobs run on."""
         with self._changed:
             self._cut = (kind, message)
             self._break()
@@ -126,7 +126,7 @@ class FakeHost:
             if asked is None:
                 raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
             if isinstance(asked, ScriptRequest):
-                body = self._tell(asked)
+                body = self._answer(asked)
             else:
                 body = self._carry_out(asked, become.user if become else LOGIN)
             if self._deaf:
@@ -154,7 +154,7 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _tell(self, question: ScriptRequest) -> bytes:
+    def _answer(self, question: ScriptRequest) -> bytes:
         rc, output = self._say(self.host, question.script)
         return f"{output}\n{rc}\n".encode()
 

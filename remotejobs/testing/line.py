@@ -1,4 +1,4 @@
-"""Who waits for whom on a host that is not there: of the jobs that want a name, so many run as may, as they came."""
+"""Which job waits for which on a simulated host: of the jobs that want a name, so many run as may, as they came."""
 
 from __future__ import annotations
 

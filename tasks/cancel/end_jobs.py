@@ -1,4 +1,4 @@
-"""Ending jobs on their hosts, side by side, and telling of each what became of it."""
+"""Ending jobs on their hosts, side by side, and reporting of each what became of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from remotejobs.inventory.variables import Host as AnyHost
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Handle, Record, State
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.cancel.report import CancelledJob
 from remotejobs.prefect.tasks.connections import connections
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.text import duration
 
 Suspect = dict[str, str]  # the jobs that may have been started on a host: their labels by jid

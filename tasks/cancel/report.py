@@ -87,13 +87,13 @@ def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> N
     """Log `line`, and attach the table to the cancelled run with the line over it."""
     flow_run_logger(flow_run).info("%s", line)
     # A hook has no run of its own that Prefect's helper could attach it to.
-    told = ArtifactCreate(key=KEY, type="table", data=json.dumps(rows), description=line, flow_run_id=flow_run.id)
+    artifact = ArtifactCreate(key=KEY, type="table", data=json.dumps(rows), description=line, flow_run_id=flow_run.id)
     with get_client(sync_client=True) as client:
-        client.create_artifact(told)
+        client.create_artifact(artifact)
 
 
 def line_of(client: SyncPrefectClient, flow_run: FlowRun) -> str:
     """The last line that was logged of this cancelled run; "" when nothing was."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]), key=ArtifactFilterKey(any_=[KEY]))
-    told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
-    return told[0].description or "" if told else ""
+    artifact = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
+    return artifact[0].description or "" if artifact else ""

@@ -16,9 +16,9 @@ from remotejobs.model import Handle, Job, Launcher, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen
 from remotejobs.prefect.tasks.jobs.results import JobResult, result_of
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.renamed import renamed_arguments, warn_renamed
 
 _AN_HOUR = 3600

@@ -13,10 +13,9 @@ from remotejobs.agent.request import Read
 from remotejobs.errors import HostError, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Record
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.job import polling
 from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
@@ -42,10 +41,10 @@ def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: i
     named = f"await {wanted} of {number_of(len(handles), 'job')}"
 
     @task(name="await-jobs", task_run_name=named, **polling(until))
-    def look_at_all() -> tuple[Record, ...]:
-        return _look(handles, access, until, wanted)
+    def poll_all() -> tuple[Record, ...]:
+        return _poll(handles, access, until, wanted)
 
-    return look_at_all()
+    return poll_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class _JobState:
         return self.record is not None and self.record.finished
 
 
-def _look(handles: Sequence[Handle], access: Access, until: Until, wanted: int) -> tuple[Record, ...]:
+def _poll(handles: Sequence[Handle], access: Access, until: Until, wanted: int) -> tuple[Record, ...]:
     seen = _on_each(handles, access, lambda jobs, handle: _record(jobs, handle, until.wait))
     ended = [one.record for one in seen if one.record and one.ended]
     refused = [one.error for one in seen if one.error and not is_unreachable(one.error)]
@@ -82,8 +81,8 @@ def _rest(seen: Sequence[_JobState], access: Access, until: Until) -> str:
     """What becomes of those that run on at the last attempt."""
     rest = [one.handle for one in seen if not one.ended]
     if until.on_exhausted == "leave":
-        looks = "; ".join(command_line("status", handle, access) for handle in rest)
-        return f"The others were left running; check them with: {looks}"
+        commands = "; ".join(command_line("status", handle, access) for handle in rest)
+        return f"The others were left running; check them with: {commands}"
     killed = _on_each(rest, access, lambda jobs, handle: jobs.kill(handle.jid))
     return "The others: " + "; ".join(
         f"{one.handle.host}: {one.record.msg if one.record else one.error}" for one in killed

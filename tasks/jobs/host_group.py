@@ -26,12 +26,11 @@ from remotejobs.prefect.tasks.connections import jobs_on, prepare
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
 from remotejobs.prefect.tasks.jobs.errors import GroupFailed, HostsUnreachable, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_poll import GroupPoll
-from remotejobs.prefect.tasks.jobs.host_group_progress import tell_not_started
+from remotejobs.prefect.tasks.jobs.host_group_progress import log_not_started
 from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER
-from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen, is_unreachable
 from remotejobs.prefect.tasks.jobs.results import OnFailed, failures_of, left_running
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 _NAMED = 20  # hosts in a message that is tried again
@@ -90,7 +89,7 @@ def start_group(*, retry_unreachable: bool, on_failed: OnFailed | None = None) -
             if retry_unreachable or not is_unreachable(outcome)
         ]
         if failed := failures_of(results):
-            tell_not_started(name, results)
+            log_not_started(name, results)
             if on_failed:
                 on_failed([result for result in results if not result.succeeded])
             raise GroupFailed(f"start {name}: {failed}", outcomes)

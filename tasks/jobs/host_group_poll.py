@@ -16,10 +16,16 @@ from remotejobs.prefect.tasks.connections import jobs_of, prepare
 from remotejobs.prefect.tasks.jobs.attempt import Attempt
 from remotejobs.prefect.tasks.jobs.errors import GroupFailed, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_progress import GroupProgress
-from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_unreachable, lost_sight, progress_of, success_of
+from remotejobs.prefect.tasks.jobs.outcomes import (
+    FailedWhen,
+    given_up,
+    is_unreachable,
+    lost_sight,
+    progress_of,
+    success_of,
+)
 from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, failures_of, result_from
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.text import one_line
 
 _NAMED = 10  # hosts in the message of an attempt

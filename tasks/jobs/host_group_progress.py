@@ -18,7 +18,7 @@ from remotejobs.prefect.tasks.jobs.results import JobResult
 _EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and sends it to others
 
 
-def tell_not_started(name: str, results: Iterable[JobResult]) -> None:
+def log_not_started(name: str, results: Iterable[JobResult]) -> None:
     """A table of those that failed, once nothing more is tried. Where it cannot be shown, the state says it too."""
     rows = [row_of(result) for result in results if not result.succeeded]
     try:

@@ -16,17 +16,22 @@ from remotejobs.agent.request import Read
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Job, Record
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of, jobs_on
 from remotejobs.prefect.tasks.jobs.attempt import this_attempt
 from remotejobs.prefect.tasks.jobs.bars import job_bars
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.outcomes import given_up, is_unreachable, lost_sight, progress_of, success_of
+from remotejobs.prefect.tasks.jobs.outcomes import (
+    FailedWhen,
+    given_up,
+    is_unreachable,
+    lost_sight,
+    progress_of,
+    success_of,
+)
 from remotejobs.prefect.tasks.jobs.output import LOG_BYTES, followed
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 AGAIN_AFTER = [5.0, 15.0, 45.0]  # seconds; for what may be asked of a host twice
@@ -83,7 +88,7 @@ def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[...,
 
     @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
     def poll_job(handle: Handle, access: Access) -> Record:
-        """Look once at the job, for as long as `until.wait` says."""
+        """Poll the job once, for as long as `until.wait` says."""
         return poll_once(handle, access, until, failed_when)
 
     return poll_job
@@ -103,9 +108,9 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
     while not record.finished and time.monotonic() < give_up:
         record = jobs.record(job.jid, wait=_LONG_POLL)
     if not record.finished:
-        look = command_line("status", record.handle, access)
+        status = command_line("status", record.handle, access)
         overdue = f"{label} on {host} has not ended {2 * job.grace} s after its timeout"
-        raise RetriesExhausted(f"{overdue}. Check it with: {look}", record)
+        raise RetriesExhausted(f"{overdue}. Check it with: {status}", record)
     return success_of(replace(record.handle, label=label), record, access)
 
 
@@ -137,7 +142,7 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     jobs = jobs_of(access, handle)
     began = time.monotonic()
     try:
-        record = _look(jobs, handle, until.wait)
+        record = _poll(jobs, handle, until.wait)
     except Unreachable as exc:
         if not is_unreachable(exc):
             raise
@@ -158,6 +163,6 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     return record
 
 
-def _look(jobs: HostJobs, handle: Handle, wait: float) -> Record:
+def _poll(jobs: HostJobs, handle: Handle, wait: float) -> Record:
     """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
     return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from remotejobs.display.row import progress_line
 from remotejobs.errors import Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Record, State
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.jobs.attempt import Attempt
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.errors import JobFailed, RetriesExhausted
 from remotejobs.prefect.tasks.jobs.output import last_line
 from remotejobs.prefect.tasks.jobs.until import OnExhausted
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen, judged
 from remotejobs.text import duration
+
+# Ansible's `failed_when`: true where the job failed. It is asked of a command that ended by itself, and of no other:
+# one that ran into its timeout, was killed or was lost has failed whatever it wrote.
+FailedWhen = Callable[[Record], bool]
+
+
+def judged(record: Record, failed_when: FailedWhen | None) -> Record:
+    """`record` with the state that `failed_when` gives it; its message says so where the host says otherwise."""
+    if failed_when is None or record.state not in (State.SUCCEEDED, State.FAILED):
+        return record
+    state = State.FAILED if failed_when(record) else State.SUCCEEDED
+    if state is record.state:
+        return record
+    return replace(record, state=state, msg=f"by failed_when of this flow; its host says {record.state}")
 
 
 def is_unreachable(error: object) -> bool:
@@ -49,8 +62,8 @@ def given_up(
     """
     tried = progress_of(handle, record, attempt)
     if on_exhausted == "leave":
-        look = f"It was left running; check it with: {command_line('status', handle, access)}"
-        raise RetriesExhausted(f"{tried}. {look}", record)
+        command = f"It was left running; check it with: {command_line('status', handle, access)}"
+        raise RetriesExhausted(f"{tried}. {command}", record)
     record = jobs.kill(handle.jid)
     if record.state is not State.KILLED:
         return record
@@ -60,9 +73,9 @@ def given_up(
 
 def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> RetriesExhausted:
     """The error for a host that was unreachable at the last attempt."""
-    look = command_line("status", handle, access)
+    command = command_line("status", handle, access)
     return RetriesExhausted(
-        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; check it with: {look}"
+        f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; check it with: {command}"
     )
 
 

@@ -11,8 +11,7 @@ from prefect.states import Completed
 
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import Handle, Record, State
-from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.jobs.command_line import command_line
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed, JobFailed, RetriesExhausted
 from remotejobs.text import visible
 
@@ -187,7 +186,7 @@ def _reason(error: object, step: str, host: str) -> str:
 def or_warning(results: list[Any], ends: Sequence[JobResult]) -> list[Any]:
     """`results`; with warnings among `ends` the state `Warning` that holds them, for a flow to return.
 
-    Prefect takes the state, and whoever called the flow gets the results.
+    Prefect takes the state, and the caller of the flow gets the results.
     """
     if not (said := warnings_of(ends)):
         return results

@@ -15,9 +15,8 @@ from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.host_group import JobStep, outcomes_of, poll_group, start_group
 from remotejobs.prefect.tasks.jobs.job import poll_until, start_job
-from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen, is_unreachable
 from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, left_running, outcome_of, result_from, result_of
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
 _SINGLE = 50  # hosts: up to here each job has task runs of its own

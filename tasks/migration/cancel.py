@@ -26,15 +26,14 @@ from remotejobs.operations.migration import (
     observed_from,
 )
 from remotejobs.operations.migration.observed import ABSENT
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
 from remotejobs.prefect.tasks.cancel.end_jobs import became, user_on
 from remotejobs.prefect.tasks.cancel.report import CancelledJob, report_cancelled, speaking
 from remotejobs.prefect.tasks.connections import host_names, host_of, jobs_on
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.steps import migration_on
-from remotejobs.prefect.tasks.runs.parameters import parameters_of
+from remotejobs.prefect.tasks.runs.flow_runs import parameters_of
 
 # A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their
 # timeouts.
@@ -123,7 +122,7 @@ def _unlock(hosts: Sequence[str], access: Access, run: str) -> list[str]:
         try:
             migration_on(access, host).lock.release(run)
         except LockHeld:
-            continue  # somebody else's
+            continue  # of another run
         except RemoteJobsError as exc:
             kept.append(str(exc))
     return kept

@@ -75,15 +75,15 @@ class Migration:
     free_space: FreeSpace
 
     def check(self, *, contact_timeout: float) -> Preflight:
-        """Ask every host. One that cannot be reached is a problem, as is a lock of somebody else or a lack of room."""
+        """Ask every host. One that cannot be reached is a problem, as is a lock of another run or a lack of room."""
         asked = self._each(check_host, self.plan.hosts, self.access, self.jids, self.free_space.path, contact_timeout)
-        looks = {host: answer for host, answer in asked.items() if isinstance(answer, HostCheck)}
+        checks = {host: answer for host, answer in asked.items() if isinstance(answer, HostCheck)}
         unreachable = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
-        holders = [(host, check.readiness.holder) for host, check in looks.items()]
+        holders = [(host, check.readiness.holder) for host, check in checks.items()]
         ours = {host: holder for host, holder in holders if holder and holder.owner == self.owner}
         problems = [f"{host}: {why}" for host, why in unreachable.items()]
-        problems += [why for host, check in looks.items() for why in self._against(host, check)]
-        steps = {HostStep(host, step): seen for host, check in looks.items() for step, seen in check.seen.items()}
+        problems += [why for host, check in checks.items() for why in self._against(host, check)]
+        steps = {HostStep(host, step): seen for host, check in checks.items() for step, seen in check.seen.items()}
         noted = next((tuple(holder.note.split()) for holder in ours.values()), self.plan.hosts)
         locks = {host: holder.path for host, holder in ours.items()}
         return Preflight(ObservedState(steps=steps, unreachable=unreachable), locks, tuple(problems), noted)

@@ -36,7 +36,7 @@ def jids_of_this_run() -> Mapping[MigrationStep, str]:
 
 
 def find(migration: Migration) -> tuple[Migration, Preflight]:
-    """Look where the migration stands.
+    """Find out where the migration stands.
 
     A run that begins anew waits for unreachable hosts, and keeps to its first hosts.
     """

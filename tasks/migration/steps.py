@@ -91,8 +91,8 @@ def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, conta
     migration = migration_on(access, host)
     ask = lambda: migration.prove_dead(jids, grace=grace)  # noqa: E731
     survivors = retry_while_unreachable(ask, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
-    told = f"NOT PROVEN DEAD: {survivors}" if survivors else "no process of the migration was found"
-    get_run_logger().info("%s: %s", host, told)
+    proof = f"NOT PROVEN DEAD: {survivors}" if survivors else "no process of the migration was found"
+    get_run_logger().info("%s: %s", host, proof)
     return survivors
 
 

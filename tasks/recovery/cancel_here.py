@@ -29,11 +29,11 @@ def cancel_here(client: SyncPrefectClient, run: FlowRun) -> str:
         with speaking(run):
             ends = kill_jobs_of_subflows(run)
         report_cancelled(run, ends)
-    told = line_of(client, run) or "Its log shows what was done"
+    outcome = line_of(client, run) or "Its log shows what was done"
     if not has_recent_heartbeat(client, run.id):
-        return told
+        return outcome
     worker = run.labels.get(_WORKER, "its worker")
-    return f"{told}. Its process {run.infrastructure_pid} LIVES ON, though {worker} is gone: end it there by hand"
+    return f"{outcome}. Its process {run.infrastructure_pid} LIVES ON, though {worker} is gone: end it there by hand"
 
 
 async def _load(run: FlowRun) -> Flow[..., Any]:

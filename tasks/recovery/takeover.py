@@ -23,8 +23,8 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from remotejobs.prefect.tasks import STARTED_FOR
 from remotejobs.prefect.tasks.recovery.heart import Heart
-from remotejobs.prefect.tasks.runs.process import STARTED_FOR
 from remotejobs.prefect.tasks.timings import timings
 
 _TIME_TO_SEND_LOGS = 3.0  # seconds

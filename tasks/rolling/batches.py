@@ -49,7 +49,7 @@ class Rollout:
 
 @task(task_run_name="survey {host}", cache_policy=NO_CACHE)
 def survey_host(host: str, access: Access, update: Update, update_id: str) -> Surveyed:
-    """Look at a host, its balancer and its history; changes nothing. An unreachable host is found out when it comes.
+    """Check a host, its balancer and its history; changes nothing. An unreachable host is found out when it comes.
 
     Raises `UsageError` and the balancer's `HostError`: a plan that cannot work is better reported before anything is
     touched.

@@ -30,7 +30,7 @@ class LostContact(_OfHost):
 
 
 class SoakFailed(_OfHost):
-    """Look at the application's log on that host."""
+    """Read the application's log on that host."""
 
 
 class HostNotChanged(RemoteJobsError):

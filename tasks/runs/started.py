@@ -1,4 +1,4 @@
-"""Which jobs a flow run may have started, kept by the server: whoever cancels the run has nothing else to know it by.
+"""Which jobs a flow run may have started, kept by the server: a cancel has nothing else to know it by.
 
 It is written before a job is started, so no job is missing; one that is named there need not have been started.
 """
@@ -55,10 +55,10 @@ def note_jobs(access: Access, jobs: Iterable[tuple[Job, str]]) -> None:
 def keep(run: UUID, entries: Iterable[StartedJobs]) -> None:
     """Attach them to the flow run `run`."""
     data = json.dumps([entry.model_dump(mode="json") for entry in entries])
-    told = ArtifactCreate(type=_TYPE, description="Jobs that it may have started", data=data, flow_run_id=run)
+    kept = ArtifactCreate(type=_TYPE, description="Jobs that it may have started", data=data, flow_run_id=run)
     # Not by Prefect's own helper, which in an event loop would wait to be awaited.
     with get_client(sync_client=True) as client:
-        client.create_artifact(told)
+        client.create_artifact(kept)
 
 
 def started_by(client: SyncPrefectClient, run: UUID) -> list[StartedJobs]:

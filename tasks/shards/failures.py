@@ -26,10 +26,10 @@ def publish_failed(results: Sequence[JobResult]) -> None:
     Where it cannot, the report says it later.
     """
     hosts = sorted({result.host for result in results})
-    told = ArtifactCreate(type=_TYPE, description="Failed", data=json.dumps(hosts), flow_run_id=UUID(flow_run.id))
+    artifact = ArtifactCreate(type=_TYPE, description="Failed", data=json.dumps(hosts), flow_run_id=UUID(flow_run.id))
     try:
         with get_client(sync_client=True) as client:
-            client.create_artifact(told)
+            client.create_artifact(artifact)
     except httpx.HTTPError as exc:
         get_run_logger().warning("that %s failed cannot be reported meanwhile: %r", ", ".join(hosts), exc)
 
@@ -41,6 +41,6 @@ def failed_hosts(client: SyncPrefectClient, runs: Sequence[UUID]) -> set[str]:
     offset = 0
     while page := client.read_artifacts(artifact_filter=mine, offset=offset):
         # Prefect keeps what it is given as JSON text.
-        hosts.update(host for told in page for host in _HOSTS.validate_json(str(told.data)))
+        hosts.update(host for artifact in page for host in _HOSTS.validate_json(str(artifact.data)))
         offset += len(page)
     return hosts

@@ -32,6 +32,6 @@ def raise_if_halted(shard: Shard) -> None:
         flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(shard.of)]), type=ArtifactFilterType(any_=[_TYPE])
     )
     with get_client(sync_client=True) as client:
-        told = client.read_artifacts(artifact_filter=mine, limit=1)
-    if told:
-        raise NotBegun(f"{shard} is not begun: {told[0].description}")
+        reasons = client.read_artifacts(artifact_filter=mine, limit=1)
+    if reasons:
+        raise NotBegun(f"{shard} is not begun: {reasons[0].description}")

@@ -53,13 +53,13 @@ def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, Tab
     """Attach the table to the run under way and, where it is a shard, what its parent reads."""
     publish_table(key, title, [row for _, row in results])
     if shard.of:
-        told = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
-        Artifact(type=_TYPE, description=f"What {shard} reports of its hosts", data=told).create()
+        found = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
+        Artifact(type=_TYPE, description=f"What {shard} reports of its hosts", data=found).create()
 
 
 def report_of(client: SyncPrefectClient, run: UUID) -> list[ReportedResult] | None:
     """What the shard `run` reported at its end; None when it came to none."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[_TYPE]))
-    told = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
+    found = client.read_artifacts(artifact_filter=mine, sort=ArtifactSort.CREATED_DESC, limit=1)
     # Prefect keeps what it is given as JSON text.
-    return TypeAdapter(list[ReportedResult]).validate_json(str(told[0].data)) if told else None
+    return TypeAdapter(list[ReportedResult]).validate_json(str(found[0].data)) if found else None

@@ -35,14 +35,14 @@ def results_of_shards(
         if not workers_of(client):
             get_run_logger().warning("no worker of the pool %s is there: the shards wait for one", POOL)
         watch = await_shards(client, begun, shards)
-    told = {
+    known = {
         (result.host, result.step): (result.result, result.row)
         for report in watch.reports.values()
         for result in report
     }
-    for result in _find_out([step for step in steps if (step.host, step.label) not in told], watch, access):
-        told[result.host, result.step] = judged(result)
-    results = [told[step.host, step.label] for step in steps]
+    for result in _find_out([step for step in steps if (step.host, step.label) not in known], watch, access):
+        known[result.host, result.step] = judged(result)
+    results = [known[step.host, step.label] for step in steps]
     publish_table("shards", "Which worker did what", [_row(shard_run, results) for shard_run in watch.shards])
     return results
 

@@ -36,10 +36,10 @@ class ShardWatch:
 def await_shards(client: SyncPrefectClient, begun: Sequence[ShardRun], wanted: Shards) -> ShardWatch:
     """Wait until every shard is over; its report is there if it came to one."""
     watch = ShardWatch(list(begun))
-    told: dict[int, str] = {}
+    logged: dict[int, str] = {}
     while True:
         watch.shards = refreshed(client, watch.shards)
-        _tell_changes(watch.shards, told)
+        _log_changes(watch.shards, logged)
         for shard_run in watch.shards:
             if (
                 _over(shard_run)
@@ -110,10 +110,10 @@ def _is_scheduled(shard_run: ShardRun) -> bool:
     return shard_run.run.state is not None and shard_run.run.state.is_scheduled()
 
 
-def _tell_changes(shards: Iterable[ShardRun], told: dict[int, str]) -> None:
+def _log_changes(shards: Iterable[ShardRun], logged: dict[int, str]) -> None:
     for shard_run in shards:
         state = shard_run.run.state.name if shard_run.run.state else "new"
         line = f"{state}, {shard_run.worker}".removesuffix(", ")
-        if told.get(shard_run.shard.number) != line:
-            told[shard_run.shard.number] = line
+        if logged.get(shard_run.shard.number) != line:
+            logged[shard_run.shard.number] = line
             get_run_logger().info("%s, %d hosts: %s", shard_run.shard, len(shard_run.shard.hosts), line)

@@ -28,7 +28,7 @@ def forced(directory: Path, command: str) -> Iterator[SshLab]:
 
 
 class Liar:
-    """A host `evil` that answers every question in a perfect frame, with what it was last told to say."""
+    """A host `evil` that answers every question in a perfect frame, with what it was last set to say."""
 
     def __init__(self, lab: SshLab, body: Path) -> None:
         self._lab = lab

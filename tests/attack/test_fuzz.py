@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faults.fuzz import fuzz
-from faults.fuzz_targets import TARGETS, FuzzTarget
+from faults.fuzz.__main__ import fuzz
+from faults.fuzz.targets import TARGETS, FuzzTarget
 
 INPUTS = 150
 

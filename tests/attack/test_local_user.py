@@ -1,4 +1,4 @@
-"""Another user of the same host: he can neither read nor steer jobs, and sudo gives away no more than was meant."""
+"""Another user of the same host can neither read nor steer jobs, and sudo gives away no more than was meant."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_another_user_reads_nothing_of_a_job(way: Connection, other: LabUser) ->
     record = jobs.start(Job(jid="read", cmd="echo s3cret-output; sleep 600", env={"DB_PASSWORD": "s3cret-env"}))
     try:
         place = Path(record.results_dir)
-        looked = as_user(other, f"cat {place}/* {place.parent}/*; ls {place} {place.parent}; cat /proc/*/environ")
-        assert "s3cret" not in looked.stdout
+        read = as_user(other, f"cat {place}/* {place.parent}/*; ls {place} {place.parent}; cat /proc/*/environ")
+        assert "s3cret" not in read.stdout
         assert as_user(other, f"find {place.parent} -mindepth 1").stdout == ""
         assert "s3cret" not in as_user(other, "ps -eo args").stdout
     finally:
@@ -81,7 +81,7 @@ def test_another_user_ends_wakes_and_fakes_nothing(way: Connection, other: LabUs
     assert jobs.kill("steer", grace=0).state is State.KILLED
 
 
-def test_who_carries_a_stolen_token_harms_only_himself(way: Connection, other: LabUser) -> None:
+def test_a_process_with_a_stolen_token_harms_only_itself(way: Connection, other: LabUser) -> None:
     """The token is in the environment of the job's processes; were it known, carrying it would only get one killed."""
     jobs = HostJobs(way)
     record = jobs.start(Job(jid="token", cmd="sleep 600"))
@@ -90,7 +90,7 @@ def test_who_carries_a_stolen_token_harms_only_himself(way: Connection, other: L
     with subprocess.Popen(words, env={**os.environ, "REMOTEJOBS_TOKEN": token}) as stranger:
         ended = jobs.kill("token", grace=0)
         assert ended.state is State.KILLED
-        assert stranger.poll() is None  # the owner may not even look at him
+        assert stranger.poll() is None  # the owner may not even read its environment
         stranger.kill()
 
 

@@ -140,7 +140,7 @@ def test_different_rows_are_named(tmp_path: Path) -> None:
     assert "dumped public.a|10 , restored public.a|9 " in done.stderr
 
 
-def test_a_missing_database_is_told_in_the_words_of_pg_dump(back_up: Back_up, database: Database) -> None:
+def test_a_missing_database_is_reported_in_the_words_of_pg_dump(back_up: Back_up, database: Database) -> None:
     record = back_up(database("nowhere"))
     assert record.state is State.FAILED
     assert 'database "nowhere" does not exist' in said(record)

@@ -125,7 +125,7 @@ def test_attributes_rights_and_holes_come_back(back_up: Back_up, site: Path, tmp
     assert (restored / "site" / "holes").stat().st_blocks < 1024
 
 
-def test_a_tar_that_cannot_save_attributes_is_told(back_up: Back_up, site: Path, tmp_path: Path) -> None:
+def test_a_tar_that_cannot_save_attributes_is_reported(back_up: Back_up, site: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "tar").write_text('#!/bin/sh\nexec busybox tar "$@"\n')
     (tmp_path / "bin" / "tar").chmod(0o755)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faults.processes import end_unfinished
+from faults.host.processes import end_unfinished
 from lab.servers.sshd import SshLab
 from tests.cli.running import Ended, in_a_process, remotejobs
 

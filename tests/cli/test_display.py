@@ -54,7 +54,7 @@ def test_durations_are_short(value: float | None, shown: str) -> None:
         (1209600, "2 weeks"),
     ],
 )
-def test_ages_are_told_exactly(value: float, shown: str) -> None:
+def test_ages_are_shown_exactly(value: float, shown: str) -> None:
     assert span(value) == shown
 
 

@@ -16,7 +16,7 @@ from tests.cli.running import begin, remotejobs
 SLEEPER = ["run", "-P", "0", "--jid", "sleeper", "--label", "long sleep", "--", "echo asleep; sleep 60"]
 
 
-def test_status_looks_once_and_shows_every_host_in_the_order_of_the_inventory(hosts: Hosts) -> None:
+def test_status_polls_once_and_shows_every_host_in_the_order_of_the_inventory(hosts: Hosts) -> None:
     hosts.call("run", "--jid", "quick", "--", "exit 5")
     ended = hosts.call("status", "quick")
 
@@ -121,7 +121,7 @@ def test_a_job_without_a_label_is_listed_with_the_beginning_of_its_command(local
     assert "  long sleep  " in local_hosts.call("list").out
 
 
-def test_list_tells_the_directories_of_the_jobs_when_it_is_to_be_verbose(local_hosts: Hosts, tmp_path: Path) -> None:
+def test_list_shows_the_directories_of_the_jobs_where_it_is_to_be_verbose(local_hosts: Hosts, tmp_path: Path) -> None:
     local_hosts.call("run", "--jid", "somewhere", "--", "true")
     ended = local_hosts.call("list", "-v")
 
@@ -146,7 +146,7 @@ def test_an_unreachable_host_does_not_hide_the_jobs_of_the_others(one_is_gone: H
     assert "error: gone: nothing listens" in ended.err
 
 
-def test_clean_removes_what_ended_keeps_what_runs_and_tells_it(hosts: Hosts) -> None:
+def test_clean_removes_what_ended_keeps_what_runs_and_reports_it(hosts: Hosts) -> None:
     number = len(hosts.names)
     hosts.call("run", "--jid", "ended", "--", "true")
     hosts.call("run", "--jid", "newer", "--", "sleep 2.1")  # by its end the first is a whole second old
@@ -219,7 +219,7 @@ def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_pla
     assert [found["host"] for found in named.objects] == ["here"]
 
 
-def test_a_job_that_was_queued_for_too_long_is_told_as_timed_out_and_not_as_started(local_hosts: Hosts) -> None:
+def test_a_job_that_was_queued_for_too_long_is_reported_as_timed_out_and_not_as_started(local_hosts: Hosts) -> None:
     words = ["-l", "here", "--lock", "apt"]
     assert local_hosts.call("run", *words, "-P", "0", "--jid", "first", "--", "sleep 600").code == 0
     ended = local_hosts.call("run", *words, "--queue-timeout", "1s", "--jid", "second", "--", "echo its turn")
@@ -227,8 +227,13 @@ def test_a_job_that_was_queued_for_too_long_is_told_as_timed_out_and_not_as_star
     assert re.search(
         r"here +timed_out .* queue limit of 1 s exceeded: it waited for lock apt, held by first; the", ended.out
     )
-    (told,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
-    assert (told["state"], told["started"], told["finished"], told["start"]) == ("timed_out", False, True, None)
+    (reported,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
+    assert (reported["state"], reported["started"], reported["finished"], reported["start"]) == (
+        "timed_out",
+        False,
+        True,
+        None,
+    )
     assert local_hosts.call("kill", "first", "-l", "here").code == 0
 
 
@@ -243,8 +248,13 @@ def test_a_queued_job_is_shown_with_what_it_waits_for_until_its_turn_comes(local
     assert ended.code == 0
     assert f"here  queued       {why}" in ended.out
     assert re.search(rf"here +queued +\d+\.\ds +{why}", local_hosts.call("status", "-l", "here", "second").out)
-    (told,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
-    assert (told["state"], told["started"], told["finished"], told["start"]) == ("queued", False, False, None)
+    (reported,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
+    assert (reported["state"], reported["started"], reported["finished"], reported["start"]) == (
+        "queued",
+        False,
+        False,
+        None,
+    )
     waiting = begin("wait", "all", "second", "-i", str(local_hosts.inventory), "-l", "here")
     go.write_text("\n")
     out, err = waiting.communicate(timeout=60)

@@ -116,7 +116,7 @@ def test_json_stays_plain_on_a_terminal(local_hosts: Hosts) -> None:
         (["-k"], "SSH password: ", "the password of the login was not typed. Type it and press Enter, or set ansible_"),
     ],
 )
-def test_an_end_of_input_at_the_password_is_told_without_a_traceback(
+def test_an_end_of_input_at_the_password_is_reported_without_a_traceback(
     options: list[str], prompt: str, said: str, local_hosts: Hosts
 ) -> None:
     words = ["list", "all", *options, "-i", str(local_hosts.inventory)]

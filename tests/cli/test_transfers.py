@@ -1,4 +1,4 @@
-"""What `push` and `pull` share: how many hosts at a time, and in which order they are told of."""
+"""What `push` and `pull` share: how many hosts at a time, and in which order they are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_no_more_hosts_at_a_time_than_forks(fleet: Fleet, forks: int, meet: int)
     met: list[str] = []
     both = threading.Barrier(2)
 
-    def work(ends: Ends, _tell: Callable[[Moved], None]) -> Transferred:
+    def work(ends: Ends, _report: Callable[[Moved], None]) -> Transferred:
         try:
             both.wait(10 if meet else 1)
         except threading.BrokenBarrierError:
@@ -44,10 +44,10 @@ def test_no_more_hosts_at_a_time_than_forks(fleet: Fleet, forks: int, meet: int)
     assert len(met) == meet
 
 
-def test_hosts_are_told_of_in_the_order_of_the_inventory(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+def test_hosts_are_reported_in_the_order_of_the_inventory(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     second_ended = threading.Event()
 
-    def work(ends: Ends, _tell: Callable[[Moved], None]) -> Transferred:
+    def work(ends: Ends, _report: Callable[[Moved], None]) -> Transferred:
         if ends.files.host == "here":
             assert second_ended.wait(60)
         else:

@@ -93,7 +93,7 @@ def test_a_changed_host_key_is_not_knocked_at_again() -> None:
     assert len(asked) == 1
 
 
-def test_the_end_comes_with_64_kib_of_output_although_looks_bring_little(local_hosts: Hosts) -> None:
+def test_the_end_comes_with_64_kib_of_output_although_polls_bring_little(local_hosts: Hosts) -> None:
     with fleet_of(local_hosts, "here") as fleet:
         jobs = fleet.jobs("here")
         jobs.start(Job(jid="chatty", cmd="head -c 100000 /dev/zero"))
@@ -112,7 +112,7 @@ def test_without_news_a_running_job_is_left_alone_until_it_ends(local_hosts: Hos
     with fleet_of(local_hosts, "here") as fleet:
         jobs = fleet.jobs("here")
         jobs.start(Job(jid="unseen", cmd="sleep 2"))
-        looks: list[Record] = []
-        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_poll=looks.append)
+        polls: list[Record] = []
+        record = wait_until_ended(jobs, "unseen", poll=1, news=False, on_poll=polls.append)
 
-    assert (record.rc, looks) == (0, [])
+    assert (record.rc, polls) == (0, [])

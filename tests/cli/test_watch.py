@@ -58,13 +58,13 @@ def test_a_pipe_gets_a_line_for_each_change_and_the_counts_until_the_jobs_have_e
         go.touch()
         lines += list(said)
         assert process.wait(60) == 2
-    told = "".join(re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in lines)
-    assert re.search(r"^here  running      dump  dump  \d", told, re.MULTILINE)
-    assert re.search(r"^2 running; longest running: dump on \w+, \d+\.\ds$", told, re.MULTILINE)
-    assert re.search(r"^here  succeeded    dump  dump  rc=0", told, re.MULTILINE)
-    assert re.search(r"^too  failed       dump  dump  rc=3", told, re.MULTILINE)
-    assert told.endswith("1 succeeded, 1 failed\n")
-    assert "other" not in told
+    reported = "".join(re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in lines)
+    assert re.search(r"^here  running      dump  dump  \d", reported, re.MULTILINE)
+    assert re.search(r"^2 running; longest running: dump on \w+, \d+\.\ds$", reported, re.MULTILINE)
+    assert re.search(r"^here  succeeded    dump  dump  rc=0", reported, re.MULTILINE)
+    assert re.search(r"^too  failed       dump  dump  rc=3", reported, re.MULTILINE)
+    assert reported.endswith("1 succeeded, 1 failed\n")
+    assert "other" not in reported
 
 
 def test_without_a_name_it_goes_on_and_ctrl_c_ends_it_and_no_job(local_hosts: Hosts, go: Path) -> None:
@@ -92,7 +92,7 @@ def test_polls_of_zero_seconds_are_bad_use(local_hosts: Hosts) -> None:
     assert local_hosts.call("watch", "-P", "0").code == 1
 
 
-def test_a_host_that_cannot_be_reached_is_told_beside_the_others(one_is_gone: Hosts) -> None:
+def test_a_host_that_cannot_be_reached_is_reported_beside_the_others(one_is_gone: Hosts) -> None:
     start(one_is_gone, "job", "sleep 30")
     with watching(one_is_gone) as (_, said):
         first = [said.readline() for _ in range(3)]
@@ -102,7 +102,7 @@ def test_a_host_that_cannot_be_reached_is_told_beside_the_others(one_is_gone: Ho
 
 
 @pytest.mark.parametrize("name", [["none"], []])
-def test_a_host_that_can_never_be_asked_is_told_and_is_not_waited_for(tmp_path: Path, name: list[str]) -> None:
+def test_a_host_that_can_never_be_asked_is_reported_and_not_waited_for(tmp_path: Path, name: list[str]) -> None:
     odd = written(tmp_path, {"odd": {"ansible_connection": "carrier_pigeon"}})
     ended = odd.call_in_a_process("watch", *name, "-P", "1")
     assert ended.code == 1
@@ -125,7 +125,7 @@ def test_a_terminal_shows_a_table_that_is_gone_when_q_is_pressed(hosts: Hosts, g
     assert KEYS not in left
 
 
-def test_a_terminal_tells_why_a_host_cannot_be_asked_where_that_is_not_silence(tmp_path: Path) -> None:
+def test_a_terminal_shows_why_a_host_cannot_be_asked_where_that_is_not_silence(tmp_path: Path) -> None:
     gone = {"ansible_host": "127.0.0.1", "ansible_port": 1}
     hosts = written(tmp_path, {"odd": {"ansible_connection": "carrier_pigeon"}, "gone": gone})
     why = "no contact: gone; odd: ansible_connection is 'carrier_pigeon'"

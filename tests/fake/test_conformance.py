@@ -88,8 +88,8 @@ def runs_on(jobs: HostJobs, unrecorded: HostJobs) -> None:
     jobs.kill("long")
 
 
-def tells_progress(jobs: HostJobs, unrecorded: HostJobs) -> None:
-    # What its start says of it depends on who is quicker.
+def reports_progress(jobs: HostJobs, unrecorded: HostJobs) -> None:
+    # What its start says of it depends on which is quicker.
     unrecorded.start(Job(jid="far", cmd='echo "40 copying" >"$REMOTEJOBS_PROGRESS"; echo begun; exec sleep 600'))
     wait_for_output(unrecorded, "far")
     jobs.record("far")
@@ -173,7 +173,7 @@ def the_plans(fake: FakeHosts) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [ends_by_itself, runs_on, tells_progress, hits_its_limits, stands_in_line, is_cleaned, refuses]
+    "ask", [ends_by_itself, runs_on, reports_progress, hits_its_limits, stands_in_line, is_cleaned, refuses]
 )
 def test_the_fake_answers_what_the_shell_half_answers(
     ask: Callable[[HostJobs, HostJobs], None], tmp_path: Path
@@ -199,7 +199,7 @@ def test_a_question_to_the_shell_is_framed_as_a_real_answer_is() -> None:
     assert Shell(fake.host("h")).run("false") == Shell(LocalConnection("h")).run("false")
 
 
-def test_who_waits_is_told_at_once_when_the_test_ends_the_job() -> None:
+def test_a_waiting_caller_returns_at_once_when_the_test_ends_the_job() -> None:
     fake = FakeHosts(Plan(lasts=None))
     jobs = HostJobs(fake.host("h"))
     jobs.start(Job(jid="j", cmd="true", label="vacuum"))

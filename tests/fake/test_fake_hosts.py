@@ -97,15 +97,15 @@ def test_an_unreachable_host_keeps_its_jobs() -> None:
     assert jobs.record("nightly").state is State.RUNNING
 
 
-def test_who_waits_on_a_host_that_reboots_loses_the_connection_and_then_hears_of_it() -> None:
+def test_a_caller_that_waits_on_a_rebooting_host_loses_the_connection_and_then_sees_the_reboot() -> None:
     fake = FakeHosts(Plan(lasts=None))
     jobs = HostJobs(fake.host("db1"))
     jobs.start(JOB)
     with ThreadPoolExecutor(1) as pool:
-        look = pool.submit(jobs.record, "nightly", wait=60)
-        while not look.done():
+        poll = pool.submit(jobs.record, "nightly", wait=60)
+        while not poll.done():
             fake.host("db1").reboot()
-        assert isinstance(look.exception(), ConnectionLost) or look.result().cause == "rebooted"
+        assert isinstance(poll.exception(), ConnectionLost) or poll.result().cause == "rebooted"
     assert (jobs.record("nightly").state, jobs.record("nightly").cause) == (State.LOST, "rebooted")
 
 
@@ -146,6 +146,6 @@ def test_in_real_time_a_job_lasts_as_long_as_it_says() -> None:
     assert time.monotonic() - began >= 0.3
 
 
-def test_a_test_that_waits_in_vain_for_a_start_is_told_so() -> None:
+def test_a_test_that_waits_in_vain_for_a_start_fails_and_says_so() -> None:
     with pytest.raises(UsageError, match="0 of 1 jobs 'dump' were started"):
         FakeHosts().started("dump", count=1, timeout=0)

@@ -1,4 +1,4 @@
-"""The checker of what is told: it finds nothing on the product, and finds everything that is made wrong for it."""
+"""The checker of what is reported: it finds nothing on the product, and finds everything that is made wrong for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faults.checker.judge import RULES, violations
 from faults.checker.plan import Break, Deed, Does, EpisodePlan, HostKind, Op, PlannedJob, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import write
-from faults.points import NoSuchPoint, act_at
+from faults.host.points import NoSuchPoint, act_at
 from remotejobs.agent import request
 from remotejobs.connections.base import Become, Connection, Reply
 from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.faults
 
 
 def test_a_minute_of_everything_at_once_finds_no_word_that_is_not_true(tmp_path: Path) -> None:
-    figures = campaign(seed=1, seconds=45, place=tmp_path, except_for=(), tell=lambda _: None)
+    figures = campaign(seed=1, seconds=45, place=tmp_path, except_for=(), report=lambda _: None)
     assert [str(each) for failure in figures.failures for each in failure.found] == []
     assert figures.episodes and figures.asked.total() > 20 * figures.episodes / 2
 
@@ -46,7 +46,7 @@ BY_NAME = {
     b"rj_claim() {": b"rj_claim() {\nreturn 0",
 }
 # The start hangs with all its files written and nobody to see it yet; meanwhile its job is killed and started again.
-HUNG = (op("start", deed=Deed("rj_detach:1", 2.5)), op("kill", 0.8, by=1), op("start", 1.2, by=1), op("look", 4.5))
+HUNG = (op("start", deed=Deed("rj_detach:1", 2.5)), op("kill", 0.8, by=1), op("start", 1.2, by=1), op("poll", 4.5))
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ def test_a_start_that_hangs_is_found_where_it_takes_anothers_directory_away_and_
 
 def test_a_plan_is_reduced_to_what_makes_it_fail() -> None:
     needed = (op("start", 1.0, deed=Deed("rj_detach:1", 1.0)), op("kill", 2.0))
-    others = [op("look", number / 10) for number in range(20)]
+    others = [op("poll", number / 10) for number in range(20)]
     plan = replace(plan_of(*others[:10], *needed, *others[10:]), breaks=(Break(1.0, 0, "clock", "j0"),))
     least = reduced(plan, lambda candidate: set(needed) <= set(candidate.ops), most=500)
     assert (least.ops, least.breaks) == (needed, ())
@@ -135,14 +135,14 @@ SUPERVISOR_KILLED = (10.5, Break(0.5, 0, "kill", "j0", "supervisor"))
 KILL = reported("kill", 12, KILLED)
 
 TRUE = {
-    "it ended by itself": ([START, reported("look", 12, ENDED)], [run()]),
-    "it was killed": ([START, KILL, reported("look", 13, KILLED)], [run(ended=None, rc=None)]),
+    "it ended by itself": ([START, reported("poll", 12, ENDED)], [run()]),
+    "it was killed": ([START, KILL, reported("poll", 13, KILLED)], [run(ended=None, rc=None)]),
     "cleaned and run again": (
         [START, reported("clean", 12, ENDED), reported("start", 13, record(State.RUNNING, pid=200))],
         [run(), run(pid=200, began=13.05)],
     ),
     "cleaned away": (
-        [START, reported("clean", 12, ENDED), reported("look", 13, error=JobNotFound("h", "no"))],
+        [START, reported("clean", 12, ENDED), reported("poll", 13, error=JobNotFound("h", "no"))],
         [run()],
     ),
 }
@@ -150,15 +150,15 @@ TRUE = {
 FALSE = {
     "once": ([START], [run(), run(pid=200, began=10.5)]),
     "command": ([reported("start", 9.9, record(State.RUNNING), variant=1)], [run()]),
-    "end": ([START, reported("look", 10.5, ENDED)], [run(ended=12.0)]),
-    "output": ([START, reported("look", 12, replace(ENDED, stdout=b"j0 0"))], [run()]),
-    "ended": ([START, reported("look", 12, KILLED)], [run()]),
+    "end": ([START, reported("poll", 10.5, ENDED)], [run(ended=12.0)]),
+    "output": ([START, reported("poll", 12, replace(ENDED, stdout=b"j0 0"))], [run()]),
+    "ended": ([START, reported("poll", 12, KILLED)], [run()]),
     "proven": ([START, replace(KILL, alive=frozenset({("here", 100)}))], [run()]),
     "next": ([START, KILL], [run(went_on=True)]),
-    "lost": ([START, reported("look", 12, GONE)], [run()]),
-    "there": ([START, reported("look", 12, error=JobNotFound("h", "no"))], [run()]),
-    "changed": ([START, reported("look", 12, ENDED), reported("look", 13, replace(ENDED, rc=3))], [run()]),
-    "queued": ([START, reported("look", 12, record(State.QUEUED))], [run()]),
+    "lost": ([START, reported("poll", 12, GONE)], [run()]),
+    "there": ([START, reported("poll", 12, error=JobNotFound("h", "no"))], [run()]),
+    "changed": ([START, reported("poll", 12, ENDED), reported("poll", 13, replace(ENDED, rc=3))], [run()]),
+    "queued": ([START, reported("poll", 12, record(State.QUEUED))], [run()]),
     "line": ([START], [run(), replace(run(), pid=200, jid="j1", began=10.5)]),
     "host": ([START], [run(host="there")]),
     "refused": ([START, reported("start", 12, error=StartFailed("h", "for no reason"))], [run()]),
@@ -186,28 +186,28 @@ def test_what_is_not_true_is_found_by_its_rule(rule: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "answer"),
     [
-        ("lost", reported("look", 12, NEVER)),
-        ("lost", reported("look", 12, replace(NEVER, cause="damaged"))),
-        ("lost", reported("look", 12, replace(NEVER, cause="disk_full"))),
-        ("ended", reported("look", 12, replace(GONE, cause="rebooted"))),
-        ("changed", reported("look", 13, record(State.RUNNING))),
+        ("lost", reported("poll", 12, NEVER)),
+        ("lost", reported("poll", 12, replace(NEVER, cause="damaged"))),
+        ("lost", reported("poll", 12, replace(NEVER, cause="disk_full"))),
+        ("ended", reported("poll", 12, replace(GONE, cause="rebooted"))),
+        ("changed", reported("poll", 13, record(State.RUNNING))),
         ("there", reported("list", 12)),
         ("refused", reported("start", 12, error=JobExists("h", "another"))),
-        ("refused", reported("look", 12, error=ConnectionLost("h", "for no reason"))),
-        ("host", reported("look", 12, error=OtherHost("h", "belongs to another"))),
+        ("refused", reported("poll", 12, error=ConnectionLost("h", "for no reason"))),
+        ("host", reported("poll", 12, error=OtherHost("h", "belongs to another"))),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.op.what} {value.error or value.records}"[:40],
 )
 def test_other_words_that_are_not_true_are_found_too(rule: str, answer: Reported) -> None:
     assert rule in {
-        each.rule for each in violations(history_of(([START, reported("look", 11.5, ENDED), answer], [run()])))
+        each.rule for each in violations(history_of(([START, reported("poll", 11.5, ENDED), answer], [run()])))
     }
 
 
 def test_what_a_fault_explains_is_no_violation() -> None:
-    gone = history_of(([START, reported("look", 12, GONE)], [run(ended=None)]), broken=[SUPERVISOR_KILLED])
+    gone = history_of(([START, reported("poll", 12, GONE)], [run(ended=None)]), broken=[SUPERVISOR_KILLED])
     assert violations(gone) == []
-    refused = ([START, reported("look", 12, error=ConnectionLost("h", "cut"))], [run()])
+    refused = ([START, reported("poll", 12, error=ConnectionLost("h", "cut"))], [run()])
     assert violations(history_of(refused, broken=[(11.9, Break(1.0, 0, "cut"))])) == []
 
 

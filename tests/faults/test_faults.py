@@ -10,11 +10,12 @@ from random import Random
 
 import pytest
 
-from faults import network, trees
+from faults.host import trees
+from faults.network import connections
+from faults.network.transports import ProgramConnection, jobs_at
 from faults.oracle import short
 from faults.suite import FAULTS, named, run
 from faults.table import write
-from faults.transports import ProgramConnection, jobs_at
 from faults.trial import SURVIVED, Fault, FaultRow, Trial, Try, TryOutcome, lost
 from remotejobs.model import Record, State
 
@@ -28,7 +29,7 @@ ELSEWHERE = {
     "supervisor killed": "tests/shell/test_ending.py",
     "supervisor stopped": "tests/shell/test_ending.py",
 }
-LATE = Fault(name="everything 0.3 s late", proven="", small=3, full=3, run=partial(network.delayed, late=0.3))
+LATE = Fault(name="everything 0.3 s late", proven="", small=3, full=3, run=partial(connections.delayed, late=0.3))
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,10 @@ def test_a_command_that_ran_twice_is_counted_as_double(tmp_path: Path) -> None:
 
 def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_lost(tmp_path: Path) -> None:
     oracle = short(tmp_path, "job", Random(1))
-    told = Record(host="h", jid="job", state=oracle.state, rc=oracle.rc, stdout=oracle.stdout)
-    assert oracle.judge(told).verdict is TryOutcome.LOST
+    reported = Record(host="h", jid="job", state=oracle.state, rc=oracle.rc, stdout=oracle.stdout)
+    assert oracle.judge(reported).verdict is TryOutcome.LOST
     oracle.ran.write_text("ran\n")
-    assert oracle.judge(told).verdict is TryOutcome.SURVIVED
+    assert oracle.judge(reported).verdict is TryOutcome.SURVIVED
     assert oracle.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is TryOutcome.LOST
 
 
@@ -88,7 +89,7 @@ SCAN = replace(REAPED, proof="scan", msg="no process of it was found")
         (TREE, replace(REAPED, state=State.LOST), [], False),
     ],
 )
-def test_a_tree_of_which_something_was_told_that_is_not_so_is_lost(
+def test_a_tree_that_was_reported_wrongly_is_lost(
     tree: trees.Tree, record: Record, alive: list[str], went_on: bool
 ) -> None:
     assert trees.judged(tree, record, alive, went_on=went_on).verdict is TryOutcome.LOST
@@ -103,7 +104,7 @@ def test_a_tree_of_which_something_was_told_that_is_not_so_is_lost(
         (replace(REAPED, proof="", survivors="7(sleep)", msg="STILL ALIVE"), ["7 sleep"], "a survivor named"),
     ],
 )
-def test_of_a_tree_whose_end_was_told_as_it_is_the_kind_of_proof_is_counted(
+def test_of_a_tree_whose_end_was_reported_rightly_the_kind_of_proof_is_counted(
     record: Record, alive: list[str], way: str
 ) -> None:
     assert trees.judged(TREE, record, alive, went_on=False) == Try(TryOutcome.SURVIVED, way)

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from faults.transports import connection_to, jobs_at
-from faults.wire import BadWire
+from faults.network.transports import connection_to, jobs_at
+from faults.network.wire import BadWire
 from lab.servers.sshd import SshLab
 from remotejobs.connections.ssh.login.attempts import log_in
 from remotejobs.errors import ConnectionLost, TimedOut, Unreachable
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.mark.parametrize(
-    ("fail", "told"), [(BadWire.stall, TimedOut), (BadWire.cut, ConnectionLost), (BadWire.lose, TimedOut)]
+    ("fail", "reported"), [(BadWire.stall, TimedOut), (BadWire.cut, ConnectionLost), (BadWire.lose, TimedOut)]
 )
-def test_a_login_that_is_cut_off_is_told_as_such_and_passes(
-    fail: Callable[[BadWire], None], told: type[Unreachable], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_login_that_is_cut_off_is_reported_as_such_and_passes(
+    fail: Callable[[BadWire], None], reported: type[Unreachable], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SshLab(tmp_path / "lab", ["host"]) as lab, BadWire(lab.host("host").port, Random(1)) as wire:
 
@@ -32,7 +32,7 @@ def test_a_login_that_is_cut_off_is_told_as_such_and_passes(
 
         monkeypatch.setattr("remotejobs.connections.ssh.transport.session.log_in", fail_first)
         connection = connection_to(lab, "host", wire=wire, retry_for=0, connect_timeout=1)
-        with pytest.raises(told) as failed:
+        with pytest.raises(reported) as failed:
             jobs_at(connection, tmp_path).list()
         assert failed.value.transient
         wire.resume()

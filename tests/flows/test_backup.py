@@ -187,7 +187,7 @@ def test_an_item_that_succeeds_without_saying_so_in_full_did_not(bad_night: Nigh
         bad_night.state.result()
 
 
-def test_each_job_has_the_jid_by_which_whoever_cancels_the_run_finds_it(bad_night: Night) -> None:
+def test_each_job_has_the_jid_by_which_a_cancel_finds_it(bad_night: Night) -> None:
     run = str(bad_night.state.state_details.flow_run_id)
     items = [CommandItem(name=name, hosts="db2", command="x") for name in ("bad", "mute", "slow")]
     assert sorted(start.job.jid for start in bad_night.started if start.host == "db2") == [

@@ -91,7 +91,7 @@ def test_a_migration_that_waits_for_its_turn_keeps_no_forks_from_others(access: 
     waits, ended = threading.Event(), []
     given = {"access": access, "hosts": "db1", "commands": Commands(migrate="true"), "poll": 1}
     waiting = threading.Thread(target=lambda: ended.append(migration(**given, return_state=True)))
-    with concurrency("migration:databases"), told("waiting for 1 slots of migration:databases", waits):
+    with concurrency("migration:databases"), logged("waiting for 1 slots of migration:databases", waits):
         waiting.start()
         assert waits.wait(60)
         assert slots(["forks:inventory"]) == [0]
@@ -100,7 +100,7 @@ def test_a_migration_that_waits_for_its_turn_keeps_no_forks_from_others(access: 
 
 
 @contextmanager
-def told(words: str, event: threading.Event) -> Iterator[None]:
+def logged(words: str, event: threading.Event) -> Iterator[None]:
     """Sets `event` when a flow run logs `words`."""
 
     def heed(record: logging.LogRecord) -> bool:

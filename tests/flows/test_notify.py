@@ -1,11 +1,11 @@
-"""Somebody is told of a failed run, and the telling never changes the outcome."""
+"""A failed run is reported, and the notification never changes the outcome."""
 
 from __future__ import annotations
 
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
@@ -26,15 +26,15 @@ def _exit_3_fails(fake: FakeHosts) -> None:
     fake.plan("exit 3", Plan(rc=3))
 
 
-def test_a_failed_run_is_told_to_a_webhook(webhook: Webhook) -> None:
+def test_a_failed_run_is_reported_to_a_webhook(webhook: Webhook) -> None:
     run("exit 3", Notify(webhook=webhook.url))
-    told = Message.model_validate(webhook.next())
-    assert (told.flow, told.state) == ("run-command", "Failed")
-    assert "work on db1: failed, rc 3" in told.message
-    assert "/runs/flow-run/" in told.url
+    reported = Message.model_validate(webhook.next())
+    assert (reported.flow, reported.state) == ("run-command", "Failed")
+    assert "work on db1: failed, rc 3" in reported.message
+    assert "/runs/flow-run/" in reported.url
 
 
-def test_a_run_that_succeeds_is_not_told(webhook: Webhook) -> None:
+def test_a_run_that_succeeds_is_not_reported(webhook: Webhook) -> None:
     assert run("true", Notify(webhook=webhook.url)).is_completed()
     assert webhook.silent
 

@@ -59,7 +59,7 @@ def test_it_is_not_called_resumed_when_the_server_refuses() -> None:
 
 
 @pytest.mark.parametrize("death", [Running(), Crashed()], ids=["silent", "crashed"])
-def test_one_of_whose_death_no_automation_heard_is_found_and_resumed(
+def test_a_dead_run_that_no_automation_noticed_is_found_and_resumed(
     death: State[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = Timings(start_timeout=0, cancel_log_timeout=0, heartbeat_wait=1, heartbeat_wait_at_least=1)

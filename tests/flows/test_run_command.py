@@ -59,7 +59,7 @@ def test_a_run_is_called_by_its_command_and_hosts(on_real_hosts: RunState[list[J
     assert name_of(on_real_hosts.state_details.flow_run_id) == shown
 
 
-def test_a_host_that_cannot_be_reached_is_told_from_a_failed_one(fake: FakeHosts) -> None:
+def test_a_host_that_cannot_be_reached_is_distinguished_from_a_failed_one(fake: FakeHosts) -> None:
     # An answer that no second try would change.
     fake.host("db1").unreachable(HostKeyChanged, "its key is not the one that is known")
     fake.plan(".", Plan(rc=1), on="db2")

@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_SERVER_DATABASE
 from pydantic import SecretStr
 
 from lab.servers.sshd import SshLab
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from lab.users import LabUser
 from remotejobs.model import Job
 from remotejobs.prefect.tasks.access import Access
@@ -45,7 +45,7 @@ ALL = (PASSWORD.encode(), IN_ENV.encode(), PASSPHRASE.encode(), IN_URL.encode())
 
 @flow(name="with-secrets", on_failure=[notify_block])
 def with_secrets(access: Access, command: str, notify: Notify) -> None:
-    """What `docs/explanation/threat-model.md` tells to do: the value is taken from its block inside the flow."""
+    """What `docs/explanation/threat-model.md` recommends: the value is taken from its block inside the flow."""
     send_notification(notify, "Begun", "with all its secrets")
     job = Job(jid=jid_for("secret"), cmd=command, label="secret", env={"TOKEN": Secret.load("planted-env").get()})  # type: ignore[union-attr]
     started = start_job.submit(job, "db", access)
@@ -70,7 +70,7 @@ def reached(asked: LabUser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", lab.private_key], check=True)
         stack.enter_context(agent_with(lab.private_key, directory))
         inventory = directory / "hosts.yml"
-        # Who logs in stands in the block.
+        # The name of the user stands in the block.
         known = {name: value for name, value in lab.variables("db").items() if name != "ansible_user"}
         inventory.write_text(yaml.safe_dump({"all": {"hosts": {"db": known}}}))
         login = RemoteLogin(user=asked.name, become_password=SecretStr(PASSWORD))
@@ -98,8 +98,8 @@ def agent_with(key: Path, directory: Path) -> Iterator[None]:
         agent.terminate()
 
 
-def told_by(webhook: Webhook, name: str) -> Notify:
-    """A block whose URL is secret: whoever knows it may write to those on call."""
+def notify_by(webhook: Webhook, name: str) -> Notify:
+    """A block whose URL is secret: anyone who knows it may write to those on call."""
     values = {"name": name, "url": "{{url}}", "secrets": {"url": f"{webhook.url}{IN_URL}"}, "json_data": TOLD}
     CustomWebhookNotificationBlock.model_validate(values).save(name, overwrite=True)
     return Notify(block=f"custom-webhook/{name}")
@@ -183,11 +183,11 @@ def test_planted_secrets_are_found_nowhere_after_runs_that_succeed_and_fail(
 ) -> None:
     begun = tmp_path / "begun"
     with Webhook() as hears, Webhook(status=500) as refuses, Watched(begun) as seen, logged() as said:
-        # It lasts until it was seen by one who reads all environments again and again.
+        # It lasts until the reader of all environments has seen it.
         lasting = f'test -n "$TOKEN" && id -un && until [ -e {begun} ]; do sleep 0.1; done'
-        with_secrets(reached, lasting, told_by(hears, "hears"))
+        with_secrets(reached, lasting, notify_by(hears, "hears"))
         with pytest.raises(HostsFailed) as failed:
-            with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', told_by(refuses, "refuses"))
+            with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', notify_by(refuses, "refuses"))
         assert hears.next()["text"].startswith("with-secrets: Begun with all its secrets")
         assert not refuses.silent
 

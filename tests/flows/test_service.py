@@ -96,8 +96,8 @@ WEB = Service(name="web", command="exec server", port=80)
 def listens(fake: FakeHosts) -> FakeHosts:
     """Simulated hosts where services go on until they are stopped, and port 80 is listened at."""
     fake.plan(".", Plan(lasts=None))
-    fake.says(r"\nsv_look 80 ", "listens yes\nanswered\n")
-    fake.says(r"\nsv_look 81 ", "listens no\nanswered\n")
+    fake.says(r"\nsv_check 80 ", "listens yes\nanswered\n")
+    fake.says(r"\nsv_check 81 ", "listens no\nanswered\n")
     return fake
 
 
@@ -116,14 +116,14 @@ def test_starting_a_service_that_runs_finds_it_and_starting_it_after_a_stop_runs
     assert [start.job.jid for start in listens.started()] == ["service.web.1", "service.web.2"]
 
 
-def test_a_service_that_ends_at_once_is_not_waited_for_and_its_last_words_are_told(listens: FakeHosts) -> None:
+def test_a_service_that_ends_at_once_is_not_waited_for_and_its_last_words_are_reported(listens: FakeHosts) -> None:
     listens.plan("brief", Plan(rc=3, stderr="no licence\n"))
     service = Service(name="brief", command="exec brief", port=81)
     with pytest.raises(HostsFailed, match=r"(?s)brief on db1: failed, rc 3.*no licence"):
         run(SIMULATED, service, "start", verify=Verification(retries=10000, delay=0.2)).result()
 
 
-def test_a_service_that_never_listens_is_told_by_its_port(listens: FakeHosts) -> None:
+def test_a_service_that_never_listens_is_reported_with_its_port(listens: FakeHosts) -> None:
     service = Service(name="deaf", command="exec deaf", port=81)
     with pytest.raises(HostsFailed, match="nothing listens on port 81"):
         run(SIMULATED, service, "start", verify=Verification(retries=1, delay=0.1)).result()

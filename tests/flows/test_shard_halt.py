@@ -1,4 +1,4 @@
-"""What shards and the run that was split tell each other by way of a real server, when too many hosts failed."""
+"""What shards and the run that was split learn of each other through a real server, when too many hosts failed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def begin(mine: Shard) -> None:
 
 
 @flow
-def look(group: int) -> str:
+def watched(group: int) -> str:
     work = Job(jid=uuid4().hex, cmd="x", label="work")
     run_steps(
         [JobStep(work, host, Until(retries=9, delay=0.2)) for host in HOSTS],
@@ -67,6 +67,6 @@ def test_hosts_that_failed_count_while_their_shard_is_under_way(group: int, how:
     fake = FakeHosts()
     fake.plan(".", how, on="db2")
     with reached_by(fake.connect):
-        run = look(group)
+        run = watched(group)
     with get_client(sync_client=True) as client:
         assert failed_hosts(client, [UUID(run)]) == {"db2"}

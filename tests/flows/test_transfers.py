@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.servers.sshd import SshLab
-from lab.servers.web_files import WebFiles
+from lab.servers.web.files import WebFiles
 from remotejobs.errors import UsageError
 from remotejobs.prefect.flows.download import download
 from remotejobs.prefect.flows.pull_file import pull_file
@@ -66,7 +66,7 @@ def test_a_download_that_is_cut_off_goes_on_from_there_and_is_named_when_whole(
     assert again[0].record and b"is there already" in again[0].record.stdout
 
 
-def test_a_download_moves_a_bar_as_the_server_told_its_size(access: Access, tmp_path: Path) -> None:
+def test_a_download_moves_a_bar_where_the_server_sends_its_size(access: Access, tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "big").write_bytes(bytes(24 * MIB))  # more than the sockets between them hold
     copy = str(tmp_path / "copy")

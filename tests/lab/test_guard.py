@@ -33,7 +33,7 @@ def place(tmp_path_factory):
 # One job runs as another user; one hides its environment, and is neither in its session nor a child of anybody's.
 RUN = """
 import json, os, pathlib, tempfile, time
-from faults.disk import disk
+from faults.host.disk import disk
 from lab.guard import start
 from lab.servers.sshd import SshLab
 from lab.users import LabUser
@@ -114,7 +114,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_signal_ends_a_run_nothing_of_it_is_left(run: Run, number: signal.Signals) -> None:
-    assert len(run.is_there()) == 11, "two sshd, two jobs with who hides, a user with home and rule, directory, mount"
+    assert len(run.is_there()) == 11, "two sshd, two jobs that hide, a user with home and rule, directory, mount"
     run.process.send_signal(number)
     killed = number == signal.SIGKILL
     assert run.process.wait() == (-number if killed else pytest.ExitCode.INTERRUPTED)

@@ -14,7 +14,7 @@ from lab.process import LabError
 from lab.servers.redis import Redis
 
 
-def test_who_connects_before_its_server_listens_is_refused() -> None:
+def test_a_client_that_connects_before_its_server_listens_is_refused() -> None:
     port = Port()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port.number))
@@ -30,7 +30,7 @@ def test_nobody_gets_it_as_a_free_one_or_by_its_number() -> None:
         greedy.bind(("127.0.0.1", port.number))
 
 
-def test_of_two_who_want_a_certain_one_the_first_gets_it_and_the_second_once_it_is_given_back() -> None:
+def test_of_two_that_want_a_certain_one_the_first_gets_it_and_the_second_once_it_is_given_back() -> None:
     number = free_one()
     first = Port(number)
     with pytest.raises(OSError, match="in use"):
@@ -55,7 +55,7 @@ def test_one_that_served_a_moment_ago_can_be_taken() -> None:
     assert Port(number).number == number
 
 
-def test_its_server_can_listen_there_and_is_told_from_others(tmp_path: Path) -> None:
+def test_its_server_can_listen_there_and_is_distinguished_from_others(tmp_path: Path) -> None:
     with Redis(tmp_path / "one") as one, Redis(tmp_path / "two") as two:
         assert listening_sockets(one.port) != set() != listening_sockets(two.port)
         assert (one._server.listens_on(one.port), two._server.listens_on(one.port)) == (True, False)

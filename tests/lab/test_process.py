@@ -69,7 +69,7 @@ def test_a_server_ends_when_the_lab_is_killed_without_warning(tmp_path: Path) ->
     assert killed_with_a_server(tmp_path)
 
 
-def test_so_does_a_server_that_had_not_asked_yet_to_be_told_of_it(tmp_path: Path) -> None:
+def test_so_does_a_server_that_had_not_asked_for_the_signal_yet(tmp_path: Path) -> None:
     setpriv = tmp_path / "setpriv"
     setpriv.write_text('#!/bin/sh\nwhile kill -0 "$5"; do sleep 0.05; done\nexec /usr/bin/setpriv "$@"\n')
     setpriv.chmod(0o755)

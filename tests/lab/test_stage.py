@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from lab.process import LabError
-from lab.servers.prefect_api import PrefectApi
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.api import PrefectApi
+from lab.servers.prefect.server import PrefectServer
 from tests.lab.running import running
 
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def test_a_schedule_makes_runs_that_a_worker_completes(lab: Lab) -> None:
             run.auto_scheduled and run.state and run.state.name == "Completed" for run in api.runs_of(deployment)
         ):
             assert time.monotonic() < deadline, api.runs_of(deployment)
-            time.sleep(0.5)  # the server tells such an end to nobody; it has to be asked
+            time.sleep(0.5)  # the server sends no event of such an end; it has to be asked
 
 
 def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab) -> None:
@@ -106,13 +106,11 @@ def test_a_second_lab_in_the_same_directory_is_refused_with_the_remedy(lab: Lab)
 def test_a_server_that_stands_on_the_usual_port_is_let_alone_and_the_lab_takes_another(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.servers.prefect_server.USUAL_PORT", lab.port)
+    monkeypatch.setattr("lab.servers.prefect.server.USUAL_PORT", lab.port)
     assert PrefectServer(tmp_path).port != lab.port
 
 
-def test_a_server_whose_port_another_has_is_said_not_to_have_started_whoever_answers_there(
-    lab: Lab, tmp_path: Path
-) -> None:
+def test_a_server_whose_port_is_taken_counts_as_not_started_whatever_answers_there(lab: Lab, tmp_path: Path) -> None:
     with (
         PrefectServer(tmp_path, port=lab.port) as second,
         pytest.raises(LabError, match=rf"ended before it was ready(.|\n)*Port {lab.port} is already in use"),

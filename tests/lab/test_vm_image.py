@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import lab.servers.vm_image
+import lab.servers.vm.image
 from lab.process import LabError
-from lab.servers.vm import accelerators
-from lab.servers.vm_image import image
+from lab.servers.vm.image import image
+from lab.servers.vm.machine import accelerators
 from tests.awaiting import await_true
 
 EMULATED = ["-accel", "tcg,thread=multi"]
@@ -21,12 +21,12 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a recipe says that it builds; it does so until the test lets it."""
     recipe, built = tmp_path / "recipe.sh", tmp_path / "built"
     recipe.write_text(f"echo built >> {built}; until [ -e {tmp_path}/go ]; do sleep 0.1; done; touch $1/disk\n")
-    monkeypatch.setattr(lab.servers.vm_image, "RECIPE", recipe)
+    monkeypatch.setattr(lab.servers.vm.image, "RECIPE", recipe)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return built
 
 
-def test_two_who_want_it_at_once_get_the_same_which_was_built_once(built: Path, tmp_path: Path) -> None:
+def test_two_processes_that_want_it_at_once_get_the_same_which_was_built_once(built: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as threads:
         wanted = [threads.submit(image) for _ in range(2)]
         await_true(built.exists)
@@ -48,7 +48,7 @@ def test_what_a_build_that_was_killed_left_is_removed_by_the_next(built: Path, t
 
 
 def test_a_build_that_fails_is_reported_with_its_log_and_leaves_no_image(built: Path, tmp_path: Path) -> None:
-    lab.servers.vm_image.RECIPE.write_text("echo no such mirror >&2; exit 3\n")
+    lab.servers.vm.image.RECIPE.write_text("echo no such mirror >&2; exit 3\n")
     with pytest.raises(LabError, match=r"could not be built. Its log .* ends with:\nno such mirror"):
         image()
     assert [path.name for path in (tmp_path / "cache" / "remotejobs").iterdir() if path.name.startswith(".")] == []

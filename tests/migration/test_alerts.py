@@ -1,10 +1,10 @@
-"""Somebody is told of a migration that failed, and telling never changes what came of it."""
+"""A migration that failed is reported, and the notification never changes its outcome."""
 
 from __future__ import annotations
 
 import pytest
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.operations.migration import Commands
 from remotejobs.prefect.tasks.notify import Notify
 from tests.migration.conftest import Migrate
@@ -19,9 +19,9 @@ FAILS = Commands(migrate="exit 3", rollback="true", verify_rollback="true")
 def test_the_alert_says_what_came_of_it(migrate: Migrate, commands: Commands, outcome: str) -> None:
     with Webhook() as webhook:
         ended = migrate("db1", commands, notify=Notify(webhook=webhook.url))
-        told = webhook.next()
-    assert (told["flow"], told["state"], told["message"]) == ("migration", outcome, ended.message)
-    assert str(ended.id) in told["url"]
+        reported = webhook.next()
+    assert (reported["flow"], reported["state"], reported["message"]) == ("migration", outcome, ended.message)
+    assert str(ended.id) in reported["url"]
 
 
 def test_a_success_alerts_nobody(migrate: Migrate) -> None:

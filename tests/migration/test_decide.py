@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from remotejobs.model import Record, State
+from remotejobs.model import State
 from remotejobs.operations.migration import (
-    EnsureDead,
     HostStep,
     MigrationOutcome,
     MigrationPlan,
     MigrationStep,
     ObservedState,
-    ObservedStep,
-    RunSteps,
-    StepStatus,
     Verdict,
     decide,
 )
-
-HOSTS = ("db1", "db2", "db3")
-ENDS = (State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.KILLED, State.LOST)
-STANDING = {State.SUCCEEDED: StepStatus.SUCCEEDED, State.LOST: StepStatus.LOST, State.RUNNING: StepStatus.RUNNING}
-
-
-@dataclass
-class World:
-    """Hosts on which each step ends as it is fated to; `history` is what was started and proven there, in order."""
-
-    fate: dict[HostStep, State]
-    survivors: dict[str, str] = field(default_factory=dict)
-    jobs: dict[HostStep, State] = field(default_factory=dict)
-    history: list[tuple[str, str]] = field(default_factory=list)
-
-    def start(self, host_step: HostStep) -> None:
-        if host_step not in self.jobs:
-            self.jobs[host_step] = State.RUNNING
-            self.history.append(host_step)
-
-    def end(self, host_step: HostStep) -> None:
-        self.jobs[host_step] = self.fate[host_step]
-
-    def look(self) -> ObservedState:
-        return ObservedState(steps={host_step: seen(host_step, state) for host_step, state in self.jobs.items()})
-
-
-def seen(host_step: HostStep, state: State) -> ObservedStep:
-    return ObservedStep(
-        STANDING.get(state, StepStatus.FAILED), Record(host=host_step.host, jid=host_step.step, state=state)
-    )
-
-
-def carry_out(world: World, plan: MigrationPlan, kills: list[int]) -> Verdict:
-    """Act until the verdict. A number cuts an action short: so many of its starts, and the controller dies."""
-    observed = world.look()
-    for _ in range(100):
-        action = decide(plan, observed)
-        if isinstance(action, Verdict):
-            return action
-        cut = kills.pop() if kills else None
-        observed = perform(world, observed, action, cut)
-    raise AssertionError(f"no end after 100 actions: {world.history}")
-
-
-def perform(world: World, observed: ObservedState, action: RunSteps | EnsureDead, cut: int | None) -> ObservedState:
-    if isinstance(action, EnsureDead):
-        world.history += [(host, "prove") for host in action.hosts]
-        proofs = {host: world.survivors.get(host, "") for host in action.hosts}
-        return world.look() if cut is not None else observed.updated(ObservedState(survivors=proofs))
-    for host_step in action.host_steps[: cut if cut is not None else len(action.host_steps)]:
-        world.start(host_step)
-    if cut is not None:
-        for host_step in action.host_steps[: cut - 1 if cut else 0]:
-            world.end(host_step)
-        return world.look()
-    for host_step in action.host_steps:
-        world.end(host_step)
-    return observed.updated(
-        ObservedState(steps={host_step: seen(host_step, world.jobs[host_step]) for host_step in action.host_steps})
-    )
-
+from tests.migration.world import ENDS, HOSTS, World, carry_out, seen
 
 plans = st.builds(
     MigrationPlan,
@@ -252,61 +185,3 @@ def test_a_silent_host_ends_it_as_unknown_and_nothing_is_rolled_back(
         unreachable={host: "timed out"},
     )
     assert decide(plan, observed) == Verdict(MigrationOutcome.UNKNOWN, (f"{host}: timed out",))
-
-
-def test_a_migration_that_could_be_started_nowhere_is_refused() -> None:
-    plan = MigrationPlan(("db1",), frozenset({MigrationStep.MIGRATE, MigrationStep.ROLLBACK}))
-    verdict = decide(
-        plan,
-        ObservedState({HostStep("db1", MigrationStep.MIGRATE): ObservedStep(StepStatus.NOT_RUN, reason="disk full")}),
-    )
-    assert verdict == Verdict(MigrationOutcome.REFUSED, ("db1: migrate was not run (disk full)", "migrate ran nowhere"))
-
-
-def test_both_migrate_and_prepare_rollback_are_awaited_before_judging() -> None:
-    plan = MigrationPlan(("db1",), frozenset(MigrationStep))
-    begun = decide(plan, ObservedState())
-    assert begun == RunSteps((HostStep("db1", MigrationStep.MIGRATE), HostStep("db1", MigrationStep.PREPARE_ROLLBACK)))
-    failed = HostStep("db1", MigrationStep.MIGRATE), ObservedStep(StepStatus.FAILED)
-    preparing = HostStep("db1", MigrationStep.PREPARE_ROLLBACK), ObservedStep(StepStatus.RUNNING)
-    assert decide(plan, ObservedState(dict([failed, preparing]))) == RunSteps(
-        (HostStep("db1", MigrationStep.PREPARE_ROLLBACK),)
-    )
-
-
-def test_a_verify_that_cannot_be_run_neither_completes_nor_rolls_back() -> None:
-    plan = MigrationPlan(("db1",), frozenset(MigrationStep))
-    well = ObservedStep(StepStatus.SUCCEEDED)
-    steps = {HostStep("db1", MigrationStep.MIGRATE): well, HostStep("db1", MigrationStep.PREPARE_ROLLBACK): well}
-    verdict = decide(
-        plan, ObservedState({**steps, HostStep("db1", MigrationStep.VERIFY): ObservedStep(StepStatus.NOT_RUN)})
-    )
-    assert isinstance(verdict, Verdict)
-    assert verdict.outcome is MigrationOutcome.UNKNOWN
-
-
-def test_a_verify_that_was_lost_is_not_run_again_and_nothing_is_rolled_back() -> None:
-    plan = MigrationPlan(("db1",), frozenset({MigrationStep.MIGRATE, MigrationStep.VERIFY, MigrationStep.ROLLBACK}))
-    steps = {
-        HostStep("db1", MigrationStep.MIGRATE): seen(HostStep("db1", MigrationStep.MIGRATE), State.SUCCEEDED),
-        HostStep("db1", MigrationStep.VERIFY): seen(HostStep("db1", MigrationStep.VERIFY), State.LOST),
-    }
-    for proven in ({}, {"db1": ""}):
-        verdict = decide(plan, ObservedState(steps=steps, survivors=proven))
-        assert isinstance(verdict, Verdict)
-        assert verdict == Verdict(MigrationOutcome.UNKNOWN, ("db1: nobody knows how it stands: verify lost",))
-
-
-def test_a_rollback_that_began_is_gone_through_with_though_another_host_could_now_be_started() -> None:
-    """db2 had no room to start anything, so db1 is rolled back; meanwhile there is room, and the run is retried."""
-    well, rolling = ObservedStep(StepStatus.SUCCEEDED), ObservedStep(StepStatus.RUNNING)
-    steps = {HostStep("db1", MigrationStep.MIGRATE): well, HostStep("db1", MigrationStep.ROLLBACK): rolling}
-    plan = MigrationPlan(("db1", "db2"), frozenset({MigrationStep.MIGRATE, MigrationStep.ROLLBACK}))
-    assert decide(plan, ObservedState(steps)) == RunSteps((HostStep("db1", MigrationStep.ROLLBACK),))
-
-
-def test_once_a_host_has_failed_nothing_begins_on_another() -> None:
-    plan = MigrationPlan(("db1", "db2"), frozenset({MigrationStep.MIGRATE, MigrationStep.ROLLBACK}))
-    assert decide(
-        plan, ObservedState({HostStep("db1", MigrationStep.MIGRATE): ObservedStep(StepStatus.FAILED)})
-    ) == EnsureDead(("db1",))

@@ -52,12 +52,12 @@ def dash(tmp_path: Path) -> Iterator[Host]:
         yield Host(tmp_path, "dash", jobs)
 
 
-def test_a_look_tells_the_free_space_and_who_holds_the_lock(host: Host) -> None:
+def test_a_check_reports_the_free_space_and_the_holder_of_the_lock(host: Host) -> None:
     ready = host.migration.check()
     status = os.statvfs(host.home)
     assert ready.holder is None
     assert abs(ready.free_mib - status.f_bavail * status.f_frsize // 2**20) < 1024
-    assert not (host.home / "jobs").exists(), "a look changes nothing"
+    assert not (host.home / "jobs").exists(), "a check changes nothing"
     taken = host.migration.lock.take("run-1", label="one")
     assert host.migration.check("/").holder == taken
 

@@ -38,7 +38,7 @@ def parameters(access: Access, gates: Gates, halfway: str) -> Mapping[str, objec
 
 
 def kill_in(run: Controller, gates: Gates, step: str) -> None:
-    """Kill the controller while `step` is under way, and let the step end before anybody looks again."""
+    """Kill the controller while `step` is under way, and let the step end before the next poll."""
     gates.close(step)
     run.start()
     gates.arrival(step)

@@ -28,7 +28,7 @@ def another(tmp_path: Path) -> Callable[[str], HostLock]:
     return lambda directory: HostLock(Shell(connection), "migration", directory=directory)
 
 
-def test_a_lock_tells_who_holds_it_and_since_when(lock: HostLock, tmp_path: Path) -> None:
+def test_a_lock_names_its_holder_and_since_when(lock: HostLock, tmp_path: Path) -> None:
     assert lock.holder() is None
     holder = lock.take("run-1", label="migration of 'orders'", note="db1 db2")
     assert (holder.owner, holder.label, holder.note) == ("run-1", "migration of 'orders'", "db1 db2")
@@ -92,7 +92,7 @@ def test_a_file_that_names_no_owner_is_held_by_nobody_we_know(
 ) -> None:
     lock = another(f"{tmp_path}/jobs")
     Path(lock.take("run-1", label="one").path).write_text("")
-    with pytest.raises(LockHeld, match="nobody knows whom"):
+    with pytest.raises(LockHeld, match="an unknown holder"):
         lock.take("run-1", label="one")
 
 

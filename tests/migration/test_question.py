@@ -1,4 +1,4 @@
-"""What a person reads before he says yes: everything that will run, where, as whom, and for how long."""
+"""What a person reads before saying yes: everything that will run, where, as which user, and for how long."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def migration(commands: Commands = COMMANDS, **access: object) -> Migration:
     )
 
 
-def test_it_says_what_will_run_on_which_hosts_as_whom_and_for_how_long_at_most() -> None:
+def test_it_says_what_will_run_on_which_hosts_as_which_user_and_for_how_long_at_most() -> None:
     assert question(migration(become=True, become_user="postgres"), ["shop", "files"]) == (
         "Backed up first: shop, files\n\n"
         "On **db1, db2**, one by one, as postgres, of the inventory inventories/hosts.yml:\n\n"

@@ -19,7 +19,7 @@ from tests.migration.gates import Gates
 from tests.task_log import TaskLog
 
 
-def test_of_two_on_one_host_the_second_is_refused_by_the_lock_and_told_whose_it_is(
+def test_of_two_on_one_host_the_second_is_refused_by_the_lock_with_the_name_of_its_holder(
     migrate: Migrate, gates: Gates, task_log: TaskLog, lab: SshLab
 ) -> None:
     second: list[Ended] = []

@@ -43,7 +43,7 @@ def report(
     return markdown(MigrationReport(PLAN, verdict, observed, JIDS, "-i hosts.yml", locks or {}))
 
 
-def test_it_tells_of_each_step_on_each_host_jid_state_rc_duration_and_last_lines() -> None:
+def test_it_lists_for_each_step_on_each_host_jid_state_rc_duration_and_last_lines() -> None:
     text = report(
         MigrationOutcome.ROLLED_BACK,
         job("db1", MigrationStep.MIGRATE, State.FAILED, rc=3, stderr=b"one\ntwo\n"),

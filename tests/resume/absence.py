@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lab.runs import deployment
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.prefect.tasks.access import Access
 from tests.awaiting import await_true
 from tests.cluster import WITHIN, Cluster
@@ -37,13 +37,13 @@ def runs_through_absence(
     given = {"access": access.model_dump()}
     # A worker takes runs some ten seconds before they are due.
     runs["due"] = cluster.api.run(run_command, given | command_on_all(cluster, "due"), after=45)
-    # It comes every five minutes, and finds those of whose taking the server told nobody before it went away.
+    # It comes every five minutes, and finds runs that a worker took without an event before the server went away.
     cluster.api.run(stuck, after=late)
     runs["taken"] = cluster.api.run(run_command, given | command_on_all(cluster, "taken"))
     await_taken(cluster, runs["taken"])
     cluster.prefect.stop()
     gone = time.monotonic()
-    # The requirement itself, and no event tells that it was long enough.
+    # The requirement itself, and no event says that it was long enough.
     time.sleep(jobs_end_after)
     for name in ENDED:
         cluster.go(name)

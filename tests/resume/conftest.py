@@ -11,8 +11,8 @@ import pytest
 
 from lab.ports import free_ports
 from lab.process import ServerProcess
-from lab.servers.prefect_api import RunStatus
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.api import RunStatus
+from lab.servers.prefect.server import PrefectServer
 from tests.cluster import AT_A_TENTH, Cluster, running_cluster
 from tests.prepared import migrated_database
 

@@ -10,8 +10,8 @@ import pytest
 
 from lab.process import ServerProcess
 from lab.runs import last_table
-from lab.servers.prefect_api import RunStatus
-from lab.servers.site import WEB, LabSite
+from lab.servers.prefect.api import RunStatus
+from lab.servers.web.site import WEB, LabSite
 from remotejobs.model import Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
@@ -150,10 +150,10 @@ def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_
         deployed = [job for job in jobs_of_update(site, run, name) if job.label.startswith("deploy")]
         assert [(job.state, job.survivors) for job in deployed] == [(State.KILLED, "")]
     assert [site.haproxy.status(name) for name in WEB if name != "web2"] == ["UP"] * 3
-    told = {row["host"]: row["what became of it"] for row in last_table(cluster.api, run, "cancelled")}
-    assert told["web1"] == "it was put back, with version 1.0"
-    assert "web2: is not healthy and stays out of the load balancer" in told["web2"]
-    assert told["web3"] == told["web4"] == "the update never came to it"
+    reported = {row["host"]: row["what became of it"] for row in last_table(cluster.api, run, "cancelled")}
+    assert reported["web1"] == "it was put back, with version 1.0"
+    assert "web2: is not healthy and stays out of the load balancer" in reported["web2"]
+    assert reported["web3"] == reported["web4"] == "the update never came to it"
 
 
 def jobs_of_update(site: LabSite, run: RunStatus, host: str) -> list[Record]:

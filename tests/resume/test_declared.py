@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 
 from lab.process import LabError, ServerProcess
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.errors import UsageError
 from remotejobs.prefect.deployments import declared, flows
 from remotejobs.prefect.deployments.declared import WorkPool
@@ -45,7 +45,7 @@ def test_what_somebody_changed_is_shown_and_only_then_put_right(cluster: Cluster
     assert json.loads(cluster.api.ask("GET", POOL))["concurrency_limit"] is None
 
 
-def test_a_server_that_takes_a_change_and_does_not_hold_it_is_told(cluster: Cluster) -> None:
+def test_a_server_that_takes_a_change_and_does_not_hold_it_is_reported(cluster: Cluster) -> None:
     cluster.api.ask("PATCH", LIMIT, {"limit": 7})
     keep = (
         'AFTER UPDATE ON concurrency_limit_v2 BEGIN UPDATE concurrency_limit_v2 SET "limit" = 7 WHERE id = NEW.id; END'
@@ -60,8 +60,8 @@ def test_a_server_that_takes_a_change_and_does_not_hold_it_is_told(cluster: Clus
             database.execute("DROP TRIGGER stubborn")
             database.commit()
     cluster.api.ask("PATCH", LIMIT, {"limit": 200})
-    told = "error: the server took the changes, and does not hold what is declared:\n"
-    assert f"{told}~ limit forks:hosts\n    limit: 7 -> 200\n" in str(refused.value)
+    reported = "error: the server took the changes, and does not hold what is declared:\n"
+    assert f"{reported}~ limit forks:hosts\n    limit: 7 -> 200\n" in str(refused.value)
     assert "applied" not in str(refused.value)
 
 

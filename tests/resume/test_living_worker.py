@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from lab.process import ServerProcess
-from lab.servers.prefect_api import RunStatus
-from lab.servers.prefect_server import POOL
+from lab.servers.prefect.api import RunStatus
+from lab.servers.prefect.server import POOL
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import State
 from remotejobs.prefect.tasks.migration.steps import migration_on
@@ -82,10 +82,10 @@ def test_a_cancelled_migration_is_ended_with_proof_and_rolled_back_by_a_retry(cl
     cluster.await_state(run, "Cancelled")
     (record,) = cluster.jobs_of(run, "db1")
     assert (record.label, record.state, record.survivors) == ("migrate", State.KILLED, "")
-    # Where its worker was slow to begin with it, `recover` did the same, and both tell.
-    told = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
+    # Where its worker was slow to begin with it, `recover` did the same, and both report.
+    reported = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
     in_between = "The data on db1 are in between, and the hosts stay locked"
-    assert told == {f"{in_between}. Retry the run: it rolls back every host where migrate began"}
+    assert reported == {f"{in_between}. Retry the run: it rolls back every host where migrate began"}
     assert holder_of(cluster, "db1")
     cluster.api.retry(run)
     cluster.await_state(run, "RolledBack")
@@ -121,7 +121,7 @@ def test_a_run_whose_process_was_killed_goes_on_by_itself_however_often_its_deat
     assert cluster.runs_of("killed") == [1, 1, 1]
 
 
-def test_a_run_that_ends_while_the_database_is_locked_is_told_when_it_is_free(
+def test_a_run_that_ends_while_the_database_is_locked_is_reported_when_it_is_free(
     cluster: Cluster, survivor: ServerProcess
 ) -> None:
     run = start_command(cluster, "locked")

@@ -10,7 +10,7 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from lab.process import ServerProcess
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.prefect.deployments.automations import automation_changes
 from remotejobs.prefect.deployments.blocks import block_changes
 from remotejobs.prefect.deployments.declared import read
@@ -41,7 +41,7 @@ def next_alert(webhook: Webhook) -> str:
     return text
 
 
-def test_whoever_is_on_call_is_told_when_no_backup_was_good_and_a_good_one_puts_it_off(
+def test_on_call_is_notified_when_no_backup_was_good_and_a_good_one_puts_it_off(
     cluster: Cluster, survivor: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Webhook() as webhook, temporary_settings({PREFECT_API_URL: cluster.prefect.api_url}):

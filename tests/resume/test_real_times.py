@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.ports import free_ports
-from lab.servers.prefect_server import PrefectServer
+from lab.servers.prefect.server import PrefectServer
 from remotejobs.prefect.tasks.timings import Timings
 from tests.cluster import Cluster, running_cluster
 from tests.resume.absence import ENDED, GOING_ON, NAMES, assert_ended_well_at_its_first_try, runs_through_absence
@@ -18,7 +18,7 @@ from tests.run_processes import processes
 pytestmark = [pytest.mark.slowest, pytest.mark.faults, pytest.mark.timeout(1800)]
 
 AWAY = 300.0  # seconds
-# A process that cannot tell how its run ended asks again 2, 4, 8 ... 128, 256 s later. For jobs that end then one of
+# A process that cannot report how its run ended tries again 2, 4, 8 ... 128, 256 s later. For jobs that end then one of
 # these comes soon after the absence, and the test does not take minutes longer.
 JOBS_END_AFTER = 200.0
 

@@ -1,4 +1,4 @@
-"""A recovery that dies itself: no other one is started for it, which would need one in turn. The next look finds it."""
+"""A recovery that dies itself: no other one is started for it, which would need one in turn. The next scan finds it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: Serve
     stuck = deployment(cluster.api, "recover-stuck-runs")
     # A worker that died had taken this one, and nobody recovers it: it keeps no other out.
     cluster.api.take(cluster.api.run(stuck, after=3599))
-    # As a schedule does it: made long before it looks. What was alive in between may be dead by then.
-    look = cluster.api.run(stuck, after=3600)
+    # As a schedule does it: made long before it scans. What was alive in between may be dead by then.
+    scan = cluster.api.run(stuck, after=3600)
     # Somebody took this one and does not begin it: a recovery waits for that.
     taken = cluster.api.run(deployment(cluster.api, "push-file"), state="PENDING")
     recovery = cluster.api.run(deployment(cluster.api, "recover"), {"flow_run_id": str(taken.id)})
@@ -30,8 +30,8 @@ def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: Serve
         await_true(lambda: has_recent_heartbeat(client, recovery.id))
     send(signal.SIGKILL, processes(recovery.id))
     cluster.await_state(recovery, "Crashed")
-    cluster.api.retry(look)
-    cluster.await_state(look, "Completed")
+    cluster.api.retry(scan)
+    cluster.await_state(scan, "Completed")
     cluster.await_run(recovery, lambda now: now.run_count >= 2)
     cluster.api.crash(taken)
     cluster.await_state(recovery, "Completed")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.process import ServerProcess
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.prefect.tasks.timings import Timings
 from tests.cluster import Cluster
 from tests.resume.absence import ENDED, GOING_ON, NAMES, assert_ended_well_at_its_first_try, runs_through_absence
@@ -50,6 +50,6 @@ def test_it_ends_well_at_its_first_try_and_its_jobs_ran_once(
 def test_one_that_was_under_way_was_never_taken_for_dead(
     cluster: Cluster, runs: dict[str, RunStatus], name: str
 ) -> None:
-    """Nobody heard of it all the while; it is looked for all the same before anybody goes on with it."""
+    """It sent no event all the while; it is searched for all the same before a recovery goes on with it."""
     cluster.await_state(runs[name], "Completed")
     assert "AwaitingRetry" not in cluster.api.states(runs[name])

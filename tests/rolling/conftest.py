@@ -13,7 +13,7 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from lab.load import Load
-from lab.servers.site import WEB, LabSite
+from lab.servers.web.site import WEB, LabSite
 from remotejobs.prefect.flows.rolling_update import rolling_update
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections

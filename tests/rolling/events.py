@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.servers.site import LabSite
+from lab.servers.web.site import LabSite
 from tests.rolling.site_state import close_gates, home, open_gates
 
 
@@ -25,7 +25,7 @@ def when_there(path: Path, act: Callable[[], object]) -> Iterator[None]:
                 try:
                     act()
                     done.append(True)
-                except Exception as exc:  # noqa: BLE001 - told below, in the test's own thread
+                except Exception as exc:  # noqa: BLE001 - raised below, in the test's own thread
                     failures.append(exc)
                 return
 

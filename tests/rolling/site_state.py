@@ -1,10 +1,10 @@
-"""Looks at the lab's site, and a deployment that can be interrupted."""
+"""Checks of the lab's site, and a deployment that can be interrupted."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lab.servers.site import WEB, LabSite
+from lab.servers.web.site import WEB, LabSite
 
 # Leaves a mark when it begins and a line each time it runs. Where there is a file `gate`, it waits for a file `go`.
 GATED = (

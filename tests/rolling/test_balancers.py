@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from lab.ports import free_ports
-from lab.servers.haproxy import Haproxy
+from lab.servers.web.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
@@ -93,7 +93,7 @@ class Silent(LocalConnection):
         raise TimedOut(self.host, "did not answer")
 
 
-def test_of_a_pair_the_one_that_answers_is_told_though_the_other_does_not(
+def test_of_a_pair_the_one_that_answers_gets_the_command_though_the_other_does_not_answer(
     haproxy: Haproxy, inventory: Inventory, balancer: LoadBalancer
 ) -> None:
     connections = {"lb1": LocalConnection("lb1"), "lb2": Silent("lb2")}
@@ -114,7 +114,7 @@ def test_a_socket_that_is_not_there_may_come_back_and_is_named_with_the_remedy(
         settings.open(reach).status(inventory.hosts["web1"])
 
 
-def test_a_socket_at_which_nobody_listens_may_come_back_and_is_told_so(
+def test_a_socket_at_which_nothing_listens_may_come_back_and_is_reported_as_such(
     reach: Reach, inventory: Inventory, tmp_path: Path
 ) -> None:
     path = tmp_path / "admin.sock"
@@ -180,7 +180,7 @@ def test_a_host_that_is_out_somewhere_is_out_and_does_not_serve() -> None:
     assert (status_of(both[:1]).out, status_of(both[:1]).serves) == (False, True)
 
 
-def test_all_servers_of_a_host_are_told_in_one_line() -> None:
+def test_all_servers_of_a_host_get_their_command_in_one_line() -> None:
     stats = "# pxname,svname,qcur,scur,status,\nsite,web1,0,0,UP,\napi,web1,0,0,UP,\n\n"
     states = "# be_id be_name srv_id srv_name srv_admin_state\n1 site 1 web1 0\n2 api 1 web1 0\n"
     line = "set server site/web1 state drain;set server api/web1 state drain"
@@ -244,7 +244,7 @@ def test_an_http_balancer_that_says_no_is_quoted(web: ThreadingHTTPServer, reach
         http_balancer(web).open(reach).take_out(inventory.hosts["web2"])
 
 
-def test_a_variable_that_a_host_lacks_is_found_out_by_a_look(
+def test_a_variable_that_a_host_lacks_is_found_out_by_a_check(
     web: ThreadingHTTPServer, reach: Reach, inventory: Inventory
 ) -> None:
     with pytest.raises(UsageError, match="web2: .* needs the variable ansible_host"):

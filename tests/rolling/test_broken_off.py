@@ -14,9 +14,9 @@ import pytest
 
 from lab.demos.site_stage import SiteStage, open_site
 from lab.runs import await_end, await_state, last_table, start
-from lab.servers.prefect_api import RunStatus
-from lab.servers.prefect_server import PROJECT
-from lab.servers.site import WEB
+from lab.servers.prefect.api import RunStatus
+from lab.servers.prefect.server import PROJECT
+from lab.servers.web.site import WEB
 from remotejobs.model import State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections, jobs_on

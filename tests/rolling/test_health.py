@@ -43,11 +43,11 @@ sights = st.builds(HealthCheck, healthy=st.booleans(), version=st.sampled_from([
 
 
 @given(st.lists(st.tuples(sights, st.floats(0.01, 5)), min_size=1, max_size=40), st.floats(0, 20))
-def test_ready_is_only_what_was_ready_in_every_look_for_long_enough(
-    looks: list[tuple[HealthCheck, float]], stable_for: float
+def test_ready_is_only_what_was_ready_in_every_check_for_long_enough(
+    checks: list[tuple[HealthCheck, float]], stable_for: float
 ) -> None:
     streak, at, seen = Streak(wanted="2.0"), 0.0, list[tuple[float, HealthCheck]]()
-    for check, pause in looks:
+    for check, pause in checks:
         at += pause
         seen.append((at, check))
         streak = streak.after(check, at)
@@ -65,7 +65,7 @@ def test_ready_is_only_what_was_ready_in_every_look_for_long_enough(
         (HealthCheck(healthy=False, said="status 503"), HealthStatus.UNHEALTHY, "status 503"),
     ],
 )
-def test_at_the_deadline_an_old_version_is_told_from_a_sick_host(
+def test_at_the_deadline_an_old_version_is_distinguished_from_a_sick_host(
     check: HealthCheck, condition: HealthStatus, why: str
 ) -> None:
     verdict = await_health(lambda: check, HEALTH.model_copy(update={"interval": 0.01}), "2.0", lambda: None)

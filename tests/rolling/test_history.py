@@ -57,7 +57,7 @@ def test_the_version_before_is_the_one_before_all_attempts() -> None:
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.SUCCEEDED])
-def test_a_deployment_that_runs_or_went_well_is_looked_at_before_another_begins(state: State) -> None:
+def test_a_deployment_that_runs_or_went_well_is_checked_before_another_begins(state: State) -> None:
     past = history(NOTE, (StepKind.DEPLOY, "2.0", state))
     assert past.open_step(StepKind.DEPLOY, "2.0") == past.last
 

@@ -43,7 +43,7 @@ class Immortal(HostJobs):
 
 
 class Never(LoadBalancer):
-    """A balancer that must not be told anything."""
+    """A balancer that must not be called."""
 
     def take_out(self, host: Host) -> None:
         raise AssertionError(host)

@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed
 
 from lab.load import Load
-from lab.servers.prefect_server import PROJECT
-from lab.servers.site import WEB, LabSite
+from lab.servers.prefect.server import PROJECT
+from lab.servers.web.site import WEB, LabSite
 from tests.awaiting import await_true
 from tests.rolling.conftest import parameters, update
 from tests.rolling.events import when_logged
@@ -127,7 +127,7 @@ def program(site: LabSite, directory: Path, **plan: Any) -> dict[str, Any]:
 
 
 def dead_run() -> str:
-    """The id of the last run, whose process was killed; the server is told so, as a worker does it."""
+    """The id of the last run, whose process was killed; it is reported to the server, as a worker does."""
     with get_client(sync_client=True) as client:
         (run,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
         client.set_flow_run_state(run.id, Crashed(), force=True)

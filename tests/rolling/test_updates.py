@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from lab.load import Load
-from lab.servers.site import WEB, LabSite
+from lab.servers.web.site import WEB, LabSite
 from tests.artifacts import bars_of
 from tests.awaiting import await_true
 from tests.rolling.conftest import update
@@ -239,7 +239,7 @@ def test_too_few_healthy_hosts_keep_every_other_one_in(site: LabSite) -> None:
     assert statuses(site)[:2] == ["UP", "UP"]
 
 
-def test_a_floor_that_can_never_be_kept_is_told_at_once(site: LabSite) -> None:
+def test_a_floor_that_can_never_be_kept_is_reported_at_once(site: LabSite) -> None:
     ended = update(site, "2.0", hosts="web1:web2", floor=2, floor_wait=10_000)
     assert ended.name == "Stopped"
     assert "2 other hosts must be healthy, and there are only 1" in ended.table["web1"]["reason"]

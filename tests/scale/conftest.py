@@ -11,8 +11,8 @@ import pytest
 from lab.ports import free_ports
 from lab.process import ServerProcess
 from lab.servers.postgres import Postgres
-from lab.servers.prefect_server import SHARDS
-from lab.servers.scaled_server import ScaledServer
+from lab.servers.prefect.scaled_server import ScaledServer
+from lab.servers.prefect.server import SHARDS
 from tests.cluster import AT_A_TENTH, Cluster, running_cluster
 
 HOSTS = tuple(f"h{number:02d}" for number in range(12))

@@ -12,7 +12,7 @@ import pytest
 
 from lab.process import ServerProcess
 from lab.runs import Row, last_table
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.model import State
 from tests.cluster import Cluster, await_true
 from tests.run_processes import processes
@@ -77,10 +77,10 @@ def test_every_job_was_started_exactly_once(cluster: Cluster, ended: Ended) -> N
 
 
 def test_all_are_reported_and_their_backups_are_there(cluster: Cluster, ended: Ended) -> None:
-    told = Counter((row["host"], row["item"], row["state"]) for row in ended.backups)
+    reported = Counter((row["host"], row["item"], row["state"]) for row in ended.backups)
     wanted = [(host, "command site", "succeeded") for host in HOSTS]
     wanted += [(host, "pg_dump users", "succeeded") for host in DATABASE_HOSTS]
-    assert told == Counter(wanted)
+    assert reported == Counter(wanted)
     for row in ended.backups:
         assert (home_of(cluster, row["host"]) / row["path"]).stat().st_size > 0, "the table says where it is"
 
@@ -112,10 +112,10 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(
     command = f"case $PWD in */h0[0-2]/*) {fail};; esac; {cluster.command('budget')}"
     options = {"group": 3, "shards": {"number": SHARDS, "max_failed": "10%"}}
     run = cluster.start("run-command", hosts="all", command=command, until={"delay": 5}, run=options)
-    told = " of 12 hosts failed, 1 may"
+    reported = " of 12 hosts failed, 1 may"
     await_true(lambda: sum(cluster.runs_of("budget")) == OF_A_SHARD)
     cluster.go("fail")
-    cluster.await_log(run, told)
+    cluster.await_log(run, reported)
     cluster.go("budget")
     cluster.await_state(run, "Completed", "Failed", "Crashed")
     rows = last_table(cluster.api, run, "run-command")
@@ -124,7 +124,7 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(
     assert states == {"failed": OF_A_SHARD, "succeeded": OF_A_SHARD, "not begun": 2 * OF_A_SHARD}
     assert sum(cluster.runs_of("budget")) == OF_A_SHARD
     said = Counter(row["said"] for row in rows if row["state"] == "not begun")
-    assert all(told in words for words in said), said
+    assert all(reported in words for words in said), said
 
 
 def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(
@@ -140,7 +140,7 @@ def test_cancelling_the_run_ends_the_jobs_of_all_shards_with_proof(
     cluster.await_runs("cancel", [int(host in mine) for host in HOSTS])
     cluster.api.cancel(run)
     cluster.await_state(run, "Cancelled", "Crashed", "Failed", "Completed")
-    # Where its worker was slow to begin with it, `recover` did the same, and both tell.
+    # Where its worker was slow to begin with it, `recover` did the same, and both report.
     ended = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
     assert ended == {"None of its 4 jobs runs any more"}
     for host in mine:

@@ -19,12 +19,12 @@ from remotejobs.prefect.tasks.connections import reached_by
 from remotejobs.prefect.tasks.jobs.background import in_background
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from remotejobs.prefect.tasks.jobs.job import kill_job
+from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen
 from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for
-from remotejobs.prefect.tasks.jobs.verdict import FailedWhen
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
-SOON = 1  # seconds, for which a look waits on the host: an end within them is seen at once
+SOON = 1  # seconds, for which a poll waits on the host: an end within them is seen at once
 SIMULATED = Access(inventory="db1,db2")
 GOOD_RCS: FailedWhen = lambda record: record.rc not in (0, 24)  # noqa: E731
 NO_ERRORS: FailedWhen = lambda record: b"ERROR" in record.stdout  # noqa: E731
@@ -60,9 +60,9 @@ def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: Fake
         late = in_background(
             "true", "db1", SIMULATED, label="late", locks=["apt"], queue_timeout=1, timeout=5, poll=SOON
         )
-        told = late.result()
+        found = late.result()
         kill_job(holder.started.result(), SIMULATED, grace=0)
-        return holder.result(), told
+        return holder.result(), found
 
     holder, late = two()
     assert (holder.state, late.state) == (State.KILLED, State.TIMED_OUT)

@@ -66,7 +66,7 @@ def quoted(path: Path) -> str:
 def failed_deploy(access: Access, tmp_path_factory: pytest.TempPathFactory) -> RunState[list[JobResult]]:
     """A deployment that makes its log, rotates it, and fails."""
     log = tmp_path_factory.mktemp("deploy") / "new.log"
-    # Where the kernel tells it nothing, tail looks once a second; what it had not seen then, a rotation takes away.
+    # Where the kernel sends it no event, tail polls once a second; a rotation removes what it had not read by then.
     rotates = f"echo born > {log}; echo no such table >> {log}; sleep 2; mv {log} {log}.1; echo new > {log}; exit 9"
     return deploy(access, rotates, log, "db1")
 
@@ -89,7 +89,7 @@ def test_the_log_of_a_deployment_that_fails_is_kept_and_the_failure_stays_the_fa
         failed_deploy.result()
 
 
-def test_what_cannot_be_followed_is_told_before_anything_is_deployed(own_jobs: Access, tmp_path: Path) -> None:
+def test_what_cannot_be_followed_is_reported_before_anything_is_deployed(own_jobs: Access, tmp_path: Path) -> None:
     touched = tmp_path / "deployed"
     with pytest.raises(HostsFailed, match="(?s)1 of 1 failed\nlog watch on db1: failed, rc 1.*Is a directory"):
         deploy(own_jobs, f"touch {touched}", tmp_path, "db1").result()
@@ -99,7 +99,7 @@ def test_what_cannot_be_followed_is_told_before_anything_is_deployed(own_jobs: A
 def test_a_file_that_is_not_followed_in_time_is_an_error_and_nothing_goes_on_trying(
     own_jobs: Access, tmp_path: Path
 ) -> None:
-    os.mkfifo(tmp_path / "pipe")  # whoever opens it waits
+    os.mkfifo(tmp_path / "pipe")  # opening it blocks
 
     @flow
     def follow() -> None:
@@ -130,7 +130,7 @@ def test_a_retried_run_follows_anew_a_resumed_one_goes_on_and_cancelling_it_ends
     assert [end.label.startswith("log watch") and "proven empty" in end.said for end in ends] == [True, True]
 
 
-def test_only_the_end_of_very_much_is_kept_and_where_the_rest_is_is_told() -> None:
+def test_only_the_end_of_very_much_is_kept_and_the_place_of_the_rest_is_named() -> None:
     @flow(name="much")
     def much() -> None:
         lines = b"x" * KEPT_BYTES

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.model import Job
 from remotejobs.operations.alerts import Overdue
 from remotejobs.prefect.flows.monitor import monitor
@@ -69,7 +69,9 @@ def start(access: Access, jid: str, label: str) -> None:
     jobs_on(access, "db1").start(Job(jid=jid, cmd="work", label=label))
 
 
-def test_a_lost_job_is_told_once_and_the_next_one_again(simulated: Access, fake: FakeHosts, webhook: Webhook) -> None:
+def test_a_lost_job_is_reported_once_and_the_next_one_again(
+    simulated: Access, fake: FakeHosts, webhook: Webhook
+) -> None:
     whom = Notify(webhook=webhook.url)
     start(simulated, "first", "careless")
     fake.loses("first")
@@ -91,7 +93,7 @@ def test_what_runs_too_long_is_overdue_unless_its_label_may_or_it_is_a_service(s
     assert watch(simulated, Overdue(hours=1e-9, labels={"long*": 1, "web": 1e-9})).is_completed()
 
 
-def test_a_silent_host_is_an_alert_and_what_was_told_of_it_is_not_told_anew_when_it_is_back(
+def test_a_silent_host_is_an_alert_and_its_earlier_alerts_are_not_repeated_when_it_is_back(
     simulated: Access, fake: FakeHosts
 ) -> None:
     fake.loses("long")

@@ -1,4 +1,4 @@
-"""Somebody is told from within a flow, by a webhook or by a notification block of Prefect."""
+"""Notifications from within a flow, by a webhook or by a notification block of Prefect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks import notify
 from remotejobs.prefect.tasks.access import Access
@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 @flow(name="teller")
-def teller(whom: Notify) -> str:
+def notifier(whom: Notify) -> str:
     send_notification(whom, "half way", "7 of 14 hosts")
     return "went on"
 
@@ -39,44 +39,44 @@ def block(webhook: Webhook) -> str:
     return f"custom-webhook/{name}"
 
 
-def test_a_webhook_is_told_what_happened_and_where_to_look(webhook: Webhook) -> None:
-    assert teller(Notify(webhook=webhook.url)) == "went on"
-    told = webhook.next()
-    assert (told["flow"], told["state"], told["message"]) == ("teller", "half way", "7 of 14 hosts")
-    assert "/runs/flow-run/" in told["url"]
+def test_a_webhook_receives_what_happened_and_the_address_of_the_run(webhook: Webhook) -> None:
+    assert notifier(Notify(webhook=webhook.url)) == "went on"
+    reported = webhook.next()
+    assert (reported["flow"], reported["state"], reported["message"]) == ("teller", "half way", "7 of 14 hosts")
+    assert "/runs/flow-run/" in reported["url"]
 
 
-def test_a_notification_block_is_told_the_same(webhook: Webhook, block: str) -> None:
-    teller(Notify(block=block))
-    told = webhook.next()
-    assert told["title"] == "teller: half way"
-    assert told["text"].startswith("7 of 14 hosts\n")
+def test_a_notification_block_receives_the_same(webhook: Webhook, block: str) -> None:
+    notifier(Notify(block=block))
+    reported = webhook.next()
+    assert reported["title"] == "teller: half way"
+    assert reported["text"].startswith("7 of 14 hosts\n")
     assert webhook.silent, "once"
 
 
-def test_a_notification_block_is_told_of_a_failed_run(fake: FakeHosts, webhook: Webhook, block: str) -> None:
+def test_a_notification_block_receives_a_failed_run(fake: FakeHosts, webhook: Webhook, block: str) -> None:
     fake.plan(".", Plan(rc=3))
     access = Access(inventory="db1,db2")
     run_command(access, "db1", "exit 3", label="work", notify=Notify(block=block), return_state=True)
-    told = webhook.next()
-    assert told["title"] == "run-command: Failed"
-    assert "work on db1: failed, rc 3" in told["text"]
+    reported = webhook.next()
+    assert reported["title"] == "run-command: Failed"
+    assert "work on db1: failed, rc 3" in reported["text"]
 
 
-def test_telling_that_fails_is_tried_again_and_changes_nothing(
+def test_a_notification_that_fails_is_retried_and_changes_nothing(
     task_log: TaskLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notify, "_send", notify._send.with_options(retry_delay_seconds=0.1))
     with Webhook(status=500) as deaf:
-        assert teller(Notify(webhook=deaf.url)) == "went on"
+        assert notifier(Notify(webhook=deaf.url)) == "went on"
         for _ in range(3):
             deaf.next()
         assert deaf.silent
     assert task_log.having("Finished in state Failed")
 
 
-def test_nobody_is_told_nothing(webhook: Webhook) -> None:
-    assert teller(NOBODY) == "went on"
+def test_without_a_recipient_nothing_is_sent(webhook: Webhook) -> None:
+    assert notifier(NOBODY) == "went on"
     assert webhook.silent
 
 

@@ -1,4 +1,4 @@
-"""Jobs that nobody waits for, and the later look at how they ended."""
+"""Jobs that nothing waits for, and the later report of how they ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.model import Job
 from remotejobs.prefect.flows.examples.fire_and_forget import fire_and_forget
 from remotejobs.prefect.flows.report_jobs import report_jobs
@@ -25,7 +25,7 @@ def report(access: Access, jobs: str, hosts: str) -> RunState[list[JobResult]]:
     return state
 
 
-def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_told_later(
+def test_log_rotation_a_webhook_and_a_cache_are_started_and_how_they_ended_is_reported_later(
     own_jobs: Access, webhook: Webhook, tmp_path: Path
 ) -> None:
     (tmp_path / "app.log").write_text("line\n" * 1000)
@@ -59,7 +59,7 @@ SIMULATED = Access(inventory="db1,db2")
 
 @pytest.fixture
 def rotated(fake: FakeHosts) -> FakeHosts:
-    """Simulated hosts, each with two jobs that ended well and were started by nobody who waits for them."""
+    """Simulated hosts, each with two jobs that ended well and were started without a caller that waits for them."""
     for host in ("db1", "db2"):
         for label in ("rotate", "warm"):
             jobs_on(SIMULATED, host).start(Job(jid=f"{label}.{host}", cmd=label, label=label))
@@ -74,7 +74,7 @@ def test_jobs_are_found_by_label_by_jid_and_by_the_beginning_of_a_jid(rotated: F
     assert {(end.host, end.step) for end in report(SIMULATED, "rot*", "all").result()} == wanted
 
 
-def test_what_still_runs_is_told_and_is_no_failure(fake: FakeHosts) -> None:
+def test_what_still_runs_is_reported_and_is_no_failure(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=None))
     jobs_on(SIMULATED, "db1").start(Job(jid="slow", cmd="sleep 300", label="slow"))
     (end,) = report(SIMULATED, "slow", "all").result()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State as RunState
 
-from lab.servers.webhook import Webhook
+from lab.servers.web.webhook import Webhook
 from remotejobs.model import State
 from remotejobs.prefect.flows.examples.with_rollback import with_rollback
 from remotejobs.prefect.tasks.access import Access
@@ -59,28 +59,28 @@ def test_what_counts_as_good_is_not_rolled_back(fake: FakeHosts, plan: Plan) -> 
     assert {start.job.cmd for start in fake.started()} == {"risky", "prepare"}
 
 
-def failure_is_told(state: RunState[JobResult], webhook: Webhook, happened: str) -> None:
-    told = webhook.next()
-    assert (told["flow"], told["state"]) == ("with-rollback", happened)
-    assert told["message"].startswith("risky on db1: ")
+def assert_reported(state: RunState[JobResult], webhook: Webhook, happened: str) -> None:
+    reported = webhook.next()
+    assert (reported["flow"], reported["state"]) == ("with-rollback", happened)
+    assert reported["message"].startswith("risky on db1: ")
     with pytest.raises(HostsFailed, match="risky on db1"):
         state.result()
 
 
 @pytest.mark.parametrize("plan", [Plan(rc=1), Plan(stdout="ERROR: half of it\n")])
-def test_a_failure_is_rolled_back_and_told(fake: FakeHosts, webhook: Webhook, plan: Plan) -> None:
+def test_a_failure_is_rolled_back_and_reported(fake: FakeHosts, webhook: Webhook, plan: Plan) -> None:
     fake.plan("risky", plan)
     state = simulated(Notify(webhook=webhook.url))
     assert {start.job.cmd for start in fake.started()} == {"risky", "prepare", "undo"}
-    failure_is_told(state, webhook, "failed, rolled back")
+    assert_reported(state, webhook, "failed, rolled back")
 
 
-def test_a_time_out_is_rolled_back_once_nothing_of_it_runs_and_told(
+def test_a_time_out_is_rolled_back_once_nothing_of_it_runs_and_reported(
     access: Access, webhook: Webhook, undone: Path
 ) -> None:
     state = run(access, "LONG", undone, limit=1, alert=Notify(webhook=webhook.url))
     assert undone.exists()
-    failure_is_told(state, webhook, "timed out, rolled back")
+    assert_reported(state, webhook, "timed out, rolled back")
 
 
 def test_a_job_that_may_run_on_is_not_rolled_back(access: Access, webhook: Webhook, undone: Path) -> None:

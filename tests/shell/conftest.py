@@ -3,10 +3,10 @@
 `jobs` is a host whose `sh` is dash, and then one whose `sh` is busybox: the two shells that hosts have most often, and
 the two that have least. A test is marked `@in_every_shell`, and runs under bash, mksh and yash too, where it shows what
 shells do each in their own way: reading quotes and bytes, traps and signals, waiting and the status of what was waited
-for, FIFOs and who holds them open, exec, `set -C`, arithmetic. What follows from the files of a job, whatever the shell
-(most of what is told of a job, and who waits for whom), needs no more than the two; what is about other programs or
-about the kernel needs one, `dash`. Every function of the agent is run under every shell by some test, but for the
-two that ask systemd for a unit, which are run where there is one (tests/vm).
+for, FIFOs and which process holds them open, exec, `set -C`, arithmetic. What follows from the files of a job, whatever
+the shell (most of what is reported of a job, and which job waits for which), needs no more than the two; what is about
+other programs or about the kernel needs one, `dash`. Every function of the agent is run under every shell by some test,
+but for the two that ask systemd for a unit, which are run where there is one (tests/vm).
 """
 
 from __future__ import annotations

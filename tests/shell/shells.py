@@ -1,4 +1,4 @@
-"""Hosts that are only a shell, and looks at what is on them."""
+"""Hosts that are only a shell, and checks of what is on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.processes import end_unfinished
+from faults.host.processes import end_unfinished
 from lab import guard
 from lab.job_files import read
 from remotejobs.connections.base import Become, Reply
@@ -108,3 +108,11 @@ def await_none(record: Record) -> None:
     """Return once no process has the job's directory in its arguments."""
     mark = record.results_dir.encode()
     await_true(lambda: not any(mark in read(process / "cmdline") for process in Path("/proc").glob("[0-9]*")))
+
+
+STUBBORN = """trap '' TERM INT HUP
+echo before
+(trap '' TERM; sleep 600) &
+setsid sh -c 'trap "" TERM; sleep 600' &
+sleep 600
+sleep 600"""

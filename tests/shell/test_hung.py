@@ -1,4 +1,4 @@
-"""Whoever hangs and wakes up late finds another in his place, and leaves him alone."""
+"""A process that hangs and wakes up late finds another in its place, and leaves it alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faults.points import act_at
+from faults.host.points import act_at
 from remotejobs.agent import request
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
@@ -37,7 +37,7 @@ def hanging(jobs: HostJobs, point: str, tmp_path: Path, ask: Any) -> Iterator[Fu
         try:
             yield asked
         finally:
-            # Open for both, as whoever hung may have been killed.
+            # Open for both, as the hung process may have been killed.
             with os.fdopen(os.open(go, os.O_RDWR), "wb", buffering=0) as end:
                 end.write(b"\n")
                 pool.shutdown()
@@ -69,9 +69,9 @@ def test_a_start_that_hung_while_its_job_was_killed_and_started_anew_touches_not
         assert jobs.kill("j").cause == "never"
         jobs.start(once(tmp_path))
         await_output(jobs, "j")
-    told = hung.exception()
+    reported = hung.exception()
     assert_runs_alone(jobs, tmp_path)
-    assert isinstance(told, StartFailed) and "was taken away" in told.message
+    assert isinstance(reported, StartFailed) and "was taken away" in reported.message
 
 
 def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_nothing(
@@ -82,9 +82,9 @@ def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_no
         assert [record.cause for record in jobs.clean(older_than=0)] == ["never"]
         jobs.start(once(tmp_path))
         await_output(jobs, "j")
-    told = hung.exception()
+    reported = hung.exception()
     assert_runs_alone(jobs, tmp_path)
-    assert isinstance(told, StartFailed) and "was taken away" in told.message
+    assert isinstance(reported, StartFailed) and "was taken away" in reported.message
 
 
 def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(jobs: HostJobs, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(job
     assert not jobs.start(once(tmp_path)).attached
 
 
-def test_a_start_that_is_held_up_between_its_gate_and_its_command_is_told_to_run_and_can_be_killed(
+def test_a_start_that_is_held_up_between_its_gate_and_its_command_is_reported_as_running_and_can_be_killed(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
     with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))):

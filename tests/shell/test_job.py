@@ -1,4 +1,4 @@
-"""A command runs detached, exactly as it was given, and its end is told exactly."""
+"""A command runs detached, exactly as it was given, and its end is reported exactly."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_rc_comes_back_exact(jobs: HostJobs) -> None:
     codes = (0, 1, 3, 125, 126, 127, 128, 137, 255)
     for rc in codes:
         jobs.start(Job(jid=f"j{rc}", cmd=f"exit {rc}"))
-    told = {rc: ended(jobs, f"j{rc}") for rc in codes}
-    assert {rc: (record.rc, record.signal, record.state) for rc, record in told.items()} == {
+    reported = {rc: ended(jobs, f"j{rc}") for rc in codes}
+    assert {rc: (record.rc, record.signal, record.state) for rc, record in reported.items()} == {
         rc: (rc, None, State.FAILED if rc else State.SUCCEEDED) for rc in codes
     }
 
@@ -37,8 +37,8 @@ def test_a_command_that_dies_by_a_signal_names_it(jobs: HostJobs) -> None:
     names = ("KILL", "TERM", "SEGV", "HUP")
     for name in names:  # by perl: a shell may turn a signal into an exit
         jobs.start(Job(jid=name, cmd=f"kill {name}, $$; sleep 600", interpreter="perl"))
-    told = {name: ended(jobs, name) for name in names}
-    assert {name: (record.state, record.signal) for name, record in told.items()} == {
+    reported = {name: ended(jobs, name) for name in names}
+    assert {name: (record.state, record.signal) for name, record in reported.items()} == {
         name: (State.FAILED, name) for name in names
     }
 

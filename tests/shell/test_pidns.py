@@ -84,7 +84,7 @@ def test_a_command_has_its_output_and_code_and_the_namespace_ends_with_it(jobs: 
     assert not escapee.lives()
 
 
-def test_who_is_not_root_is_refused_with_the_remedy() -> None:
+def test_a_user_other_than_root_is_refused_with_the_remedy() -> None:
     with TemporaryDirectory() as name:
         os.chown(name, NOBODY, NOBODY)
         jobs = HostJobs(ShellConnection("/usr/bin:/bin", Path(name), user=NOBODY), directory=f"{name}/jobs")

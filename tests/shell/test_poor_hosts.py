@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.disk import disk, fill_pages
-from faults.machine import busybox_without
+from faults.host.disk import disk, fill_pages
+from faults.host.machine import busybox_without
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
@@ -81,7 +81,9 @@ BUSYBOX_PS = '#!/bin/sh\nexec busybox ps "$@"\n'
 @pytest.mark.parametrize(
     ("shell", "program"), [*((shell, NO_PS) for shell in SHELLS), ("dash", BUSYBOX_PS)], ids=[*SHELLS, "busybox-ps"]
 )
-def test_what_ran_when_a_limit_ended_it_is_told_whatever_ps_is_there(tmp_path: Path, shell: str, program: str) -> None:
+def test_what_ran_when_a_limit_ended_it_is_reported_whatever_ps_is_there(
+    tmp_path: Path, shell: str, program: str
+) -> None:
     for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", shell)):
         ps = tmp_path / "bin" / "ps"
         ps.write_text(program)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from faults.processes import end_unfinished
+from faults.host.processes import end_unfinished
 from lab.job_files import bearers_of, kill_supervision
 from remotejobs.agent.request import Read
 from remotejobs.errors import StartFailed
@@ -25,7 +25,7 @@ from tests.shell.shells import ShellConnection, await_dead, await_output, ended,
 NOBODY, SOMEBODY = 65534, 65533
 CROWDED = count(61000 + os.getpid() % 1000 * 4)  # users of whom nothing runs elsewhere
 
-# A process whose first thread has ended looks dead to whoever reads only its state; another thread writes on.
+# A process whose first thread has ended looks dead to a reader of its state alone; another thread writes on.
 THREAD = """
 import ctypes, os, threading, time
 def work():
@@ -128,7 +128,7 @@ def test_a_child_of_another_user_is_named_however_long_its_killer_takes(nobody: 
     nobody.jobs.start(Job(jid="j", cmd=f"({stubborn}) & echo $!; wait", grace=0))
     pid = int(await_output(nobody.jobs, "j"))
     await_true(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
-    nobody.connection.awk = b"sleep 3; awk"  # a busy host: each look takes so long
+    nobody.connection.awk = b"sleep 3; awk"  # a busy host: each scan takes so long
     record = nobody.jobs.kill("j", grace=0)
     nobody.connection.awk = b"awk"
     try:
@@ -192,7 +192,7 @@ def test_silence_is_known_by_sizes_and_not_by_the_clock(dash: HostJobs) -> None:
     assert ended(dash, "j").state is State.SUCCEEDED
 
 
-def test_a_user_who_has_as_many_processes_as_he_may_is_answered_and_his_job_ends(crowded: Crowded) -> None:
+def test_a_user_at_the_limit_of_processes_is_answered_and_the_job_ends(crowded: Crowded) -> None:
     record = crowded.start_hog()
     assert "as many as he may" in crowded.jobs.record("j").msg
     assert crowded.jobs.kill("j").state is State.KILLED
@@ -200,7 +200,7 @@ def test_a_user_who_has_as_many_processes_as_he_may_is_answered_and_his_job_ends
 
 
 @pytest.mark.parametrize("crowded", ["dash"], indirect=True)
-def test_the_limit_holds_for_a_user_who_has_as_many_processes_as_he_may(crowded: Crowded) -> None:
+def test_the_time_limit_holds_for_a_user_at_the_limit_of_processes(crowded: Crowded) -> None:
     record = crowded.start_hog(limit=3)
     await_true((Path(record.results_dir) / "result").exists)
     assert (crowded.jobs.record("j").state, bearers_of(record)) == (State.TIMED_OUT, [])

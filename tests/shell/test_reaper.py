@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from faults.points import act_at
+from faults.host.points import act_at
 from lab.job_files import bearers_of, reaper_of, supervisor_of
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.shell.shells import ShellConnection, await_dead, await_output, ended, in_every_shell
 
-# Out of the session, the family and the environment: only the kernel knows whose it is.
+# Out of the session, the family and the environment: only the kernel knows which job it belongs to.
 ESCAPEE = "(setsid env -i sh -c 'echo $$; exec sleep 600' &)"
 
 
@@ -26,7 +26,7 @@ def connection_of(jobs: HostJobs) -> ShellConnection:
 
 
 @in_every_shell
-def test_who_leaves_session_family_and_environment_is_ended_and_that_is_proven(jobs: HostJobs) -> None:
+def test_a_process_that_leaves_session_family_and_environment_is_ended_and_that_is_proven(jobs: HostJobs) -> None:
     jobs.start(Job(jid="j", cmd=f"{ESCAPEE}; sleep 600", grace=1))
     escaped = int(await_output(jobs, "j"))
     record = jobs.kill("j")
@@ -93,7 +93,7 @@ def test_a_job_is_not_given_what_its_reaper_needed(jobs: HostJobs) -> None:
 
 
 @in_every_shell
-def test_a_job_whose_supervisor_is_killed_runs_on_and_its_end_is_told(jobs: HostJobs, tmp_path: Path) -> None:
+def test_a_job_whose_supervisor_is_killed_runs_on_and_its_end_is_reported(jobs: HostJobs, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
     record = jobs.start(Job(jid="j", cmd=f"read -r _ <'{tmp_path}/go'; exit 4"))
     os.kill(supervisor_of(record), signal.SIGKILL)
@@ -125,7 +125,7 @@ def test_a_job_whose_reaper_is_killed_is_lost_and_its_end_is_not_called_proven(d
 
 
 @pytest.mark.parametrize("lives", [True, False])
-def test_who_is_named_by_whoever_ended_the_job_is_named_by_the_result_as_long_as_he_lives(
+def test_a_survivor_named_when_the_job_was_ended_is_named_by_the_result_as_long_as_it_lives(
     dash: HostJobs, lives: bool
 ) -> None:
     other = subprocess.Popen(["sleep", "600"])

@@ -9,9 +9,9 @@ from shlex import quote
 
 import pytest
 
-from faults.namespace import Namespace, namespace
-from faults.processes import end_under
-from faults.transports import ProgramConnection
+from faults.host.namespace import Namespace, namespace
+from faults.host.processes import end_under
+from faults.network.transports import ProgramConnection
 from lab.job_files import fields_of
 from remotejobs.errors import OtherHost
 from remotejobs.jobs.client import HostJobs
@@ -81,9 +81,9 @@ def assert_refused(host: Host, job: Job, owner: str) -> None:
     for ask in asks:
         with pytest.raises(
             OtherHost, match=f"belongs to the host {owner} .* and this is the host {host.name} "
-        ) as told:
+        ) as reported:
             ask()
-        assert "remotejobs_dir" in told.value.remedy
+        assert "remotejobs_dir" in reported.value.remedy
     assert host.jobs.list() == ()
     assert host.jobs.clean(older_than=-1) == ()
 
@@ -116,7 +116,7 @@ def test_two_containers_of_one_machine_with_one_name_and_one_machine_id_are_two(
 ) -> None:
     job = long(tmp_path)
     one, made = Host(stack, home, "dash", "web", 1), uptime()
-    # Births are told apart by hundredths of a second.
+    # Births are distinguished by hundredths of a second.
     await_true(lambda: uptime() > made)
     two = Host(stack, home, "dash", "web", 1)
     one.jobs.start(job)
@@ -157,7 +157,7 @@ def test_a_container_that_is_given_another_name_knows_the_jobs_that_run(
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_containers_born_in_the_same_hundredth_of_a_second_are_told_apart_by_their_names(
+def test_containers_born_in_the_same_hundredth_of_a_second_are_distinguished_by_their_names(
     stack: ExitStack, home: Path, tmp_path: Path, ended: bool
 ) -> None:
     job = long(tmp_path)

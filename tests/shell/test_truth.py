@@ -1,4 +1,4 @@
-"""No state is a guess: whatever happens to the host or to the files, only what is proven is told."""
+"""No state is a guess: whatever happens to the host or to the files, only what is proven is reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from faults.points import act_at
+from faults.host.points import act_at
 from lab.job_files import kill_supervision, supervisor_of
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Become, Reply
@@ -20,7 +20,7 @@ from remotejobs.model import Job, State
 from tests.shell.shells import ShellConnection, await_dead, ended, in_every_shell
 
 
-def test_a_start_that_was_cut_off_before_the_gate_is_told_and_can_be_started_again(
+def test_a_start_that_was_cut_off_before_the_gate_is_reported_and_can_be_started_again(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
     job = Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'")
@@ -104,7 +104,7 @@ def test_a_job_that_takes_its_output_away_hides_no_other(jobs: HostJobs) -> None
 
 @in_every_shell
 @pytest.mark.parametrize("read", [Read("j"), Read("j", 2, 2)], ids=["whole", "the rest"])
-def test_a_job_that_is_cleaned_away_while_its_output_is_read_is_told_as_gone_and_not_as_damaged(
+def test_a_job_that_is_cleaned_away_while_its_output_is_read_is_reported_as_gone_and_not_as_damaged(
     jobs: HostJobs, read: Read
 ) -> None:
     connection = jobs._connection
@@ -209,7 +209,7 @@ def test_output_is_read_by_offset_while_the_job_runs_and_nothing_twice(jobs: Hos
 
 
 @in_every_shell
-def test_many_jobs_are_told_in_one_answer_and_waiting_ends_with_the_first_that_ends(
+def test_many_jobs_are_reported_in_one_answer_and_waiting_ends_with_the_first_that_ends(
     jobs: HostJobs, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "go")

@@ -24,7 +24,7 @@ def outcome(calls: str, **env: str) -> int:
     return subprocess.run(["sh", "-c", text], env={**os.environ, **env}).returncode
 
 
-def test_a_failure_is_not_told_of_the_next_command() -> None:
+def test_a_failure_is_not_reported_for_the_next_command() -> None:
     assert outcome("up_patiently false; up_patiently true") == 0
     assert outcome("up_patiently true; up_patiently false") == 1
 

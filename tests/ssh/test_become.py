@@ -69,7 +69,7 @@ def test_an_unknown_become_user_is_named(connect: Connect, users_lab: SshLab) ->
         ask(connect("trusted", within=users_lab), "id -un", become=Become("no-such-user"))
 
 
-def test_a_host_without_sudo_is_told(connect: Connect, lab: SshLab) -> None:
+def test_a_host_without_sudo_is_reported(connect: Connect, lab: SshLab) -> None:
     rc = lab.host("db2").home / ".bashrc"
     rc.write_text("PATH=/nowhere\n")
     try:
@@ -96,7 +96,7 @@ def test_the_password_is_nowhere_to_be_seen(
     def watch() -> None:
         while not over.is_set():
             lines.update(_command_lines())
-            time.sleep(0.005)  # nobody tells of a process that begins: it has to be looked for
+            time.sleep(0.005)  # no event announces a process that begins: it has to be polled for
 
     watcher = threading.Thread(target=watch)
     with caplog.at_level(logging.DEBUG):

@@ -217,7 +217,7 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
 
 @BY_PARAMIKO
 def test_a_shell_that_is_killed_before_it_said_anything_is_a_lost_connection(connect: Connect) -> None:
-    """The system's ssh has an exit code for it. Whoever asked may ask again, as after any lost connection."""
+    """The system's ssh has an exit code for it. The caller may ask again, as after any lost connection."""
     with pytest.raises(ConnectionLost, match="closed the session before the shell said anything"):
         ask(connect(retry_for=0), "kill -9 $$")
 

@@ -102,7 +102,7 @@ def test_the_key_of_a_door_is_checked_as_strictly(connect: Connect, door: Dropbe
         ask(connection, "true")
 
 
-def test_a_door_that_lets_nobody_in_is_told(connect: Connect, door: Dropbear, tmp_path: Path) -> None:
+def test_a_door_that_lets_nobody_in_is_reported(connect: Connect, door: Dropbear, tmp_path: Path) -> None:
     options = through(door, tmp_path, IdentityFile="none", IdentitiesOnly="yes")
 
     with pytest.raises(Unreachable, match=r"refused user rjlab-door|Permission denied \(publickey"):

@@ -63,10 +63,10 @@ def test_a_changed_key_is_refused_with_file_line_and_remedy(
     with pytest.raises(HostKeyChanged) as changed:
         ask(connect(**options(known)), "true")
 
-    told = str(changed.value)
-    assert fingerprint(lab) in told
-    assert {"paramiko": f"{known} line 2 has ssh-ed25519 SHA256:", "openssh": f"{known}:2"}[transport] in told
-    assert {"paramiko": f"ssh-keygen -f {known} -R '{name}'", "openssh": "ssh-keygen -R"}[transport] in told
+    reported = str(changed.value)
+    assert fingerprint(lab) in reported
+    assert {"paramiko": f"{known} line 2 has ssh-ed25519 SHA256:", "openssh": f"{known}:2"}[transport] in reported
+    assert {"paramiko": f"ssh-keygen -f {known} -R '{name}'", "openssh": "ssh-keygen -R"}[transport] in reported
 
 
 def test_accept_new_learns_once_and_then_insists(connect: Connect, lab: SshLab, known: Path, transport: str) -> None:

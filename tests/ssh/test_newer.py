@@ -56,10 +56,10 @@ def test_a_block_counts_where_it_counts_for_ssh(
     config = tmp_path / "config"
     config.write_text(f"Match {criterion}\n  Port {first}\nHost *\n  Port {second}\n")
     words = ["ssh", "-G", "-F", str(config), "127.0.0.1", "exec sh -s"]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    reported = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     connection = connect(ansible_port=None, ansible_ssh_extra_args=f"-F {config}")
 
-    assert f"port {first if counts else second}" in told
+    assert f"port {first if counts else second}" in reported
     assert said(ask(connection, "echo $HOME")) == homes[first if counts else second]
 
 

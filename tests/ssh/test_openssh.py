@@ -109,7 +109,7 @@ exec ssh "$@"
         ({"options": "-F /no/such/file"}, RemoteJobsError, "/no/such/file"),
     ],
 )
-def test_its_words_are_told_by_their_meaning(
+def test_its_words_are_classified_by_their_meaning(
     connect: Connect, lab: SshLab, tmp_path: Path, changes: dict[str, str], kind: type[Exception], words: str
 ) -> None:
     port, changed = lab.host("db1").port, dict(changes)

@@ -100,7 +100,7 @@ def test_the_banner_of_a_jump_host_decides_nothing_about_the_host_behind_it(
 def test_the_usual_words_about_a_jump_host_keep_their_meaning_below_its_banner(
     connect: Connect, talkative: SshLab, tmp_path: Path, name: str
 ) -> None:
-    """Where its banner can be told from its ssh's words; a file with a blank in its name is no help to ssh itself."""
+    """Where its banner can be distinguished from its ssh's words; a blank in the name does not help ssh itself."""
     gate = talkative.host("db1")
     config = tmp_path / name
     config.write_text(
@@ -135,28 +135,28 @@ def test_what_sshd_says_when_it_turns_away_is_understood(connect: Connect, lab: 
     ("line", "option", "keyword", "remedy"),
     [
         ("KexAlgorithms diffie-hellman-group14-sha1", "", "curve25519-sha256, ", "The server is behind"),
-        ("Ciphers aes256-ctr", "Ciphers=aes128-ctr", "aes128-ctr. ", "Look at Ciphers in sshd_config there"),
-        ("MACs hmac-sha2-256", "MACs=hmac-sha2-512 -o Ciphers=aes128-ctr", "hmac-sha2-512. ", "Look at MACs"),
+        ("Ciphers aes256-ctr", "Ciphers=aes128-ctr", "aes128-ctr. ", "Check Ciphers in sshd_config there"),
+        ("MACs hmac-sha2-256", "MACs=hmac-sha2-512 -o Ciphers=aes128-ctr", "hmac-sha2-512. ", "Check MACs"),
         (
             "LogLevel INFO",
             "HostKeyAlgorithms=ecdsa-sha2-nistp256",
             "ecdsa-sha2-nistp256. ",
-            "Look at HostKeyAlgorithms",
+            "Check HostKeyAlgorithms",
         ),
     ],
 )
-def test_two_sides_without_an_algorithm_in_common_are_told_with_both_lists(
+def test_two_sides_without_an_algorithm_in_common_are_reported_with_both_lists(
     connect: Connect, tmp_path: Path, line: str, option: str, keyword: str, remedy: str
 ) -> None:
     with SshLab(tmp_path, ["one"], extra_config=[line]) as one:
         options = f"{one.variables('one')['ansible_ssh_common_args']} {f'-o {option}' if option else ''}"
         connection = connect("one", within=one, retry_for=600, ansible_ssh_common_args=options)
-        with pytest.raises(NoCommonAlgorithm) as told:
+        with pytest.raises(NoCommonAlgorithm) as reported:
             ask(connection, "true")
 
-    assert "Their offer: " in told.value.message
-    assert keyword in str(told.value).partition("here there are ")[2]
-    assert remedy in told.value.remedy
+    assert "Their offer: " in reported.value.message
+    assert keyword in str(reported.value).partition("here there are ")[2]
+    assert remedy in reported.value.remedy
 
 
 def test_an_agents_key_that_refuses_to_sign_is_named(
@@ -219,14 +219,14 @@ def test_its_own_messages_mean_what_they_say(log: str, beside: str, kind: type[E
     assert type(failure(login)) is kind
 
 
-def test_a_server_that_is_newer_than_ssh_is_told_as_such() -> None:
+def test_a_server_that_is_newer_than_ssh_is_reported_as_such() -> None:
     log = "Unable to negotiate with 10.0.0.1 port 22: no matching key exchange method found. Their offer: quantum-x\r\n"
-    told = failure(Login("db1", "db1", Heard(log, ""), SshQuery("ssh", ["-F", "none", "db1"], os.environ)))
+    reported = failure(Login("db1", "db1", Heard(log, ""), SshQuery("ssh", ["-F", "none", "db1"], os.environ)))
 
-    assert "This side is behind: ssh knows none of theirs" in told.remedy
+    assert "This side is behind: ssh knows none of theirs" in reported.remedy
 
 
-def test_what_is_wrong_with_a_file_is_told_with_the_command_that_shows_it(connect: Connect, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_file_is_reported_with_the_command_that_shows_it(connect: Connect, tmp_path: Path) -> None:
     config = tmp_path / "a config"
     config.write_text("Nonsense yes\n")
 

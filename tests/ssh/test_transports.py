@@ -104,7 +104,7 @@ def test_a_server_that_says_nothing_ends_at_the_connect_timeout(connect: Connect
             ask(connect(ansible_port=port, ansible_timeout=1), "true")
 
 
-def test_a_server_that_speaks_something_else_is_told(connect: Connect) -> None:
+def test_a_server_that_speaks_something_else_is_reported(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         connection = connect(ansible_port=other.getsockname()[1], ansible_timeout=5, retry_for=0)
         accepted = _in_thread(lambda: other.accept()[0].sendall(b"220 mail\r\n" * 200))
@@ -163,7 +163,7 @@ def test_a_jump_hosts_key_is_checked_as_strictly(connect: Connect, lab: SshLab) 
         ask(connect("db2", **CONFIGURED), "true")
 
 
-def test_a_jump_host_that_cannot_reach_the_host_is_told(connect: Connect, lab: SshLab) -> None:
+def test_a_jump_host_that_cannot_reach_the_host_is_reported(connect: Connect, lab: SshLab) -> None:
     (port,) = free_ports(1)
     write_config(lab, f"Host db2\n  ProxyJump db1\n  Port {port}\n")
 

@@ -19,7 +19,7 @@ from tests.cli.terminal import on_terminal
 from tests.transfers.conftest import MIB, random_file
 
 MOST_MEMORY = 100 * 1024  # KiB
-# The peak of a process lives on over exec, and so pytest's would be told of its child: a small one stands between.
+# The peak of a process lives on over exec, so the child would report pytest's: a small one stands between.
 MEASURED = """import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
 print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)

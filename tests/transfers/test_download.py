@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.web_files import WebFiles
+from lab.servers.web.files import WebFiles
 from remotejobs.errors import UsageError
 from remotejobs.model import Job
 from remotejobs.operations.transfer import download_job
@@ -78,7 +78,7 @@ def test_without_a_sha256_to_have_the_file_is_summed_once(tmp_path: Path) -> Non
     assert sums.read_text().split() == ["sum"]
 
 
-def test_an_answer_that_is_no_file_is_told_as_such_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_answer_that_is_no_file_is_reported_as_such_and_leaves_nothing(tmp_path: Path) -> None:
     with WebFiles(tmp_path) as web:
         done = run(download_job(f"{web.url}missing", str(tmp_path / "copy"), "download"))
     assert done.returncode == 1

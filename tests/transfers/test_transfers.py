@@ -166,7 +166,7 @@ def test_a_slash_at_the_end_means_into_that_directory(ends: Ends, tmp_path: Path
 
 
 @pytest.mark.parametrize("dest", ["/nowhere/at/all/x", "/proc/x", "/etc"])
-def test_what_the_host_refuses_is_told_at_once_with_the_path(ends: Ends, tmp_path: Path, dest: str) -> None:
+def test_what_the_host_refuses_is_reported_at_once_with_the_path(ends: Ends, tmp_path: Path, dest: str) -> None:
     source = random_file(tmp_path / "source", 1)
     with pytest.raises(FileRefused, match="files1: "):
         push(source, dest, ends)

@@ -11,7 +11,7 @@ import pytest
 
 from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, start
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.operations.backup import BackupPlan, CommandItem
 from remotejobs.operations.migration import Commands
 from tests.awaiting import await_true
@@ -68,7 +68,7 @@ def kill(stage: Stage, run: RunStatus) -> None:
 def end(stage: Stage, run: RunStatus) -> tuple[str, str]:
     """The name and the message of the state that it ends in."""
     ended = await_end(stage.api, run)
-    while ended.state and ended.state.name == "Crashed":  # a worker may tell of a death twice, also over the next life
+    while ended.state and ended.state.name == "Crashed":  # a worker may report a death twice, also over the next life
         stage.api.retry(run)
         ended = await_end(stage.api, run)
     assert ended.state

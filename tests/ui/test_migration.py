@@ -12,8 +12,8 @@ from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, deployment, start
 from lab.screenshots.migration_ui import MigrationPage
 from lab.screenshots.pictures import browser
-from lab.servers.prefect_api import RunStatus
-from lab.servers.webhook import Webhook
+from lab.servers.prefect.api import RunStatus
+from lab.servers.web.webhook import Webhook
 from tests.awaiting import await_true
 from tests.run_processes import processes
 
@@ -39,9 +39,9 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
     assert "db1: migrate failed, rc 3" in report
     assert "ERROR:  division by zero" in report
     assert shop.checksum("db1") == shop.untouched
-    told = webhook.next()
-    assert (told["flow"], told["state"]) == ("migration", "RolledBack")
-    assert told["url"].endswith(f"/runs/flow-run/{run}")
+    reported = webhook.next()
+    assert (reported["flow"], reported["state"]) == ("migration", "RolledBack")
+    assert reported["url"].endswith(f"/runs/flow-run/{run}")
     assert len(list(tmp_path.glob("*.png"))) == 4
 
 

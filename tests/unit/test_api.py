@@ -60,7 +60,7 @@ def test_of_a_group_the_first_ends_may_be_enough() -> None:
     assert [end.value.state for end in killed if end.value] == [State.KILLED, State.SUCCEEDED, State.KILLED]
 
 
-def test_an_unreachable_host_is_told_and_not_counted_as_ended() -> None:
+def test_an_unreachable_host_is_reported_and_not_counted_as_ended() -> None:
     fake = FakeHosts(Plan(lasts=60))
     with RemoteJobs("db1,db2", connect=fake.connect) as remote:
         remote.start("all", "pg_dump orders", jid="dump")

@@ -71,7 +71,7 @@ def test_no_recovery_is_started_for_a_recovery() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("limits: [{name: a, limit: 0}]", "resources.yml: the file: limits.0.limit: Input should be greater than"),
         ("limits: [{name: a, most: 1}]", "limits.0.most: Extra inputs are not permitted"),
@@ -82,10 +82,10 @@ def test_no_recovery_is_started_for_a_recovery() -> None:
         ("limits: [", "wrong.yml is no YAML: "),
     ],
 )
-def test_what_is_declared_wrongly_is_named_before_anything_is_changed(tmp_path: Path, text: str, told: str) -> None:
+def test_what_is_declared_wrongly_is_named_before_anything_is_changed(tmp_path: Path, text: str, reported: str) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(text)
-    with pytest.raises(UsageError, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(reported)):
         read(wrong)
 
 
@@ -103,15 +103,17 @@ def test_a_block_of_a_type_that_there_is_not_is_bad_use() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "reported"),
     [
         ("", "error: no Prefect server is named. Say: export PREFECT_API_URL="),
         ("http://127.0.0.1:9/api", "error: the Prefect server at http://127.0.0.1:9/api does not answer: "),
     ],
 )
-def test_without_a_server_nothing_is_started_and_what_to_say_is_told(tmp_path: Path, url: str, told: str) -> None:
+def test_without_a_server_nothing_is_started_and_the_missing_setting_is_named(
+    tmp_path: Path, url: str, reported: str
+) -> None:
     env = {**os.environ, "PREFECT_API_URL": url, "PREFECT_HOME": str(tmp_path)}
     words = [sys.executable, "-m", "deployments", "--plan"]
     done = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == 1
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(reported)

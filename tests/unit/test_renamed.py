@@ -25,7 +25,7 @@ from remotejobs.prefect.flows.examples.with_rollback import with_rollback
 from remotejobs.prefect.flows.migration import migration
 from remotejobs.prefect.flows.restart_services import restart_services
 from remotejobs.prefect.flows.service import service
-from remotejobs.prefect.tasks.runs.parameters import parameters_of
+from remotejobs.prefect.tasks.runs.flow_runs import parameters_of
 from remotejobs.prefect.tasks.shards.runs import shard_of
 from remotejobs.prefect.tasks.timings import OLD_TIMINGS, timings
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.prefect.tasks.access import Access

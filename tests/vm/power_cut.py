@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
@@ -27,7 +27,7 @@ class AfterTheCut:
 
 def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
     """Let jobs run, and end, and one come to that point; then the power goes, and comes back."""
-    # Its own mark is on disk before each ends: whoever is called succeeded must have left one.
+    # Its own mark is on disk before each ends: a job that is called succeeded must have left one.
     crowd = [
         Job(
             jid=f"crowd-{number}",

@@ -28,7 +28,7 @@ wait
 def test_a_cgroup_is_proven_empty_only_with_the_tree_and_those_whose_main_thread_has_ended(
     jobs: HostJobs, shell: Shell
 ) -> None:
-    """`su -` leaves the cgroup by pam_systemd, and cgroup.kill spares who has no main thread any more."""
+    """`su -` leaves the cgroup by pam_systemd, and cgroup.kill spares a process without its main thread."""
     record = jobs.start(Job(jid="grouped", cmd=CMD, launcher="systemd", grace=0))
     place = record.results_dir
     await_there(shell, f"test -s '{place}/stdout'")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.model import Job, State
 from remotejobs.prefect.tasks.access import Access
@@ -14,7 +14,7 @@ from remotejobs.prefect.tasks.connections import jobs_on
 
 pytestmark = pytest.mark.faults
 
-# Each makes another one again and again, and whoever is not let ends. Nothing at all happens where no limit can be set.
+# Each makes another one again and again, and one that may not ends. Nothing at all happens where no limit can be set.
 BOMB = "ulimit -u 60 && bomb() { while :; do bomb & sleep 0.2; done; } && bomb"
 
 

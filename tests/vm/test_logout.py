@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Become
 from remotejobs.connections.connect import open_connection
@@ -19,16 +19,16 @@ from remotejobs.model import Job, Record, State
 from tests.awaiting import await_true
 
 LONG = "echo begun; sleep 3600"
-# It hides its environment, leaves the session and is orphaned: only the cgroup knows whose it is.
+# It hides its environment, leaves the session and is orphaned: only the cgroup knows which job it belongs to.
 HIDING = "(env -i setsid sleep 3601 &); until pgrep -fx 'sleep 3601'; do sleep 0.1; done; exec sleep 3600"
 CONF = "/etc/systemd/logind.conf.d/kills.conf"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def kills(shell: Shell) -> Iterator[None]:
-    """Logind ends all processes of whoever logs out, unless he is root."""
-    told = f"mkdir -p {CONF.rpartition('/')[0]} && printf '[Login]\\nKillUserProcesses=yes\\n' >{CONF}"
-    assert shell.run(f"{told} && systemctl restart systemd-logind").rc == 0
+    """Logind ends all processes of a user who logs out, unless it is root."""
+    reported = f"mkdir -p {CONF.rpartition('/')[0]} && printf '[Login]\\nKillUserProcesses=yes\\n' >{CONF}"
+    assert shell.run(f"{reported} && systemctl restart systemd-logind").rc == 0
     yield
     assert shell.run(f"rm {CONF}; systemctl restart systemd-logind").rc == 0
 
@@ -51,7 +51,7 @@ class Logins:
             yield HostJobs(connection, become=become)
         finally:
             connection.close()
-        if user != "root":  # root's processes stay, and his session with them
+        if user != "root":  # root's processes stay, and the session with them
             await_true(lambda: self._root.run(f"test -d /sys/fs/cgroup{cgroup}").rc != 0)
 
     @contextmanager
@@ -69,7 +69,7 @@ def logins(vm: Vm, shell: Shell, tmp_path: Path) -> Logins:
     return Logins(vm, shell, tmp_path)
 
 
-def test_a_plain_job_ends_with_its_login_and_is_told_as_lost(logins: Logins) -> None:
+def test_a_plain_job_ends_with_its_login_and_is_reported_as_lost(logins: Logins) -> None:
     with logins.outlived(Job(jid="plain", cmd=LONG, launcher="plain")) as (_, record):
         pass
     assert (record.state, record.cause, record.still_runs) == (State.LOST, "gone", False)

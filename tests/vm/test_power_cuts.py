@@ -24,11 +24,11 @@ def test_of_jobs_that_run_and_end_when_the_power_goes_none_is_called_done_that_w
 ) -> None:
     lasting, crowd = after_the_cut.lasting, after_the_cut.crowd
     marks = set(shell.run("cd && ls").output.split())
-    told = {record.jid: record for record in jobs.list()}
-    assert (told[lasting.jid].state, told[lasting.jid].cause) == (State.LOST, "rebooted")
-    assert told[crowd[0].jid].state is State.SUCCEEDED
+    reported = {record.jid: record for record in jobs.list()}
+    assert (reported[lasting.jid].state, reported[lasting.jid].cause) == (State.LOST, "rebooted")
+    assert reported[crowd[0].jid].state is State.SUCCEEDED
     for job in crowd:
-        record = told[job.jid]  # each was on disk before it ran
+        record = reported[job.jid]  # each was on disk before it ran
         assert (record.state, record.cause) in [(State.SUCCEEDED, ""), (State.LOST, "rebooted")]
         assert record.state is State.LOST or job.jid in marks
     again = jobs.start(lasting)

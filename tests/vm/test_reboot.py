@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.model import Job, State
 from remotejobs.operations.reboot import NotBack, Reboot, RebootRefused, reboot
@@ -20,7 +20,7 @@ from tests.rolling.events import when_logged
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
-def test_a_reboot_is_proven_by_its_boot_id_and_of_the_jobs_that_ran_those_it_ended_are_told_as_lost(
+def test_a_reboot_is_proven_by_its_boot_id_and_of_the_jobs_that_ran_those_it_ended_are_reported_as_lost(
     vm: Vm, ops: Access, shell: Shell, prefect_server: Path
 ) -> None:
     job = Job(jid="through-a-reboot", cmd="sleep 3600", label="long work")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.servers.vm import Vm
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.prefect.flows.restart_services import restart_services
 from remotejobs.prefect.tasks.access import Access

@@ -1,4 +1,4 @@
-"""The units of deployments/systemd under a real systemd. For Prefect stands a program that tells how it was run."""
+"""The units of deployments/systemd under a real systemd. For Prefect stands a program that records how it was run."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_a_server_of_several_processes_takes_its_place_once_the_database_is_prep
     assert said(installed, "cat /var/lib/remotejobs/server/prepared").strip() == "-m deployments.prepare"
     called = {"api": "server start --no-services --workers 2", "services": "server services start"}
     for name, unit in SCALED.items():
-        told = said(installed, f"cat {ran(unit)}").splitlines()
-        assert told[0] == f"ran remotejobs /opt/remotejobs --no-prompt {called[name]}"
+        reported = said(installed, f"cat {ran(unit)}").splitlines()
+        assert reported[0] == f"ran remotejobs /opt/remotejobs --no-prompt {called[name]}"
         # Its settings win over those of the server of one process, and the machine's over both.
-        assert "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=remotejobs.workarounds.prefect.redis_leases" in told
-        assert {"PREFECT_MESSAGING_BROKER=prefect_redis.messaging", "DO_NOT_TRACK=2"} <= set(told)
-        assert not {"writes the checkout", "reads homes"} & set(told)
+        assert "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=remotejobs.workarounds.prefect.redis_leases" in reported
+        assert {"PREFECT_MESSAGING_BROKER=prefect_redis.messaging", "DO_NOT_TRACK=2"} <= set(reported)
+        assert not {"writes the checkout", "reads homes"} & set(reported)
     worker = said(installed, f"cat {ran(SHARDS)}").splitlines()
     wanted = "--no-prompt worker start --pool remotejobs-shards --type process --name one --limit 2"
     assert worker[0] == f"ran remotejobs /opt/remotejobs {wanted}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from lab.servers.packages import Repository
-from lab.servers.vm import Vm
+from lab.servers.packages.debian import Repository
+from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State

@@ -1,4 +1,4 @@
-"""The units of deployments/systemd on the machine. For Prefect stands a program that tells how it was run."""
+"""The units of deployments/systemd on the machine. For Prefect stands a program that records how it was run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def install(shell: Shell) -> None:
 
 
 def ran(unit: str) -> str:
-    """The file in which the stand-in tells how this unit ran it."""
+    """The file in which the stand-in records how this unit ran it."""
     home = {WORKER: "worker-one", SHARDS: "shards-one"}.get(unit, "server")
     return f"/var/lib/remotejobs/{home}/{unit}"
 

@@ -27,7 +27,7 @@ NEVER = 0.3  # seconds in which what must not come does not
 
 @dataclass
 class Server(ServerInterface):
-    """Lets everybody in. It says yes to a command once `consent` is set, and `asked` tells that there is one."""
+    """Lets everybody in. It says yes to a command once `consent` is set, and `asked` is set when there is one."""
 
     asked: threading.Event = field(default_factory=threading.Event)
     consent: threading.Event = field(default_factory=threading.Event)

@@ -65,7 +65,7 @@ def test_prefect_by_itself_fails_where_another_process_registered_at_the_same_mo
     register_block_types()
 
     async def unseen(**_: object) -> None:
-        """It looked before the other one wrote."""
+        """It checked before the other one wrote."""
 
     async def register() -> None:
         async with await provide_database_interface().session() as session:

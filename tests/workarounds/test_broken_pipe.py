@@ -1,4 +1,4 @@
-"""Who goes on when nobody reads what it prints: the process of a run, and no other."""
+"""What goes on when nothing reads its output: the process of a run, and no other."""
 
 from __future__ import annotations
 

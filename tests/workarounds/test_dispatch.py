@@ -18,7 +18,7 @@ def called(word: str) -> str:
     return f"{word} called"
 
 
-def test_who_has_no_event_loop_calls_and_who_has_one_awaits() -> None:
+def test_callers_without_an_event_loop_call_and_those_with_one_await() -> None:
     either: Any = called
 
     async def in_a_coroutine() -> object:

@@ -22,7 +22,7 @@ def expired(storage: InFiles) -> int:
     return len(asyncio.run(storage.read_expired_lease_ids()))
 
 
-def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
+def test_no_lease_expires_until_living_holders_had_the_time_to_renew_theirs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from remotejobs.workarounds.prefect import file_leases

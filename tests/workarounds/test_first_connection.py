@@ -1,4 +1,4 @@
-"""Who asks a server that is away again: the process of a run, and not a command with a wrong address."""
+"""What retries while a server is away: the process of a run, and not a command with a wrong address."""
 
 from __future__ import annotations
 

@@ -90,7 +90,9 @@ def both() -> Iterator[Pair]:
 
 
 @pytest.mark.parametrize("arrive", [Channel.sendall, Channel.sendall_stderr, lambda there, _: there.close()])
-def test_whatever_arrives_and_the_end_wake_who_waits(both: Pair, arrive: Callable[[Channel, bytes], None]) -> None:
+def test_whatever_arrives_and_the_end_wake_the_waiting_reader(
+    both: Pair, arrive: Callable[[Channel, bytes], None]
+) -> None:
     here, there = both.channel()
     wake = threading.Event()
     wake_on_input(here, wake)
@@ -131,7 +133,7 @@ def test_paramiko_by_itself_waits_for_such_a_packet() -> None:
 
 
 class _NeverRead(socket.socket):
-    """Who is at its other end does not read."""
+    """The peer at its other end does not read."""
 
     def send(self, *_: object) -> int:
         raise TimeoutError
@@ -139,14 +141,14 @@ class _NeverRead(socket.socket):
 
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute goes by whenever somebody looks at the clock."""
+    """A minute goes by whenever the clock is read."""
     clock = itertools.count(time.time(), 60.0)
     for name in ("monotonic", "time"):
         monkeypatch.setattr(time, name, clock.__next__)
 
 
 @pytest.mark.usefixtures("hours")
-def test_a_write_to_who_does_not_read_has_an_end() -> None:
+def test_a_write_to_a_peer_that_does_not_read_has_an_end() -> None:
     with pytest.raises(EOFError):
         BoundedPacketizer(_NeverRead()).write_all(b"said")
 
@@ -184,7 +186,7 @@ def test_an_idle_transport_sleeps_and_is_woken_by_its_closing(monkeypatch: pytes
         assert not both.client.is_alive()
 
 
-def test_paramiko_by_itself_looks_many_times_a_second() -> None:
+def test_paramiko_by_itself_polls_many_times_a_second() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert 0 < (Transport(ours).sock.gettimeout() or 0) < 1

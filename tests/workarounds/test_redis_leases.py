@@ -35,7 +35,7 @@ async def expired(kind: type[InRedis], url: str) -> int:
         return len(await storage.read_expired_lease_ids())
 
 
-def test_no_lease_expires_until_those_who_live_had_the_time_to_renew_theirs(
+def test_no_lease_expires_until_living_holders_had_the_time_to_renew_theirs(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from remotejobs.workarounds.prefect import redis_leases

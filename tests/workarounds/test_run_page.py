@@ -1,4 +1,4 @@
-"""Where a run is looked at."""
+"""The address of a run's page."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Shop:
         directory.mkdir(exist_ok=True)
         for path in _HERE.glob("*.sql"):
             shutil.copy(path, directory)
-        # A server goes on with a statement whose client was killed, unless it is told to look after its clients.
+        # A server goes on with a statement whose client was killed, unless it is set to check its clients.
         options = "-c client_connection_check_interval=100ms"
         settings = {**self._postgres.environment, "PGDATABASE": database, "PGOPTIONS": options}
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]

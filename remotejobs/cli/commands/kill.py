@@ -24,7 +24,7 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     jid, target = check_jid(args.jid), Target.of(args)
 
-    def kill(jobs: HostJobs, _tell: Callable[[Event], None]) -> Record:
+    def kill(jobs: HostJobs, _report: Callable[[Event], None]) -> Record:
         return _kill(jobs, jid)
 
     with target.fleet() as fleet:

@@ -68,7 +68,7 @@ def execute(args: Namespace) -> int:
 def copy(
     jobs: HostJobs, stream: OutputStream, report: Callable[[LogEvent], None], *, follow: bool, tail: int | None
 ) -> Record:
-    """Tell a stream from its first byte, or its `tail` last lines, to its end as it is now, or to the job's end."""
+    """Print a stream from its first byte, or its `tail` last lines, to its end as it is now, or to the job's end."""
     at = start_of_tail(jobs, stream, tail) if tail else 0
     record = jobs.status([stream.read(at)])[0]
     until = stream.of(record)[1]

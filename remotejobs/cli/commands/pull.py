@@ -26,7 +26,7 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
-    from remotejobs.cli.transfers import transfer  # only who transfers needs these
+    from remotejobs.cli.transfers import transfer  # only transfers need these
     from remotejobs.operations.transfer import Throttle, pull
 
     with Target.of(args).fleet() as fleet:

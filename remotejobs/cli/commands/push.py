@@ -24,11 +24,11 @@ def add(commands: Commands[Parser]) -> None:
 
 
 def execute(args: Namespace) -> int:
-    from remotejobs.cli.transfers import transfer  # only who transfers needs these
+    from remotejobs.cli.transfers import transfer  # only transfers need these
     from remotejobs.operations.transfer import Throttle, push, sum_of
-    from remotejobs.operations.transfer.push import look_at
+    from remotejobs.operations.transfer.push import size_and_mode
 
-    look_at(args.source)
+    size_and_mode(args.source)
     with Target.of(args).fleet() as fleet:
         sha256, throttle = sum_of(args.source), Throttle(args.rate)
         return transfer(

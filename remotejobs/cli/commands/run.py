@@ -155,4 +155,4 @@ def _say_where(results: HostResults, commands: str) -> None:
     if any(result.value for result in results):
         say(f"Find it again with:\n{commands}")
     elif any(isinstance(result.error, UNCERTAIN) for result in results):
-        say(f"Whether it was started is not known. Look for it with:\n{commands}")
+        say(f"Whether it was started is not known. Check with:\n{commands}")

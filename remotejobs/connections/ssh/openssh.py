@@ -127,7 +127,7 @@ class OpenSshConnection:
                     shell.converse(exchange, timeout)
                     refused = not exchange.ended and shell.ended_with() == _FAILED
             except TimedOut:
-                # Nothing may come of this master any more; those who are still asking over it will ask again.
+                # Nothing may come of this master any more; those still asking over it will ask again.
                 self._drop(directory)
                 raise
             # What is incomplete may have been lost with the master, whatever it said of the exit status; and a session
@@ -217,7 +217,7 @@ class OpenSshConnection:
 
     @contextmanager
     def _asking(self, directory: SocketDirectory) -> Iterator[tuple[list[str], list[str], dict[str, str]]]:
-        """What stands before ssh, what it is told and its environment, so that it has the password if there is one."""
+        """What stands before ssh, its options and its environment, so that it has the password if there is one."""
         if self._password is None:
             yield [], ["-o", "BatchMode=yes"], dict(os.environ)
             return

@@ -15,7 +15,7 @@ from io import FileIO
 from pathlib import Path
 
 _PREFIX = "rj-ssh-"
-_OWNER = "owner"  # a file that whoever made the directory holds locked: the kernel lets go of it when he dies
+_OWNER = "owner"  # a file that the directory's maker holds locked: the kernel frees it when that process dies
 _LONGEST = 107  # bytes of a socket's path: sun_path of <sys/un.h> without its end
 _LISTENING = 17  # ssh listens under the name with `.` and sixteen letters behind it first, and renames that
 
@@ -57,7 +57,7 @@ def socket_directory() -> SocketDirectory:
 
 
 def _can_hold_a_socket(directory: Path) -> bool:
-    """Whether ssh takes the path as it is, and nobody else can put a directory of his in the place of ours."""
+    """Whether ssh takes the path as it is, and no other user can put a directory in the place of ours."""
     fits = len(os.fsencode(directory)) + len(f"/{_PREFIX}12345678/m") + _LISTENING <= _LONGEST
     # ssh fills in what stands behind these.
     literal = not set("%$") & set(str(directory))

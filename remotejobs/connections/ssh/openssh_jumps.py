@@ -1,7 +1,7 @@
 """Whose words are those that come beside ssh's log: of an ssh to a jump host, or of any program.
 
 The ssh to a jump host says everything on the stderr that it shares with the one that started it, the banner of the jump
-host among it. It is given no options but a file; in that one it can be told to pass on no banner.
+host among it. It is given no options but a file; that one can make it pass on no banner.
 """
 
 from __future__ import annotations

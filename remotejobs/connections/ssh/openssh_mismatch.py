@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from remotejobs.connections.ssh.openssh_query import SshQuery
-from remotejobs.connections.ssh.transport.mismatch import OLD, SERVER_BEHIND, look_at
+from remotejobs.connections.ssh.transport.mismatch import OLD, SERVER_BEHIND, compare
 
 _OFFER = re.compile(r"Unable to negotiate with .*?: no matching (.*?) found\. Their offer: (.*)")
 # As ssh calls them here, in ssh_config, and for `ssh -Q`.
@@ -32,4 +32,4 @@ def mismatch(line: str, query: SshQuery) -> tuple[str, str | None]:
             ours,
             f"This side is behind: {query.program} knows none of theirs. Update it, or allow one of ours there.",
         )
-    return ours, look_at(keyword)
+    return ours, compare(keyword)

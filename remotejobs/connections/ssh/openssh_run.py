@@ -28,7 +28,7 @@ class Heard:
 
 
 def run_to_its_end(words: Sequence[str], environment: Mapping[str, str], log: Path, within: float) -> tuple[int, Heard]:
-    """The exit status of `words`, which tell ssh to log to `log` (-E), and what was heard.
+    """The exit status of `words`, which let ssh log to `log` (-E), and what was heard.
 
     Both streams are read all the time and only their ends kept: a server that says much neither fills a disk nor holds
     ssh up. They stay open in what goes to the background, so their ends are not waited for; what a master logs later

@@ -97,7 +97,7 @@ class Login:
     heard: Heard
     query: SshQuery
     by_jumps: bool = False
-    """What came beside its log is by ssh too, the one to a jump host, told to pass on no banner."""
+    """What came beside its log is by ssh too, the one to a jump host, which passes on no banner."""
     trusted: bool = False
     """It had asked for the password, so it had accepted the key of the server."""
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.values import Secret, Unsafe, UnsafeSecret, Vault
 from remotejobs.inventory.vault.secrets import Secrets
 
@@ -158,7 +157,7 @@ class YamlDocument:
         return InventoryError(
             "is not valid YAML" if self._is_secret else f"is not valid YAML: {problem}",
             place=Place(self.place.file, mark.line + 1 if mark else 0),
-            remedy="Look at that line's indentation, quotes and brackets.",
+            remedy="Check that line's indentation, quotes and brackets.",
         )
 
 

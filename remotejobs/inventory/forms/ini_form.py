@@ -17,11 +17,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.names import BadName, expand
-from remotejobs.inventory.forms.priority import priority_of
-from remotejobs.inventory.place import Place
-from remotejobs.inventory.tree import UNGROUPED, Group, Tree
+from remotejobs.inventory.tree import UNGROUPED, Group, Tree, priority_of
 from remotejobs.inventory.values import Raw, Secret
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.forms.priority import priority_of
-from remotejobs.inventory.place import Place
-from remotejobs.inventory.tree import Group, Tree
+from remotejobs.inventory.errors import InventoryError, Place
+from remotejobs.inventory.tree import Group, Tree, priority_of
 from remotejobs.inventory.values import Raw, Secret, Unsafe, UnsafeSecret, Vault
 from remotejobs.inventory.vault.secrets import Secrets
 

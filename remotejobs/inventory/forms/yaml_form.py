@@ -9,8 +9,7 @@ import yaml
 from remotejobs.inventory.errors import InventoryError
 from remotejobs.inventory.forms.document import MappingEntry, YamlDocument, is_null, kind, line_of
 from remotejobs.inventory.forms.names import BadName, expand
-from remotejobs.inventory.forms.priority import priority_of
-from remotejobs.inventory.tree import Group, Tree
+from remotejobs.inventory.tree import Group, Tree, priority_of
 from remotejobs.inventory.values import Raw
 
 _SECTIONS = ("hosts", "vars", "children")

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.inventory import Host, Inventory, Variables
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.tree import ALL, Group
 from remotejobs.inventory.values import Unsafe, Vault
 from remotejobs.inventory.vault.secrets import GIVE

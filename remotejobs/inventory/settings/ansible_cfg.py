@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.document import read_text
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.values import Raw, Unsafe
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def names_of(variable: str) -> tuple[str, ...]:
 
 def read_config(path: Path) -> AnsibleConfig:
     """Raises `InventoryError`, which quotes nothing of it."""
-    import configparser  # for the few who have such a file
+    import configparser  # for the few inventories with such a file
 
     text = read_text(path)
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import Place
 from remotejobs.inventory.values import Raw
 
 
@@ -35,7 +35,7 @@ Layer = dict[str, Raw] | Locked
 class LockedVariables(Mapping[str, Raw]):
     """The variables of layers of which some are locked.
 
-    Those for which no password is at hand at all count as empty: what they hold is missed by whoever needs it.
+    Those for which no password is at hand at all count as empty: what they hold is missed where it is needed.
     """
 
     def __init__(self, layers: tuple[Layer, ...]) -> None:

@@ -6,9 +6,8 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.document import YamlDocument, is_null, read_text
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.settling.layers import Layer, Locked
 from remotejobs.inventory.values import Raw
 from remotejobs.inventory.vault.envelope import is_vault

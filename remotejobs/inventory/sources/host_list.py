@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.names import BadName, expand
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.tree import UNGROUPED, Tree
 
 

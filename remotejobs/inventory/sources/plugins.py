@@ -8,9 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.json_form import parse_json, read_listing
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.reading import Reading
 from remotejobs.inventory.sources.programs import printed
 from remotejobs.inventory.tree import Tree

@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.json_form import parse_json, read_listing
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.reading import Reading
 from remotejobs.inventory.tree import Tree
 from remotejobs.text import visible
@@ -24,7 +23,7 @@ _BEGINNINGS = (b"#!", b"\x7fEL")
 
 
 def is_program(path: Path) -> bool:
-    """Whether it begins as a program does, with #! or as a binary; who reads it then says why it cannot be read."""
+    """Whether it begins as a program does, with #! or as a binary; its reader then says why it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(3).startswith(_BEGINNINGS)

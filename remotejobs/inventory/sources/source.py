@@ -9,12 +9,11 @@ from typing import Any
 
 import yaml
 
-from remotejobs.inventory.errors import InventoryError
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.forms.document import YamlDocument, is_null, read_text
 from remotejobs.inventory.forms.ini_form import first_sections, has_sections, read_ini
 from remotejobs.inventory.forms.json_form import is_listing, read_listing
 from remotejobs.inventory.forms.yaml_form import plugin_of, read_file
-from remotejobs.inventory.place import Place
 from remotejobs.inventory.reading import Reading
 from remotejobs.inventory.sources.directory import YAML_SUFFIXES, files_of, is_foreign
 from remotejobs.inventory.sources.host_list import add_list

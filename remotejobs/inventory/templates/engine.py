@@ -13,8 +13,7 @@ from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.templates.filters import FILTERS
 from remotejobs.inventory.templates.judging import TESTS
 from remotejobs.inventory.templates.lookups import Lookups, globals_of
@@ -101,7 +100,7 @@ def fill(text: str, scope: TemplateNames, place: Place, is_secret: Callable[[], 
     except _BAD_EXPRESSION as exc:
         if is_secret():
             raise InventoryError(
-                "is no good template, or its values do not fit", place=place, remedy="Look at it with ansible-vault."
+                "is no good template, or its values do not fit", place=place, remedy="Check it with ansible-vault."
             ) from None
         raise _bad(exc, place) from exc
     # Jinja2 drops newlines at the end; a `|` block keeps them in Ansible.

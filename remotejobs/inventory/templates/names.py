@@ -1,4 +1,4 @@
-"""What a template may look up: the variables of a host, one by one."""
+"""What a template may look up: the variables of a host, one by one. Apart from `lookups`, so that it loads no Jinja."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, overload
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.templates.names import TemplateNames
 from remotejobs.inventory.values import Raw, Secret, Unsafe, Vault
 from remotejobs.inventory.vault.secrets import Secrets
@@ -128,7 +127,7 @@ def _render_text(text: str, scope: Scope, place: Place) -> Any:
     if step in steps:
         way = " -> ".join(p.keys[-1] for _, p in (*steps[steps.index(step) :], step))
         raise InventoryError(f"refers back to itself: {way}", place=place, remedy="Break the circle.")
-    # Jinja2 is half of the time that reading a small inventory takes: only those who use it pay for it.
+    # Jinja2 is half of the time that reading a small inventory takes: only inventories that use it pay for it.
     from remotejobs.inventory.templates.engine import fill
 
     token = _under_way.set((*steps, step))

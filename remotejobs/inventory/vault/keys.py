@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from remotejobs.errors import UsageError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import Place
 from remotejobs.inventory.vault.envelope import is_vault
 from remotejobs.inventory.vault.secrets import Key, Secrets
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from remotejobs.inventory.errors import InventoryError
-from remotejobs.inventory.place import Place
+from remotejobs.inventory.errors import InventoryError, Place
 from remotejobs.inventory.vault.envelope import BadEnvelope, parse
 
 GIVE = (

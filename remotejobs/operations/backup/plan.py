@@ -134,7 +134,7 @@ class FilesItem(_Common):
     on_change: Literal["warn", "ignore", "fail"] = Field(
         default="warn",
         description="What a file means that changed or went away while it was read: the item is a warning that names "
-        "it, nothing, or a failure. GNU tar alone tells it from other trouble.",
+        "it, nothing, or a failure. GNU tar alone distinguishes it from other trouble.",
     )
     keep_incomplete: bool = Field(
         default=False,

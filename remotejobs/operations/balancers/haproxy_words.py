@@ -1,4 +1,4 @@
-"""HAProxy's runtime API in words: which line to say, and what the answer means. Nothing here talks to anybody."""
+"""HAProxy's runtime API in words: which line to say, and what the answer means. Nothing here talks to a balancer."""
 
 from __future__ import annotations
 

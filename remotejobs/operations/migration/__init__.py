@@ -1,6 +1,6 @@
 """Migrations with rollback, free of Prefect: the commands, what the hosts say, the next action, and the report."""
 
-from remotejobs.operations.migration.actions import Action, EnsureDead, RunSteps
+from remotejobs.operations.migration.actions import Action, EnsureDead, MigrationOutcome, RunSteps, Verdict
 from remotejobs.operations.migration.commands import Commands, FreeSpace, Order, Timeouts
 from remotejobs.operations.migration.decide import decide
 from remotejobs.operations.migration.observed import (
@@ -13,7 +13,6 @@ from remotejobs.operations.migration.observed import (
 )
 from remotejobs.operations.migration.plan import MigrationPlan
 from remotejobs.operations.migration.report import MigrationReport, markdown
-from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 
 __all__ = [
     "Action",

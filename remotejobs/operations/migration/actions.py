@@ -1,11 +1,38 @@
-"""What there is to do next."""
+"""What there is to do next, or the verdict that ends a migration: one that claims no more than was proven."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from remotejobs.operations.migration.observed import HostStep
-from remotejobs.operations.migration.verdict import Verdict
+
+
+class MigrationOutcome(StrEnum):
+    """The name of the flow run's last state."""
+
+    COMPLETED = "Completed"
+    ROLLED_BACK = "RolledBack"
+    ROLLBACK_FAILED = "RollbackFailed"
+    UNKNOWN = "Unknown"
+    REFUSED = "Refused"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the hosts are proven to be as they were, or as they should be: another migration may begin there."""
+        return self in (MigrationOutcome.COMPLETED, MigrationOutcome.ROLLED_BACK, MigrationOutcome.REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The end; `why` gives the reasons, a line each."""
+
+    outcome: MigrationOutcome
+    why: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        return ". ".join(why.removesuffix(".") for why in self.why)
 
 
 @dataclass(frozen=True, slots=True)

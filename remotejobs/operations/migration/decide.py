@@ -5,12 +5,11 @@ Pure. Carrying out the action that comes back, and deciding again on what is see
 
 from __future__ import annotations
 
-from remotejobs.operations.migration.actions import Action, EnsureDead, RunSteps
+from remotejobs.operations.migration.actions import Action, EnsureDead, MigrationOutcome, RunSteps, Verdict
 from remotejobs.operations.migration.judge import Judgement, is_unproven_loss, judge_migration
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
 from remotejobs.operations.migration.rollback import roll_back
-from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 from remotejobs.operations.migration.words import success, unknowable
 
 

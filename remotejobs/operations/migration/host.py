@@ -21,7 +21,7 @@ class CheckFailed(HostRefused):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Who holds the host's lock (None: nobody), and the MiB that are free."""
+    """The holder of the host's lock (None: it is free), and the MiB that are free."""
 
     holder: Holder | None
     free_mib: int
@@ -40,7 +40,7 @@ class MigrationHost:
 
     def check(self, space: str = "") -> Readiness:
         """Changes nothing. `space` is a path on the file system that must have room; "": the home directory."""
-        fields = self._ask("mg_look", LOCK, space)
+        fields = self._ask("mg_check", LOCK, space)
         if fields.get("error", "").startswith("no_such_path "):
             raise CheckFailed(self._shell.host, fields["error"].partition(" ")[2])
         holder = self.lock.read(fields)

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2154
 # What a migration asks a host beside its jobs and its lock. Sent behind job.sh and lock.sh, whose functions it uses.
 
-# DIRECTORY LOCK PATH ('' for the home): who holds the lock, and what is free there. Changes nothing.
-mg_look() {
-    lk_look "$1" "$2" || return
+# DIRECTORY LOCK PATH ('' for the home): the lock's holder, and what is free there. Changes nothing.
+mg_check() {
+    lk_check "$1" "$2" || return
     space=${3:-$HOME}
     [ -e "$space" ] || rj_fail no_such_path "$space does not exist there" || return
     printf 'free_kib %s\n' "$(df -Pk "$space" | awk 'NR == 2 { print $4 }')"

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from remotejobs.operations.migration.actions import MigrationOutcome, Verdict
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, ObservedStep, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
-from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 from remotejobs.text import duration, in_markdown, visible
 
 
@@ -94,7 +94,7 @@ _ADVICE = {
     MigrationOutcome.ROLLED_BACK: "The data are as before, as far as the rollback was verified. Find out why it "
     "failed, mend the commands and start a new run; retrying this one only reports the same end again.",
     MigrationOutcome.ROLLBACK_FAILED: "The data on the hosts above are **not** as before, and no other migration "
-    "begins there until the lock is removed. Look at the output, mend the data by hand or from the backup, then remove "
+    "begins there until the lock is removed. Read the output, mend the data by hand or from the backup, then remove "
     "the lock.",
     MigrationOutcome.UNKNOWN: "Nothing was rolled back, because nobody knows what is true. When the hosts can be "
     "reached again, **retry this flow run**: it goes on where it was. A verify that was itself lost, as by a reboot, "

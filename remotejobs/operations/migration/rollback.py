@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from remotejobs.operations.migration.actions import Action, EnsureDead, RunSteps
+from remotejobs.operations.migration.actions import Action, EnsureDead, MigrationOutcome, RunSteps, Verdict
 from remotejobs.operations.migration.judge import Judgement, is_unproven_loss, judge_rollback, rolled, withheld
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
-from remotejobs.operations.migration.verdict import MigrationOutcome, Verdict
 from remotejobs.operations.migration.words import describe, failures, rollback_success, unknowable
 
 

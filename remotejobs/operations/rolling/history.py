@@ -1,7 +1,7 @@
 """What an update did on a host, as the host's own jobs report it: the controller keeps nothing.
 
 Every step of an update leaves a job on the host, numbered, under a jid made of the update's id. The first one is a
-note that runs nothing and is left before the host is taken out: whoever finds a host that is out can see whose it is.
+note that runs nothing and is left before the host is taken out: it shows which update a host that is out belongs to.
 """
 
 from __future__ import annotations

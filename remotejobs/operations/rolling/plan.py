@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from remotejobs.jobs.command_text import Command
 from remotejobs.operations.balancers import Balancing
+from remotejobs.operations.batches import Serial
 from remotejobs.operations.rolling.budget import Amount, Budget, amount_of
-from remotejobs.operations.serial import Serial
 from remotejobs.operations.web import Regex
 from remotejobs.renamed import allow_old_names, renamed_fields
 

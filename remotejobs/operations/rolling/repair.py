@@ -20,7 +20,8 @@ class StaysOut(HostRefused):
 def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, report: Report) -> str:
     """Put `host` right after the update with id `update`; returns in words what was done. `StaysOut` when it cannot be.
 
-    A job of the update that still runs is ended first, with proof. A host that somebody else took out is let alone.
+    A job of the update that still runs is ended first, with proof. A host that something else took out is
+    left alone.
     """
     try:
         history = history_of(jobs.list(), update)

@@ -26,7 +26,7 @@ def push(
     it is known already. Raises `UsageError` for a source that cannot be read, `FileRefused` for what the host refuses,
     and `Unreachable`.
     """
-    size, mode = look_at(source)
+    size, mode = size_and_mode(source)
     sha256 = sha256 or sum_of(source)
     files = ends.files
     through = Through(ends, throttle, report, total=size)
@@ -55,7 +55,7 @@ def push(
     return through.ended(path, sha256)
 
 
-def look_at(source: Path) -> tuple[int, int]:
+def size_and_mode(source: Path) -> tuple[int, int]:
     """Size and mode of a file here. `UsageError` when there is none to send."""
     with here(source):
         found = source.stat()

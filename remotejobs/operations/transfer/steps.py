@@ -1,4 +1,4 @@
-"""What pushing and pulling share: who takes part, sums reported by the host, and going on after a cut."""
+"""What pushing and pulling share: the two ends, sums reported by the host, and going on after a cut."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from remotejobs.operations.transfer.throttle import Throttle
 from remotejobs.text import one_line
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds
-TELL_EVERY = 0.1  # seconds
+REPORT_EVERY = 0.1  # seconds
 CONTACT_TIMEOUT = 300.0  # seconds without a byte
 _SUM_LIMIT = 6 * 3600
 _FIELD = b"sha256 "
@@ -108,7 +108,7 @@ class Ends:
 class Through:
     """Counts what was moved, and goes on after cuts: each time from where the other end is by then.
 
-    `total` is how many bytes there are; whoever learns it on the way sets it before the first of them.
+    `total` is how many bytes there are; where it is learnt on the way, it is set before the first of them.
     """
 
     def __init__(self, ends: Ends, throttle: Throttle | None, report: Report, *, total: int = 0) -> None:
@@ -121,7 +121,7 @@ class Through:
         self._cuts = 0
         self._done = 0
         self._resumed: int | None = None
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
     def begin_at(self, done: int) -> None:
         """So much is there already."""
@@ -134,8 +134,8 @@ class Through:
         """So much more was moved."""
         self._throttle.spend(count)
         self._done += count
-        if self._done == self.total or time.monotonic() >= self._told_at + TELL_EVERY:
-            self._told_at = time.monotonic()
+        if self._done == self.total or time.monotonic() >= self._reported_at + REPORT_EVERY:
+            self._reported_at = time.monotonic()
             self._say()
 
     def ended(self, path: str, sha256: str) -> Transferred:

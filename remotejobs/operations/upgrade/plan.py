@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from remotejobs.operations.batches import Serial
 from remotejobs.operations.reboot import Reboot
-from remotejobs.operations.serial import Serial
 from remotejobs.renamed import allow_old_names, renamed_fields
 
 

@@ -45,7 +45,7 @@ class RebootNeed:
 
 def reboot_need(shell: Shell) -> RebootNeed:
     """What the host says of it; that it needs none is said only where it has the means to know. Raises `HostError`."""
-    said = shell.run(f"{_text()}\nup_look").output
+    said = shell.run(f"{_text()}\nup_check").output
     for line in said.splitlines():
         if found := _NEED.fullmatch(line):
             return RebootNeed(_ANSWERS[found[1]], visible(found[2]))

@@ -130,7 +130,7 @@ up_patiently() {
 }
 
 # Whether a reboot is needed: `reboot yes WHY`, `reboot no`, or `reboot unknown WHY`.
-up_look() {
+up_check() {
     if [ -e /var/run/reboot-required ]; then
         printf 'reboot yes %s\n' "$(sort -u /var/run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ')"
     elif command -v needs-restarting >/dev/null; then

@@ -44,5 +44,5 @@ class OpenTransport(Transport):
 
 
 def _is_algorithm(name: str) -> bool:
-    """Not so the signs in the first list that tell of an extension."""
+    """Not so the signs in the first list that announce an extension."""
     return not name.startswith(("ext-info-", "kex-strict-"))

@@ -59,7 +59,7 @@ class ReadAhead:
         return self._answers.pop(number)
 
     def _async_response(self, kind: int, message: Message, number: int) -> None:
-        """paramiko gives each answer to who asked."""
+        """paramiko gives each answer to its request."""
         if kind != CMD_DATA:
             self._client._convert_status(message)  # type: ignore[attr-defined]
             raise SFTPError("an answer without data")

@@ -20,5 +20,5 @@ class ConcurrencyLeaseStorage(InRedis):
     """Prefect looks for a class of this name in the module that PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE names."""
 
     async def read_expired_lease_ids(self, limit: int = 100) -> list[UUID]:
-        """None until those who live have had the time to renew theirs."""
+        """None until living holders have had the time to renew theirs."""
         return await super().read_expired_lease_ids(limit) if time.monotonic() - _LOADED > GRACE else []

@@ -2,7 +2,7 @@
 
 Seen with Prefect 3.9.1. A subscriber is first sent the events of the last 15 minutes, and a worker subscribes anew for
 each run that it begins. If it reads the old request late enough, it ends the process of the retry, and does not ask for
-the run's state. The words of the runner are the only mark that it was the one who cancelled.
+the run's state. The words of the runner are the only mark that it was the one that cancelled.
 
 Upstream: `FlowRunCancellingObserver` would have to pass over requests from before the run was registered with it.
 """

@@ -19,9 +19,8 @@ from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import text
 from remotejobs.model import Handle
 from remotejobs.prefect import Access, RemoteInventory, RemoteLogin
-from remotejobs.prefect.tasks.access import place_of
+from remotejobs.prefect.tasks.access import command_line, place_of
 from remotejobs.prefect.tasks.connections import connections
-from remotejobs.prefect.tasks.jobs.command_line import command_line
 
 PROJECT = Path(__file__).parents[3]
 SECRETS = ("open sesame", "sudo sesame")
@@ -75,7 +74,7 @@ def test_messages_name_the_file_and_not_the_block_which_no_command_line_knows(ke
 
 
 @pytest.mark.usefixtures("kept")
-def test_the_server_gives_the_passwords_to_those_alone_who_ask_for_secrets() -> None:
+def test_the_server_gives_the_passwords_only_to_requests_for_secrets() -> None:
     with get_client(sync_client=True) as client:
         shown = client.read_block_document_by_name("production", "remote-inventory", include_secrets=False)
     assert not [secret for secret in SECRETS if secret in shown.model_dump_json()]

@@ -138,7 +138,7 @@ def test_a_host_that_is_away_for_a_while_is_not_a_failed_job(fake: FakeHosts, ta
     assert away() is State.SUCCEEDED
 
 
-def test_a_job_that_runs_on_after_the_last_look_is_left_or_killed_as_until_says(fake: FakeHosts) -> None:
+def test_a_job_that_runs_on_after_the_last_poll_is_left_or_killed_as_until_says(fake: FakeHosts) -> None:
     fake.plan(".", Plan(lasts=None))
 
     @flow

@@ -29,18 +29,18 @@ FILLED = {"userknownhostsfile", "globalknownhostsfile", "identityagent"}
 # Whose whole list ssh -G gives.
 SKIPPED = {"casignaturealgorithms", "pubkeyacceptedalgorithms"}
 
-Told = dict[str, tuple[str, ...]]
+Printed = dict[str, tuple[str, ...]]
 
 
-def openssh(config: Path | str, host: str) -> Told | None:
+def openssh(config: Path | str, host: str) -> Printed | None:
     """What `ssh -G` says; None when it refuses."""
     words = ["ssh", "-G", "-F", str(config), "-o", "RemoteCommand=none", "--", host]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    told: Told = {}
+    printed: Printed = {}
     for line in done.stdout.splitlines():
         key, _, value = line.partition(" ")
-        told[key] = (*told.get(key, ()), common(key, value))
-    return told if done.returncode == 0 else None
+        printed[key] = (*printed.get(key, ()), common(key, value))
+    return printed if done.returncode == 0 else None
 
 
 def common(key: str, value: str) -> str:
@@ -50,7 +50,7 @@ def common(key: str, value: str) -> str:
         return value
 
 
-def ours(found: HostSettings, name: str, usual: Told) -> Told:
+def ours(found: HostSettings, name: str, usual: Printed) -> Printed:
     """Our settings as `ssh -G` would print them."""
     host = host_name(found.get("hostname"), name)
     names = TokenValues(
@@ -62,12 +62,12 @@ def ours(found: HostSettings, name: str, usual: Told) -> Told:
         home=LOCAL.pw_dir,
         local=LOCAL,
     )
-    told = {key: values for key, values in usual.items() if key in HONOURED}
+    printed = {key: values for key, values in usual.items() if key in HONOURED}
     for key, values in found.values.items():
         filled = "" if values == ("none",) else " ".join(expand(word, names, key) for word in values)
-        told[key] = (filled,) if key in FILLED else values
+        printed[key] = (filled,) if key in FILLED else values
     return {
-        **told,
+        **printed,
         "hostname": (host,),
         "hostkeyalias": (names.alias,),
         "user": (names.user,),
@@ -75,7 +75,7 @@ def ours(found: HostSettings, name: str, usual: Told) -> Told:
     }
 
 
-def same(one: Told, other: Told) -> None:
+def same(one: Printed, other: Printed) -> None:
     for key in HONOURED.keys() - SKIPPED:
         mine, its = one.get(key, ()), other.get(key, ())
         if key == "proxyjump":
@@ -87,10 +87,10 @@ def same(one: Told, other: Told) -> None:
 
 
 @pytest.fixture(scope="module")
-def usual() -> Told:
-    told = openssh("none", "nobody")
-    assert told is not None
-    return told
+def usual() -> Printed:
+    printed = openssh("none", "nobody")
+    assert printed is not None
+    return printed
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_sixty_files_are_read_as_openssh_reads_them(here: Path, usual: Told) -> None:
+def test_sixty_files_are_read_as_openssh_reads_them(here: Path, usual: Printed) -> None:
     cases = {**PLAIN, **OTHERS}
     config = {name: here / f"config-{number}" for number, name in enumerate(cases)}
     for name, text in cases.items():
@@ -134,7 +134,9 @@ def looked_up(host: str, config: Path) -> Lookup | None:
         return None
 
 
-def test_any_plain_file_is_read_as_openssh_reads_it_and_as_it_is_read_through_openssh(here: Path, usual: Told) -> None:
+def test_any_plain_file_is_read_as_openssh_reads_it_and_as_it_is_read_through_openssh(
+    here: Path, usual: Printed
+) -> None:
     """Generated in one go: every example costs a call of ssh, and a test framework around each costs more."""
     names = st.sampled_from(
         ["db1", "db2", "web1", "WEB1", "*", "db*", "?b1", "!db1", "!web*", "db1.example.com", "10.*"]
@@ -199,7 +201,7 @@ def test_one_answer_serves_all_hosts_for_which_the_same_lines_count(
     assert lookup("web1", (), str(config)).settings.get("port") == "2202"
 
 
-def test_what_openssh_refuses_is_told_with_the_command_that_shows_it(here: Path) -> None:
+def test_what_openssh_refuses_is_reported_with_the_command_that_shows_it(here: Path) -> None:
     config = here / "a config"
     config.write_text("Match nonsense\n  Port 2201\n")
 

@@ -59,7 +59,7 @@ def way(name: str, host: str = "") -> tuple[Endpoint, ...]:
     return (Endpoint(host=host or name, address=name, user="me"),)
 
 
-def test_those_who_come_while_a_login_is_made_share_it_and_the_last_one_closes_it() -> None:
+def test_callers_that_come_while_a_login_is_made_share_it_and_the_last_one_closes_it() -> None:
     bastion = Bastion()
     with ThreadPoolExecutor(20) as threads:
         leases = [threads.submit(enter, way("shared", f"h{n}"), f"h{n}", bastion.open) for n in range(20)]
@@ -75,7 +75,7 @@ def test_those_who_come_while_a_login_is_made_share_it_and_the_last_one_closes_i
     assert bastion.closed == 1
 
 
-def test_a_failure_is_told_to_all_who_waited_each_by_name_and_the_next_one_tries_again() -> None:
+def test_a_failure_reaches_all_waiting_callers_each_by_name_and_the_next_one_tries_again() -> None:
     bastion = Bastion(error=ConnectionLost("h0", "the gate is shut", remedy="Knock."))
     with ThreadPoolExecutor(5) as threads:
         first = threads.submit(enter, way("failing"), "h0", bastion.open)
@@ -84,7 +84,7 @@ def test_a_failure_is_told_to_all_who_waited_each_by_name_and_the_next_one_tries
         (attempt,) = [door.attempt for door in doors._doors.values() if door.attempt is not None]
         attempt.over = over
         waiting = [threads.submit(enter, way("failing"), f"h{n}", bastion.open) for n in range(1, 5)]
-        # Who has not come yet when it fails would make a second attempt.
+        # A caller that has not come yet when it fails would make a second attempt.
         await_true(lambda: over.waiting == 4)
         bastion.go_on.set()
         errors = [future.exception() for future in (first, *waiting)]
@@ -96,7 +96,7 @@ def test_a_failure_is_told_to_all_who_waited_each_by_name_and_the_next_one_tries
     assert bastion.opened == 2
 
 
-def test_a_login_that_died_is_made_anew_by_one_of_all_who_need_it() -> None:
+def test_a_login_that_died_is_made_anew_by_one_of_all_callers_that_need_it() -> None:
     bastion = Bastion()
     bastion.go_on.set()
     old = [enter(way("dying"), f"h{n}", bastion.open) for n in range(3)]
@@ -137,7 +137,7 @@ def test_a_login_that_is_full_is_joined_by_another(monkeypatch: pytest.MonkeyPat
         lease.release()
 
 
-def test_who_is_turned_away_makes_all_wait_and_fewer_go_at_once() -> None:
+def test_a_login_that_is_turned_away_makes_all_wait_and_fewer_go_at_once() -> None:
     limiter = LoginLimiter()
     limiter.turned_away()
     limiter.turned_away()

@@ -68,7 +68,7 @@ def test_lines_that_mean_nothing_here_are_passed_over() -> None:
     assert [entry.line for entry in parse(text, PATH)] == [6]
 
 
-def test_an_authority_is_told_from_a_key() -> None:
+def test_an_authority_is_distinguished_from_a_key() -> None:
     (entry,) = parse(f"@cert-authority *.example.com ssh-ed25519 {B64}\n", PATH)
 
     assert (entry.authority, entry.is_for("a.example.com"), entry.is_for("db1")) == (True, True, False)
@@ -103,7 +103,7 @@ def test_a_new_line_is_added_whole_and_once(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_who_adds_a_line_waits_for_the_one_who_is_adding(tmp_path: Path) -> None:
+def test_a_process_that_adds_a_line_waits_for_one_that_is_adding(tmp_path: Path) -> None:
     path = tmp_path / "known"
     with path.open("w") as file, ThreadPoolExecutor(1) as threads:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -61,7 +61,7 @@ def _beyond(document: ConfigDocument, options: tuple[Setting, ...]) -> Beyond | 
 def _setting(option: Option) -> Setting:
     """An option of ours in the form that it would have in a file."""
     try:
-        # Names are looked at where it is known what for.
+        # Names are checked where it is known what for.
         if option.key in RAW or option.key in ("hostname", "user"):
             values: tuple[str, ...] = (option.value,)
         else:

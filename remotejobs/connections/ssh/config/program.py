@@ -92,7 +92,7 @@ def ask(document: ConfigDocument, question: SettingsQuery) -> HostSettings:
     key = _class_of(document, question, deciding)
     answer = _asked(document, question, deciding) if key is None else _kept_or_asked(key, document, question, deciding)
     gathering = Gathering()
-    # Of the two ways through somebody else, ssh -G decided which one counts.
+    # Of the two ways through another program or host, ssh -G decided which one counts.
     gathering.take(option for option in question.options if option.key not in _PROXIES)
     gathering.take(answer.settings)
     return gathering.settings()
@@ -156,7 +156,7 @@ def _run(command: list[str], name: str, config: str = "") -> str:
             errors="surrogateescape",
         )
     except subprocess.TimeoutExpired as exc:
-        remedy = "Look at the commands of Match exec and at the name servers."
+        remedy = "Check the commands of Match exec and at the name servers."
         raise UsageError(f"{name}: `{by_hand}` did not end within {WITHIN:g} s", remedy=remedy) from exc
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip() and "terminal" not in line]

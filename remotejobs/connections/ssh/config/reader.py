@@ -267,6 +267,6 @@ def _check_owner(path: Path) -> None:
     found = path.stat()
     if found.st_uid not in (0, os.getuid()) or found.st_mode & 0o022:
         raise UsageError(
-            f"{path} can be written by others, or is somebody else's, and OpenSSH does not read it",
-            remedy=f"Look at what is in it, then: chmod go-w {path}",
+            f"{path} can be written by others, or belongs to another user, and OpenSSH does not read it",
+            remedy=f"Check what is in it, then: chmod go-w {path}",
         )

@@ -20,7 +20,7 @@ _IN_PROXIES = "hknpr"
 
 @lru_cache(maxsize=1)
 def local_user() -> pwd.struct_passwd:
-    """Who we are, by the user database, as OpenSSH has it; the environment may say something else."""
+    """The user that runs this, by the user database, as OpenSSH has it; the environment may say something else."""
     try:
         return pwd.getpwuid(os.getuid())
     except KeyError as exc:

@@ -46,7 +46,7 @@ class Known:
         return tuple(entry for entry in (*self.entries, *self.without_port) if entry.authority)
 
     def authority_of(self, certificate: Certificate) -> KnownKey | None:
-        """The line that trusts who signed it."""
+        """The line that trusts its authority."""
         return next((entry for entry in self.authorities if entry.key == certificate.authority), None)
 
     def is_revoked(self, key: HostKey) -> KnownKey | None:

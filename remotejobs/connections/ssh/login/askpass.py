@@ -13,8 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from remotejobs.connections.ssh.login.questions import BY_HAND
 from remotejobs.errors import UsageError
+
+# What somebody has to read off a device, and what a server asks who wants a password changed: a pattern for Python
+# and for grep -E, without regard to case.
+BY_HAND = (
+    r"code|token|otp|one.?time|passcode|verif|pin\b|duo|yubikey"
+    r"|\b(new|old|current|confirm|repeat|re-?type|re-?enter)\b.*pass|pass.*\bagain\b"
+)
 
 # Once for each of the two methods that may ask for it: password and keyboard-interactive.
 TURNS = (1, 2)

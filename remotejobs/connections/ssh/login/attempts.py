@@ -12,8 +12,8 @@ from paramiko import BadAuthenticationType, PKey, Transport
 from paramiko.ssh_exception import SSHException
 
 from remotejobs.connections.ssh.endpoint import Endpoint
+from remotejobs.connections.ssh.login.askpass import BY_HAND
 from remotejobs.connections.ssh.login.keys import Candidate, Identity, candidates
-from remotejobs.connections.ssh.login.questions import BY_HAND
 from remotejobs.connections.ssh.resolve import SUGGESTED
 from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff, TimedOut
 
@@ -146,7 +146,7 @@ class _Login:
                 raise self._gone(exc) from exc
             within = self._endpoint.connect_timeout
             if time.monotonic() - began >= within:
-                # Silence is no refusal: whoever waits for a network to come back must go on waiting.
+                # Silence is no refusal: a caller that waits for a network to come back must go on waiting.
                 raise TimedOut(
                     self._endpoint.host, f"{self._endpoint} did not answer the login within {within:g} s"
                 ) from exc

@@ -1,4 +1,4 @@
-"""OpenSSH's certificates: whose key, signed by whom, for which names, and how long."""
+"""OpenSSH's certificates: which key, signed by which authority, for which names, and how long."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class _ChannelExchange:
         self._send_first(deadline)
         while not self._exchange.ended:
             wake.clear()
-            # Looked at before draining, so that what came before the end is not lost.
+            # Read before draining, so that what came before the end is not lost.
             closed = bool(channel.closed or channel.eof_received)
             self._send()
             drained, remaining = self._drain(), deadline - time.monotonic()
@@ -124,7 +124,7 @@ class _ChannelExchange:
             channel.shutdown_write()
 
     def _check_end(self) -> None:
-        """Tell an answer that ended from a connection that did: the latter closes channels before it is inactive.
+        """Whether the answer ended or the connection did: the latter closes channels before it is inactive.
 
         dropbear 2022.83 ended 6 of 400 sessions at once, one following the other: no word, no exit code.
         """

@@ -1,7 +1,7 @@
 """One shared login on each jump host, for all connections that go through it.
 
-A jump host that is asked for five hundred logins at once turns most of them away. So one is made, whoever comes
-meanwhile waits for its outcome, and when it is lost all are in need of the next one together.
+A jump host that is asked for five hundred logins at once turns most of them away. So one is made, later callers
+wait for its outcome, and when it is lost all are in need of the next one together.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SharedLogin:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One login under way: who comes meanwhile waits for its outcome."""
+    """One login under way: callers that come meanwhile wait for its outcome."""
 
     over: threading.Event = field(default_factory=threading.Event)
     error: HostError | None = None
@@ -57,11 +57,11 @@ class Lease:
         self.transport = login.transport
 
     def passed(self) -> None:
-        """Somebody got through just now."""
+        """A login succeeded just now."""
         self._login.last_passage = time.monotonic()
 
     def not_passed(self, since: float) -> None:
-        """Nothing came of an attempt; if nobody else got through meanwhile either, those who come next log in anew."""
+        """Nothing came of an attempt; if no other login succeeded meanwhile either, the next callers log in anew."""
         with self._door.lock:
             if self._login.last_passage < since and self._login in self._door.logins:
                 self._door.logins.remove(self._login)
@@ -78,7 +78,7 @@ class Lease:
 
 
 def enter(way: tuple[Endpoint, ...], host: str, open_login: Callable[[], SharedLogin]) -> Lease:
-    """A login on the last of `way`, opened by the first who wants it; its failure is reported in the name of `host`."""
+    """A login on the last of `way`, opened by the first caller that wants it; its failure names `host`."""
     key = tuple(replace(hop, host="", names=None) for hop in way)
     with _finding:
         door = _doors.setdefault(key, _Door())

@@ -1,8 +1,8 @@
 """How many logins one sshd is asked for at a time, by what it has answered to any of them.
 
 sshd turns connections away when too many are not logged in yet (MaxStartups); from 9.8 on it also punishes an address
-for failed logins (PerSourcePenalties), and says the same words for both. Whoever is turned away makes all others of
-that door wait, with jitter, and half as many go in at a time.
+for failed logins (PerSourcePenalties), and says the same words for both. A login that is turned away makes all
+others of that door wait, with jitter, and half as many go in at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from remotejobs.connections.ssh.endpoint import Endpoint
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0  # seconds; a penalty lasts at least fifteen
 MOST_AT_ONCE = 64
-GUESSED = 16  # under way when somebody is turned away for the first time
+GUESSED = 16  # under way when a login is turned away for the first time
 
 _limiters: dict[tuple[str, int, str], LoginLimiter] = {}
 _finding = threading.Lock()
@@ -58,7 +58,7 @@ class LoginLimiter:
             self._changed.notify_all()
 
     def turned_away(self) -> None:
-        """Half as many at a time, after a pause; those who are turned away in one burst count once."""
+        """Half as many at a time, after a pause; logins that are turned away in one burst count once."""
         with self._changed:
             now = time.monotonic()
             if now < self._not_before:

@@ -26,10 +26,10 @@ def mismatch(offered: Mapping[str, Sequence[str]], ours: Mapping[str, Sequence[s
         if any(map(_NOT_HERE.match, theirs)):
             behind = "This side is behind: paramiko cannot do what the server allows."
             return message, f"{behind} {SUGGESTED}, or allow one of ours there."
-        return message, look_at(keyword)
+        return message, compare(keyword)
     return "there is no algorithm in common", "Compare the lists of both sides."
 
 
-def look_at(keyword: str) -> str:
+def compare(keyword: str) -> str:
     """What to do where neither side is behind."""
-    return f"Look at {keyword} in sshd_config there and in ssh_config here."
+    return f"Check {keyword} in sshd_config there and in ssh_config here."

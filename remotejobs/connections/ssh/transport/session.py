@@ -77,7 +77,7 @@ def _open(via: tuple[Endpoint, ...], hop: Endpoint, resources: ExitStack) -> Qui
 
 
 def _open_in_turn(hop: Endpoint, resources: ExitStack) -> QuickTransport:
-    """When it is our turn, where that sshd has turned somebody away before."""
+    """When it is our turn, where that sshd has turned a login away before."""
     limiter = None if hop.proxy_command else limiter_of(hop)
     if limiter is not None and not limiter.enter(time.monotonic() + hop.connect_timeout):
         message = f"{hop} turns connections away, and there was no turn within {hop.connect_timeout:g} s"
@@ -134,7 +134,7 @@ def _shown(transport: QuickTransport, hop: Endpoint) -> tuple[HostKey, Certifica
         certificate = parse_certificate(public.key_blob)
     except ValueError as exc:
         message = f"{hop} shows a certificate that is damaged ({exc})"
-        raise HostKeyUnknown(hop.host, message, remedy="Look at HostCertificate there.") from exc
+        raise HostKeyUnknown(hop.host, message, remedy="Check HostCertificate there.") from exc
     return (plain, None) if certificate is None else (certificate.key, certificate)
 
 

@@ -36,7 +36,7 @@ class SocketStream:
         return ""
 
     def peer(self) -> str:
-        """The address of the host at the other end; "" where somebody stands between."""
+        """The address of the host at the other end; "" where a proxy stands between."""
         try:
             name = self.socket.getpeername()
         except OSError:
@@ -129,7 +129,7 @@ def _tune(link: socket.socket) -> None:
 
 
 def _run_proxy(endpoint: Endpoint) -> SocketStream:
-    """The command talks to one end of a socket pair, so that both ways are a real socket to everybody else."""
+    """The command talks to one end of a socket pair, so that both ways are a real socket for all other code."""
     ours, theirs = socket.socketpair()
     words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the stream
     with theirs:

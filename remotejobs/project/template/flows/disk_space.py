@@ -10,7 +10,7 @@ def disk_space(
     job: JobOptions = JobOptions(timeout=60),
     run: RunOptions = RunOptions(),
 ) -> None:
-    """Look at the disks of every host of a pattern; fail at the end, naming the hosts where that failed."""
+    """Check the disks of every host of a pattern; fail at the end, naming the hosts where that failed."""
     jobs = [(job.job("df -h", label="disk space"), host) for host in select_hosts(access, hosts)]
     run_jobs(jobs, access, run=run, title=f"Disk space of {hosts}")
 

@@ -1,0 +1,1 @@
+"""Random words for all that reads what others wrote."""

@@ -1,0 +1,1 @@
+"""Faults between the controller and its hosts."""

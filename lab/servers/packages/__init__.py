@@ -1,0 +1,1 @@
+"""Repositories of tiny packages, and roots that have them installed."""

@@ -1,0 +1,1 @@
+"""A virtual machine with systemd that can lose its power, and its image."""

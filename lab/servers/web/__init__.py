@@ -1,0 +1,1 @@
+"""What answers HTTP: a site behind HAProxy, files to download, and a receiver of notifications."""
