@@ -208,7 +208,7 @@ def test_hosts_explains_where_each_setting_came_from(tmp_path: Path) -> None:
         ["host", "hop", "setting", "value", "from"],
         ["db1", "db1", "HostName", "10.0.0.7", f"{config}:2"],
     ]
-    assert {"host": "db1", "hop": "db1", "setting": "User", "value": "me", "place": "db1: ansible_user"} in rows
+    assert {"host": "db1", "hop": "db1", "setting": "User", "value": "me", "place": "db1: ansible_ssh_user"} in rows
 
 
 def test_the_inventory_is_taken_from_the_environment_and_then_from_its_usual_place(
