@@ -33,7 +33,6 @@ bk_target() { # libpq's variables for it
 }
 
 bk_test_preflight() {
-    work=$(mktemp -d) || bk_fail "no temporary directory"
     for program in psql createdb dropdb; do
         command -v "$program" >/dev/null || bk_cannot "$program is not installed on this host" || return 0
     done
@@ -79,7 +78,7 @@ bk_scratch_away() { # in any case, and however it ended
 bk_restore_test() {
     test_began=$(date +%s)
     if [ -z "$untested" ] && bk_restored && : >"$file.restored" && rm -f "$file.untested"; then
-        tested=yes
+        tested=yes test_seconds=$(($(date +%s) - test_began))
     else
         [ -n "$untested" ] || bk_cannot "the log of the job says why" || :
         bk_mark untested "$untested"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shlex
 
@@ -10,7 +11,16 @@ from remotejobs.agent.functions import command_of, text_of
 from remotejobs.model import Job
 from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, OtherServer, PostgresItem
 
-_TEXTS = ("backup.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "files.sh", "retention.sh")
+_TEXTS = (
+    "backup.sh",
+    "record.sh",
+    "place.sh",
+    "postgres.sh",
+    "restore_test.sh",
+    "cluster.sh",
+    "files.sh",
+    "retention.sh",
+)
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
 _LABELS = {"postgres": "pg_dump", "files": "tar", "command": "command"}
@@ -21,9 +31,13 @@ def shell_text() -> str:
     return "\n".join(text_of("remotejobs.operations.backup", name) for name in _TEXTS)
 
 
-def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
-    """The job that backs `item` up on `host`. The same arguments give the same job, so that it can be attached to."""
+def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") -> Job:
+    """The job that backs `item` up on `host`. The same arguments give the same job, so that it can be attached to.
+
+    `run` is the id of the flow run that it is for; it is kept in the record of the backup.
+    """
     settings = [f"{name}={shlex.quote(value)}" for name, value in _settings(plan, item, host)]
+    settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
     return Job(
         jid=jid,
@@ -35,6 +49,26 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
         locks=(lock_of(item),),
         queue_timeout=item.timeout,
     )
+
+
+def _record(plan: BackupPlan, item: Item, host: str, jid: str, run: str) -> str:
+    """What is known of a backup before it is made, as members of a JSON object."""
+    known: dict[str, object] = {
+        "host": host,
+        "item": item.name,
+        "kind": item.kind,
+        "plan": plan_of(plan, item),
+        "run": run,
+        "jid": jid,
+    }
+    match item:
+        case PostgresItem():
+            known |= {"database": item.database, "server": item.server, "port": item.port}
+        case FilesItem():
+            known |= {"base": item.base, "paths": list(item.paths)}
+        case CommandItem():
+            known |= {"command": item.command}
+    return json.dumps(known)[1:-1]
 
 
 def lock_of(item: Item) -> str:
