@@ -16,7 +16,6 @@ import pytest
 from lab.servers.postgres import Postgres
 from remotejobs.agent.functions import text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.local import LocalConnection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import CommandItem, FilesItem, PostgresItem, Retention, report_of
@@ -29,11 +28,6 @@ Back_up = Callable[..., Record]
 Begin = Callable[..., str]
 SHELLS = ["dash", "bash --posix", "busybox sh", "mksh", "yash"]
 ITEM = CommandItem(name="thing", hosts="here", command="printf 'a\\tb' | cat", extension="txt", check="grep -q 'a'")
-
-
-@pytest.fixture
-def shell() -> Shell:
-    return Shell(LocalConnection("here"))
 
 
 def written(record: Record) -> dict[str, Any]:
@@ -104,10 +98,10 @@ def test_what_is_no_utf8_does_not_spoil_the_record(programs: str, tmp_path: Path
 def test_a_record_of_the_backup_is_there_while_its_restore_test_runs(
     jobs: HostJobs, begin: Begin, database: Database, directory: Path, tmp_path: Path
 ) -> None:
-    # A psql that waits when it is asked where the test's server keeps its data.
+    # A psql that waits when it is asked for its version, before the throw-away server is made.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "psql").write_text(
-        f'#!/bin/sh\ncase "$*" in *pg_database_size*) until [ -e {tmp_path}/go ]; do sleep 0.1; done ;; esac\n'
+        f'#!/bin/sh\ncase "$*" in *server_version_num*) until [ -e {tmp_path}/go ]; do sleep 0.1; done ;; esac\n'
         'exec /usr/bin/psql "$@"\n'
     )
     (tmp_path / "bin" / "psql").chmod(0o755)

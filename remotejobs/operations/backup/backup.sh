@@ -21,7 +21,7 @@
 bk_main() {
     umask 077
     began=$(date +%s) began_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-    ran='' versions='' checks='' entries='' counted='' test_seconds=0
+    ran='' versions='' checks='' entries='' counted='' database_bytes='' test_seconds=0
     part='' step=preflight made='' work='' kept=0 removed=0 tested=no
     untested='' incomplete='' changed='' warnings='' bad='' most=''
     to_drop='' cluster='' worker='' guard=''
@@ -64,7 +64,7 @@ bk_warn() { # WHAT: the backup is kept, and a person has to know this of it
 bk_fail() { # REASON
     [ "$step" != dump ] || [ -z "$most" ] ||
         set -- "$1; no more than $most KiB could be written, and the last backup took $((again * 4 / 5)) KiB"
-    printf 'backup of %s failed at step %s: %s\n' "$ITEM" "$step" "$1" >&2
+    printf '%s of %s failed at step %s: %s\n' "${what:-backup}" "$ITEM" "$step" "$1" >&2
     exit 1
 }
 

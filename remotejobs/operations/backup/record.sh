@@ -26,6 +26,7 @@ bk_record_facts() { # what bk_record_json makes of it: a letter, a name and a va
     echo "s ended $(date -u +%Y-%m-%dT%H:%M:%SZ)"
     echo "n bytes $bytes"
     echo "s sha256 $sum"
+    [ -z "$database_bytes" ] || echo "n database_bytes $database_bytes"
     [ -z "$entries" ] || echo "n entries $entries"
     echo "n complete $([ -z "$incomplete" ] && echo true || echo false)"
     printf 'a versions\n%s' "$versions"

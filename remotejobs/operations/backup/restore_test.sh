@@ -105,14 +105,26 @@ bk_restored() {
     bk_compare
 }
 
-# Is there room on the server, and can it be seen? A backend that is a process of this host shows that the server's
-# directory is one of this host too. Restored data take their room twice, as the log is written ahead of them. They all
-# go to the server's own directory, whatever tablespaces they came from.
+# Is there room on the server, and can it be seen? Restored data take their room twice, as the log is written ahead of
+# them. They all go to the server's own directory, whatever tablespaces they came from.
 bk_server_room() {
     psql -wqAtX -o "$work/size" -c "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()) / 1024" 2>"$work/said" ||
         bk_cannot "the size of the database cannot be read: $(bk_said)" || return
     read -r size <"$work/size"
-    BACKUP_WORK=$work
+    bk_server_place || bk_cannot "the server for the test does not answer: $(bk_said)" || return
+    if [ -z "$watched" ]; then
+        [ "$ROOM_UNCHECKED" = no ] || return 0
+        bk_cannot "the free room of that server cannot be seen from this host as this user (it takes a server on this host, \
+and pg_read_all_settings); restore_on: cluster needs none of it"
+        return
+    fi
+    bk_enough "$((size * 2))"
+}
+
+# -> $watched, where the server keeps its data, and $free; empty where that cannot be seen. A backend that is a process of
+# this host shows that the server's directory is one of this host too.
+bk_server_place() {
+    BACKUP_WORK=$work watched='' place='' free=''
     export BACKUP_WORK
     cat >"$work/script" <<'SQL'
 SELECT pg_catalog.pg_backend_pid() AS pid \gset
@@ -121,20 +133,11 @@ SELECT pg_catalog.pg_backend_pid() AS pid \gset
 SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory';
 SQL
     : >"$work/backend"
-    bk_at psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/place" -f "$work/script" 2>"$work/said" ||
-        bk_cannot "the server for the test does not answer: $(bk_said)" || return
-    watched='' place=''
+    bk_at psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/place" -f "$work/script" 2>"$work/said" || return
     IFS= read -r place <"$work/place" || :
     case $(cat "$work/backend") in *postgres*) [ -z "$place" ] || watched=$place ;; esac
     [ -z "$watched" ] || free=$(bk_free "$watched" 2>/dev/null)
-    if [ -z "$watched" ] || [ -z "$free" ]; then
-        watched=''
-        [ "$ROOM_UNCHECKED" = no ] || return 0
-        bk_cannot "the free room of that server cannot be seen from this host as this user (it takes a server on this host, \
-and pg_read_all_settings); restore_on: cluster needs none of it"
-        return
-    fi
-    bk_enough "$((size * 2))"
+    [ -n "$free" ] || watched=''
 }
 
 bk_enough() { # KIB: is there so much room at $watched, and the reserve?
