@@ -10,6 +10,7 @@ from remotejobs.operations.backup.plan import (
     Retention,
 )
 from remotejobs.operations.backup.report import BackupReport, report_of
+from remotejobs.operations.backup.restore import Restore, RestoreReport
 from remotejobs.operations.backup.script import job_of
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Item",
     "OtherServer",
     "PostgresItem",
+    "Restore",
+    "RestoreReport",
     "Retention",
     "job_of",
     "report_of",

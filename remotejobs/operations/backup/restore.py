@@ -17,9 +17,10 @@ from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import PACKAGE, CatalogueEntry
 from remotejobs.operations.backup.plan import NAME, Line, Place, _Model
-from remotejobs.operations.backup.report import warnings_in, whole_report
-from remotejobs.operations.backup.script import GRACE, shell_text
+from remotejobs.operations.backup.report import whole_report
+from remotejobs.operations.backup.script import GRACE
 
+_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "restore.sh")
 _OWN = ("postgres", "template0", "template1")
 
 
@@ -100,7 +101,6 @@ class RestoreReport:
     before: str
     counts: str
     seconds: int
-    warnings: tuple[str, ...] = ()
 
 
 def choose(
@@ -167,29 +167,33 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("RESTORE_RESERVE_KIB", str(restore.reserve_mib * 1024)),
     ]
     before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore)]
-    text = "\n".join([shell_text(), text_of(PACKAGE, "restore.sh")])
+    text = "\n".join(text_of(PACKAGE, name) for name in _TEXTS)
+    return job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
+
+
+def job_with(restore: Restore, command: str, *, jid: str) -> Job:
+    """The job of a restore whose command is known: that of one that was begun."""
     return Job(
         jid=jid,
-        cmd=command_of(text, "rs_main", before=before),
-        label=f"restore {entry.item}",
+        cmd=command,
+        label=f"restore {restore.item}",
         timeout=restore.timeout,
         grace=GRACE,
         # No retention takes the backup away meanwhile, and nobody else restores to the same place.
-        locks=(f"backup:{entry.item}", f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
+        locks=(f"backup:{restore.item}", f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
         queue_timeout=restore.timeout,
     )
 
 
 def restore_report_of(record: Record) -> RestoreReport:
     """The report at the end of a job's output. Raises `ProtocolError` when it is not whole."""
-    fields, lines = whole_report(record, b"remotejobs-restore 1\n", "restore")
+    fields, _ = whole_report(record, b"remotejobs-restore 1\n", "restore")
     try:
         return RestoreReport(
             target=fields["target"],
             before=fields["before"],
             counts=fields["counts"],
             seconds=int(fields["seconds"]),
-            warnings=warnings_in(lines),
         )
     except (KeyError, ValueError) as exc:
         raise ProtocolError(record.host, f"job {record.jid}: the report of its restore: {exc}") from exc

@@ -40,9 +40,7 @@ rs_leave() { # however it ends: what was half restored goes, and nothing else
 rs_report() { # read by Python
     step=report
     printf '%s\n' "remotejobs-restore 1" "target=$TARGET" "before=$before" "counts=$counts" \
-        "seconds=$(($(date +%s) - began))"
-    printf '%s' "$warnings"
-    echo end
+        "seconds=$(($(date +%s) - began))" end
 }
 
 # --- postgres --------------------------------------------------------------------------------------------------------
@@ -173,7 +171,7 @@ rs_switch() {
         bk_fail "it is restored, whole, as the database $SCRATCH, and cannot be given the name $TARGET: $why"
     done
     to_drop=''
-    [ -z "$before" ] || bk_warn "what was there before is kept as the database $before; drop it when it is not needed"
+    [ -z "$before" ] || echo "what was there before is kept as the database $before; drop it when it is not needed"
 }
 
 rs_end_sessions() {
@@ -247,5 +245,5 @@ rs_put() { # under its name; an empty directory just goes
         bk_fail "$new cannot be given the name $TARGET"
     fi
     new=''
-    [ -z "$before" ] || bk_warn "what was there before is kept as $before; remove it when it is not needed"
+    [ -z "$before" ] || echo "what was there before is kept as $before; remove it when it is not needed"
 }
