@@ -1,4 +1,7 @@
-"""`remotejobs backups restore`: look first, say what would be done, refuse to replace unasked, and then a job."""
+"""`remotejobs backups restore`: look first, say what would be done, refuse to replace unasked, and then a job.
+
+`remotejobs backups verify` is a job alone.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.backups import as_object, shell_on
@@ -21,9 +25,10 @@ from remotejobs.errors import JobNotFound, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
-from remotejobs.model import Record
+from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
 from remotejobs.operations.backup.restore import Restore, Target, choose, job_with, restore_job, target_on
+from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.text import duration, size
 
 HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
@@ -42,19 +47,29 @@ class Plan:
         return bool(self.target and self.target.exists)
 
 
-def restore_of(args: Namespace) -> Restore:
+M = TypeVar("M", bound=BaseModel)
+
+
+def asked_for(model: type[M], args: Namespace) -> M:
     """What the command line asks for; `UsageError` where it makes no sense."""
-    given = {name: getattr(args, name) for name in Restore.model_fields if getattr(args, name, None) is not None}
+    given = {name: getattr(args, name) for name in model.model_fields if getattr(args, name, None) is not None}
     try:
-        return Restore.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = "".join(f"{each}: " for each in first["loc"])
-        raise UsageError(f"{where}{first['msg']}", remedy="`remotejobs backups restore --help` shows all.") from exc
+        raise UsageError(f"{where}{first['msg']}", remedy="The command's --help shows all.") from exc
+
+
+def verify(args: Namespace) -> int:
+    hosts, jid = Hosts.of(args), args.jid or new_jid()
+    job = verify_job(asked_for(Verify, args), jid=jid)
+    with hosts.fleet() as fleet:
+        return _run(fleet, hosts, job.label, lambda _host: job, jid, args)
 
 
 def restore(args: Namespace) -> int:
-    wanted, hosts, jid = restore_of(args), Hosts.of(args), args.jid or new_jid()
+    wanted, hosts, jid = asked_for(Restore, args), Hosts.of(args), args.jid or new_jid()
     with hosts.fleet() as fleet:
         plans = gather(fleet, lambda jobs: _plan(fleet, jobs, wanted, jid))
         _say_plans(plans, wanted, as_json=args.json)
@@ -69,7 +84,15 @@ def restore(args: Namespace) -> int:
                 f"{wanted.target} exists on {', '.join(there)}",
                 remedy="Restore to another name, or say --replace: what is there is kept under another name.",
             )
-        return _run(fleet, hosts, wanted, {plan.host: plan.value for plan in plans if plan.value}, jid, args)
+        by_host = {plan.host: plan.value for plan in plans if plan.value}
+
+        def job(host: str) -> Job:
+            plan = by_host[host]
+            if plan.entry is None:
+                return job_with(wanted, plan.begun, jid=jid)
+            return restore_job(wanted, plan.entry, jid=jid, replace=args.replace and plan.replaces)
+
+        return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
 
 
 def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> Plan:
@@ -106,24 +129,21 @@ def _row(host: str, plan: Plan, wanted: Restore) -> tuple[str, ...]:
     return (host, entry.file, age, size(entry.bytes), entry.state, wanted.target, f"{what}{sessions}")
 
 
-def _run(fleet: Fleet, hosts: Hosts, wanted: Restore, plans: dict[str, Plan], jid: str, args: Namespace) -> int:
+def _run(fleet: Fleet, hosts: Hosts, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:
     def work(jobs: HostJobs, report: Callable[[Event], None]) -> Record:
-        plan = plans[jobs.host]
-        if plan.entry:
-            job = restore_job(wanted, plan.entry, jid=jid, replace=args.replace and plan.replaces)
-        else:
-            job = job_with(wanted, plan.begun, jid=jid)
-        begun = jobs.start(job)
+        begun = jobs.start(job(jobs.host))
         report(JobStarted(begun))
         if args.poll == 0:
             return begun
         return wait_and_report(jobs, jid, args.poll, view.first_poll, report)
 
     if not args.json:
-        say(f"{jid}: restore of {wanted.item} to {wanted.target}")
+        say(f"{jid}: {label}")
     view = view_of(fleet, hosts, jid, json=args.json, verbose=args.verbose)
     with jobs_run_on(hosts, jid):
         results = follow(fleet, view, work)
     if not args.json:
         say_summary(results)
+        if args.poll == 0:
+            say(f"Find it again with:\n{hosts.commands(jid)}")
     return exit_codes.of_jobs(results)

@@ -119,3 +119,15 @@ def test_why_nothing_can_be_restored(
     assert refused.code in (1, 2)
     assert why in refused.err
     assert not (tmp_path / "back").exists()
+
+
+def test_a_damaged_backup_fails_the_verification_and_is_shown_as_such(
+    local_hosts: Hosts, saved: Path, directory: Path
+) -> None:
+    assert call(local_hosts, "verify", directory, "-P", "1").code == 0
+    (found,) = call(local_hosts, "list", directory, "--json").objects
+    assert found["verified"]["restored"] is False
+    saved.write_bytes(saved.read_bytes()[:-1] + b"x")
+    done = call(local_hosts, "verify", directory, "-P", "1", "--item", "site")
+    assert (done.code, "1 of 1 backups are damaged" in done.out) == (2, True)
+    assert "damaged" in call(local_hosts, "list", directory).out

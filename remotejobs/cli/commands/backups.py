@@ -20,6 +20,7 @@ def add(commands: Commands[Parser]) -> None:
     parser.set_defaults(execute=_without_action, parser=parser)
     actions = parser.add_subparsers(metavar="ACTION")
     _add_list(actions)
+    _add_verify(actions)
     _add_restore(actions)
 
 
@@ -33,6 +34,22 @@ def _add_common(parser: Parser) -> None:
 def _add_list(actions: Commands[Parser]) -> None:
     parser = add_command(actions, "list", _list, purpose="show the backups of every host", details=False)
     parser.add_argument("--item", metavar="NAME", default="", help="only those of this item of the plan")
+    _add_common(parser)
+
+
+def _add_verify(actions: Commands[Parser]) -> None:
+    parser = add_command(
+        actions, "verify", _verify, purpose="read the backups of every host again, and mark damaged ones"
+    )
+    parser.add_argument("--item", metavar="NAME", help="only those of this item of the plan")
+    parser.add_argument(
+        "--restore-one-in", metavar="N", type=at_least_one, help="restore one database in N into a throw-away server"
+    )
+    parser.add_argument(
+        "-B", "--background", dest="timeout", metavar="SECONDS", type=timeout, help="end it after so long (default 12h)"
+    )
+    parser.add_argument("--jid", metavar="JID", default="", help="the job's id; the same again attaches to it")
+    add_poll(parser)
     _add_common(parser)
 
 
@@ -80,6 +97,12 @@ def _list(args: Namespace) -> int:
         results = gather(fleet, lambda jobs: listed(fleet, jobs, args.directory, args.item))
     say_backups(results, as_json=args.json)
     return exit_codes.of_errors(results)
+
+
+def _verify(args: Namespace) -> int:
+    from remotejobs.cli.restoring import verify
+
+    return verify(args)
 
 
 def _restore(args: Namespace) -> int:

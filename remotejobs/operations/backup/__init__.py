@@ -12,6 +12,7 @@ from remotejobs.operations.backup.plan import (
 from remotejobs.operations.backup.report import BackupReport, report_of
 from remotejobs.operations.backup.restore import Restore, RestoreReport
 from remotejobs.operations.backup.script import job_of
+from remotejobs.operations.backup.verify import Verify, VerifyReport
 
 __all__ = [
     "BackupPlan",
@@ -24,6 +25,8 @@ __all__ = [
     "Restore",
     "RestoreReport",
     "Retention",
+    "Verify",
+    "VerifyReport",
     "job_of",
     "report_of",
 ]

@@ -86,3 +86,31 @@ bk_record_json() {
         }
         END { printf "%s}\n", close_with }'
 }
+
+# --- and what is read from records --------------------------------------------------------------------------------
+
+bk_joined() { # lines `name|count`, also where a name has line ends in it, in an order that is the same everywhere
+    awk '{ held = held $0; if (held ~ /[|][0-9]+$/) { print held; held = "" } else held = held " " }' | LC_ALL=C sort
+}
+
+bk_recorded_rows() { # FILE: the same lines from its record; none where that has none
+    sed -n 's/^"rows": //p' "$1.json" 2>/dev/null | LC_ALL=C awk '{
+        name = ""; inside = 0
+        for (at = 1; at <= length($0); at++) {
+            one = substr($0, at, 1)
+            if (inside && one == "\\") { at++; name = name substr($0, at, 1) }
+            else if (one == "\"") { inside = !inside; if (inside) name = "" }
+            else if (inside) name = name one
+            else if (one == ":") { match(substr($0, at), /[0-9]+/); print name "|" substr($0, at + RSTART - 1, RLENGTH) }
+        }
+    }' | LC_ALL=C sort
+}
+
+bk_recorded() { # NAME FILE: a number from its record
+    sed -n "s/^\"$1\": \\([0-9]*\\),*\$/\\1/p" "$2.json" 2>/dev/null
+}
+
+bk_recorded_size() { # FILE: KiB that its database may take: what the record says, or a guess, as a dump is compressed
+    size=$(bk_recorded database_bytes "$1")
+    if [ -n "$size" ]; then echo "$((size / 1024))"; else echo "$(($(bk_size "$1") * 4 / 1024))"; fi
+}

@@ -54,7 +54,7 @@ rs_postgres_need() {
     if [ -z "$watched" ]; then
         echo "the free room of that server cannot be seen from this host as this user; restoring all the same"
     else
-        rs_enough "$(($(rs_size) * 2))"
+        rs_enough "$(($(bk_recorded_size "$FILE") * 2))"
     fi
 }
 
@@ -82,11 +82,6 @@ rs_sessions() {
     rs_psql -f "$work/script"
 }
 
-rs_size() { # KiB that the database may take: what its record says, or a guess from the dump, which is compressed
-    said=$(sed -n 's/^"database_bytes": \([0-9]*\),*$/\1/p' "$FILE.json" 2>/dev/null)
-    if [ -n "$said" ]; then echo "$((said / 1024))"; else echo "$(($(bk_size "$FILE") * 4 / 1024))"; fi
-}
-
 rs_enough() { # KIB
     [ "$free" -ge "$(($1 + RESTORE_RESERVE_KIB))" ] ||
         bk_fail "$watched has $free KiB free; the restore may need $1, and $RESTORE_RESERVE_KIB KiB stay free"
@@ -110,8 +105,9 @@ rs_postgres() {
     { echo 'SET statement_timeout = 0;' && bk_count_rows; } >"$work/script"
     bk_guarded "$work/counted" psql -wqAtX -v ON_ERROR_STOP=1 -d "$SCRATCH" -f "$work/script" ||
         bk_fail "the restored rows cannot be counted: $(bk_said)"
-    rs_joined <"$work/counted" >"$work/again"
-    rs_recorded
+    bk_joined <"$work/counted" >"$work/again"
+    bk_recorded_rows "$FILE" >"$work/rows"
+    if [ -s "$work/rows" ]; then bk_compare; else echo "no rows were recorded with this backup; there is nothing to compare"; fi
     counts=$(awk -F '|' '{ rows += $NF } END { print NR + 0 " tables, " rows + 0 " rows" }' "$work/again")
     rs_switch
 }
@@ -131,25 +127,6 @@ rs_settings() { # OPTION...
             if (at) $0 = substr($0, 1, at - 1) "DATABASE " ENVIRON["RS_QUOTED"] " " substr($0, at + length(was))
         }
         { print }' "$work/create" >"$work/settings"
-}
-
-rs_joined() { # lines `name|count`, also where a name has line ends in it, in an order that is the same everywhere
-    awk '{ held = held $0; if (held ~ /[|][0-9]+$/) { print held; held = "" } else held = held " " }' | LC_ALL=C sort
-}
-
-rs_recorded() { # the rows that the record has, if any -> compared
-    : >"$work/rows"
-    sed -n 's/^"rows": //p' "$FILE.json" 2>/dev/null | LC_ALL=C awk '{
-        name = ""; text = $0; inside = 0
-        for (at = 1; at <= length(text); at++) {
-            one = substr(text, at, 1)
-            if (inside && one == "\\") { at++; name = name substr(text, at, 1) }
-            else if (one == "\"") { inside = !inside; if (inside) name = "" }
-            else if (inside) name = name one
-            else if (one == ":") { match(substr(text, at), /[0-9]+/); print name "|" substr(text, at + RSTART - 1, RLENGTH) }
-        }
-    }' | LC_ALL=C sort >"$work/rows"
-    if [ -s "$work/rows" ]; then bk_compare; else echo "no rows were recorded with this backup; there is nothing to compare"; fi
 }
 
 # One transaction gives the databases their names, and TARGET its owner, rights and settings.
@@ -218,7 +195,7 @@ rs_files() {
     esac
     LC_ALL=C bk_guarded "$work/names" tar "$@" || bk_fail "tar could not restore it: $(bk_said)"
     entries=$(($(wc -l <"$work/names")))
-    said=$(sed -n 's/^"entries": \([0-9]*\),*$/\1/p' "$FILE.json" 2>/dev/null)
+    said=$(bk_recorded entries "$FILE")
     [ -z "$said" ] || [ "$entries" -eq "$said" ] || bk_fail "$entries entries were restored, and $said were saved"
     counts="$entries entries"
     rs_put

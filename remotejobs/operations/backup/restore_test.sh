@@ -7,7 +7,7 @@
 
 bk_cannot() { # REASON: no test of this dump
     untested=$(bk_line "$1")
-    bk_warn "untested: $untested"
+    bk_warn "untested: ${subject:-}$untested"
     return 1
 }
 
@@ -202,9 +202,14 @@ bk_guard() { # PID
 }
 
 bk_compare() { # the rows of every table, dumped and restored
-    cmp -s "$work/rows" "$work/again" && return
+    bk_differ || return 0
+    bad=1
+    bk_fail "$differs"
+}
+
+bk_differ() { # -> $differs, in words
+    ! cmp -s "$work/rows" "$work/again" || return
     different=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/again" "$work/rows" | tr '\n' ' ')
     missing=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/rows" "$work/again" | tr '\n' ' ')
-    bad=1
-    bk_fail "the rows differ: dumped ${different:-nothing more}, restored ${missing:-nothing more}"
+    differs="the rows differ: dumped ${different:-nothing more}, restored ${missing:-nothing more}"
 }
