@@ -15,7 +15,16 @@ from remotejobs.agent.shell import Shell
 from remotejobs.connections.local import LocalConnection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record
-from remotejobs.operations.backup import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention, job_of
+from remotejobs.operations.backup import (
+    BackupPlan,
+    CommandItem,
+    FilesItem,
+    Item,
+    PostgresItem,
+    Retention,
+    ServerItem,
+    job_of,
+)
 from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.restore import Restore, choose, restore_job
 
@@ -27,6 +36,8 @@ APPLY = Retention()
 
 def plan_of(item: Item) -> BackupPlan:
     match item:
+        case ServerItem():
+            return BackupPlan(servers=(item,))
         case PostgresItem():
             return BackupPlan(databases=(item,))
         case FilesItem():

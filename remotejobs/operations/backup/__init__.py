@@ -8,6 +8,7 @@ from remotejobs.operations.backup.plan import (
     OtherServer,
     PostgresItem,
     Retention,
+    ServerItem,
 )
 from remotejobs.operations.backup.report import BackupReport, report_of
 from remotejobs.operations.backup.restore import Restore, RestoreReport
@@ -25,6 +26,7 @@ __all__ = [
     "Restore",
     "RestoreReport",
     "Retention",
+    "ServerItem",
     "Verify",
     "VerifyReport",
     "job_of",

@@ -71,7 +71,7 @@ bk_fail() { # REASON
 bk_leave() { # however it ends: no half backup, no scratch database and no throw-away server stay behind
     left=$?
     trap - EXIT
-    [ "$KIND" != postgres ] || bk_scratch_away
+    bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then
         rm -f "$part" "$file.sha256.part" "$file.json.part"
@@ -169,6 +169,7 @@ bk_mark() { # KIND TEXT
 
 bk_report() { # read by Python
     step=report
+    [ -z "${REPORT_TO:-}" ] || exec >>"$REPORT_TO"
     printf '%s\n' "remotejobs-backup 1" "path=$DIRECTORY/$file" "bytes=$bytes" "sha256=$sum" \
         "seconds=$(($(date +%s) - began))" "restore_tested=$tested" "kept=$kept" "removed=$removed" \
         "retention=$RETENTION" "untested=$untested" "incomplete=${incomplete:+yes}"

@@ -57,7 +57,9 @@ CONF
 
 bk_restore_whole() { # under its own name, with its owners and rights
     set -- --no-subscriptions --no-tablespaces
-    if [ "${ROLES:-yes}" = no ] || ! { pg_dumpall -w --roles-only --no-role-passwords >"$work/roles" &&
+    if [ -n "${GLOBALS:-}" ]; then # those that were saved with it, as whoever restores it elsewhere has no others
+        bk_load_globals "$GLOBALS" || return
+    elif [ "${ROLES:-yes}" = no ] || ! { pg_dumpall -w --roles-only --no-role-passwords >"$work/roles" &&
         bk_guarded /dev/null psql -wqX -d template1 -v ON_ERROR_STOP=1 -f "$work/roles"; }; then
         echo "there are no roles to be had: restoring without owners and rights"
         set -- "$@" --no-owner --no-privileges

@@ -20,6 +20,9 @@ bk_record() {
 }
 
 bk_record_facts() { # what bk_record_json makes of it: a letter, a name and a value a line
+    echo "s item $ITEM"
+    echo "s kind $KIND"
+    [ "$KIND" != postgres ] || echo "s database $PGDATABASE"
     echo "s file $file"
     [ -z "$ran" ] || echo "s command $(printf '%s' "$ran" | tr '\000-\037\177' ' ')"
     echo "s began $began_at"

@@ -156,7 +156,8 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("FILE", entry.file),
         ("SHA256", str(entry.record.get("sha256", "")) if entry.record else ""),
         ("ITEM", entry.item),
-        ("KIND", entry.kind),
+        # What neither pg_restore nor tar understands is put there as it is.
+        ("KIND", entry.kind if entry.kind in ("postgres", "files") else "command"),
         ("TARGET", restore.target),
         ("REPLACE", _word(replace)),
         ("OWNERS", _word(restore.owners)),
@@ -180,7 +181,7 @@ def job_with(restore: Restore, command: str, *, jid: str) -> Job:
         timeout=restore.timeout,
         grace=GRACE,
         # No retention takes the backup away meanwhile, and nobody else restores to the same place.
-        locks=(f"backup:{restore.item}", f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
+        locks=(*_locks(restore.item), f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
         queue_timeout=restore.timeout,
     )
 
@@ -210,6 +211,12 @@ def _libpq(restore: Restore) -> tuple[str, ...]:
         "PGPASSFILE": restore.passfile,
     }
     return tuple(f"export {name}={shlex.quote(value)}" for name, value in named.items() if value)
+
+
+def _locks(item: str) -> tuple[str, ...]:
+    """Those of the item, and of the server whose database it may be: `main.orders` is one of `main`."""
+    parts = item.split(".")
+    return tuple(f"backup:{'.'.join(parts[:count])}" for count in range(1, len(parts) + 1))
 
 
 def _word(yes: bool) -> str:

@@ -88,6 +88,10 @@ bk_restore_test() {
 }
 
 bk_restored() {
+    if [ "$KIND" = globals ]; then
+        bk_globals_restored
+        return
+    fi
     case $RESTORE_ON in
     cluster)
         bk_say restore "into a throw-away server in $RESTORE_DIRECTORY"

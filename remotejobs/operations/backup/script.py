@@ -9,7 +9,15 @@ import shlex
 
 from remotejobs.agent.functions import command_of, text_of
 from remotejobs.model import Job
-from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, OtherServer, PostgresItem
+from remotejobs.operations.backup.plan import (
+    BackupPlan,
+    CommandItem,
+    FilesItem,
+    Item,
+    OtherServer,
+    PostgresItem,
+    ServerItem,
+)
 
 _TEXTS = (
     "backup.sh",
@@ -20,10 +28,11 @@ _TEXTS = (
     "cluster.sh",
     "files.sh",
     "retention.sh",
+    "server.sh",
 )
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
-_LABELS = {"postgres": "pg_dump", "files": "tar", "command": "command"}
+_LABELS = {"postgres": "pg_dump", "server": "databases of", "files": "tar", "command": "command"}
 
 
 def shell_text() -> str:
@@ -41,7 +50,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
     return Job(
         jid=jid,
-        cmd=command_of(shell_text(), "bk_main", *_words(item), before=[*settings, *exports]),
+        cmd=command_of(shell_text(), _function(item), *_words(item), before=[*settings, *exports]),
         label=label_of(item),
         timeout=item.timeout,
         grace=GRACE,
@@ -55,20 +64,22 @@ def _record(plan: BackupPlan, item: Item, host: str, jid: str, run: str) -> str:
     """What is known of a backup before it is made, as members of a JSON object."""
     known: dict[str, object] = {
         "host": host,
-        "item": item.name,
-        "kind": item.kind,
         "plan": plan_of(plan, item),
         "run": run,
         "jid": jid,
     }
     match item:
         case PostgresItem():
-            known |= {"database": item.database, "server": item.server, "port": item.port}
+            known |= {"server": item.server, "port": item.port}
         case FilesItem():
             known |= {"base": item.base, "paths": list(item.paths)}
         case CommandItem():
             known |= {"command": item.command}
     return json.dumps(known)[1:-1]
+
+
+def _function(item: Item) -> str:
+    return "bk_server_main" if isinstance(item, ServerItem) else "bk_main"
 
 
 def lock_of(item: Item) -> str:
@@ -81,6 +92,8 @@ def plan_of(plan: BackupPlan, item: Item) -> str:
     if plan.name:
         return f"plan {plan.name}"
     match item:
+        case ServerItem():
+            what = f"databases at {item.server or 'the local socket'}:{item.port}"
         case PostgresItem():
             what = f"database {item.database} at {item.server or 'the local socket'}:{item.port}"
         case FilesItem():
@@ -129,6 +142,9 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
 def _settings_of(item: Item) -> list[tuple[str, str]]:
     """Those that items of its kind alone have."""
     match item:
+        case ServerItem():
+            wanted = ("GLOBALS_WANTED", "yes" if item.globals else "no")
+            return [wanted, *_settings_of(PostgresItem.model_validate(_as_database(item)))]
         case PostgresItem(restore_on=OtherServer() as other):
             there = [
                 ("TEST_HOST", other.server),
@@ -148,6 +164,11 @@ def _settings_of(item: Item) -> list[tuple[str, str]]:
             ]
         case CommandItem():
             return []
+
+
+def _as_database(item: ServerItem) -> dict[str, object]:
+    """What its databases have in common, as an item of one."""
+    return {name: getattr(item, name) for name in PostgresItem.model_fields}
 
 
 def _restore_settings(item: PostgresItem) -> list[tuple[str, str]]:
@@ -185,6 +206,8 @@ def _libpq(item: Item) -> list[tuple[str, str]]:
 
 def _words(item: Item) -> list[str]:
     match item:
+        case ServerItem():
+            return [*item.exclude]
         case PostgresItem():
             return []
         case FilesItem():

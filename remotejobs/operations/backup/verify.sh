@@ -96,6 +96,9 @@ vf_format() {
         [ -n "$why" ] || [ -z "$entries" ] || [ "$entries" -eq "$(($(wc -l <"$work/list")))" ] ||
             why="it has not the $entries entries of its record"
         ;;
+    globals)
+        tail -n 5 "$file" | grep -q '^-- PostgreSQL database cluster dump complete' || why='its end is missing'
+        ;;
     esac
     [ -z "$why" ]
 }
