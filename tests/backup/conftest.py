@@ -23,6 +23,7 @@ from remotejobs.operations.backup import (
     PostgresItem,
     Retention,
     ServerItem,
+    SqliteItem,
     job_of,
 )
 from remotejobs.operations.backup.catalogue import backups_on
@@ -42,6 +43,8 @@ def plan_of(item: Item) -> BackupPlan:
             return BackupPlan(databases=(item,))
         case FilesItem():
             return BackupPlan(files=(item,))
+        case SqliteItem():
+            return BackupPlan(sqlite=(item,))
         case CommandItem():
             return BackupPlan(commands=(item,))
 

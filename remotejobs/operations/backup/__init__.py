@@ -9,6 +9,7 @@ from remotejobs.operations.backup.plan import (
     PostgresItem,
     Retention,
     ServerItem,
+    SqliteItem,
 )
 from remotejobs.operations.backup.report import BackupReport, report_of
 from remotejobs.operations.backup.restore import Restore, RestoreReport
@@ -27,6 +28,7 @@ __all__ = [
     "RestoreReport",
     "Retention",
     "ServerItem",
+    "SqliteItem",
     "Verify",
     "VerifyReport",
     "job_of",

@@ -181,6 +181,19 @@ class FilesItem(_Common):
         return self
 
 
+class SqliteItem(_Common):
+    """An SQLite database, by the online backup of sqlite3: whole, also while others write to it."""
+
+    kind: ClassVar[str] = "sqlite"
+
+    path: Place = Field(min_length=1, description="The database's file: /..., or ~/..., or from the home directory.")
+    busy_timeout: int = Field(
+        default=60,
+        ge=0,
+        description="Seconds to wait while somebody has the database to himself; then it is a failure.",
+    )
+
+
 class CommandItem(_Common):
     """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
 
@@ -193,7 +206,7 @@ class CommandItem(_Common):
     )
 
 
-Item = ServerItem | PostgresItem | FilesItem | CommandItem
+Item = ServerItem | PostgresItem | FilesItem | SqliteItem | CommandItem
 
 
 class BackupPlan(_Model):
@@ -209,6 +222,7 @@ class BackupPlan(_Model):
     databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
     servers: tuple[ServerItem, ...] = Field(default=(), description="PostgreSQL servers, with all their databases.")
     files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
+    sqlite: tuple[SqliteItem, ...] = Field(default=(), description="SQLite databases.")
     commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")
     directory: Place = Field(
         default="/var/backups/remotejobs",
@@ -232,12 +246,12 @@ class BackupPlan(_Model):
     @property
     def items(self) -> tuple[Item, ...]:
         """All items, of whatever kind."""
-        return (*self.databases, *self.servers, *self.files, *self.commands)
+        return (*self.databases, *self.servers, *self.files, *self.sqlite, *self.commands)
 
     @model_validator(mode="after")
     def _items_differ_in_name(self) -> BackupPlan:
         if not self.items:
-            raise ValueError("the plan is empty; give it at least one database, files item or command")
+            raise ValueError("the plan is empty; give it at least one database, server, files item or command")
         twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
         if twice:
             raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be distinguished")

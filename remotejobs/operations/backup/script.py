@@ -17,6 +17,7 @@ from remotejobs.operations.backup.plan import (
     OtherServer,
     PostgresItem,
     ServerItem,
+    SqliteItem,
 )
 
 _TEXTS = (
@@ -27,12 +28,13 @@ _TEXTS = (
     "restore_test.sh",
     "cluster.sh",
     "files.sh",
+    "sqlite.sh",
     "retention.sh",
     "server.sh",
 )
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
-_LABELS = {"postgres": "pg_dump", "server": "databases of", "files": "tar", "command": "command"}
+_LABELS = {"postgres": "pg_dump", "server": "databases of", "files": "tar", "sqlite": "sqlite3", "command": "command"}
 
 
 def shell_text() -> str:
@@ -73,6 +75,8 @@ def _record(plan: BackupPlan, item: Item, host: str, jid: str, run: str) -> str:
             known |= {"server": item.server, "port": item.port}
         case FilesItem():
             known |= {"base": item.base, "paths": list(item.paths)}
+        case SqliteItem():
+            known |= {"path": item.path}
         case CommandItem():
             known |= {"command": item.command}
     return json.dumps(known)[1:-1]
@@ -98,6 +102,8 @@ def plan_of(plan: BackupPlan, item: Item) -> str:
             what = f"database {item.database} at {item.server or 'the local socket'}:{item.port}"
         case FilesItem():
             what = f"files below {item.base}"
+        case SqliteItem():
+            what = f"the SQLite database {item.path}"
         case CommandItem():
             what = "the output of a command"
     keep = plan.retention
@@ -162,6 +168,8 @@ def _settings_of(item: Item) -> list[tuple[str, str]]:
                 ("KEEP_INCOMPLETE", "yes" if item.keep_incomplete else "no"),
                 ("ATTRIBUTES", "yes" if item.attributes else "no"),
             ]
+        case SqliteItem():
+            return [("BUSY_TIMEOUT", str(item.busy_timeout))]
         case CommandItem():
             return []
 
@@ -186,6 +194,8 @@ def _extension(item: Item) -> str:
             return "dump"
         case FilesItem():
             return "tar.gz" if item.compress else "tar"
+        case SqliteItem():
+            return "sqlite"
         case CommandItem():
             return item.extension
 
@@ -212,6 +222,8 @@ def _words(item: Item) -> list[str]:
             return []
         case FilesItem():
             return [item.base, *_options(item), *map(_below, item.paths)]
+        case SqliteItem():
+            return [item.path]
         case CommandItem():
             return [item.command, item.check]
 

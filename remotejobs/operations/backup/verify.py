@@ -15,7 +15,16 @@ from remotejobs.operations.backup.plan import NAME, Place, _Model
 from remotejobs.operations.backup.report import warnings_in, whole_report
 from remotejobs.operations.backup.script import GRACE
 
-_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "verify.sh")
+_TEXTS = (
+    "backup.sh",
+    "record.sh",
+    "place.sh",
+    "postgres.sh",
+    "restore_test.sh",
+    "cluster.sh",
+    "sqlite.sh",
+    "verify.sh",
+)
 
 
 class Verify(_Model):

@@ -72,7 +72,7 @@ vf_write() { # KIND TEXT: whole or not at all
 vf_kind() { # -> $kind
     kind=$(sed -n 's/.*"kind": "\([a-z]*\)".*/\1/p' "$file.json" 2>/dev/null | sed -n 1p)
     [ -z "$kind" ] || return 0
-    case $file in *.dump) kind=postgres ;; *.tar | *.tar.gz) kind=files ;; *) kind='command' ;; esac
+    case $file in *.dump) kind=postgres ;; *.tar | *.tar.gz) kind=files ;; *.sqlite) kind=sqlite ;; *) kind='command' ;; esac
 }
 
 vf_checksum() {
@@ -95,6 +95,10 @@ vf_format() {
         entries=$(bk_recorded entries "$file")
         [ -n "$why" ] || [ -z "$entries" ] || [ "$entries" -eq "$(($(wc -l <"$work/list")))" ] ||
             why="it has not the $entries entries of its record"
+        ;;
+    sqlite)
+        command -v sqlite3 >/dev/null || { bk_warn "$file: sqlite3 is not installed: its format is not read" && return 0; }
+        bk_sqlite_whole "$file" || why="its integrity_check says: $(bk_said)"
         ;;
     globals)
         tail -n 5 "$file" | grep -q '^-- PostgreSQL database cluster dump complete' || why='its end is missing'
