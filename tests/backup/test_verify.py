@@ -115,3 +115,10 @@ def test_where_there_is_no_room_a_backup_is_whole_and_a_warning_says_that_it_was
     report = found(verify(restore_one_in=1, restore_reserve_mib=1024**3))
     assert (report.good, report.restored) == (1, 0)
     assert report.warnings[0].startswith(f"untested: {path.name}: /var/tmp has ")
+
+
+def test_a_host_without_backups_has_none_that_are_damaged(verify: Run, directory: Path) -> None:
+    done = verify()
+    assert done.state is State.SUCCEEDED
+    assert (found(done).good, found(done).damaged) == (0, 0)
+    assert not directory.exists()

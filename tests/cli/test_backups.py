@@ -67,6 +67,15 @@ def test_a_directory_that_is_not_there_has_no_backups(local_hosts: Hosts, direct
     assert (shown.code, shown.out) == (0, "here: there are no backups\ntoo: there are no backups\n")
 
 
+def test_over_ssh_too(ssh_hosts: Hosts, saved: Path, directory: Path, tmp_path: Path) -> None:
+    shown = call(ssh_hosts, "list", directory, "--json", pattern="all")
+    assert [(each["host"], each["path"]) for each in shown.objects] == [(name, str(saved)) for name in ssh_hosts.names]
+    words = ("--item", "site", "--to", str(tmp_path / "back"), "-P", "1", "--reserve-mib", "0")
+    done = call(ssh_hosts, "restore", directory, *words, pattern="db2")
+    assert done.code == 0, done.out + done.err
+    assert (tmp_path / "back" / "site" / "index.html").read_text() == "hello"
+
+
 def test_a_dry_run_says_what_would_be_restored(
     local_hosts: Hosts, saved: Path, directory: Path, tmp_path: Path
 ) -> None:

@@ -19,6 +19,11 @@ vf_main() {
     if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
     bk_home "$DIRECTORY"
     DIRECTORY=$path
+    if [ ! -e "$DIRECTORY" ]; then # of many hosts, some have no backups
+        echo "there is no directory $DIRECTORY"
+        vf_report
+        return
+    fi
     { cd "$DIRECTORY" && [ -w . ]; } || bk_fail "the directory $DIRECTORY cannot be used"
     bk_sweep_clusters
     bk_say verify "${ITEM:-all} in $DIRECTORY"
