@@ -231,3 +231,28 @@ def test_a_backup_without_a_record_is_restored_by_its_checksum(
     done = restore("users", database="back", **server)
     assert done.state is State.SUCCEEDED, said(done)
     assert "no rows were recorded" in done.stdout.decode()
+
+
+def test_a_user_who_may_only_create_databases_can_restore_without_owners(
+    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object], tmp_path: Path
+) -> None:
+    back_up(database("users", restore_test=True))
+    postgres.query("CREATE ROLE maker LOGIN CREATEDB PASSWORD 'maker'")
+    passfile = tmp_path / "pgpass"
+    passfile.write_text("*:*:*:maker:maker\n")
+    passfile.chmod(0o600)
+    as_maker = server | {"user": "maker", "passfile": str(passfile), "owners": False, "database": "made"}
+    for replaces in (False, True):
+        done = restore("users", replace_it=replaces, **as_maker)
+        assert done.state is State.SUCCEEDED, said(done)
+    owner = "SELECT DISTINCT pg_get_userbyid(datdba) FROM pg_database WHERE datname LIKE 'made%'"
+    assert postgres.query(owner) == "maker"
+
+
+def test_without_room_nothing_is_begun(
+    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
+) -> None:
+    back_up(database("users"))
+    failed = restore("users", database="back", **(server | {"reserve_mib": 1024**3}))
+    assert f"failed at step preflight: {postgres.query('SHOW data_directory')} has " in said(failed)
+    assert f"{1024**4} KiB stay free" in said(failed)
