@@ -73,12 +73,14 @@ def _on_site(link: re.Match[str], source: str, page: str, repo_url: str | None) 
 
 
 def _help() -> Iterator[str]:
-    """What `--help` prints, for the command and for each subcommand."""
+    """What `--help` prints, for the command, each subcommand, and each action that one of these has."""
     os.environ.update(COLUMNS="100", NO_COLOR="1")  # argparse reads both
     parser = build_parser()
     yield _section("remotejobs", parser)
     for name, subcommand in _subcommands(parser).items():
         yield _section(name, subcommand)
+        for action, its_parser in _subcommands(subcommand).items():
+            yield _section(f"{name} {action}", its_parser)
 
 
 def _section(name: str, parser: ArgumentParser) -> str:
@@ -86,4 +88,4 @@ def _section(name: str, parser: ArgumentParser) -> str:
 
 
 def _subcommands(parser: ArgumentParser) -> dict[str, ArgumentParser]:
-    return next(action.choices for action in parser._actions if isinstance(action.choices, dict))
+    return next((action.choices for action in parser._actions if isinstance(action.choices, dict)), {})

@@ -53,7 +53,8 @@ def steps_of(access: Access, plan: BackupPlan, poll: float = 15) -> tuple[list[J
         # The host ends a job at its timeout, and its wait for another job of the item after as long; polling for longer
         # than that shows how.
         until = Until.outlasting(2 * (item.timeout + GRACE), delay=poll)
-        steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item)), host, until) for host in hosts]
+        run = options_of_this_run().shard.of or flow_run.id or ""
+        steps += [JobStep(job_of(plan, item, host=host, jid=jid_of(item), run=run), host, until) for host in hosts]
     # The run that was split reports these.
     return steps, [] if options_of_this_run().shard.of else unknown
 

@@ -11,22 +11,40 @@ from uuid import uuid4
 import pytest
 
 from lab.servers.postgres import Postgres
+from remotejobs.agent.shell import Shell
 from remotejobs.connections.local import LocalConnection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record
-from remotejobs.operations.backup import BackupPlan, CommandItem, FilesItem, Item, PostgresItem, Retention, job_of
+from remotejobs.operations.backup import (
+    BackupPlan,
+    CommandItem,
+    FilesItem,
+    Item,
+    PostgresItem,
+    Retention,
+    ServerItem,
+    SqliteItem,
+    job_of,
+)
+from remotejobs.operations.backup.catalogue import backups_on
+from remotejobs.operations.backup.restore import Restore, choose, restore_job
 
 Back_up = Callable[..., Record]
 Begin = Callable[..., str]
+Run = Callable[..., Record]
 APPLY = Retention()
 
 
 def plan_of(item: Item) -> BackupPlan:
     match item:
+        case ServerItem():
+            return BackupPlan(servers=(item,))
         case PostgresItem():
             return BackupPlan(databases=(item,))
         case FilesItem():
             return BackupPlan(files=(item,))
+        case SqliteItem():
+            return BackupPlan(sqlite=(item,))
         case CommandItem():
             return BackupPlan(commands=(item,))
 
@@ -103,3 +121,33 @@ def database(postgres: Postgres) -> Callable[..., PostgresItem]:
         return PostgresItem.model_validate(given)
 
     return item
+
+
+@pytest.fixture
+def shell() -> Shell:
+    """A shell of this machine."""
+    return Shell(LocalConnection("here"))
+
+
+@pytest.fixture
+def begin_restore(jobs: HostJobs, shell: Shell, directory: Path) -> Callable[..., str]:
+    """Starts a restore of the latest good backup of an item; its jid."""
+
+    def begin(item: str, *, replace_it: bool = False, interpreter: str = "sh", path: str = "", **settings: Any) -> str:
+        wanted = Restore.model_validate({"item": item, "directory": str(directory), "reserve_mib": 0} | settings)
+        entry = choose("here", backups_on(shell, str(directory)), wanted)
+        job = restore_job(wanted, entry, jid=uuid4().hex, replace=replace_it)
+        jobs.start(replace(job, interpreter=interpreter, env={"PATH": path} if path else {}))
+        return job.jid
+
+    return begin
+
+
+@pytest.fixture
+def restore(jobs: HostJobs, begin_restore: Callable[..., str]) -> Run:
+    """Restores the latest good backup of an item."""
+
+    def run(item: str, **settings: Any) -> Record:
+        return jobs.record(begin_restore(item, **settings), wait=60)
+
+    return run

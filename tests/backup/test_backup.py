@@ -169,7 +169,8 @@ def test_any_shell_makes_a_backup(shell: str, back_up: Back_up, tmp_path: Path, 
     record = back_up(FilesItem(name="site", hosts="here", base=str(tmp_path), paths=("site",)), interpreter=shell)
     assert record.state is State.SUCCEEDED, said(record)
     report = report_of(record)
-    assert files_in(directory) == {Path(report.path).name, f"{Path(report.path).name}.sha256"}
+    name = Path(report.path).name
+    assert files_in(directory) == {name, f"{name}.sha256", f"{name}.json"}
     listing = subprocess.run(["tar", "-tzf", report.path], capture_output=True, text=True, check=True).stdout
     assert "site/a page.html" in listing
 

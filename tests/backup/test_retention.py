@@ -129,8 +129,9 @@ def test_after_a_success_old_backups_and_their_checksums_go(
     back_up: Back_up, directory: Path, old_ones: list[str]
 ) -> None:
     report = report_of(back_up(ITEM, retention=keep(3)))
-    stays = {Path(report.path).name, *old_ones[:2]}
-    assert names_in(directory) == stays | {f"{name}.sha256" for name in stays}
+    new = Path(report.path).name
+    stays = {new, *old_ones[:2]}
+    assert names_in(directory) == stays | {f"{name}.sha256" for name in stays} | {f"{new}.json"}
     assert (report.kept, report.removed) == (3, 8)
 
 

@@ -8,9 +8,13 @@ from remotejobs.operations.backup.plan import (
     OtherServer,
     PostgresItem,
     Retention,
+    ServerItem,
+    SqliteItem,
 )
 from remotejobs.operations.backup.report import BackupReport, report_of
+from remotejobs.operations.backup.restore import Restore, RestoreReport
 from remotejobs.operations.backup.script import job_of
+from remotejobs.operations.backup.verify import Verify, VerifyReport
 
 __all__ = [
     "BackupPlan",
@@ -20,7 +24,13 @@ __all__ = [
     "Item",
     "OtherServer",
     "PostgresItem",
+    "Restore",
+    "RestoreReport",
     "Retention",
+    "ServerItem",
+    "SqliteItem",
+    "Verify",
+    "VerifyReport",
     "job_of",
     "report_of",
 ]

@@ -14,11 +14,14 @@
 #   FILE.untested    that was asked for and could not be done, or not yet: why
 #   FILE.changed     files that changed while they were read: what tar said
 #   FILE.incomplete  some of it could not be read: what tar said. It counts as a backup nowhere
+#   FILE.json        its record (record.sh), there before FILE has its name
+#   FILE.damaged     a later look found it damaged: what was wrong. It counts as a backup nowhere
 #   .ITEM.plan       whose backups of this item these are
 
 bk_main() {
     umask 077
-    began=$(date +%s)
+    began=$(date +%s) began_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    ran='' versions='' checks='' entries='' counted='' database_bytes='' test_seconds=0
     part='' step=preflight made='' work='' kept=0 removed=0 tested=no
     untested='' incomplete='' changed='' warnings='' bad='' most=''
     to_drop='' cluster='' worker='' guard=''
@@ -31,11 +34,15 @@ bk_main() {
     bk_unbound
     bytes=$(bk_size "$part")
     [ "$bytes" -ge "$MIN_BYTES" ] || bk_fail "it has only $bytes bytes, fewer than the $MIN_BYTES expected"
+    bk_check_passed "at least $MIN_BYTES bytes"
     bk_say check "$bytes bytes"
     "bk_${KIND}_check" "$@"
     bk_publish
     [ "$RESTORE_TEST" = no ] || bk_restore_test
     bk_retain
+    # It has all that came after: the restore test, and what was amiss.
+    bk_record || bk_warn "the record $DIRECTORY/$file.json cannot be written anew"
+    bk_sync .
     bk_report
     [ -z "$incomplete" ] || bk_fail "$incomplete. What could be read is kept, marked incomplete: $DIRECTORY/$file"
 }
@@ -57,23 +64,25 @@ bk_warn() { # WHAT: the backup is kept, and a person has to know this of it
 bk_fail() { # REASON
     [ "$step" != dump ] || [ -z "$most" ] ||
         set -- "$1; no more than $most KiB could be written, and the last backup took $((again * 4 / 5)) KiB"
-    printf 'backup of %s failed at step %s: %s\n' "$ITEM" "$step" "$1" >&2
+    printf '%s of %s failed at step %s: %s\n' "${what:-backup}" "$ITEM" "$step" "$1" >&2
     exit 1
 }
 
 bk_leave() { # however it ends: no half backup, no scratch database and no throw-away server stay behind
     left=$?
     trap - EXIT
-    [ "$KIND" != postgres ] || bk_scratch_away
+    bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then
-        rm -f "$part" "$file.sha256.part"
+        rm -f "$part" "$file.sha256.part" "$file.json.part"
         if [ -n "$bad" ] || [ ! -e "$file" ]; then bk_remove "$file"; fi
     fi
     exit "$left"
 }
 
-bk_remove() { rm -f "$1" "$1.restored" "$1.untested" "$1.changed" "$1.incomplete" "$1.sha256"; } # FILE
+bk_remove() { # FILE, and last what makes it count as one
+    rm -f "$1" "$1.restored" "$1.untested" "$1.changed" "$1.incomplete" "$1.damaged" "$1.verified" "$1.json" "$1.sha256"
+}
 
 bk_size() { echo "$(($(wc -c <"$1")))"; }
 
@@ -90,6 +99,7 @@ bk_need() { # PROGRAM...
 bk_preflight() {
     bk_place
     if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    work=$(mktemp -d) || bk_fail "no temporary directory"
     "bk_${KIND}_need"
     bk_stamp
     bk_room
@@ -129,7 +139,11 @@ bk_piped() { # COMMAND
 
 bk_command_dump() { bk_piped "$1" >"$part" || bk_fail "the command ended with $?"; }
 
-bk_command_check() { [ -z "$2" ] || bk_piped "$2" <"$part" >/dev/null || bk_fail "the check ended with $?"; }
+bk_command_check() {
+    [ -n "$2" ] || return 0
+    bk_piped "$2" <"$part" >/dev/null || bk_fail "the check ended with $?"
+    bk_check_passed "$2"
+}
 
 # --- after -----------------------------------------------------------------------------------------------------------
 
@@ -142,6 +156,7 @@ bk_publish() {
     bk_mark incomplete "$incomplete"
     bk_mark changed "$changed"
     [ "$RESTORE_TEST" = no ] || bk_mark untested "${untested:-the restore test has not ended}"
+    bk_record || bk_fail "the record cannot be written"
     bk_sync "$part" "$file.sha256.part"
     { mv "$file.sha256.part" "$file.sha256" && mv "$part" "$file"; } || bk_fail "it cannot be renamed"
     bk_claim
@@ -154,6 +169,7 @@ bk_mark() { # KIND TEXT
 
 bk_report() { # read by Python
     step=report
+    [ -z "${REPORT_TO:-}" ] || exec >>"$REPORT_TO"
     printf '%s\n' "remotejobs-backup 1" "path=$DIRECTORY/$file" "bytes=$bytes" "sha256=$sum" \
         "seconds=$(($(date +%s) - began))" "restore_tested=$tested" "kept=$kept" "removed=$removed" \
         "retention=$RETENTION" "untested=$untested" "incomplete=${incomplete:+yes}"

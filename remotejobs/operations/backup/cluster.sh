@@ -7,13 +7,12 @@
 #   data     the server's
 #   socket   the only way to it, for its own user and root
 
-bk_cluster_up() {
-    bk_programs || return
+bk_cluster_up() { # [MAJOR KIB]: of which version and for how much, where no server is to be asked
+    bk_programs "${1:-}" || return
     bk_home "$RESTORE_DIRECTORY"
     RESTORE_DIRECTORY=$path watched=$path
-    psql -wqAtX -o "$work/size" -c "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()) / 1024" 2>"$work/said" ||
-        bk_cannot "the size of the database cannot be read: $(bk_said)" || return
-    read -r size <"$work/size"
+    size=${2:-}
+    [ -n "$size" ] || bk_cluster_size || return
     free=$(bk_free "$watched" 2>/dev/null)
     [ -n "$free" ] || bk_cannot "restore_directory $watched is not there" || return
     bk_enough "$((size * 5 / 4 + 192 * 1024))" || return # new, it takes 39 MiB, and its log up to 128
@@ -22,6 +21,12 @@ bk_cluster_up() {
     [ "${#cluster}" -le 85 ] || bk_cannot "restore_directory $watched: a socket's path has at most 107 bytes" || return
     bk_self >"$cluster/run"
     bk_cluster_made >"$work/said" 2>&1 || bk_cannot "the throw-away server does not start: $(bk_said)"
+}
+
+bk_cluster_size() { # -> $size
+    psql -wqAtX -o "$work/size" -c "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()) / 1024" 2>"$work/said" ||
+        bk_cannot "the size of the database cannot be read: $(bk_said)" || return
+    read -r size <"$work/size"
 }
 
 bk_cluster_made() {
@@ -52,9 +57,11 @@ CONF
 
 bk_restore_whole() { # under its own name, with its owners and rights
     set -- --no-subscriptions --no-tablespaces
-    if ! { pg_dumpall -w --roles-only --no-role-passwords >"$work/roles" &&
+    if [ -n "${GLOBALS:-}" ]; then # those that were saved with it, as whoever restores it elsewhere has no others
+        bk_load_globals "$GLOBALS" || return
+    elif [ "${ROLES:-yes}" = no ] || ! { pg_dumpall -w --roles-only --no-role-passwords >"$work/roles" &&
         bk_guarded /dev/null psql -wqX -d template1 -v ON_ERROR_STOP=1 -f "$work/roles"; }; then
-        echo "the roles cannot be had: restoring without owners and rights"
+        echo "there are no roles to be had: restoring without owners and rights"
         set -- "$@" --no-owner --no-privileges
     fi
     bk_at dropdb -w --maintenance-db=template1 postgres 2>"$work/said" || bk_cannot "$(bk_said)" || return
@@ -62,10 +69,13 @@ bk_restore_whole() { # under its own name, with its owners and rights
         bk_cannot "it cannot be restored there: $(bk_said)"
 }
 
-bk_programs() { # -> $bin, where a server is that is no older than the one that was dumped
-    psql -wqAtX -o "$work/version" -c "SELECT pg_catalog.current_setting('server_version_num')::int / 10000" 2>"$work/said" ||
-        bk_cannot "the version of the server cannot be read: $(bk_said)" || return
-    read -r major <"$work/version"
+bk_programs() { # MAJOR (or '') -> $bin, where a server is that is no older than the one that was dumped
+    major=$1
+    if [ -z "$major" ]; then
+        psql -wqAtX -o "$work/version" -c "SELECT pg_catalog.current_setting('server_version_num')::int / 10000" 2>"$work/said" ||
+            bk_cannot "the version of the server cannot be read: $(bk_said)" || return
+        read -r major <"$work/version"
+    fi
     for version in "$major" $((major + 1)) $((major + 2)) $((major + 3)) $((major + 4)); do
         for at in "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin" "/usr/libexec/postgresql$version" \
             "/usr/local/opt/postgresql@$version/bin"; do

@@ -5,6 +5,7 @@
 
 bk_files_need() {
     bk_need tar mktemp
+    bk_version tar "$(tar --version 2>/dev/null | sed -n 1p)"
     gnu='' # the only one whose exit code tells what changed (1) from what could not be read (2)
     case $(tar --version 2>/dev/null) in *'GNU tar'*) gnu=yes ;; esac
 }
@@ -13,9 +14,9 @@ bk_files_dump() {
     bk_home "$1"
     base=$path
     shift
-    work=$(mktemp -d) || bk_fail "no temporary directory"
     bk_files_options
     case $EXTENSION in *gz) options="$options -z" ;; esac
+    ran="tar -c $options -C $base $*"
     # shellcheck disable=SC2086 # a list of words; the pattern in it is tar's, and there is no file --xattrs-include=...
     LC_ALL=C tar -c $options -f "$part" -C "$base" "$@" 2>"$work/said"
     code=$?
@@ -71,4 +72,6 @@ bk_files_check() {
     *) tar -tf "$part" ;;
     esac >"$work/list" || bk_fail "tar cannot read it"
     [ -z "$incomplete" ] || [ -s "$work/list" ] || bk_fail "$incomplete; nothing could be read"
+    entries=$(($(wc -l <"$work/list")))
+    bk_check_passed "tar -t: $entries entries"
 }

@@ -116,6 +116,27 @@ class PostgresItem(_Common):
     )
 
 
+class ServerItem(PostgresItem):
+    """All databases of a PostgreSQL server, those that are new too, and its globals: roles and tablespaces.
+
+    Each is a backup of its own: NAME.globals and NAME.DATABASE. One that fails stops no other.
+    """
+
+    kind: ClassVar[str] = "server"
+
+    database: Line = Field(
+        default="postgres", min_length=1, description="Database that is asked which others there are."
+    )
+    exclude: tuple[Line, ...] = Field(
+        default=(), description="Databases to leave out, as patterns: test_*, scratch. Templates are left out anyway."
+    )
+    globals: bool = Field(
+        default=True,
+        description="Save roles, with their passwords where the user may read them, and tablespaces; the restore test "
+        "loads them before each database.",
+    )
+
+
 class FilesItem(_Common):
     """Files and directories, by tar."""
 
@@ -160,6 +181,19 @@ class FilesItem(_Common):
         return self
 
 
+class SqliteItem(_Common):
+    """An SQLite database, by the online backup of sqlite3: whole, also while others write to it."""
+
+    kind: ClassVar[str] = "sqlite"
+
+    path: Place = Field(min_length=1, description="The database's file: /..., or ~/..., or from the home directory.")
+    busy_timeout: int = Field(
+        default=60,
+        ge=0,
+        description="Seconds to wait while somebody has the database to himself; then it is a failure.",
+    )
+
+
 class CommandItem(_Common):
     """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
 
@@ -172,7 +206,7 @@ class CommandItem(_Common):
     )
 
 
-Item = PostgresItem | FilesItem | CommandItem
+Item = ServerItem | PostgresItem | FilesItem | SqliteItem | CommandItem
 
 
 class BackupPlan(_Model):
@@ -186,7 +220,9 @@ class BackupPlan(_Model):
     )
     # A list for each kind: Prefect's run form shows a list of different models as bare JSON.
     databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
+    servers: tuple[ServerItem, ...] = Field(default=(), description="PostgreSQL servers, with all their databases.")
     files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
+    sqlite: tuple[SqliteItem, ...] = Field(default=(), description="SQLite databases.")
     commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")
     directory: Place = Field(
         default="/var/backups/remotejobs",
@@ -210,15 +246,18 @@ class BackupPlan(_Model):
     @property
     def items(self) -> tuple[Item, ...]:
         """All items, of whatever kind."""
-        return (*self.databases, *self.files, *self.commands)
+        return (*self.databases, *self.servers, *self.files, *self.sqlite, *self.commands)
 
     @model_validator(mode="after")
     def _items_differ_in_name(self) -> BackupPlan:
         if not self.items:
-            raise ValueError("the plan is empty; give it at least one database, files item or command")
+            raise ValueError("the plan is empty; give it at least one database, server, files item or command")
         twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
         if twice:
             raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be distinguished")
+        for server in self.servers:
+            if of := [item.name for item in self.items if item.name.startswith(f"{server.name}.")]:
+                raise ValueError(f"the name {of[0]!r} could be that of a database of {server.name!r}; give another one")
         return self
 
     @model_validator(mode="after")

@@ -3,11 +3,14 @@
 
 bk_postgres_need() {
     bk_need pg_dump pg_restore
+    # For whoever restores it, to know how much room that takes.
+    database_bytes=$(psql -wqAtX -c 'SELECT pg_catalog.pg_database_size(pg_catalog.current_database())' 2>/dev/null) || database_bytes=''
     [ "$RESTORE_TEST" = yes ] || return 0
     bk_test_preflight
 }
 
 bk_postgres_dump() {
+    ran='pg_dump -w -Fc'
     if [ "$RESTORE_TEST" = no ] || [ -n "$untested" ] || ! bk_dump_and_count; then
         pg_dump -w -Fc -f "$part" || bk_fail "pg_dump ended with $?"
     fi
@@ -30,7 +33,10 @@ bk_dump_and_count() {
     code=0
     psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/rows" -f "$work/script" 2>"$work/said" || code=$?
     cat "$work/said" >&2
-    [ ! -e "$work/dumped" ] || [ "$code" -ne 0 ] || return 0
+    if [ -e "$work/dumped" ] && [ "$code" -eq 0 ]; then
+        counted=yes
+        return
+    fi
     [ ! -e "$work/dumping" ] || [ -e "$work/dumped" ] || bk_fail "pg_dump failed"
     [ ! -e "$work/dumped" ] || bk_fail "psql ended with $code"
     bk_cannot "the rows cannot be counted: $(bk_said)"
@@ -49,7 +55,11 @@ SQL
 }
 
 bk_postgres_check() {
-    pg_restore --list "$part" >/dev/null || bk_fail "pg_restore cannot read its table of contents"
+    toc=$(pg_restore --list "$part") || bk_fail "pg_restore cannot read its table of contents"
     # The list says nothing of the data; reading all of it does.
     pg_restore -f /dev/null "$part" || bk_fail "pg_restore cannot read its data"
+    bk_version server "$(printf '%s\n' "$toc" | sed -n 's/^; *Dumped from database version: //p')"
+    bk_version pg_dump "$(printf '%s\n' "$toc" | sed -n 's/^; *Dumped by pg_dump version: //p')"
+    bk_check_passed 'pg_restore --list'
+    bk_check_passed 'pg_restore: all data read'
 }

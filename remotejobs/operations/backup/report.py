@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from remotejobs.errors import ProtocolError
@@ -38,11 +39,7 @@ class BackupReport:
 
 def report_of(record: Record) -> BackupReport:
     """The report at the end of a job's output. Raises `ProtocolError` when it is not whole."""
-    _, found, tail = record.stdout.rpartition(_HEAD)
-    lines = tail.decode("utf-8", "surrogateescape").splitlines()
-    fields = dict(line.partition("=")[::2] for line in lines)
-    if not found or not lines or lines[-1] != "end":
-        raise ProtocolError(record.host, f"job {record.jid} {record.state} without a whole report of its backup")
+    fields, lines = whole_report(record, _HEAD, "backup")
     try:
         return BackupReport(
             path=fields["path"],
@@ -56,7 +53,20 @@ def report_of(record: Record) -> BackupReport:
             # A job outlives its controller: the report of an older one has none of these.
             untested=visible(fields.get("untested", "")),
             incomplete=fields.get("incomplete") == "yes",
-            warnings=tuple(visible(line.removeprefix(_WARNING)) for line in lines if line.startswith(_WARNING)),
+            warnings=warnings_in(lines),
         )
     except (KeyError, ValueError) as exc:
         raise ProtocolError(record.host, f"job {record.jid}: its backup's report is not understood: {exc}") from exc
+
+
+def whole_report(record: Record, head: bytes, what: str) -> tuple[dict[str, str], list[str]]:
+    """The fields of the report that begins with the line `head`, and its lines."""
+    _, found, tail = record.stdout.rpartition(head)
+    lines = tail.decode("utf-8", "surrogateescape").splitlines()
+    if not found or not lines or lines[-1] != "end":
+        raise ProtocolError(record.host, f"job {record.jid} {record.state} without a whole report of its {what}")
+    return dict(line.partition("=")[::2] for line in lines), lines
+
+
+def warnings_in(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(visible(line.removeprefix(_WARNING)) for line in lines if line.startswith(_WARNING))

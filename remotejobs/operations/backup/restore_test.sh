@@ -7,7 +7,7 @@
 
 bk_cannot() { # REASON: no test of this dump
     untested=$(bk_line "$1")
-    bk_warn "untested: $untested"
+    bk_warn "untested: ${subject:-}$untested"
     return 1
 }
 
@@ -33,7 +33,6 @@ bk_target() { # libpq's variables for it
 }
 
 bk_test_preflight() {
-    work=$(mktemp -d) || bk_fail "no temporary directory"
     for program in psql createdb dropdb; do
         command -v "$program" >/dev/null || bk_cannot "$program is not installed on this host" || return 0
     done
@@ -79,7 +78,7 @@ bk_scratch_away() { # in any case, and however it ended
 bk_restore_test() {
     test_began=$(date +%s)
     if [ -z "$untested" ] && bk_restored && : >"$file.restored" && rm -f "$file.untested"; then
-        tested=yes
+        tested=yes test_seconds=$(($(date +%s) - test_began))
     else
         [ -n "$untested" ] || bk_cannot "the log of the job says why" || :
         bk_mark untested "$untested"
@@ -89,6 +88,10 @@ bk_restore_test() {
 }
 
 bk_restored() {
+    if [ "$KIND" = globals ]; then
+        bk_globals_restored
+        return
+    fi
     case $RESTORE_ON in
     cluster)
         bk_say restore "into a throw-away server in $RESTORE_DIRECTORY"
@@ -106,14 +109,26 @@ bk_restored() {
     bk_compare
 }
 
-# Is there room on the server, and can it be seen? A backend that is a process of this host shows that the server's
-# directory is one of this host too. Restored data take their room twice, as the log is written ahead of them. They all
-# go to the server's own directory, whatever tablespaces they came from.
+# Is there room on the server, and can it be seen? Restored data take their room twice, as the log is written ahead of
+# them. They all go to the server's own directory, whatever tablespaces they came from.
 bk_server_room() {
     psql -wqAtX -o "$work/size" -c "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()) / 1024" 2>"$work/said" ||
         bk_cannot "the size of the database cannot be read: $(bk_said)" || return
     read -r size <"$work/size"
-    BACKUP_WORK=$work
+    bk_server_place || bk_cannot "the server for the test does not answer: $(bk_said)" || return
+    if [ -z "$watched" ]; then
+        [ "$ROOM_UNCHECKED" = no ] || return 0
+        bk_cannot "the free room of that server cannot be seen from this host as this user (it takes a server on this host, \
+and pg_read_all_settings); restore_on: cluster needs none of it"
+        return
+    fi
+    bk_enough "$((size * 2))"
+}
+
+# -> $watched, where the server keeps its data, and $free; empty where that cannot be seen. A backend that is a process of
+# this host shows that the server's directory is one of this host too.
+bk_server_place() {
+    BACKUP_WORK=$work watched='' place='' free=''
     export BACKUP_WORK
     cat >"$work/script" <<'SQL'
 SELECT pg_catalog.pg_backend_pid() AS pid \gset
@@ -122,20 +137,11 @@ SELECT pg_catalog.pg_backend_pid() AS pid \gset
 SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory';
 SQL
     : >"$work/backend"
-    bk_at psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/place" -f "$work/script" 2>"$work/said" ||
-        bk_cannot "the server for the test does not answer: $(bk_said)" || return
-    watched='' place=''
+    bk_at psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/place" -f "$work/script" 2>"$work/said" || return
     IFS= read -r place <"$work/place" || :
     case $(cat "$work/backend") in *postgres*) [ -z "$place" ] || watched=$place ;; esac
     [ -z "$watched" ] || free=$(bk_free "$watched" 2>/dev/null)
-    if [ -z "$watched" ] || [ -z "$free" ]; then
-        watched=''
-        [ "$ROOM_UNCHECKED" = no ] || return 0
-        bk_cannot "the free room of that server cannot be seen from this host as this user (it takes a server on this host, \
-and pg_read_all_settings); restore_on: cluster needs none of it"
-        return
-    fi
-    bk_enough "$((size * 2))"
+    [ -n "$free" ] || watched=''
 }
 
 bk_enough() { # KIB: is there so much room at $watched, and the reserve?
@@ -200,9 +206,14 @@ bk_guard() { # PID
 }
 
 bk_compare() { # the rows of every table, dumped and restored
-    cmp -s "$work/rows" "$work/again" && return
+    bk_differ || return 0
+    bad=1
+    bk_fail "$differs"
+}
+
+bk_differ() { # -> $differs, in words
+    ! cmp -s "$work/rows" "$work/again" || return
     different=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/again" "$work/rows" | tr '\n' ' ')
     missing=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/rows" "$work/again" | tr '\n' ' ')
-    bad=1
-    bk_fail "the rows differ: dumped ${different:-nothing more}, restored ${missing:-nothing more}"
+    differs="the rows differ: dumped ${different:-nothing more}, restored ${missing:-nothing more}"
 }

@@ -5,7 +5,7 @@ bk_good() { bk_kept whole | bk_until_now; }
 
 bk_kept() { # whole or incomplete -> one line `STAMP TESTED` for each such backup of this item, the newest first
     for good in "$ITEM"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z."$EXTENSION"; do
-        if [ ! -f "$good" ] || [ ! -f "$good.sha256" ]; then continue; fi
+        if [ ! -f "$good" ] || [ ! -f "$good.sha256" ] || [ -f "$good.damaged" ]; then continue; fi
         sort=whole tested_before=0
         [ ! -f "$good.incomplete" ] || sort=incomplete
         [ "$sort" = "$1" ] || continue

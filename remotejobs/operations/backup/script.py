@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shlex
 
 from remotejobs.agent.functions import command_of, text_of
 from remotejobs.model import Job
-from remotejobs.operations.backup.plan import BackupPlan, CommandItem, FilesItem, Item, OtherServer, PostgresItem
+from remotejobs.operations.backup.plan import (
+    BackupPlan,
+    CommandItem,
+    FilesItem,
+    Item,
+    OtherServer,
+    PostgresItem,
+    ServerItem,
+    SqliteItem,
+)
 
-_TEXTS = ("backup.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "files.sh", "retention.sh")
+_TEXTS = (
+    "backup.sh",
+    "record.sh",
+    "place.sh",
+    "postgres.sh",
+    "restore_test.sh",
+    "cluster.sh",
+    "files.sh",
+    "sqlite.sh",
+    "retention.sh",
+    "server.sh",
+)
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
-_LABELS = {"postgres": "pg_dump", "files": "tar", "command": "command"}
+_LABELS = {"postgres": "pg_dump", "server": "databases of", "files": "tar", "sqlite": "sqlite3", "command": "command"}
 
 
 def shell_text() -> str:
@@ -21,13 +42,17 @@ def shell_text() -> str:
     return "\n".join(text_of("remotejobs.operations.backup", name) for name in _TEXTS)
 
 
-def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
-    """The job that backs `item` up on `host`. The same arguments give the same job, so that it can be attached to."""
+def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") -> Job:
+    """The job that backs `item` up on `host`. The same arguments give the same job, so that it can be attached to.
+
+    `run` is the id of the flow run that it is for; it is kept in the record of the backup.
+    """
     settings = [f"{name}={shlex.quote(value)}" for name, value in _settings(plan, item, host)]
+    settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
     return Job(
         jid=jid,
-        cmd=command_of(shell_text(), "bk_main", *_words(item), before=[*settings, *exports]),
+        cmd=command_of(shell_text(), _function(item), *_words(item), before=[*settings, *exports]),
         label=label_of(item),
         timeout=item.timeout,
         grace=GRACE,
@@ -35,6 +60,30 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str) -> Job:
         locks=(lock_of(item),),
         queue_timeout=item.timeout,
     )
+
+
+def _record(plan: BackupPlan, item: Item, host: str, jid: str, run: str) -> str:
+    """What is known of a backup before it is made, as members of a JSON object."""
+    known: dict[str, object] = {
+        "host": host,
+        "plan": plan_of(plan, item),
+        "run": run,
+        "jid": jid,
+    }
+    match item:
+        case PostgresItem():
+            known |= {"server": item.server, "port": item.port}
+        case FilesItem():
+            known |= {"base": item.base, "paths": list(item.paths)}
+        case SqliteItem():
+            known |= {"path": item.path}
+        case CommandItem():
+            known |= {"command": item.command}
+    return json.dumps(known)[1:-1]
+
+
+def _function(item: Item) -> str:
+    return "bk_server_main" if isinstance(item, ServerItem) else "bk_main"
 
 
 def lock_of(item: Item) -> str:
@@ -47,10 +96,14 @@ def plan_of(plan: BackupPlan, item: Item) -> str:
     if plan.name:
         return f"plan {plan.name}"
     match item:
+        case ServerItem():
+            what = f"databases at {item.server or 'the local socket'}:{item.port}"
         case PostgresItem():
             what = f"database {item.database} at {item.server or 'the local socket'}:{item.port}"
         case FilesItem():
             what = f"files below {item.base}"
+        case SqliteItem():
+            what = f"the SQLite database {item.path}"
         case CommandItem():
             what = "the output of a command"
     keep = plan.retention
@@ -95,6 +148,9 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
 def _settings_of(item: Item) -> list[tuple[str, str]]:
     """Those that items of its kind alone have."""
     match item:
+        case ServerItem():
+            wanted = ("GLOBALS_WANTED", "yes" if item.globals else "no")
+            return [wanted, *_settings_of(PostgresItem.model_validate(_as_database(item)))]
         case PostgresItem(restore_on=OtherServer() as other):
             there = [
                 ("TEST_HOST", other.server),
@@ -112,8 +168,15 @@ def _settings_of(item: Item) -> list[tuple[str, str]]:
                 ("KEEP_INCOMPLETE", "yes" if item.keep_incomplete else "no"),
                 ("ATTRIBUTES", "yes" if item.attributes else "no"),
             ]
+        case SqliteItem():
+            return [("BUSY_TIMEOUT", str(item.busy_timeout))]
         case CommandItem():
             return []
+
+
+def _as_database(item: ServerItem) -> dict[str, object]:
+    """What its databases have in common, as an item of one."""
+    return {name: getattr(item, name) for name in PostgresItem.model_fields}
 
 
 def _restore_settings(item: PostgresItem) -> list[tuple[str, str]]:
@@ -131,6 +194,8 @@ def _extension(item: Item) -> str:
             return "dump"
         case FilesItem():
             return "tar.gz" if item.compress else "tar"
+        case SqliteItem():
+            return "sqlite"
         case CommandItem():
             return item.extension
 
@@ -151,10 +216,14 @@ def _libpq(item: Item) -> list[tuple[str, str]]:
 
 def _words(item: Item) -> list[str]:
     match item:
+        case ServerItem():
+            return [*item.exclude]
         case PostgresItem():
             return []
         case FilesItem():
             return [item.base, *_options(item), *map(_below, item.paths)]
+        case SqliteItem():
+            return [item.path]
         case CommandItem():
             return [item.command, item.check]
 

@@ -1,0 +1,149 @@
+"""`remotejobs backups restore`: look first, say what would be done, refuse to replace unasked, and then a job.
+
+`remotejobs backups verify` is a job alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from remotejobs.cli import exit_codes
+from remotejobs.cli.backups import as_object, shell_on
+from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, view_of, wait_and_report, warn_of_errors
+from remotejobs.cli.target import Target as Hosts
+from remotejobs.display.events import Event, JobStarted
+from remotejobs.display.paint import Paint
+from remotejobs.display.table import table
+from remotejobs.errors import JobNotFound, UsageError
+from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.fleet import Fleet, HostResult
+from remotejobs.jobs.naming import new_jid
+from remotejobs.model import Job, Record
+from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
+from remotejobs.operations.backup.restore import Restore, Target, choose, job_with, restore_job, target_on
+from remotejobs.operations.backup.verify import Verify, verify_job
+from remotejobs.text import duration, size
+
+HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done on a host: a backup and its target, or to attach to a job that is there (`begun`)."""
+
+    entry: CatalogueEntry | None = None
+    target: Target | None = None
+    begun: str = ""
+
+    @property
+    def replaces(self) -> bool:
+        return bool(self.target and self.target.exists)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def asked_for(model: type[M], args: Namespace) -> M:
+    """What the command line asks for; `UsageError` where it makes no sense."""
+    given = {name: getattr(args, name) for name in model.model_fields if getattr(args, name, None) is not None}
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = "".join(f"{each}: " for each in first["loc"])
+        raise UsageError(f"{where}{first['msg']}", remedy="The command's --help shows all.") from exc
+
+
+def verify(args: Namespace) -> int:
+    hosts, jid = Hosts.of(args), args.jid or new_jid()
+    job = verify_job(asked_for(Verify, args), jid=jid)
+    with hosts.fleet() as fleet:
+        return _run(fleet, hosts, job.label, lambda _host: job, jid, args)
+
+
+def restore(args: Namespace) -> int:
+    wanted, hosts, jid = asked_for(Restore, args), Hosts.of(args), args.jid or new_jid()
+    with hosts.fleet() as fleet:
+        plans = gather(fleet, lambda jobs: _plan(fleet, jobs, wanted, jid))
+        _say_plans(plans, wanted, as_json=args.json)
+        if any(plan.error for plan in plans):
+            return exit_codes.of_errors(plans)
+        if args.dry_run:
+            if not args.json:
+                say("Nothing was changed.")
+            return exit_codes.OK
+        if not args.replace and (there := [plan.host for plan in plans if plan.value and plan.value.replaces]):
+            raise UsageError(
+                f"{wanted.target} exists on {', '.join(there)}",
+                remedy="Restore to another name, or say --replace: what is there is kept under another name.",
+            )
+        by_host = {plan.host: plan.value for plan in plans if plan.value}
+
+        def job(host: str) -> Job:
+            plan = by_host[host]
+            if plan.entry is None:
+                return job_with(wanted, plan.begun, jid=jid)
+            return restore_job(wanted, plan.entry, jid=jid, replace=args.replace and plan.replaces)
+
+        return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
+
+
+def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> Plan:
+    try:
+        return Plan(begun=jobs.record(jid).cmd)
+    except JobNotFound:
+        shell = shell_on(fleet, jobs.host)
+        return Plan(choose(jobs.host, backups_on(shell, wanted.directory), wanted), target_on(shell, wanted))
+
+
+def _say_plans(plans: Sequence[HostResult[Plan]], wanted: Restore, *, as_json: bool) -> None:
+    if as_json:
+        for plan in plans:
+            if plan.value and plan.value.entry:
+                backup = as_object(plan.value.entry)
+                say(json.dumps({"host": plan.host, "target": wanted.target, "exists": plan.value.replaces} | backup))
+            elif plan.error:
+                say(json.dumps({"host": plan.host, "error": str(plan.error)}))
+        return
+    rows = [_row(plan.host, plan.value, wanted) for plan in plans if plan.value]
+    if rows:
+        for line in table(HEADS, rows, Paint.for_stream(sys.stdout)):
+            say(line)
+    warn_of_errors(plans)
+
+
+def _row(host: str, plan: Plan, wanted: Restore) -> tuple[str, ...]:
+    entry = plan.entry
+    if entry is None:
+        return (host, "", "", "", "", wanted.target, "begun already; attaching")
+    what = "exists; it is kept under another name" if plan.replaces else "is new"
+    sessions = f", {plan.target.sessions} sessions" if plan.target and plan.target.sessions else ""
+    age = duration(max(0, entry.age))
+    return (host, entry.file, age, size(entry.bytes), entry.state, wanted.target, f"{what}{sessions}")
+
+
+def _run(fleet: Fleet, hosts: Hosts, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:
+    def work(jobs: HostJobs, report: Callable[[Event], None]) -> Record:
+        begun = jobs.start(job(jobs.host))
+        report(JobStarted(begun))
+        if args.poll == 0:
+            return begun
+        return wait_and_report(jobs, jid, args.poll, view.first_poll, report)
+
+    if not args.json:
+        say(f"{jid}: {label}")
+    view = view_of(fleet, hosts, jid, json=args.json, verbose=args.verbose)
+    with jobs_run_on(hosts, jid):
+        results = follow(fleet, view, work)
+    if not args.json:
+        say_summary(results)
+        if args.poll == 0:
+            say(f"Find it again with:\n{hosts.commands(jid)}")
+    return exit_codes.of_jobs(results)

@@ -1,0 +1,171 @@
+"""What backups a host has, read from the host itself: the files, the marks beside them and their records."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from remotejobs.agent.functions import text_of
+from remotejobs.agent.shell import Shell
+from remotejobs.errors import HostRefused, ProtocolError
+from remotejobs.text import visible
+
+PACKAGE = "remotejobs.operations.backup"
+STAMP = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(r"(?P<item>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<stamp>\d{8}T\d{6}Z)\.(?P<extension>[A-Za-z0-9.]+)")
+_SIDE_FILES = ("record", "untested", "damaged", "verified")
+_END = "answered"
+
+
+class DirectoryUnreadable(HostRefused):
+    """Ask as a user who may read it (--become), or name another directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueEntry:
+    """One backup as it lies on its host.
+
+    `record` is what was written beside it when it was made; None for a backup without one (an older version made it),
+    `problem` says when it is there and is not to be believed. `untested` and `damaged` are reasons.
+    """
+
+    host: str
+    directory: str
+    file: str
+    item: str
+    made: datetime
+    age: float
+    bytes: int
+    tested: bool = False
+    incomplete: bool = False
+    untested: str = ""
+    damaged: str = ""
+    verified: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] | None = None
+    problem: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whole, and nothing has been found wrong with it since."""
+        return not (self.incomplete or self.damaged or self.problem)
+
+    @property
+    def kind(self) -> str:
+        """postgres, files or command: by its record, or else by its name."""
+        if self.record and self.record.get("kind"):
+            return str(self.record["kind"])
+        return "postgres" if self.file.endswith(".dump") else "files" if ".tar" in self.file else "command"
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory.rstrip('/')}/{self.file}"
+
+    @property
+    def rows(self) -> Mapping[str, int] | None:
+        """The rows of each table, counted in the dump's own snapshot; only of one that was asked for by its name."""
+        return self.record.get("rows") if self.record else None
+
+    @property
+    def state(self) -> str:
+        """In a word: damaged, incomplete, mismatch, tested, untested (that was asked for), or whole."""
+        if self.damaged or self.incomplete or self.problem:
+            return "damaged" if self.damaged else "incomplete" if self.incomplete else "mismatch"
+        return "tested" if self.tested else "untested" if self.untested else "whole"
+
+
+@dataclass(slots=True)
+class _Answer:
+    at: str = ""
+    now: str = ""
+    backups: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    beside: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def backups_on(shell: Shell, directory: str, *, file: str = "") -> tuple[CatalogueEntry, ...]:
+    """The backups in a directory of a host, newest first; with `file` that one, with its rows.
+
+    No such directory means none. Raises `HostError`, `DirectoryUnreadable`.
+    """
+    texts = [text_of(PACKAGE, name) for name in ("place.sh", "catalogue.sh")]
+    script = "\n".join([*texts, shlex.join(["ct_list", directory, file]), f"echo {_END}"])
+    lines = shell.run(script).output.rstrip("\n").split("\n")
+    if lines[-1] != _END:
+        raise ProtocolError(shell.host, f"the list of backups is not whole; it ends with {lines[-1][-80:]!r}")
+    return tuple(sorted(_entries(shell.host, _read(shell.host, lines)), key=lambda each: each.made, reverse=True))
+
+
+def _read(host: str, lines: Sequence[str]) -> _Answer:
+    answer = _Answer()
+    for line in lines:
+        match line.split(" ", 2):
+            case ["error", *_]:
+                raise DirectoryUnreadable(host, visible(line.partition(" ")[2]))
+            case ["at", now, at]:
+                answer.now, answer.at = now, at
+            case ["backup", count, rest] if count.isdigit():
+                name, _, marks = rest.partition(" ")
+                answer.backups.append((int(count), name, marks.split(",")))
+            case [kind, name, text] if kind in _SIDE_FILES:
+                answer.beside[kind, name] = text.strip()
+            case _:
+                pass
+    return answer
+
+
+def _entries(host: str, answer: _Answer) -> Iterator[CatalogueEntry]:
+    for count, name, marks in answer.backups:
+        match = _NAME.fullmatch(name)
+        if not match:
+            continue
+        made = _time(match["stamp"])
+        record, problem = _record(answer.beside.get(("record", name)), name, count)
+        yield CatalogueEntry(
+            host=host,
+            directory=answer.at,
+            file=name,
+            item=match["item"],
+            made=made,
+            age=(_time(answer.now) - made).total_seconds(),
+            bytes=count,
+            tested="restored" in marks,
+            incomplete="incomplete" in marks,
+            untested=visible(answer.beside.get(("untested", name), "")),
+            damaged=visible(answer.beside.get(("damaged", name), "")),
+            verified=_object(answer.beside.get(("verified", name))),
+            record=record,
+            problem=problem,
+        )
+
+
+def _record(text: str | None, name: str, count: int) -> tuple[Mapping[str, Any] | None, str]:
+    """The record, and why it is not that of this file."""
+    if text is None:
+        return None, ""
+    record = _object(text)
+    if record is None:
+        return None, "its record cannot be read"
+    if record.get("file") != name:
+        return record, f"its record is that of {visible(str(record.get('file')))}"
+    if record.get("bytes") != count:
+        return record, f"it has {count} bytes, and its record says {visible(str(record.get('bytes')))}"
+    return record, ""
+
+
+def _object(text: str | None) -> Mapping[str, Any] | None:
+    try:
+        read = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _time(stamp: str) -> datetime:
+    try:
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

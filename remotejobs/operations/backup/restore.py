@@ -1,0 +1,227 @@
+"""Restoring a backup: which one, where to, and the job that does it beside what is there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import Field, model_validator
+
+from remotejobs.agent.functions import call, command_of, text_of
+from remotejobs.agent.shell import Shell
+from remotejobs.errors import HostRefused, ProtocolError
+from remotejobs.model import Job, Record
+from remotejobs.operations.backup.catalogue import PACKAGE, CatalogueEntry
+from remotejobs.operations.backup.plan import NAME, Line, Place, _Model
+from remotejobs.operations.backup.report import whole_report
+from remotejobs.operations.backup.script import GRACE
+
+_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "restore.sh")
+_OWN = ("postgres", "template0", "template1")
+
+
+class NoSuchBackup(HostRefused):
+    """`remotejobs backups list` shows what is there."""
+
+
+class TargetUnknown(HostRefused):
+    """Correct server, user and password file, or the path."""
+
+
+class Restore(_Model):
+    """Which backup of an item is restored, and where to: a database, or a directory for files."""
+
+    item: str = Field(pattern=NAME, description="Name of the item, as in the plan.")
+    directory: Place = Field(
+        default="/var/backups/remotejobs", min_length=1, description="Where the backups lie on the host."
+    )
+    at: Line = Field(
+        default="",
+        pattern=r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?|\d{8}T\d{6}Z)?$",
+        description="The last good one that was begun until then (UTC): 2026-11-30 02:00, or a day, which counts to "
+        "its end. Empty: the latest good one.",
+    )
+    file: Line = Field(default="", pattern=r"^[^/]*$", description="This very backup, by the name of its file.")
+    tested: bool = Field(default=False, description="Only one that was restored for a test, row by row.")
+    database: Line = Field(default="", description="Database to restore to.")
+    server: Line = Field(default="", description="Where PostgreSQL listens as seen from the host; empty: its socket.")
+    port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
+    user: Line = Field(default="", description="PostgreSQL user, who may create databases; empty: the job's user.")
+    passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
+    owners: bool = Field(
+        default=True,
+        description="With owners and rights, whose roles have to be there. Off: all belongs to the user.",
+    )
+    end_sessions: bool = Field(
+        default=False, description="End the sessions of a database that is replaced; otherwise they are a refusal."
+    )
+    jobs: int = Field(default=1, ge=1, le=64, description="Tables to restore at a time.")
+    to: Place = Field(default="", description="Directory to restore files to.")
+    reserve_mib: int = Field(default=1024, ge=0, description="MiB that stay free where it is restored.")
+    timeout: int = Field(default=4 * 3600, ge=1, description="Seconds after which the job is ended.")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Restore:
+        if bool(self.database) == bool(self.to):
+            raise ValueError("give either a database to restore to, or a directory (to)")
+        if self.database in _OWN or self.database.startswith("remotejobs_restore_"):
+            raise ValueError(f"database: {self.database!r} is the server's own; restore to another name")
+        return self
+
+    @property
+    def target(self) -> str:
+        return self.database or self.to
+
+    def until(self) -> datetime | None:
+        """The end of the moment that `at` names."""
+        if not self.at:
+            return None
+        digits = re.sub(r"\D", "", self.at)
+        full = digits + "235959"[len(digits) - 8 :]
+        return datetime.strptime(full, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is where a backup is to be restored; `sessions` use the database that is there."""
+
+    exists: bool
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreReport:
+    """A restore that came to its end. `before` is the name by which what was there is kept; `counts` is in words."""
+
+    target: str
+    before: str
+    counts: str
+    seconds: int
+
+
+def choose(
+    host: str, entries: Sequence[CatalogueEntry], restore: Restore, *, until: datetime | None = None
+) -> CatalogueEntry:
+    """The newest good backup of the item, not begun after `until` or `restore.at`. Raises `NoSuchBackup`."""
+    of_item = [entry for entry in entries if entry.item == restore.item]
+    limits = [each for each in (restore.until(), until) if each]
+    fitting = [entry for entry in of_item if not restore.file or entry.file == restore.file]
+    fitting = [entry for entry in fitting if all(entry.made <= limit for limit in limits)]
+    good = [entry for entry in fitting if entry.good and (entry.tested or not restore.tested)]
+    wanted = "postgres" if restore.database else "files"
+    right = [entry for entry in good if (entry.kind == "postgres") == (wanted == "postgres")]
+    if right:
+        return max(right, key=lambda entry: entry.made)
+    raise NoSuchBackup(host, _why_none(restore, of_item, fitting, good))
+
+
+def _why_none(
+    restore: Restore,
+    of_item: Sequence[CatalogueEntry],
+    fitting: Sequence[CatalogueEntry],
+    good: Sequence[CatalogueEntry],
+) -> str:
+    if not of_item:
+        return f"there is no backup of {restore.item} in {restore.directory}"
+    if not fitting:
+        which = f"called {restore.file}" if restore.file else f"until {restore.at or 'now'}"
+        return f"none of {len(of_item)} backups of {restore.item} is {which}"
+    if not good:
+        states = ", ".join(sorted({entry.problem or entry.state for entry in fitting}))
+        return f"no backup of {restore.item} is {'tested' if restore.tested else 'good'}: {states}"
+    where = "a directory (to)" if restore.database else "a database"
+    return f"the backup {good[0].file} is of the kind {good[0].kind}; restore it to {where}"
+
+
+def target_on(shell: Shell, restore: Restore) -> Target:
+    """What is there now. Changes nothing. Raises `HostError`, `TargetUnknown`."""
+    texts = (*_libpq(restore), text_of(PACKAGE, "place.sh"), text_of(PACKAGE, "look.sh"))
+    function = "rl_database" if restore.database else "rl_directory"
+    fields = call(shell, texts, (function, restore.target))
+    if "error" in fields:
+        raise TargetUnknown(shell.host, fields["error"].partition(" ")[2])
+    if "exists" not in fields:
+        raise ProtocolError(shell.host, f"it is not known whether {restore.target} exists")
+    return Target(exists=fields["exists"] == "yes", sessions=int(fields.get("sessions", "0") or 0))
+
+
+def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: bool) -> Job:
+    """The job that restores `entry`; `replace`: somebody agreed that what is there is put aside."""
+    settings = [
+        ("DIRECTORY", entry.directory),
+        ("FILE", entry.file),
+        ("SHA256", str(entry.record.get("sha256", "")) if entry.record else ""),
+        ("ITEM", entry.item),
+        # What neither pg_restore nor tar understands is put there as it is.
+        ("KIND", entry.kind if entry.kind in ("postgres", "files") else "command"),
+        ("TARGET", restore.target),
+        ("REPLACE", _word(replace)),
+        ("OWNERS", _word(restore.owners)),
+        ("END_SESSIONS", _word(restore.end_sessions)),
+        ("JOBS", str(restore.jobs)),
+        ("SCRATCH", f"remotejobs_restore_to_{_digest(restore.database, restore.server, str(restore.port), jid)}"),
+        ("RESTORE_TIMEOUT", str(restore.timeout)),
+        ("RESTORE_RESERVE_KIB", str(restore.reserve_mib * 1024)),
+    ]
+    before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore)]
+    text = "\n".join(text_of(PACKAGE, name) for name in _TEXTS)
+    return job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
+
+
+def job_with(restore: Restore, command: str, *, jid: str) -> Job:
+    """The job of a restore whose command is known: that of one that was begun."""
+    return Job(
+        jid=jid,
+        cmd=command,
+        label=f"restore {restore.item}",
+        timeout=restore.timeout,
+        grace=GRACE,
+        # No retention takes the backup away meanwhile, and nobody else restores to the same place.
+        locks=(*_locks(restore.item), f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
+        queue_timeout=restore.timeout,
+    )
+
+
+def restore_report_of(record: Record) -> RestoreReport:
+    """The report at the end of a job's output. Raises `ProtocolError` when it is not whole."""
+    fields, _ = whole_report(record, b"remotejobs-restore 1\n", "restore")
+    try:
+        return RestoreReport(
+            target=fields["target"],
+            before=fields["before"],
+            counts=fields["counts"],
+            seconds=int(fields["seconds"]),
+        )
+    except (KeyError, ValueError) as exc:
+        raise ProtocolError(record.host, f"job {record.jid}: the report of its restore: {exc}") from exc
+
+
+def _libpq(restore: Restore) -> tuple[str, ...]:
+    if not restore.database:
+        return ()
+    named = {
+        "PGDATABASE": "postgres",
+        "PGHOST": restore.server,
+        "PGPORT": str(restore.port),
+        "PGUSER": restore.user,
+        "PGPASSFILE": restore.passfile,
+    }
+    return tuple(f"export {name}={shlex.quote(value)}" for name, value in named.items() if value)
+
+
+def _locks(item: str) -> tuple[str, ...]:
+    """Those of the item, and of the server whose database it may be: `main.orders` is one of `main`."""
+    parts = item.split(".")
+    return tuple(f"backup:{'.'.join(parts[:count])}" for count in range(1, len(parts) + 1))
+
+
+def _word(yes: bool) -> str:
+    return "yes" if yes else "no"
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
