@@ -49,10 +49,13 @@ class Plan:
 
 M = TypeVar("M", bound=BaseModel)
 
+_OPTIONS = {"user": "username"}  # as psql calls it: --user is whoever logs in
+
 
 def asked_for(model: type[M], args: Namespace) -> M:
     """What the command line asks for; `UsageError` where it makes no sense."""
-    given = {name: getattr(args, name) for name in model.model_fields if getattr(args, name, None) is not None}
+    options = {name: getattr(args, _OPTIONS.get(name, name), None) for name in model.model_fields}
+    given = {name: value for name, value in options.items() if value is not None}
     try:
         return model.model_validate(given)
     except ValidationError as exc:

@@ -8,10 +8,13 @@ from uuid import uuid4
 
 import pytest
 
+from remotejobs.cli.main import build_parser
+from remotejobs.cli.restoring import asked_for
 from remotejobs.connections.local import LocalConnection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import State
 from remotejobs.operations.backup import BackupPlan, FilesItem, Retention, job_of, report_of
+from remotejobs.operations.backup.restore import Restore
 from tests.cli.conftest import Hosts
 from tests.cli.running import Ended, remotejobs
 
@@ -140,3 +143,10 @@ def test_a_damaged_backup_fails_the_verification_and_is_shown_as_such(
     done = call(local_hosts, "verify", directory, "-P", "1", "--item", "site")
     assert (done.code, "1 of 1 backups are damaged" in done.out) == (2, True)
     assert "damaged" in call(local_hosts, "list", directory).out
+
+
+def test_who_logs_in_is_not_whom_the_database_knows() -> None:
+    args = build_parser().parse_args(
+        ["backups", "restore", "all", "--item", "db", "--database", "db", "-u", "deploy", "--username", "postgres"]
+    )
+    assert asked_for(Restore, args).user == "postgres"

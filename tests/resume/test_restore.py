@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from lab.servers.prefect_api import RunStatus
+from lab.servers.prefect.api import RunStatus
 from remotejobs.model import State
 from remotejobs.operations.backup import BackupPlan, FilesItem, job_of, report_of
 from remotejobs.prefect.tasks.connections import jobs_on
