@@ -32,6 +32,7 @@
 # Before the first function: request.py closes a group there.
 rj_proc=/proc
 host=
+rj_gone='was taken away by a kill or a clean while it was started'
 renamed= # the directory whose host was found to be this one by another name
 
 # --- small things ----------------------------------------------------------------------------------------------------
@@ -213,7 +214,10 @@ rj_start() {
         [ -d "$dir" ] || rj_fail start_failed "$why" || return
         cmdfile=cmd.$nonce
     }
-    rj_own || rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
+    if ! rj_own; then
+        [ -e "$dir" ] || [ -L "$dir" ] || rj_fail start_failed "$dir $rj_gone" || return
+        rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
+    fi
     [ ! -e cmd ] || cmdfile=cmd.$nonce
     if [ -e job ] || { [ -e queued ] && rj_state && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
         rj_attach
@@ -226,7 +230,7 @@ rj_start() {
 
 rj_not_started() { # WHY
     why=$1
-    rj_named || why="$dir was taken away by a kill or a clean while it was started"
+    rj_named || why="$dir $rj_gone"
     rj_void || rj_tidy
     rj_fail start_failed "$why"
 }

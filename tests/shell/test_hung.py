@@ -17,7 +17,7 @@ from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.awaiting import await_true
-from tests.shell.shells import ShellConnection, await_output, in_every_shell
+from tests.shell.shells import ShellConnection, await_output, ended, in_every_shell
 
 
 @contextmanager
@@ -104,6 +104,15 @@ def test_a_start_that_is_held_up_between_its_gate_and_its_command_is_reported_as
         assert [(record.state, record.cause) for record in jobs.list()] == [(State.RUNNING, "")]
         assert jobs.kill("j").state is State.KILLED
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_start_whose_directory_is_cleaned_away_before_it_is_in_there_says_so(jobs: HostJobs, tmp_path: Path) -> None:
+    jobs.start(Job(jid="j", cmd="true"))
+    ended(jobs, "j")
+    with hanging(jobs, "rj_start:16", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+        assert len(jobs.clean(older_than=-1)) == 1
+    with pytest.raises(StartFailed, match="was taken away"):
+        hung.result()
 
 
 @in_every_shell
