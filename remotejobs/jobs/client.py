@@ -137,6 +137,17 @@ class HostJobs:
 
         Returns the records of those removed (with `dry_run`: of those that would be). A running job stays.
         """
+        due = self._clean(older_than, keep, dry_run=True)
+        if dry_run:
+            return due
+        removed = self._clean(older_than, keep, dry_run=False)
+        # If the answer was lost and it was asked again, the host named only those that the second request removed.
+        if unnamed := [record for record in due if record.jid not in {each.jid for each in removed}]:
+            there = {record.jid for record in self.list()}
+            removed += tuple(record for record in unnamed if record.jid not in there)
+        return removed
+
+    def _clean(self, older_than: float, keep: int, *, dry_run: bool) -> tuple[Record, ...]:
         asked = request.clean(self._directory, math.floor(older_than), keep, dry_run)
         answer = self._ask(asked, extra_time=4 * EXCHANGE_TIMEOUT)
         return tuple(self._record(section) for section in answer.sections())

@@ -7,6 +7,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -269,6 +270,25 @@ def test_list_shows_all_jobs_and_clean_never_takes_a_running_one(jobs: HostJobs)
     assert len(would) == 2 and "runs" not in would
     assert [record.jid for record in jobs.clean(older_than=-1, keep=1)] == would
     assert {record.jid for record in jobs.list()} == {"runs", "done0", "done1", "done2"} - set(would)
+
+
+def test_a_clean_whose_answer_was_lost_and_that_was_asked_again_names_all_that_it_removed(dash: HostJobs) -> None:
+    connection = dash._connection
+    assert isinstance(connection, ShellConnection)
+    for jid in ("a", "b"):
+        dash.start(Job(jid=jid, cmd="true"))
+        ended(dash, jid)
+    asked = connection.ask
+
+    def ask_twice(script: bytes, **options: Any) -> Reply:
+        first = asked(script, **options)
+        return asked(script, **options) if b"rj_take_away" in script else first
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "ask", ask_twice)
+        removed = dash.clean(older_than=-1)
+    assert sorted(record.jid for record in removed) == ["a", "b"]
+    assert dash.list() == ()
 
 
 def test_an_orphaned_command_is_not_cleaned_away(jobs: HostJobs) -> None:
