@@ -20,7 +20,7 @@ from remotejobs.operations.backup.plan import NAME, Line, Place, _Model
 from remotejobs.operations.backup.report import whole_report
 from remotejobs.operations.backup.script import GRACE
 
-_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "restore.sh")
+_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "restore.sh")
 _OWN = ("postgres", "template0", "template1")
 
 
