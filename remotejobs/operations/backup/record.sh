@@ -96,6 +96,10 @@ bk_joined() { # lines `name|count`, also where a name has line ends in it, in an
     awk '{ held = held $0; if (held ~ /[|][0-9]+$/) { print held; held = "" } else held = held " " }' | LC_ALL=C sort
 }
 
+bk_rows_to_compare() { # FILE: what was counted when it was restored -> $work/again, and what its record says -> $work/rows
+    bk_ended "$work/counted" && bk_joined <"$work/counted" >"$work/again" && bk_recorded_rows "$1" >"$work/rows"
+}
+
 bk_recorded_rows() { # FILE: the same lines from its record; none where that has none
     sed -n 's/^"rows": //p' "$1.json" 2>/dev/null | LC_ALL=C awk '{
         name = ""; inside = 0

@@ -106,8 +106,7 @@ rs_postgres() {
     { echo 'SET statement_timeout = 0;' && bk_count_rows; } >"$work/script"
     bk_guarded "$work/counted" psql -wqAtX -v ON_ERROR_STOP=1 -d "$SCRATCH" -f "$work/script" ||
         bk_fail "the restored rows cannot be counted: $(bk_said)"
-    bk_joined <"$work/counted" >"$work/again"
-    bk_recorded_rows "$FILE" >"$work/rows"
+    bk_rows_to_compare "$FILE" || bk_fail "the restored rows cannot be kept in $work: is there room?"
     if [ -s "$work/rows" ]; then bk_compare; else echo "no rows were recorded with this backup; there is nothing to compare"; fi
     counts=$(awk -F '|' '{ rows += $NF } END { print NR + 0 " tables, " rows + 0 " rows" }' "$work/again")
     rs_switch
