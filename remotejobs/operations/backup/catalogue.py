@@ -138,7 +138,7 @@ def _entries(host: str, answer: _Answer) -> Iterator[CatalogueEntry]:
             damaged=visible(answer.beside.get(("damaged", name), "")),
             verified=_object(answer.beside.get(("verified", name))),
             record=record,
-            problem=problem,
+            problem="it cannot be read by this user; --become asks as root" if "unreadable" in marks else problem,
         )
 
 
@@ -159,7 +159,7 @@ def _record(text: str | None, name: str, count: int) -> tuple[Mapping[str, Any] 
 def _object(text: str | None) -> Mapping[str, Any] | None:
     try:
         read = json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return read if isinstance(read, dict) else None
 

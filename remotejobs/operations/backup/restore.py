@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from posixpath import normpath
 
 from pydantic import Field, model_validator
 
@@ -70,6 +71,7 @@ class Restore(_Model):
             raise ValueError("give either a database to restore to, or a directory (to)")
         if self.database in _OWN or self.database.startswith("remotejobs_restore_"):
             raise ValueError(f"database: {self.database!r} is the server's own; restore to another name")
+        self.until()  # a ValueError for the 31st of February
         return self
 
     @property
@@ -106,10 +108,14 @@ class RestoreReport:
 def choose(
     host: str, entries: Sequence[CatalogueEntry], restore: Restore, *, until: datetime | None = None
 ) -> CatalogueEntry:
-    """The newest good backup of the item, not begun after `until` or `restore.at`. Raises `NoSuchBackup`."""
+    """The newest good backup of the item, not begun after `until` or `restore.at`. Raises `NoSuchBackup`.
+
+    One that is dated after now, by a clock that was wrong once, is only chosen by its name: it would be the newest for
+    years.
+    """
     of_item = [entry for entry in entries if entry.item == restore.item]
     limits = [each for each in (restore.until(), until) if each]
-    fitting = [entry for entry in of_item if not restore.file or entry.file == restore.file]
+    fitting = [entry for entry in of_item if (entry.file == restore.file if restore.file else entry.age >= 0)]
     fitting = [entry for entry in fitting if all(entry.made <= limit for limit in limits)]
     good = [entry for entry in fitting if entry.good and (entry.tested or not restore.tested)]
     wanted = "postgres" if restore.database else "files"
@@ -128,7 +134,7 @@ def _why_none(
     if not of_item:
         return f"there is no backup of {restore.item} in {restore.directory}"
     if not fitting:
-        which = f"called {restore.file}" if restore.file else f"until {restore.at or 'now'}"
+        which = f"called {restore.file}" if restore.file else f"dated until {restore.at or 'now'}"
         return f"none of {len(of_item)} backups of {restore.item} is {which}"
     if not good:
         states = ", ".join(sorted({entry.problem or entry.state for entry in fitting}))
@@ -146,7 +152,10 @@ def target_on(shell: Shell, restore: Restore) -> Target:
         raise TargetUnknown(shell.host, fields["error"].partition(" ")[2])
     if "exists" not in fields:
         raise ProtocolError(shell.host, f"it is not known whether {restore.target} exists")
-    return Target(exists=fields["exists"] == "yes", sessions=int(fields.get("sessions", "0") or 0))
+    sessions = fields.get("sessions", "0")
+    if not sessions.isdecimal():
+        raise ProtocolError(shell.host, f"{restore.target} is used by {sessions!r} sessions, which is no number")
+    return Target(exists=fields["exists"] == "yes", sessions=int(sessions))
 
 
 def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: bool) -> Job:
@@ -181,7 +190,7 @@ def job_with(restore: Restore, command: str, *, jid: str) -> Job:
         timeout=restore.timeout,
         grace=GRACE,
         # No retention takes the backup away meanwhile, and nobody else restores to the same place.
-        locks=(*_locks(restore.item), f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
+        locks=(*_locks(restore.item), f"restore:{_digest(_place(restore), restore.server, str(restore.port))}"),
         queue_timeout=restore.timeout,
     )
 
@@ -217,6 +226,14 @@ def _locks(item: str) -> tuple[str, ...]:
     """Those of the item, and of the server whose database it may be: `main.orders` is one of `main`."""
     parts = item.split(".")
     return tuple(f"backup:{'.'.join(parts[:count])}" for count in range(1, len(parts) + 1))
+
+
+def _place(restore: Restore) -> str:
+    """The target, however its path is written."""
+    if restore.database:
+        return restore.database
+    path = restore.to if restore.to.startswith("/") else f"~/{restore.to.removeprefix('~')}"
+    return normpath(path).replace("//", "/")
 
 
 def _word(yes: bool) -> str:

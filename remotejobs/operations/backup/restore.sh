@@ -62,7 +62,8 @@ rs_postgres_need() {
 rs_psql() { psql -wqAtX -v ON_ERROR_STOP=1 -v target="$TARGET" "$@" 2>"$work/said"; }
 
 rs_names() { # -> $there (t, f), $quoted, $before_name
-    before_name=$(printf '%s\n' "$TARGET" | cut -c 1-40 | bk_utf8)_before_$(echo "$stamp" | tr TZ tz)
+    # PostgreSQL cuts what has more than 63 bytes.
+    before_name=$(printf '%s\n' "$TARGET" | cut -b 1-39 | bk_utf8)_before_$(echo "$stamp" | tr TZ tz)
     cat >"$work/script" <<'SQL'
 SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'target'), pg_catalog.quote_ident(:'target');
 SQL
