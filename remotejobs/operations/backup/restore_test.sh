@@ -52,7 +52,7 @@ bk_sweep_databases() {
                 < extract(epoch FROM now())
             OR d.datname = '$SCRATCH' AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datname = d.datname))" ||
-        { echo "no look at what dead runs left on the server: $(bk_said)" && return 0; }
+        { echo "what dead runs left on the server cannot be listed: $(bk_said)" && return 0; }
     while read -r left_over; do
         echo "dropping $left_over, which a dead run left"
         bk_drop "$left_over" "$@" || echo "$left_over cannot be dropped: $(bk_said)"

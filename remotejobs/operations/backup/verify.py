@@ -96,7 +96,7 @@ def verify_report_of(record: Record) -> VerifyReport:
             damaged=int(fields["damaged"]),
             restored=int(fields["restored"]),
             seconds=int(fields["seconds"]),
-            unread=int(fields["unread"]),
+            unread=int(fields.get("unread", "0")),  # a job outlives its controller, also an older one
             warnings=warnings_in(lines),
         )
     except (KeyError, ValueError) as exc:
