@@ -56,9 +56,9 @@ class CatalogueEntry:
 
     @property
     def kind(self) -> str:
-        """postgres, files or command: by its record, or else by its name."""
+        """postgres, files, sqlite, globals or command: by its record, or else by its name."""
         if self.record and self.record.get("kind"):
-            return str(self.record["kind"])
+            return visible(str(self.record["kind"]))
         return "postgres" if self.file.endswith(".dump") else "files" if ".tar" in self.file else "command"
 
     @property

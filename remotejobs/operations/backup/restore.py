@@ -33,6 +33,10 @@ class TargetUnknown(HostRefused):
     """Correct server, user and password file, or the path."""
 
 
+class OtherJob(HostRefused):
+    """Give another --jid, or none."""
+
+
 class Restore(_Model):
     """Which backup of an item is restored, and where to: a database, or a directory for files."""
 
@@ -179,6 +183,19 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
     before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore)]
     text = "\n".join(text_of(PACKAGE, name) for name in _TEXTS)
     return job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
+
+
+def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
+    """The command of a job that is there, if it restores what is asked for to where it is asked for.
+
+    Raises `OtherJob`: whoever attaches to it would otherwise take its end for that of this restore.
+    """
+    lines = command.split("\n", 20)
+    if all(
+        f"{name}={shlex.quote(value)}" in lines for name, value in (("ITEM", restore.item), ("TARGET", restore.target))
+    ):
+        return command
+    raise OtherJob(host, f"the job {jid} is another one: it does not restore {restore.item} to {restore.target}")
 
 
 def job_with(restore: Restore, command: str, *, jid: str) -> Job:

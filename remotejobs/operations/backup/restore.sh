@@ -51,6 +51,7 @@ rs_postgres_need() {
     rs_psql -c 'SELECT 1' >/dev/null || bk_fail "the server does not answer: $(bk_said)"
     rs_names
     [ "$there" = f ] || rs_may_replace
+    bk_sweep_databases # what restores left whose host lost its power: no backup may ever come by
     bk_server_place || bk_fail "the server does not answer: $(bk_said)"
     if [ -z "$watched" ]; then
         echo "the free room of that server cannot be seen from this host as this user; restoring all the same"
