@@ -118,6 +118,23 @@ def test_a_directory_that_cannot_be_listed_is_not_empty(
     assert f"{to} exists, and nobody agreed" in failed.stderr.decode()
 
 
+def test_what_is_restored_can_be_read_by_those_who_could_read_what_was_there(
+    saved: None, restore: Run, tmp_path: Path
+) -> None:
+    to = tmp_path / "back"
+    to.mkdir()
+    (to / "own").write_text("old")
+    to.chmod(0o2755)
+    assert restore("f", to=str(to), replace_it=True).state is State.SUCCEEDED
+    assert (to / "f").exists()
+    assert to.stat().st_mode & 0o7777 == 0o2755
+
+
+def test_the_home_directory_is_not_put_aside(saved: None, restore: Run, tmp_path: Path) -> None:
+    failed = restore("f", to=str(Path.home()), replace_it=True, path=with_own(tmp_path, "mv", "exit 1"))
+    assert "the home directory of this job's user, and its jobs, would be put aside" in failed.stderr.decode()
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_the_directory_of_the_backups_is_not_put_aside(
     saved: None, restore: Run, tmp_path: Path, directory: Path, link: bool

@@ -74,7 +74,8 @@ SQL
 
 rs_may_replace() {
     [ "$REPLACE" = yes ] ||
-        bk_fail "the database $TARGET exists, and nobody agreed that it is replaced (it would be kept as $before_name)"
+        bk_fail "the database $TARGET exists, and nobody agreed that it is replaced (--replace, or a yes to the flow's question; \
+it would be kept as $before_name)"
     sessions=$(rs_sessions)
     [ "${sessions:-0}" -eq 0 ] || [ "$END_SESSIONS" = yes ] ||
         bk_fail "$sessions sessions use the database $TARGET: end them, or ask for that (end_sessions)"
@@ -182,7 +183,12 @@ rs_directory_need() {
     esac
     if rs_there && ! rs_empty; then
         [ "$REPLACE" = yes ] ||
-            bk_fail "$TARGET exists, and nobody agreed that it is replaced (it would be kept as $TARGET.before-$stamp)"
+            bk_fail "$TARGET exists, and nobody agreed that it is replaced (--replace, or a yes to the flow's question; it \
+would be kept as $TARGET.before-$stamp)"
+        case $HOME/ in "$TARGET"/* | "${real%/}"/*)
+            bk_fail "the home directory of this job's user, and its jobs, would be put aside with $TARGET; restore to another \
+directory, and move from there what is needed" ;;
+        esac
     fi
     for dead in "$TARGET".rj_restoring_??????; do
         ! bk_is_dead "$dead" || rm -rf "$dead"
@@ -235,6 +241,7 @@ rs_put() { # under its name. What is there may have changed since the restore be
             sleep 1
             stamp=$(date -u +%Y%m%dT%H%M%SZ)
         done
+        rs_like_before
         before=$TARGET.before-$stamp
         mv "$TARGET" "$before" || bk_fail "$TARGET cannot be renamed; is something mounted there?"
     fi
@@ -244,6 +251,12 @@ rs_put() { # under its name. What is there may have changed since the restore be
         bk_fail "$TARGET was made by somebody else meanwhile"
     fi
     [ -z "$before" ] || echo "what was there before is kept as $before; remove it when it is not needed"
+}
+
+rs_like_before() { # whoever could read what is there can read what comes after it
+    [ -d "$TARGET" ] || return 0
+    owned=$(stat -L -c '%u:%g %a' "$TARGET") && chown "${owned% *}" "$into" && chmod "${owned#* }" "$into" ||
+        echo "$TARGET gets the mode 0700 and the owner of this job: those of what was there cannot be set"
 }
 
 rs_put_back() { # what was put aside, where nothing got its name
