@@ -1,4 +1,4 @@
-"""Look again at the backups that lie on hosts: checksum and format of all, and a restore of one in so many."""
+"""Verify the backups that lie on hosts: checksum and format of all, and a restore of one in so many."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def verify_backups(
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> list[Verified]:
-    """Verify the backups of every host of a pattern; fail, naming the hosts where one is damaged.
+    """Verify the backups of every host of a pattern; fail, naming the hosts where one is damaged or cannot be read.
 
     Args:
-        hosts: Hosts whose backups are looked at, as a pattern: all, databases.
+        hosts: Hosts whose backups are verified, as a pattern: all, databases.
         verify: Which backups, and how closely.
         poll: Seconds between two polls of a running job.
         on_cancel: What becomes of its jobs when it is cancelled: kill them, with proof, or leave them running.

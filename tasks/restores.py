@@ -55,7 +55,11 @@ def look_for_backup(restore: Restore, host: str, access: Access, jid: str) -> Fo
         shell = shell_of(access, host)
         entry = choose(host, backups_on(shell, restore.directory), restore)
         get_run_logger().info("%s on %s: %s, made %s ago", restore.item, host, entry.file, duration(entry.age))
-        return Found(host=host, entry=entry, target=target_on(shell, restore))
+        target = target_on(shell, restore)
+        if target.sessions:
+            used = f"{number_of(target.sessions, 'session')} on {host} use {restore.target}, which would be replaced"
+            get_run_logger().warning(used)
+        return Found(host=host, entry=entry, target=target)
     return Found(host=host, begun=record.cmd)
 
 
@@ -75,7 +79,10 @@ def not_approved(approval: Approval, restore: Restore, found: Sequence[Found]) -
 
 
 def question(restore: Restore, found: Sequence[Found]) -> str:
-    """What a person is asked to approve, in markdown: which backup goes where, and what is replaced."""
+    """What a person is asked to approve, in markdown: which backup goes where, and what is replaced.
+
+    Nothing in it changes by itself, as sessions do: another question would need another yes.
+    """
     what = "database" if restore.database else "directory"
     lines = [f"Restore **{in_markdown(restore.item)}** to the {what} **{in_markdown(restore.target)}**:"]
     lines += [
@@ -99,8 +106,7 @@ def _sum(entry: CatalogueEntry) -> str:
 def _there(target: Target) -> str:
     if not target.exists:
         return "Nothing is there yet."
-    used = f" {number_of(target.sessions, 'session')} of it are under way." if target.sessions else ""
-    return f"What is there is **replaced**, and kept under another name.{used}"
+    return "What is there is **replaced**, and kept under another name."
 
 
 def would_be_restored(restore: Restore, found: Sequence[Found]) -> RunState[list[Restored]]:

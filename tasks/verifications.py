@@ -58,6 +58,7 @@ def result_and_row(verified: Verified) -> tuple[JobResult, TableRow]:
         "duration": duration(result.record.delta) if result.record else "",
         "whole": report.good if report else "",
         "damaged": report.damaged if report else "",
+        "not read": report.unread if report else "",
         "restored": report.restored if report else "",
         "reason": result.reason,
     }

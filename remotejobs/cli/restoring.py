@@ -27,7 +27,7 @@ from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
-from remotejobs.operations.backup.restore import Restore, Target, choose, job_with, restore_job, target_on
+from remotejobs.operations.backup.restore import Restore, Target, begun_by, choose, job_with, restore_job, target_on
 from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.text import duration, size
 
@@ -100,7 +100,7 @@ def restore(args: Namespace) -> int:
 
 def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> Plan:
     try:
-        return Plan(begun=jobs.record(jid).cmd)
+        return Plan(begun=begun_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
     except JobNotFound:
         shell = shell_on(fleet, jobs.host)
         return Plan(choose(jobs.host, backups_on(shell, wanted.directory), wanted), target_on(shell, wanted))

@@ -134,7 +134,7 @@ def test_a_dump_that_is_cut_off_is_detected(cut: int, back_up: Back_up, database
 def test_different_rows_are_named(tmp_path: Path) -> None:
     (tmp_path / "rows").write_text("public.a|10\npublic.b|5\n")
     (tmp_path / "again").write_text("public.a|9\npublic.b|5\n")
-    compare = f"{shell_text()}\nITEM=orders step=restore work=$1\nbk_compare"
+    compare = f"{shell_text()}\nITEM=orders step=restore work=$1 sha256=sha256sum\nbk_compare"
     done = subprocess.run(["sh", "-c", compare, "sh", tmp_path], capture_output=True, text=True)
     assert done.returncode == 1
     assert "dumped public.a|10 , restored public.a|9 " in done.stderr

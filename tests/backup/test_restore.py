@@ -90,6 +90,16 @@ def test_an_existing_database_is_refused_and_untouched(
     assert names(postgres) == before
 
 
+def test_the_long_name_of_what_is_kept_is_the_one_that_the_report_has(
+    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
+) -> None:
+    name = "l" * 63
+    postgres.query(f"CREATE DATABASE {name}")
+    back_up(database("long", database=name))
+    report = restore_report_of(restore("long", database=name, replace_it=True, **server))
+    assert report.before in names(postgres)
+
+
 def test_a_database_that_is_replaced_is_kept_under_another_name(
     back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
 ) -> None:
@@ -118,6 +128,19 @@ def test_sessions_of_the_old_database_are_ended_only_where_that_was_asked_for(
     finally:
         visitor.kill()
         visitor.communicate()
+
+
+def test_what_a_restore_left_whose_time_is_over_goes(
+    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
+) -> None:
+    back_up(database("users"))
+    left, alive = "remotejobs_restore_to_left", "remotejobs_restore_to_alive"
+    for name, until in ((left, 1), (alive, 2**40)):
+        postgres.query(f"CREATE DATABASE {name}")
+        postgres.query(f"COMMENT ON DATABASE {name} IS 'remotejobs restore test, over by {until}'")
+    assert restore("users", database="users_again", **server).state is State.SUCCEEDED
+    assert left not in names(postgres)
+    assert alive in names(postgres)
 
 
 def test_a_database_that_cannot_be_given_its_name_is_kept_for_a_person(

@@ -89,7 +89,7 @@ def test_the_newest_good_one_until_a_moment_is_chosen(directory: Path, shell: Sh
     assert chosen(at="2026-01-01") == chosen(at="2026-01-02 01:59") == chosen(tested=True) == "20260101T020000Z"
     assert chosen(at="2026-01-02 02:00") == chosen(file="orders-20260102T020000Z.dump") == "20260102T020000Z"
     for settings, why in (
-        ({"at": "2025-12-31"}, "none of 3 backups of orders is until 2025-12-31"),
+        ({"at": "2025-12-31"}, "none of 3 backups of orders is dated until 2025-12-31"),
         ({"file": "orders-20260103T020000Z.dump"}, "no backup of orders is good: damaged"),
         ({"database": "", "to": "/x"}, "is of the kind postgres; restore it to a database"),
         ({"item": "order"}, "there is no backup of order in"),

@@ -99,6 +99,9 @@ def test_a_restore_is_a_job_that_the_same_jid_attaches_to(
     again = restore(local_hosts, directory, to, "--jid", "mine", "-P", "1")
     assert (again.code, "begun already; attaching" in again.out) == (0, True)
     assert not list(tmp_path.glob("back.*"))
+    other = restore(local_hosts, directory, tmp_path / "elsewhere", "--jid", "mine", "-P", "1")
+    assert other.code == 2
+    assert "the job mine is another one: it does not restore site to " in other.err
 
 
 def test_what_exists_is_refused_unless_replace_says_otherwise(
@@ -120,7 +123,7 @@ def test_what_exists_is_refused_unless_replace_says_otherwise(
     ("words", "why"),
     [
         (("--at", "yesterday"), "at: "),
-        (("--at", "2020-01-01"), "none of 1 backups of site is until 2020-01-01"),
+        (("--at", "2020-01-01"), "none of 1 backups of site is dated until 2020-01-01"),
         (("--tested",), "no backup of site is tested: whole"),
     ],
 )

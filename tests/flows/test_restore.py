@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from prefect.client.schemas.objects import State as RunState
 from lab.servers.postgres import Postgres
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, Restore
+from remotejobs.operations.backup.catalogue import CatalogueEntry
+from remotejobs.operations.backup.restore import Target
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.flows.restore import restore
 from remotejobs.prefect.tasks import restores
@@ -46,6 +49,19 @@ def run(access: Access, server: dict[str, object], **more: Any) -> RunState[Any]
     wanted = Restore.model_validate(settings | more.pop("settings", {}))
     state: RunState[Any] = restore(access, "db1", wanted, poll=1, return_state=True, **more)
     return state
+
+
+def test_sessions_that_come_and_go_make_no_other_question() -> None:
+    entry = CatalogueEntry(
+        host="db1", directory="/b", file="f", item="users", made=datetime.now(UTC), age=1, bytes=1, tested=True
+    )
+    wanted = Restore(item="users", database="flow_back", end_sessions=True)
+    one, more = (
+        restores.question(wanted, [restores.Found(host="db1", entry=entry, target=Target(exists=True, sessions=count))])
+        for count in (0, 12)
+    )
+    assert one == more
+    assert "**replaced**" in one
 
 
 def test_a_dry_run_shows_which_backup_would_go_where_and_changes_nothing(

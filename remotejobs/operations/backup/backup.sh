@@ -15,7 +15,7 @@
 #   FILE.changed     files that changed while they were read: what tar said
 #   FILE.incomplete  some of it could not be read: what tar said. It counts as a backup nowhere
 #   FILE.json        its record (record.sh), there before FILE has its name
-#   FILE.damaged     a later look found it damaged: what was wrong. It counts as a backup nowhere
+#   FILE.damaged     a verification found it damaged: what was wrong. It counts as a backup nowhere
 #   .ITEM.plan       whose backups of this item these are
 
 bk_main() {

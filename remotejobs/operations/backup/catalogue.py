@@ -56,9 +56,9 @@ class CatalogueEntry:
 
     @property
     def kind(self) -> str:
-        """postgres, files or command: by its record, or else by its name."""
+        """postgres, files, sqlite, globals or command: by its record, or else by its name."""
         if self.record and self.record.get("kind"):
-            return str(self.record["kind"])
+            return visible(str(self.record["kind"]))
         return "postgres" if self.file.endswith(".dump") else "files" if ".tar" in self.file else "command"
 
     @property
@@ -138,7 +138,7 @@ def _entries(host: str, answer: _Answer) -> Iterator[CatalogueEntry]:
             damaged=visible(answer.beside.get(("damaged", name), "")),
             verified=_object(answer.beside.get(("verified", name))),
             record=record,
-            problem=problem,
+            problem="it cannot be read by this user; --become asks as root" if "unreadable" in marks else problem,
         )
 
 
@@ -159,7 +159,7 @@ def _record(text: str | None, name: str, count: int) -> tuple[Mapping[str, Any] 
 def _object(text: str | None) -> Mapping[str, Any] | None:
     try:
         read = json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return read if isinstance(read, dict) else None
 

@@ -20,7 +20,10 @@ ct_list() { # DIRECTORY [FILE]: all, or one with its rows
         if [ -f "$each" ] && [ -f "$each.sha256" ]; then set -- "$@" "$each"; fi
     done
     [ "$#" -gt 0 ] || return 0
-    wc -c "$@" | while read -r bytes name; do
+    for name in "$@"; do # wc would leave it out
+        [ -r "$name" ] || echo "backup 0 $name unreadable"
+    done
+    wc -c "$@" 2>/dev/null | while read -r bytes name; do
         [ -f "$name" ] || continue # the line of the total
         marks=''
         for mark in restored untested changed incomplete damaged; do

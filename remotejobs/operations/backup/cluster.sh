@@ -139,18 +139,21 @@ bk_self() { # who this shell is, in a line
 
 bk_born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; } # PID
 
-bk_sweep_clusters() { # remove what dead runs of this user left; of another pid namespace nobody here can know
-    bk_home "$RESTORE_DIRECTORY"
-    bk_self >"$work/self"
+bk_is_dead() { # DIRECTORY: of this user, by a run that is no more; of another pid namespace nobody here can know
+    # shellcheck disable=SC3067 # dash, bash, busybox, mksh and yash all have -O
+    if [ ! -d "$1" ] || [ -h "$1" ] || [ ! -O "$1" ]; then return 1; fi
+    [ -s "$work/self" ] || bk_self >"$work/self"
     read -r my_boot my_world _ <"$work/self"
+    read -r boot world pid born 2>/dev/null <"$1/run" || return
+    [ "$boot" = "$my_boot" ] || return 0
+    [ "$world" = "$my_world" ] || return
+    ! kill -0 "$pid" 2>/dev/null || [ "$(bk_born "$pid")" != "$born" ]
+}
+
+bk_sweep_clusters() { # remove what dead runs of this user left
+    bk_home "$RESTORE_DIRECTORY"
     for left_over in "$path"/rj_restore_??????; do
-        # shellcheck disable=SC3067 # dash, bash, busybox, mksh and yash all have -O
-        if [ ! -d "$left_over" ] || [ -h "$left_over" ] || [ ! -O "$left_over" ]; then continue; fi
-        read -r boot world pid born 2>/dev/null <"$left_over/run" || continue
-        if [ "$boot" = "$my_boot" ]; then
-            [ "$world" = "$my_world" ] || continue
-            if kill -0 "$pid" 2>/dev/null && [ "$(bk_born "$pid")" = "$born" ]; then continue; fi
-        fi
+        bk_is_dead "$left_over" || continue
         echo "removing $left_over, which a dead run left"
         bk_cluster_down "$left_over"
     done

@@ -22,7 +22,7 @@ rl_directory() { # PATH
     bk_home "$1"
     if [ ! -e "$path" ] && [ ! -h "$path" ]; then
         echo 'exists no'
-    elif [ -d "$path" ] && [ -z "$(ls -A "$path")" ]; then
+    elif [ -d "$path" ] && [ ! -h "${path%/}" ] && inside=$(ls -A "$path") && [ -z "$inside" ]; then
         echo 'exists empty'
     else
         echo 'exists yes'

@@ -190,7 +190,7 @@ class SqliteItem(_Common):
     busy_timeout: int = Field(
         default=60,
         ge=0,
-        description="Seconds to wait while somebody has the database to himself; then it is a failure.",
+        description="Seconds to wait while somebody has the database to itself; then it is a failure.",
     )
 
 

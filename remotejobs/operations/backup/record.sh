@@ -19,12 +19,14 @@ bk_record() {
         mv "$file.json.part" "$file.json"
 }
 
+bk_fact() { printf 's %s %s\n' "$1" "$2"; } # NAME TEXT: not by echo, which makes lines of a name with \n in it
+
 bk_record_facts() { # what bk_record_json makes of it: a letter, a name and a value a line
-    echo "s item $ITEM"
-    echo "s kind $KIND"
-    [ "$KIND" != postgres ] || echo "s database $PGDATABASE"
-    echo "s file $file"
-    [ -z "$ran" ] || echo "s command $(printf '%s' "$ran" | tr '\000-\037\177' ' ')"
+    bk_fact item "$ITEM"
+    bk_fact kind "$KIND"
+    [ "$KIND" != postgres ] || bk_fact database "$PGDATABASE"
+    bk_fact file "$file"
+    [ -z "$ran" ] || bk_fact command "$(printf '%s' "$ran" | tr '\000-\037\177' ' ')"
     echo "s began $began_at"
     echo "s ended $(date -u +%Y-%m-%dT%H:%M:%SZ)"
     echo "n bytes $bytes"
@@ -42,7 +44,7 @@ bk_record_facts() { # what bk_record_json makes of it: a letter, a name and a va
     case $RESTORE_TEST:$tested in
     no:*) echo "s restore_test not asked" ;;
     yes:yes) printf 's restore_test passed\ns restored_on %s\nn restore_seconds %s\n' "$RESTORE_ON" "$test_seconds" ;;
-    *) echo "s restore_test untested" && echo "s untested $(bk_line "${untested:-the restore test has not ended}")" ;;
+    *) echo "s restore_test untested" && bk_fact untested "$(bk_line "${untested:-the restore test has not ended}")" ;;
     esac
 }
 
@@ -54,10 +56,11 @@ bk_utf8() { # what a program said in another encoding stays readable JSON
 bk_record_json() {
     printf '{"record": 1,\n%s' "$RECORD"
     LC_ALL=C awk '
+        BEGIN { for (at = 1; at < 32; at++) code[sprintf("%c", at)] = sprintf("\\u%04x", at) }
         function quoted(text,    out, at, one) {
             for (at = 1; at <= length(text); at++) {
                 one = substr(text, at, 1)
-                out = out (one == "\\" || one == "\"" ? "\\" : "") one
+                out = out (one in code ? code[one] : (one == "\\" || one == "\"" ? "\\" : "") one)
             }
             return "\"" out "\""
         }
@@ -96,12 +99,23 @@ bk_joined() { # lines `name|count`, also where a name has line ends in it, in an
     awk '{ held = held $0; if (held ~ /[|][0-9]+$/) { print held; held = "" } else held = held " " }' | LC_ALL=C sort
 }
 
+bk_rows_to_compare() { # FILE: what was counted when it was restored -> $work/again, and what its record says -> $work/rows
+    bk_ended "$work/counted" && bk_utf8 <"$work/counted" | bk_joined >"$work/again" && bk_recorded_rows "$1" >"$work/rows"
+}
+
 bk_recorded_rows() { # FILE: the same lines from its record; none where that has none
     sed -n 's/^"rows": //p' "$1.json" 2>/dev/null | LC_ALL=C awk '{
         name = ""; inside = 0
         for (at = 1; at <= length($0); at++) {
             one = substr($0, at, 1)
-            if (inside && one == "\\") { at++; name = name substr($0, at, 1) }
+            if (inside && one == "\\") {
+                one = substr($0, ++at, 1)
+                if (one == "u") { # of a control character: \u0009
+                    one = sprintf("%c", 16 * substr($0, at + 3, 1) + index("123456789abcdef", substr($0, at + 4, 1)))
+                    at += 4
+                }
+                name = name one
+            }
             else if (one == "\"") { inside = !inside; if (inside) name = "" }
             else if (inside) name = name one
             else if (one == ":") { match(substr($0, at), /[0-9]+/); print name "|" substr($0, at + RSTART - 1, RLENGTH) }

@@ -62,7 +62,7 @@ def report_of(record: Record) -> BackupReport:
 def whole_report(record: Record, head: bytes, what: str) -> tuple[dict[str, str], list[str]]:
     """The fields of the report that begins with the line `head`, and its lines."""
     _, found, tail = record.stdout.rpartition(head)
-    lines = tail.decode("utf-8", "surrogateescape").splitlines()
+    lines = tail.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")  # a name may hold U+2028
     if not found or not lines or lines[-1] != "end":
         raise ProtocolError(record.host, f"job {record.jid} {record.state} without a whole report of its {what}")
     return dict(line.partition("=")[::2] for line in lines), lines

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from posixpath import normpath
 
 from pydantic import Field, model_validator
 
@@ -20,7 +21,7 @@ from remotejobs.operations.backup.plan import NAME, Line, Place, _Model
 from remotejobs.operations.backup.report import whole_report
 from remotejobs.operations.backup.script import GRACE
 
-_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "restore.sh")
+_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "restore.sh")
 _OWN = ("postgres", "template0", "template1")
 
 
@@ -30,6 +31,10 @@ class NoSuchBackup(HostRefused):
 
 class TargetUnknown(HostRefused):
     """Correct server, user and password file, or the path."""
+
+
+class OtherJob(HostRefused):
+    """Give another --jid, or none."""
 
 
 class Restore(_Model):
@@ -70,6 +75,7 @@ class Restore(_Model):
             raise ValueError("give either a database to restore to, or a directory (to)")
         if self.database in _OWN or self.database.startswith("remotejobs_restore_"):
             raise ValueError(f"database: {self.database!r} is the server's own; restore to another name")
+        self.until()  # a ValueError for the 31st of February
         return self
 
     @property
@@ -106,10 +112,14 @@ class RestoreReport:
 def choose(
     host: str, entries: Sequence[CatalogueEntry], restore: Restore, *, until: datetime | None = None
 ) -> CatalogueEntry:
-    """The newest good backup of the item, not begun after `until` or `restore.at`. Raises `NoSuchBackup`."""
+    """The newest good backup of the item, not begun after `until` or `restore.at`. Raises `NoSuchBackup`.
+
+    One that is dated after now, by a clock that was wrong once, is only chosen by its name: it would be the newest for
+    years.
+    """
     of_item = [entry for entry in entries if entry.item == restore.item]
     limits = [each for each in (restore.until(), until) if each]
-    fitting = [entry for entry in of_item if not restore.file or entry.file == restore.file]
+    fitting = [entry for entry in of_item if (entry.file == restore.file if restore.file else entry.age >= 0)]
     fitting = [entry for entry in fitting if all(entry.made <= limit for limit in limits)]
     good = [entry for entry in fitting if entry.good and (entry.tested or not restore.tested)]
     wanted = "postgres" if restore.database else "files"
@@ -128,7 +138,7 @@ def _why_none(
     if not of_item:
         return f"there is no backup of {restore.item} in {restore.directory}"
     if not fitting:
-        which = f"called {restore.file}" if restore.file else f"until {restore.at or 'now'}"
+        which = f"called {restore.file}" if restore.file else f"dated until {restore.at or 'now'}"
         return f"none of {len(of_item)} backups of {restore.item} is {which}"
     if not good:
         states = ", ".join(sorted({entry.problem or entry.state for entry in fitting}))
@@ -146,7 +156,10 @@ def target_on(shell: Shell, restore: Restore) -> Target:
         raise TargetUnknown(shell.host, fields["error"].partition(" ")[2])
     if "exists" not in fields:
         raise ProtocolError(shell.host, f"it is not known whether {restore.target} exists")
-    return Target(exists=fields["exists"] == "yes", sessions=int(fields.get("sessions", "0") or 0))
+    sessions = fields.get("sessions", "0")
+    if not sessions.isdecimal():
+        raise ProtocolError(shell.host, f"{restore.target} is used by {sessions!r} sessions, which is no number")
+    return Target(exists=fields["exists"] == "yes", sessions=int(sessions))
 
 
 def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: bool) -> Job:
@@ -172,6 +185,19 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
     return job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
 
 
+def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
+    """The command of a job that is there, if it restores what is asked for to where it is asked for.
+
+    Raises `OtherJob`: whoever attaches to it would otherwise take its end for that of this restore.
+    """
+    lines = command.split("\n", 20)
+    if all(
+        f"{name}={shlex.quote(value)}" in lines for name, value in (("ITEM", restore.item), ("TARGET", restore.target))
+    ):
+        return command
+    raise OtherJob(host, f"the job {jid} is another one: it does not restore {restore.item} to {restore.target}")
+
+
 def job_with(restore: Restore, command: str, *, jid: str) -> Job:
     """The job of a restore whose command is known: that of one that was begun."""
     return Job(
@@ -181,7 +207,7 @@ def job_with(restore: Restore, command: str, *, jid: str) -> Job:
         timeout=restore.timeout,
         grace=GRACE,
         # No retention takes the backup away meanwhile, and nobody else restores to the same place.
-        locks=(*_locks(restore.item), f"restore:{_digest(restore.target, restore.server, str(restore.port))}"),
+        locks=(*_locks(restore.item), f"restore:{_digest(_place(restore), restore.server, str(restore.port))}"),
         queue_timeout=restore.timeout,
     )
 
@@ -217,6 +243,14 @@ def _locks(item: str) -> tuple[str, ...]:
     """Those of the item, and of the server whose database it may be: `main.orders` is one of `main`."""
     parts = item.split(".")
     return tuple(f"backup:{'.'.join(parts[:count])}" for count in range(1, len(parts) + 1))
+
+
+def _place(restore: Restore) -> str:
+    """The target, however its path is written."""
+    if restore.database:
+        return restore.database
+    path = restore.to if restore.to.startswith("/") else f"~/{restore.to.removeprefix('~')}"
+    return normpath(path).replace("//", "/")
 
 
 def _word(yes: bool) -> str:

@@ -31,6 +31,7 @@ rs_main() {
 rs_leave() { # however it ends: what was half restored goes, and nothing else
     left=$?
     trap - EXIT
+    rs_put_back
     bk_scratch_away
     [ -z "$new" ] || rm -rf "$new"
     [ -z "$work" ] || rm -rf "$work"
@@ -50,6 +51,7 @@ rs_postgres_need() {
     rs_psql -c 'SELECT 1' >/dev/null || bk_fail "the server does not answer: $(bk_said)"
     rs_names
     [ "$there" = f ] || rs_may_replace
+    bk_sweep_databases # what restores left whose host lost its power: no backup may ever come by
     bk_server_place || bk_fail "the server does not answer: $(bk_said)"
     if [ -z "$watched" ]; then
         echo "the free room of that server cannot be seen from this host as this user; restoring all the same"
@@ -61,7 +63,8 @@ rs_postgres_need() {
 rs_psql() { psql -wqAtX -v ON_ERROR_STOP=1 -v target="$TARGET" "$@" 2>"$work/said"; }
 
 rs_names() { # -> $there (t, f), $quoted, $before_name
-    before_name=$(printf '%s\n' "$TARGET" | cut -c 1-40 | bk_utf8)_before_$(echo "$stamp" | tr TZ tz)
+    # PostgreSQL cuts what has more than 63 bytes.
+    before_name=$(printf '%s\n' "$TARGET" | cut -b 1-39 | bk_utf8)_before_$(echo "$stamp" | tr TZ tz)
     cat >"$work/script" <<'SQL'
 SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'target'), pg_catalog.quote_ident(:'target');
 SQL
@@ -71,7 +74,8 @@ SQL
 
 rs_may_replace() {
     [ "$REPLACE" = yes ] ||
-        bk_fail "the database $TARGET exists, and nobody agreed that it is replaced (it would be kept as $before_name)"
+        bk_fail "the database $TARGET exists, and nobody agreed that it is replaced (--replace, or a yes to the flow's question; \
+it would be kept as $before_name)"
     sessions=$(rs_sessions)
     [ "${sessions:-0}" -eq 0 ] || [ "$END_SESSIONS" = yes ] ||
         bk_fail "$sessions sessions use the database $TARGET: end them, or ask for that (end_sessions)"
@@ -105,8 +109,7 @@ rs_postgres() {
     { echo 'SET statement_timeout = 0;' && bk_count_rows; } >"$work/script"
     bk_guarded "$work/counted" psql -wqAtX -v ON_ERROR_STOP=1 -d "$SCRATCH" -f "$work/script" ||
         bk_fail "the restored rows cannot be counted: $(bk_said)"
-    bk_joined <"$work/counted" >"$work/again"
-    bk_recorded_rows "$FILE" >"$work/rows"
+    bk_rows_to_compare "$FILE" || bk_fail "the restored rows cannot be kept in $work: is there room?"
     if [ -s "$work/rows" ]; then bk_compare; else echo "no rows were recorded with this backup; there is nothing to compare"; fi
     counts=$(awk -F '|' '{ rows += $NF } END { print NR + 0 " tables, " rows + 0 " rows" }' "$work/again")
     rs_switch
@@ -168,27 +171,41 @@ rs_command_need() { rs_directory_need; }
 
 rs_directory_need() {
     bk_home "$TARGET"
-    TARGET=${path%/}
+    TARGET=$(printf '%s\n' "$path" | sed 's,//*$,,')
     [ -n "$TARGET" ] || bk_fail "a restore to / is not made; restore to another directory and copy from there"
     parent=${TARGET%/*}
     parent=${parent:-/}
     [ -d "$parent" ] || bk_fail "the directory $parent is not there"
-    if [ -e "$TARGET" ] || [ -h "$TARGET" ]; then
-        { [ -d "$TARGET" ] && [ -z "$(ls -A "$TARGET")" ]; } || [ "$REPLACE" = yes ] ||
-            bk_fail "$TARGET exists, and nobody agreed that it is replaced (it would be kept as $TARGET.before-$stamp)"
-        before=$TARGET.before-$stamp
+    real=$(cd "$TARGET" 2>/dev/null && pwd -P) || real=$TARGET
+    case $DIRECTORY/:$(pwd -P)/ in
+    "$TARGET"/* | *:"${real%/}"/*)
+        bk_fail "the backups in $DIRECTORY would be put aside with $TARGET; restore to another directory" ;;
+    esac
+    if rs_there && ! rs_empty; then
+        [ "$REPLACE" = yes ] ||
+            bk_fail "$TARGET exists, and nobody agreed that it is replaced (--replace, or a yes to the flow's question; it \
+would be kept as $TARGET.before-$stamp)"
+        case $HOME/ in "$TARGET"/* | "${real%/}"/*)
+            bk_fail "the home directory of this job's user, and its jobs, would be put aside with $TARGET; restore to another \
+directory, and move from there what is needed" ;;
+        esac
     fi
-    for dead in "$TARGET".rj_restoring_??????; do # of this user; whoever restores to TARGET has its lock
-        # shellcheck disable=SC3067 # dash, bash, busybox, mksh and yash all have -O
-        if [ -d "$dead" ] && [ ! -h "$dead" ] && [ -O "$dead" ]; then rm -rf "$dead"; fi
+    for dead in "$TARGET".rj_restoring_??????; do
+        ! bk_is_dead "$dead" || rm -rf "$dead"
     done
     watched=$parent free=$(bk_free "$parent")
     rs_enough "$(($(bk_size "$FILE") / 1024))"
 }
 
+rs_there() { [ -e "$TARGET" ] || [ -h "$TARGET" ]; }
+
+rs_empty() { # a directory that nobody misses; not one that cannot be read, nor a link to one
+    [ -d "$TARGET" ] && [ ! -h "$TARGET" ] && inside=$(ls -A "$TARGET") && [ -z "$inside" ]
+}
+
 rs_files() {
     rs_beside
-    set -- -xpvf "$DIRECTORY/$FILE" -C "$new"
+    set -- -xpvf "$DIRECTORY/$FILE" -C "$into"
     case $FILE in *gz) set -- -z "$@" ;; esac
     case $(tar --version 2>/dev/null) in
     *'GNU tar'*) set -- --acls --xattrs --xattrs-include='*' --numeric-owner "$@" ;;
@@ -203,24 +220,48 @@ rs_files() {
 
 rs_command() {
     rs_beside
-    bk_guarded /dev/null cp "$DIRECTORY/$FILE" "$new/$FILE" || bk_fail "it cannot be copied: $(bk_said)"
+    bk_guarded /dev/null cp "$DIRECTORY/$FILE" "$into/$FILE" || bk_fail "it cannot be copied: $(bk_said)"
+    found=$($sha256 <"$into/$FILE") || bk_fail "$into/$FILE cannot be read"
+    [ "${found%% *}" = "$SHA256" ] || bk_fail "the copy has the sha256 ${found%% *}, and $SHA256 was recorded"
     counts="1 file, as it was written"
     rs_put
 }
 
-rs_beside() { new=$(mktemp -d "$TARGET.rj_restoring_XXXXXX") || bk_fail "nothing can be made in $parent"; }
+rs_beside() { # -> $into, in a directory that says who made it
+    new=$(mktemp -d "$TARGET.rj_restoring_XXXXXX") || bk_fail "nothing can be made in $parent"
+    into=$new/${new##*/}
+    { bk_self >"$new/run" && mkdir "$into"; } || bk_fail "nothing can be written to $new"
+}
 
-rs_put() { # under its name; an empty directory just goes
-    bk_sync "$new"
-    [ -z "$before" ] || if rmdir "$TARGET" 2>/dev/null; then
-        before=''
-    else
+rs_put() { # under its name. What is there may have changed since the restore began
+    bk_sync "$into"
+    if rs_there && ! { rs_empty && rmdir "$TARGET" 2>/dev/null; }; then
+        [ "$REPLACE" = yes ] || bk_fail "$TARGET is there by now, and nobody agreed that it is replaced"
+        while [ -e "$TARGET.before-$stamp" ] || [ -h "$TARGET.before-$stamp" ]; do # mv would put it into that
+            sleep 1
+            stamp=$(date -u +%Y%m%dT%H%M%SZ)
+        done
+        rs_like_before
+        before=$TARGET.before-$stamp
         mv "$TARGET" "$before" || bk_fail "$TARGET cannot be renamed; is something mounted there?"
     fi
-    if ! mv "$new" "$TARGET"; then
-        [ -z "$before" ] || mv "$before" "$TARGET"
-        bk_fail "$new cannot be given the name $TARGET"
+    mv "$into" "$TARGET" || bk_fail "$into cannot be given the name $TARGET"
+    if [ -e "$TARGET/${new##*/}" ]; then # a directory came between, and mv put it into that
+        mv "$TARGET/${new##*/}" "$into"
+        bk_fail "$TARGET was made by somebody else meanwhile"
     fi
-    new=''
     [ -z "$before" ] || echo "what was there before is kept as $before; remove it when it is not needed"
+}
+
+rs_like_before() { # whoever could read what is there can read what comes after it
+    [ -d "$TARGET" ] || return 0
+    owned=$(stat -L -c '%u:%g %a' "$TARGET") && chown "${owned% *}" "$into" && chmod "${owned#* }" "$into" ||
+        echo "$TARGET gets the mode 0700 and the owner of this job: those of what was there cannot be set"
+}
+
+rs_put_back() { # what was put aside, where nothing got its name
+    if [ "$KIND" = postgres ] || [ -z "$before" ] || rs_there; then return 0; fi
+    [ -e "$before" ] || [ -h "$before" ] || return 0
+    trap '' HUP INT TERM
+    mv "$before" "$TARGET" || echo "what was at $TARGET is $before now" >&2
 }

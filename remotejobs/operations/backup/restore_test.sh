@@ -52,7 +52,7 @@ bk_sweep_databases() {
                 < extract(epoch FROM now())
             OR d.datname = '$SCRATCH' AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datname = d.datname))" ||
-        { echo "no look at what dead runs left on the server: $(bk_said)" && return 0; }
+        { echo "what dead runs left on the server cannot be listed: $(bk_said)" && return 0; }
     while read -r left_over; do
         echo "dropping $left_over, which a dead run left"
         bk_drop "$left_over" "$@" || echo "$left_over cannot be dropped: $(bk_said)"
@@ -106,6 +106,7 @@ bk_restored() {
     case $RESTORE_ON in cluster) set -- ;; *) set -- -d "$SCRATCH" ;; esac
     bk_guarded "$work/again" psql -wqAtX -v ON_ERROR_STOP=1 "$@" -f "$work/script" ||
         bk_cannot "the restored rows cannot be counted: $(bk_said)" || return
+    bk_ended "$work/again" || bk_cannot "the restored rows cannot be kept in $work: is there room?" || return
     bk_compare
 }
 
@@ -174,6 +175,7 @@ bk_restore_scratch() {
 bk_guarded() {
     out=$1 code=0
     shift
+    rm -f "$work/stopped"
     (bk_target && exec "$@") </dev/null >"$out" 2>"$work/said" &
     worker=$!
     bk_guard "$worker" </dev/null >/dev/null 2>&1 &
@@ -212,8 +214,11 @@ bk_compare() { # the rows of every table, dumped and restored
 }
 
 bk_differ() { # -> $differs, in words
-    ! cmp -s "$work/rows" "$work/again" || return
+    # By checksums: not every host has cmp.
+    sum_of_rows=$($sha256 <"$work/rows") && [ -n "$sum_of_rows" ] || bk_fail "the rows cannot be compared"
+    [ "$sum_of_rows" != "$($sha256 <"$work/again")" ] || return
     different=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/again" "$work/rows" | tr '\n' ' ')
     missing=$(awk 'NR == FNR { rows[$0] = 1; next } !($0 in rows)' "$work/rows" "$work/again" | tr '\n' ' ')
+    [ -n "$different$missing" ] || bk_fail "the rows cannot be compared"
     differs="the rows differ: dumped ${different:-nothing more}, restored ${missing:-nothing more}"
 }

@@ -41,16 +41,16 @@ bk_server_excluded() { # DATABASE PATTERN...
 
 bk_server_name() { # DATABASE -> what its files are called; another name is another one
     plain=$(printf '%s' "$1" | LC_ALL=C tr -c 'A-Za-z0-9._-' '_')
-    if [ "$plain" = "$1" ] && [ "$plain" != globals ]; then
-        printf '%s' "$plain"
-    else
-        printf '%s' "$plain.$(printf '%s' "$1" | cksum | cut -d ' ' -f 1)"
-    fi
+    case $plain in
+    globals | *.[0-9]*) ;; # it could be what another one is called with its number
+    "$1") printf '%s' "$plain" && return ;;
+    esac
+    printf '%s' "$plain.$(printf '%s' "$1" | cksum | cut -d ' ' -f 1)"
 }
 
 bk_server_one() { # KIND EXTENSION NAME DATABASE: one that fails stops no other
     number=$((number + 1))
-    echo "of=$4" >>"$all/report"
+    printf 'of=%s\n' "$4" >>"$all/report" # echo would make lines of a name with \n in it
     (
         KIND=$1 EXTENSION=$2 ITEM=$server.$3 PGDATABASE=$4 GLOBALS=$globals REPORT_TO=$all/report
         export PGDATABASE
@@ -63,7 +63,9 @@ bk_server_report() { # read by Python, in the form of a single backup
     step=report
     bk_home "$DIRECTORY"
     closed=$(tr '\n' ' ' <"$all/closed")
-    awk -F = -v path="$path/$server.*" -v seconds="$(($(date +%s) - began))" -v retention="$RETENTION" -v closed="$closed" '
+    # By the environment: -v would make lines of a name with \n in it.
+    RJ_CLOSED=$closed RJ_PATH="$path/$server.*" awk -F = -v seconds="$(($(date +%s) - began))" -v retention="$RETENTION" '
+        BEGIN { closed = ENVIRON["RJ_CLOSED"]; path = ENVIRON["RJ_PATH"] }
         { value = substr($0, index($0, "=") + 1) }
         $1 == "of" { name = value }
         $1 == "path" { made++ }

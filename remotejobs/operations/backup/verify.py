@@ -1,4 +1,4 @@
-"""Looking at old backups again: checksum and format of all, and a restore of one in so many."""
+"""Verifying old backups: checksum and format of all, and a restore of one in so many."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TEXTS = (
 
 
 class Verify(_Model):
-    """Which backups are looked at again, and how closely."""
+    """Which backups are verified, and how closely."""
 
     directory: Place = Field(
         default="/var/backups/remotejobs", min_length=1, description="Where the backups lie on the hosts."
@@ -50,17 +50,21 @@ class Verify(_Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """How many backups were found whole, how many damaged (they are marked so), and how many were restored."""
+    """How many backups were found whole, how many damaged (they are marked so), and how many were restored.
+
+    `unread` are those that could not be read for a reason that lies in the host: they keep their marks.
+    """
 
     good: int
     damaged: int
     restored: int
     seconds: int
+    unread: int = 0
     warnings: tuple[str, ...] = ()
 
 
 def verify_job(verify: Verify, *, jid: str) -> Job:
-    """The job that looks at the backups of a host. It fails where one is damaged."""
+    """The job that verifies the backups of a host. It fails where one is damaged or cannot be read."""
     settings = {
         "DIRECTORY": verify.directory,
         "ITEM": verify.item,
@@ -92,6 +96,7 @@ def verify_report_of(record: Record) -> VerifyReport:
             damaged=int(fields["damaged"]),
             restored=int(fields["restored"]),
             seconds=int(fields["seconds"]),
+            unread=int(fields.get("unread", "0")),  # a job outlives its controller, also an older one
             warnings=warnings_in(lines),
         )
     except (KeyError, ValueError) as exc:

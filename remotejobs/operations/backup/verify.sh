@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# Looks at backups that lie here: checksum, format, and one database in so many is restored into a throw-away server. What
-# is damaged is marked so, and counts as a backup nowhere. Sent behind the texts of the backup.
+# Reads backups that lie here again: checksum, format, and one database in so many is restored into a throw-away server.
+# What is damaged is marked so, and counts as a backup nowhere. What could not be read at all (no right to it, no room, a
+# program that was killed) shows nothing of the backup: it is reported, and no mark changes. Sent behind the backup's texts.
 #
 # Settings: DIRECTORY ITEM ('' for all) EVERY (0: none is restored) LIMIT RESTORE_TIMEOUT RESTORE_RESERVE_KIB
 #           RESTORE_DIRECTORY
@@ -12,7 +13,7 @@ vf_main() {
     umask 077
     what=verification step=preflight began=$(date +%s) KIND=verify
     to_drop='' cluster='' worker='' guard='' warnings='' bad='' untested='' made=''
-    good=0 damaged=0 restored=0 number=0 day=$(($(date +%s) / 86400)) RESTORE_ON=cluster ROLES=no
+    good=0 damaged=0 unread=0 restored=0 number=0 day=$(($(date +%s) / 86400)) RESTORE_ON=cluster ROLES=no
     trap vf_leave EXIT
     trap 'exit 143' HUP INT TERM
     work=$(mktemp -d) || bk_fail "no temporary directory"
@@ -31,7 +32,9 @@ vf_main() {
         vf_one "$each"
     done
     vf_report
-    [ "$damaged" -eq 0 ] || bk_fail "$damaged of $((good + damaged)) backups are damaged; they are marked so"
+    all=$((good + damaged + unread))
+    [ "$damaged" -eq 0 ] || bk_fail "$damaged of $all backups are damaged; they are marked so"
+    [ "$unread" -eq 0 ] || bk_fail "$unread of $all backups in $DIRECTORY could not be read; the output says why. No mark was changed"
 }
 
 vf_leave() {
@@ -44,6 +47,7 @@ vf_leave() {
 
 vf_files() { # newest first
     for each in *-????????T??????Z.*; do
+        case $each in *[!A-Za-z0-9._-]*) continue ;; esac # none of ours
         case $ITEM in '') ;; *) case $each in "$ITEM"-????????T??????Z.*) ;; *) continue ;; esac ;; esac
         if [ -f "$each" ] && [ -f "$each.sha256" ] && [ ! -f "$each.incomplete" ]; then
             stamp=${each##*-}
@@ -53,10 +57,15 @@ vf_files() { # newest first
 }
 
 vf_one() { # FILE
-    file=$1 why='' tested=no untested='' subject="$1: "
+    file=$1 why='' cannot='' tested=no untested='' subject="$1: "
     vf_kind
     vf_checksum && vf_format && vf_restore
     [ -f "$file" ] || return 0 # a retention took it meanwhile
+    if [ -n "$cannot" ]; then
+        unread=$((unread + 1))
+        bk_warn "$file could not be read: $cannot"
+        return
+    fi
     if [ -n "$why" ]; then
         damaged=$((damaged + 1))
         echo "$file: $(bk_line "$why")"
@@ -71,7 +80,20 @@ vf_one() { # FILE
 }
 
 vf_write() { # KIND TEXT: whole or not at all
-    { printf '%s\n' "$2" >"$file.$1.part" && mv "$file.$1.part" "$file.$1"; } || bk_fail "$file.$1 cannot be written"
+    { printf '%s\n' "$2" >"$file.$1.part" && mv "$file.$1.part" "$file.$1"; } && return
+    rm -f "$file.$1.part"
+    bk_fail "$DIRECTORY/$file.$1 cannot be written"
+}
+
+vf_wrong() { # CODE REASON: what a program said of $file, unless it speaks of this host
+    said=$(bk_said)
+    if [ -z "$said" ] || [ "$1" -ge 126 ] || grep -q -i -e 'no space left' -e 'disk is full' -e 'write error' -e memory \
+        -e 'permission denied' -e 'unable to open' -e 'not found' -e 'cannot exec' -e 'unsupported version' -e 'not support' \
+        "$work/said"; then
+        cannot="$2: it ended with $1: ${said:-no word of why}"
+    else
+        why="$2: $said"
+    fi
 }
 
 vf_kind() { # -> $kind
@@ -81,8 +103,10 @@ vf_kind() { # -> $kind
 }
 
 vf_checksum() {
-    read -r recorded _ <"$file.sha256"
-    found=$($sha256 <"$file" 2>"$work/said") || { why="it cannot be read: $(bk_said)" && return 1; }
+    recorded=''
+    read -r recorded _ <"$file.sha256" || :
+    [ -n "$recorded" ] || { cannot="$file.sha256 has no checksum" && return 1; }
+    found=$({ $sha256 <"$file"; } 2>"$work/said") || { cannot="$sha256: $(bk_said)" && return 1; }
     [ "${found%% *}" = "$recorded" ] || { why="its sha256 is ${found%% *}, and $recorded was recorded" && return 1; }
     size=$(bk_recorded bytes "$file")
     [ -z "$size" ] || [ "$size" -eq "$(bk_size "$file")" ] || { why="it has not the $size bytes of its record" && return 1; }
@@ -92,24 +116,30 @@ vf_format() {
     case $kind in
     postgres)
         command -v pg_restore >/dev/null || { bk_warn "$file: pg_restore is not installed: its format is not read" && return 0; }
-        pg_restore -f /dev/null "$file" 2>"$work/said" || why="pg_restore cannot read it: $(bk_said)"
+        pg_restore -f /dev/null "$file" 2>"$work/said" || vf_wrong "$?" "pg_restore cannot read it"
         ;;
     files)
-        case $file in *gz) tar -tzf "$file" ;; *) tar -tf "$file" ;; esac >"$work/list" 2>"$work/said" ||
-            why="tar cannot read it: $(bk_said)"
+        # Its list needs no room on this host.
+        listed=$({
+            case $file in *gz) tar -tzf "$file" ;; *) tar -tf "$file" ;; esac 2>"$work/said"
+            echo "$?"
+        } | awk 'END { print NR - 1, $0 }')
         entries=$(bk_recorded entries "$file")
-        [ -n "$why" ] || [ -z "$entries" ] || [ "$entries" -eq "$(($(wc -l <"$work/list")))" ] ||
-            why="it has not the $entries entries of its record"
+        if [ "${listed#* }" != 0 ]; then
+            vf_wrong "${listed#* }" "tar cannot read it"
+        elif [ -n "$entries" ] && [ "$entries" -ne "${listed% *}" ]; then
+            why="it has ${listed% *} entries, and its record says $entries"
+        fi
         ;;
     sqlite)
         command -v sqlite3 >/dev/null || { bk_warn "$file: sqlite3 is not installed: its format is not read" && return 0; }
-        bk_sqlite_whole "$file" || why="its integrity_check says: $(bk_said)"
+        bk_sqlite_whole "$file" || vf_wrong "$?" "its integrity_check says"
         ;;
     globals)
         tail -n 5 "$file" | grep -q '^-- PostgreSQL database cluster dump complete' || why='its end is missing'
         ;;
     esac
-    [ -z "$why" ]
+    [ -z "$why$cannot" ]
 }
 
 vf_restore() { # one database in EVERY, another one each day
@@ -119,14 +149,14 @@ vf_restore() { # one database in EVERY, another one each day
     step=restore test_began=$(date +%s)
     bk_say restore "$file into a throw-away server in $RESTORE_DIRECTORY"
     if vf_restored; then
-        bk_recorded_rows "$file" >"$work/rows"
-        bk_joined <"$work/counted" >"$work/again"
         if [ ! -s "$work/rows" ]; then
-            echo "$file: no rows were recorded; $(($(wc -l <"$work/again"))) tables were restored"
+            echo "$file: no rows were recorded to compare with; $(($(wc -l <"$work/again"))) tables were restored"
         elif bk_differ; then
             why=$differs
+        else
+            : >"$file.restored" && rm -f "$file.untested"
         fi
-        [ -n "$why" ] || { tested=yes restored=$((restored + 1)) && : >"$file.restored" && rm -f "$file.untested"; }
+        [ -n "$why" ] || tested=yes restored=$((restored + 1))
     fi
     bk_scratch_away
 }
@@ -139,11 +169,12 @@ vf_restored() {
         "SELECT datname FROM pg_catalog.pg_database WHERE datname NOT IN ('template0', 'template1')")
     export PGDATABASE
     bk_guarded "$work/counted" psql -wqAtX -v ON_ERROR_STOP=1 -f "$work/script" ||
-        bk_cannot "the restored rows cannot be counted: $(bk_said)"
+        bk_cannot "the restored rows cannot be counted: $(bk_said)" || return
+    bk_rows_to_compare "$file" || bk_cannot "the restored rows cannot be kept in $work: is there room?"
 }
 
 vf_report() { # read by Python
-    printf '%s\n' "remotejobs-verify 1" "good=$good" "damaged=$damaged" "restored=$restored" \
+    printf '%s\n' "remotejobs-verify 1" "good=$good" "damaged=$damaged" "unread=$unread" "restored=$restored" \
         "seconds=$(($(date +%s) - began))"
     printf '%s' "$warnings"
     echo end
