@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from remotejobs.connections.become import become_for
 from remotejobs.connections.ssh.config.arguments import Option, arguments_of
 from remotejobs.connections.ssh.config.jumps import Jump, parse_jumps
 from remotejobs.connections.ssh.config.keywords import PROPER_NAMES
 from remotejobs.connections.ssh.config.lookup import lookup
 from remotejobs.connections.ssh.resolve import asked_name, resolve
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import Host, place_of, text
 
 USUAL = "default"
 
@@ -54,7 +55,19 @@ def explain(host: Host) -> list[Explained]:
             add(jump.name, tuple(_options(jump, f"ProxyJump of {name}")))
 
     add(asked_name(host), arguments.options)
-    return rows
+    return [*rows, *_become(host)]
+
+
+def _become(host: Host) -> Iterator[Explained]:
+    """Whom jobs become there; nothing where they run as whoever logs in."""
+    if become := become_for(host):
+        name = asked_name(host)
+        yield Explained(name, "Become", "yes", place_of(host, "ansible_become"))
+        for setting, value, names in (
+            ("BecomeUser", become.user, ("ansible_become_user",)),
+            ("BecomeProgram", become.program, ("ansible_sudo_exe", "ansible_become_exe")),
+        ):
+            yield Explained(name, setting, value, place_of(host, *names) if text(host, *names) else USUAL)
 
 
 def _options(jump: Jump, place: str) -> Iterator[Option]:

@@ -79,6 +79,10 @@ def test_the_command_line_finds_it_and_says_what_came_from_it(
     assert rows["User"]["place"] == f"{project}/ansible.cfg:4"
     assert rows["Port"]["place"] == f"{project}/ansible.cfg:7"
     assert rows["ConnectTimeout"]["place"] == f"{project}/ansible.cfg:9"
+    lines = (project / "ansible.cfg").read_text().splitlines()
+    for setting, value, line in (("Become", "yes", "become = True"), ("BecomeUser", "app", "become_user = app")):
+        place = f"{project}/ansible.cfg:{lines.index(line) + 1}"
+        assert (rows[setting]["value"], rows[setting]["place"]) == (value, place)
 
 
 def test_it_is_no_variable_of_the_inventory(project: Path) -> None:
