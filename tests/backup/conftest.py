@@ -49,6 +49,27 @@ def plan_of(item: Item) -> BackupPlan:
             return BackupPlan(commands=(item,))
 
 
+@pytest.fixture(name="postgres")
+def as_it_was(postgres: Postgres) -> Iterator[Postgres]:
+    """The server that all tests share; the databases and roles that a test adds to it are gone for the next."""
+    databases, roles = set(databases_of(postgres)), set(roles_of(postgres))
+    yield postgres
+    for name in set(databases_of(postgres)) - databases:
+        quoted = name.replace('"', '""')
+        postgres.query(f'ALTER DATABASE "{quoted}" ALLOW_CONNECTIONS true')
+        postgres.query(f'DROP DATABASE "{quoted}"')
+    for role in set(roles_of(postgres)) - roles:
+        postgres.query(f'DROP ROLE "{role}"')
+
+
+def databases_of(postgres: Postgres) -> list[str]:
+    return postgres.query("SELECT datname FROM pg_database").splitlines()
+
+
+def roles_of(postgres: Postgres) -> list[str]:
+    return postgres.query("SELECT rolname FROM pg_roles").splitlines()
+
+
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """Where the backups lie."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from remotejobs.operations.backup.restore import (
     target_on,
 )
 from tests.awaiting import await_true
+from tests.backup.conftest import databases_of
 
 Database = Callable[..., PostgresItem]
 Back_up = Callable[..., Record]
@@ -27,23 +28,9 @@ Run = Callable[..., Record]
 
 
 @pytest.fixture
-def server(postgres: Postgres) -> Iterator[dict[str, object]]:
-    """How the server is reached; what tests restored is dropped."""
-    before, roles = set(names(postgres)), set(roles_of(postgres))
-    yield {"server": postgres.host, "port": postgres.port, "user": postgres.user, "passfile": str(postgres.passfile)}
-    for name in set(names(postgres)) - before:
-        quoted = name.replace('"', '""')
-        postgres.query(f'DROP DATABASE "{quoted}"')
-    for role in set(roles_of(postgres)) - roles:
-        postgres.query(f"DROP ROLE {role}")
-
-
-def names(postgres: Postgres) -> list[str]:
-    return postgres.query("SELECT datname FROM pg_database").splitlines()
-
-
-def roles_of(postgres: Postgres) -> list[str]:
-    return postgres.query("SELECT rolname FROM pg_roles").splitlines()
+def server(postgres: Postgres) -> dict[str, object]:
+    """How the server is reached."""
+    return {"server": postgres.host, "port": postgres.port, "user": postgres.user, "passfile": str(postgres.passfile)}
 
 
 def said(record: Record) -> str:
@@ -73,7 +60,7 @@ def test_a_database_comes_back_under_a_new_name_with_its_rows_owner_rights_and_s
     )
     assert postgres.query(described + "'new \"shop\"'") == "shopkeeper|of the shop|f|{work_mem=5MB}"
     assert postgres.query("SELECT tableowner FROM pg_tables WHERE tablename = 'bill'", 'new "shop"') == "shopkeeper"
-    assert "remotejobs_restore" not in " ".join(names(postgres))
+    assert "remotejobs_restore" not in " ".join(databases_of(postgres))
 
 
 def test_an_existing_database_is_refused_and_untouched(
@@ -83,11 +70,11 @@ def test_an_existing_database_is_refused_and_untouched(
     wanted = Restore.model_validate({"item": "users", "database": "users", **server})
     assert target_on(shell, wanted).exists
     assert not target_on(shell, wanted.model_copy(update={"database": "nowhere"})).exists
-    before = names(postgres)
+    before = databases_of(postgres)
     record = restore("users", database="users", **server)
     assert record.state is State.FAILED
     assert "restore of users failed at step preflight: the database users exists, and nobody agreed" in said(record)
-    assert names(postgres) == before
+    assert databases_of(postgres) == before
 
 
 def test_the_long_name_of_what_is_kept_is_the_one_that_the_report_has(
@@ -97,7 +84,7 @@ def test_the_long_name_of_what_is_kept_is_the_one_that_the_report_has(
     postgres.query(f"CREATE DATABASE {name}")
     back_up(database("long", database=name))
     report = restore_report_of(restore("long", database=name, replace_it=True, **server))
-    assert report.before in names(postgres)
+    assert report.before in databases_of(postgres)
 
 
 def test_a_database_that_is_replaced_is_kept_under_another_name(
@@ -139,8 +126,8 @@ def test_what_a_restore_left_whose_time_is_over_goes(
         postgres.query(f"CREATE DATABASE {name}")
         postgres.query(f"COMMENT ON DATABASE {name} IS 'remotejobs restore test, over by {until}'")
     assert restore("users", database="users_again", **server).state is State.SUCCEEDED
-    assert left not in names(postgres)
-    assert alive in names(postgres)
+    assert left not in databases_of(postgres)
+    assert alive in databases_of(postgres)
 
 
 def test_a_database_that_cannot_be_given_its_name_is_kept_for_a_person(
@@ -175,7 +162,7 @@ def test_a_database_that_cannot_be_given_its_name_is_kept_for_a_person(
         postgres.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'late'")
         visitor.communicate()
     assert record.state is State.FAILED
-    (kept,) = [name for name in names(postgres) if name.startswith("remotejobs_restore_to_")]
+    (kept,) = [name for name in databases_of(postgres) if name.startswith("remotejobs_restore_to_")]
     assert f"it is restored, whole, as the database {kept}, and cannot be given the name late" in said(record)
     assert "is being accessed by other users" in said(record)
     assert postgres.query("SELECT count(*) FROM t", kept) == "1"
@@ -191,7 +178,7 @@ def test_a_role_that_is_missing_fails_the_restore_and_leaves_nothing(
     failed = restore("owned_by_gone", database="back", **server)
     assert failed.state is State.FAILED
     assert 'role "gone" does not exist' in said(failed)
-    assert not {name for name in names(postgres) if name == "back" or name.startswith("remotejobs_restore")}
+    assert not {name for name in databases_of(postgres) if name == "back" or name.startswith("remotejobs_restore")}
     assert restore("owned_by_gone", database="back", owners=False, **server).state is State.SUCCEEDED
 
 
@@ -204,7 +191,7 @@ def test_rows_that_are_not_those_of_the_record_fail_the_restore(
     failed = restore("users", database="back", **server)
     assert failed.state is State.FAILED
     assert "the rows differ: dumped other." in said(failed)
-    assert "back" not in names(postgres)
+    assert "back" not in databases_of(postgres)
 
 
 def test_a_damaged_backup_is_not_restored(
@@ -216,7 +203,7 @@ def test_a_damaged_backup_is_not_restored(
     path.write_bytes(content)
     failed = restore("users", database="back", **server)
     assert f"{path.name} is damaged: its sha256 is" in said(failed)
-    assert "back" not in names(postgres)
+    assert "back" not in databases_of(postgres)
 
 
 def test_a_restore_that_is_killed_leaves_no_database(
@@ -243,7 +230,7 @@ def test_a_restore_that_is_killed_leaves_no_database(
     record = jobs.kill(jid)
     assert record.state is State.KILLED
     assert "proven empty" in record.msg
-    assert not {name for name in names(postgres) if name == "back" or name.startswith("remotejobs_restore")}
+    assert not {name for name in databases_of(postgres) if name == "back" or name.startswith("remotejobs_restore")}
 
 
 def test_a_backup_without_a_record_is_restored_by_its_checksum(

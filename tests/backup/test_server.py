@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,7 @@ from remotejobs.agent.shell import Shell
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import BackupPlan, CommandItem, ServerItem, report_of
 from remotejobs.operations.backup.catalogue import backups_on
+from tests.backup.conftest import databases_of
 
 Back_up = Callable[..., Record]
 Run = Callable[..., Record]
@@ -22,26 +23,15 @@ SHELLS = ["dash", "bash --posix", "busybox sh", "mksh", "yash"]
 
 
 @pytest.fixture
-def server(postgres: Postgres) -> Iterator[Callable[..., ServerItem]]:
-    """An item for the lab's server; what tests add to it goes."""
-    databases, roles = set(seen(postgres, "pg_database")), set(seen(postgres, "pg_roles"))
+def server(postgres: Postgres) -> Callable[..., ServerItem]:
+    """An item for the lab's server."""
 
     def item(**others: Any) -> ServerItem:
         reached = {"server": postgres.host, "port": postgres.port, "user": postgres.user}
         given = {"name": "main", "hosts": "here", "passfile": str(postgres.passfile), **reached, **others}
         return ServerItem.model_validate(given)
 
-    yield item
-    for name in set(seen(postgres, "pg_database")) - databases:
-        postgres.query(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        postgres.query(f'DROP DATABASE "{name}"')
-    for name in set(seen(postgres, "pg_roles")) - roles:
-        postgres.query(f'DROP ROLE "{name}"')
-
-
-def seen(postgres: Postgres, catalog: str) -> list[str]:
-    column = "datname" if catalog == "pg_database" else "rolname"
-    return postgres.query(f"SELECT {column} FROM {catalog}").splitlines()
+    return item
 
 
 def made(shell: Shell, directory: Path) -> dict[str, str]:
@@ -59,7 +49,7 @@ def test_every_database_is_saved_but_those_that_are_left_out(
 ) -> None:
     for name in ("test_a", "Shop & sons"):
         postgres.query(f'CREATE DATABASE "{name}"')
-    others = [name for name in seen(postgres, "pg_database") if name not in ("users", "postgres", "Shop & sons")]
+    others = [name for name in databases_of(postgres) if name not in ("users", "postgres", "Shop & sons")]
     record = back_up(server(exclude=("test_*", *others)), interpreter=interpreter)
     assert record.state is State.SUCCEEDED, record.stderr
     found = made(shell, directory)
@@ -81,7 +71,7 @@ def test_the_restore_test_loads_the_globals_that_were_saved(
     postgres.query("CREATE ROLE appuser LOGIN PASSWORD 'x'")
     postgres.query("CREATE DATABASE owned")
     postgres.query("CREATE TABLE t (n integer); ALTER TABLE t OWNER TO appuser", "owned")
-    others = tuple(name for name in seen(postgres, "pg_database") if name != "owned")
+    others = tuple(name for name in databases_of(postgres) if name != "owned")
     record = back_up(server(exclude=others, restore_test=True))
     assert record.state is State.SUCCEEDED, record.stderr
     assert report_of(record).restore_tested, record.stdout.decode()
@@ -91,7 +81,6 @@ def test_the_restore_test_loads_the_globals_that_were_saved(
     assert "SCRAM-SHA-256$" in globals_.read_text()
     assert json.loads(Path(f"{globals_}.json").read_text())["restore_test"] == "passed"
     assert "without owners and rights" not in record.stdout.decode()
-    postgres.query("ALTER TABLE t OWNER TO CURRENT_USER", "owned")
 
 
 def test_globals_that_lack_a_role_leave_the_database_untested(
@@ -106,13 +95,12 @@ def test_globals_that_lack_a_role_leave_the_database_untested(
         'sed -i "/ appuser/d" "$last"\n'
     )
     (tmp_path / "bin" / "pg_dumpall").chmod(0o755)
-    others = tuple(name for name in seen(postgres, "pg_database") if name != "owned")
+    others = tuple(name for name in databases_of(postgres) if name != "owned")
     env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
     report = report_of(back_up(server(exclude=others, restore_test=True), env=env))
     assert not report.restore_tested
     assert "owned: it cannot be restored there: pg_restore: error: " in report.untested
     assert 'role "appuser" does not exist' in report.untested
-    postgres.query("DROP TABLE t", "owned")
 
 
 def test_a_user_who_may_not_read_passwords_saves_the_roles_without_them(
@@ -137,7 +125,7 @@ def test_one_that_fails_stops_no_other_and_one_that_allows_no_connections_is_nam
     for name in ("closed", "aaa", "zzz"):
         postgres.query(f"CREATE DATABASE {name}")
     postgres.query("ALTER DATABASE closed ALLOW_CONNECTIONS false")
-    others = tuple(name for name in seen(postgres, "pg_database") if name not in ("aaa", "zzz"))
+    others = tuple(name for name in databases_of(postgres) if name not in ("aaa", "zzz"))
     directory.mkdir(mode=0o700)
     (directory / ".main.aaa.plan").write_text("somebody else's\n")
     record = back_up(server(exclude=others, globals=False))
@@ -158,7 +146,7 @@ def test_a_name_that_could_be_that_of_a_database_is_refused() -> None:
 def test_a_database_of_a_server_is_restored_by_its_own_name(
     back_up: Back_up, server: Callable[..., ServerItem], restore: Run, postgres: Postgres
 ) -> None:
-    others = tuple(name for name in seen(postgres, "pg_database") if name != "users")
+    others = tuple(name for name in databases_of(postgres) if name != "users")
     back_up(server(exclude=others, globals=False))
     reached = {"server": postgres.host, "port": postgres.port, "user": postgres.user}
     done = restore("main.users", database="users_back", passfile=str(postgres.passfile), **reached)
