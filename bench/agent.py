@@ -8,18 +8,17 @@ process of each job. It is read from the kernel, which charges it to a process t
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench.documents import PROJECT, machine, put, say, table
-from bench.readings import tree_of
+from bench.documents import machine, put, say, table
+from bench.earlier import comparison, trees_beside
 
 BEFORE = "332c25c220ec6a5b3896513e743c9ef8628b95a5"  # the last build without a reaper
 COUNT = 25  # of each, in one measurement
@@ -99,19 +98,11 @@ def _spent(tree: Path, shell: str, task: str) -> float:
     return float(done.stdout)
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.agent", description=__doc__)
-    parser.add_argument("--before", default=BEFORE, help="the commit to measure beside this tree")
-    parser.add_argument("--runs", type=int, default=7, help="runs of each; the median is reported")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
-    options = parser.parse_args(words)
-    with tempfile.TemporaryDirectory(prefix="rj-before-") as name:
-        before = tree_of(options.before, Path(name))
-        if before is None:
-            say(f"{options.before} is not in this repository's history: only this tree is measured")
-        trees = {**({"before": before} if before else {}), "now": PROJECT}
+def main() -> None:
+    options = comparison(__doc__, "bench.agent", BEFORE)
+    with trees_beside(options.before, "before") as trees:
         rows = measured(trees, options.runs)
-    head = ["shell", "what", *(f"{name}, ms" for name in trees), *(["now / before"] if before else [])]
+    head = ["shell", "what", *(f"{name}, ms" for name in trees), *(["now / before"] if len(trees) > 1 else [])]
     text = f"Median of {options.runs} runs (least-most) of {COUNT} each, in turn: {machine()}.\n\n{table(head, rows)}\n"
     print(text)
     if options.write:

@@ -9,7 +9,6 @@ today's way is measured.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -18,7 +17,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.documents import PROJECT, machine, put, say, table
+from bench.documents import machine, put, say, table
+from bench.earlier import comparison, trees_beside
 from bench.engine import hosts
 
 BEFORE = "332c25c220ec6a5b3896513e743c9ef8628b95a5"
@@ -96,27 +96,9 @@ def _spent(command: list[str], home: Path, tree: Path) -> float:
     return after.children_user - before.children_user + after.children_system - before.children_system
 
 
-def tree_of(commit: str, directory: Path) -> Path | None:
-    """The package as it was; None where the history does not have it."""
-    words = ["git", "-C", str(PROJECT), "archive", commit, "remotejobs"]
-    done = subprocess.run(words, capture_output=True, check=False)
-    if done.returncode:
-        return None
-    subprocess.run(["tar", "-x", "-C", str(directory)], input=done.stdout, check=True)
-    return directory
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.readings", description=__doc__)
-    parser.add_argument("--before", default=BEFORE, help="the commit to measure beside this tree")
-    parser.add_argument("--runs", type=int, default=7, help="runs of each; the median is reported")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="rj-before-") as name:
-        before = tree_of(options.before, Path(name))
-        if before is None:
-            say(f"{options.before} is not in this repository's history: only this tree is measured")
-        trees = {**({"paramiko's parser": before} if before else {}), "now": PROJECT}
+    options = comparison(__doc__, "bench.readings", BEFORE)
+    with trees_beside(options.before, "paramiko's parser") as trees:
         rows = measured(trees, options.runs)
     head = ["processor time of the whole process", *trees, *(f"a host, {name}" for name in trees)]
     text = f"Median of {options.runs} runs (least-most), in turn: {machine('paramiko')}.\n\n{table(head, rows)}\n"
