@@ -7,7 +7,6 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -254,50 +253,6 @@ def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) ->
         waiting = pool.submit(jobs.record, "j", wait=60)
         kill_supervision(record)
         assert waiting.result().state is State.LOST
-
-
-@in_every_shell
-def test_list_shows_all_jobs_and_clean_never_takes_a_running_one(jobs: HostJobs) -> None:
-    jobs.start(Job(jid="runs", cmd="sleep 600"))
-    for n in range(3):
-        jobs.start(Job(jid=f"done{n}", cmd="true"))
-        ended(jobs, f"done{n}")
-    assert {record.jid: str(record.state) for record in jobs.list()} == {
-        "runs": "running", "done0": "succeeded", "done1": "succeeded", "done2": "succeeded",
-    }  # fmt: skip
-    assert jobs.clean(older_than=3600) == ()
-    would = [record.jid for record in jobs.clean(older_than=-1, keep=1, dry_run=True)]
-    assert len(would) == 2 and "runs" not in would
-    assert [record.jid for record in jobs.clean(older_than=-1, keep=1)] == would
-    assert {record.jid for record in jobs.list()} == {"runs", "done0", "done1", "done2"} - set(would)
-
-
-def test_a_clean_whose_answer_was_lost_and_that_was_asked_again_names_all_that_it_removed(dash: HostJobs) -> None:
-    connection = dash._connection
-    assert isinstance(connection, ShellConnection)
-    for jid in ("a", "b"):
-        dash.start(Job(jid=jid, cmd="true"))
-        ended(dash, jid)
-    asked = connection.ask
-
-    def ask_twice(script: bytes, **options: Any) -> Reply:
-        first = asked(script, **options)
-        return asked(script, **options) if b"rj_take_away" in script else first
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "ask", ask_twice)
-        removed = dash.clean(older_than=-1)
-    assert sorted(record.jid for record in removed) == ["a", "b"]
-    assert dash.list() == ()
-
-
-def test_an_orphaned_command_is_not_cleaned_away(jobs: HostJobs) -> None:
-    record = jobs.start(Job(jid="j", cmd="sleep 600"))
-    kill_supervision(record)
-    assert ended(jobs, "j").cause == "gone"
-    assert jobs.clean(older_than=-1) == ()
-    jobs.kill("j", grace=0)
-    assert len(jobs.clean(older_than=-1)) == 1
 
 
 def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) -> None:
