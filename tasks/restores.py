@@ -46,9 +46,9 @@ class Restored:
     report: RestoreReport | None = None
 
 
-@task(task_run_name="look for {restore.item} on {host}", cache_policy=NO_CACHE)
-def look_for_backup(restore: Restore, host: str, access: Access, jid: str) -> Found:
-    """Choose the backup and look at its target; changes nothing. Raises `HostError` (`NoSuchBackup`, ...)."""
+@task(task_run_name="find {restore.item} on {host}", cache_policy=NO_CACHE)
+def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Found:
+    """Choose the backup and check its target; changes nothing. Raises `HostError` (`NoSuchBackup`, ...)."""
     try:
         record = jobs_on(access, host).record(jid)
     except JobNotFound:
@@ -65,8 +65,8 @@ def look_for_backup(restore: Restore, host: str, access: Access, jid: str) -> Fo
 
 def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[Found]:
     """What is found on each host. Raises `HostsFailed` when one has nothing to restore: then none is restored."""
-    runs = {host: look_for_backup.submit(restore, host, access, jid_of(restore)) for host in hosts}
-    found, results = values_of(f"look for {restore.item}", runs)
+    runs = {host: find_backup.submit(restore, host, access, jid_of(restore)) for host in hosts}
+    found, results = values_of(f"find {restore.item}", runs)
     raise_for(results)
     return [found[host] for host in hosts]
 

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-# What backups there are in a directory of this host. Sent behind place.sh; it changes nothing.
+# What backups there are in a directory of this host, and what is where one is to be restored. Sent behind place.sh; it
+# changes nothing.
 #
 #   absent PATH              there is no such directory
 #   error MESSAGE
@@ -7,6 +8,10 @@
 #   backup BYTES FILE MARK,...
 #   record FILE JSON         on one line, without the rows of tables
 #   untested FILE REASON, damaged FILE REASON, verified FILE JSON
+# and of a target:
+#   exists no|empty|yes
+#   sessions N               that use the database
+#   error no_answer REASON
 
 ct_list() { # DIRECTORY [FILE]: all, or one with its rows
     bk_home "$1"
@@ -44,4 +49,28 @@ ct_file() { # KIND FILE NAME: its lines as one; of a record without the rows, un
     printf '%s %s ' "$1" "$3"
     if [ -n "$one" ]; then cat "$2"; else grep -v '^"rows": ' "$2"; fi | tr '\n' ' '
     echo
+}
+
+ct_database() { # NAME
+    echo "SELECT (SELECT count(*) FROM pg_catalog.pg_database WHERE datname = :'target'),
+        (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = :'target')" |
+        psql -wqAtX -F ' ' -v ON_ERROR_STOP=1 -v target="$1" 2>&1 | {
+        read -r there sessions rest
+        case $there$sessions in
+        *[!0-9]* | '') echo "error no_answer $there $sessions $rest" ;;
+        0*) echo 'exists no' ;;
+        *) printf 'exists yes\nsessions %s\n' "$sessions" ;;
+        esac
+    }
+}
+
+ct_directory() { # PATH
+    bk_home "$1"
+    if [ ! -e "$path" ] && [ ! -h "$path" ]; then
+        echo 'exists no'
+    elif [ -d "$path" ] && [ ! -h "${path%/}" ] && inside=$(ls -A "$path") && [ -z "$inside" ]; then
+        echo 'exists empty'
+    else
+        echo 'exists yes'
+    fi
 }

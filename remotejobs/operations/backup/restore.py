@@ -149,8 +149,8 @@ def _why_none(
 
 def target_on(shell: Shell, restore: Restore) -> Target:
     """What is there now. Changes nothing. Raises `HostError`, `TargetUnknown`."""
-    texts = (*_libpq(restore), text_of(PACKAGE, "place.sh"), text_of(PACKAGE, "look.sh"))
-    function = "rl_database" if restore.database else "rl_directory"
+    texts = (*_libpq(restore), text_of(PACKAGE, "place.sh"), text_of(PACKAGE, "catalogue.sh"))
+    function = "ct_database" if restore.database else "ct_directory"
     fields = call(shell, texts, (function, restore.target))
     if "error" in fields:
         raise TargetUnknown(shell.host, fields["error"].partition(" ")[2])
