@@ -1,6 +1,37 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
 # What is true of a job, and telling it. Sent behind job.sh, whose names it uses.
 
+# FILE of `key value` lines -> $j_key for each key known. False when it is missing or not whole.
+rj_load() {
+    whole=
+    [ -f "$1" ] && [ -r "$1" ] || return 1 # a job may have put a FIFO there
+    while IFS= read -r line; do
+        value=${line#* }
+        case ${line%% *} in
+        remotejobs) j_protocol=$value ;; label) j_label=$value ;; settings) j_settings=$value ;;
+        token) j_token=$value ;; cmd) j_cmd=$value ;; grace) j_grace=$value ;;
+        boot) j_boot=$value ;; host) j_host=$value ;; start) j_start=$value ;; epoch) j_epoch=$value ;; clock) j_clock=$value ;;
+        supervisor) j_sup=${value%% *} j_sup_born=${value#* } ;;
+        timer) j_timer=${value%% *} j_timer_born=${value#* } ;;
+        reaper) j_reaper=${value%% *} j_reaper_born=${value#* } ;;
+        command) j_pid=${value%% *} j_pid_born=${value#* } ;; cgroup) j_cgroup=$value ;;
+        state) j_state=$value ;; rc) j_rc=$value ;; signal) j_signal=$value ;; msg) j_msg=$value ;;
+        survivors) j_survivors=$value ;; left) j_left=$value ;; proof) j_proof=$value ;; unseen) j_unseen=$value ;;
+        ticket) j_ticket=$value ;; wants) j_wants=$value ;; nonce) j_nonce=$value ;;
+        finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
+        end) whole=1 && break ;;
+        esac
+    done <"$1"
+    [ -n "$whole" ]
+}
+
+rj_since() { # CLOCK -> $delta, seconds since then
+    rj_clock
+    delta=$((clock - $1))
+    [ "$delta" -ge 0 ] || delta=0
+    case $((delta % 100)) in ?) delta=$((delta / 100)).0$((delta % 100)) ;; *) delta=$((delta / 100)).$((delta % 100)) ;; esac
+}
+
 rj_clear() {
     j_protocol='' j_label='' j_settings='' j_token='' j_cmd=cmd j_grace=10 j_boot='' j_host='' j_start='' j_epoch='' j_clock=''
     j_sup='' j_sup_born='' j_timer=0 j_timer_born='' j_reaper=0 j_reaper_born='' j_pid='' j_pid_born='' j_state='' j_rc='' j_signal='' j_msg='' j_survivors='' j_left='' j_proof='' j_unseen='' j_runs='' j_end='' j_end_epoch='' j_delta='' j_ticket='' j_wants='' j_nonce='' j_cgroup=''
