@@ -42,8 +42,16 @@ def act_at(script: bytes, point: str, deed: str) -> bytes:
             head = re.search(rf"^{name}\(\) \{{.*\n", script.decode(), re.MULTILINE)
             assert head, point
             before, after = script.decode()[: head.end()], script.decode()[head.end() :]
-            return (before + changed + after[len(whole) :]).encode()
+            return resized((before + changed + after[len(whole) :]).encode())
     raise NoSuchPoint(point)
+
+
+def resized(script: bytes) -> bytes:
+    """`script`, which was changed, with the length of what it reads at once."""
+    head = re.search(rb"read -rN (\d+) .*?\n\}\n", script, re.DOTALL)
+    if not head:
+        return script
+    return script[: head.start(1)] + str(len(script) - head.end()).encode() + script[head.end(1) :]
 
 
 def _kept(deed: str) -> str:
@@ -58,7 +66,7 @@ def _bodies(script: bytes) -> Iterator[tuple[str, tuple[str, ...], bool]]:
         head, *lines = group.partition("\n}\n{\n")[0].split("\n")
         if (name := _HEAD.fullmatch(head)) and "}" in lines:
             yield name[1], tuple(lines[: len(lines) - 1 - lines[::-1].index("}")]), quoted
-        quoted = any(f"\nrj_{name}='" in group for name in ("head", "rest", "ends")) or (
+        quoted = any(f"\nrj_{name}='" in group for name in ("head", "rest", "over", "ends", "more")) or (
             quoted and "\nrj_adopts=" not in group
         )
 

@@ -179,8 +179,8 @@ rj_start() {
     # Whoever makes the directory writes cmd. Whoever finds it without a gate (a start that was cut off) brings a file
     # of his own, and the gate decides.
     cmdfile=cmd
-    why=$(umask 077 && mkdir "$dir" 2>&1) || {
-        [ -d "$dir" ] || rj_fail start_failed "$why" || return
+    LC_ALL=C mkdir -m 700 "$dir" 2>/dev/null || {
+        [ -d "$dir" ] || why=$(LC_ALL=C mkdir -m 700 "$dir" 2>&1) || [ -d "$dir" ] || rj_fail start_failed "$why" || return
         cmdfile=cmd.$nonce
     }
     if ! rj_own; then
@@ -188,28 +188,50 @@ rj_start() {
         rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
     fi
     [ ! -e cmd ] || cmdfile=cmd.$nonce
-    if [ -e job ] || { [ -e queued ] && rj_state && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
-        rj_attach
-    elif why=$(umask 077 && rj_files 2>&1); then
-        rj_detach "$@"
-    else
-        rj_not_started "cannot write in $dir: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')"
+    if [ -e job ] || [ -e queued ]; then
+        eval "${rj_more-}"
+        if [ -e job ] || { rj_state && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
+            rj_attach
+            return
+        fi
     fi
+    rj_detach "$@"
 }
 
 rj_not_started() { # WHY
+    eval "${rj_more-}"
     why=$1
     rj_named || why="$dir $rj_gone"
     rj_void || rj_tidy
     rj_fail start_failed "$why"
 }
 
+# The mask for new files -> $mask, without a process where the system says it.
+rj_mask() {
+    { read -r _ && read -r key mask; } 2>/dev/null <"$rj_proc/self/status" && [ "$key" = Umask: ] || mask=$(umask)
+}
+
 # All that the start and the end will write to is made now: a disk that fills up later loses no result, because the
-# space of the result is reserved by writing it, and is overwritten in place.
+# space of the result is reserved by writing it, and is overwritten in place. Why it cannot be is said in the file that
+# is there for what is said.
 rj_files() {
-    [ "$cmdfile" != cmd ] || set -C # one of another start is not overwritten
-    printf '%s' "$text" >"$cmdfile" && set +C && printf '%1024s' '' >"result.$nonce" && : >"death.$nonce" &&
-        : >"gate.$nonce" && : >>stdout && : >>stderr && { [ -p events ] || mkfifo events || [ -p events ]; }
+    rj_mask
+    umask 077
+    {
+        [ "$cmdfile" != cmd ] || set -C # one of another start is not overwritten
+        printf '%s' "$text" >"$cmdfile" && set +C && printf '%1024s' '' >"result.$nonce" &&
+            : >"gate.$nonce" && : >>stdout && : >>stderr && { [ -p events ] || LC_ALL=C mkfifo events || [ -p events ]; }
+    } 2>"death.$nonce"
+    made=$?
+    set +C
+    umask "$mask"
+    return "$made"
+}
+
+rj_unwritten() { # what is said of files that rj_files could not make
+    why=
+    if [ -e "death.$nonce" ]; then read -r why <"death.$nonce"; else why=$({ : >"death.$nonce"; } 2>&1); fi
+    echo "cannot write in $dir: ${why:-disk full?}"
 }
 
 # Take the gate for nothing, so that nobody can run this job any more, and take the directory away. False where somebody
@@ -270,19 +292,32 @@ rj_detach() { # [NAME=VALUE ...]
     rj_supervise "$@" | {
         IFS= read -r said
         case $said in
-        started | queued) rj_record brief ;;
-        taken) rj_tidy && rj_attach ;;
-        *)
-            if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
-                rj_record brief
-            else
-                rj_not_started "${said:-the supervising process ended before it could say why}"
-            fi
-            ;;
+        'started '*) rj_started ${said#* } ;;
+        *) eval "${rj_more-}" && rj_unstarted ;;
         esac
         rj_close
         kill -KILL "$$"
     }
+}
+
+# CLOCK PID DATE: what the record of a job says that has just begun, from the one that is about to become its command.
+rj_started() {
+    rj_since "$1"
+    printf '%s\n' "results_dir $dir" 'state running' "label $label" "start $3" "delta $delta" "pid $2" 'protocol 1'
+}
+
+rj_unstarted() { # $said is why
+    case $said in
+    queued) rj_record brief ;;
+    taken) rj_tidy && rj_attach ;;
+    *)
+        if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
+            rj_record brief
+        else
+            rj_not_started "${said:-the supervising process ended before it could say why}"
+        fi
+        ;;
+    esac
 }
 
 # The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.

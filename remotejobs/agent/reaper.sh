@@ -24,7 +24,7 @@ rj_adopt() { # [NAME=VALUE ...]
     set -- "$limit $stall $grace $cmdfile $settings $nonce $token $sup $sup_born ${timer:-0} ${timer_born:-0} $began $boot $tool" \
         "$rj_proc" "$base" "$jid" "$dir" "$interpreter" "$chdir" "$label" "$wants" "$cgroup" "${queue-}" "${ticket-}" "$host" "$first" "$@"
     RJ_WORDS='' RJ_NAMES='RJ_BORN RJ_NOW RJ_WORDS RJ_NAMES RJ_HEAD RJ_REST RJ_TEXT RJ_LOCALE'
-    RJ_HEAD=$rj_head RJ_REST=$rj_rest RJ_TEXT=$rj_python
+    RJ_HEAD=$rj_head RJ_REST=$rj_rest$rj_over RJ_TEXT=$rj_python
     [ "$tool" != perl ] || RJ_TEXT=$rj_reap
     count=0
     for word in "$@"; do

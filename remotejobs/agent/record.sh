@@ -210,7 +210,7 @@ rj_blob() {
     if [ "$length" -eq 0 ]; then
         :
     elif [ "$from" -eq 0 ]; then
-        head -c "$length" "$2" || rj_named || printf "%${length}s" ''
+        LC_ALL=C head -c "$length" "$2" || rj_named || printf "%${length}s" ''
     else
         rj_sum "$from + 1"
         { tail -c "+$sum" "$2" || rj_named || printf "%${length}s" ''; } | head -c "$length"

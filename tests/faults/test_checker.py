@@ -16,7 +16,7 @@ from faults.checker.judge import RULES, violations
 from faults.checker.plan import Break, Deed, Does, EpisodePlan, HostKind, Op, PlannedJob, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import write
-from faults.host.points import NoSuchPoint, act_at
+from faults.host.points import NoSuchPoint, act_at, resized
 from remotejobs.agent import request
 from remotejobs.connections.base import Become, Connection, Reply
 from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed
@@ -62,7 +62,7 @@ class Mutated:
         for old, new in self.changes.items():  # a request holds only what it calls
             self.changed |= {old} if old in script else set()
             script = script.replace(old, new)
-        return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes)
+        return self.inner.ask(resized(script), end=end, become=become, timeout=timeout, max_bytes=max_bytes)
 
     def close(self) -> None:
         self.inner.close()
