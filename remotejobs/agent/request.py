@@ -50,8 +50,8 @@ _FRAME = "rj_close rj_reads rj_unread"  # what every request calls besides its o
 
 
 # These shells read what they run byte by byte, which costs more than all they do then; dash and BusyBox by blocks, and
-# have read too much already. bash can read so many bytes at once, but not as POSIX wants it; of a request that was cut off
-# it gets less.
+# have read too much already. bash can read so many bytes at once, but not as POSIX wants it; of a request that was cut
+# off it gets less.
 _AT_ONCE = """{{
 rj_once= rj_whole= rj_text=
 case ${{BASH_VERSION-}}:${{KSH_VERSION-}}{yash} in
@@ -66,6 +66,7 @@ esac
 case $rj_once in
 1)
 eval "$rj_text"
+rj_text=
 case $rj_whole in 1) rj_asked ;; esac
 rj_once=
 ;;
@@ -121,21 +122,23 @@ def agent_text(calls: str) -> str:
     return _grouped([before, *(functions[name] for name in _needed(functions, calls))])
 
 
-# Most of a start's text is not run by most starts, and to read a function costs a shell more than to run it. So it is sent
-# as the values of variables, which are evaluated where they are needed. The reaper is another shell, and gets its part by
-# its environment: what a job begins with, and, for where it has to write the result, what it ends with.
+# Most of a start's text is not run by most starts, and to read a function costs a shell more than to run it. So it is
+# sent as the values of variables, which are evaluated where they are needed. The reaper is another shell, and gets its
+# part by its environment: what a job begins with, and, for where it has to write the result, what it ends with.
 _LATER = {
-    "head": "stat alive self exclusive named launch not_run give_up reaper own_words reaped say",
+    "head": "stat alive self exclusive named launch take_gate not_run give_up reaper own_words reaped say",
     "rest": "nap clock since signal date fields finish exited conclude leave ending",
     "over": "load load_tree clear ended proving read_proof join any lives proven",
     # What ends a tree, which a timer and a supervisor read where they have to.
-    "ends": "tree glimpsed ours processes stats look signal_tree freeze sweep kill_tree grown end make_room family picture "
-    "drawn take_over prove end_tree survivors first_ended unseen uid",
+    "ends": (
+        "tree glimpsed ours processes stats look signal_tree freeze sweep kill_tree grown end make_room family picture "
+        "drawn take_over prove end_tree survivors first_ended unseen uid"
+    ),
 }
 # What else every start runs. All that is in neither is for a start that waits, has a limit, attaches or fails: `more`.
 _FIRST = (
-    "boot host close fail reads unread valid base own start mask files detach started supervise too_much tool adopt heard "
-    "unit pidns"
+    "boot host close fail reads unread valid base own start mask files detach started supervise gate too_much tool "
+    "adopt heard unit pidns"
 )
 
 

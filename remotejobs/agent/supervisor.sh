@@ -27,7 +27,8 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     rj_clock
     began=$clock
     [ "$((limit + stall))" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
-    tool='' rc=1 now=
+    tool='' rc=1 now='' gated=
+    rj_gate
     if rj_too_much "$@"; then
         echo "the variables of env are $much characters, which is more than this host gives to a program; hand them over in a file" >&3
     else
@@ -96,22 +97,30 @@ rj_too_much() {
     ! (for word in "$@"; do export "RJ_000$word"; done && exec "$tried" 0) 2>/dev/null
 }
 
+rj_gate() { # -> $gate, what it says of the job before that has begun
+    gate="remotejobs 1
+label $label
+settings $settings
+cmd $cmdfile
+grace $grace
+token $token
+boot $boot
+host $host
+clock $began
+supervisor $sup $sup_born
+timer ${timer:-0} ${timer_born:-0}"
+}
+
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
     trap - HUP
     rj_self
-    [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
-    printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
-        "boot $boot" "host $host" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
-        "timer ${timer:-0} ${timer_born:-0}" "command $me $born" \
-        "reaper ${reaper:-0} ${reaper_born:-0}" ${cgroup:+"cgroup $cgroup"} end >>"gate.$nonce" ||
-        rj_not_run "cannot write $dir/gate.$nonce"
-    LC_ALL=C ln "gate.$nonce" job 2>/dev/null || { [ -e job ] && rj_not_run taken; } || why=$(ln "gate.$nonce" job 2>&1) ||
-        rj_not_run "cannot make $dir/job: $why"
-    # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
-    [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
-    # In a directory that is being taken away the gate may be gone already, and be ours for nothing.
-    rj_named || rj_give_up "$dir was taken away"
-    LC_ALL=C sync "$cmdfile" job . || rj_give_up "cannot bring $dir to disk"
+    if [ -n "$gated" ]; then
+        # Who sees our reaper dead, and no number of ours even then, knows that nothing will be run: see rj_state.
+        echo "command $me $born" >>"gate.$nonce" || rj_give_up "cannot write $dir/gate.$nonce"
+        rj_stat self && [ "$parent" = "$reaper" ] || exit 1
+    else
+        rj_take_gate
+    fi
     cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
     # The caller's variables are set last and by position: they may be called like ours.
     if command -v setsid >/dev/null; then rj_setsid=setsid; else rj_setsid=; fi
@@ -131,6 +140,20 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
         rj_count=$((rj_count - 1))
     done
     exec "$@" </dev/null >>"$rj_dir/stdout" 2>>"$rj_dir/stderr"
+}
+
+rj_take_gate() {
+    [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
+    printf '%s\n' "$gate" "start ${now#* }" "epoch ${now%% *}" "command $me $born" \
+        "reaper ${reaper:-0} ${reaper_born:-0}" ${cgroup:+"cgroup $cgroup"} end >>"gate.$nonce" ||
+        rj_not_run "cannot write $dir/gate.$nonce"
+    LC_ALL=C ln "gate.$nonce" job 2>/dev/null || { [ -e job ] && rj_not_run taken; } || why=$(ln "gate.$nonce" job 2>&1) ||
+        rj_not_run "cannot make $dir/job: $why"
+    # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
+    [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
+    # In a directory that is being taken away the gate may be gone already, and be ours for nothing.
+    rj_named || rj_give_up "$dir was taken away"
+    LC_ALL=C sync "$cmdfile" job . || rj_give_up "cannot bring $dir to disk"
 }
 
 # FILE: made by us, or false. Without a process of its own, for there may be no room for one.
