@@ -7,9 +7,9 @@
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
 #   cmd[.N]    the command, as it was sent                                 written by rj_start
 #   events     FIFO; its write end is held open by the supervisor, so readers wake when it ends, however it ends
-#   job        THE GATE: who supervises, who runs, since when. A link that rj_launch makes to what it has written whole,
-#              and on disk *before* the command runs: whoever makes it runs the command, so that runs at most once,
-#              whoever starts it again
+#   job        THE GATE: who supervises, who runs, since when. A link to what has been written whole, and on disk *before*
+#              the command runs: whoever makes it runs the command, so that runs at most once, whoever starts it again.
+#              The reaper makes it (adopt.pl), and the command adds its number behind the end; else rj_launch does both
 #   stdout, stderr                                                         written by the command
 #   progress   its last line says how far it is                            written by the command, if it likes
 #   heard      empty; what the end of a job by its stall limit is a link to
@@ -28,6 +28,8 @@
 #   refused    why it could not be started when its turn came              written by whoever tried
 #
 # Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
+#
+# Programs that print nothing we pass on run with LC_ALL=C: to read a locale costs a third of most of them.
 
 # Before the first function: request.py closes a group there.
 rj_proc=/proc
@@ -292,29 +294,31 @@ rj_detach() { # [NAME=VALUE ...]
     rj_supervise "$@" | {
         IFS= read -r said
         case $said in
-        'started '*) rj_started ${said#* } ;;
-        *) eval "${rj_more-}" && rj_unstarted ;;
+        'started '*) rj_started "${said#* }" ;;
+        *) eval "${rj_more-}" && rj_unstarted "$said" ;;
         esac
         rj_close
         kill -KILL "$$"
     }
 }
 
-# CLOCK PID DATE: what the record of a job says that has just begun, from the one that is about to become its command.
+# "CLOCK PID DATE": what the record of a job says that has just begun, from the one that is about to become its command.
 rj_started() {
+    # shellcheck disable=SC2086 # words without any other signs
+    set -- $1
     rj_since "$1"
     printf '%s\n' "results_dir $dir" 'state running' "label $label" "start $3" "delta $delta" "pid $2" 'protocol 1'
 }
 
-rj_unstarted() { # $said is why
-    case $said in
+rj_unstarted() { # WHY
+    case $1 in
     queued) rj_record brief ;;
     taken) rj_tidy && rj_attach ;;
     *)
         if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
             rj_record brief
         else
-            rj_not_started "${said:-the supervising process ended before it could say why}"
+            rj_not_started "${1:-the supervising process ended before it could say why}"
         fi
         ;;
     esac

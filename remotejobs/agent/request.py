@@ -149,7 +149,7 @@ def start_agent_text(*more: str) -> str:
     names = _needed(functions, f"rj_start {_FRAME}")
     group = {f"rj_{name}": variable for variable, of in _LATER.items() for name in of.split()}
     group.update({f"rj_{name}": "" for name in _FIRST.split()})
-    texts = {variable: [] for variable in ("", *_LATER, "more")}
+    texts: dict[str, list[str]] = {variable: [] for variable in ("", *_LATER, "more")}
     for name in names:
         texts[group.get(name, "more")].append(functions[name])
     texts["more"].insert(0, 'eval "$rj_over"\n')
