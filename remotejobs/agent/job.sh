@@ -307,7 +307,8 @@ rj_started() {
     # shellcheck disable=SC2086 # words without any other signs
     set -- $1
     rj_since "$1"
-    printf '%s\n' "results_dir $dir" 'state running' "label $label" "start $3" "delta $delta" "pid $2" 'protocol 1'
+    printf '%s\n' "results_dir $dir" 'state running' 'rc ' 'signal ' "label $label" "start $3" 'end ' "delta $delta" "pid $2" \
+        'msg ' 'survivors ' 'proof ' 'unseen ' 'cause ' 'still_runs ' 'protocol 1'
 }
 
 rj_unstarted() { # WHY
