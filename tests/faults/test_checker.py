@@ -104,7 +104,8 @@ def test_a_deed_stands_where_a_command_may_and_nowhere_else() -> None:
     script = request.start(Job(jid="j", cmd="true"), "").script
     assert act_at(script, "rj_launch:1", "echo here").count(b"echo here") == 1
     assert act_at(script, "adopt:1", "echo here").count(b"echo here".hex().encode()) == 1
-    for point in ("rj_nothing:1", "rj_launch:999", "rj_launch:0", "rj_ours:10", "rj_launch:13", "adopt:99"):  # awk's; half a line
+    # Nowhere, awk's, half a line, and nowhere in what perl runs.
+    for point in ("rj_nothing:1", "rj_launch:999", "rj_launch:0", "rj_ours:10", "rj_launch:13", "adopt:99"):
         with pytest.raises(NoSuchPoint):
             act_at(script, point, "echo here")
 
