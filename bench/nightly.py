@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from bench.documents import machine, put, say, table
@@ -23,6 +24,7 @@ from lab.servers.prefect.server import PrefectServer
 
 BEFORE = "2bc6718"  # the last build that polled up to 50 hosts one by one
 LONGEST = 22  # seconds
+_IDLE = 20.0  # seconds
 
 # A process of its own for each run: it imports the package from the tree that is measured.
 _CHILD = """
@@ -69,13 +71,14 @@ def main() -> None:
         PrefectServer(Path(name)) as server,
     ):
         server.await_ready()
-        _run(trees["now"], server)  # the first run finds a server that has not compiled its queries
+        _run(trees["now"], server, 0.0)  # the first run finds a server that has not compiled its queries
+        idle = _idle(server)
         for number in range(options.runs):
             for tree, path in trees.items():
                 say(f"run {number + 1}, {tree}")
-                found.setdefault(tree, []).append(_run(path, server))
+                found.setdefault(tree, []).append(_run(path, server, idle))
     what = {
-        "server": "server CPU",
+        "server": "server CPU, without what it takes idle",
         "client": "CPU of the run's process",
         "over": "the run's end after the longest item's",
     }
@@ -93,15 +96,24 @@ def _cells(figures: list[list[float]]) -> list[str]:
     return [*cells, f"{ratio:.2f}" if len(figures) > 1 else ""]
 
 
-def _run(tree: Path, server: PrefectServer) -> dict[str, float]:
+def _idle(server: PrefectServer) -> float:
+    """The part of a core that the server takes when nothing runs."""
+    began = time.monotonic()
+    with cpu_of(server) as cpu:
+        time.sleep(_IDLE)
+    return cpu[0] / (time.monotonic() - began)
+
+
+def _run(tree: Path, server: PrefectServer, idle: float) -> dict[str, float]:
     environment = {**os.environ, **server.environment, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}
     words = [sys.executable, "-c", _CHILD, str(LONGEST)]
+    began = time.monotonic()
     with cpu_of(server) as cpu:
         done = subprocess.run(words, env=environment, cwd=tree, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr[-3000:])
         figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {**figures, "server": cpu[0]}
+    return {**figures, "server": cpu[0] - idle * (time.monotonic() - began)}
 
 
 if __name__ == "__main__":
