@@ -270,7 +270,7 @@ rj_detach() { # [NAME=VALUE ...]
     rj_supervise "$@" | {
         IFS= read -r said
         case $said in
-        started | queued) rj_record brief ;;
+        started | queued) rj_record brief && rj_stay ;;
         taken) rj_tidy && rj_attach ;;
         *)
             if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
@@ -283,6 +283,22 @@ rj_detach() { # [NAME=VALUE ...]
         rj_close
         kill -KILL "$$"
     }
+}
+
+# After the answer of a start, in the same one: the end of the job, if it has ended, or ends within $RJ_WAIT seconds. The
+# line before it holds a word that no job can write.
+rj_stay() {
+    case $j_state:${RJ_WAIT:-0} in running:0 | queued:0) return ;; esac
+    printf 'job %s %s\n' "$jid" "${RJ_END##* }"
+    case $j_state in
+    running | queued)
+        trap '' PIPE # whoever asked may be gone by then, and the shell that waits for us must not stay
+        rj_wait "$RJ_WAIT" "$dir"
+        rj_settled
+        ;;
+    esac
+    case $j_state in running | queued) rj_print full -1 -1 4096 ;; *) rj_print full -1 -1 65536 ;; esac
+    rj_still
 }
 
 # The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.

@@ -31,6 +31,14 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class StayingText:
+    """The same request for a shell that stays: `opening` with the agent's text, `question` where that was read."""
+
+    opening: bytes
+    question: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """Shell text to send, the line that ends its answer, how long that may be, and what nobody may read."""
 
@@ -39,6 +47,7 @@ class Request:
     end: bytes
     max_bytes: int
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    staying: StayingText | None = field(default=None, repr=False)
 
 
 _ALWAYS = ("job.sh", "supervisor.sh", "tree.sh", "ending.sh", "record.sh", "queue.sh")
@@ -128,7 +137,7 @@ _ENDS = (
 @cache
 def start_agent_text(*more: str) -> str:
     """The agent's text for a start, with what its reaper is made of; what both need is sent once."""
-    before, functions = _parts((*_ALWAYS, "reaper.sh", *more))
+    before, functions = _parts((*_QUERIES, "reaper.sh", *more))
     names = _needed(functions, f"rj_start {_FRAME}")
     texts, taken = {}, set()
     for variable, of in (("rj_head", _HEAD), ("rj_rest", _REST), ("rj_ends", _ENDS)):
@@ -144,7 +153,7 @@ def start_agent_text(*more: str) -> str:
     return f'{variables}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{others}'
 
 
-def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
+def _request(call: Sequence[str], max_bytes: int, agent: str = "", wait: int = 0) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
     # The empty line first: what a start-up file printed may lack its last newline.
@@ -154,6 +163,7 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
         *([] if text.isascii() else [unread]),  # in a group before the one that could not be read
         "{",
         f"RJ_END='{end}'",
+        *([f"RJ_WAIT={wait}"] if wait else []),
         "rj_asked() {",
         f"printf '\\n%s\\n' '{begin}'",
         text,
@@ -172,6 +182,17 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
     return Request(script.encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
 
 
+def _staying(asked: Request) -> StayingText:
+    """Each question in a subshell, which ends with it; it begins from the same state as the one before."""
+    opening = asked.script
+    for once, always in (
+        (b"1) rj_asked ;;", b"1) (rj_asked) </dev/null ;;"),
+        (b"*) rj_asked ;;", b"*) (rj_asked) </dev/null ;;"),
+    ):
+        opening = opening.replace(once, always, 1)
+    return StayingText(opening, b"{\nRJ_END=" + opening.rpartition(b"\n{\nRJ_END=")[2])
+
+
 def settings_of(job: Job) -> str:
     """A digest of all that makes two starts differ: command, interpreter, directory, environment."""
     parts = [job.cmd, job.interpreter, job.chdir, *(f"{key}={value}" for key, value in sorted(job.env.items()))]
@@ -184,7 +205,8 @@ def wants_of(job: Job) -> str:
     return " ".join([*(f"lock:{lock}=1" for lock in job.locks), *slots])
 
 
-def start(job: Job, directory: str) -> Request:
+def start(job: Job, directory: str, wait: int = 0) -> Request:
+    """With `wait`, the answer goes on for so many seconds, until the job ends: `milestone_of`, and then as a status."""
     options = [
         job.interpreter,
         job.chdir,
@@ -202,13 +224,20 @@ def start(job: Job, directory: str) -> Request:
     call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
     lives = {"plain": [], "pidns": ["pidns.sh"]}.get(job.launcher, ["unit.sh"])
     more = [*(["queue_wait.sh"] if wants_of(job) else []), *lives]
-    return replace(_request(call, 2 * TAIL_BYTES, start_agent_text(*more)), secrets=(*secret, *job.env.values()))
+    asked = _request(call, 2 * TAIL_BYTES, start_agent_text(*more), wait)
+    return replace(asked, secrets=(*secret, *job.env.values()))
+
+
+def milestone_of(started: Request, jid: str) -> bytes:
+    """The line behind which the answer of a start goes on."""
+    return b"\njob %b %b\n" % (jid.encode(), started.end.rpartition(b" ")[2])
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
     words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.max_bytes)]
     size = sum(2 * read.max_bytes + ANSWER_BYTES for read in reads)
-    return _request(["rj_status", directory, str(wait), *words], size)
+    asked = _request(["rj_status", directory, str(wait), *words], size)
+    return replace(asked, staying=_staying(asked)) if asked.script.isascii() else asked
 
 
 def kill(jid: str, directory: str, grace: int | None = None) -> Request:

@@ -88,16 +88,16 @@ class Response:
         return Blob(size, start, content)
 
     def sections(self, jid: str = "") -> Iterator[Section]:
-        """One section for each `job` line; with `jid`, a single section that needs no such line."""
+        """One section for each `job` line; with `jid`, one before them that needs no such line."""
         current = Section(jid, {}, {}, None) if jid else None
         while self._at < len(self._body):
             line = self._line()
             blob = _BLOB.fullmatch(line)
             key, _, value = line.decode("utf-8", "replace").partition(" ")
-            if key == "job" and not jid:
+            if key == "job":
                 if current:
                     yield current
-                current = Section(value, {}, {}, None)
+                current = Section(value.partition(" ")[0], {}, {}, None)
             elif current is None and key == "error":  # about the directory, not about a job
                 current = Section("", {}, {}, (value.partition(" ")[0], value.partition(" ")[2]))
             elif current is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from remotejobs.agent.request import Read
+from remotejobs.connections.base import Stay
 from remotejobs.connections.threads import start_threads
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
@@ -101,10 +102,14 @@ class JobWatch:
 
     def _wait_for(self, host: str, jids: list[str]) -> None:
         """Poll until all of `jids` are over, taking each away that is."""
+        with Stay() as stay:
+            self._wait_in(stay, host, jids)
+
+    def _wait_in(self, stay: Stay, host: str, jids: list[str]) -> None:
         jobs, wait, pause, unreachable = self._on(host), self._first_wait(), FIRST_PAUSE, False
         while jids and not self._stopped.is_set():
             try:
-                seen = _poll(host, jobs, jids, wait)
+                seen = _poll(host, jobs, jids, wait, stay)
             except Unreachable as exc:
                 if not exc.transient:
                     raise
@@ -130,14 +135,14 @@ class JobWatch:
         return random.uniform(SHORTEST_WAIT, self._wait)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
-def _poll(host: str, jobs: HostJobs, jids: Sequence[str], wait: float) -> list[JobEvent]:
+def _poll(host: str, jobs: HostJobs, jids: Sequence[str], wait: float, stay: Stay) -> list[JobEvent]:
     """Wait over there until one of the jobs ends. One that cannot be read hides no other."""
     try:
-        records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait)
+        records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait, stay=stay)
     except Unreachable:
         raise
     except RemoteJobsError as exc:
         if len(jids) == 1:
             return [JobEvent(host, jids[0], error=exc)]
-        return [news for jid in jids for news in _poll(host, jobs, [jid], 0)]
+        return [news for jid in jids for news in _poll(host, jobs, [jid], 0, stay)]
     return [JobEvent(host, record.jid, record=jobs.whole(record)) for record in records]

@@ -102,7 +102,7 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
     jobs = jobs_on(access, host)
     job = Job(jid=jid_for(label, command), cmd=command, label=label, timeout=timeout)
     note_jobs(access, [(job, host)])
-    record = jobs.start(job)
+    record = jobs.start(job, wait=_LONG_POLL)
     give_up = time.monotonic() + timeout + 2 * job.grace
     while not record.finished and time.monotonic() < give_up:
         record = jobs.record(job.jid, wait=_LONG_POLL)
