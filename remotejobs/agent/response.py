@@ -55,7 +55,7 @@ class Section:
 
 def _printable(text: str) -> str:
     """A host's own words in one line without control characters, which a log or a terminal would obey."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 class Response:

@@ -137,7 +137,8 @@ class HostJobs:
             if begun:  # it is started, and how it goes on can be asked later
                 return begun[0]
             raise
-        take(self._record(first, job))
+        if not begun:
+            take(self._record(first, job))
         last = self._record(later[-1]) if later and not later[-1].error else begun[0]
         return replace(last, attached=begun[0].attached)
 

@@ -30,6 +30,12 @@ def test_an_answer_comes_back(connect: Connect) -> None:
     assert said(ask(connect(), "echo out")) == "out\n"
 
 
+@BY_PARAMIKO
+def test_a_login_needs_no_thread_as_a_clock(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(threading, "Timer")
+    assert said(ask(connect(), "echo out")) == "out\n"
+
+
 def test_both_streams_of_a_script_that_fails_come_back(connect: Connect) -> None:
     reply = ask(connect(), "echo out; echo err >&2; exit 3")
 
