@@ -159,7 +159,11 @@ def test_a_group_of_few_hosts_logs_what_its_jobs_say_with_host_and_label(fake: F
     fake.plan(".", Plan(rc=1, stderr="disk full\n"), on="db2")
     run_in_groups(steps("x"), SIMULATED)
     shown = sorted(line for line in task_log.lines if re.match(r"work on \w+, std", line))
-    assert shown == ["work on db1, stdout:\ndumped", "work on db2, stderr:\ndisk full"]
+    assert shown == [
+        "work on db1, stdout:\ndumped",
+        "work on db2, stderr:\ndisk full",
+        "work on files1, stdout:\ndumped",
+    ]
 
 
 def test_five_hosts_are_a_group_in_which_each_is_seen(fake: FakeHosts, task_log: TaskLog) -> None:
