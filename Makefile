@@ -93,6 +93,9 @@ bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated ho
 	$(BIN)/python -m bench.inventories
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.controller
+	$(BIN)/python -m bench.round_trips
+	$(BIN)/python -m bench.nightly
 	$(BIN)/python -m bench.server
 	$(BIN)/python -m bench.shards
 

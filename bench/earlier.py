@@ -25,7 +25,7 @@ def comparison(description: str | None, program: str, before: str) -> argparse.N
 def trees_beside(commit: str, name: str) -> Iterator[dict[str, Path]]:
     """The package at `commit` by that name, where this repository's history has it, and this tree as `now`."""
     with tempfile.TemporaryDirectory(prefix="rj-before-") as directory:
-        words = ["git", "-C", str(PROJECT), "archive", commit, "remotejobs"]
+        words = ["git", "-C", str(PROJECT), "archive", commit, "remotejobs", "tasks", "flows", "deployments"]
         done = subprocess.run(words, capture_output=True, check=False)
         if done.returncode:
             say(f"{commit} is not in this repository's history: only this tree is measured")

@@ -83,7 +83,7 @@ def measured_on_sshd(sizes: list[int]) -> Iterator[Flight]:
 
 def _fly(server: PrefectServer, count: int, delay: float, group: int, *others: str) -> Flight:
     words = ["--delay", str(delay), "--group", str(group), *others]
-    with _cpu_of(server) as cpu:
+    with cpu_of(server) as cpu:
         printed = _run("bench.flow", str(count), *words, environment=server.environment)
         flown = TypeAdapter(Flown).validate_json(printed)
         with PrefectApi(server.api_url) as api:
@@ -102,7 +102,7 @@ def _all_task_runs(api: PrefectApi, run: RunStatus) -> list[RunStatus]:
 
 
 @contextmanager
-def _cpu_of(server: PrefectServer) -> Iterator[list[float]]:
+def cpu_of(server: PrefectServer) -> Iterator[list[float]]:
     """Seconds of CPU time that the server takes meanwhile, and afterwards until it is idle."""
     before, took = _seconds(server.pid), list[float]()
     yield took

@@ -23,7 +23,7 @@ from faults.network.transports import connection_to
 from faults.network.wire import BadWire
 from lab.job_files import fields_of
 from lab.servers.sshd import SshLab
-from remotejobs.connections.base import Become, Connection, Reply
+from remotejobs.connections.base import Become, Connection, Milestone, Reply
 from remotejobs.errors import TimedOut
 
 _DISK = "size=384k"
@@ -57,7 +57,16 @@ class Here:
         self._lock = threading.Lock()
         self.halves: list[int] = []
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         pipe = subprocess.PIPE
         with subprocess.Popen(
             self._words, stdin=pipe, stdout=pipe, stderr=pipe, env=self._env, start_new_session=True
@@ -91,11 +100,20 @@ class WithDeeds:
     def done(self) -> bool:
         return self.flag.exists()
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         if self.deed:
             with contextlib.suppress(NoSuchPoint):
                 script = act_at(script, self.deed.point, self._text(self.deed))
-        return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes)
+        return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes, milestone=milestone)
 
     def _text(self, deed: Deed) -> str:
         act = "sh -c 'kill -KILL \"$PPID\"'" if deed.pause is None else f"sleep {deed.pause:.2f}"

@@ -88,7 +88,16 @@ class _Said:
         self.host = "h"
         self._body = body
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: object = None,
+    ) -> Reply:
         begin = end.replace(b" end ", b" begin ")
         return Reply(b"\n" + begin + self._body + end, b"", complete=True)
 

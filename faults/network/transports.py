@@ -47,7 +47,16 @@ class ProgramConnection:
         self._front: Sequence[str] = front
         self._env = dict(os.environ, **(env or {}))
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: object = None,
+    ) -> Reply:
         words = [*self._front, "sh", "-s"]
         try:
             done = subprocess.run(words, input=script, capture_output=True, timeout=timeout, env=self._env, check=False)

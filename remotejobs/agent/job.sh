@@ -294,7 +294,7 @@ rj_detach() { # [NAME=VALUE ...]
     rj_supervise "$@" | {
         IFS= read -r said
         case $said in
-        'started '*) rj_started "${said#* }" ;;
+        'started '*) rj_started "${said#* }" && { [ -z "${RJ_WAIT-}" ] || rj_stay; } ;;
         *) eval "${rj_more-}" && rj_unstarted "$said" ;;
         esac
         rj_close
@@ -313,7 +313,7 @@ rj_started() {
 
 rj_unstarted() { # WHY
     case $1 in
-    queued) rj_record brief ;;
+    queued) rj_record brief && { [ -z "${RJ_WAIT-}" ] || rj_stay; } ;;
     taken) rj_tidy && rj_attach ;;
     *)
         if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known

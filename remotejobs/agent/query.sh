@@ -229,7 +229,7 @@ rj_clean() {
     for dir in "$base"/*/; do
         dir=${dir%/} jid=${dir##*/}
         rj_valid "$jid" >/dev/null && rj_own || continue
-        rj_over && printf '%s %s\n' "$ended" "$jid"
+        rj_is_over && printf '%s %s\n' "$ended" "$jid"
     done | sort -rn | {
         kept=0
         while read -r ended jid; do
@@ -237,7 +237,7 @@ rj_clean() {
             [ "$kept" -gt "$3" ] && [ "$((now - ended))" -ge "$2" ] || continue
             dir=$base/$jid listed=$ended
             # Another may stand here by now.
-            rj_own && rj_over && [ "$ended" = "$listed" ] || continue
+            rj_own && rj_is_over && [ "$ended" = "$listed" ] || continue
             [ "$4" = 1 ] || rj_take_away "$jid.$$" || continue
             printf 'job %s\n' "$jid"
             rj_print brief
@@ -248,7 +248,7 @@ rj_clean() {
 }
 
 # Has this job ended, and nothing of it runs? -> when it $ended
-rj_over() {
+rj_is_over() {
     rj_state
     case $j_state:$j_cause:$j_survivors in
     running:* | queued:* | elsewhere:*) return 1 ;;

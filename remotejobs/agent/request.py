@@ -31,6 +31,14 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class StayingText:
+    """The same request for a shell that stays: `opening` with the agent's text, `question` where that was read."""
+
+    opening: bytes
+    question: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """Shell text to send, the line that ends its answer, how long that may be, and what nobody may read."""
 
@@ -39,6 +47,7 @@ class Request:
     end: bytes
     max_bytes: int
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    staying: StayingText | None = field(default=None, repr=False)
 
 
 _ALWAYS = ("job.sh", "supervisor.sh", "tree.sh", "ending.sh", "record.sh", "queue.sh")
@@ -67,7 +76,7 @@ case $rj_once in
 1)
 eval "$rj_text"
 rj_text=
-case $rj_whole in 1) rj_asked ;; esac
+case $rj_whole in 1) {run} ;; esac
 rj_once=
 ;;
 esac
@@ -137,15 +146,15 @@ _LATER = {
 }
 # What else every start runs. All that is in neither is for a start that waits, has a limit, attaches or fails: `more`.
 _FIRST = (
-    "boot host close fail reads unread valid base own start mask files detach started supervise gate too_much tool "
-    "adopt heard unit pidns"
+    "boot host close fail reads unread valid base own start mask files detach started stay supervise gate too_much "
+    "tool adopt heard unit pidns"
 )
 
 
 @cache
 def start_agent_text(*more: str) -> str:
     """The agent's text for a start, with what its reaper is made of; what both need is sent once."""
-    before, functions = _parts((*_ALWAYS, "reaper.sh", *more))
+    before, functions = _parts((*_QUERIES, "reaper.sh", *more))
     names = _needed(functions, f"rj_start {_FRAME}")
     group = {f"rj_{name}": variable for variable, of in _LATER.items() for name in of.split()}
     group.update({f"rj_{name}": "" for name in _FIRST.split()})
@@ -162,33 +171,44 @@ def start_agent_text(*more: str) -> str:
     return f'{quoted}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{_grouped([before, *texts[""]])}'
 
 
-def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
+def _request(call: Sequence[str], max_bytes: int, agent: str = "", wait: int = 0, stays: bool = False) -> Request:
     nonce = secrets.token_hex(8)
     begin, end = f"remotejobs {PROTOCOL_VERSION} begin {nonce}", f"remotejobs end {nonce}"
     # The empty line first: what a start-up file printed may lack its last newline.
     text = shlex.join(call)
     unread = f"{{\nrj_reads || {{ printf '\\n{begin}\\n'; rj_unread; echo '{end}'; exit; }}\n}}"
-    lines = [
-        *([] if text.isascii() else [unread]),  # in a group before the one that could not be read
-        "{",
-        f"RJ_END='{end}'",
-        "rj_asked() {",
-        f"printf '\\n%s\\n' '{begin}'",
-        text,
-        "rj_close",
-        "exit",
-        "}",
-        "}",
-        "{",
-        "case $rj_once in 1) rj_whole=1 ;; *) rj_asked ;; esac",
-        f"}} # {nonce}",
-        "",
-    ]
     # yash takes no word of bytes that it cannot read.
     yash = "${YASH_VERSION-}" if text.isascii() else ""
-    script = "\n".join([agent or query_text(call[0]), *lines]).encode()
-    at_once = _AT_ONCE.format(yash=yash, last=nonce, length=len(script)).encode()
-    return Request(at_once + script, begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
+
+    def question(run: str) -> str:
+        lines = [
+            "{",
+            f"RJ_END='{end}'",
+            *([f"RJ_WAIT={wait}"] if wait else []),
+            "rj_asked() {",
+            f"printf '\\n%s\\n' '{begin}'",
+            text,
+            "rj_close",
+            "exit",
+            "}",
+            "}",
+            "{",
+            f"case $rj_once in 1) rj_whole=1 ;; *) {run} ;; esac",
+            f"}} # {nonce}",
+            "",
+        ]
+        return "\n".join(lines)
+
+    def script(run: str) -> bytes:
+        whole = "\n".join([agent or query_text(call[0]), *([] if text.isascii() else [unread]), question(run)]).encode()
+        return _AT_ONCE.format(yash=yash, last=nonce, length=len(whole), run=run).encode() + whole
+
+    asked = Request(script("rj_asked"), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
+    if not stays or not text.isascii():
+        return asked
+    # Each question in a subshell, which ends with it: the next one begins from the same state.
+    apart = "(rj_asked) </dev/null"
+    return replace(asked, staying=StayingText(script(apart), question(apart).encode()))
 
 
 def settings_of(job: Job) -> str:
@@ -203,7 +223,8 @@ def wants_of(job: Job) -> str:
     return " ".join([*(f"lock:{lock}=1" for lock in job.locks), *slots])
 
 
-def start(job: Job, directory: str) -> Request:
+def start(job: Job, directory: str, wait: int = 0) -> Request:
+    """With `wait`, the answer goes on for so many seconds, until the job ends: `milestone_of`, and then as a status."""
     options = [
         job.interpreter,
         job.chdir,
@@ -220,14 +241,20 @@ def start(job: Job, directory: str) -> Request:
     env = [f"{key}={value}" for key, value in job.env.items()]
     call = ["rj_start", directory, job.jid, job.cmd, *options, *secret, *env]
     lives = {"plain": [], "pidns": ["pidns.sh"]}.get(job.launcher, ["unit.sh"])
-    more = [*(["queue_wait.sh"] if wants_of(job) else []), *lives]
-    return replace(_request(call, 2 * TAIL_BYTES, start_agent_text(*more)), secrets=(*secret, *job.env.values()))
+    more = [*(["queue_wait.sh"] if wants_of(job) else []), *(["stay.sh"] if wait else []), *lives]
+    asked = _request(call, 2 * TAIL_BYTES, start_agent_text(*more), wait)
+    return replace(asked, secrets=(*secret, *job.env.values()))
+
+
+def milestone_of(started: Request, jid: str) -> bytes:
+    """The line behind which the answer of a start goes on."""
+    return b"\njob %b %b\n" % (jid.encode(), started.end.rpartition(b" ")[2])
 
 
 def status(reads: Sequence[Read], directory: str, wait: int = 0) -> Request:
     words = [str(word) for read in reads for word in (read.jid, read.stdout_from, read.stderr_from, read.max_bytes)]
     size = sum(2 * read.max_bytes + ANSWER_BYTES for read in reads)
-    return _request(["rj_status", directory, str(wait), *words], size)
+    return _request(["rj_status", directory, str(wait), *words], size, stays=True)
 
 
 def kill(jid: str, directory: str, grace: int | None = None) -> Request:

@@ -55,7 +55,7 @@ class Section:
 
 def _printable(text: str) -> str:
     """A host's own words in one line without control characters, which a log or a terminal would obey."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 class Response:
@@ -63,6 +63,7 @@ class Response:
 
     def __init__(self, host: str, request: Request, stdout: bytes, stderr: bytes) -> None:
         self._host = host
+        self._word = f" {request.end.rpartition(b' ')[2].decode()}"
         head = b"\n" + request.begin + b"\n"
         start = stdout.find(head)
         end = stdout.rfind(request.end + b"\n")
@@ -88,16 +89,16 @@ class Response:
         return Blob(size, start, content)
 
     def sections(self, jid: str = "") -> Iterator[Section]:
-        """One section for each `job` line; with `jid`, a single section that needs no such line."""
+        """One section for each `job` line; with `jid`, one that needs no such line, and one behind each milestone."""
         current = Section(jid, {}, {}, None) if jid else None
         while self._at < len(self._body):
             line = self._line()
             blob = _BLOB.fullmatch(line)
             key, _, value = line.decode("utf-8", "replace").partition(" ")
-            if key == "job" and not jid:
+            if key == "job" and (not jid or value == jid + self._word):
                 if current:
                     yield current
-                current = Section(value, {}, {}, None)
+                current = Section(jid or value, {}, {}, None)
             elif current is None and key == "error":  # about the directory, not about a job
                 current = Section("", {}, {}, (value.partition(" ")[0], value.partition(" ")[2]))
             elif current is None:

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.backups import as_object, shell_on
-from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, view_of, wait_and_report, warn_of_errors
+from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, start_and_report, view_of, warn_of_errors
 from remotejobs.cli.target import Target as Hosts
-from remotejobs.display.events import Event, JobStarted
+from remotejobs.display.events import Event
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
 from remotejobs.errors import JobNotFound, UsageError
@@ -134,11 +134,7 @@ def _row(host: str, plan: Plan, wanted: Restore) -> tuple[str, ...]:
 
 def _run(fleet: Fleet, hosts: Hosts, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:
     def work(jobs: HostJobs, report: Callable[[Event], None]) -> Record:
-        begun = jobs.start(job(jobs.host))
-        report(JobStarted(begun))
-        if args.poll == 0:
-            return begun
-        return wait_and_report(jobs, jid, args.poll, view.first_poll, report)
+        return start_and_report(jobs, job(jobs.host), args.poll, view.first_poll, report)
 
     if not args.json:
         say(f"{jid}: {label}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,17 @@ class Reply:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A line within an answer that means something before the answer is whole.
+
+    `reached` gets what came before it, in the thread that asks; again, if the script was sent again.
+    """
+
+    line: bytes
+    reached: Callable[[bytes], None]
+
+
 class Connection(Protocol):
     """One way to one host, opened on first use and reused; safe to use from several threads.
 
@@ -35,12 +47,73 @@ class Connection(Protocol):
 
     host: str
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         """Feed `script` to `sh -s` over there and return its output up to and with the mark `end`.
 
         `timeout` is seconds for the whole exchange; more than `max_bytes` of output is `ProtocolError`.
-        A connection found dead on the way is opened again, with backoff; `script` may then be sent twice.
+        A connection found dead on the way is opened again, with backoff; `script` may then be sent twice. `milestone`
+        is reported as soon as it is read.
         """
 
     def close(self) -> None:
         """Close it; a later `ask` opens it again."""
+
+
+class OpenShell(Protocol):
+    """A shell on a host, which waits for the next question."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+@dataclass(slots=True)
+class Stay:
+    """The shell that one caller keeps from question to question: one round trip and some 300 bytes each.
+
+    It costs its host a waiting `sh` (a third of a megabyte with dash, 1.2 MiB with bash) and one of the connection's
+    sessions, until `close`. For one thread, as one user.
+    """
+
+    shell: OpenShell | None = field(default=None, repr=False)
+
+    def close(self) -> None:
+        """End the shell; a later question opens another."""
+        shell, self.shell = self.shell, None
+        if shell is not None:
+            shell.close()
+
+    def __enter__(self) -> Stay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@runtime_checkable
+class KeepsShells(Protocol):
+    """A connection over which a shell can stay open."""
+
+    def ask_staying(
+        self,
+        stay: Stay,
+        opening: bytes,
+        question: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+    ) -> Reply | None:
+        """Ask the shell of `stay`: `question`, or `opening` where there is none yet.
+
+        None where that does not work, and `ask` has to. Raises `HostError`.
+        """

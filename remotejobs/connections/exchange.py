@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Milestone, Reply
 from remotejobs.connections.become import BEGIN, PROMPT, READY
 from remotejobs.connections.host_words import hidden
 from remotejobs.errors import BecomeFailed, ProtocolError
@@ -16,13 +16,23 @@ class Exchange:
     It is over when `ended` says that the end mark came, or when the streams ended; then `reply()`.
     """
 
-    def __init__(self, host: str, script: bytes, *, end: bytes, become: Become | None, max_bytes: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> None:
         self.ended = False
         self._host = host
         self._script = script
         self._end = end
         self._become = become
         self._max_bytes = max_bytes
+        self._milestone = milestone
         self._ready = become is None
         self._stdout = bytearray()
         self._stderr = bytearray()
@@ -47,6 +57,7 @@ class Exchange:
         self._stdout += data
         following = b"" if self._ready else self._find_wrapper()
         if self._ready:
+            self._find_milestone()
             self._find_end(max(0, min(searched, len(self._stdout)) - len(self._end)))
         if len(self._stdout) > self._max_bytes:
             raise ProtocolError(self._host, f"the answer is longer than {self._max_bytes} bytes")
@@ -78,6 +89,14 @@ class Exchange:
         self._ready = True
         asked = self._become is not None and self._become.password is not None
         return BEGIN + self._script if asked else b""
+
+    def _find_milestone(self) -> None:
+        if self._milestone is None:
+            return
+        before, found, _ = self._stdout.partition(self._milestone.line)
+        if found:
+            reached, self._milestone = self._milestone.reached, None
+            reached(bytes(before))
 
     def _find_end(self, start: int) -> None:
         found = self._stdout.find(self._end, start)

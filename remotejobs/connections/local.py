@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import IO
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Milestone, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import BecomeFailed, StartFailed, TimedOut
@@ -27,9 +27,18 @@ class LocalConnection:
 
     host: str
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
-        exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes)
+        exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone)
         with ShellProcess(self.host, ["sh", "-s"] if become is None else sudo_words(become)) as shell:
             shell.converse(exchange, timeout)
         return exchange.reply()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from threading import Semaphore
 
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
 from remotejobs.agent.response import Response, Section
-from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.base import Become, Connection, KeepsShells, Milestone, Reply, Stay
 from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
-from remotejobs.errors import ConnectionLost, ProtocolError
+from remotejobs.errors import ConnectionLost, ProtocolError, Unreachable
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
@@ -47,19 +48,41 @@ class HostJobs:
         self._become_user = become.user if become else ""
         self._directory = directory
 
-    def _ask(self, asked: Request, *, extra_time: float = 0.0) -> Response:
-        with self._slots if extra_time == 0 else nullcontext():
-            reply = self._connection.ask(
+    def _ask(
+        self,
+        asked: Request,
+        *,
+        extra_time: float = 0.0,
+        milestone: Milestone | None = None,
+        stay: Stay | None = None,
+    ) -> Response:
+        with self._slots if extra_time == 0 and milestone is None else nullcontext():
+            reply = self._ask_staying(asked, stay, extra_time) if stay else None
+            reply = reply or self._connection.ask(
                 asked.script,
                 end=asked.end + b"\n",
                 become=self._become,
                 timeout=EXCHANGE_TIMEOUT + extra_time,
                 max_bytes=asked.max_bytes,
+                **({"milestone": milestone} if milestone else {}),
             )
         if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
             said = words_of_host(asked.script, asked.secrets, reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
         return Response(self.host, asked, reply.stdout, reply.stderr)
+
+    def _ask_staying(self, asked: Request, stay: Stay, extra_time: float) -> Reply | None:
+        if asked.staying is None or not isinstance(self._connection, KeepsShells):
+            return None
+        return self._connection.ask_staying(
+            stay,
+            asked.staying.opening,
+            asked.staying.question,
+            end=asked.end + b"\n",
+            become=self._become,
+            timeout=EXCHANGE_TIMEOUT + extra_time,
+            max_bytes=asked.max_bytes,
+        )
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
         error = protocol.error_of(self.host, section, job)
@@ -72,26 +95,64 @@ class HostJobs:
             return self._record(section, job)
         raise ProtocolError(self.host, f"the answer says nothing of job {jid}")
 
-    def start(self, job: Job) -> Record:
+    def start(self, job: Job, *, wait: float = 0, on_start: Callable[[Record], None] | None = None) -> Record:
         """Start `job` detached, or attach to it when it is there: the same jid never runs twice.
 
-        `attached` in the record says which. Raises `JobExists` when the jid belongs to another command, and
+        `attached` in the record says which. With `wait`, the same exchange goes on over there until the job ends, so
+        many seconds, but at most 60, and not where the connection has too many waits already. `on_start` gets the first
+        record as soon as the job is started. Raises `JobExists` when the jid belongs to another command, and
         `StartFailed` when it could not be run, in which case nothing was.
         """
-        record = self._only(self._ask(request.start(job, self._directory)), job.jid, job)
-        # A new one that ended before its start was answered: that answer has none of its output.
-        return self.record(job.jid) if record.finished and not record.attached else record
+        begun: list[Record] = []
+        seconds = min(math.ceil(wait), LONGEST_WAIT)
+        waits = seconds > 0 and self._waits.acquire(blocking=False)
+        try:
+            with ExitStack() as slot:
+                slot.enter_context(self._slots)
 
-    def status(self, reads: Sequence[Read], *, wait: float = 0) -> tuple[Record, ...]:
+                def take(first: Record) -> None:
+                    slot.close()  # waiting is not counted
+                    if not begun:
+                        begun.append(first)
+                        if on_start:
+                            on_start(first)
+
+                return self._start(job, seconds if waits else 0, take, begun)
+        finally:
+            if waits:
+                self._waits.release()
+
+    def _start(self, job: Job, wait: int, take: Callable[[Record], None], begun: Sequence[Record]) -> Record:
+        """`take` gets the record of the start, which is in `begun` from then on."""
+        asked = request.start(job, self._directory, wait)
+
+        def reached(before: bytes) -> None:
+            said = Response(self.host, asked, before + b"\n" + asked.end + b"\n", b"")
+            take(self._only(said, job.jid, job))
+
+        milestone = Milestone(request.milestone_of(asked, job.jid), reached)
+        try:
+            first, *later = self._ask(asked, extra_time=wait, milestone=milestone).sections(job.jid)
+        except Unreachable:
+            if begun:  # it is started, and how it goes on can be asked later
+                return begun[0]
+            raise
+        if not begun:
+            take(self._record(first, job))
+        last = self._record(later[-1]) if later and not later[-1].error else begun[0]
+        return replace(last, attached=begun[0].attached)
+
+    def status(self, reads: Sequence[Read], *, wait: float = 0, stay: Stay | None = None) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
         but at most 60, or until the turn of a queued one comes; the records may therefore be of jobs that go on.
+        `stay` keeps a shell there for the next status, where the connection can.
 
         Raises `JobNotFound` for the first that is not there.
         """
         for read in reads:
             check_jid(read.jid)
         with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
-            answer = self._ask(request.status(reads, self._directory, seconds), extra_time=seconds)
+            answer = self._ask(request.status(reads, self._directory, seconds), extra_time=seconds, stay=stay)
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
             raise ProtocolError(self.host, "the answer is not about the jobs that were asked for")

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from remotejobs.agent.request import Read
+from remotejobs.connections.base import Stay
 from remotejobs.errors import Unreachable, UsageError
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
-from remotejobs.model import Record
+from remotejobs.model import Job, Record
 
 DEFAULT_POLL = 15.0  # seconds between two polls; an end is seen at once, because the waiting is done on the host
 DEFAULT_CONTACT_TIMEOUT = 300.0  # seconds without contact: long enough for a reboot
@@ -68,8 +69,10 @@ def wait_until_ended(
     glimpse, longest = Read(jid, max_bytes=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
     pause = longest if first_poll is None else min(first_poll, poll)
 
+    stay = Stay()
+
     def poll_once() -> Record:
-        return jobs.status([glimpse], wait=pause)[0]
+        return jobs.status([glimpse], wait=pause, stay=stay)[0]
 
     def unreachable(error: Unreachable) -> None:
         nonlocal pause
@@ -77,12 +80,24 @@ def wait_until_ended(
         if on_unreachable:
             on_unreachable(error)
 
-    while not (
-        record := retry_while_unreachable(poll_once, contact_timeout=contact_timeout, on_unreachable=unreachable)
-    ).finished:
-        if on_poll:
-            on_poll(record)
-        pause = min(2 * pause, longest)
+    with stay:
+        while not (
+            record := retry_while_unreachable(poll_once, contact_timeout=contact_timeout, on_unreachable=unreachable)
+        ).finished:
+            if on_poll:
+                on_poll(record)
+            pause = min(2 * pause, longest)
     return retry_while_unreachable(
         lambda: jobs.whole(record), contact_timeout=contact_timeout, on_unreachable=on_unreachable
     )
+
+
+def start_and_wait(jobs: HostJobs, job: Job, *, contact_timeout: float = DEFAULT_CONTACT_TIMEOUT) -> Record:
+    """The record of the end of a job that nobody watches; a short one takes a single exchange.
+
+    Raises what `HostJobs.start` and `wait_until_ended` do.
+    """
+    record = retry_while_unreachable(lambda: jobs.start(job, wait=LONGEST_WAIT), contact_timeout=contact_timeout)
+    if record.finished:
+        return record
+    return wait_until_ended(jobs, job.jid, news=False, contact_timeout=contact_timeout)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from threading import Condition
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Milestone, Reply
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import JID, TAIL_BYTES
 from remotejobs.testing import answer
@@ -18,6 +18,7 @@ from remotejobs.testing.request import Call, ScriptRequest, Start, asked_in
 
 FIRST_PID = 4242
 LOGIN = "deploy"
+GLIMPSE_BYTES = 4096  # what a start brings of a job that runs on
 
 Say = Callable[[str, str], tuple[int, str]]  # of a host's name and a script: exit code and output
 
@@ -116,7 +117,16 @@ class FakeHost:
 
     # --- the connection ---
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
         self._travel(timeout)
         asked = asked_in(script)
@@ -128,7 +138,7 @@ class FakeHost:
             if isinstance(asked, ScriptRequest):
                 body = self._answer(asked)
             else:
-                body = self._carry_out(asked, become.user if become else LOGIN)
+                body = self._carry_out(asked, become.user if become else LOGIN, milestone)
             if self._deaf:
                 self._deaf -= 1
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
@@ -160,7 +170,7 @@ class FakeHost:
 
     # --- the entries of job.sh ---
 
-    def _carry_out(self, call: Call, user: str) -> bytes:
+    def _carry_out(self, call: Call, user: str, milestone: Milestone | None) -> bytes:
         entry, directory, *words = call.words
         base = _base(directory, user)
         if not base:
@@ -169,7 +179,7 @@ class FakeHost:
         settle(jobs.values(), self._clock.now())
         match entry:
             case "rj_start":
-                return self._start(jobs, base, Start.of(call.words[1:]))
+                return self._start(jobs, base, Start.of(call.words[1:]), call, milestone)
             case "rj_status":
                 return self._status(jobs, base, int(words[0]), words[1:])
             case "rj_kill":
@@ -180,7 +190,9 @@ class FakeHost:
                 return self._clean(jobs, *map(int, words))
         raise ProtocolError(self.host, f"the fake host does not know {entry}")
 
-    def _start(self, jobs: dict[str, FakeJob], base: str, start: Start) -> bytes:
+    def _start(
+        self, jobs: dict[str, FakeJob], base: str, start: Start, call: Call, milestone: Milestone | None
+    ) -> bytes:
         jid, now = start.job.jid, self._clock.now()
         if (there := jobs.get(jid)) and there.end and there.end.cause == "never":
             del jobs[jid]
@@ -196,7 +208,15 @@ class FakeHost:
         job = jobs[jid] = FakeJob(start.job, start.settings, f"{base}/{jid}", plan, pid, now)
         settle(jobs.values(), now)
         self._on_start()
-        return answer.brief(job, self._clock)
+        first = answer.brief(job, self._clock)
+        if not job.end and not call.wait:
+            return first
+        if milestone:
+            milestone.reached(b"\n%b\n%b" % (call.begin, first.removesuffix(b"\n")))
+        if call.wait:
+            self._wait(jobs, [job], call.wait)
+        again = b"job %b %b\n" % (jid.encode(), call.begin.rpartition(b" ")[2])
+        return first + again + answer.full(job, self._clock, -1, -1, TAIL_BYTES if job.end else GLIMPSE_BYTES)
 
     def _status(self, jobs: dict[str, FakeJob], base: str, wait: int, words: list[str]) -> bytes:
         reads = [words[at : at + 4] for at in range(0, len(words), 4)]

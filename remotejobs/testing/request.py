@@ -10,6 +10,7 @@ from typing import cast
 from remotejobs.model import PROTOCOL_VERSION, Job, Launcher
 
 _LAST = re.compile(rb"\n} # ([0-9a-f]{16})\n\Z")
+_WAIT = re.compile(rb"\nRJ_WAIT=(\d+)\nrj_asked\(\) \{\n")
 _QUESTION = re.compile(rb"{\nprintf '\\n%s\\n' '([^'\n]*)'\nsh -c (.*) </dev/null 2>&1\nprintf '", re.S)
 
 
@@ -19,6 +20,7 @@ class Call:
 
     begin: bytes
     words: list[str]
+    wait: int = 0  # seconds, of a start
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ def asked_in(script: bytes) -> Call | ScriptRequest | None:
     if last := _LAST.search(script):  # with a word that nothing in the call can hold
         begin = b"remotejobs %d begin %b" % (PROTOCOL_VERSION, last[1])
         _, _, asked = script.partition(b"'" + begin + b"'\n")
-        return Call(begin, shlex.split(asked[: asked.rindex(b"\nrj_close\nexit\n")].decode()))
+        words = shlex.split(asked[: asked.rindex(b"\nrj_close\nexit\n")].decode())
+        waits = _WAIT.search(script)
+        return Call(begin, words, int(waits[1]) if waits else 0)
     if question := _QUESTION.match(script):
         return ScriptRequest(question[1], _unquoted(question[2].decode()))
     return None

@@ -41,9 +41,9 @@ class RemoteJobRun(JobRun[Record]):
         """Like `wait_for_completion`, in a coroutine."""
         until = self.until
 
-        @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
+        @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until, until.delay - until.wait))
         async def poll_job(handle: Handle, access: Access) -> None:
-            """Poll the job once, in a thread; between two polls none is held."""
+            """Poll the job once, in a thread, which waits on the host meanwhile."""
             await run_sync_in_worker_thread(poll_once, handle, access, until)
 
         await poll_job(self.handle, self.access)

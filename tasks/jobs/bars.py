@@ -44,16 +44,20 @@ class JobBars:
         self._bars: dict[Handle, Bar] = {}
 
     def seen(self, handle: Handle, record: Record, jobs: HostJobs) -> Record:
-        """The same with how long it usually takes. A job that says how many percent it has done gets a bar."""
+        """The same with how long it usually takes, which its host is asked for; with a bar as `show` makes it."""
+        if not record.finished:
+            with self._lock:
+                pace = self._paces.setdefault(handle, Estimator(jobs))
+            record = pace.of(record)
+        self.show(handle, record)
+        return record
+
+    def show(self, handle: Handle, record: Record) -> None:
+        """A job that says how many percent it has done gets a bar. Nothing is asked of its host."""
         if record.finished:
             self._end(handle, record)
-            return record
-        with self._lock:
-            pace = self._paces.setdefault(handle, Estimator(jobs))
-        record = pace.of(record)
-        if record.progress and record.progress.percent is not None:
+        elif record.progress and record.progress.percent is not None:
             self._bar(handle).move(record.progress.percent, progress_line(record), over=False)
-        return record
 
     def _bar(self, handle: Handle) -> Bar:
         with self._lock:

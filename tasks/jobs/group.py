@@ -4,105 +4,138 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
 
 from prefect import get_run_logger, task
 
-from remotejobs.agent.request import Read
-from remotejobs.errors import HostError, UsageError
+from remotejobs.errors import HostError, RemoteJobsError, UsageError
 from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.watch import JobEvent, JobWatch
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of
-from remotejobs.prefect.tasks.jobs.attempt import this_attempt
+from remotejobs.prefect.tasks.jobs.attempt import Attempt, this_attempt
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.job import polling
 from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
-from remotejobs.prefect.tasks.jobs.output import LOG_BYTES
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import number_of
 
-T = TypeVar("T")
+JobKey = tuple[str, str]  # user and host, and jid
 
 
 def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: int | None = None) -> tuple[Record, ...]:
     """Wait until `count` of the jobs have ended (None: all); the records of all that have by then, however they ended.
 
     The order is that of `handles`; `kill_job` ends the others, if they are not wanted any more. One task run polls
-    after all of them, as `poll_until` does after one. An unreachable host is not counted as ended. Raises
-    `RetriesExhausted`, `HostError` where too few are left that could make `count`, and `UsageError` for an impossible
-    one.
+    after all of them, as `poll_group` does. An unreachable host is not counted as ended. Raises `RetriesExhausted`,
+    `HostError` where too few are left that could make `count`, and `UsageError` for an impossible one.
     """
     wanted = len(handles) if count is None else count
     if not 1 <= wanted <= len(handles):
         raise UsageError(f"count is {wanted} of {len(handles)} jobs", remedy="Wait for at least one and at most all.")
 
     named = f"await {wanted} of {number_of(len(handles), 'job')}"
+    awaited: list[_Awaited] = []
 
-    @task(name="await-jobs", task_run_name=named, **polling(until))
+    @task(name="await-jobs", task_run_name=named, **polling(until, 0))
     def poll_all() -> tuple[Record, ...]:
-        return _poll(handles, access, until, wanted)
+        if not awaited:
+            awaited.append(_Awaited(handles, access, until, wanted))
+        return awaited[0].poll(this_attempt())
 
     return poll_all()
 
 
-@dataclass(frozen=True, slots=True)
-class _JobState:
-    handle: Handle
-    record: Record | None = None
-    error: HostError | None = None
+class _Awaited:
+    """What is known of the jobs, from attempt to attempt of the task run that polls them."""
+
+    def __init__(self, handles: Sequence[Handle], access: Access, until: Until, wanted: int) -> None:
+        self._keys = [(f"{handle.become_user}@{handle.host}", handle.jid) for handle in handles]
+        self._handles = dict(zip(self._keys, handles, strict=True))
+        self._access = access
+        self._until = until
+        self._wanted = wanted
+        self._records: dict[JobKey, Record] = {}
+        self._errors: dict[JobKey, RemoteJobsError] = {}
+        # Prefect's blocks, which may hold a password, are read here and not in the threads.
+        there = {key[0]: jobs_of(access, handle) for key, handle in self._handles.items()}
+        jids = {name: [jid for user_and_host, jid in self._handles if user_and_host == name] for name in there}
+        self._watch = JobWatch(jids, there.__getitem__)
+
+    def poll(self, attempt: Attempt) -> tuple[Record, ...]:
+        """Wait for one attempt, or until enough have ended. Raises what `await_jobs` does, and `StillRunning`."""
+        self._listen(self._until.last_wait if attempt.is_last else self._until.delay)
+        if attempt.is_last and not self._is_decided:
+            self._ask_the_rest()
+        ended = [self._records[key] for key in self._keys if key in self._records]
+        said = self._said(len(ended))
+        if len(ended) >= self._wanted:
+            self._watch.stop()
+            get_run_logger().info("%s", said)
+            return tuple(ended)
+        if len(self._keys) - len(self._errors) < self._wanted:
+            self._watch.stop()
+            raise next(iter(self._errors.values()))
+        if attempt.is_last:
+            raise RetriesExhausted(f"{said}; {self._wanted} were awaited. {self._rest()}")
+        raise StillRunning(f"{said}; {self._wanted} are awaited, {attempt}")
 
     @property
-    def ended(self) -> bool:
-        return self.record is not None and self.record.finished
+    def _is_decided(self) -> bool:
+        ended = sum(key in self._records for key in self._keys)
+        return ended >= self._wanted or len(self._keys) - len(self._errors) < self._wanted
 
+    def _listen(self, within: float) -> None:
+        """Until it is decided; then only what is known by then."""
+        for news in self._watch.news(within):
+            self._take(news)
+            if self._is_decided:
+                break
+        for news in self._watch.news(0):
+            self._take(news)
 
-def _poll(handles: Sequence[Handle], access: Access, until: Until, wanted: int) -> tuple[Record, ...]:
-    seen = _on_each(handles, access, lambda jobs, handle: _record(jobs, handle, until.wait))
-    ended = [one.record for one in seen if one.record and one.ended]
-    refused = [one.error for one in seen if one.error and not is_unreachable(one.error)]
-    said = _said(seen)
-    if len(ended) >= wanted:
-        get_run_logger().info("%s", said)
-        return tuple(ended)
-    if len(seen) - len(refused) < wanted:
-        raise refused[0]
-    if this_attempt().is_last:
-        raise RetriesExhausted(f"{said}; {wanted} were awaited. {_rest(seen, access, until)}")
-    raise StillRunning(f"{said}; {wanted} are awaited, {this_attempt()}")
+    def _take(self, news: JobEvent) -> None:
+        if news.is_last and news.record:
+            self._records[news.host, news.jid] = news.record
+        elif news.is_last and news.error:
+            self._errors[news.host, news.jid] = news.error
 
+    def _ask_the_rest(self) -> None:
+        """At the last attempt, which is shorter than the others."""
+        self._watch.stop()
+        for key, outcome in self._on_each(lambda jobs, handle: jobs.record(handle.jid)):
+            if isinstance(outcome, Record) and outcome.finished:
+                self._records[key] = outcome
+            elif isinstance(outcome, HostError) and not is_unreachable(outcome):
+                self._errors[key] = outcome
 
-def _record(jobs: HostJobs, handle: Handle, wait: float) -> Record:
-    return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])
+    def _rest(self) -> str:
+        """What becomes of those that run on at the last attempt."""
+        if self._until.on_exhausted == "leave":
+            rest = [handle for key, handle in self._handles.items() if key not in self._records]
+            commands = "; ".join(command_line("status", handle, self._access) for handle in rest)
+            return f"The others were left running; check them with: {commands}"
+        killed = self._on_each(lambda jobs, handle: jobs.kill(handle.jid))
+        return "The others: " + "; ".join(
+            f"{self._handles[key].host}: {came.msg if isinstance(came, Record) else came}" for key, came in killed
+        )
 
+    def _said(self, ended: int) -> str:
+        silent = {**self._watch.unreachable, **self._errors}
+        hosts = ", ".join(self._handles[key].host for key in self._handles if key in silent)
+        said = f"{ended} of {number_of(len(self._keys), 'job')} ended"
+        return f"{said}, no answer from {hosts}" if hosts else said
 
-def _rest(seen: Sequence[_JobState], access: Access, until: Until) -> str:
-    """What becomes of those that run on at the last attempt."""
-    rest = [one.handle for one in seen if not one.ended]
-    if until.on_exhausted == "leave":
-        commands = "; ".join(command_line("status", handle, access) for handle in rest)
-        return f"The others were left running; check them with: {commands}"
-    killed = _on_each(rest, access, lambda jobs, handle: jobs.kill(handle.jid))
-    return "The others: " + "; ".join(
-        f"{one.handle.host}: {one.record.msg if one.record else one.error}" for one in killed
-    )
+    def _on_each(self, ask: Callable[[HostJobs, Handle], Record]) -> list[tuple[JobKey, Record | HostError]]:
+        """What came of those that have not ended."""
 
+        def one(jobs: HostJobs, handle: Handle) -> Record | HostError:
+            try:
+                return ask(jobs, handle)
+            except HostError as exc:
+                return exc
 
-def _said(seen: Sequence[_JobState]) -> str:
-    unreachable = ", ".join(one.handle.host for one in seen if one.error)
-    said = f"{sum(one.ended for one in seen)} of {number_of(len(seen), 'job')} ended"
-    return f"{said}, no answer from {unreachable}" if unreachable else said
-
-
-def _on_each(handles: Sequence[Handle], access: Access, ask: Callable[[HostJobs, Handle], Record]) -> list[_JobState]:
-    def one(jobs: HostJobs, handle: Handle) -> _JobState:
-        try:
-            return _JobState(handle, record=ask(jobs, handle))
-        except HostError as exc:
-            return _JobState(handle, error=exc)
-
-    # Prefect's blocks, which may hold a password, are read here and not in the threads.
-    there = [jobs_of(access, handle) for handle in handles]
-    with ThreadPoolExecutor(max_workers=max(1, len(handles))) as pool:
-        return list(pool.map(one, there, handles))
+        rest = {key: handle for key, handle in self._handles.items() if key not in self._records}
+        there = [jobs_of(self._access, handle) for handle in rest.values()]
+        with ThreadPoolExecutor(max_workers=max(1, len(rest))) as pool:
+            return list(zip(rest, pool.map(one, there, rest.values()), strict=True))

@@ -14,6 +14,7 @@ from remotejobs.model import Handle, Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_of, prepare
 from remotejobs.prefect.tasks.jobs.attempt import Attempt
+from remotejobs.prefect.tasks.jobs.bars import job_bars
 from remotejobs.prefect.tasks.jobs.errors import GroupFailed, StillRunning
 from remotejobs.prefect.tasks.jobs.host_group_progress import GroupProgress
 from remotejobs.prefect.tasks.jobs.outcomes import (
@@ -24,11 +25,13 @@ from remotejobs.prefect.tasks.jobs.outcomes import (
     progress_of,
     success_of,
 )
+from remotejobs.prefect.tasks.jobs.output import followed
 from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, failures_of, result_from
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import one_line
 
 _NAMED = 10  # hosts in the message of an attempt
+FOLLOWED = 50  # hosts of a group: up to here the log has the output of running jobs
 
 JobKey = tuple[str, str]
 RecordOrError = Record | RemoteJobsError
@@ -60,14 +63,17 @@ class GroupPoll:
             self._by_host.setdefault(handle.host, []).append(handle)
         prepare(access)
         jids = {host: [handle.jid for handle in mine] for host, mine in self._by_host.items()}
-        self._watch = JobWatch(jids, lambda host: jobs_of(access, self._by_host[host][0]))
+        # Of few hosts the output is shown, as it is of one.
+        self._follows = len(jids) <= FOLLOWED
+        glimpses = until.delay if self._follows else None
+        self._watch = JobWatch(jids, lambda host: jobs_of(access, self._by_host[host][0]), glimpses=glimpses)
 
     def poll(self, attempt: Attempt) -> tuple[RecordOrError, ...]:
         """Wait for news for one attempt. Raises `StillRunning`, and `GroupFailed` when all is over and not all is well.
 
         At the last attempt what still runs is left alone or killed, as `until` says.
         """
-        for news in self._watch.news(self._until.wait if attempt.is_last else self._until.delay):
+        for news in self._watch.news(self._until.last_wait if attempt.is_last else self._until.delay):
             self._take(news)
         if self._watch.pending and attempt.is_last:
             self._give_up(attempt)
@@ -86,14 +92,23 @@ class GroupPoll:
 
     def _take(self, news: JobEvent) -> None:
         handle, logger = self._handles[news.host, news.jid], get_run_logger()
+        if news.record and self._follows:
+            self._show(handle, news.record)
         if news.record and not news.is_last:
-            logger.info("reachable again: %s", progress_of(handle, news.record))
+            if news.returned:
+                logger.info("reachable again: %s", progress_of(handle, news.record))
         elif news.record:
             self._settle(handle, news.record)
         elif news.error and news.is_last:
             self._keep(handle, news.error)
         elif news.error:
             logger.warning("%s on %s: no contact, it is asked again: %s", handle.label, handle.host, news.error.message)
+
+    def _show(self, handle: Handle, record: Record) -> None:
+        """What is new of its output, and how far it is where it says so."""
+        if fresh := followed().fresh(handle, record):
+            get_run_logger().info("%s on %s, %s", handle.label, handle.host, fresh)
+        job_bars().show(handle, record)
 
     def _settle(self, handle: Handle, record: Record) -> None:
         """Judge the record of an end."""

@@ -14,7 +14,7 @@ from prefect.tasks import Task
 
 from remotejobs.agent.request import Read
 from remotejobs.errors import Unreachable
-from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of, jobs_on
@@ -67,12 +67,11 @@ def start_job(job: Job, host: str, access: Access) -> Handle:
     return replace(record.handle, label=job.label or job.jid)
 
 
-def polling(until: Until) -> dict[str, Any]:
-    """What makes a task of one attempt a poll: Prefect's retries, as `until` says."""
+def polling(until: Until, pause: float) -> dict[str, Any]:
+    """What makes a task of one attempt a poll, with a `pause` after each: Prefect's retries, as `until` says."""
     return {
         "retries": until.retries,
-        # An attempt takes its own part of the delay.
-        "retry_delay_seconds": until.delay - until.wait,
+        "retry_delay_seconds": pause,
         "retry_condition_fn": while_running,
         "cache_policy": NO_CACHE,
     }
@@ -86,7 +85,7 @@ def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[...,
     `failed_when` decides about a command that ended by itself, in place of its return code.
     """
 
-    @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until))
+    @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until, until.delay - until.wait))
     def poll_job(handle: Handle, access: Access) -> Record:
         """Poll the job once, for as long as `until.wait` says."""
         return poll_once(handle, access, until, failed_when)
@@ -103,7 +102,7 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
     jobs = jobs_on(access, host)
     job = Job(jid=jid_for(label, command), cmd=command, label=label, timeout=timeout)
     note_jobs(access, [(job, host)])
-    record = jobs.start(job)
+    record = jobs.start(job, wait=_LONG_POLL)
     give_up = time.monotonic() + timeout + 2 * job.grace
     while not record.finished and time.monotonic() < give_up:
         record = jobs.record(job.jid, wait=_LONG_POLL)
@@ -140,16 +139,16 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     """One attempt of a poll, within a task run. Raises what `poll_until` names, and `StillRunning`."""
     attempt = this_attempt()
     jobs = jobs_of(access, handle)
-    began = time.monotonic()
+    began, wait = time.monotonic(), until.last_wait if attempt.is_last else until.wait
     try:
-        record = _poll(jobs, handle, until.wait)
+        record = _poll(jobs, handle, wait)
     except Unreachable as exc:
         if not is_unreachable(exc):
             raise
         if attempt.is_last:
             raise lost_sight(handle, access, attempt, exc) from exc
         # A refused connection is known at once; without its part of the delay the retries would soon be used up.
-        time.sleep(max(0.0, began + until.wait - time.monotonic()))
+        time.sleep(max(0.0, began + wait - time.monotonic()))
         raise
     if fresh := followed().fresh(handle, record):
         get_run_logger().info("%s", fresh)
@@ -164,5 +163,10 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
 
 
 def _poll(jobs: HostJobs, handle: Handle, wait: float) -> Record:
-    """A glimpse while it runs; the 64 KiB that a record holds once it has ended."""
-    return jobs.whole(jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=wait)[0])
+    """A glimpse while it runs; the 64 KiB that a record holds once it has ended. A host waits for a minute at most."""
+    deadline = time.monotonic() + wait
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        record = jobs.status([Read(handle.jid, max_bytes=LOG_BYTES)], wait=left)[0]
+        if record.finished or left <= LONGEST_WAIT:
+            return jobs.whole(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from prefect import allow_failure
 from prefect.futures import PrefectFuture, as_completed
 
 from remotejobs.connections.resource_limits import ensure_resource_limits
+from remotejobs.jobs.fleet import WAITS
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.host_group import JobStep, outcomes_of, poll_group, start_group
@@ -19,7 +21,7 @@ from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen, is_unreachable
 from remotejobs.prefect.tasks.jobs.results import JobResult, OnFailed, left_running, outcome_of, result_from, result_of
 from remotejobs.prefect.tasks.runs.started import note_jobs
 
-_SINGLE = 50  # hosts: up to here each job has task runs of its own
+_SINGLE = 4  # hosts: up to here each job has task runs of its own
 _GROUP = 100  # hosts of a group, about
 _LOOKS = 8  # attempts a second of all groups, on average at most; unevenly spread they are ten in some seconds
 
@@ -36,15 +38,16 @@ def run_steps(
     """Start every step's job, wait for its end, and return how each ended, in the order of `steps`; nothing is raised.
 
     With a delay of 0 a job is started and left running. `group` is how many hosts one task run starts and one polls:
-    1 for a task run for each job, 0 for that up to 50 hosts and groups above; `shards` is how many runs like this one
-    share the work, so that they do not ask too much of Prefect's server together. A group with several jobs on a host
-    is polled as long as the one with the longest `until`. `on_failed` gets jobs that failed while others go on.
-    Raises `ResourceLimitExceeded` when this process cannot have so many hosts.
+    1 for a task run for each job, 0 for what `group_size` says; `shards` is how many runs like this one share the work,
+    so that they do not ask too much of Prefect's server together. A group with several jobs on a host is polled as long
+    as the one with the longest `until`. `on_failed` gets jobs that failed while others go on. Raises
+    `ResourceLimitExceeded` when this process cannot have so many hosts.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
     ensure_resource_limits(len(hosts))
     note_jobs(access, [(step.job, step.host) for step in steps])
-    size = group or group_size(len(hosts), min((step.until.delay for step in steps), default=0), shards)
+    most = max(Counter(step.host for step in steps).values(), default=0)
+    size = group or group_size(len(hosts), min((step.until.delay for step in steps), default=0), shards, most)
     if size == 1:
         return _one_by_one(steps, access, failed_when, on_failed)
     polling = _Polling(access, failed_when, on_failed)
@@ -52,11 +55,12 @@ def run_steps(
     return [found[step.host, step.job.jid] for step in steps]
 
 
-def group_size(hosts: int, delay: float, shards: int = 1) -> int:
-    """How many hosts a group has when nobody says: 1 where all shards together have up to 50 hosts; above about 100,
-    and so many that no more than ten attempts a second reach Prefect's server where each lasts `delay` seconds, unless
-    a single group of each shard is more than that."""
-    if hosts * shards <= _SINGLE:
+def group_size(hosts: int, delay: float, shards: int = 1, jobs: int = 1) -> int:
+    """How many hosts a group has when nobody says: 1 where all shards together have up to 4 hosts, none of which has
+    more jobs than can be waited for at a time over its connection. Otherwise about 100, and so many that no more than
+    ten attempts a second reach Prefect's server where each lasts `delay` seconds, unless a single group of each shard
+    is more than that."""
+    if hosts * shards <= _SINGLE and jobs <= WAITS:
         return 1
     groups = math.ceil(hosts / _GROUP)
     if delay:

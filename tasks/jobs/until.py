@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_LONGEST_WAIT = 5  # seconds: most short commands end within them, and a long one is still seen retrying
+_LAST_WAIT = 5  # seconds: after the last attempt nothing is asked any more
 
 OnExhausted = Literal["leave", "kill"]
 
@@ -25,8 +25,13 @@ class Until(BaseModel):
 
     @property
     def wait(self) -> int:
-        """Seconds of the delay for which a poll waits on the host: an end within them is seen at once."""
-        return min(math.floor(self.delay), _LONGEST_WAIT)
+        """Whole seconds of the delay for which a poll waits on the host: an end within them is known at once."""
+        return math.floor(self.delay)
+
+    @property
+    def last_wait(self) -> int:
+        """The same of the last attempt, which is followed by no pause."""
+        return min(self.wait, _LAST_WAIT)
 
     @classmethod
     def outlasting(cls, seconds: float, *, delay: float) -> Until:

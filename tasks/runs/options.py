@@ -25,7 +25,7 @@ class RunOptions(BaseModel):
     group: int = Field(
         default=0,
         ge=0,
-        description="Hosts that share one task run; 1 for one each, 0 for one each up to 50 hosts and about 100 above.",
+        description="Hosts that share one task run; 1 for one each, 0 for one each up to 4 hosts and about 100 above.",
     )
     on_cancel: OnCancel = Field(
         default="kill",

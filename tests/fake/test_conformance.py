@@ -12,7 +12,7 @@ import pytest
 
 from remotejobs.agent.request import Read
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Become, Connection, Reply
+from remotejobs.connections.base import Become, Connection, Milestone, Reply
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
@@ -32,8 +32,19 @@ class Recorded:
         self.answers: list[str] = []
         self._connection = connection
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
-        reply = self._connection.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes)
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
+        reply = self._connection.ask(
+            script, end=end, become=become, timeout=timeout, max_bytes=max_bytes, milestone=milestone
+        )
         body = reply.stdout.partition(b"\n")[2].partition(b"\n")[2].removesuffix(end)
         self.answers.append(body.decode())
         return reply
@@ -55,6 +66,8 @@ def shape(answer: str, directory: str) -> list[str]:
         if key in ("start", "end", "pid", "delta") and value:
             assert _TIME.fullmatch(value) if key in ("start", "end") else float(value) >= 0, line
             line = f"{key} *"
+        if key == "job":
+            line = re.sub(r" [0-9a-f]{16}$", " WORD", line)
         lines.append(line)
     return lines
 
@@ -72,6 +85,7 @@ def ends_by_itself(jobs: HostJobs, _unrecorded: HostJobs) -> None:
     jobs.start(Job(jid="bad", cmd="echo 12345; sleep 1; exit 3"))
     jobs.status([Read("good", 1, 2), Read("bad", 2, 99, 3)], wait=30)
     jobs.record("bad", wait=30)
+    jobs.start(Job(jid="awaited", cmd="echo out; echo err >&2; sleep 1"), wait=30)
     jobs.start(Job(jid="signalled", cmd="sleep 1; kill -KILL $$"))
     jobs.record("signalled", wait=30)
     jobs.list()

@@ -46,7 +46,16 @@ class ShellConnection:
         self.change: Callable[[bytes], bytes] = lambda script: script  # what is sent next
         self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", **guard.mark()}
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: object = None,
+    ) -> Reply:
         script = self.change(script)
         if not self.adopts:
             script = script.replace(b"\nrj_tool\n", b"\ntool=\n")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lab.job_files import fields_of
 from remotejobs.errors import JobExists, StartFailed
 from remotejobs.jobs.client import HostJobs
-from remotejobs.model import Job, State
+from remotejobs.model import Job, Record, State
 from remotejobs.progress import Progress
 from tests.shell.shells import await_output, ended, in_every_shell
 
@@ -30,6 +30,23 @@ def test_rc_comes_back_exact(jobs: HostJobs) -> None:
     assert {rc: (record.rc, record.signal, record.state) for rc, record in reported.items()} == {
         rc: (rc, None, State.FAILED if rc else State.SUCCEEDED) for rc in codes
     }
+
+
+@in_every_shell
+def test_a_start_that_waits_answers_with_the_end_and_says_first_that_it_is_started(jobs: HostJobs) -> None:
+    said: list[Record] = []
+    begun = Job(jid="j", cmd='until [ -e "$REMOTEJOBS_DIR/go" ]; do sleep 0.1; done; echo done; exit 3')
+    record = jobs.start(begun, wait=1, on_start=said.append)
+    assert (record.state, record.stdout, [one.state for one in said]) == (State.RUNNING, b"", [State.RUNNING])
+    (Path(record.results_dir) / "go").touch()
+    assert ended(jobs, "j").rc == 3
+
+    soon = Job(jid="soon", cmd='sleep 0.3; echo "job soon"; exit 3')
+    for attached in (False, True):
+        record = jobs.start(soon, wait=60, on_start=said.append)
+        assert (record.state, record.rc, record.stdout) == (State.FAILED, 3, b"job soon\n")
+        assert record.attached is attached
+    assert len(said) == 3
 
 
 @in_every_shell

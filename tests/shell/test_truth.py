@@ -257,7 +257,16 @@ def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) ->
 
 def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) -> None:
     class Garbage(ShellConnection):
-        def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+        def ask(
+            self,
+            script: bytes,
+            *,
+            end: bytes,
+            become: Become | None,
+            timeout: float,
+            max_bytes: int,
+            milestone: object = None,
+        ) -> Reply:
             return Reply(b"Last login\nremotejobs 1 begin 0\nstate succeeded\n", b"", True)
 
     with pytest.raises(ProtocolError):

@@ -12,9 +12,12 @@ from paramiko import Channel, SSHException
 
 from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
-from remotejobs.connections.base import Connection, Reply
+from remotejobs.agent.request import Read
+from remotejobs.connections.base import Connection, Reply, Stay
 from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.errors import ConnectionLost, ProtocolError, TimedOut
+from remotejobs.jobs.client import HostJobs
+from remotejobs.model import Job, State
 from remotejobs.workarounds.paramiko.exec_request import request_exec
 from tests.awaiting import await_true
 from tests.ssh.asking import BY_PARAMIKO, END, ask, said
@@ -24,6 +27,12 @@ MIB = 1024 * 1024
 
 
 def test_an_answer_comes_back(connect: Connect) -> None:
+    assert said(ask(connect(), "echo out")) == "out\n"
+
+
+@BY_PARAMIKO
+def test_a_login_needs_no_thread_as_a_clock(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(threading, "Timer")
     assert said(ask(connect(), "echo out")) == "out\n"
 
 
@@ -176,8 +185,57 @@ def test_a_connection_that_dies_while_paramiko_sends_the_script_is_opened_again(
         request_exec(transport, channel, command)
 
     monkeypatch.setattr("remotejobs.connections.ssh.transport.channel.request_exec", die_first)
-    assert said(ask(connect(), "echo in")) == "in\n"
+    connection = connect()
+    ask(connection, "true")  # the first session is asked for in another way
+    assert said(ask(connection, "echo in")) == "in\n"
     assert deaths == []
+
+
+@BY_PARAMIKO
+def test_a_server_that_counts_its_channels_otherwise_is_asked_once_more_and_waited_for(
+    connect: Connect, lab: SshLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("remotejobs.workarounds.paramiko.eager._FIRST", 7)
+    asked = tmp_path / "asked"
+    assert said(ask(connect(), f"echo once >>{asked}; echo in")) == "in\n"
+    assert asked.read_text() == "once\n"
+
+
+@BY_PARAMIKO
+def test_a_shell_that_stays_answers_every_status_until_it_dies_and_then_another_does(
+    connect: Connect, tmp_path: Path
+) -> None:
+    connection = connect()
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+    jobs.start(Job(jid="j", cmd="sleep 600"))
+    shells = []
+    with Stay() as stay:
+        for number in range(4):
+            assert jobs.status([Read("j")], stay=stay)[0].state is State.RUNNING
+            shells.append(stay.shell)
+            if number == 1:  # over there, all shells of this connection but the one that says so
+                said(ask(connection, "for one in $(ps -o pid= --ppid $PPID); do [ $one = $$ ] || kill -9 $one; done"))
+        assert shells[0] is shells[1]
+        assert len({said(ask(connection, f"echo {number}")) for number in range(20)}) == 20
+    assert stay.shell is None
+    jobs.kill("j", grace=0)
+    assert jobs.record("j").state is State.KILLED
+
+
+@BY_PARAMIKO
+def test_shells_that_stay_leave_a_session_for_others_and_end_where_they_are_closed(
+    connect: Connect, tmp_path: Path
+) -> None:
+    connection = connect()
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+    jobs.start(Job(jid="j", cmd="true"), wait=30)
+    stays = [Stay() for _ in range(20)]
+    for stay in stays:
+        jobs.status([Read("j")], stay=stay)
+    assert 1 <= sum(stay.shell is not None for stay in stays) <= 4
+    for stay in stays:
+        stay.close()
+    await_true(lambda: said(ask(connection, "ps -o pid= --ppid $PPID | wc -l")).strip() == "1")
 
 
 def test_an_exchange_ends_at_its_deadline(connect: Connect) -> None:

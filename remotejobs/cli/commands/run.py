@@ -19,9 +19,9 @@ from remotejobs.cli.parser import (
     setting,
     timeout,
 )
-from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, start_and_report, view_of
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event, JobStarted
+from remotejobs.display.events import Event
 from remotejobs.display.row import message_of
 from remotejobs.errors import ConnectionLost, ProtocolError, StartFailed, TimedOut, UsageError
 from remotejobs.jobs.client import HostJobs
@@ -134,20 +134,13 @@ def execute(args: Namespace) -> int:
 def _start_and_wait(
     jobs: HostJobs, job: Job, poll: float, first_poll: float | None, report: Callable[[Event], None]
 ) -> Record:
-    begun = _start(jobs, job)
-    report(JobStarted(begun))
-    if poll == 0:
-        return replace(begun, cmd=job.cmd)
-    return replace(wait_and_report(jobs, job.jid, poll, first_poll, report), attached=begun.attached)
-
-
-def _start(jobs: HostJobs, job: Job) -> Record:
     """Where it was refused, the remedy is made whole with the jid, which may have been drawn just now."""
     try:
-        return jobs.start(job)
+        record = start_and_report(jobs, job, poll, first_poll, report)
     except StartFailed as exc:
         message, remedy = message_of(exc.host, exc), exc.remedy.removesuffix(".")
         raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
+    return record if poll else replace(record, cmd=job.cmd)
 
 
 def _say_where(results: HostResults, commands: str) -> None:

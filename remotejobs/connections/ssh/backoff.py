@@ -49,6 +49,11 @@ class Backoff:
         time.sleep(delay)
 
 
+def command_for(become: Become | None) -> str:
+    """What to run on a host for a shell that reads a script."""
+    return "exec sh -s" if become is None else shlex.join(sudo_words(become))
+
+
 def ask_until_answered(
     once: Callable[[str, Exchange], Reply], exchange: Callable[[], Exchange], become: Become | None, retry_for: float
 ) -> Reply:
@@ -56,7 +61,7 @@ def ask_until_answered(
 
     Raises what `once` raises, and `Backoff.wait_or_raise`.
     """
-    command = "exec sh -s" if become is None else shlex.join(sudo_words(become))
+    command = command_for(become)
     backoff = Backoff(retry_for)
     while True:
         try:

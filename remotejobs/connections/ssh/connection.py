@@ -6,20 +6,40 @@ import remotejobs.workarounds.paramiko  # noqa: F401 - first: it decides how par
 
 # isort: split
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Milestone, Reply, Stay
 from remotejobs.connections.exchange import Exchange
-from remotejobs.connections.ssh.backoff import ask_until_answered
+from remotejobs.connections.ssh.backoff import ask_until_answered, command_for
 from remotejobs.connections.ssh.endpoint import Endpoint
-from remotejobs.connections.ssh.transport.channel import run_exchange
+from remotejobs.connections.ssh.transport.channel import RemoteShell, open_shell, run_exchange
 from remotejobs.connections.ssh.transport.session import Session, open_session
-from remotejobs.errors import TimedOut
+from remotejobs.errors import ConnectionLost, TimedOut
+
+
+@dataclass(slots=True)
+class _KeptShell:
+    """A shell that stays, and gives its session back once."""
+
+    remote: RemoteShell
+    session: Session
+    release: Callable[[], None]
+    _open: bool = True
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self.remote.close()
+            self.release()
+
 
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
 SESSIONS = 8
+KEPT = 4  # of them, at most, for shells that stay
 
 
 class SshConnection:
@@ -42,17 +62,90 @@ class SshConnection:
         self._endpoint = endpoint
         self._retry_for = retry_for
         self._session: Session | None = None
+        self._eager = True
         self._opening = threading.Lock()
         self._sessions = threading.BoundedSemaphore(SESSIONS)
+        self._kept = threading.BoundedSemaphore(KEPT)
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
 
         def once(command: str, exchange: Exchange) -> Reply:
             return self._ask_once(command, exchange, timeout)
 
-        exchange = partial(Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes)
+        exchange = partial(
+            Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
+        )
         return ask_until_answered(once, exchange, become, self._retry_for)
+
+    def ask_staying(
+        self,
+        stay: Stay,
+        opening: bytes,
+        question: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+    ) -> Reply | None:
+        """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
+        deadline = time.monotonic() + timeout
+        kept = stay.shell if isinstance(stay.shell, _KeptShell) and stay.shell.remote.is_open else None
+        try:
+            if kept is None:
+                stay.close()
+                if (kept := self._keep_shell(become, timeout)) is None:
+                    return None
+                stay.shell = kept
+                exchange = Exchange(self.host, opening, end=end, become=become, max_bytes=max_bytes)
+            else:
+                exchange = Exchange(self.host, question, end=end, become=None, max_bytes=max_bytes)
+            reply = kept.remote.ask(exchange, timeout, deadline, last=False)
+        except ConnectionLost:
+            stay.close()
+            return None
+        except TimedOut:
+            stay.close()
+            if session := kept.session if kept else self._session:
+                self._drop(session)
+            raise
+        except BaseException:
+            stay.close()
+            raise
+        if reply.complete:
+            return reply
+        stay.close()
+        return None
+
+    def _keep_shell(self, become: Become | None, timeout: float) -> _KeptShell | None:
+        """One more shell that stays, if there is a session for it, and one that is open."""
+        session = self._session
+        if session is None or not session.is_open or not self._kept.acquire(blocking=False):
+            return None
+        if not self._sessions.acquire(blocking=False):
+            self._kept.release()
+            return None
+        try:
+            command = command_for(become)
+            remote = open_shell(session.transport, command, host=self.host, timeout=timeout, eager=False)
+        except BaseException:
+            self._release_kept()
+            raise
+        return _KeptShell(remote, session, self._release_kept)
+
+    def _release_kept(self) -> None:
+        self._sessions.release()
+        self._kept.release()
 
     def close(self) -> None:
         """Close the session; a later `ask` opens another."""
@@ -64,8 +157,12 @@ class SshConnection:
     def _ask_once(self, command: str, exchange: Exchange, timeout: float) -> Reply:
         with self._sessions:
             session = self._open()
+            eager = self._eager
             try:
-                return run_exchange(session.transport, command, exchange, host=self.host, timeout=timeout)
+                return run_exchange(session.transport, command, exchange, host=self.host, timeout=timeout, eager=eager)
+            except ConnectionLost:
+                self._eager = False  # it may have been that
+                raise
             except TimedOut:
                 # Nothing may come over this session any more; other threads that use it will ask again.
                 self._drop(session)

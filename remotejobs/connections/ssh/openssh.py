@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Milestone, Reply
 from remotejobs.connections.discreet import discreet
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.local import ShellProcess
@@ -88,13 +88,24 @@ class OpenSshConnection:
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._directory: SocketDirectory | None = None
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None = None,
+    ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
 
         def once(command: str, exchange: Exchange) -> Reply:
             return self._ask_once(command, exchange, timeout)
 
-        exchange = partial(Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes)
+        exchange = partial(
+            Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
+        )
         return ask_until_answered(once, exchange, become, self._retry_for)
 
     def close(self) -> None:

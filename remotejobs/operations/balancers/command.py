@@ -11,7 +11,7 @@ from remotejobs.errors import HostRefused
 from remotejobs.inventory.variables import Host
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.command_text import Command
-from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
+from remotejobs.jobs.wait import retry_while_unreachable, start_and_wait, wait_until_ended
 from remotejobs.model import Job, State
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
@@ -68,8 +68,7 @@ class _Commands:
             timeout=self._settings.timeout,
             env={"HOST": host.name, "ADDRESS": filled(self._settings.address, host)},
         )
-        retry_while_unreachable(lambda: self._jobs.start(job), contact_timeout=CONTACT_TIMEOUT)
-        record = wait_until_ended(self._jobs, job.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
+        record = start_and_wait(self._jobs, job, contact_timeout=CONTACT_TIMEOUT)
         if record.state is not State.SUCCEEDED:
             said = record.last_lines or record.msg or "it said nothing"
             raise HostRefused(

@@ -13,7 +13,7 @@ from remotejobs.agent.functions import command_of, text_of
 from remotejobs.errors import FileRefused, ProtocolError, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
-from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
+from remotejobs.jobs.wait import start_and_wait
 from remotejobs.model import Job, State
 from remotejobs.operations.transfer.files import Files, files_of
 from remotejobs.operations.transfer.throttle import Throttle
@@ -95,8 +95,7 @@ class Ends:
         jid = f"{verb}-transfer.{secrets.token_hex(8)}"
         command = command_of(text_of("remotejobs.operations.transfer", "transfer.sh"), *words)
         job = Job(jid=jid, cmd=command, label=f"{verb} {Path(words[1]).name}", timeout=_SUM_LIMIT)
-        retry_while_unreachable(lambda: self.jobs.start(job), contact_timeout=self.contact_timeout)
-        record = wait_until_ended(self.jobs, jid, news=False, contact_timeout=self.contact_timeout)
+        record = start_and_wait(self.jobs, job, contact_timeout=self.contact_timeout)
         if record.state is not State.SUCCEEDED:
             raise FileRefused(record.host, f"{job.label}: {record.state}: {one_line(record.last_lines) or record.msg}")
         for line in record.stdout.splitlines():

@@ -20,10 +20,15 @@ require("paramiko", Channel.exec_command, "remote_chanid", "_send_user_message")
 
 def request_exec(transport: Transport, channel: Channel, command: str) -> None:
     """Run `command` on an open session of `transport`. A refusal closes the channel."""
+    transport._send_user_message(exec_message(channel.remote_chanid, command))  # type: ignore[attr-defined]
+
+
+def exec_message(channel: int, command: str) -> Message:
+    """What asks the server to run `command` on its channel of that number."""
     message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
+    message.add_int(channel)
     message.add_string("exec")
     message.add_boolean(True)
     message.add_string(command)
-    transport._send_user_message(message)  # type: ignore[attr-defined]
+    return message

@@ -1,7 +1,8 @@
-"""The algorithms that the other side offers, and one name more for an exchange of keys that paramiko can do.
+"""The algorithms of both sides: what the other offers, and ours by one name more and without much ado.
 
 Seen with paramiko 5.1.0. Where the two sides have nothing in common it raises an error that names neither list; and it
-knows curve25519 by the name that it had before RFC 8731 alone.
+knows curve25519 by the name that it had before RFC 8731 alone. It copies each of its lists whenever one is looked at,
+and hands words to a log that nobody reads.
 
 Upstream: https://github.com/paramiko/paramiko/pull/2222 (open) for the name; no report of the lists was found. The
 public way would be the lists as attributes of `IncompatiblePeer`, and that name in paramiko's own table.
@@ -17,7 +18,7 @@ from paramiko.kex_curve25519 import KexCurve25519
 
 from remotejobs.workarounds.private import require
 
-require("paramiko", Transport, "_kex_info", "_really_parse_kex_init")
+require("paramiko", Transport, "_kex_info", "_really_parse_kex_init", "_filter_algorithm", "_log", "_parse_debug")
 require("paramiko", Transport._parse_kex_init, "_really_parse_kex_init")  # type: ignore[attr-defined]
 
 RFC_NAME = "curve25519-sha256"
@@ -35,6 +36,17 @@ class OpenTransport(Transport):
     _kex_info: ClassVar[dict[str, Any]] = {**Transport._kex_info, RFC_NAME: KexCurve25519}  # type: ignore[attr-defined]
 
     offered: Mapping[str, tuple[str, ...]] = {}
+
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        """None is disabled here."""
+        return tuple(getattr(self, f"_preferred_{kind}"))
+
+    def _log(self, level: int, message: Any, *words: Any) -> None:
+        if self.logger.isEnabledFor(level):
+            super()._log(level, message, *words)  # type: ignore[misc]
+
+    def _parse_debug(self, _message: Message) -> None:
+        """It would be for that log."""
 
     def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
         parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]

@@ -51,6 +51,15 @@ def test_the_first_end_is_enough_and_the_others_can_be_ended() -> None:
     assert states(fake) == [State.KILLED, State.FAILED, State.KILLED]
 
 
+def test_an_end_is_known_at_once_while_the_others_run_however_long_the_delay_is() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    fake.plan("ask", Plan(lasts=300), on="db3")
+    with reached_by(fake.connect):
+        # Were it known at the end of an attempt, that would outlast the test.
+        ended = race(Until(retries=1, delay=900), 1, nothing)
+    assert [record.host for record in ended] == ["db3"]
+
+
 def test_without_a_number_all_are_awaited() -> None:
     fake = FakeHosts()
     with reached_by(fake.connect):

@@ -154,6 +154,33 @@ def test_a_group_that_runs_logs_at_each_attempt_how_many_and_which_are_not_well(
     assert re.search(r"work on db1 to files1 \(3 hosts\): 2 running, 1 failed, attempt \d+ of 301; not well: db2", line)
 
 
+def test_a_group_of_few_hosts_logs_what_its_jobs_say_with_host_and_label(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(stdout="dumped\n"))
+    fake.plan(".", Plan(rc=1, stderr="disk full\n"), on="db2")
+    run_in_groups(steps("x"), SIMULATED)
+    shown = sorted(line for line in task_log.lines if re.match(r"work on \w+, std", line))
+    assert shown == [
+        "work on db1, stdout:\ndumped",
+        "work on db2, stderr:\ndisk full",
+        "work on files1, stdout:\ndumped",
+    ]
+
+
+def test_five_hosts_are_a_group_in_which_each_is_seen(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(rc=9), on="db4")
+    access = Access(inventory="db1,db2,db3,db4,db5")
+    state = run_command(access, "all", "x", label="work", return_state=True)
+    with pytest.raises(HostsFailed, match=r"1 of 5 failed\nwork on db4: failed, rc 9"):
+        state.result()
+    for host in ("db1", "db2", "db3", "db5"):
+        assert task_log.having(f"on {host}, in ") and task_log.having(f"work on {host}: succeeded")
+    assert task_log.having("work on db4: failed, rc 9")
+    run = state.state_details.flow_run_id
+    assert {each.name for each in task_runs(run, 2)} == {
+        f"{verb} work on db1 to db5 (5 hosts)" for verb in ("start", "poll")
+    }
+
+
 def test_a_host_that_is_away_for_a_while_fails_nobody(fake: FakeHosts, task_log: TaskLog) -> None:
     fake.plan(".", Plan(lasts=None))
     task_log.when("attempt 1 of", fake.host("files1").unreachable)

@@ -83,6 +83,12 @@ def test_a_job_that_ends_at_once_is_not_polled_twice(access: Access, task_log: T
     assert not task_log.having("Retry")
 
 
+def test_an_end_is_known_at_once_however_long_the_delay_is(fake: FakeHosts, task_log: TaskLog) -> None:
+    fake.plan(".", Plan(lasts=100))
+    assert start_and_poll(job(), "db1", SIMULATED, Until(retries=1, delay=110)).state is State.SUCCEEDED
+    assert not task_log.having("Retry")
+
+
 def test_output_in_the_log_is_bounded_and_says_so(fake: FakeHosts, task_log: TaskLog) -> None:
     fake.plan(".", Plan(stdout="".join(f"line {number}\n" for number in range(3000))))
     record = start_and_poll(job(), "db1", SIMULATED)

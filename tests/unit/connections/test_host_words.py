@@ -58,7 +58,16 @@ class Refusing:
     def __init__(self, stdout: bytes = b"", stderr: bytes = b"", *, begins: bool = False) -> None:
         self.stdout, self.stderr, self.begins = stdout, stderr, begins
 
-    def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+    def ask(
+        self,
+        script: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: object = None,
+    ) -> Reply:
         begin = end.replace(b"remotejobs end", b"remotejobs 1 begin" if b"rj_start" in script else b"remotejobs begin")
         return Reply((b"\n" + begin if self.begins else b"") + self.stdout, self.stderr, complete=False)
 
@@ -97,7 +106,16 @@ def test_both_streams_are_reported_and_a_silent_host_is_called_silent() -> None:
 
 def test_a_login_that_echoes_everything_gives_no_secret_back() -> None:
     class Echo(Refusing):
-        def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
+        def ask(
+            self,
+            script: bytes,
+            *,
+            end: bytes,
+            become: Become | None,
+            timeout: float,
+            max_bytes: int,
+            milestone: object = None,
+        ) -> Reply:
             traced = b"".join(b"+ " + line + b"\n" for line in script.splitlines())
             return Reply(self.stdout + traced, script + b"bye\n", complete=False)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from remotejobs.connections.ssh.config.tokens import expand
 from remotejobs.connections.ssh.endpoint import SSH_PORT, Endpoint, HostKeyPolicy
-from remotejobs.connections.ssh.host_keys.known_hosts import HostKey, KnownKey, append, find, parse
+from remotejobs.connections.ssh.host_keys.known_hosts import HostKey, KnownKey, append, find, find_each, parse
 from remotejobs.connections.ssh.host_keys.revoked import is_revoked
 from remotejobs.connections.ssh.login.certificates import Certificate, NotValid
 from remotejobs.connections.ssh.transport.algorithms import chosen
@@ -57,11 +57,11 @@ def known_for(endpoint: Endpoint) -> Known:
     """Look it up; `HostKeyUnknown` names the file or the command that cannot be read."""
     try:
         files = (*endpoint.known_hosts, *endpoint.global_known_hosts)
-        entries = find(files, endpoint.known_as)
+        elsewhere = endpoint.host_key_alias or endpoint.port == SSH_PORT
+        entries, *without_port = find_each(files, endpoint.known_as, *([] if elsewhere else [endpoint.address.lower()]))
         if endpoint.known_hosts_command:
             entries = (*entries, *_by_command(endpoint))
-        elsewhere = endpoint.host_key_alias or endpoint.port == SSH_PORT
-        return Known(entries, () if elsewhere else find(files, endpoint.address.lower()))
+        return Known(entries, *without_port)
     except OSError as exc:
         raise _unreadable(endpoint, exc, "Correct UserKnownHostsFile or the file's mode.") from exc
 

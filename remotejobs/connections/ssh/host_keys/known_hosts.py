@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 
 _MARKERS = ("", "@revoked", "@cert-authority")
 
@@ -56,7 +57,13 @@ class KnownKey:
 
 def find(paths: Sequence[Path], name: str) -> tuple[KnownKey, ...]:
     """The entries of `name` in those of `paths` that exist, in their order; `OSError` for one that cannot be read."""
-    return tuple(entry for path in paths for entry in _index(path).find(name))
+    return find_each(paths, name)[0]
+
+
+def find_each(paths: Sequence[Path], *names: str) -> list[tuple[KnownKey, ...]]:
+    """The same for several names; each file is looked at once."""
+    indexes = [_index(path) for path in paths]
+    return [tuple(entry for index in indexes for entry in index.find(name)) for name in names]
 
 
 def parse(text: str, path: Path) -> Iterator[KnownKey]:
@@ -118,7 +125,7 @@ def _index(path: Path) -> _Index:
         state = path.stat()
     except FileNotFoundError:
         return _Index({}, [])
-    return _read(path, state.st_mtime_ns, state.st_size) if path.is_file() else _Index({}, [])
+    return _read(path, state.st_mtime_ns, state.st_size) if S_ISREG(state.st_mode) else _Index({}, [])
 
 
 @lru_cache(maxsize=16)

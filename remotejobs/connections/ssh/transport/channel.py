@@ -21,15 +21,28 @@ WINDOW_CHECK = 0.05
 DYING = 1.0
 
 
-def run_exchange(transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float) -> Reply:
-    """Run `command` there and hold the exchange with it.
+def run_exchange(
+    transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float, eager: bool = True
+) -> Reply:
+    """Run `command` there and hold the exchange with it; `eager`: if it is the first there, wait for no consent.
 
     What the script said on stderr just before the end mark may still be on its way then, and is not waited for.
     `TimedOut` after `timeout` seconds; `ConnectionLost` when the connection ended, or refused one more session.
     """
     deadline = time.monotonic() + timeout
+    shell = open_shell(transport, command, host=host, timeout=timeout, eager=eager)
     try:
-        channel = transport.open_session(timeout=timeout)
+        return shell.ask(exchange, timeout, deadline, last=True)
+    finally:
+        shell.close()
+
+
+def open_shell(transport: QuickTransport, command: str, *, host: str, timeout: float, eager: bool) -> RemoteShell:
+    """`command` in a session of its own. Raises what `run_exchange` does."""
+    deadline = time.monotonic() + timeout
+    try:
+        running = transport.open_session_with(command, timeout) if eager else None
+        channel = running or transport.open_session(timeout=timeout)
     except ChannelException as exc:
         message = f"sshd refused one more session on this connection ({exc.text})"
         raise ConnectionLost(host, message, remedy="Ask for fewer things at a time, or raise MaxSessions.") from exc
@@ -37,13 +50,38 @@ def run_exchange(transport: QuickTransport, command: str, exchange: Exchange, *,
         if transport.is_active() and time.monotonic() >= deadline:
             raise TimedOut(host, f"no session within {timeout:g} s") from exc
         raise ConnectionLost(host, "the connection ended when a session was asked for") from exc
-    try:
-        _ChannelExchange(transport, channel, exchange, host, timeout).until(deadline, command)
-        return exchange.reply()
-    except (SSHException, EOFError, OSError) as exc:
-        raise ConnectionLost(host, f"the connection ended while something was sent ({exc!r})") from exc
-    finally:
-        close_quietly(channel)
+    return RemoteShell(transport, channel, "" if running else command, host)
+
+
+class RemoteShell:
+    """A session in which a shell reads what it is sent; `command` is what is still to be run there."""
+
+    def __init__(self, transport: QuickTransport, channel: Channel, command: str, host: str) -> None:
+        self._transport = transport
+        self._channel = channel
+        self._command = command
+        self._host = host
+
+    @property
+    def is_open(self) -> bool:
+        """As far as is known here."""
+        return self._transport.is_active() and not self._channel.closed and not self._channel.eof_received
+
+    def ask(self, exchange: Exchange, timeout: float, deadline: float, *, last: bool) -> Reply:
+        """Hold one exchange; after the `last` the shell is to see the end. Raises what `run_exchange` does.
+
+        `timeout` is the seconds that end at the `deadline`.
+        """
+        command, self._command = self._command, ""
+        under_way = _ChannelExchange(self._transport, self._channel, exchange, self._host, timeout, last=last)
+        try:
+            under_way.until(deadline, command)
+            return exchange.reply()
+        except (SSHException, EOFError, OSError) as exc:
+            raise ConnectionLost(self._host, f"the connection ended while something was sent ({exc!r})") from exc
+
+    def close(self) -> None:
+        close_quietly(self._channel)
 
 
 def close_quietly(thing: Channel | QuickTransport) -> None:
@@ -56,9 +94,17 @@ class _ChannelExchange:
     """One exchange under way."""
 
     def __init__(
-        self, transport: QuickTransport, channel: Channel, exchange: Exchange, host: str, timeout: float
+        self,
+        transport: QuickTransport,
+        channel: Channel,
+        exchange: Exchange,
+        host: str,
+        timeout: float,
+        *,
+        last: bool,
     ) -> None:
         self._timeout = timeout
+        self._last = last
         self._transport = transport
         self._channel = channel
         self._exchange = exchange
@@ -68,9 +114,11 @@ class _ChannelExchange:
         self._heard = False
 
     def until(self, deadline: float, command: str) -> None:
+        """To its end; `command` is what is still to be run."""
         channel, wake = self._channel, self._wake
         wake_on_input(channel, wake)
-        request_exec(self._transport, channel, command)
+        if command:
+            request_exec(self._transport, channel, command)
         self._send_first(deadline)
         while not self._exchange.ended:
             wake.clear()
@@ -120,7 +168,7 @@ class _ChannelExchange:
             except OSError:
                 # Closed over there: what it had to say is read as usual.
                 self._unsent = b""
-        if not self._unsent and self._exchange.said_all and not channel.eof_sent:
+        if self._last and not self._unsent and self._exchange.said_all and not channel.eof_sent:
             channel.shutdown_write()
 
     def _check_end(self) -> None:

@@ -14,6 +14,7 @@ from remotejobs.connections.ssh.endpoint import Algorithms
 from remotejobs.connections.ssh.login.certificates import SUFFIX
 from remotejobs.connections.ssh.transport.algorithms import NothingLeft, chosen
 from remotejobs.connections.threads import small_stacks
+from remotejobs.workarounds.paramiko.eager import EagerTransport
 from remotejobs.workarounds.paramiko.idle_transport import IdleTransport
 from remotejobs.workarounds.paramiko.packets import BoundedPacketizer
 
@@ -33,7 +34,7 @@ if not logging.getLogger("paramiko").level:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
-class QuickTransport(IdleTransport):
+class QuickTransport(EagerTransport, IdleTransport):
     """A client's transport over a connected socket or a channel of another transport.
 
     `NothingLeft` names a list of `algorithms` of which nothing exists here.
