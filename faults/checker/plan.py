@@ -108,7 +108,7 @@ _NOT_THERE = ("rj_stat", "rj_clock", "rj_load", "rj_drawn", "rj_unit", "rj_no_un
 _LIKELY = {
     "start": ("rj_start", "rj_detach", "rj_supervise", "rj_launch", "rj_attach", "rj_finish", "rj_queue", "rj_draw"),
     "poll": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
-    "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_look", "rj_settled", "rj_dequeue"),
+    "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_scan", "rj_settled", "rj_dequeue"),
     "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_state"),
     "list": ("rj_list", "rj_state", "rj_print"),
 }

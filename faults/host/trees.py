@@ -59,7 +59,7 @@ BRANCHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ProcessTree:
     """A job to be: what is in its tree, whose it is, whether its host can have a reaper, and what ends it."""
 
     jid: str
@@ -73,11 +73,11 @@ class Tree:
     """Whether it is let come to stand before it is killed."""
 
 
-def _drawn(chance: Random, number: int) -> Tree:
+def _drawn(chance: Random, number: int) -> ProcessTree:
     names = tuple(BRANCHES)
     # Each in its turn, so that few tries hold all, and some others.
     branches = {names[number % len(names)], *chance.sample(names, chance.randint(0, 2))}
-    return Tree(
+    return ProcessTree(
         jid=f"tree{number}",
         branches=tuple(sorted(branches)),
         by_root=number // 2 % 2 == 0,
@@ -114,14 +114,14 @@ class _Ground:
         for _ in range(BUSY):
             stack.enter_context(_busy())
 
-    def tried(self, tree: Tree) -> Try:
+    def tried(self, tree: ProcessTree) -> Try:
         with _group(self._groups / tree.jid, self._user.name) as group:
             jobs = self._jobs(tree)
             jobs.start(self._job(tree, group))
             record = self._end_of(tree, jobs)
             return judged(tree, record, alive_in(group), went_on=(self._notes / f"{tree.jid}.next").exists())
 
-    def _jobs(self, tree: Tree) -> HostJobs:
+    def _jobs(self, tree: ProcessTree) -> HostJobs:
         # A process that moves itself needs to be below the group that it was given.
         enter = f'echo 0 >{quote(str(self._groups / "login"))}/cgroup.procs; exec "$@"'
         words = ["sh", "-c", enter, "sh"]
@@ -132,7 +132,7 @@ class _Ground:
         base = str(self._root_base) if tree.by_root else ""
         return HostJobs(connection if tree.reaped else Unaided(connection), directory=base)
 
-    def _job(self, tree: Tree, group: Path) -> Job:
+    def _job(self, tree: ProcessTree, group: Path) -> Job:
         words = {
             "other": self._user.name if tree.by_root else "root",
             "python": quote(str(self._thread)),
@@ -148,7 +148,7 @@ class _Ground:
         launcher: Launcher = "pidns" if tree.in_namespace else "auto"
         return Job(jid=tree.jid, cmd="\n".join(lines), timeout=tree.limit, grace=tree.grace, launcher=launcher)
 
-    def _end_of(self, tree: Tree, jobs: HostJobs) -> Record:
+    def _end_of(self, tree: ProcessTree, jobs: HostJobs) -> Record:
         if tree.limit:
             return jobs.record(tree.jid, wait=60)
         deadline = time.monotonic() + READY_WITHIN
@@ -158,7 +158,7 @@ class _Ground:
         return record if record.finished else jobs.record(tree.jid, wait=60)
 
 
-def judged(tree: Tree, record: Record, alive: list[str], *, went_on: bool) -> Try:
+def judged(tree: ProcessTree, record: Record, alive: list[str], *, went_on: bool) -> Try:
     """Whether its reported end is true: `alive` lived when it was reported; `went_on`: to its next command."""
     about = f"{tree.jid} ({', '.join(tree.branches)}{'' if tree.by_root else ', of a user'}): {record.msg!r}"
     wanted = State.TIMED_OUT if tree.limit else State.KILLED

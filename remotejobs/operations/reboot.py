@@ -28,7 +28,7 @@ from remotejobs.errors import (
     UsageError,
 )
 from remotejobs.inventory.override import Overridden
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
@@ -75,7 +75,7 @@ class Rebooted:
 
 
 def reboot(
-    host: Host, wanted: Reboot, *, become: Become | None = None, on_news: Callable[[str], None] = lambda _news: None
+    host: HostLike, wanted: Reboot, *, become: Become | None = None, on_news: Callable[[str], None] = lambda _news: None
 ) -> Rebooted:
     """Reboot `host` and wait until it is back; `on_news` hears how it goes.
 

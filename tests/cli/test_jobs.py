@@ -225,7 +225,7 @@ def test_a_job_that_was_queued_for_too_long_is_reported_as_timed_out_and_not_as_
     ended = local_hosts.call("run", *words, "--queue-timeout", "1s", "--jid", "second", "--", "echo its turn")
     assert ended.code == 2
     assert re.search(
-        r"here +timed_out .* queue limit of 1 s exceeded: it waited for lock apt, held by first; the", ended.out
+        r"here +timed_out .* queue timeout of 1 s exceeded: it waited for lock apt, held by first; the", ended.out
     )
     (reported,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
     assert (reported["state"], reported["started"], reported["finished"], reported["start"]) == (

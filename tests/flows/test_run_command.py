@@ -122,7 +122,7 @@ def test_a_run_that_waits_for_a_lock_says_so_and_can_be_ended_with_nothing_run(f
     jobs_on(SIMULATED, "db1").start(Job(jid="holds-the-lock", cmd="sleep 600", locks=("apt",)))
     state = run(SIMULATED, "db1", "echo ran", job=JobOptions(locks=("apt",), queue_timeout=60, launcher="plain"))
     with pytest.raises(
-        HostsFailed, match="queue limit of 60 s exceeded: it waited for lock apt, held by holds-the-lock"
+        HostsFailed, match="queue timeout of 60 s exceeded: it waited for lock apt, held by holds-the-lock"
     ):
         state.result()
     until = Until(retries=1, delay=0.1, on_exhausted="kill")

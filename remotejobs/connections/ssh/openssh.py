@@ -31,7 +31,7 @@ from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_wo
 from remotejobs.connections.ssh.openssh_directory import SocketDirectory, socket_directory
 from remotejobs.connections.ssh.openssh_jumps import without_banners
 from remotejobs.connections.ssh.openssh_query import SshQuery
-from remotejobs.connections.ssh.openssh_run import Heard, run_to_its_end
+from remotejobs.connections.ssh.openssh_run import SshOutput, run_to_its_end
 from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, Login, failure
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
@@ -42,7 +42,7 @@ from remotejobs.errors import (
     Unreachable,
     UsageError,
 )
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 
 SESSIONS = 8  # as over paramiko: sshd allows ten
 IDLE = 120  # seconds after which a master that nobody uses ends by itself, also when we were killed
@@ -67,7 +67,7 @@ _NO_ROOM = "Nothing was asked. See the limits of processes, files and disk space
 class OpenSshConnection:
     """Implements `remotejobs.connections.base.Connection` by the program ssh."""
 
-    def __init__(self, host: Host, *, retry_for: float) -> None:
+    def __init__(self, host: HostLike, *, retry_for: float) -> None:
         self.host = host.name
         self._name = asked_name(host)
         check_address(host.name, self._name)
@@ -208,7 +208,7 @@ class OpenSshConnection:
         """Have what a server says in place of its version logged, where ssh can do that."""
         return [_IN_PLACE_OF_A_VERSION] if version_of(self._program()) >= (8, 5) else []
 
-    def _run(self, words: list[str], environment: dict[str, str], directory: SocketDirectory) -> tuple[int, Heard]:
+    def _run(self, words: list[str], environment: dict[str, str], directory: SocketDirectory) -> tuple[int, SshOutput]:
         log = directory.path / "log"
         try:
             return run_to_its_end(words, environment, log, WITHIN)
@@ -260,7 +260,7 @@ class OpenSshConnection:
         directory.remove()
 
 
-def _check(host: Host, option: Option) -> None:
+def _check(host: HostLike, option: Option) -> None:
     """ssh gives these words to a shell, in a ProxyCommand or for a ProxyJump."""
     if option.key == "user":
         check_user(host.name, option.value)

@@ -13,7 +13,7 @@ from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 
 
-class Crowded:
+class HeldHost:
     """A host on which every request stays until it is let go; knows how many are there."""
 
     host = "h"
@@ -36,7 +36,7 @@ class Crowded:
 
 
 def test_waiting_callers_leave_room_for_a_kill() -> None:
-    host, waits = Crowded(2), Semaphore(2)
+    host, waits = HeldHost(2), Semaphore(2)
     with ThreadPoolExecutor(4) as pool:
         polls = [pool.submit(HostJobs(host, waits=waits).record, f"j{number}", wait=30) for number in range(3)]
         host.arrived.wait(30)
