@@ -61,7 +61,7 @@ def run_to_the_end(orders: Orders) -> float:
     process, begun = _begin(orders)
     process.join()
     if process.exitcode:
-        raise RuntimeError(f"a controller that nobody killed ended with {process.exitcode} at {orders.step}")
+        raise RuntimeError(f"a controller that was not killed ended with {process.exitcode} at {orders.step}")
     return time.monotonic() - begun
 
 
@@ -85,7 +85,7 @@ def _begin(orders: Orders) -> tuple[multiprocessing.context.ForkServerProcess, f
 
 
 def _obey(orders: Orders, mouth: Pipe) -> None:
-    os.setsid()  # a terminal's Ctrl-C is for the one who gives orders
+    os.setsid()  # a terminal's Ctrl-C is for the process that gives orders
     mouth.send("begun")
     connection = open_connection(FaultHost("host", orders.variables))
     STEPS[orders.step](HostJobs(connection, directory=orders.directory), orders.job)

@@ -31,7 +31,7 @@ def push_file(
     A run that is retried, or another one, goes on with what arrived.
 
     Args:
-        access: Where the hosts are written down, and as whom the file is put in its place.
+        access: Where the hosts are written down, and the user that puts the file in its place.
         hosts: Hosts to copy it to, as a pattern: all, web*.
         source: Path of the file, where the worker is.
         dest: Path on the hosts; with a slash at its end, a directory that is there.

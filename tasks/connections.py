@@ -98,7 +98,7 @@ def reached_by(connect: Connect) -> Iterator[Connections]:
 
 
 def prepare(access: Access) -> None:
-    """Read the inventory and Prefect's blocks now: in threads that are no task run's, nobody could.
+    """Read the inventory and Prefect's blocks now: threads that belong to no task run cannot.
 
     Raises `UsageError` and `InventoryError`.
     """

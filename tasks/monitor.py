@@ -30,7 +30,7 @@ _ALERTS = TypeAdapter(list[Alert])
 
 
 class Alarm(RemoteJobsError):
-    """Jobs were lost or take too long, or hosts could not be asked, and nobody was notified before."""
+    """Jobs were lost or take too long, or hosts could not be asked, and no notification was sent before."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")

@@ -61,7 +61,7 @@ def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[Planned
 
 
 def not_approved(approval: Approval, restore: Restore, found: Sequence[PlannedRestore]) -> str:
-    """Why it is not done; "" if nobody has to agree, or somebody did. What is replaced always needs a yes."""
+    """Why it is not done; "" if no approval is needed, or it was given. What is replaced always needs a yes."""
     new = [each for each in found if each.entry]
     needed = bool(new) and (approval.needed or any(each.replaces for each in new))
     return ask(approval.model_copy(update={"needed": needed}), question(restore, new))
@@ -122,7 +122,7 @@ def _plan(found: PlannedRestore) -> TableRow:
 
 
 def steps_of_restore(restore: Restore, found: Sequence[PlannedRestore], poll: float) -> list[JobStep]:
-    """The job on each host. What exists is replaced: somebody was asked, wherever something does."""
+    """The job on each host. What exists is replaced: that was approved, wherever something does."""
     until = Until.outlasting(2 * (restore.timeout + GRACE), delay=poll)
     jid = jid_of(restore)
     return [JobStep(each.job(restore, jid=jid, replace=True), each.host, until) for each in found]

@@ -45,7 +45,7 @@ threading.Thread(target=time.sleep, args=(600,)).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
 _CHAIN = '$SIG{TERM} = "IGNORE"; while (1) { select undef, undef, undef, 0.001; exit if fork }'
-# What a tree may hold. {other} is whom sudo becomes, {python} a file with _THREAD.
+# What a tree may hold. {other} is the user that sudo becomes, {python} a file with _THREAD.
 BRANCHES = {
     "sudo": "sudo -n -u {other} sleep 600 &",
     "stubborn sudo": """sudo -n -u {other} sh -c "trap '' TERM HUP; sleep 600; sleep 600" &""",
@@ -168,11 +168,11 @@ def judged(tree: ProcessTree, record: Record, alive: list[str], *, went_on: bool
     if proven and alive:
         return lost(f"{about}, but there are {', '.join(alive)}")
     if proven and not (tree.reaped or tree.in_namespace):
-        return lost(f"{about}, and nobody asked the kernel")
+        return lost(f"{about}, and the kernel was not asked")
     if went_on:
         return lost(f"{about}, and it went on to its next command")
     word = record.proof or ("a survivor named" if record.survivors else "nothing said")
-    return Try(TryOutcome.SURVIVED, f"{word}{' though somebody lived' if alive and record.proof else ''}")
+    return Try(TryOutcome.SURVIVED, f"{word}{' though a process lived' if alive and record.proof else ''}")
 
 
 @dataclass(slots=True)
@@ -222,7 +222,7 @@ def _group(place: Path, user: str) -> Iterator[Path]:
 
 
 def _emptied(place: Path) -> None:
-    """All in there and below are killed, also those whose main thread has ended, whom cgroup.kill spares."""
+    """All in there and below are killed, also those whose main thread has ended, which cgroup.kill spares."""
     deadline = time.monotonic() + GONE_WITHIN
     while "populated 1" in (place / "cgroup.events").read_text() and time.monotonic() < deadline:
         (place / "cgroup.kill").write_text("1")
@@ -239,7 +239,7 @@ def alive_in(group: Path) -> list[str]:
             return []
         if alive := list(_living(_pids_in(group))):
             return alive
-    return ["somebody whom no list holds"]  # a chain of forks, of which one lives at any moment
+    return ["a process that no list holds"]  # a chain of forks, of which one lives at any moment
 
 
 def _living(pids: list[int]) -> Iterator[str]:

@@ -49,7 +49,7 @@ rj_sweep() {
 }
 
 # KILL to the whole $tree. Whoever has a child that we may not signal, as sudo has, gets TERM for it once more and is
-# killed later: killed, he could pass nothing on.
+# killed later: killed, it could pass nothing on.
 rj_kill_tree() {
     spared=' '
     for one in $tree; do

@@ -40,7 +40,7 @@ rj_status_briefly() { # the words of rj_status
         printf 'job %s\n' "$1"
         if rj_enter "$1"; then
             rj_state
-            j_msg="${j_msg:+$j_msg; }no process can be started there: its user has as many as he may (ulimit -u)"
+            j_msg="${j_msg:+$j_msg; }no process can be started there: its user has as many as it may (ulimit -u)"
             rj_print brief
         fi
         shift 4

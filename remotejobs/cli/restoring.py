@@ -35,7 +35,7 @@ HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
 
 M = TypeVar("M", bound=BaseModel)
 
-_OPTIONS = {"user": "username"}  # as psql calls it: --user is whoever logs in
+_OPTIONS = {"user": "username"}  # as psql calls it: --user is the login user
 
 
 def asked_for(model: type[M], args: Namespace) -> M:

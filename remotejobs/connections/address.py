@@ -28,7 +28,7 @@ def address_of(host: HostLike) -> str:
 
 
 def login_user_of(host: HostLike) -> str:
-    """The user who logs in there; "" on this machine, where nobody does. `UsageError` as for `address_of`."""
+    """The user who logs in there; "" on this machine, where there is no login. `UsageError` as for `address_of`."""
     return masked(host, address_of(host)).rpartition("@")[0]
 
 

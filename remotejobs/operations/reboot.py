@@ -84,14 +84,14 @@ def reboot(
     """
     hurry = {"ansible_timeout": wanted.connect_timeout, "ansible_ssh_timeout": None}
     variables = Overridden(host.variables, hurry, "the reboot")
-    # A connection of its own: nobody else's retries are waited for.
+    # A connection of its own: it waits for no other retries.
     with closing(open_connection(_Hurried(host.name, variables), retry_for=0)) as connection:
         if isinstance(connection, LocalConnection):
             raise UsageError(
                 f"{host.name} is this machine", remedy="Reboot it by hand: nothing could wait for it here."
             )
         # Root's jobs, and those of the user who logs in.
-        owners = [HostJobs(connection, become=who, directory=text(host, "remotejobs_dir")) for who in {become, None}]
+        owners = [HostJobs(connection, become=user, directory=text(host, "remotejobs_dir")) for user in {become, None}]
         return _Rebooting(connection, become, wanted, on_news).run(owners)
 
 

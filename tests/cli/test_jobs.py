@@ -81,8 +81,8 @@ def test_a_lost_job_whose_command_still_runs_is_shown_with_the_command_that_ends
 ) -> None:
     local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "orphan", "--", "sleep 60")
     fields = fields_of(tmp_path / "here" / "orphan")
-    for who in ("supervisor", "reaper"):
-        os.kill(int(fields[who].split()[0]), signal.SIGKILL)
+    for name in ("supervisor", "reaper"):
+        os.kill(int(fields[name].split()[0]), signal.SIGKILL)
     remedy = f"End it: remotejobs kill here orphan -i {local_hosts.inventory}\n"
     shown = [
         local_hosts.call(*words, "-l", "here").out for words in (["status", "orphan"], ["wait", "orphan"], ["list"])

@@ -102,7 +102,7 @@ def test_a_tree_that_was_reported_wrongly_is_lost(
     [
         (REAPED, [], "reaped"),
         (SCAN, [], "scan"),
-        (SCAN, ["7 sleep"], "scan though somebody lived"),
+        (SCAN, ["7 sleep"], "scan though a process lived"),
         (replace(REAPED, proof="", survivors="7(sleep)", msg="STILL ALIVE"), ["7 sleep"], "a survivor named"),
     ],
 )

@@ -177,8 +177,8 @@ def forget_boot(job: Path) -> None:
     """Leave what a reboot leaves: none of the job's processes, and a record of an earlier boot."""
     gate = job / "job"
     fields = fields_of(job)
-    for who in ("supervisor", "reaper"):
-        os.kill(int(fields[who].split()[0]), signal.SIGKILL)
+    for name in ("supervisor", "reaper"):
+        os.kill(int(fields[name].split()[0]), signal.SIGKILL)
     os.kill(int(fields["timer"].split()[0]), signal.SIGTERM)  # it ends its own sleep then
     os.killpg(int(fields["command"].split()[0]), signal.SIGKILL)
     gate.write_text(gate.read_text().replace(f"boot {fields['boot']}", "boot earlier"))

@@ -1,4 +1,4 @@
-"""A restore by a deployment: what exists is replaced only after somebody said yes in the UI."""
+"""A restore by a deployment: what exists is replaced only after a yes in the UI."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_silence_is_known_by_sizes_and_not_by_the_clock(dash: HostJobs) -> None:
 
 def test_a_user_at_the_limit_of_processes_is_answered_and_the_job_ends(crowded: LimitedHost) -> None:
     record = crowded.start_hog()
-    assert "as many as he may" in crowded.jobs.record("j").msg
+    assert "as many as it may" in crowded.jobs.record("j").msg
     assert crowded.jobs.kill("j").state is State.KILLED
     assert bearers_of(record) == []
 

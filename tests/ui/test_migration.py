@@ -67,7 +67,7 @@ def test_no_answer_until_the_deadline_is_a_no(stage: Stage, shop: Shop) -> None:
     ended = await_end(stage.api, run)
     assert ended.state is not None
     assert ended.state.name == "Refused"
-    assert message(ended) == "not approved: nobody answered in time. Nothing was changed"
+    assert message(ended) == "not approved: no answer in time. Nothing was changed"
     assert shop.checksum("db1") == shop.untouched
 
 

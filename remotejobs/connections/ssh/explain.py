@@ -59,7 +59,7 @@ def explain(host: HostLike) -> list[Explained]:
 
 
 def _become(host: HostLike) -> Iterator[Explained]:
-    """Whom jobs become there; nothing where they run as whoever logs in."""
+    """Which user jobs become there; nothing where they run as the login user."""
     if become := become_for(host):
         name = asked_name(host)
         yield Explained(name, "Become", "yes", place_of(host, "ansible_become"))

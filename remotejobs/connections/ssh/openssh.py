@@ -45,7 +45,7 @@ from remotejobs.errors import (
 from remotejobs.inventory.variables import HostLike, text
 
 SESSIONS = 8  # as over paramiko: sshd allows ten
-IDLE = 120  # seconds after which a master that nobody uses ends by itself, also when we were killed
+IDLE = 120  # seconds after which an unused master ends by itself, also when we were killed
 WITHIN = 90.0  # seconds for a master to log in; ConnectTimeout bounds its parts
 ANSWERS_WITHIN = 10.0  # seconds for a master that is asked whether it lives, or to end
 _FAILED = 255  # ssh's own exit status for everything that is not the command's
@@ -254,7 +254,7 @@ class OpenSshConnection:
         return found
 
     def _end(self, directory: SocketDirectory) -> None:
-        # A master that cannot be asked ends by itself when nobody has used it for `IDLE` seconds.
+        # A master that cannot be asked ends by itself when it was not used for `IDLE` seconds.
         with contextlib.suppress(Unreachable, UsageError):
             self._control(directory, "exit")
         directory.remove()

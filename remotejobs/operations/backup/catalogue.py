@@ -23,7 +23,7 @@ _END = "answered"
 
 
 class DirectoryUnreadable(HostRefused):
-    """Ask as a user who may read it (--become), or name another directory."""
+    """Ask as a user with the right to read it (--become), or name another directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ class OtherServer(BackupModel):
     server: Line = Field(min_length=1, description="Where it listens: a host name, or the directory of its socket.")
     port: int = Field(default=5432, ge=1, le=65535, description="Its port.")
     user: Line = Field(
-        default="", description="PostgreSQL user there, who may create databases; empty: as for the dump."
+        default="", description="PostgreSQL user there, with the right to create databases; empty: as for the dump."
     )
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: as for the dump.")
     room_unchecked: bool = Field(
@@ -192,7 +192,7 @@ class SqliteItem(_Common):
     busy_timeout: int = Field(
         default=60,
         ge=0,
-        description="Seconds to wait while somebody has the database to itself; then it is a failure.",
+        description="Seconds to wait while another process has the database locked; then it is a failure.",
     )
 
 

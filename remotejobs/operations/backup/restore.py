@@ -55,7 +55,7 @@ class Restore(BackupModel):
     database: Line = Field(default="", description="Database to restore to.")
     server: Line = Field(default="", description="Where PostgreSQL listens as seen from the host; empty: its socket.")
     port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
-    user: Line = Field(default="", description="PostgreSQL user, who may create databases; empty: the job's user.")
+    user: Line = Field(default="", description="PostgreSQL user, allowed to create databases; empty: the job's user.")
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
     owners: bool = Field(
         default=True,
@@ -210,7 +210,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
 def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
     """The command of a job that is there, if it restores what is asked for to where it is asked for.
 
-    Raises `OtherJob`: whoever attaches to it would otherwise take its end for that of this restore.
+    Raises `OtherJob`: attached to it, a caller would take its end for that of this restore.
     """
     lines = command.split("\n", 20)
     if all(
@@ -228,7 +228,7 @@ def _job_with(restore: Restore, command: str, *, jid: str) -> Job:
         label=f"restore {restore.item}",
         timeout=restore.timeout,
         grace=GRACE,
-        # No retention takes the backup away meanwhile, and nobody else restores to the same place.
+        # No retention takes the backup away meanwhile, and no other job restores to the same place.
         locks=(*_locks(restore.item), f"restore:{_digest(_place(restore), restore.server, str(restore.port))}"),
         queue_timeout=restore.timeout,
     )

@@ -49,7 +49,7 @@ def files_of(host: HostLike) -> Files:
     """The files of `host`, by its `ansible_connection`. `UsageError` names what cannot be honoured."""
     if is_local(host):
         return LocalFiles(host.name)
-    # paramiko takes 0.2 s to import, which nobody else need wait for.
+    # paramiko takes 0.2 s to import, for which other commands need not wait.
     from remotejobs.connections.ssh.files import SshFiles, over_openssh, over_paramiko
     from remotejobs.connections.ssh.openssh import OpenSshConnection
     from remotejobs.connections.ssh.resolve import resolve

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from remotejobs.errors import UsageError
 
-_REMEDY = "Check the path, who may read or write there, and the room on that disk."
+_REMEDY = "Check the path, its permissions, and the free space on that disk."
 
 
 @contextmanager

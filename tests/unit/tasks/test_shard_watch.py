@@ -101,4 +101,4 @@ def test_one_that_nobody_resumes_is_cancelled_so_that_nobody_does_it_later(
     server.becomes(1, Crashed())
     server.becomes(2, Completed())
     server.becomes(3, Completed())
-    assert watch(server).shards[0].ended == "Cancelled, Given up: it crashed, and nobody resumed it"
+    assert watch(server).shards[0].ended == "Cancelled, Given up: it crashed, and was not resumed"
