@@ -16,7 +16,7 @@ import pytest
 
 from lab import guard
 from tests.awaiting import await_true
-from tests.lab.running import running
+from tests.processes import running
 
 PROJECT = Path(__file__).parents[2]
 CONFTEST = """

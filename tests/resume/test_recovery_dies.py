@@ -11,8 +11,8 @@ from lab.process import ServerProcess
 from lab.runs import deployment
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 from tests.cluster import Cluster, await_true
+from tests.processes import processes
 from tests.resume.conftest import send
-from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 

@@ -12,7 +12,7 @@ from remotejobs.model import State
 from remotejobs.operations.backup import BackupPlan, FilesItem, job_of, report_of
 from remotejobs.prefect.tasks.connections import jobs_on
 from tests.cluster import Cluster, await_true
-from tests.run_processes import processes
+from tests.processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("survivor")]
 

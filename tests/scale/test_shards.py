@@ -15,7 +15,7 @@ from lab.runs import Row, last_table
 from lab.servers.prefect.api import RunStatus
 from remotejobs.model import State
 from tests.cluster import Cluster, await_true
-from tests.run_processes import processes
+from tests.processes import processes
 from tests.scale.conftest import HOSTS, ScaledCluster, databases_on, home_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]

@@ -15,7 +15,7 @@ from lab.screenshots.pictures import browser
 from lab.servers.prefect.api import RunStatus
 from lab.servers.web.webhook import Webhook
 from tests.awaiting import await_true
-from tests.run_processes import processes
+from tests.processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
