@@ -90,12 +90,8 @@ class OpenSshConnection:
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-
-        def once(command: str, exchange: Exchange) -> Reply:
-            return self._ask_once(command, exchange, timeout)
-
         exchange = partial(Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes)
-        return ask_until_answered(once, exchange, become, self._retry_for)
+        return ask_until_answered(partial(self._ask_once, timeout=timeout), exchange, become, self._retry_for)
 
     def close(self) -> None:
         """End the master; a later `ask` opens another."""
