@@ -1,4 +1,4 @@
-"""`remotejobs backups restore`: look first, say what would be done, refuse to replace unasked, and then a job.
+"""`remotejobs backups restore`: check first, show what would be done, refuse to replace unasked, then start a job.
 
 `remotejobs backups verify` is a job alone.
 """

@@ -24,7 +24,7 @@ from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 from remotejobs.prefect.tasks.rolling.runs import origin_of
 from remotejobs.text import visible
 
-_SETTLED = {"Reverted", "Stopped"}  # the flow has seen to every host itself
+_SETTLED = {"Reverted", "Stopped"}  # the flow has put every host right itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A worker is killed, and the processes of its runs killed, frozen, or left behind. Another worker sees to all."""
+"""A worker is killed, and the processes of its runs killed, frozen, or left behind. Another worker recovers all."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Runs:
     called_off: RunStatus
     """A migration of db1 and then db2, when its step migrate ran on the first host."""
     left: RunStatus
-    """One of files1, whose jobs shall outlive the cancelling."""
+    """One of files1, whose jobs are to outlive the cancelling."""
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HEARD = 64 * 1024  # bytes of each of the two, from the end
-_LOOKS = 0.05  # seconds after which it is looked for an end that no stream showed
+_LOOKS = 0.05  # seconds after which an end is checked for that no stream showed
 
 
 @dataclass(frozen=True)
