@@ -1,4 +1,4 @@
-"""This machine's own files in a transfer: what its disk refuses is never reported as a fault of the host at the other end."""
+"""This machine's own files in a transfer: what its disk refuses is reported as its fault, not as the host's."""
 
 from __future__ import annotations
 
