@@ -94,7 +94,7 @@ def seen_row(record: Record) -> TableRow:
         "for": duration(record.delta),
         "rc": "" if record.rc is None else record.rc,
         "start": record.start,
-        "said": one_line(record.msg),
+        "message": one_line(record.msg),
         "jid": record.jid,
     }
 

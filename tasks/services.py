@@ -128,7 +128,7 @@ def service_row(found: ServiceResult) -> TableRow:
         "pid": (record.pid or "") if record else "",
         "since": record.start if record else "",
         "for": duration(record.delta) if record else "",
-        "said": found.why or (record.msg if record else ""),
+        "message": found.why or (record.msg if record else ""),
         "job": record.jid if record else "",
     }
 

@@ -37,7 +37,7 @@ def row_of(result: JobResult) -> TableRow:
         "state": result.state,
         "rc": "" if rc is None else rc,
         "duration": duration(record.delta) if record else "",
-        "said": result.reason or (last_line(record) if record else ""),
+        "message": result.reason or (last_line(record) if record else ""),
     }
 
 

@@ -46,7 +46,7 @@ def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[lis
         ("db2", "failed", 9),
         ("files1", "succeeded", 0),
     ]
-    assert str(rows[2]["said"]).endswith("files1/home")
+    assert str(rows[2]["message"]).endswith("files1/home")
 
 
 def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[JobResult]]) -> None:
@@ -88,7 +88,7 @@ def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_r
     assert row["state"] == "killed"
     assert row["rc"] == 143
     assert row["duration"]
-    assert "remotejobs log db1 " in str(row["said"])
+    assert "remotejobs log db1 " in str(row["message"])
 
 
 @pytest.mark.parametrize("wrong", [{"job": {"timeout": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])
