@@ -1,4 +1,4 @@
-"""What a start and a status cost a host under each shell, beside an earlier build of this project, in turn.
+"""What a start and a status cost a host under each shell, beside earlier builds of this project, in turn.
 
     python -m bench.agent [--before COMMIT] [--runs 7] [--write]
 
@@ -15,12 +15,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.documents import machine, put, say, table
 from bench.earlier import comparison, trees_beside
 
-BEFORE = "332c25c220ec6a5b3896513e743c9ef8628b95a5"  # the last build without a reaper
+EARLIER = {
+    "without a reaper": "332c25c220ec6a5b3896513e743c9ef8628b95a5",  # the last build that had none
+    "with ten programs": "2bc671872e88dd49665f39f771896770b87f490b",  # the last build whose start ran so many
+}
 COUNT = 25  # of each, in one measurement
 SHELLS = ("dash", "busybox", "bash")
 TASKS = ("start", "status")
@@ -63,7 +67,7 @@ print((spent() - before) / count)
 
 
 def measured(trees: Mapping[str, Path], runs: int) -> list[list[str]]:
-    """A row for each task under each shell: each tree's median in milliseconds, and how the last compares."""
+    """A row for each task under each shell: each tree's median in milliseconds, and how the last compares to each."""
     rows = []
     for shell in SHELLS:
         for task in TASKS:
@@ -77,7 +81,7 @@ def measured(trees: Mapping[str, Path], runs: int) -> list[list[str]]:
                 f"{median * 1000:.1f} ({min(one) * 1000:.1f}-{max(one) * 1000:.1f})"
                 for one, median in zip(taken, medians, strict=True)
             ]
-            rows.append([shell, WHAT[task], *cells, *([f"{medians[-1] / medians[0]:.2f}"] if len(medians) > 1 else [])])
+            rows.append([shell, WHAT[task], *cells, *(f"{medians[-1] / earlier:.2f}" for earlier in medians[:-1])])
     return rows
 
 
@@ -99,10 +103,14 @@ def _spent(tree: Path, shell: str, task: str) -> float:
 
 
 def main() -> None:
-    options = comparison(__doc__, "bench.agent", BEFORE)
-    with trees_beside(options.before, "before") as trees:
-        rows = measured(trees, options.runs)
-    head = ["shell", "what", *(f"{name}, ms" for name in trees), *(["now / before"] if len(trees) > 1 else [])]
+    options = comparison(__doc__, "bench.agent", "")
+    trees: dict[str, Path] = {}
+    with ExitStack() as stack:
+        for name, commit in ({"before": options.before} if options.before else EARLIER).items():
+            trees |= stack.enter_context(trees_beside(commit, name))
+        now = trees.pop("now")
+        rows = measured({**trees, "now": now}, options.runs)
+    head = ["shell", "what", *(f"{name}, ms" for name in (*trees, "now")), *(f"now / {name}" for name in trees)]
     text = f"Median of {options.runs} runs (least-most) of {COUNT} each, in turn: {machine()}.\n\n{table(head, rows)}\n"
     print(text)
     if options.write:

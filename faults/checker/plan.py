@@ -106,7 +106,17 @@ _WHOM = ("supervisor", "timer", "command", "half")
 _NOT_THERE = ("rj_stat", "rj_clock", "rj_load", "rj_drawn", "rj_unit", "rj_no_unit", "rj_scope", "rj_base", "rj_clear")
 # Where most requests of the kind come by; in the others none may, and the deed is not done.
 _LIKELY = {
-    "start": ("rj_start", "rj_detach", "rj_supervise", "rj_launch", "rj_attach", "rj_finish", "rj_queue", "rj_draw"),
+    "start": (
+        "rj_start",
+        "rj_detach",
+        "rj_supervise",
+        "adopt",
+        "rj_launch",
+        "rj_attach",
+        "rj_finish",
+        "rj_queue",
+        "rj_draw",
+    ),
     "poll": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
     "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_scan", "rj_settled", "rj_dequeue"),
     "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_state"),

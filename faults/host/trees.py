@@ -22,6 +22,7 @@ from pwd import getpwnam
 from random import Random
 from shlex import quote
 
+from faults.host.points import resized
 from faults.network.transports import ProgramConnection
 from faults.trial import Trial, Try, TryOutcome, lost
 from lab import guard
@@ -183,7 +184,7 @@ class Unaided:
     host: str = "here"
 
     def ask(self, script: bytes, *, end: bytes, become: Become | None, timeout: float, max_bytes: int) -> Reply:
-        script = script.replace(b"\nrj_tool\n", b"\ntool=\n")
+        script = resized(script.replace(b"\nrj_tool\n", b"\ntool=\n"))
         return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes)
 
     def close(self) -> None:

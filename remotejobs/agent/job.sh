@@ -7,9 +7,9 @@
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
 #   cmd[.N]    the command, as it was sent                                 written by rj_start
 #   events     FIFO; its write end is held open by the supervisor, so readers wake when it ends, however it ends
-#   job        THE GATE: supervisor, command, times. A link that rj_launch makes to a file that it has written whole, and
-#              on disk *before* the command runs: only the process that makes it runs the command, so that runs at most
-#              once, however often it is started
+#   job        THE GATE: who supervises, who runs, since when. A link to what has been written whole, and on disk *before*
+#              the command runs: whoever makes it runs the command, so that runs at most once, whoever starts it again.
+#              The reaper makes it (adopt.pl), and the command adds its number behind the end; else rj_launch does both
 #   stdout, stderr                                                         written by the command
 #   progress   its last line says how far it is                            written by the command, if it likes
 #   heard      empty; what the end of a job by its idle timeout is a link to
@@ -25,6 +25,8 @@
 # and of a job that has to wait for a lock or a slot those that queue.sh names.
 #
 # Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
+#
+# Programs that print nothing we pass on run with LC_ALL=C: to read a locale costs a third of most of them.
 
 # Before the first function: request.py closes a group there.
 rj_proc=/proc
@@ -176,8 +178,8 @@ rj_start() {
     # Whoever makes the directory writes cmd. Whoever finds it without a gate (a start that was cut off) brings a file
     # of his own, and the gate decides.
     cmdfile=cmd
-    why=$(umask 077 && mkdir "$dir" 2>&1) || {
-        [ -d "$dir" ] || rj_fail start_failed "$why" || return
+    LC_ALL=C mkdir -m 700 "$dir" 2>/dev/null || {
+        [ -d "$dir" ] || why=$(LC_ALL=C mkdir -m 700 "$dir" 2>&1) || [ -d "$dir" ] || rj_fail start_failed "$why" || return
         cmdfile=cmd.$nonce
     }
     if ! rj_own; then
@@ -185,28 +187,50 @@ rj_start() {
         rj_fail start_failed "$dir belongs to another user or cannot be entered" || return
     fi
     [ ! -e cmd ] || cmdfile=cmd.$nonce
-    if [ -e job ] || { [ -e queued ] && rj_state && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
-        rj_attach
-    elif why=$(umask 077 && rj_files 2>&1); then
-        rj_detach "$@"
-    else
-        rj_not_started "cannot write in $dir: $(printf '%s' "${why:-disk full?}" | tr '\n' ' ')"
+    if [ -e job ] || [ -e queued ]; then
+        eval "${rj_more-}"
+        if [ -e job ] || { rj_state && case $j_state in queued | elsewhere) ;; *) false ;; esac; }; then
+            rj_attach
+            return
+        fi
     fi
+    rj_detach "$@"
 }
 
 rj_not_started() { # WHY
+    eval "${rj_more-}"
     why=$1
     rj_named || why="$dir $rj_gone"
     rj_void || rj_tidy
     rj_fail start_failed "$why"
 }
 
+# The mask for new files -> $mask, without a process where the system says it.
+rj_mask() {
+    { read -r _ && read -r key mask; } 2>/dev/null <"$rj_proc/self/status" && [ "$key" = Umask: ] || mask=$(umask)
+}
+
 # All that the start and the end will write to is made now: a disk that fills up later loses no result, because the
-# space of the result is reserved by writing it, and is overwritten in place.
+# space of the result is reserved by writing it, and is overwritten in place. Why it cannot be is said in the file that
+# is there for what is said.
 rj_files() {
-    [ "$cmdfile" != cmd ] || set -C # one of another start is not overwritten
-    printf '%s' "$text" >"$cmdfile" && set +C && printf '%1024s' '' >"result.$nonce" && : >"death.$nonce" &&
-        : >"gate.$nonce" && : >>stdout && : >>stderr && { [ -p events ] || mkfifo events || [ -p events ]; }
+    rj_mask
+    umask 077
+    {
+        [ "$cmdfile" != cmd ] || set -C # one of another start is not overwritten
+        printf '%s' "$text" >"$cmdfile" && set +C && printf '%1024s' '' >"result.$nonce" &&
+            : >"gate.$nonce" && : >>stdout && : >>stderr && { [ -p events ] || LC_ALL=C mkfifo events || [ -p events ]; }
+    } 2>"death.$nonce"
+    made=$?
+    set +C
+    umask "$mask"
+    return "$made"
+}
+
+rj_unwritten() { # what is said of files that rj_files could not make
+    why=
+    if [ -e "death.$nonce" ]; then read -r why <"death.$nonce"; else why=$({ : >"death.$nonce"; } 2>&1); fi
+    echo "cannot write in $dir: ${why:-disk full?}"
 }
 
 # Take the gate for nothing, so that this job can never run any more, and take the directory away. False where another
@@ -267,19 +291,35 @@ rj_detach() { # [NAME=VALUE ...]
     rj_supervise "$@" | {
         IFS= read -r said
         case $said in
-        started | queued) rj_record brief ;;
-        taken) rj_tidy && rj_attach ;;
-        *)
-            if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
-                rj_record brief
-            else
-                rj_not_started "${said:-the supervising process ended before it could say why}"
-            fi
-            ;;
+        'started '*) rj_started "${said#* }" ;;
+        *) eval "${rj_more-}" && rj_unstarted "$said" ;;
         esac
         rj_close
         kill -KILL "$$"
     }
+}
+
+# "CLOCK PID DATE": what the record of a job says that has just begun, from the one that is about to become its command.
+rj_started() {
+    # shellcheck disable=SC2086 # words without any other signs
+    set -- $1
+    rj_since "$1"
+    printf '%s\n' "results_dir $dir" 'state running' 'rc ' 'signal ' "label $label" "start $3" 'end ' "delta $delta" "pid $2" \
+        'msg ' 'survivors ' 'proof ' 'unseen ' 'cause ' 'still_runs ' 'protocol 1'
+}
+
+rj_unstarted() { # WHY
+    case $1 in
+    queued) rj_record brief ;;
+    taken) rj_tidy && rj_attach ;;
+    *)
+        if [ -s job ] && rj_load_tree; then # it ran, or nearly: the record says what is known
+            rj_record brief
+        else
+            rj_not_started "${1:-the supervising process ended before it could say why}"
+        fi
+        ;;
+    esac
 }
 
 # The job is there already: ours when it is the same command with the same settings, an error that shows both otherwise.

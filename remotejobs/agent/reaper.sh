@@ -23,9 +23,14 @@ rj_adopt() { # [NAME=VALUE ...]
     trap - HUP
     set -- "$limit $stall $grace $cmdfile $settings $nonce $token $sup $sup_born ${timer:-0} ${timer_born:-0} $began $boot $tool" \
         "$rj_proc" "$base" "$jid" "$dir" "$interpreter" "$chdir" "$label" "$wants" "$cgroup" "${queue-}" "${ticket-}" "$host" "$first" "$@"
-    RJ_WORDS='' RJ_NAMES='RJ_BORN RJ_NOW RJ_WORDS RJ_NAMES RJ_HEAD RJ_REST RJ_TEXT RJ_LOCALE'
-    RJ_HEAD=$rj_head RJ_REST=$rj_rest RJ_TEXT=$rj_python
-    [ "$tool" != perl ] || RJ_TEXT=$rj_reap
+    RJ_WORDS='' RJ_NAMES='RJ_BORN RJ_NOW RJ_WORDS RJ_NAMES RJ_HEAD RJ_REST RJ_TEXT RJ_LOCALE RJ_GATE RJ_GATED'
+    RJ_GATE=$gate RJ_GATED=
+    RJ_HEAD=$rj_head RJ_REST=$rj_rest$rj_over RJ_TEXT=$rj_python
+    if [ "$tool" = perl ]; then
+        RJ_TEXT=$rj_reap
+        # Not where the command itself has to enter something first, or its supervisor must live.
+        [ -n "$cgroup$wants" ] || RJ_GATED="$cmdfile gate.$nonce $dir"
+    fi
     count=0
     for word in "$@"; do
         count=$((count + 1)) RJ_WORDS="$RJ_WORDS \"\$RJ_$count\"" RJ_NAMES="$RJ_NAMES RJ_$count"
@@ -33,7 +38,7 @@ rj_adopt() { # [NAME=VALUE ...]
     done
     # Neither is to read a locale, complain of one that is not there, or choose one for what it becomes.
     RJ_LOCALE=${LC_ALL-} LC_ALL=C
-    export RJ_WORDS RJ_NAMES RJ_HEAD RJ_REST RJ_TEXT RJ_LOCALE LC_ALL
+    export RJ_WORDS RJ_NAMES RJ_HEAD RJ_REST RJ_TEXT RJ_LOCALE RJ_GATE RJ_GATED LC_ALL
     set -- perl -e "$rj_adopts"
     [ "$tool" = perl ] || set -- "$tool" -I -S -c 'import os; exec(os.environ["RJ_TEXT"])' adopt
     if [ -n "${BASH_VERSION-}" ]; then
@@ -51,7 +56,7 @@ rj_reaper() {
     rj_own_words "$@"
     shift 14
     trap '' HUP
-    reaper=$$ reaper_born=$RJ_BORN now=$RJ_NOW
+    reaper=$$ reaper_born=$RJ_BORN now=$RJ_NOW gate=$RJ_GATE gated=$RJ_GATED
     { (eval "unset $RJ_NAMES"; rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
     exec 3>&-
     umask 077

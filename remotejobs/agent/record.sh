@@ -19,7 +19,12 @@ rj_load() {
         survivors) j_survivors=$value ;; left) j_left=$value ;; proof) j_proof=$value ;; unseen) j_unseen=$value ;;
         ticket) j_ticket=$value ;; wants) j_wants=$value ;; nonce) j_nonce=$value ;;
         finish) j_end=$value ;; end_epoch) j_end_epoch=$value ;; delta) j_delta=$value ;;
-        end) whole=1 && break ;;
+        end)
+            whole=1
+            read -r key value && [ "$key" = command ] && j_pid=${value%% *} j_pid_born=${value#* }
+            [ -n "$j_pid" ] || [ "$j_reaper" = 0 ] || j_pid=-1 j_pid_born=0 # its reaper is about to begin it
+            break
+            ;;
         esac
     done <"$1"
     [ -n "$whole" ]
@@ -126,7 +131,7 @@ rj_state() {
         rj_lost damaged "the record is damaged: $dir/result is not whole"
     elif [ -e unwritten ]; then
         rj_lost disk_full "the command ended, but its result could not be written: disk full"
-    elif rj_alive "$j_pid" "$j_pid_born"; then
+    elif { [ "$j_pid" != -1 ] || rj_load_tree; } && rj_alive "$j_pid" "$j_pid_born"; then # it says its number before it looks
         rj_lost gone "its supervising process $j_sup is gone; the command still runs as pid $j_pid"
         j_runs=1
     else
@@ -156,7 +161,7 @@ rj_timed() { # LIMIT: what is the matter with its timer, if something is
 rj_print() {
     [ "$j_state" != elsewhere ] || rj_fail other_host "$j_msg" || return
     printf '%s\n' "results_dir $dir" "state $j_state" "rc $j_rc" "signal $j_signal" "label $j_label" "start $j_start" \
-        "end $j_end" "delta $j_delta" "pid $j_pid" "msg $j_msg" "survivors $j_survivors" "proof $j_proof" "unseen $j_unseen" "cause $j_cause" "still_runs $j_runs" "protocol $j_protocol"
+        "end $j_end" "delta $j_delta" "pid ${j_pid#-1}" "msg $j_msg" "survivors $j_survivors" "proof $j_proof" "unseen $j_unseen" "cause $j_cause" "still_runs $j_runs" "protocol $j_protocol"
     # Not of a FIFO, which would keep us.
     [ ! -f progress ] || [ ! -s progress ] || [ -n "${no_room-}" ] || printf 'progress %s\n' "$(tail -n 1 progress | head -c 200)"
     [ "$1" = brief ] || rj_blobs "$2" "$3" "$4"
@@ -195,6 +200,19 @@ rj_sum() { # EXPRESSION -> $sum, also where the shell's numbers have 32 bits (mk
     esac
 }
 
+# FILE of $length bytes -> $short, by the shell alone: it costs less than a program. False where they are more than text,
+# or the file is no longer what it was.
+rj_short() {
+    short='' line=
+    while IFS= read -r line; do
+        short="$short$line
+"
+    done <"$1"
+    short=$short$line
+    case $short in *[![:print:][:space:]]*) return 1 ;; esac
+    [ "${#short}" -eq "$length" ]
+} 2>/dev/null
+
 # NAME FILE SIZE FROM MAX: a head line and then the very bytes. Of a directory that was taken away since it was measured
 # blanks stand for them, so that the answer can be read to its end, which says so (rj_still).
 rj_blob() {
@@ -209,8 +227,10 @@ rj_blob() {
     printf 'blob %s %s %s %s\n' "$1" "$3" "$from" "$length"
     if [ "$length" -eq 0 ]; then
         :
+    elif [ "$length" -eq "$3" ] && [ "$length" -le 500 ] && rj_short "$2"; then
+        printf '%s' "$short"
     elif [ "$from" -eq 0 ]; then
-        head -c "$length" "$2" || rj_named || printf "%${length}s" ''
+        LC_ALL=C head -c "$length" "$2" || rj_named || printf "%${length}s" ''
     else
         rj_sum "$from + 1"
         { tail -c "+$sum" "$2" || rj_named || printf "%${length}s" ''; } | head -c "$length"

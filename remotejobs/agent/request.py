@@ -50,18 +50,29 @@ _FRAME = "rj_close rj_reads rj_unread"  # what every request calls besides its o
 
 
 # These shells read what they run byte by byte, which costs more than all they do then; dash and BusyBox by blocks, and
-# have read too much already.
+# have read too much already. bash can read so many bytes at once, but not as POSIX wants it; of a request that was cut
+# off it gets less.
 _AT_ONCE = """{{
-rj_once= rj_whole=
-case ${{BASH_VERSION-}}${{KSH_VERSION-}}{yash} in
-[0-9]* | *MIRBSD*)
+rj_once= rj_whole= rj_text=
+case ${{BASH_VERSION-}}:${{KSH_VERSION-}}{yash} in
+[0-9]*:)
 rj_once=1
-eval "$(sed '/^}} # {last}$/q')"
+case $SHELLOPTS in *posix*) rj_whole=posix && set +o posix ;; esac
+LC_ALL=C read -rN {length} rj_text
+case $rj_whole in posix) set -o posix ;; esac
+;;
+:*MIRBSD* | :[0-9]*) rj_once=1 && rj_text=$(sed '/^}} # {last}$/q') ;;
+esac
+case $rj_once in
+1)
+eval "$rj_text"
+rj_text=
 case $rj_whole in 1) rj_asked ;; esac
 rj_once=
 ;;
 esac
-}}"""
+}}
+"""
 
 
 @cache
@@ -111,17 +122,23 @@ def agent_text(calls: str) -> str:
     return _grouped([before, *(functions[name] for name in _needed(functions, calls))])
 
 
-# What the reaper needs of the agent: it is another shell, and gets these functions by its environment. A job begins
-# with the head, and most do without the rest.
-_HEAD = "stat alive self exclusive named launch not_run give_up reaper own_words reaped say"
-_REST = (
-    "nap clock since load load_tree clear signal date fields finish exited conclude leave ending ended proving "
-    "read_proof join any lives proven"
-)
-# What ends a tree, which a timer and a supervisor read where they have to.
-_ENDS = (
-    "tree glimpsed ours processes stats scan signal_tree freeze sweep kill_tree grown end make_room family picture "
-    "drawn take_over prove end_tree survivors first_ended unseen uid"
+# Most of a start's text is not run by most starts, and to read a function costs a shell more than to run it. So it is
+# sent as the values of variables, which are evaluated where they are needed. The reaper is another shell, and gets its
+# part by its environment: what a job begins with, and, for where it has to write the result, what it ends with.
+_LATER = {
+    "head": "stat alive self exclusive named launch take_gate not_run give_up reaper own_words reaped say",
+    "rest": "nap clock since signal date fields finish exited conclude leave ending",
+    "over": "load load_tree clear ended proving read_proof join any lives proven",
+    # What ends a tree, which a timer and a supervisor read where they have to.
+    "ends": (
+        "tree glimpsed ours processes stats scan signal_tree freeze sweep kill_tree grown end make_room family picture "
+        "drawn take_over prove end_tree survivors first_ended unseen uid"
+    ),
+}
+# What else every start runs. All that is in neither is for a start that waits, has a limit, attaches or fails: `more`.
+_FIRST = (
+    "boot host close fail reads unread valid base own start mask files detach started supervise gate too_much tool "
+    "adopt heard unit pidns"
 )
 
 
@@ -130,18 +147,19 @@ def start_agent_text(*more: str) -> str:
     """The agent's text for a start, with what its reaper is made of; what both need is sent once."""
     before, functions = _parts((*_ALWAYS, "reaper.sh", *more))
     names = _needed(functions, f"rj_start {_FRAME}")
-    texts, taken = {}, set()
-    for variable, of in (("rj_head", _HEAD), ("rj_rest", _REST), ("rj_ends", _ENDS)):
-        ours = [name for name in names if name[3:] in of.split()]
-        texts[variable] = _grouped([":\n", *(functions[name] for name in ours)])
-        taken.update(ours)
-    for variable, file in (("rj_adopts", "adopt.pl"), ("rj_reap", "reap.pl"), ("rj_python", "reaper.py")):
+    group = {f"rj_{name}": variable for variable, of in _LATER.items() for name in of.split()}
+    group.update({f"rj_{name}": "" for name in _FIRST.split()})
+    texts: dict[str, list[str]] = {variable: [] for variable in ("", *_LATER, "more")}
+    for name in names:
+        texts[group.get(name, "more")].append(functions[name])
+    texts["more"].insert(0, 'eval "$rj_over"\n')
+    variables = {variable: _grouped([":\n", *texts[variable]]) + "\n" for variable in (*_LATER, "more")}
+    for variable, file in (("adopts", "adopt.pl"), ("reap", "reap.pl"), ("python", "reaper.py")):
         text = resources.files("remotejobs.agent").joinpath(file).read_text("ascii")
-        texts[variable] = text if variable == "rj_python" else "\n".join(_lines(text))
+        variables[variable] = text if variable == "python" else "\n".join(_lines(text))
     # Each in a group of its own: what a shell needs to read one is free for the next.
-    variables = "".join(f"{{\n{name}={shlex.quote(text)}\n}}\n" for name, text in texts.items())
-    others = _grouped([before, *(functions[name] for name in names if name not in taken)])
-    return f'{variables}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{others}'
+    quoted = "".join(f"{{\nrj_{name}={shlex.quote(text)}\n}}\n" for name, text in variables.items())
+    return f'{quoted}{{\neval "$rj_head"\neval "$rj_rest"\n}}\n{_grouped([before, *texts[""]])}'
 
 
 def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
@@ -167,9 +185,10 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "") -> Request:
         "",
     ]
     # yash takes no word of bytes that it cannot read.
-    at_once = _AT_ONCE.format(yash="${YASH_VERSION-}" if text.isascii() else "", last=nonce)
-    script = "\n".join([at_once, agent or query_text(call[0]), *lines])
-    return Request(script.encode(), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
+    yash = "${YASH_VERSION-}" if text.isascii() else ""
+    script = "\n".join([agent or query_text(call[0]), *lines]).encode()
+    at_once = _AT_ONCE.format(yash=yash, last=nonce, length=len(script)).encode()
+    return Request(at_once + script, begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
 
 
 def settings_of(job: Job) -> str:

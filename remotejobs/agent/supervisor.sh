@@ -10,6 +10,11 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
         return
     }
     sup=$me sup_born=$born
+    rj_files || {
+        eval "${rj_more-}"
+        rj_unwritten >&3
+        return
+    }
     exec 9<>events
     cgroup='' first=''
     case $launcher in
@@ -17,11 +22,13 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     pidns) rj_pidns || return ;;
     *) rj_unit || return ;;
     esac
+    [ "$wants$((limit + stall))" = 0 ] || eval "${rj_more-}"
     [ -z "$wants" ] || rj_queue || return
     rj_clock
     began=$clock
     [ "$((limit + stall))" -eq 0 ] || { rj_timer 3>&- 9>&- & timer=$! && rj_stat "$timer" && timer_born=$born; }
-    tool='' rc=1 now=
+    tool='' rc=1 now='' gated=
+    rj_gate
     if rj_too_much "$@"; then
         echo "the variables of env are $much characters, which is more than this host gives to a program; hand them over in a file" >&3
     else
@@ -59,19 +66,20 @@ rj_conclude() {
     [ -z "$rc" ] || rj_signal
     if [ "$how" = itself ] || { [ -z "$how" ] && [ -n "$rc" ] && rj_exclusive ending; } || ! rj_ending; then
         rj_exited
-    elif [ "$ends_by" = job ]; then
-        rj_ended timed_out "time limit of $limit s exceeded"
-        timer=
-    elif [ "$ends_by" = heard ]; then
-        rj_ended stalled "no output for $stall s"
-        timer=
     else
-        rj_ended killed "killed on request"
+        eval "${rj_over-}"
+        case $ends_by in
+        job) rj_ended timed_out "time limit of $limit s exceeded" && timer= ;;
+        heard) rj_ended stalled "no output for $stall s" && timer= ;;
+        *) rj_ended killed "killed on request" ;;
+        esac
     fi
     [ -z "$timer" ] || kill "$timer"
     rj_finish || : >unwritten
     rj_leave
     exec 9>&-
+    LC_ALL=C
+    export LC_ALL
     exec rm -f "death.$nonce" "result.$nonce" "gate.$nonce" proof known prover reaped ${first:+first} ${wants:+queued refused}
 }
 
@@ -89,21 +97,30 @@ rj_too_much() {
     ! (for word in "$@"; do export "RJ_000$word"; done && exec "$tried" 0) 2>/dev/null
 }
 
+rj_gate() { # -> $gate, what it says of the job before that has begun
+    gate="remotejobs 1
+label $label
+settings $settings
+cmd $cmdfile
+grace $grace
+token $token
+boot $boot
+host $host
+clock $began
+supervisor $sup $sup_born
+timer ${timer:-0} ${timer_born:-0}"
+}
+
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
     trap - HUP
     rj_self
-    [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
-    printf '%s\n' "remotejobs 1" "label $label" "settings $settings" "cmd $cmdfile" "grace $grace" "token $token" \
-        "boot $boot" "host $host" "start ${now#* }" "epoch ${now%% *}" "clock $began" "supervisor $sup $sup_born" \
-        "timer ${timer:-0} ${timer_born:-0}" "command $me $born" \
-        "reaper ${reaper:-0} ${reaper_born:-0}" ${cgroup:+"cgroup $cgroup"} end >>"gate.$nonce" ||
-        rj_not_run "cannot write $dir/gate.$nonce"
-    why=$(ln "gate.$nonce" job 2>&1) || { [ -e job ] && rj_not_run taken; } || rj_not_run "cannot make $dir/job: $why"
-    # A job behind us in line checks for this gate once our supervisor is dead: it sees the gate, or we see that death.
-    [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
-    # In a directory that is being taken away the gate may be gone already, and be ours for nothing.
-    rj_named || rj_give_up "$dir was taken away"
-    sync "$cmdfile" job . || rj_give_up "cannot bring $dir to disk"
+    if [ -n "$gated" ]; then
+        # Who sees our reaper dead, and no number of ours even then, knows that nothing will be run: see rj_state.
+        echo "command $me $born" >>"gate.$nonce" || rj_give_up "cannot write $dir/gate.$nonce"
+        rj_stat self && [ "$parent" = "$reaper" ] || exit 1
+    else
+        rj_take_gate
+    fi
     cd "${chdir:-$HOME}" 2>/dev/null || { [ -z "$chdir" ] && cd /; } || rj_give_up "cannot change to $chdir"
     # The caller's variables are set last and by position: they may be called like ours.
     if command -v setsid >/dev/null; then rj_setsid=setsid; else rj_setsid=; fi
@@ -113,8 +130,8 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
         "REMOTEJOBS_PROGRESS=$dir/progress" $rj_setsid \
         ${first:+unshare --pid --fork --kill-child --mount --propagation unchanged sh -c "$first" "remotejobs $jid"} \
         $interpreter "$dir/$cmdfile"
-    trap : PIPE # the listener may be gone: the gate is ours, so the command runs all the same
-    echo started >&3 2>/dev/null
+    trap : PIPE # whoever listened may be gone: the gate is ours, so the command runs all the same
+    echo "started $began $me ${now#* }" >&3 2>/dev/null
     exec 3>&-
     while [ "$rj_count" -gt 0 ]; do
         # shellcheck disable=SC2163 # NAME=VALUE as one word
@@ -123,6 +140,20 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
         rj_count=$((rj_count - 1))
     done
     exec "$@" </dev/null >>"$rj_dir/stdout" 2>>"$rj_dir/stderr"
+}
+
+rj_take_gate() {
+    [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || cgroup=
+    printf '%s\n' "$gate" "start ${now#* }" "epoch ${now%% *}" "command $me $born" \
+        "reaper ${reaper:-0} ${reaper_born:-0}" ${cgroup:+"cgroup $cgroup"} end >>"gate.$nonce" ||
+        rj_not_run "cannot write $dir/gate.$nonce"
+    LC_ALL=C ln "gate.$nonce" job 2>/dev/null || { [ -e job ] && rj_not_run taken; } || why=$(ln "gate.$nonce" job 2>&1) ||
+        rj_not_run "cannot make $dir/job: $why"
+    # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
+    [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
+    # In a directory that is being taken away the gate may be gone already, and be ours for nothing.
+    rj_named || rj_give_up "$dir was taken away"
+    LC_ALL=C sync "$cmdfile" job . || rj_give_up "cannot bring $dir to disk"
 }
 
 # FILE: made by us, or false. Without a process of its own, for there may be no room for one.
@@ -184,7 +215,7 @@ rj_finish() {
     rj_since "$began"
     rj_date
     tries=0
-    if [ ! -e result ] && [ ! -L result ] && rj_exclusive result && rj_fields >result && sync result .; then return; fi
+    if [ ! -e result ] && [ ! -L result ] && rj_exclusive result && rj_fields >result && LC_ALL=C sync result .; then return; fi
     until rj_fields 1<>"result.$nonce" && sync "result.$nonce" && mv -f "result.$nonce" result; do
         tries=$((tries + 1))
         [ "$tries" -lt 30 ] || return

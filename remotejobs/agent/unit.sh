@@ -14,6 +14,7 @@ rj_unit() {
         *) return 0 ;;
         esac
     fi
+    eval "${rj_more-}"
     uid=$(id -u) user=$(id -un)
     if [ ! -d /run/systemd/system ] || ! command -v busctl >/dev/null; then
         rj_no_unit "systemd does not run there, or has no busctl"

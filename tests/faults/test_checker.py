@@ -16,7 +16,7 @@ from faults.checker.judge import RULES, violations
 from faults.checker.plan import Break, Deed, Does, EpisodePlan, HostKind, Op, PlannedJob, drawn
 from faults.checker.reduce import reduced
 from faults.checker.show import write
-from faults.host.points import NoSuchPoint, act_at
+from faults.host.points import NoSuchPoint, act_at, resized
 from remotejobs.agent import request
 from remotejobs.connections.base import Become, Connection, Reply
 from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed
@@ -62,7 +62,7 @@ class Mutated:
         for old, new in self.changes.items():  # a request holds only what it calls
             self.changed |= {old} if old in script else set()
             script = script.replace(old, new)
-        return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes)
+        return self.inner.ask(resized(script), end=end, become=become, timeout=timeout, max_bytes=max_bytes)
 
     def close(self) -> None:
         self.inner.close()
@@ -103,7 +103,9 @@ def test_the_same_seed_makes_the_same_plans_and_another_seed_others() -> None:
 def test_a_deed_stands_where_a_command_may_and_nowhere_else() -> None:
     script = request.start(Job(jid="j", cmd="true"), "").script
     assert act_at(script, "rj_launch:1", "echo here").count(b"echo here") == 1
-    for point in ("rj_nothing:1", "rj_launch:999", "rj_launch:0", "rj_ours:10", "rj_launch:7"):  # awk's; half a line
+    assert act_at(script, "adopt:1", "echo here").count(b"echo here".hex().encode()) == 1
+    # Nowhere, awk's, half a line, and nowhere in what perl runs.
+    for point in ("rj_nothing:1", "rj_launch:999", "rj_launch:0", "rj_ours:10", "rj_launch:13", "adopt:99"):
         with pytest.raises(NoSuchPoint):
             act_at(script, point, "echo here")
 

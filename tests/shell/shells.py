@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from faults.host.points import resized
 from faults.host.processes import end_unfinished
 from lab import guard
 from lab.job_files import read
@@ -50,6 +51,7 @@ class ShellConnection:
         if not self.adopts:
             script = script.replace(b"\nrj_tool\n", b"\ntool=\n")
         script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc).replace(b"awk -v", self.awk + b" -v")
+        script = resized(script)
         done = subprocess.run(
             [*self.before, "sh", "-s"],
             input=script,

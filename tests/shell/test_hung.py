@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from faults.host.points import act_at
+from lab.job_files import kill_supervision
 from remotejobs.agent import request
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
@@ -56,15 +57,29 @@ def assert_runs_alone(jobs: HostJobs, tmp_path: Path) -> None:
     assert jobs.kill("j").state is State.KILLED
 
 
-# With nothing but its directory, with all its files, with a supervisor, at the gate.
-STARTS = ("rj_files:1", "rj_detach:1", "rj_supervise:3", "rj_launch:1")
+# Where the gate is about to be taken, and where it has just been, by perl and by the command itself, which does it
+# where there is no perl.
+BEFORE_GATE = (("adopt:23", ""), ("rj_take_gate:5", "-w"))
+BEHIND_GATE = (("adopt:24", ""), ("rj_take_gate:7", "-w"))
+
+
+def with_perl_options(jobs: HostJobs, options: str) -> None:
+    """With any, perl is left alone."""
+    connection = jobs._connection
+    assert isinstance(connection, ShellConnection)
+    connection.env["PERL5OPT"] = options
+
+
+# With nothing but its directory, with a supervisor, with all its files, at the gate.
+STARTS = (("rj_detach:1", ""), ("rj_supervise:3", ""), ("rj_supervise:14", ""), *BEFORE_GATE)
 
 
 @in_every_shell
-@pytest.mark.parametrize("point", STARTS)
+@pytest.mark.parametrize(("point", "options"), STARTS)
 def test_a_start_that_hung_while_its_job_was_killed_and_started_anew_touches_nothing_of_it(
-    jobs: HostJobs, tmp_path: Path, point: str
+    jobs: HostJobs, tmp_path: Path, point: str, options: str
 ) -> None:
+    with_perl_options(jobs, options)
     with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
         assert jobs.kill("j").cause == "never"
         jobs.start(once(tmp_path))
@@ -74,10 +89,12 @@ def test_a_start_that_hung_while_its_job_was_killed_and_started_anew_touches_not
     assert isinstance(reported, StartFailed) and "was taken away" in reported.message
 
 
+@pytest.mark.parametrize(("point", "options"), BEFORE_GATE)
 def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_nothing(
-    jobs: HostJobs, tmp_path: Path
+    jobs: HostJobs, tmp_path: Path, point: str, options: str
 ) -> None:
-    with hanging(jobs, "rj_launch:9", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+    with_perl_options(jobs, options)
+    with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
         os.utime(f"{jobs._directory}/j", (0, 0))
         assert [record.cause for record in jobs.clean(older_than=0)] == ["never"]
         jobs.start(once(tmp_path))
@@ -87,8 +104,12 @@ def test_a_start_that_hung_for_a_day_at_its_gate_and_was_cleaned_away_touches_no
     assert isinstance(reported, StartFailed) and "was taken away" in reported.message
 
 
-def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(jobs: HostJobs, tmp_path: Path) -> None:
-    with hanging(jobs, "rj_launch:9", tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
+@pytest.mark.parametrize(("point", "options"), BEFORE_GATE)
+def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(
+    jobs: HostJobs, tmp_path: Path, point: str, options: str
+) -> None:
+    with_perl_options(jobs, options)
+    with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))) as hung:
         os.utime(f"{jobs._directory}/j", (0, 0))
         assert len(jobs.clean(older_than=0)) == 1
     with pytest.raises(StartFailed, match="was taken away"):
@@ -97,12 +118,31 @@ def test_a_start_that_was_about_to_run_when_it_was_cleaned_away_runs_nothing(job
     assert not jobs.start(once(tmp_path)).attached
 
 
+@pytest.mark.parametrize(("point", "options"), [*BEHIND_GATE, ("rj_launch:4", "")])
 def test_a_start_that_is_held_up_between_its_gate_and_its_command_is_reported_as_running_and_can_be_killed(
-    jobs: HostJobs, tmp_path: Path
+    jobs: HostJobs, tmp_path: Path, point: str, options: str
 ) -> None:
-    with hanging(jobs, "rj_launch:10", tmp_path, lambda: jobs.start(once(tmp_path))):
+    with_perl_options(jobs, options)
+    with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))):
         assert [(record.state, record.cause) for record in jobs.list()] == [(State.RUNNING, "")]
         assert jobs.kill("j").state is State.KILLED
+    assert not (tmp_path / "ran").exists()
+
+
+@in_every_shell
+@pytest.mark.parametrize(("point", "numbered"), [("rj_launch:4", False), ("rj_launch:5", True)])
+def test_a_command_whose_reaper_is_killed_before_it_has_seen_it_with_its_own_number_written_does_not_run(
+    jobs: HostJobs, tmp_path: Path, point: str, numbered: bool
+) -> None:
+    """So it is true that nothing runs where both are dead and no number of a command is there."""
+    with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))):
+        begun = jobs.record("j")
+        assert (begun.state, begun.pid is not None) == (State.RUNNING, numbered)
+        kill_supervision(begun)
+        await_true(lambda: jobs.record("j").finished)
+        lost = jobs.record("j")
+        assert (lost.state, lost.cause, lost.still_runs) == (State.LOST, "gone", numbered)
+    await_true(lambda: not jobs.record("j").still_runs, within=60)
     assert not (tmp_path / "ran").exists()
 
 
@@ -124,7 +164,7 @@ def test_a_start_that_was_sent_twice_and_hung_the_first_time_is_one_job(jobs: Ho
     def send() -> bytes:
         return connection.ask(sent.script, end=sent.end, become=None, timeout=60, max_bytes=sent.max_bytes).stdout
 
-    with hanging(jobs, "rj_launch:1", tmp_path, send) as hung:
+    with hanging(jobs, "adopt:17", tmp_path, send) as hung:
         assert b"state running" in send()
         await_output(jobs, "j")
     assert b"attached 1\n" in hung.result() and b"state running" in hung.result()

@@ -11,12 +11,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from faults.host.machine import busybox_without
+from faults.host.namespace import namespace
 from lab.job_files import read, reaper_of
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
 from tests.awaiting import await_true
-from tests.shell.shells import ShellConnection, await_output, ended, in_every_shell
+from tests.shell.shells import ShellConnection, await_output, ended, host_jobs, in_every_shell
 
 NOBODY = 65534
 _NUMBERS = count()
@@ -100,3 +102,26 @@ def test_where_none_can_be_made_the_job_is_refused_in_the_words_of_unshare(dash:
     with pytest.raises(StartFailed, match="no pid namespace for it: unshare: not permitted; or start it with"):
         dash.start(JOB)
     assert dash.list() == ()
+
+
+@pytest.mark.parametrize("adopts", [True, False])
+def test_in_a_container_which_may_make_namespaces_it_proves_the_same(dash: HostJobs, adopts: bool) -> None:
+    connection = connection_of(dash)
+    connection.adopts = adopts
+    escapee = Escapee()
+    with namespace() as container:
+        connection.before = container.front
+        begun(dash, escapee)
+        record = dash.kill("j")
+        assert (record.state, record.proof) == (State.KILLED, "reaped" if adopts else "pidns")
+        assert not escapee.lives()
+
+
+def test_a_host_with_nothing_but_busybox_whose_unshare_knows_less_refuses_it_and_scans(tmp_path: Path) -> None:
+    """As on Alpine, where nothing is called proven without perl and Python."""
+    for jobs in host_jobs(tmp_path, str(busybox_without(tmp_path / "bin", ""))):
+        with pytest.raises(StartFailed, match="no pid namespace for it: unshare: .*kill-child.*; or start it with"):
+            jobs.start(JOB)
+        jobs.start(Job(jid="k", cmd="echo begun; sleep 600", grace=0))
+        await_output(jobs, "k")
+        assert (jobs.kill("k").state, jobs.record("k").proof) == (State.KILLED, "scan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -114,6 +115,43 @@ def test_every_request_parses_as_posix_shell_and_carries_a_nonce_of_its_own() ->
         first, second = make(), make()
         assert first.end != second.end
         subprocess.run(["dash", "-n"], input=first.script, check=True)
+
+
+_FUNCTION = re.compile(r"^(rj_\w+)\(\) \{(.*?)(?=^rj_\w+\(\)|\Z)", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("job", [Job(jid="j", cmd="true"), Job(jid="j", cmd="true", locks=("l",), launcher="pidns")])
+def test_a_start_calls_no_function_that_is_sent_for_later_before_it_has_read_it(job: Job) -> None:
+    script = request.start(job, "").script.decode()
+    parts = re.findall(r"^rj_(\w+)=('.*?')\n\}\n(?=\{\n(?:rj_\w+='|eval))", script, re.MULTILINE | re.DOTALL)
+    sent = {name: shlex.split(text)[0] for name, text in parts}
+    sent["first"] = script[script.index('\neval "$rj_rest"\n') :]
+    # What a function of each part can call: the head and the rest are also run by the reaper, which has no more. What
+    # ends a tree is read where the end of a job has been read.
+    known = {
+        "head": {"head"},
+        "rest": {"head", "rest"},
+        "over": {"head", "rest", "over"},
+        "ends": {"head", "rest", "over", "ends"},
+        "first": {"head", "rest", "first"},
+        "more": {"head", "rest", "over", "first", "more"},
+    }
+    reads = {"RJ_REST": {"rest", "over"}, "rj_over": {"over"}, "rj_more": {"over", "more"}, "rj_ends": {"ends"}}
+    functions = {part: dict(_FUNCTION.findall(sent[part])) for part in known}
+    calls = 0
+    for part, bodies in functions.items():
+        for name, body in bodies.items():
+            there = known[part].union(*(more for text, more in reads.items() if text in body))
+            called = set(re.findall(r"\brj_\w+", body)).intersection(*[set().union(*functions.values())])
+            assert called <= set().union(*(functions[one] for one in there)), name
+            calls += len(called)
+    assert calls > 200
+
+
+def test_a_request_says_how_long_it_is_to_a_shell_that_reads_it_at_once() -> None:
+    for script in (request.start(Job(jid="j", cmd="echo ä"), "").script, request.list_jobs("").script):
+        head = re.search(rb"read -rN (\d+) .*?\n\}\n", script, re.DOTALL)
+        assert head and int(head[1]) == len(script) - head.end()
 
 
 @given(
