@@ -108,9 +108,10 @@ bench-shards: setup ## one command on many hosts as one run, in shards on one wo
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling
 
-pictures: setup ## take the pictures of the README and of docs/how-to/migration.md anew, from Prefect's own UI
+pictures: setup ## take the pictures of the README, the migration and the rolling update anew, from Prefect's own UI
 	$(BIN)/python -m lab.screenshots.pictures
 	$(BIN)/python -m lab.screenshots.migration_pictures
+	$(BIN)/python -m lab.screenshots.rolling_pictures
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	scripts/lock.sh

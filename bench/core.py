@@ -23,7 +23,7 @@ from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
 
-STARTS_A_SECOND = 200  # at least; no job ends before all are started, for until then nobody listens for it
+STARTS_A_SECOND = 200  # at least; no job ends before all are started, for until then nothing waits for its end
 ENDS_A_SECOND = 50  # so many jobs end in each second, so that the delay of one is not that of a crowd
 
 

@@ -48,7 +48,7 @@ class Flown:
     lags: tuple[float, ...]
 
 
-class Heard(logging.Handler):
+class LogTimes(logging.Handler):
     """What the task runs log, with the time."""
 
     def __init__(self, ended: Ended) -> None:
@@ -72,8 +72,8 @@ class Heard(logging.Handler):
 
 
 @contextmanager
-def heard(ended: Ended) -> Iterator[Heard]:
-    handler, logger = Heard(ended), logging.getLogger("prefect.task_runs")
+def heard(ended: Ended) -> Iterator[LogTimes]:
+    handler, logger = LogTimes(ended), logging.getLogger("prefect.task_runs")
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)

@@ -37,7 +37,7 @@ THEIRS = [str(Path(sys.executable).with_name("ansible-inventory"))]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.inventories", description=__doc__)
     parser.add_argument("--hosts", default="1000,10000", help="numbers of hosts to measure with")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each; the median is told")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each; the median is reported")
     parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     rows = []

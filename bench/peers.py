@@ -29,7 +29,7 @@ from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import text
 
 PEERS = ("pyinfra", "parallel-ssh")
-LOOP = Path(__file__).with_name("async_status.yml")
+LOOP = Path(__file__).with_name("playbooks") / "async_status.yml"
 PARALLEL_SSH = """
 import json, sys
 from pssh.clients import ParallelSSHClient

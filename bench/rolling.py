@@ -78,7 +78,7 @@ def _ansible(site: LabSite, version: str) -> None:
         "ansible_python_interpreter": sys.executable,
         "ansible_async_dir": str(site.directory / "ansible_async"),
     }
-    playbook = str(PROJECT / "bench" / "rolling.yml")
+    playbook = str(PROJECT / "bench" / "playbooks" / "rolling.yml")
     words = ["ansible-playbook", "-i", str(site.inventory), playbook, "-e", json.dumps(facts)]
     _run([str(Path(sys.executable).with_name(words[0])), *words[1:]], {"ANSIBLE_LOCALHOST_WARNING": "false"})
 

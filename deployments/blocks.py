@@ -30,8 +30,8 @@ def block_changes(client: SyncPrefectClient, declared: list[BlockValues]) -> Ite
         if there is None:
             yield Change("block", block.name, save)
             continue
-        now, shall = _values(kind.model_validate(there.data)), _values(wanted)
-        if changed := [key for key in shall if now.get(key) != shall[key]]:
+        found, expected = _values(kind.model_validate(there.data)), _values(wanted)
+        if changed := [key for key in expected if found.get(key) != expected[key]]:
             yield Change("block", block.name, save, tuple(f"{key}: (another value)" for key in changed))
 
 

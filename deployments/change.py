@@ -13,7 +13,7 @@ from remotejobs.text import shortened
 class Change:
     """`what` says it in lines for people, without secrets; `apply` does it, and is None where it cannot be done yet.
 
-    `removes`: the server has it, and nobody declares it any more.
+    `removes`: the server has it, and it is not declared any more.
     """
 
     kind: str
@@ -34,10 +34,10 @@ class Change:
         return "\n".join([f"{self._sign} {self.kind} {self.name}", *(f"    {line}" for line in self.what)])
 
 
-def differences(is_: Mapping[str, Any], shall: Mapping[str, Any]) -> tuple[str, ...]:
-    """`limit: 5 -> 8`, for each value that is not as it shall be; values that nobody declares are ignored."""
-    differ = [key for key, wanted in shall.items() if is_.get(key) != wanted]
-    return tuple(f"{key}: {_short(is_.get(key))} -> {_short(shall[key])}" for key in differ)
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """`limit: 5 -> 8`, for each value that is not as declared; values that are not declared are ignored."""
+    differ = [key for key, value in wanted.items() if found.get(key) != value]
+    return tuple(f"{key}: {_short(found.get(key))} -> {_short(wanted[key])}" for key in differ)
 
 
 def _short(value: object) -> str:

@@ -1,7 +1,7 @@
-"""What an earlier `make deploy` made and nobody declares any more.
+"""What an earlier `make deploy` made and is not declared any more.
 
 The server keeps, in a variable named after the project, which deployments and automations are of its `make deploy`. So
-nothing else is ever removed: neither what somebody made by hand, nor what another project declares.
+nothing else is ever removed: neither what was made by hand, nor what another project declares.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from remotejobs.prefect.deployments.flows import DeclaredFlows
 
 
 class Made(BaseModel):
-    """Ids by name: what somebody else makes under the same name is not the same."""
+    """Ids by name: an object of the same name with another id is not ours."""
 
     model_config = ConfigDict(frozen=True)
 

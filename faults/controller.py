@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection as Pipe
 from random import Random
 from typing import Any
 
-from faults.network.transports import SomeHost
+from faults.network.transports import FaultHost
 from remotejobs.connections.connect import open_connection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.wait import wait_until_ended
@@ -61,7 +61,7 @@ def run_to_the_end(orders: Orders) -> float:
     process, begun = _begin(orders)
     process.join()
     if process.exitcode:
-        raise RuntimeError(f"a controller that nobody killed ended with {process.exitcode} at {orders.step}")
+        raise RuntimeError(f"a controller that was not killed ended with {process.exitcode} at {orders.step}")
     return time.monotonic() - begun
 
 
@@ -85,8 +85,8 @@ def _begin(orders: Orders) -> tuple[multiprocessing.context.ForkServerProcess, f
 
 
 def _obey(orders: Orders, mouth: Pipe) -> None:
-    os.setsid()  # a terminal's Ctrl-C is for the one who gives orders
+    os.setsid()  # a terminal's Ctrl-C is for the process that gives orders
     mouth.send("begun")
-    connection = open_connection(SomeHost("host", orders.variables))
+    connection = open_connection(FaultHost("host", orders.variables))
     STEPS[orders.step](HostJobs(connection, directory=orders.directory), orders.job)
     connection.close()

@@ -99,6 +99,6 @@ def gated(place: Path, jid: str, chance: Random) -> Oracle:
 def stubborn(place: Path, jid: str, *, grace: int = 0, timeout: int | None = 600) -> Oracle:
     """A job that ends only when it is ended, with a child that leaves its session."""
     ran = place / f"{jid}.ran"
-    # What it writes first, so that whoever saw it run knows that its output is there.
+    # What it writes first, so that its output is there once it is known to run.
     cmd = f"echo begun; echo ran >>{quote(str(ran))}; setsid sleep 600 & sleep 600"
     return Oracle(Job(jid=jid, cmd=cmd, timeout=timeout, grace=grace), ran, State.KILLED, None, b"begun\n")

@@ -114,7 +114,7 @@ def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | Non
 
 
 def _not_to_be_saved(access: Access, plan: BackupPlan | None) -> list[str]:
-    """Why items of the plan mean no host; nobody has to be asked, nor a host locked, to know that."""
+    """Why items of the plan mean no host; known without an approval and without a lock on a host."""
     return [f"{end.step}: {end.reason}" for end in steps_of(access, plan)[1]] if plan else []
 
 

@@ -10,11 +10,9 @@ from pydantic import Field
 from remotejobs.operations.transfer import Transferred, sum_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.reports import publish_table
-from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.transfers import push_file as push_to_host
-from remotejobs.prefect.tasks.transfers import transfer_row
+from remotejobs.prefect.tasks.transfers import report_transfers
 
 
 @remote_flow("push-file", run_name="push {source} to {hosts}")
@@ -31,7 +29,7 @@ def push_file(
     A run that is retried, or another one, goes on with what arrived.
 
     Args:
-        access: Where the hosts are written down, and as whom the file is put in its place.
+        access: Where the hosts are written down, and the user that puts the file in its place.
         hosts: Hosts to copy it to, as a pattern: all, web*.
         source: Path of the file, where the worker is.
         dest: Path on the hosts; with a slash at its end, a directory that is there.
@@ -40,7 +38,4 @@ def push_file(
     names = select_hosts(access, hosts)
     sha256 = sum_of(Path(source))
     runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in names}
-    done, results = values_of("push", runs)
-    publish_table("push-file", f"{source} to {hosts}", [transfer_row(each) for each in done.values()])
-    raise_for(results)
-    return list(done.values())
+    return report_transfers("push", f"{source} to {hosts}", runs)

@@ -23,7 +23,7 @@ def reboot(
     """Reboot every host of a pattern; stop after the first batch in which one does not come back.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there: rebooting needs root.
+        access: Where the hosts are written down, and which user to become there: rebooting needs root.
         hosts: Hosts to reboot, as a pattern, in this order: web*, databases.
         wanted: With which command, and how long to wait.
         serial: How many at a time, as Ansible's serial: 2, 25%, or a list whose last element repeats.

@@ -1,4 +1,4 @@
-"""Recover a run: its process died, or it is being cancelled and no worker does it."""
+"""Recover runs: their process died, or they are being cancelled and no worker does it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from uuid import UUID
 from prefect import flow
 
 from remotejobs.prefect.tasks.recovery.recover import recover_run
+from remotejobs.prefect.tasks.recovery.stuck_runs import recover_all_stuck_runs
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 
 
 @flow(name="recover", flow_run_name="recover {flow_run_id}", on_running=[exit_if_superseded])
 def recover(flow_run_id: UUID) -> str:
-    """Resume a dead run, finish the cancelling of one, or let it be; says what was done.
+    """Resume a dead run, finish the cancelling of one, or let it be; returns a sentence that says which.
 
     Args:
         flow_run_id: The run that sent no heartbeat, crashed, or is being cancelled.
     """
     return recover_run(flow_run_id)
+
+
+@flow(name="recover-stuck-runs")
+def recover_stuck_runs() -> dict[UUID, str]:
+    """Do what `recover` does, for every run that no automation noticed.
+
+    The server was away, or the run that was to recover them died.
+
+    Returns, by run id, what `recover` returns for one.
+    """
+    return recover_all_stuck_runs()

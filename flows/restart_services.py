@@ -30,7 +30,7 @@ def restart_services(
     """Restart every unit on every host, all at once; fail at the end, naming those that did not stay active.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there: restarting needs root.
+        access: Where the hosts are written down, and which user to become there: restarting needs root.
         units: Units of systemd: nginx, php-fpm, redis-server, backup@db1.service.
         timeout: Seconds for one restart.
         stay_active: Seconds for which a unit must be active after its restart.

@@ -12,7 +12,7 @@ from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.services import (
     A_MINUTE,
-    Found,
+    ServiceResult,
     Verification,
     check_service,
     result_of_service,
@@ -31,7 +31,7 @@ def service(
     action: Literal["start", "check", "stop"] = "start",
     verify: Verification = A_MINUTE,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
-) -> list[Found]:
+) -> list[ServiceResult]:
     """Start a service on every host and see it come up, check that it is up, or stop it; fail, naming the hosts.
 
     One that is started and does not come up is left running, to be examined; the next start attaches to it.

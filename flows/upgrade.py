@@ -32,7 +32,7 @@ def upgrade(
     Cancelling the run ends downloads; an installation that has begun goes on to its end.
 
     Args:
-        access: Where the hosts are written down, and as whom to work there: upgrading needs root.
+        access: Where the hosts are written down, and which user to become there: upgrading needs root.
         hosts: Hosts to upgrade, as a pattern, in this order: web*, databases.
         upgrade: What to upgrade, in which batches, and whether to reboot.
         poll: Seconds between two polls of a running job.

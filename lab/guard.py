@@ -1,4 +1,4 @@
-"""Nothing of a lab is left behind, however its process ends: one process beside it, the reaper, sees to that.
+"""Nothing of a lab is left behind, however its process ends: one process beside it, the reaper, ensures that.
 
 `start` marks the environment, which distinguishes all that this process starts from everything else on the machine, and
 starts the reaper (reaper.py). What carries no mark, such as a user, is entered in the run's ledger as long

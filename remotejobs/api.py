@@ -14,7 +14,7 @@ from remotejobs.connections.base import Connection
 from remotejobs.connections.connect import open_connection
 from remotejobs.errors import UsageError
 from remotejobs.inventory import Host, Reading, inventory_paths, load_inventory
-from remotejobs.inventory.variables import Host as AnyHost
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, HostResult
 from remotejobs.jobs.naming import label_of, new_jid
@@ -56,7 +56,7 @@ class RemoteJobs:
         become: bool | None = None,
         become_user: str | None = None,
         become_password: str | None = None,
-        connect: Callable[[AnyHost], Connection] = open_connection,
+        connect: Callable[[HostLike], Connection] = open_connection,
     ) -> None:
         """`inventories` are files, directories or lists ("web1,web2"); without any, as for the command line.
 

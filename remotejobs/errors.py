@@ -138,7 +138,7 @@ class OtherHost(HostRefused):
 
 
 class FileRefused(HostRefused):
-    """Check the path, who may read or write there, and the room on that disk."""
+    """Check the path, its permissions, and the free space on that disk."""
 
 
 class DirectoryRefused(HostRefused):

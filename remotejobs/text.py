@@ -46,7 +46,7 @@ def indented(text: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """2.1s, 1m05s, 2h03m, 3d04h: short, and never more exact than anybody needs."""
+    """2.1s, 1m05s, 2h03m, 3d04h: short, and never more exact than useful."""
     if seconds is None:
         return ""
     if seconds < 60:

@@ -133,7 +133,7 @@ install_python() {
     printf '%s\n' "$wanted" > "$stamp"
 }
 
-# The machine of tests/vm; whoever is not root has it built by root, or by the first test that needs it and says so.
+# The machine of tests/vm; without root it is built by sudo, or by the first test that needs it and says so.
 build_machine() {
     [ "$(id -u)" -eq 0 ] || return 0
     "$python" -m lab.servers.vm.image || die "the image of the tests' virtual machine could not be built."

@@ -31,7 +31,7 @@ _Path = Annotated[str, Field(min_length=1)]
 
 
 class Access(BaseModel):
-    """Where the hosts are written down, and as whom to work there."""
+    """Where the hosts are written down, and which user to become there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +73,7 @@ class Access(BaseModel):
 
     @property
     def login(self) -> RemoteLogin:
-        """As whom to log in to all hosts. `UsageError` when several inventories say that: their hosts are merged."""
+        """The login for all hosts. `UsageError` when several inventories say that: their hosts are merged."""
         saying = [place for place in self.places if place.login != RemoteLogin()]
         if len(saying) > 1:
             raise UsageError(

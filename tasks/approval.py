@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 EXPIRY = "expire-approval/expire-approval"
 _OLD_EXPIRY = "refuse-unanswered/refuse-unanswered"  # for one release
-# Prefect would fail a run of which nobody refused in time; that is left to a worker that was away for very long.
+# Prefect would fail a run that was not refused in time; that is left to a worker that was away for very long.
 _PREFECT_WAITS_LONGER = timedelta(days=30)
 _A_YEAR = 365 * 24 * 60  # minutes
 
@@ -78,7 +78,7 @@ def expire(waiting: UUID, question: str) -> bool:
             return False
     if state is None or not state.is_paused() or state.state_details.pause_key != question:
         return False
-    resume_flow_run(waiting, run_input={"approve": False, "reason": "nobody answered in time"})
+    resume_flow_run(waiting, run_input={"approve": False, "reason": "no answer in time"})
     return True
 
 

@@ -107,7 +107,7 @@ def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
 
 
 def _tested(report: BackupReport) -> str:
-    """`untested` is what was to be tested, and was not; `no` is what nobody asked for."""
+    """`untested` is what was to be tested, and was not; `no` is what was not to be tested."""
     if report.untested:
         return "untested"
     return "yes" if report.restore_tested else "no"

@@ -13,13 +13,13 @@ from remotejobs.connections.base import Connection
 from remotejobs.connections.connect import open_connection
 from remotejobs.errors import UsageError
 from remotejobs.inventory import Inventory
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.model import Handle
 from remotejobs.prefect.tasks.access import Access
 
-Connect = Callable[[Host], Connection]
+Connect = Callable[[HostLike], Connection]
 
 
 class Connections:
@@ -98,7 +98,7 @@ def reached_by(connect: Connect) -> Iterator[Connections]:
 
 
 def prepare(access: Access) -> None:
-    """Read the inventory and Prefect's blocks now: in threads that are no task run's, nobody could.
+    """Read the inventory and Prefect's blocks now: threads that belong to no task run cannot.
 
     Raises `UsageError` and `InventoryError`.
     """
@@ -119,7 +119,7 @@ def fleet_with(host: str, access: Access) -> Fleet:
     return fleet
 
 
-def host_of(access: Access, name: str) -> Host:
+def host_of(access: Access, name: str) -> HostLike:
     """The host `name` itself, for what is no job. `UsageError` for one that the inventory does not name."""
     return fleet_with(name, access).hosts[name]
 

@@ -50,7 +50,7 @@ def _row(step: PlannedStep, access: Access) -> TableRow:
     return {
         "host": step.host,
         "address": address_of(host),
-        "as user": user_on(host, access) or "(who logs in)",
+        "as user": user_on(host, access) or "(login user)",
         "when": step.when,
         "step": step.step,
         "timeout": duration(step.timeout) if step.timeout else "",

@@ -35,7 +35,7 @@ from remotejobs.text import decoded, size, visible
 
 _LABEL = "log watch"
 KEPT_BYTES = 256 * 1024  # of each host's lines, the last ones
-_LONGEST = 12 * 3600  # seconds: for a watch that nobody stopped
+_LONGEST = 12 * 3600  # seconds: for a watch that was not stopped
 _BEGINS_WITHIN = 60.0  # seconds
 # Where the kernel does not report it, tail polls once a second: so long may lines stand in the file without being
 # copied. GNU's, when it polls, checks only after five polls whether the name means another file now.

@@ -30,7 +30,7 @@ _ALERTS = TypeAdapter(list[Alert])
 
 
 class Alarm(RemoteJobsError):
-    """Jobs were lost or take too long, or hosts could not be asked, and nobody was notified before."""
+    """Jobs were lost or take too long, or hosts could not be asked, and no notification was sent before."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, remedy="")
@@ -94,7 +94,7 @@ def seen_row(record: Record) -> TableRow:
         "for": duration(record.delta),
         "rc": "" if record.rc is None else record.rc,
         "start": record.start,
-        "said": one_line(record.msg),
+        "message": one_line(record.msg),
         "jid": record.jid,
     }
 

@@ -18,7 +18,7 @@ PROVEN_BY = Reboot()
 def reboot_host(host: str, access: Access, wanted: Reboot = PROVEN_BY) -> Rebooted:
     """Reboot `host`, wait until it is back with another boot id, and log which jobs it lost.
 
-    It is never tried again by itself: a second reboot is somebody's decision. Raises `RebootRefused`, `NotBack` and
+    It is never tried again by itself: a second reboot is a person's decision. Raises `RebootRefused`, `NotBack` and
     `HostError`.
     """
     logger = get_run_logger()

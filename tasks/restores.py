@@ -12,10 +12,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from remotejobs.errors import JobNotFound, RemoteJobsError
-from remotejobs.model import Job
 from remotejobs.operations.backup import Restore, RestoreReport
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
-from remotejobs.operations.backup.restore import Target, choose, job_with, restore_job, restore_report_of, target_on
+from remotejobs.operations.backup.restore import PlannedRestore, RestoreTarget, choose, restore_report_of, target_on
 from remotejobs.operations.backup.script import GRACE
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import Approval, ask
@@ -29,16 +28,6 @@ from remotejobs.text import duration, in_markdown, number_of, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What is to be restored on a host, and what is where it goes; or the command of a job that this run began."""
-
-    host: str
-    entry: CatalogueEntry | None = None
-    target: Target | None = None
-    begun: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """How the restore on one host ended, and its report when it left one."""
 
@@ -47,7 +36,7 @@ class Restored:
 
 
 @task(task_run_name="find {restore.item} on {host}", cache_policy=NO_CACHE)
-def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Found:
+def find_backup(restore: Restore, host: str, access: Access, jid: str) -> PlannedRestore:
     """Choose the backup and check its target; changes nothing. Raises `HostError` (`NoSuchBackup`, ...)."""
     try:
         record = jobs_on(access, host).record(jid)
@@ -59,11 +48,11 @@ def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Found:
         if target.sessions:
             used = f"{number_of(target.sessions, 'session')} on {host} use {restore.target}, which would be replaced"
             get_run_logger().warning(used)
-        return Found(host=host, entry=entry, target=target)
-    return Found(host=host, begun=record.cmd)
+        return PlannedRestore(host=host, entry=entry, target=target)
+    return PlannedRestore(host=host, begun=record.cmd)
 
 
-def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[Found]:
+def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[PlannedRestore]:
     """What is found on each host. Raises `HostsFailed` when one has nothing to restore: then none is restored."""
     runs = {host: find_backup.submit(restore, host, access, jid_of(restore)) for host in hosts}
     found, results = values_of(f"find {restore.item}", runs)
@@ -71,14 +60,14 @@ def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[Found]:
     return [found[host] for host in hosts]
 
 
-def not_approved(approval: Approval, restore: Restore, found: Sequence[Found]) -> str:
-    """Why it is not done; "" if nobody has to agree, or somebody did. What is replaced always needs a yes."""
+def not_approved(approval: Approval, restore: Restore, found: Sequence[PlannedRestore]) -> str:
+    """Why it is not done; "" if no approval is needed, or it was given. What is replaced always needs a yes."""
     new = [each for each in found if each.entry]
-    needed = bool(new) and (approval.needed or any(each.target and each.target.exists for each in new))
+    needed = bool(new) and (approval.needed or any(each.replaces for each in new))
     return ask(approval.model_copy(update={"needed": needed}), question(restore, new))
 
 
-def question(restore: Restore, found: Sequence[Found]) -> str:
+def question(restore: Restore, found: Sequence[PlannedRestore]) -> str:
     """What a person is asked to approve, in markdown: which backup goes where, and what is replaced.
 
     Nothing in it changes by itself, as sessions do: another question would need another yes.
@@ -103,20 +92,20 @@ def _sum(entry: CatalogueEntry) -> str:
     return str(entry.record.get("sha256", "")) if entry.record else "not recorded"
 
 
-def _there(target: Target) -> str:
+def _there(target: RestoreTarget) -> str:
     if not target.exists:
         return "Nothing is there yet."
     return "What is there is **replaced**, and kept under another name."
 
 
-def would_be_restored(restore: Restore, found: Sequence[Found]) -> RunState[list[Restored]]:
+def would_be_restored(restore: Restore, found: Sequence[PlannedRestore]) -> RunState[list[Restored]]:
     """Publish what would be restored where; a flow returns this state."""
     publish_table("restore", f"What would be restored to {restore.target}; nothing was changed", [*map(_plan, found)])
     message = f"{restore.item} would be restored on {number_of(len(found), 'host')}; see the table restore"
     return Completed(name="DryRun", message=message, data=[])
 
 
-def _plan(found: Found) -> TableRow:
+def _plan(found: PlannedRestore) -> TableRow:
     entry, target = found.entry, found.target
     if not (entry and target):
         return {"host": found.host, "backup": "begun already"}
@@ -132,17 +121,11 @@ def _plan(found: Found) -> TableRow:
     }
 
 
-def steps_of_restore(restore: Restore, found: Sequence[Found], poll: float) -> list[JobStep]:
-    """The job on each host. What exists is replaced: somebody was asked, wherever something does."""
+def steps_of_restore(restore: Restore, found: Sequence[PlannedRestore], poll: float) -> list[JobStep]:
+    """The job on each host. What exists is replaced: that was approved, wherever something does."""
     until = Until.outlasting(2 * (restore.timeout + GRACE), delay=poll)
-    return [JobStep(_job(restore, each), each.host, until) for each in found]
-
-
-def _job(restore: Restore, found: Found) -> Job:
-    if found.entry and found.target:
-        return restore_job(restore, found.entry, jid=jid_of(restore), replace=found.target.exists)
-    # Begun by this run. It keeps its command: by now another backup may be the latest one.
-    return job_with(restore, found.begun, jid=jid_of(restore))
+    jid = jid_of(restore)
+    return [JobStep(each.job(restore, jid=jid, replace=True), each.host, until) for each in found]
 
 
 def jid_of(restore: Restore) -> str:

@@ -41,7 +41,7 @@ A_MINUTE = Verification()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ServiceResult:
     """How a service is on one host: its job, None where it was never started, and why it is not as was wanted."""
 
     host: str
@@ -59,7 +59,7 @@ def start_service(service: Service, host: str, access: Access) -> Handle:
     return replace(record.handle, label=service.name)
 
 
-def verify_until(verification: Verification) -> Task[..., Found]:
+def verify_until(verification: Verification) -> Task[..., ServiceResult]:
     """The task that verifies a service: `verify_until(verification).submit(service, handle, access)`.
 
     One attempt checks once, and Prefect's retries make that a wait: `NotUp` is tried again, and `Unreachable`. One that
@@ -73,7 +73,7 @@ def verify_until(verification: Verification) -> Task[..., Found]:
         retry_condition_fn=_not_yet,
         cache_policy=NO_CACHE,
     )
-    def verify_service(service: Service, handle: Handle, access: Access) -> Found:
+    def verify_service(service: Service, handle: Handle, access: Access) -> ServiceResult:
         """Check port and URL once, and then whether the very job runs: the port could be another's."""
         condition = check_service_once(service, host_of(access, handle.host), shell_of(access, handle.host))
         record = jobs_of(access, handle).record(handle.jid)
@@ -81,37 +81,37 @@ def verify_until(verification: Verification) -> Task[..., Found]:
             raise JobFailed(replace(record, label=service.name), command_line("log", handle, access))
         if not condition.up:
             raise NotUp(f"{service.name} on {handle.host}: {condition.why}")
-        return Found(host=handle.host, record=record)
+        return ServiceResult(host=handle.host, record=record)
 
     return verify_service
 
 
 @task(task_run_name="check {service.name} on {host}", cache_policy=NO_CACHE)
-def check_service(service: Service, host: str, access: Access) -> Found:
+def check_service(service: Service, host: str, access: Access) -> ServiceResult:
     """How the service is now. Raises `HostError`."""
     newest = latest(service.name, jobs_on(access, host).list())
     if newest is None:
-        return Found(host=host, record=None, why="it was never started")
+        return ServiceResult(host=host, record=None, why="it was never started")
     if newest.finished:
-        return Found(host=host, record=newest, why=f"{newest.state} {newest.cause} {newest.msg}".strip())
+        return ServiceResult(host=host, record=newest, why=f"{newest.state} {newest.cause} {newest.msg}".strip())
     condition = check_service_once(service, host_of(access, host), shell_of(access, host))
-    return Found(host=host, record=newest, why=condition.why)
+    return ServiceResult(host=host, record=newest, why=condition.why)
 
 
 @task(task_run_name="stop {service.name} on {host}", cache_policy=NO_CACHE)
-def stop_service(service: Service, host: str, access: Access) -> Found:
+def stop_service(service: Service, host: str, access: Access) -> ServiceResult:
     """End the service and all its processes, with proof; that it does not run is fine. Raises `HostError`."""
     jobs = jobs_on(access, host)
     newest = latest(service.name, jobs.list())
     if newest is None or not goes_on(newest):
         get_run_logger().info("%s did not run on %s", service.name, host)
-        return Found(host=host, record=newest)
+        return ServiceResult(host=host, record=newest)
     record = jobs.kill(newest.jid)
     get_run_logger().info("%s on %s: %s", service.name, host, record.msg)
-    return Found(host=host, record=record, why=record.msg if record.survivors else "")
+    return ServiceResult(host=host, record=record, why=record.msg if record.survivors else "")
 
 
-def result_of_service(name: str, found: Found) -> JobResult:
+def result_of_service(name: str, found: ServiceResult) -> JobResult:
     """Whether the service is as was wanted, for `raise_for`."""
     state = found.record.state if found.record else "absent"
     return JobResult(
@@ -119,7 +119,7 @@ def result_of_service(name: str, found: Found) -> JobResult:
     )
 
 
-def service_row(found: Found) -> TableRow:
+def service_row(found: ServiceResult) -> TableRow:
     """One row of the table of services."""
     record = found.record
     return {
@@ -128,7 +128,7 @@ def service_row(found: Found) -> TableRow:
         "pid": (record.pid or "") if record else "",
         "since": record.start if record else "",
         "for": duration(record.delta) if record else "",
-        "said": found.why or (record.msg if record else ""),
+        "message": found.why or (record.msg if record else ""),
         "job": record.jid if record else "",
     }
 

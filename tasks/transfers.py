@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
 
 from remotejobs.errors import UsageError
 from remotejobs.operations.placeholders import filled
@@ -15,7 +16,8 @@ from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, p
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import fleet_with, host_of
 from remotejobs.prefect.tasks.jobs.bars import Bar
-from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of
+from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.text import duration, size
 
 
@@ -46,8 +48,15 @@ def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
     return found
 
 
-def transfer_row(done: Transferred) -> TableRow:
-    """One row of the table of transfers."""
+def report_transfers(step: str, title: str, runs: Mapping[str, PrefectFuture[Transferred]]) -> list[Transferred]:
+    """Wait for the transfers, one a host, and publish them in the table STEP-file. `HostsFailed` where one failed."""
+    done, results = values_of(step, runs)
+    publish_table(f"{step}-file", title, [_row(each) for each in done.values()])
+    raise_for(results)
+    return list(done.values())
+
+
+def _row(done: Transferred) -> TableRow:
     return {
         "host": done.host,
         "path": done.path,
@@ -67,7 +76,7 @@ def _ends(access: Access, host: str) -> Iterator[Ends]:
 
 
 def _logged(done: Transferred) -> Transferred:
-    get_run_logger().info("%s", ", ".join(f"{name}: {value}" for name, value in transfer_row(done).items() if value))
+    get_run_logger().info("%s", ", ".join(f"{name}: {value}" for name, value in _row(done).items() if value))
     return done
 
 

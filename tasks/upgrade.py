@@ -105,5 +105,5 @@ def _row(report: HostUpgrade) -> TableRow:
         "reboot needed": report.reboot,
         "rebooted": duration(report.rebooted),
         "jobs lost": ", ".join(report.lost),
-        "said": report.reason,
+        "message": report.reason,
     }

@@ -1,6 +1,6 @@
 """Which tests share a process, and which begin first, when pytest-xdist runs them in several.
 
-A file stays together, and so do the directories whose tests share what is dear to start: a Prefect server, a virtual
+A file stays together, and so do the directories whose tests share what is slow to start: a Prefect server, a virtual
 machine, a browser. What takes longest begins first, so that no process is left alone with it at the end.
 """
 

@@ -17,7 +17,7 @@ class TaskLog(logging.Handler):
         self.lines: list[str] = []
         self._acts: list[tuple[str, Callable[[], object]]] = []
         self._doing: list[Future[object]] = []
-        # A thread of its own: nobody else can log while a line is handled.
+        # A thread of its own: no other can log while a line is handled.
         self._doer = ThreadPoolExecutor(1)
 
     def emit(self, record: logging.LogRecord) -> None:

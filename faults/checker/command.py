@@ -1,4 +1,4 @@
-"""What the jobs run, and what they leave behind of it: when they began and ended, where, and whether anybody lives.
+"""What the jobs run, and what they leave behind of it: when they began and ended, where, and whether a process lives.
 
 Each command writes to files of its jid, outside of the job's own directory: `began`, `ended`, and `next` for what it
 does after it was to be ended. All of its processes hold a lock on a file of its pid: it is free once the last is gone,
@@ -18,7 +18,7 @@ from faults.checker.plan import Does, PlannedJob
 from remotejobs.model import Job
 
 LIMIT = 1
-_ASKING = threading.Lock()  # two who ask at once would take each other for the command
+_ASKING = threading.Lock()  # two threads that ask at once would take each other for the command
 # mksh keeps from other programs what was opened by exec.
 _COMMAND = """w={place}
 read -r here </proc/sys/kernel/hostname

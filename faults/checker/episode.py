@@ -131,7 +131,7 @@ class _Episode:
                 yield from jobs.list()
 
     def _settle(self) -> None:
-        """All jobs are ended; whoever is asked again says the same, and no process is left."""
+        """All jobs are ended; each answer stays the same when asked again, and no process is left."""
         history = self._history
         each = [(number, job.jid) for number in range(len(self._hosts)) for job in self._plan.jobs]
         for number, jid in each:

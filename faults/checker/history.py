@@ -15,7 +15,7 @@ class Reported:
     """An answer: `asked` and `answered` by the clock of the commands.
 
     `alive` are the runs of which a process was there when the answer had come, by host and pid. `label` is the job's,
-    of a start. `did`: somebody came to the point of the request's deed, then or later.
+    of a start. `did`: a process came to the point of the request's deed, then or later.
     """
 
     op: Op

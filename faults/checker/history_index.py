@@ -45,7 +45,7 @@ class HistoryIndex:
                 yield reported
 
     def hurt(self, base: str, jid: str, before: float) -> bool:
-        """Whether anybody who works for the job was killed, or died at a point."""
+        """Whether a process that works for the job was killed, or died at a point."""
         return any(
             at < before and one.what == "kill" and one.jid == jid and self.history.bases[one.host] == base
             for at, one in self.history.broken

@@ -181,7 +181,7 @@ class EpisodeHost:
         try:
             fields = fields_of(self.base / one.jid)
             pid, birth = fields[one.whom].split()
-            # By its number alone it could be somebody else by now.
+            # By its number alone it could be another process by now.
             stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (OSError, KeyError, ValueError):
             return 0

@@ -1,4 +1,4 @@
-"""What is to happen in one episode of a few seconds: who asks for what and when, and what breaks. All of it is data."""
+"""What is to happen in one episode of a few seconds: which requests come when, and what breaks. All of it is data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something at a named point of the agent that one request brings: a pause, or the death of whoever is there."""
+    """Something at a named point of the agent that one request brings: a pause, or the death of the process there."""
 
     point: str
     pause: float | None
@@ -104,7 +104,7 @@ _ASKED = {"start": 9, "poll": 6, "kill": 4, "clean": 2, "list": 2}
 _WHOM = ("supervisor", "timer", "command", "half")
 # Read again and again by every other function, or not in the requests here.
 _NOT_THERE = ("rj_stat", "rj_clock", "rj_load", "rj_drawn", "rj_unit", "rj_no_unit", "rj_scope", "rj_base", "rj_clear")
-# Where most requests of the kind come by; in the others nobody may, and the deed is not done.
+# Where most requests of the kind come by; in the others none may, and the deed is not done.
 _LIKELY = {
     "start": (
         "rj_start",
@@ -118,7 +118,7 @@ _LIKELY = {
         "rj_draw",
     ),
     "poll": ("rj_status", "rj_state", "rj_settled", "rj_print", "rj_wait_jids"),
-    "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_look", "rj_settled", "rj_dequeue"),
+    "kill": ("rj_kill", "rj_void", "rj_prove", "rj_end", "rj_sweep", "rj_scan", "rj_settled", "rj_dequeue"),
     "clean": ("rj_clean", "rj_over", "rj_claim", "rj_take_away", "rj_state"),
     "list": ("rj_list", "rj_state", "rj_print"),
 }

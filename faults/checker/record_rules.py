@@ -27,7 +27,7 @@ def ends_are_true(seen: HistoryIndex) -> Iterator[str]:
             if not seen.hurt(seen.base(reported), record.jid, reported.answered) and not was_killed(
                 seen, reported, record.jid
             ):
-                yield f"{shown(reported, record)}, and nobody killed it"
+                yield f"{shown(reported, record)}, and no kill was requested"
         elif run is None or run.ended is None or run.ended > reported.answered + ROUGH or run.rc != record.rc:
             yield f"{shown(reported, record)}, but {run} "
         elif record.state is not (State.FAILED if run.rc else State.SUCCEEDED):
@@ -47,7 +47,7 @@ def output_is_whole(seen: HistoryIndex) -> Iterator[str]:
 def kills_and_limits_are_true(seen: HistoryIndex) -> Iterator[str]:
     for reported, record in seen.records():
         if record.state is State.KILLED and not was_killed(seen, reported, record.jid):
-            yield f"{shown(reported, record)}, and nobody asked for that"
+            yield f"{shown(reported, record)}, and that was not requested"
         if record.state is State.TIMED_OUT:
             does, began = seen.history.plan.job(record.jid).does, asked_first(seen, seen.base(reported), record.jid)
             if does is not Does.LIMITED or began is None or reported.answered - began < LIMIT - ROUGH:
@@ -69,11 +69,11 @@ def lost_is_true(seen: HistoryIndex) -> Iterator[str]:
             continue
         base = seen.base(reported)
         if record.cause == "gone" and not seen.hurt(base, record.jid, reported.answered):
-            yield f"{shown(reported, record)}, and nobody killed anything of it"
+            yield f"{shown(reported, record)}, and no process of it was killed"
         if record.cause == "damaged" and not (
             seen.hurt(base, record.jid, reported.answered) or seen.disk_was_full(reported)
         ):
-            yield f"{shown(reported, record)}, and nobody damaged it"
+            yield f"{shown(reported, record)}, and it was not damaged"
         if record.cause == "disk_full" and not seen.disk_was_full(reported):
             yield f"{shown(reported, record)}, and no disk was full"
         if record.cause == "never":

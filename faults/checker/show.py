@@ -62,7 +62,7 @@ def lines_of(history: EpisodeHistory, found: Sequence[Violation]) -> Iterator[st
 
 def _asked(reported: Reported) -> str:
     op = reported.op
-    deed = f" [{op.deed}{'' if reported.did else ', where nobody came'}]" if op.deed else ""
+    deed = f" [{op.deed}{'' if reported.did else ', never reached'}]" if op.deed else ""
     words = [f"{r.jid} {r.state} {r.cause} rc={r.rc} pid={r.pid} {r.msg!r}" for r in reported.records]
     said = str(reported.error)[:300] if reported.error else "; ".join(words)
     asked = f"{op.what} {op.jid}{f' variant {op.variant}' if op.variant else ''} on host {op.host}"

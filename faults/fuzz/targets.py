@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
-from faults.network.transports import SomeHost
+from faults.network.transports import FaultHost
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Request
@@ -267,7 +267,7 @@ TARGETS: Mapping[str, FuzzTarget] = {
         (UsageError,),
     ),
     "ssh options": FuzzTarget(_OPTIONS, lambda line: parse_options(line, "place"), (UsageError,)),
-    "ssh variables": FuzzTarget(_VARIABLES, lambda variables: resolve(SomeHost("h", variables)), (UsageError,)),
+    "ssh variables": FuzzTarget(_VARIABLES, lambda variables: resolve(FaultHost("h", variables)), (UsageError,)),
     "known_hosts": FuzzTarget(
         _mutations(b"@revoked [h]:22,x* ssh-ed25519 AAAA\n|1|aaaa|bbbb ssh-rsa AAAA c\n"),
         lambda text: [key.is_for("h") for key in parse_known_hosts(text.decode("utf-8", "replace"), Path("k"))],

@@ -34,7 +34,7 @@ class Namespace:
             taken = self.run(f"echo {pid - 1} >{last}; setsid sleep 600 >/dev/null 2>&1 & echo $!")
             if int(taken) == pid:
                 return
-            self.run(f"kill -KILL {taken}")  # somebody else came first, for a moment
+            self.run(f"kill -KILL {taken}")  # another process came first, for a moment
         raise RuntimeError(f"pid {pid} could not be given to the stranger")
 
     def holds_stranger(self, pid: int) -> bool:
@@ -72,7 +72,7 @@ def _reused(space: Namespace, jobs: HostJobs, oracle: Oracle, *, of_command: boo
     fields = fields_of(record.results_dir)
     supervisor, reaper, command = (int(fields[name].split()[0]) for name in ("supervisor", "reaper", "command"))
     pid = command if of_command else supervisor
-    # The whole group of the command: as long as one is left in it, its number is not given to anybody.
+    # The whole group of the command: as long as one is left in it, its number is not given away.
     dead = f"[ ! -e /proc/{supervisor} ] && [ ! -e /proc/{command} ]"
     space.run(f"kill -KILL {supervisor} {reaper} -{command}; until {dead}; do sleep 0.02; done")
     space.take(pid)

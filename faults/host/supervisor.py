@@ -19,7 +19,7 @@ from lab.job_files import bearers_of, kill_supervision, supervisor_of
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
-ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one who reads /dev/zero into memory
+ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one that reads /dev/zero into memory
 
 
 def _begun(jobs: HostJobs, oracle: Oracle) -> Record:
@@ -78,7 +78,7 @@ def out_of_memory(trial: Trial) -> Iterator[Try]:
 
 
 def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
-    # Where nobody may make control groups, what the kernel would do then is done to it: SIGKILL.
+    # Where control groups may not be made, what the kernel would do then is done to it: SIGKILL.
     death = f"echo $$ >{quote(str(group))}/cgroup.procs; exec tail /dev/zero" if group else "kill -KILL $$"
     oracle = short(trial.directory, f"job{number}", trial.chance)
     job = replace(oracle.job, cmd=f"echo ran >>{quote(str(oracle.ran))}; {death}")

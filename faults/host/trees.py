@@ -46,7 +46,7 @@ threading.Thread(target=time.sleep, args=(600,)).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
 _CHAIN = '$SIG{TERM} = "IGNORE"; while (1) { select undef, undef, undef, 0.001; exit if fork }'
-# What a tree may hold. {other} is whom sudo becomes, {python} a file with _THREAD.
+# What a tree may hold. {other} is the user that sudo becomes, {python} a file with _THREAD.
 BRANCHES = {
     "sudo": "sudo -n -u {other} sleep 600 &",
     "stubborn sudo": """sudo -n -u {other} sh -c "trap '' TERM HUP; sleep 600; sleep 600" &""",
@@ -60,7 +60,7 @@ BRANCHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ProcessTree:
     """A job to be: what is in its tree, whose it is, whether its host can have a reaper, and what ends it."""
 
     jid: str
@@ -74,11 +74,11 @@ class Tree:
     """Whether it is let come to stand before it is killed."""
 
 
-def _drawn(chance: Random, number: int) -> Tree:
+def _drawn(chance: Random, number: int) -> ProcessTree:
     names = tuple(BRANCHES)
     # Each in its turn, so that few tries hold all, and some others.
     branches = {names[number % len(names)], *chance.sample(names, chance.randint(0, 2))}
-    return Tree(
+    return ProcessTree(
         jid=f"tree{number}",
         branches=tuple(sorted(branches)),
         by_root=number // 2 % 2 == 0,
@@ -115,14 +115,14 @@ class _Ground:
         for _ in range(BUSY):
             stack.enter_context(_busy())
 
-    def tried(self, tree: Tree) -> Try:
+    def tried(self, tree: ProcessTree) -> Try:
         with _group(self._groups / tree.jid, self._user.name) as group:
             jobs = self._jobs(tree)
             jobs.start(self._job(tree, group))
             record = self._end_of(tree, jobs)
             return judged(tree, record, alive_in(group), went_on=(self._notes / f"{tree.jid}.next").exists())
 
-    def _jobs(self, tree: Tree) -> HostJobs:
+    def _jobs(self, tree: ProcessTree) -> HostJobs:
         # A process that moves itself needs to be below the group that it was given.
         enter = f'echo 0 >{quote(str(self._groups / "login"))}/cgroup.procs; exec "$@"'
         words = ["sh", "-c", enter, "sh"]
@@ -133,7 +133,7 @@ class _Ground:
         base = str(self._root_base) if tree.by_root else ""
         return HostJobs(connection if tree.reaped else Unaided(connection), directory=base)
 
-    def _job(self, tree: Tree, group: Path) -> Job:
+    def _job(self, tree: ProcessTree, group: Path) -> Job:
         words = {
             "other": self._user.name if tree.by_root else "root",
             "python": quote(str(self._thread)),
@@ -149,7 +149,7 @@ class _Ground:
         launcher: Launcher = "pidns" if tree.in_namespace else "auto"
         return Job(jid=tree.jid, cmd="\n".join(lines), timeout=tree.limit, grace=tree.grace, launcher=launcher)
 
-    def _end_of(self, tree: Tree, jobs: HostJobs) -> Record:
+    def _end_of(self, tree: ProcessTree, jobs: HostJobs) -> Record:
         if tree.limit:
             return jobs.record(tree.jid, wait=60)
         deadline = time.monotonic() + READY_WITHIN
@@ -159,7 +159,7 @@ class _Ground:
         return record if record.finished else jobs.record(tree.jid, wait=60)
 
 
-def judged(tree: Tree, record: Record, alive: list[str], *, went_on: bool) -> Try:
+def judged(tree: ProcessTree, record: Record, alive: list[str], *, went_on: bool) -> Try:
     """Whether its reported end is true: `alive` lived when it was reported; `went_on`: to its next command."""
     about = f"{tree.jid} ({', '.join(tree.branches)}{'' if tree.by_root else ', of a user'}): {record.msg!r}"
     wanted = State.TIMED_OUT if tree.limit else State.KILLED
@@ -169,11 +169,11 @@ def judged(tree: Tree, record: Record, alive: list[str], *, went_on: bool) -> Tr
     if proven and alive:
         return lost(f"{about}, but there are {', '.join(alive)}")
     if proven and not (tree.reaped or tree.in_namespace):
-        return lost(f"{about}, and nobody asked the kernel")
+        return lost(f"{about}, and the kernel was not asked")
     if went_on:
         return lost(f"{about}, and it went on to its next command")
     word = record.proof or ("a survivor named" if record.survivors else "nothing said")
-    return Try(TryOutcome.SURVIVED, f"{word}{' though somebody lived' if alive and record.proof else ''}")
+    return Try(TryOutcome.SURVIVED, f"{word}{' though a process lived' if alive and record.proof else ''}")
 
 
 @dataclass(slots=True)
@@ -232,7 +232,7 @@ def _group(place: Path, user: str) -> Iterator[Path]:
 
 
 def _emptied(place: Path) -> None:
-    """All in there and below are killed, also those whose main thread has ended, whom cgroup.kill spares."""
+    """All in there and below are killed, also those whose main thread has ended, which cgroup.kill spares."""
     deadline = time.monotonic() + GONE_WITHIN
     while "populated 1" in (place / "cgroup.events").read_text() and time.monotonic() < deadline:
         (place / "cgroup.kill").write_text("1")
@@ -249,7 +249,7 @@ def alive_in(group: Path) -> list[str]:
             return []
         if alive := list(_living(_pids_in(group))):
             return alive
-    return ["somebody whom no list holds"]  # a chain of forks, of which one lives at any moment
+    return ["a process that no list holds"]  # a chain of forks, of which one lives at any moment
 
 
 def _living(pids: list[int]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from remotejobs.jobs.client import HostJobs
 
 
 @dataclass(frozen=True)
-class SomeHost:
+class FaultHost:
     """A host of no inventory."""
 
     name: str
@@ -32,7 +32,7 @@ def connection_to(
     if wire:
         alias = f"-o HostKeyAlias=[127.0.0.1]:{variables['ansible_port']}"
         variables |= {"ansible_port": wire.port, "ansible_ssh_extra_args": alias}
-    return open_connection(SomeHost(name, variables), retry_for=retry_for)
+    return open_connection(FaultHost(name, variables), retry_for=retry_for)
 
 
 def jobs_at(connection: Connection, directory: object) -> HostJobs:

@@ -35,7 +35,10 @@ def take(stage: SiteStage) -> None:
         table = max(stage.api.tables(good), key=lambda each: each.created)
         picture(page, f"{url}/artifacts/artifact/{table.id}", "version before", IMAGES / "rolling-table.png")
     with browser(height=1700) as page:
-        picture(page, f"{url}/deployments/deployment/{form.id}/run", "Version to deploy", IMAGES / "rolling-form.png")
+        page.goto(f"{url}/deployments/deployment/{form.id}/run")
+        page.get_by_text("Version to deploy").first.wait_for(timeout=60_000)
+        page.get_by_text("Hosts to update").first.evaluate("field => field.scrollIntoView()")  # past the login
+        page.screenshot(path=IMAGES / "rolling-form.png")
 
 
 if __name__ == "__main__":

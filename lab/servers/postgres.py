@@ -106,9 +106,9 @@ class Postgres:
             for path in (self._home, password):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         options = ["--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
-        who = [f"--username={self.user}", f"--pwfile={password}"]
+        superuser = [f"--username={self.user}", f"--pwfile={password}"]
         where = ["-D", str(self._data)]
-        _run([*_as_owner(), str(self._bin / "initdb"), *where, *who, *options], _plain_environment())
+        _run([*_as_owner(), str(self._bin / "initdb"), *where, *superuser, *options], _plain_environment())
         password.unlink()
 
     def _write_passfile(self) -> None:

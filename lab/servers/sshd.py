@@ -27,7 +27,7 @@ SSHD = "/usr/sbin/sshd"
 
 @dataclass(frozen=True, slots=True)
 class LabHost:
-    """One sshd: `home` is what HOME says to those who log in; `log` is where sshd writes its own words."""
+    """One sshd: `home` is what HOME is in sessions; `log` is where sshd writes its own words."""
 
     name: str
     port: int
@@ -205,7 +205,7 @@ class SshLab:
             "PrintMotd no",
             "Subsystem sftp internal-sftp",
         ]
-        # sshd gives its own environment to nobody who logs in, and of several lines SetEnv it takes the first.
+        # sshd gives its own environment to no session, and of several lines SetEnv it takes the first.
         words = guard.mark() if host.name in self._users else guard.mark() | {"HOME": str(host.home)}
         if words:
             lines.append(" ".join(["SetEnv", *(f'"{name}={value}"' for name, value in words.items())]))

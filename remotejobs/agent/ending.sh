@@ -1,15 +1,15 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
 # Ending all that a job started, with proof. Sent behind tree.sh, which finds it.
 
-# NAME of a signal, to the whole $tree. While the command lives its group is the job's, also who cannot be seen in there.
+# NAME of a signal, to the whole $tree. While the command lives its group is the job's, with processes we cannot see.
 rj_signal_tree() {
     for one in $tree; do kill -"$1" "${one%:*}"; done
     ! rj_alive "$j_pid" "$j_pid_born" || kill -"$1" "-$j_pid"
 } 2>/dev/null
 
-# All of the job are made to stand still, until a look finds nobody new: what does not move starts nothing, and no shell
-# goes on to its next command because the one it waits for died first.
-rj_freeze() { # RESTLESS: how strict the looks are to be
+# Stop all processes of the job, until a scan finds no new one: a stopped process starts nothing, and no shell goes on
+# to its next command because the one it waits for died first.
+rj_freeze() { # RESTLESS: how strict the scans are to be
     rounds=0
     while [ -n "$tree" ] && [ "$rounds" -lt 20 ]; do
         rounds=$((rounds + 1)) still=$tree
@@ -20,8 +20,8 @@ rj_freeze() { # RESTLESS: how strict the looks are to be
     done
 }
 
-# CENTISECONDS of grace: the whole $tree is frozen, gets TERM while nobody moves, and may go on; what is left after the
-# grace is frozen and killed until a look finds nobody, or for 10 s. -> $tree is what survived. If there are new ones
+# CENTISECONDS of grace: the whole $tree is stopped, gets TERM while no process runs, and is continued; what is left after
+# the grace is stopped and killed until a scan finds nothing, or for 10 s. -> $tree is what survived. If there are new ones
 # between STOP and the end, the job is $restless.
 rj_sweep() {
     rj_freeze ''
@@ -49,7 +49,7 @@ rj_sweep() {
 }
 
 # KILL to the whole $tree. Whoever has a child that we may not signal, as sudo has, gets TERM for it once more and is
-# killed later: killed, he could pass nothing on.
+# killed later: killed, it could pass nothing on.
 rj_kill_tree() {
     spared=' '
     for one in $tree; do
@@ -67,7 +67,7 @@ rj_kill_tree() {
     done 2>/dev/null
 }
 
-rj_grown() { # TREE: is anybody in $tree who was not in that one? Then the job is restless.
+rj_grown() { # TREE: is a process in $tree that was not in that one? Then the job is restless.
     for one in $tree; do
         case " $1" in *" $one "*) continue ;; esac
         [ "$reaper_now" != 0 ] || restless=1
@@ -76,8 +76,8 @@ rj_grown() { # TREE: is anybody in $tree who was not in that one? Then the job i
     return 1
 }
 
-# FILE to link -> proof. False when the job has ended or somebody else is ending it. Where a user may start no more
-# processes, the shell that tries to ends, be it now or later, and it does what needs none in its trap.
+# FILE to link -> proof. False when the job has ended or another process is ending it. Where a user may start no more
+# processes, a shell that tries to start one exits, now or later, and its trap does what needs no process.
 rj_end() {
     ender=$1 claimed=
     trap 'trap - EXIT; rj_make_room; [ -z "$claimed" ] || rj_prove' EXIT
@@ -89,9 +89,9 @@ rj_end() {
     [ -n "$claimed" ]
 }
 
-# Claim the end, if nobody has, and end the tree by what the shell can do by itself: looks by family, session and group
-# alone, no sleep, and the name of why it ends in a file of its own instead of a link. Then wait until there is room: who
-# is dead takes some until his parent takes note.
+# Claim the end, if no other process has, and end the tree by what the shell can do by itself: scans by family, session and
+# group alone, no sleep, and the cause of the end in a file of its own instead of a link. Then wait until there is room: a
+# dead process counts until its parent has waited for it.
 rj_make_room() {
     tree=''
     set -C
@@ -136,7 +136,7 @@ rj_ending() { # -> $ends_by: which FILE the end was claimed with, by link or by 
     [ -n "$ends_by" ]
 }
 
-# Is whoever ends this job still at it? Of one who has not said who he is, that is believed for 5 s since $asked.
+# Is the process that ends this job still at work? One that has not written its pid yet is believed for 5 s since $asked.
 rj_proving() {
     [ ! -e "$dir/proof" ] || return
     if { read -r prover prover_born prover_ends <"$dir/prover"; } 2>/dev/null; then
@@ -147,7 +147,7 @@ rj_proving() {
     fi
 }
 
-# Whoever claimed the end died before it was done, or stands still: the supervisor still waits.
+# The process that claimed the end died before it was done, or is stopped: the supervisor still waits.
 rj_take_over() {
     rj_alive "$j_sup" "$j_sup_born" || rj_alive "$j_reaper" "$j_reaper_born" || return
     [ ! -e "$dir/proof" ] || return
@@ -155,8 +155,8 @@ rj_take_over() {
     ! rj_ending || rj_prove
 }
 
-# Ends the tree and writes the proof. Two are at it, for whoever dies meanwhile leaves a job that stands still: one does
-# it, and the other does it again where no proof came of that.
+# Ends the tree and writes the proof, in a process of its own. If that dies midway the job would stay stopped, so the work
+# is done again where it left no proof.
 rj_prove() {
     rj_end_tree &
     wait "$!"
@@ -168,17 +168,17 @@ rj_end_tree() {
     me_born=$born
     rj_clock
     { printf '%s\n' "$me $me_born $((clock + j_grace * 100))" >"$dir/prover"; } 2>/dev/null
-    rj_look
+    rj_scan
     rj_ending && [ "$ends_by" = "$j_cmd" ] || rj_picture
     { printf '%s\n' "$tree" >known; } 2>/dev/null
     rj_sweep "$((j_grace * 100))"
     rj_survivors
     [ -e result ] || printf '%s\n' "$survivors" "$left" "$grade" "$unseen" >"proof.$me" && mv "proof.$me" proof
     # shellcheck disable=SC2086 # no word where there is no reaper
-    kill -CONT "$j_sup" ${j_reaper#0} 2>/dev/null # a stopped supervisor could not tell the end
+    kill -CONT "$j_sup" ${j_reaper#0} 2>/dev/null # a stopped supervisor could not write the result
 }
 
-# -> $survivors for people, $left for a later kill; where nobody is left, the $grade of the proof, and $unseen.
+# -> $survivors for people, $left for a later kill; where no process is left, the $grade of the proof, and $unseen.
 rj_survivors() {
     survivors='' left=$tree grade='' unseen=''
     [ -z "$blind" ] || survivors="unknown ($blind)"
@@ -204,7 +204,7 @@ rj_survivors() {
 # Has the job a pid namespace of its own, and its first process is gone? Then so are all that were in it.
 rj_first_ended() { { read -r one one_born <"$dir/first"; } 2>/dev/null && ! rj_alive "$one" "$one_born"; }
 
-# -> $unseen: who may be the job's, for all that a look can tell: not older, and with an environment that is closed to us.
+# -> $unseen: processes that may be the job's as far as a scan can see: not older, with an environment closed to us.
 rj_unseen() {
     unseen='' others=0
     if [ ! -d "$rj_proc/self" ]; then
@@ -230,8 +230,9 @@ rj_uid() { # PID -> $uid, the real one
     return 1
 } 2>/dev/null
 
-# STATE MESSAGE: somebody ends this job, and his proof is awaited as long as he is at it. If he died before, or the disk
-# is full, we finish his work. What the reaper said is joined with it: he may have seen what never was a child of the job.
+# STATE MESSAGE: another process ends this job, and its proof is awaited as long as it is at work. If it died before, or the
+# disk is full, we finish its work. The reaper's report is joined with it: the other may have seen what never was a child
+# of the job.
 rj_ended() {
     state=$1
     rj_load_tree
@@ -248,15 +249,15 @@ rj_ended() {
             rest=$((prover_ends - clock))
             [ "$rest" -gt 0 ] && [ "$rest" -le 60000 ] || rest=0
             eval "${rj_ends-}"
-            rj_look && rj_sweep "$rest" && rj_survivors
+            rj_scan && rj_sweep "$rest" && rj_survivors
         }
         [ -z "$reaped" ] || rj_join
     fi
     rj_proven "$2"
 }
 
-# What the reaper was told by the kernel, and what the proof says: who was named there, lives and was no child of the job
-# stays named, as does a cgroup into which others were put.
+# Join what the kernel reported to the reaper with the proof: a process that is named there, lives and was no child of the
+# job stays named, as does a cgroup into which others were put.
 rj_join() {
     tree=$left
     rj_any && return

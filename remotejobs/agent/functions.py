@@ -23,7 +23,7 @@ def text_of(package: str, name: str) -> str:
 
 
 def command_of(text: str, *words: str, before: Sequence[str] = ()) -> str:
-    """The command of a job that calls the function `words` of `text`, comments and all: somebody may find it there.
+    """The command of a job that calls the function `words` of `text`, comments and all: a person may read it there.
 
     The lines `before` come first.
     """
@@ -39,6 +39,6 @@ def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[s
     said = shell.run(script)
     lines = said.output.splitlines()
     if not lines or lines[-1] != _END:
-        told = words_of_host(script.encode(), (), said.output.encode())
-        raise ProtocolError(shell.host, f"no whole answer came back; the host said: {told or NOTHING}")
+        heard = words_of_host(script.encode(), (), said.output.encode())
+        raise ProtocolError(shell.host, f"no whole answer came back; the host said: {heard or NOTHING}")
     return {key: visible(value) for key, _, value in (line.partition(" ") for line in lines[:-1])}

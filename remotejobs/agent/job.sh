@@ -12,20 +12,17 @@
 #              The reaper makes it (adopt.pl), and the command adds its number behind the end; else rj_launch does both
 #   stdout, stderr                                                         written by the command
 #   progress   its last line says how far it is                            written by the command, if it likes
-#   heard      empty; what the end of a job by its stall limit is a link to
-#   processes  what ran when a limit ended the job: lines as ps writes     written by whoever ended it
+#   heard      empty; what the end of a job by its idle timeout is a link to
+#   processes  what ran when a limit ended the job: lines as ps writes     written by the process that ended it
 #   ending     why the job ends, by what it is a hard link to: the first to link it wins, and linking needs no space.
-#              job: its time limit; heard: its stall limit; cmd: a kill; nothing else: it ended by itself
-#   known      whom the end begins with, as pid:birth, for who has to go on with it
-#   proof      what was left of the process tree after it was ended        written by whoever ended it: a line for
+#              job: its time limit; heard: its idle timeout; cmd: a kill; nothing else: it ended by itself
+#   known      the processes that the end begins with, as pid:birth, for one that takes it over
+#   proof      what was left of the process tree after it was ended        written by what ended it: a line for
 #              people and one of pid:birth for a later kill
 #   first      the first process of the job's pid namespace, where it has one         written by that
-#   void.PID.BIRTH  who is about to take this directory away
+#   void.PID.BIRTH  a process that is about to take this directory away
 #   result     the end: rc, signal, state. Space for it is reserved at the start, for a disk that is full by then
-# and of a job that has to wait for a lock or a slot (queue.sh), before its gate:
-#   queued     what is known of it until then                              written by rj_queued
-#   line       FIFO; its write end is held open by the supervisor as long as it waits
-#   refused    why it could not be started when its turn came              written by whoever tried
+# and of a job that has to wait for a lock or a slot those that queue.sh names.
 #
 # Every file of `key value` lines closes with the line `end`; one without it is not whole and is not believed.
 #
@@ -58,7 +55,7 @@ rj_boot() { # -> $boot: what changes when the machine boots
 }
 
 # Which host this is -> $host, `MACHINE-ID WORLD NAME`, each `-` where it is not known, and $boot, what the number of a
-# process is good for: WORLD, when the first process was born, tells the containers of one machine apart.
+# process is good for: WORLD, when the first process was born, distinguishes the containers of one machine.
 rj_host() {
     [ -z "$host" ] || return 0
     rj_boot
@@ -67,7 +64,7 @@ rj_host() {
     [ ! -d "$rj_proc/self" ] || ! rj_stat 1 || world=$born
     born=$host_born
     { read -r host <"$rj_proc/sys/kernel/hostname"; } 2>/dev/null || host=$(uname -n)
-    host=${host%%.*} # it may be told with and without its domain
+    host=${host%%.*} # the kernel has it with or without its domain
     case $host in '' | *[!A-Za-z0-9_-]*) host=- ;; esac
     case $machine in '' | *[!0-9a-f]*) machine=- ;; esac
     host="$machine ${world:--} $host"
@@ -105,7 +102,7 @@ rj_self() { # -> $me $born of this very process, which in a subshell is not $$
     fi
 }
 
-# RJ_END is set by the controller: a line that nobody else knows
+# RJ_END is set by the controller: a line that only it knows
 rj_close() { printf '%s\n' "$RJ_END"; }
 
 rj_fail() { # CODE MESSAGE
@@ -236,8 +233,8 @@ rj_unwritten() { # what is said of files that rj_files could not make
     echo "cannot write in $dir: ${why:-disk full?}"
 }
 
-# Take the gate for nothing, so that nobody can run this job any more, and take the directory away. False where somebody
-# else has the gate.
+# Take the gate for nothing, so that this job can never run any more, and take the directory away. False where another
+# process has the gate.
 rj_void() {
     if rj_bar; then
         rj_claim && rj_remove "$nonce"
@@ -258,9 +255,9 @@ rj_barred() { # was the gate taken for nothing?
     return 1
 }
 
-# May we take this directory away, which can only be done by its name? Of two who claim it at once, each sees the other
-# or is seen by him; the claim of one that died does not count. Nobody else gives the name to another directory, so it
-# stays ours until we have moved it.
+# May we take this directory away, which can only be done by its name? Of two processes that claim it at once, each
+# sees the other or is seen by it; the claim of a dead one does not count. Nothing else gives the name to another
+# directory, so it stays ours until we have moved it.
 rj_claim() {
     rj_self
     claim=void.$me.$born
@@ -269,7 +266,7 @@ rj_claim() {
     return 1
 }
 
-rj_claimed() { # by somebody who lives and is not us?
+rj_claimed() { # by a living process other than this?
     for one in void.*; do
         [ "$one" != 'void.*' ] && [ "$one" != "$claim" ] || continue
         one=${one#void.}

@@ -15,7 +15,7 @@ rj_pidns() {
 }
 
 # The first process writes down, while it sees the /proc of the host, its own pid and birth there. Then it mounts the
-# /proc of the namespace, which nobody else gets to see, while what the job itself mounts is seen by all. It stays beside
+# /proc of the namespace, which no other process sees, while what the job itself mounts is seen by all. It stays beside
 # the command, because it has to bury what is orphaned; what the shell says about a death by signal is not the job's.
 rj_first='note() { echo "$pid ${20}"; }
 read -r pid rest </proc/self/stat

@@ -40,7 +40,7 @@ rj_status_briefly() { # the words of rj_status
         printf 'job %s\n' "$1"
         if rj_enter "$1"; then
             rj_state
-            j_msg="${j_msg:+$j_msg; }no process can be started there: its user has as many as he may (ulimit -u)"
+            j_msg="${j_msg:+$j_msg; }no process can be started there: its user has as many as it may (ulimit -u)"
             rj_print brief
         fi
         shift 4
@@ -75,7 +75,7 @@ rj_status() {
     done
 }
 
-# What was told is of a directory that was there all the time. Otherwise its files may have gone one by one.
+# What was printed is of a directory that was there all the time. Otherwise its files may have gone one by one.
 rj_still() { rj_named || rj_fail no_such_job "$dir was taken away while it was read"; }
 
 rj_wait_jids() { # SECONDS [JID OUT_FROM ERR_FROM MAX ...]: returns at once when one of them does not run
@@ -169,7 +169,7 @@ rj_kill_all() { # the words of rj_kill
             rj_print brief
             return
         fi
-        rj_settled # somebody else has the gate
+        rj_settled # another process has the gate
     fi
     own_grace=${3:-$j_grace}
     case $j_state:$j_cause in
@@ -202,7 +202,7 @@ rj_kill_all() { # the words of rj_kill
 }
 
 rj_finish_off() { # STATE MESSAGE: end what is left of a job that has no supervisor any more, and say so in its result
-    rj_look
+    rj_scan
     [ -n "$tree$j_survivors" ] || return
     rj_sweep "$((own_grace * 100))"
     rj_survivors
@@ -252,7 +252,7 @@ rj_is_over() {
     rj_state
     case $j_state:$j_cause:$j_survivors in
     running:* | queued:* | elsewhere:*) return 1 ;;
-    lost:gone:* | *:*:?*) rj_look && [ -z "$tree$blind" ] || return ;;
+    lost:gone:* | *:*:?*) rj_scan && [ -z "$tree$blind" ] || return ;;
     esac
     # One that never ran has no time of its own; the day is find's coarse word for "not just now".
     ended=${j_end_epoch:-$j_epoch}

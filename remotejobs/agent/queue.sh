@@ -1,13 +1,18 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154,SC3013
-# Locks and slots: who waits for whom on this host. Sent behind job.sh, whose names it uses; queue_wait.sh draws the tickets.
+# Locks and slots: which job waits for which on this host. Sent behind job.sh, whose names it uses; queue_wait.sh draws the tickets.
 #
 # BASE/.queue/HOST/NUMBER.NONCE   a ticket, there from before its job waits until it has ended. One line:
 #                                 JID SUPERVISOR BIRTH NAME=MOST ...
 #                                 HOST is MACHINE-ID.NAME.BOOT.WORLD, as hosts may share this directory.
 #
-# A job goes on when, for each NAME that it wants, fewer than MOST living tickets before its own want it too. So nobody
-# takes a lock, and there is none to give back: the order of the tickets says whose it is. It dies with its holder, and
-# who is first of all waits for nobody, so that no two wait for each other.
+# Files in the directory of a job that waits, before its gate:
+#   queued     what is known of it until then                              written by rj_queued
+#   line       FIFO; its write end is held open by the supervisor as long as it waits
+#   refused    why it could not be started when its turn came              written by rj_start
+#
+# A job goes on when, for each NAME that it wants, fewer than MOST living tickets before its own want it too. So no
+# job takes a lock, and there is none to give back: the order of the tickets says whose it is. It ends with its holder, and
+# the first of all waits for none, so that no two wait for each other.
 
 every='' standing=''
 
@@ -21,7 +26,7 @@ rj_leave() { [ -z "$wants" ] || rm -f "$queue/$ticket"; }
 rj_ticket() { { read -r t_jid t_sup t_born t_wants <"$path"; } 2>/dev/null; } # of $path
 
 # Does this ticket still hold? Its supervisor lives, or was killed and the command, or the reaper of what it left, runs
-# on. One that does not is removed, as nobody will ever draw it again.
+# on. One that does not is removed, as it is never drawn again.
 rj_holds() {
     rj_alive "$t_sup" "$t_born" && return
     (rj_clear && rj_load "$base/$t_jid/job" && [ "$j_sup $j_sup_born" = "$t_sup $t_born" ] &&
@@ -31,7 +36,7 @@ rj_holds() {
 }
 
 # TICKET -> $standing: the living ones that stand before it, or all, one a line. Reading them is what costs, so $every is
-# set by who asks for many jobs: then they are read once.
+# set by a request for many jobs: then they are read once.
 rj_stand() {
     if [ -n "$every" ]; then
         case $standing in *"$1 "*) return ;; esac
@@ -103,15 +108,15 @@ rj_judge_queued() {
             # shellcheck disable=SC2086
             rj_kept "$j_ticket" $j_wants && j_msg=$keeps || j_msg="its turn has come"
         fi
-        [ "$j_timer" = 0 ] || rj_timed "the queue limit"
-    elif [ -e job ] && ! [ job -ef queued ]; then # its turn came between two looks
+        [ "$j_timer" = 0 ] || rj_timed "the queue timeout"
+    elif [ -e job ] && ! [ job -ef queued ]; then # its turn came between two scans
         rj_state
     elif [ job -ef queued ] && rj_alive "$j_timer" "$j_timer_born"; then
-        j_state=queued j_msg="its queue limit is exceeded, and it is being ended"
-    elif rj_load result; then # it was told between two looks
+        j_state=queued j_msg="its queue timeout is exceeded, and it is being ended"
+    elif rj_load result; then # its end was written between two scans
         return
     elif [ job -ef queued ]; then
-        rj_lost never "a kill took it out of the line and did not tell its end: nothing was run, and now nothing can be; kill it again"
+        rj_lost never "a kill took it out of the line and did not record its end: nothing was run, and now nothing can be; kill it again"
     elif [ -s refused ]; then
         rj_lost never "its turn came, and it could not be started: $(head -n 1 refused); start it again"
     elif [ "$boot" != "$j_boot" ]; then
@@ -122,7 +127,7 @@ rj_judge_queued() {
 }
 
 # STATE MESSAGE: end a job that is queued. With its gate taken for nothing it can never run, and nothing runs but the
-# shell that waits. It is told first and that shell killed then, as those who wait for the job wake with its death.
+# shell that waits. Its end is written first and that shell killed then, since its death wakes what waits for the job.
 # False when its turn came first.
 rj_dequeue() {
     ln queued job 2>/dev/null || [ job -ef queued ] || return

@@ -35,7 +35,7 @@ rj_queue() {
     [ ! -e job ] || { rj_leave && return 1; }
 }
 
-# -> $ticket, behind all others. One that came to stand before another is drawn anew: so whoever has one sees all those
+# -> $ticket, behind all others. One that came to stand before another is drawn anew: so the holder of one sees all those
 # that stand before it, and none comes to stand there later.
 rj_draw() {
     while :; do
@@ -69,13 +69,13 @@ rj_twin() {
     return 1
 }
 
-# FIFO: wait, in this very process, until nobody holds it open. Our own write end is only there so that opening it never
+# FIFO: wait, in this very process, until no process holds it open. Our own write end is only there so that opening it never
 # blocks; a shell would keep a copy of it open beside the closed one, was it not for exec.
 rj_await() {
     { exec 8>&- && read -r _ <&6; } 8<>"$1" 6<"$1"
 }
 
-rj_queued() { # tells whoever asks, and whoever stands behind us, that we wait
+rj_queued() { # lets requests, and the jobs behind us, see that we wait
     rj_clock
     [ "$queue_limit" -eq 0 ] || { rj_queue_timer 3>&- 9>&- & queue_timer=$! && rj_stat "$queue_timer"; }
     (umask 077 && { [ -p line ] || mkfifo line; } && printf '%s\n' "remotejobs 1" "label $label" "settings $settings" \
@@ -90,15 +90,15 @@ rj_queued() { # tells whoever asks, and whoever stands behind us, that we wait
     exec 3>refused # why it could not be started when its turn came, if so
 }
 
-# Ends the job unless its turn comes in time; not where nobody waits any more, as that job may be started again.
+# Ends the job unless its turn comes in time; not where its supervisor is gone, as that job may be started again.
 rj_queue_timer() {
     umask 077
     due=$((clock + queue_limit * 100))
     while rj_clock && [ $((due - clock)) -gt 0 ]; do rj_sleep; done
-    trap '' TERM # the gate decides whether it is too late; whoever has it writes the result
+    trap '' TERM # the gate decides whether it is too late; its holder writes the result
     rj_alive "$sup" "$sup_born" && rj_clear && rj_load queued || return
     # shellcheck disable=SC2086
     rj_kept "$ticket" $wants || keeps="waits for its turn"
     keeps=${keeps%; number*}
-    rj_dequeue timed_out "queue limit of $queue_limit s exceeded: it waited${keeps#waits}; the command was never started"
+    rj_dequeue timed_out "queue timeout of $queue_limit s exceeded: it waited${keeps#waits}; the command was never started"
 }

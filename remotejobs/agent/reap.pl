@@ -1,5 +1,5 @@
 # reap.pl PROC ENDS WORD ...: wait until no child is left; from ENDS on (hundredths of a second since the boot), or once
-# the file `proof` says that whoever ends the job has done, kill all that are seen. Then become WORD ... GRADE SURVIVORS
+# the file `proof` says that the end of the job is done, kill all that are seen. Then become WORD ... GRADE SURVIVORS
 # LEFT. Run in the process that adopt.pl made the reaper, once the job is being ended; reaper.py is the same in Python.
 
 sub now {
@@ -39,7 +39,7 @@ sub left_none {
     return $pid < 0;
 }
 
-# All are stopped until a look finds nobody new, and killed. Whoever has a child that we may not signal, as sudo has,
+# All are stopped until a scan finds no new one, and killed. A process with a child that we may not signal, such as sudo,
 # gets TERM for it at first.
 sub end_all {
     my ($rounds) = @_;

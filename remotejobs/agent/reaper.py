@@ -12,8 +12,8 @@ import time
 
 def adopts() -> bool:
     prctl = ctypes.CDLL(None).prctl
-    told = ctypes.c_int(0)
-    return prctl(36, 1, 0, 0, 0) == 0 and prctl(37, ctypes.byref(told), 0, 0, 0) == 0 and told.value == 1
+    answer = ctypes.c_int(0)
+    return prctl(36, 1, 0, 0, 0) == 0 and prctl(37, ctypes.byref(answer), 0, 0, 0) == 0 and answer.value == 1
 
 
 def now(proc: str) -> int:

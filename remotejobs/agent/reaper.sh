@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2015,SC2016,SC2034,SC2089,SC2090,SC2154
 # The reaper: a process between the supervisor and the command to which every orphan of the job falls, so that it can ask
-# the kernel whether nobody is left. Sent behind job.sh with a start. adopt.pl and reap.pl, or reaper.py, make it one and
+# the kernel whether any process is left. Sent behind job.sh with a start. adopt.pl and reap.pl, or reaper.py, make it one and
 # ask; in between it is a shell that waits, which costs a tenth of their memory. It gets what it needs of this text, and
 # the words of the start, by its environment, as only its own user can read that: RJ_HEAD is what begins a job, RJ_REST
 # what it reads only where it has to end one.
@@ -17,7 +17,7 @@ rj_tool() { # -> $tool, the program that can adopt; empty where there is none
     fi
 }
 
-# Becomes $tool, and with it the reaper. mksh hands over no files but those named right here, and bash tells of a death by
+# Becomes $tool, and with it the reaper. mksh hands over no files but those named right here, and bash reports a death by
 # signal only where it reads what it runs from its stdin.
 rj_adopt() { # [NAME=VALUE ...]
     trap - HUP
@@ -51,7 +51,7 @@ X
 }
 
 # The words of rj_adopt. What is left when the command has ended: nothing to do where it ended by itself, else to wait
-# until nobody is left.
+# until no process is left.
 rj_reaper() {
     rj_own_words "$@"
     shift 14

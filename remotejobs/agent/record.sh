@@ -95,7 +95,7 @@ rj_state() {
         rj_elsewhere || rj_judge_queued
         return
     fi
-    if ! rj_load job && ! { [ -e job ] && rj_load job; }; then # it comes to be whole, also between two looks
+    if ! rj_load job && ! { [ -e job ] && rj_load job; }; then # it may become whole between two reads
         if rj_barred; then
             rj_lost never "nothing was run, and now nothing can be: its gate was taken to take it away, which was cut off; kill it again"
         elif [ -e job ] || [ -e ending ] || [ -e result ] || [ -s stdout ] || [ -s stderr ]; then
@@ -121,7 +121,7 @@ rj_state() {
         j_delta=$delta
         [ "$pstate" != T ] || j_msg="its supervising process $j_sup is stopped by a signal"
         [ "$j_timer" = 0 ] || [ -e ending ] || rj_timed "the time limit"
-    elif rj_load result; then # it ended between our two looks
+    elif rj_load result; then # it ended between our two reads
         return
     elif rj_alive "$j_reaper" "$j_reaper_born"; then
         j_state=running

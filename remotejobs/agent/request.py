@@ -40,7 +40,7 @@ class StayingText:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Shell text to send, the line that ends its answer, how long that may be, and what nobody may read."""
+    """Shell text to send, the line that ends its answer, how long that may be, and the secrets in it."""
 
     script: bytes
     begin: bytes
@@ -140,7 +140,7 @@ _LATER = {
     "over": "load load_tree clear ended proving read_proof join any lives proven",
     # What ends a tree, which a timer and a supervisor read where they have to.
     "ends": (
-        "tree glimpsed ours processes stats look signal_tree freeze sweep kill_tree grown end make_room family picture "
+        "tree glimpsed ours processes stats scan signal_tree freeze sweep kill_tree grown end make_room family picture "
         "drawn take_over prove end_tree survivors first_ended unseen uid"
     ),
 }

@@ -58,7 +58,7 @@ class Shell:
 
 
 def framed(script: str, nonce: str) -> str:
-    """What is sent: the answer stands between two lines that nobody else knows, the exit code in its last line."""
+    """What is sent: the answer stands between two lines that no one else knows, the exit code in its last line."""
     lines = [
         "{",
         # The empty line first: what a start-up file printed may lack its last newline.

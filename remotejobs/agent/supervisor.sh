@@ -6,7 +6,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     trap '' HUP # the end of a login with a terminal, which sudo may give us
     timer=
     rj_self || {
-        echo "no process can be seen there, neither in $rj_proc nor by ps, so nothing could be told of it" >&3
+        echo "no process can be seen there, neither in $rj_proc nor by ps, so nothing could be known of it" >&3
         return
     }
     sup=$me sup_born=$born
@@ -36,7 +36,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
         if [ -n "$tool" ]; then
             (rj_adopt "$@")
             rc=$?
-            # Whoever came so far as to try wrote in there; and of who was killed, a child may be about to.
+            # One that came so far as to try wrote in there; and of one that was killed, a child may be about to.
             [ -s "gate.$nonce" ] || [ "$rc" -gt 128 ] || tool=''
         fi
         [ -n "$tool" ] || {
@@ -53,7 +53,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
         return
     fi
     how=
-    if [ -n "$tool" ] && ! rj_heard; then # the reaper was killed, and nobody knows the rc: the job is as lost as if we were
+    if [ -n "$tool" ] && ! rj_heard; then # the reaper was killed, and the rc with it: the job is as lost as if we were
         rj_ending || return
         how='' rc=''
     fi
@@ -175,7 +175,7 @@ rj_give_up() { # WHY: the gate is ours, and we are still beside it
     rj_not_run "$1"
 }
 
-# A status above 128 may be the command's own or a signal's. yash tells them apart by number; the others print a line
+# A status above 128 may be the command's own or a signal's. yash distinguishes them by number; the others print a line
 # for a child that died by a signal (except INT and PIPE, which therefore stay unnamed).
 rj_signal() {
     signal=
@@ -250,8 +250,8 @@ rj_sleep() { # until $due, unless its sleep is killed; TERM ends both
     wait "$nap"
 }
 
-# -> $due, when to look again; false when a limit is reached, and then $why is the file that says which. Silence is
-# looked for ten times within the stall limit, and by whole seconds, so it may last a tenth and a second longer. Times are
+# -> $due, when to check again; false when a limit is reached, and then $why is the file that says which. Silence is
+# checked for ten times within the idle timeout, and by whole seconds, so it may last a tenth and a second longer. Times are
 # compared by their difference, which is right also where numbers have 32 bits (mksh) and the host is up for 248 days.
 rj_due() {
     rj_clock

@@ -6,17 +6,17 @@ rj_load_tree() { rj_clear && rj_load job; }
 # What is left of the job -> $tree, children before their parents: all that carry its token in their environment, all in
 # its cgroup where it has one of its own, all children of its reaper, all in the command's session or group, and all
 # descendants of those. Numbers of sessions may be taken anew once all of ours are gone, so they count only while the
-# command, a bearer of the token, or one of an earlier look ($tree: pid:birth ...) holds them. A look that does not see
-# ourselves saw too little. One that sees nobody proves nothing either while the job is $restless: whoever is listed and
-# ends before he is read may leave children. Both are made again; not while its reaper lives, which proves more. $blind is
-# why no look proved anything; those known before are known still.
+# command, a bearer of the token, or one of an earlier scan ($tree: pid:birth ...) holds them. A scan that misses our own
+# process saw too little. One that finds nothing proves nothing either while the job is $restless: a process that is listed
+# and exits before it is read may leave children. Both are repeated; not while the reaper lives, which proves more. $blind
+# is why no scan proved anything; processes known before stay known.
 rj_tree() {
     rj_self
-    anchor=0 known=$tree looks=0 dim='' reaper_now=0
+    anchor=0 known=$tree scans=0 dim='' reaper_now=0
     [ -e "$dir/reaped" ] || ! rj_alive "$j_reaper" "$j_reaper_born" || reaper_now=$j_reaper
     ! rj_alive "$j_pid" "$j_pid_born" || anchor=1
-    while [ "$looks" -lt 6 ]; do
-        looks=$((looks + 1))
+    while [ "$scans" -lt 6 ]; do
+        scans=$((scans + 1))
         tree=$(rj_processes 2>/dev/null | rj_ours 2>/dev/null)
         case $tree in
         *seen | ?*missed)
@@ -29,12 +29,12 @@ rj_tree() {
             ;;
         missed)
             if [ "$reaper_now" != 0 ]; then tree='' blind='' && return; fi
-            blind='processes ended while they were looked at' restless=1
-            [ "$looks" -eq 6 ] || sleep "$looks"
+            blind='processes ended while they were scanned' restless=1
+            [ "$scans" -eq 6 ] || sleep "$scans"
             ;;
         *)
             blind='the processes could not be listed'
-            [ "$looks" -lt 3 ] || break
+            [ "$scans" -lt 3 ] || break
             ;;
         esac
     done
@@ -56,9 +56,9 @@ rj_glimpsed() {
     return 1
 }
 
-# rj_processes -> `PID:BIRTH ... VERDICT`: ours, and whether somebody was missed who may be ours. Not ours is who ended
-# under our eyes when he was dead before, when we killed him, when he is older than the command, or when another lives in
-# his session: where setsid is, ours is in the command's session or in one that it began.
+# rj_processes -> `PID:BIRTH ... VERDICT`: ours, and whether one was missed that may be ours. A process that exited
+# during the scan is not ours if it was dead before, if we killed it, if it is older than the command, or if another lives in
+# its session: where setsid is, ours is in the command's session or in one that it began.
 rj_ours() {
     rj_apart=
     ! command -v setsid >/dev/null || rj_apart=1
@@ -136,13 +136,13 @@ rj_processes() {
 
 rj_stats() { LC_ALL=C grep '' "$rj_proc"/[0-9]*/stat; echo "$1"; } # WHEN
 
-# Whom somebody saw before who did not come to the end of it is known still: with the command dead he may be nobody's.
-rj_look() {
+# Processes that an unfinished end saw before stay known: with the command dead they may have lost every tie to it.
+rj_scan() {
     [ -n "$j_left" ] || { IFS= read -r j_left <known; } 2>/dev/null
     tree=$j_left killed='' restless='' && rj_tree
 }
 
-rj_any() { # is one of $tree left? Without a new look at all processes.
+rj_any() { # is one of $tree left? Without a new scan of all processes.
     for one in $tree; do ! rj_lives "$one" || return 0; done
     return 1
 }
@@ -154,7 +154,7 @@ rj_lives() { # PID:BIRTH; without /proc the tree holds no births
     esac
 }
 
-# What runs in $tree, for those who ask afterwards why it took so long: the columns of ps, whose options differ from host
+# What runs in $tree, to see afterwards why it took so long: the columns of ps, whose options differ from host
 # to host. Without /proc it is ps.
 rj_picture() {
     [ -n "$tree" ] || return
@@ -176,7 +176,7 @@ rj_picture() {
 }
 
 # A process's name is shown where it has no arguments: a kernel thread, or one that is just ending. The start of a process
-# is in ticks, of which Linux tells everybody that there are 100 in a second, as in $clock.
+# is in ticks, of which Linux reports 100 a second to every program, as in $clock.
 rj_drawn() {
     LC_ALL=C awk -v now="$clock" '
         BEGIN { form = "%7s %7s %-4s %11s %s\n"; printf form, "PID", "PPID", "STAT", "ELAPSED", "COMMAND" }

@@ -21,7 +21,7 @@ rj_unit() {
     elif [ "$uid" = 0 ]; then
         rj_scope --system
     elif [ ! -e "/var/lib/systemd/linger/$user" ]; then
-        rj_no_unit "all processes of $user end when he logs out; let root run once: loginctl enable-linger $user"
+        rj_no_unit "all processes of $user end at logout; let root run once: loginctl enable-linger $user"
     elif [ ! -S "/run/user/$uid/bus" ]; then
         rj_no_unit "$user has no bus in /run/user/$uid; install dbus-user-session and log in again"
     else

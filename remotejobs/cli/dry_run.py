@@ -43,13 +43,13 @@ def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
 
 def _rows(hosts: Sequence[Host], target: Target) -> list[tuple[str, ...]]:
     return [
-        (host.name, address, _user(target, host) or "(who logs in)")
+        (host.name, address, _user(target, host) or "(login user)")
         for host, address in zip(hosts, addresses_of(hosts), strict=True)
     ]
 
 
 def _user(target: Target, host: Host) -> str:
-    """The user it would run as; "" on this machine, where nobody logs in."""
+    """The user it would run as; "" on this machine, where there is no login."""
     become = become_for(host, become=target.become or None, user=target.become_user or None)
     return become.user if become else login_user_of(host)
 

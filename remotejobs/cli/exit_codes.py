@@ -61,7 +61,7 @@ def _of_kill(result: HostResult[Record]) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End without waiting for the threads: each may be waiting on its host, which nobody wants to hear of any more."""
+    """End without waiting for the threads: each may be waiting for its host, whose answer is not needed any more."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

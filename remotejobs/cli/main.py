@@ -49,7 +49,7 @@ def parse(argv: Sequence[str]) -> Namespace:
     args, left_over = build_parser(command).parse_known_args(words[:cut])
     args.words = words[cut + 1 :]
     if command == "watch" and not args.jobs and len(left_over) == 1 and not left_over[0].startswith("-"):
-        args.jobs = left_over.pop()  # behind an option, argparse gives a word that may be missing to nobody
+        args.jobs = left_over.pop()  # behind an option, argparse leaves a word that may be missing unassigned
     if left_over:
         forgotten = command == "run" and cut == len(words) and not left_over[0].startswith("-")
         args.parser.error(_with_dashes(words, left_over) if forgotten else f"unknown: {shlex.join(left_over)}")

@@ -138,7 +138,7 @@ def add_command(
 
 
 def add_reach(parser: Parser) -> None:
-    """How many hosts to ask at a time, and as whom."""
+    """How many hosts to ask at a time, and which user to become."""
     parser.add_argument(
         "-f", "--forks", metavar="N", type=at_least_one, help="ask so many hosts at a time (default 50)"
     )

@@ -1,4 +1,4 @@
-"""`remotejobs backups restore`: look first, say what would be done, refuse to replace unasked, and then a job.
+"""`remotejobs backups restore`: check first, show what would be done, refuse to replace unasked, then start a job.
 
 `remotejobs backups verify` is a job alone.
 """
@@ -9,7 +9,6 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from remotejobs.cli import exit_codes
 from remotejobs.cli.backups import as_object, shell_on
 from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, start_and_report, view_of, warn_of_errors
-from remotejobs.cli.target import Target as Hosts
+from remotejobs.cli.target import Target
 from remotejobs.display.events import Event
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
@@ -26,30 +25,17 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
 from remotejobs.model import Job, Record
-from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
-from remotejobs.operations.backup.restore import Restore, Target, begun_by, choose, job_with, restore_job, target_on
+from remotejobs.operations.backup.catalogue import backups_on
+from remotejobs.operations.backup.restore import PlannedRestore, Restore, begun_by, choose, target_on
 from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.text import duration, size
 
 HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done on a host: a backup and its target, or to attach to a job that is there (`begun`)."""
-
-    entry: CatalogueEntry | None = None
-    target: Target | None = None
-    begun: str = ""
-
-    @property
-    def replaces(self) -> bool:
-        return bool(self.target and self.target.exists)
-
-
 M = TypeVar("M", bound=BaseModel)
 
-_OPTIONS = {"user": "username"}  # as psql calls it: --user is whoever logs in
+_OPTIONS = {"user": "username"}  # as psql calls it: --user is the login user
 
 
 def asked_for(model: type[M], args: Namespace) -> M:
@@ -65,14 +51,14 @@ def asked_for(model: type[M], args: Namespace) -> M:
 
 
 def verify(args: Namespace) -> int:
-    hosts, jid = Hosts.of(args), args.jid or new_jid()
+    hosts, jid = Target.of(args), args.jid or new_jid()
     job = verify_job(asked_for(Verify, args), jid=jid)
     with hosts.fleet() as fleet:
         return _run(fleet, hosts, job.label, lambda _host: job, jid, args)
 
 
 def restore(args: Namespace) -> int:
-    wanted, hosts, jid = asked_for(Restore, args), Hosts.of(args), args.jid or new_jid()
+    wanted, hosts, jid = asked_for(Restore, args), Target.of(args), args.jid or new_jid()
     with hosts.fleet() as fleet:
         plans = gather(fleet, lambda jobs: _plan(fleet, jobs, wanted, jid))
         _say_plans(plans, wanted, as_json=args.json)
@@ -90,23 +76,21 @@ def restore(args: Namespace) -> int:
         by_host = {plan.host: plan.value for plan in plans if plan.value}
 
         def job(host: str) -> Job:
-            plan = by_host[host]
-            if plan.entry is None:
-                return job_with(wanted, plan.begun, jid=jid)
-            return restore_job(wanted, plan.entry, jid=jid, replace=args.replace and plan.replaces)
+            return by_host[host].job(wanted, jid=jid, replace=args.replace)
 
         return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
 
 
-def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> Plan:
+def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> PlannedRestore:
     try:
-        return Plan(begun=begun_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
+        return PlannedRestore(host=jobs.host, begun=begun_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
     except JobNotFound:
         shell = shell_on(fleet, jobs.host)
-        return Plan(choose(jobs.host, backups_on(shell, wanted.directory), wanted), target_on(shell, wanted))
+        entry = choose(jobs.host, backups_on(shell, wanted.directory), wanted)
+        return PlannedRestore(host=jobs.host, entry=entry, target=target_on(shell, wanted))
 
 
-def _say_plans(plans: Sequence[HostResult[Plan]], wanted: Restore, *, as_json: bool) -> None:
+def _say_plans(plans: Sequence[HostResult[PlannedRestore]], wanted: Restore, *, as_json: bool) -> None:
     if as_json:
         for plan in plans:
             if plan.value and plan.value.entry:
@@ -122,7 +106,7 @@ def _say_plans(plans: Sequence[HostResult[Plan]], wanted: Restore, *, as_json: b
     warn_of_errors(plans)
 
 
-def _row(host: str, plan: Plan, wanted: Restore) -> tuple[str, ...]:
+def _row(host: str, plan: PlannedRestore, wanted: Restore) -> tuple[str, ...]:
     entry = plan.entry
     if entry is None:
         return (host, "", "", "", "", wanted.target, "begun already; attaching")
@@ -132,7 +116,7 @@ def _row(host: str, plan: Plan, wanted: Restore) -> tuple[str, ...]:
     return (host, entry.file, age, size(entry.bytes), entry.state, wanted.target, f"{what}{sessions}")
 
 
-def _run(fleet: Fleet, hosts: Hosts, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:
+def _run(fleet: Fleet, hosts: Target, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:
     def work(jobs: HostJobs, report: Callable[[Event], None]) -> Record:
         return start_and_report(jobs, job(jobs.host), args.poll, view.first_poll, report)
 

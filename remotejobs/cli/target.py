@@ -1,4 +1,4 @@
-"""Which hosts, and as whom: what the command line says of it, and the words that say it again."""
+"""Which hosts and which user: read from the command line, and written as one again."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class Target:
 
 
 def _ask(prompt: str, what: str, otherwise: str) -> str:
-    """`UsageError` where nobody can type it unseen; a password from a pipe is not taken, as it may not be one."""
-    from getpass import GetPassWarning, getpass  # imports termios, which nobody else needs
+    """`UsageError` where it cannot be typed unseen; a password from a pipe is not taken, as it may not be one."""
+    from getpass import GetPassWarning, getpass  # imports termios, needed only here
 
     try:
         with warnings.catch_warnings():

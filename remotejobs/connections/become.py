@@ -12,7 +12,7 @@ import re
 from remotejobs.connections.base import Become
 from remotejobs.connections.unlike_ansible import check_sudo_flags, sudo_program
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host, flag, text
+from remotejobs.inventory.variables import HostLike, flag, text
 
 PROMPT = b"remotejobs-password:"
 READY = b"remotejobs-ready\n"
@@ -37,7 +37,7 @@ def sudo_words(become: Become) -> list[str]:
 
 
 def become_for(
-    host: Host, *, become: bool | None = None, user: str | None = None, password: str | None = None
+    host: HostLike, *, become: bool | None = None, user: str | None = None, password: str | None = None
 ) -> Become | None:
     """How to become on `host`: by its ansible_become* variables, overridden by the arguments; None for not at all.
 

@@ -9,13 +9,13 @@ from remotejobs.connections.discreet import discreet
 from remotejobs.connections.local import LocalConnection
 from remotejobs.connections.unlike_ansible import check_no_other_ssh, check_shell
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 
 RETRY_FOR = 30.0
 _SSH = {"", "smart", "ssh", "paramiko", "paramiko_ssh", "openssh"}
 
 
-def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
+def open_connection(host: HostLike, *, retry_for: float = RETRY_FOR) -> Connection:
     """The way to `host` by its `ansible_connection` and transport; nothing is sent before the first `ask`.
 
     `retry_for` is how many seconds a connection that was lost or refused in a burst is tried again.
@@ -25,14 +25,14 @@ def open_connection(host: Host, *, retry_for: float = RETRY_FOR) -> Connection:
         return _open(host, retry_for)
 
 
-def check_way(host: Host) -> None:
+def check_way(host: HostLike) -> None:
     """`UsageError` names a variable by which `host` could not be reached, of those that Ansible has and SSH has not."""
     check_shell(host)
     if not is_local(host) and transport_of(host) != "openssh":
         check_no_other_ssh(host)
 
 
-def _open(host: Host, retry_for: float) -> Connection:
+def _open(host: HostLike, retry_for: float) -> Connection:
     check_way(host)
     if is_local(host):
         return LocalConnection(host.name)
@@ -47,7 +47,7 @@ def _open(host: Host, retry_for: float) -> Connection:
     return SshConnection(resolve(host), retry_for=retry_for, discreetly=partial(discreet, host))
 
 
-def is_local(host: Host) -> bool:
+def is_local(host: HostLike) -> bool:
     """Whether `host` is this machine by its `ansible_connection`. `UsageError` when that is neither local nor SSH."""
     kind = text(host, "ansible_connection").removeprefix("ansible.builtin.")
     if kind != "local" and kind not in _SSH:
@@ -55,7 +55,7 @@ def is_local(host: Host) -> bool:
     return kind == "local"
 
 
-def transport_of(host: Host) -> str:
+def transport_of(host: HostLike) -> str:
     """`paramiko`, or `openssh` for the system's ssh, by `remotejobs_transport` or else `ansible_connection`."""
     wanted = text(host, "remotejobs_transport")
     if not wanted:

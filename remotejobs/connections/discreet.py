@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from remotejobs.errors import RemoteJobsError
-from remotejobs.inventory.variables import Host, masked
+from remotejobs.inventory.variables import HostLike, masked
 
 
 @contextmanager
-def discreet(host: Host) -> Iterator[None]:
+def discreet(host: HostLike) -> Iterator[None]:
     """Hide in an error what an encrypted file or value says of `host`: its address, its user, options of ssh.
 
     The error loses its cause then, whose words are those of a library and may hold the same.

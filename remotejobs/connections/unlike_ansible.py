@@ -7,7 +7,7 @@ import shlex
 from pathlib import PurePath
 
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 
 # Any shell that a login may have is left at once for `sh -s`; only Windows' shells cannot do that.
 _SHELLS = frozenset({"", "sh", "bash", "dash", "ksh", "zsh", "mksh", "ash", "fish", "csh", "tcsh"})
@@ -15,7 +15,7 @@ _PROGRAM = re.compile(r"[\w/][\w./+-]*")
 _OWN_FLAGS = frozenset("HSn")  # what we give sudo ourselves, as Ansible does by default
 
 
-def check_shell(host: Host) -> None:
+def check_shell(host: HostLike) -> None:
     """`UsageError` where `ansible_shell_type` is none of Unix."""
     kind = text(host, "ansible_shell_type")
     if kind not in _SHELLS:
@@ -24,12 +24,12 @@ def check_shell(host: Host) -> None:
         )
 
 
-def ssh_program(host: Host) -> str:
+def ssh_program(host: HostLike) -> str:
     """The program that `ansible_ssh_executable` names, `ssh` without it."""
     return text(host, "ansible_ssh_executable") or "ssh"
 
 
-def check_no_other_ssh(host: Host) -> None:
+def check_no_other_ssh(host: HostLike) -> None:
     """`UsageError` where `ansible_ssh_executable` names what is no OpenSSH, for a way that runs no program."""
     program = ssh_program(host)
     if PurePath(program).name != "ssh":
@@ -39,7 +39,7 @@ def check_no_other_ssh(host: Host) -> None:
         )
 
 
-def sudo_program(host: Host) -> str:
+def sudo_program(host: HostLike) -> str:
     """The program that `ansible_become_exe` names, `sudo` without it. `UsageError` for more than a program's name."""
     program = text(host, "ansible_sudo_exe", "ansible_become_exe") or "sudo"
     if not _PROGRAM.fullmatch(program):
@@ -49,7 +49,7 @@ def sudo_program(host: Host) -> str:
     return program
 
 
-def check_sudo_flags(host: Host) -> None:
+def check_sudo_flags(host: HostLike) -> None:
     """`UsageError` where `ansible_become_flags` asks for more of sudo than it is given anyway."""
     flags = text(host, "ansible_sudo_flags", "ansible_become_flags")
     try:

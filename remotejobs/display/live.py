@@ -26,7 +26,7 @@ MOST_HOSTS = 10
 class LiveLines(Lines):
     """`Lines` above a short list of running hosts with the last line that each wrote."""
 
-    first_poll: float | None = 1.0  # somebody who has just started it is watching
+    first_poll: float | None = 1.0  # a person who has just started it is watching
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from remotejobs.inventory.inventory import Host
 class Overridden(Mapping[str, Any]):
     """What is `given`, and all else as it is `below`: looked up when it is asked for and not before.
 
-    A template that nobody needs may be wrong there, and a vault that nobody needs may stay closed.
+    A template that is not needed may be wrong there, and a vault that is not needed may stay closed.
     """
 
     def __init__(self, below: Mapping[str, Any], given: Mapping[str, Any], origin: str) -> None:
@@ -45,7 +45,7 @@ class Overridden(Mapping[str, Any]):
 
 
 def with_login(hosts: Iterable[Host], user: str | None, password: str | None, origin: str) -> list[Host]:
-    """The same hosts, logged in to as `user` and by `password`, where not None; `origin` says who wants that."""
+    """The same hosts, logged in to as `user` and by `password`, where not None; `origin` says where that was set."""
     # Of several names for one thing the last counts, and these are the last.
     wanted = {"ansible_ssh_user": user, "ansible_ssh_password": password}
     given = {name: value for name, value in wanted.items() if value is not None}

@@ -82,7 +82,7 @@ def split(pattern: str) -> list[str]:
 
 
 def _refuse_a_split_repetition(pattern: str, parts: list[str]) -> None:
-    """A comma splits even inside of `{1,2}`: Ansible then searches for two things that nobody meant."""
+    """A comma splits even inside of `{1,2}`: Ansible then searches for two things that were not meant."""
     if any(_CUT.fullmatch(part) for part in parts[:-1]):
         raise PatternError(
             f"pattern {pattern!r}: the comma in its {{}} splits it in two",
@@ -110,7 +110,7 @@ def split_subscript(text: str) -> tuple[str, Subscript | None]:
 
 
 def evaluate(terms: Iterable[Term], names: PatternNames) -> tuple[str, ...]:
-    """The hosts that the terms name, each once. Raises `PatternError` for a name that nobody has."""
+    """The hosts that the terms name, each once. Raises `PatternError` for a name that no host or group has."""
     chosen: list[str] = []
     for term in terms:
         found = _hosts_of(term, names)

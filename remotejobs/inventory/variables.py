@@ -21,7 +21,7 @@ _SHOWN = (
 FALSE = {"false", "no", "off", "0", "n", "f", ""}
 
 
-class Host(Protocol):
+class HostLike(Protocol):
     """What the ways to a host need of an inventory's host."""
 
     @property
@@ -31,7 +31,7 @@ class Host(Protocol):
     def variables(self) -> Mapping[str, Any]: ...
 
 
-def text(host: Host, *names: str) -> str:
+def text(host: HostLike, *names: str) -> str:
     """The value of the last of `names` that is set, as in Ansible; "" when none is. `UsageError` for a list or dict."""
     for name in reversed(names):
         value: object = host.variables.get(name)
@@ -43,7 +43,7 @@ def text(host: Host, *names: str) -> str:
     return ""
 
 
-def masked(host: Host, shown: str) -> str:
+def masked(host: HostLike, shown: str) -> str:
     """`shown`, without what a vault says of the way to the host; of options for ssh, each word is hidden."""
     for name in _SHOWN:
         value: object = host.variables.get(name)
@@ -54,14 +54,14 @@ def masked(host: Host, shown: str) -> str:
     return shown
 
 
-def place_of(host: Host, *names: str) -> str:
+def place_of(host: HostLike, *names: str) -> str:
     """Where the last of `names` that is set was set: the variable itself, or a file of settings and its line."""
     name = next((name for name in reversed(names) if host.variables.get(name) is not None), names[0])
     outside = getattr(host.variables, "outside", None)
     return str((outside and outside(name)) or f"{host.name}: {name}")
 
 
-def flag(host: Host, name: str, *, default: bool) -> bool:
+def flag(host: HostLike, name: str, *, default: bool) -> bool:
     """A yes or no, in any of YAML's and Ansible's words; `UsageError` for anything else."""
     value: object = host.variables.get(name)
     if value is None:

@@ -15,7 +15,7 @@ from remotejobs.connections.connect import open_connection
 from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.connections.threads import small_stacks
 from remotejobs.errors import RemoteJobsError, UsageError
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 from remotejobs.jobs.client import HostJobs
 
 DEFAULT_FORKS = 50
@@ -54,11 +54,11 @@ class Fleet:
 
     def __init__(
         self,
-        hosts: Iterable[Host],
+        hosts: Iterable[HostLike],
         *,
         forks: int = DEFAULT_FORKS,
         become: BecomeChoice = BecomeChoice(),
-        connect: Callable[[Host], Connection] = open_connection,
+        connect: Callable[[HostLike], Connection] = open_connection,
     ) -> None:
         if forks < 1:
             raise UsageError(f"forks is {forks}", remedy="It must be at least 1.")

@@ -1,4 +1,4 @@
-"""What a job is called where nobody said."""
+"""Jids and labels of jobs that were given none."""
 
 from __future__ import annotations
 

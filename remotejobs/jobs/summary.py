@@ -17,7 +17,7 @@ def is_like(record: Record, jobs: str) -> bool:
 
 
 def is_recent(record: Record, seconds: float, now: datetime) -> bool:
-    """Whether the job has not ended, or ended at most so many seconds ago; one whose end nobody knows is recent."""
+    """Whether the job has not ended, or ended at most so many seconds ago; one whose end is unknown is recent."""
     return not record.end or (now - datetime.fromisoformat(record.end)).total_seconds() <= seconds
 
 

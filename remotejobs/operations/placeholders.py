@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def filled(template: str, host: Host) -> str:
+def filled(template: str, host: HostLike) -> str:
     """`template` with `{host}` as the host's name and any other name as that inventory variable of it.
 
     `UsageError` names a variable that the host does not have.

@@ -28,7 +28,7 @@ from remotejobs.errors import (
     UsageError,
 )
 from remotejobs.inventory.override import Overridden
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 
@@ -75,7 +75,7 @@ class Rebooted:
 
 
 def reboot(
-    host: Host, wanted: Reboot, *, become: Become | None = None, on_news: Callable[[str], None] = lambda _news: None
+    host: HostLike, wanted: Reboot, *, become: Become | None = None, on_news: Callable[[str], None] = lambda _news: None
 ) -> Rebooted:
     """Reboot `host` and wait until it is back; `on_news` hears how it goes.
 
@@ -84,14 +84,14 @@ def reboot(
     """
     hurry = {"ansible_timeout": wanted.connect_timeout, "ansible_ssh_timeout": None}
     variables = Overridden(host.variables, hurry, "the reboot")
-    # A connection of its own: nobody else's retries are waited for.
+    # A connection of its own: it waits for no other retries.
     with closing(open_connection(_Hurried(host.name, variables), retry_for=0)) as connection:
         if isinstance(connection, LocalConnection):
             raise UsageError(
                 f"{host.name} is this machine", remedy="Reboot it by hand: nothing could wait for it here."
             )
         # Root's jobs, and those of the user who logs in.
-        owners = [HostJobs(connection, become=who, directory=text(host, "remotejobs_dir")) for who in {become, None}]
+        owners = [HostJobs(connection, become=user, directory=text(host, "remotejobs_dir")) for user in {become, None}]
         return _Rebooting(connection, become, wanted, on_news).run(owners)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.model import LONGEST_GRACE, Job, Record
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.web import fetch
@@ -90,7 +90,7 @@ def goes_on(record: Record) -> bool:
     return not record.finished or record.still_runs
 
 
-def check_service_once(service: Service, host: Host, shell: Shell) -> ServiceStatus:
+def check_service_once(service: Service, host: HostLike, shell: Shell) -> ServiceStatus:
     """Ask for the port, and for the URL, once. Raises `HostError`."""
     url = filled(service.health, host)
     there = url if service.ask_from == "host" else ""

@@ -103,19 +103,19 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Http(urllib.request.HTTPHandler):
-    class _Connection(http.client.HTTPConnection):
+    class _HttpConnection(http.client.HTTPConnection):
         response_class = _Response
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._Connection, req)
+        return self.do_open(self._HttpConnection, req)
 
 
 class _Https(urllib.request.HTTPSHandler):
-    class _Connection(http.client.HTTPSConnection):
+    class _HttpsConnection(http.client.HTTPSConnection):
         response_class = _Response
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._Connection, req)
+        return self.do_open(self._HttpsConnection, req)
 
 
 class _OnTheSameHost(urllib.request.HTTPRedirectHandler):

@@ -12,6 +12,7 @@ from pathlib import Path
 from remotejobs.errors import UsageError
 
 _CHECKOUT = "/opt/remotejobs"  # where the units of the package think that they are
+_DEPLOY = ("make deploy", "python -m remotejobs.prefect.deployments")  # in a checkout, and in a project
 # Of resources.yml the last automations, from this one on: their deployment is one that a new project does not have.
 _BACKUPS = "- name: Notify when no backup succeeded in 26 hours"
 
@@ -40,13 +41,13 @@ def _files(directory: Path) -> Iterator[tuple[str, str]]:
     template = package.joinpath("project", "template")
     yield from ((name, text.replace("NAME", _name_of(directory))) for name, text in _texts(template))
     deployments = package.joinpath("prefect", "deployments")
-    yield "deployments/server.env", deployments.joinpath("server.env").read_text()
-    resources_file = deployments.joinpath("resources.yml").read_text()
+    yield "deployments/server.env", deployments.joinpath("server.env").read_text().replace(*_DEPLOY)
+    resources_file = deployments.joinpath("resources.yml").read_text().replace(*_DEPLOY)
     yield "deployments/resources.yml", resources_file.partition(_BACKUPS)[0].rstrip() + "\n"
     for unit in ("remotejobs-server.service", "remotejobs-worker@.service"):
         text = deployments.joinpath("systemd", unit).read_text()
         text = re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE)
-        text = text.replace(f"{_CHECKOUT}/.venv", sys.prefix).replace(_CHECKOUT, str(directory))
+        text = text.replace(f"{_CHECKOUT}/.venv", sys.prefix).replace(_CHECKOUT, str(directory)).replace(*_DEPLOY)
         yield f"deployments/systemd/{unit}", text
 
 

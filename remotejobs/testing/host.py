@@ -66,7 +66,7 @@ class FakeHost:
 
     # --- what the test does to it ---
 
-    def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nobody listens there") -> None:
+    def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nothing listens there") -> None:
         """From now on it cannot be asked; waiting callers lose the connection. Its jobs run on."""
         with self._changed:
             self._cut = (kind, message)

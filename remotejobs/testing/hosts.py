@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from remotejobs.connections.base import Connection
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.model import Job, State
 from remotejobs.testing.host import FakeHost
 from remotejobs.testing.job import FakeJob, by_itself, lost
@@ -47,7 +47,7 @@ class FakeHosts:
         self._lock = threading.Lock()
         self._one_more = threading.Event()
 
-    def connect(self, host: Host) -> Connection:
+    def connect(self, host: HostLike) -> Connection:
         """The way to a host of the inventory: give it to `Fleet(..., connect=fake.connect)`."""
         return self.host(host.name)
 

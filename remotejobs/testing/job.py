@@ -93,7 +93,7 @@ class FakeJob:
     def _kept_too_long(self) -> PlannedEnd | None:
         if not self.job.queue_timeout:
             return None
-        msg = f"queue limit of {self.job.queue_timeout} s exceeded: it waited for {self.waits_for}"
+        msg = f"queue timeout of {self.job.queue_timeout} s exceeded: it waited for {self.waits_for}"
         return PlannedEnd(
             self.arrived + self.job.queue_timeout, State.TIMED_OUT, msg=f"{msg}; the command was never started"
         )

@@ -18,7 +18,7 @@ class PrivatePartGone(RemoteJobsError):
 def require(library: str, part: type | ModuleType | Callable[..., Any], *names: str) -> None:
     """Raise `PrivatePartGone` when `part` of `library`, a class or a module, has not all of `names`.
 
-    Of a function it is asked whether it uses them: to set an attribute that nobody reads any more would raise nothing.
+    Of a function it is asked whether it uses them: to set an attribute that is not read any more would raise nothing.
     """
     function = unwrap(part) if callable(part) else None
     known, verb = (function.__code__.co_names, "uses") if isfunction(function) else (dir(part), "has")

@@ -18,7 +18,7 @@ _OF_PREFECT = {"block_type_slug", "_block_document_id", "_block_document_name", 
 
 def not_the_manual(path: str) -> str:
     """The same path. Raises `ValueError` for that of inventories/example.yml."""
-    # The deployments name it until somebody names another one: their schedules would wait in vain for its hosts, which
+    # The deployments name it until another one is named: their schedules would wait in vain for its hosts, which
     # do not exist, and say "unreachable" of each.
     if PurePath(path).parts[-2:] == _EXAMPLE:
         raise ValueError(
@@ -46,7 +46,7 @@ class Strict(BaseModel):
 
 
 class RemoteLogin(Block, Strict):
-    """As whom to log in to the hosts of an inventory, and the passwords. Keys are files of the worker.
+    """The user that logs in to the hosts of an inventory, and the passwords. Keys are files of the worker.
 
     Example:
         ```python

@@ -88,7 +88,7 @@ class RemoteJob(JobBlock[Record], Strict):
     _block_type_name: ClassVar[str | None] = "Remote Job"
     _logo_url: ClassVar[HttpUrl | None] = logo("process")
 
-    access: Access = Field(description="Where the hosts are written down, and as whom to work there.")
+    access: Access = Field(description="Where the hosts are written down, and which user to become there.")
     host: str = Field(min_length=1, description="The host that it runs on, as the inventory calls it.")
     command: Command
     label: Label

@@ -11,7 +11,7 @@ from remotejobs.connections.become import become_for
 from remotejobs.connections.resource_limits import raise_resource_limits
 from remotejobs.errors import RemoteJobsError
 from remotejobs.inventory import Host
-from remotejobs.inventory.variables import Host as AnyHost
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Handle, Record, State
@@ -76,7 +76,7 @@ def _left(handle: Handle, error: RemoteJobsError, access: Access) -> CancelledJo
     return CancelledJob(handle.host, handle.label, f"{error} {remedy}", open_end=True)
 
 
-def user_on(host: AnyHost, access: Access) -> str:
+def user_on(host: HostLike, access: Access) -> str:
     """The user that the job belongs to; "" for the one that logs in."""
     become = become_for(host, become=True if access.become else None, user=access.become_user or None)
     return become.user if become else ""

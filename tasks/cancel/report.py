@@ -68,7 +68,7 @@ def report_cancelled(flow_run: FlowRun, results: Sequence[CancelledJob], *, line
     attach(
         flow_run,
         line,
-        [{"host": result.host, "job": result.label, "what became of it": visible(result.said)} for result in results],
+        [{"host": result.host, "job": result.label, "result": visible(result.said)} for result in results],
     )
 
 

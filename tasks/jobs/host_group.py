@@ -57,7 +57,7 @@ def start_group(*, retry_unreachable: bool, on_failed: OnFailed | None = None) -
     """The task that starts the jobs of one group: a handle for each step, in order.
 
     Hosts that could not be asked are tried again, and only they, where it is `retry_unreachable`; otherwise they are
-    among the answers, and nobody waits for them. At the end it raises `GroupFailed` when another job was not started,
+    among the answers, and nothing waits for them. At the end it raises `GroupFailed` when another job was not started,
     with a handle or an error for each step; `on_failed` gets these first. One task is for one group, whose
     answers it remembers.
     """

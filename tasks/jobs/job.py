@@ -115,7 +115,10 @@ def run_command(command: str, host: str, access: Access, label: str = "command",
 
 @task(task_run_name="kill {handle.label} on {handle.host}", cache_policy=NO_CACHE)
 def kill_job(handle: Handle, access: Access, grace: int | None = None) -> Record:
-    """End the job's whole process tree with proof; `grace` is seconds between TERM and KILL (default: the job's)."""
+    """End the job's whole process tree with proof; `grace` is seconds between TERM and KILL (default: the job's).
+
+    The record says how the tree was proven empty, or what survived. Raises `HostError` (`JobNotFound`, `Unreachable`).
+    """
     record = jobs_of(access, handle).kill(handle.jid, grace=grace)
     get_run_logger().info("%s on %s: %s. %s", handle.label, handle.host, record.state, record.msg)
     return record
@@ -123,7 +126,7 @@ def kill_job(handle: Handle, access: Access, grace: int | None = None) -> Record
 
 @task(task_run_name="log of {handle.label} on {handle.host}", cache_policy=NO_CACHE)
 def fetch_log(handle: Handle, access: Access, max_bytes: int = 1024 * 1024) -> Record:
-    """The job's record with the last `max_bytes` of stdout and of stderr."""
+    """The job's record with the last `max_bytes` of stdout and of stderr, each. Raises `HostError`."""
     return jobs_of(access, handle).status([Read(handle.jid, max_bytes=max_bytes)])[0]
 
 

@@ -22,13 +22,13 @@ def key_of(*words: str) -> str:
 
 
 def publish_table(key: str, title: str, rows: Sequence[TableRow]) -> None:
-    """Attach `rows` to the flow run under way; `key` is as `key_of` makes it."""
+    """Attach a table to the flow run under way: `rows` map columns to cells, `key` is as `key_of` makes it."""
     table: list[dict[str, Any]] = [dict(row) for row in rows]
     create_table_artifact(key=key, table=table, description=title)
 
 
 def row_of(result: JobResult) -> TableRow:
-    """The row of a table for the end of a command."""
+    """The row of a table for the end of a command: host, step, state, rc, duration and the reason."""
     record = result.record
     rc = record.rc if record else None
     return {
@@ -37,7 +37,7 @@ def row_of(result: JobResult) -> TableRow:
         "state": result.state,
         "rc": "" if rc is None else rc,
         "duration": duration(record.delta) if record else "",
-        "said": result.reason or (last_line(record) if record else ""),
+        "message": result.reason or (last_line(record) if record else ""),
     }
 
 

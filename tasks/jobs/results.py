@@ -39,7 +39,7 @@ class JobResult:
     def over(self) -> bool:
         """Whether its host reports that it no longer runs, however it ended. Clean up only then.
 
-        False if the job continues, if part of it survived, if the host is unreachable, and where nobody can know.
+        False if the job continues, if part of it survived, if the host is unreachable, and where its end is unknown.
         """
         record = self.record
         if record is None or not record.finished or record.survivors:

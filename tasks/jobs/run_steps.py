@@ -56,7 +56,7 @@ def run_steps(
 
 
 def group_size(hosts: int, delay: float, shards: int = 1, jobs: int = 1) -> int:
-    """How many hosts a group has when nobody says: 1 where all shards together have up to 4 hosts, none of which has
+    """How many hosts a group has by default: 1 where all shards together have up to 4 hosts, none of which has
     more jobs than can be waited for at a time over its connection. Otherwise about 100, and so many that no more than
     ten attempts a second reach Prefect's server where each lasts `delay` seconds, unless a single group of each shard
     is more than that."""
@@ -107,7 +107,7 @@ def _by_groups(
 ) -> Iterator[tuple[str, JobResult]]:
     """The end of each step's job, with its jid."""
     groups = _begin(steps, hosts, size, polling, retry_unreachable=False)
-    # Beside the others, whose ends nobody shall learn later for it.
+    # Beside the others, whose ends must not be learned later because of it.
     unreachable = [step for group in groups for step, first in group.begun() if is_unreachable(first)]
     away = list(dict.fromkeys(step.host for step in unreachable))
     for group in [*groups, *_begin(unreachable, away, size, polling, retry_unreachable=True)]:

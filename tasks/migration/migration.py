@@ -189,7 +189,7 @@ def _observed_from(results: Mapping[HostStep, Record | RemoteJobsError]) -> Obse
                 steps[host_step] = ObservedStep(StepStatus.NOT_RUN, reason=_words(result))
             case _:
                 record = result.record if isinstance(result, ContactLost) else None
-                steps[host_step] = ObservedStep(StepStatus.RUNNING, record, reason="nobody knows whether it still runs")
+                steps[host_step] = ObservedStep(StepStatus.RUNNING, record, reason="unknown whether it still runs")
                 unreachable.setdefault(host_step.host, f"{host_step.step}: {_words(result)}")
     return ObservedState(steps=steps, unreachable=unreachable)
 

@@ -159,14 +159,14 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
     line = cancel_here(client, run)
     now = client.read_flow_run(run.id)
     if _state(now) != _state(run):
-        # Its worker woke up and did it too, and by now somebody may have retried it.
+        # Its worker woke up and did it too, and by now a person may have retried it.
         return f"{line}. That was done here, and meanwhile it became {now.state.name if now.state else 'new'}"
     client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
     return f"no worker cancelled it, so it was done here. {line}"
 
 
 def was_being_cancelled(states: Sequence[State[Any]]) -> bool:
-    """Whether somebody cancelled the run since it was scheduled last: then no death of its process is to be mended.
+    """Whether the run was cancelled since it was scheduled last: then no death of its process is to be mended.
 
     A process may die of its cancelling, and be reported Crashed.
     """
@@ -176,7 +176,7 @@ def was_being_cancelled(states: Sequence[State[Any]]) -> bool:
 
 
 def was_cut_short(states: Sequence[State[Any]]) -> bool:
-    """Whether the run was set to Cancelled while it ran, without having been asked to end: so nobody ended its jobs.
+    """Whether the run was set to Cancelled while it ran, without having been asked to end: its jobs were not ended.
 
     What is done about it then ends with a second Cancelled.
     """

@@ -48,7 +48,7 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
     """Run the step's command detached, or attach to it, and wait for its end; its output comes into the log.
 
     The host is meanwhile kept out of the load balancer. Raises `JobFailed` when it ended badly, with no process left;
-    `LostContact` when nobody knows whether it ended.
+    `LostContact` when it is unknown whether it ended.
     """
     logger = get_run_logger()
     managed = managed_host(host, access, update)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.operations.balancers import LoadBalancer, Reach
 from remotejobs.operations.rolling import Update
@@ -17,7 +17,7 @@ from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 class ManagedHost:
     """One host, its jobs, and the load balancer before it."""
 
-    host: Host
+    host: HostLike
     jobs: HostJobs
     balancer: LoadBalancer
     update: Update

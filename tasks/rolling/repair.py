@@ -24,7 +24,7 @@ from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 from remotejobs.prefect.tasks.rolling.runs import origin_of
 from remotejobs.text import visible
 
-_SETTLED = {"Reverted", "Stopped"}  # the flow has seen to every host itself
+_SETTLED = {"Reverted", "Stopped"}  # the flow has put every host right itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def _put_all_right(flow_run: FlowRun) -> tuple[str, list[dict[str, str]]]:
     wrong = ", ".join(host for host, (_, right) in said.items() if not right)
     how = f"its table `{KEY}` says why. `make repair RUN={flow_run.id}` does it later"
     line = f"NOT PUT RIGHT: {wrong}; {how}" if wrong else "None of its jobs runs any more, and it keeps no host out"
-    return line, [{"host": host, "what became of it": visible(words)} for host, (words, _) in said.items()]
+    return line, [{"host": host, "result": visible(words)} for host, (words, _) in said.items()]
 
 
 def _repair(host: str, left: Left, report: Callable[[str], None]) -> str:

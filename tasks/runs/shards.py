@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from remotejobs.operations.rolling.budget import Amount, amount_of
 
 POOL = "remotejobs-shards"
-_MOST_HOSTS = 500  # of a shard, where nobody says how many there shall be
+_MOST_HOSTS = 500  # of a shard, where no number of shards is given
 _FEWEST_HOSTS = 10
 _A_WORKER = 2  # shards at a time: --limit of its unit
 _ALL = "100%"

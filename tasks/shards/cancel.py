@@ -1,4 +1,4 @@
-"""Cancelling a run that was split: first its shards, each by its own worker, so that nobody begins jobs any more."""
+"""Cancelling a run that was split: first its shards, each by its own worker, so that no more jobs begin."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def results_of_shards(
 ) -> list[tuple[JobResult, TableRow]]:
     """How each of `steps` ended, and its row for the table, after other workers did them in shards.
 
-    What a shard did not come to report (its worker died and nobody resumed it, or it was cancelled) its hosts are
+    What a shard did not come to report (its worker died and it was not resumed, or it was cancelled) its hosts are
     asked; `judged` says what the flow makes of that.
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
@@ -70,7 +70,7 @@ def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
         return _not_begun(step, f"its shard ended before it began here: {shard_run.ended}")
     except RemoteJobsError as exc:
         found = not_asked(step.host, exc)
-    # That it still runs is no success: nobody waits for it any more.
+    # That it still runs is no success: nothing waits for it any more.
     succeeded = found.succeeded and found.over
     reason = found.reason or f"its host says so; its shard reported nothing: {shard_run.ended}"
     return replace(found, step=step.label, succeeded=succeeded, reason=reason)

@@ -63,7 +63,7 @@ def _over(shard_run: ShardRun) -> bool:
 
 
 def _give_up_crashed(client: SyncPrefectClient, watch: ShardWatch) -> None:
-    """So that nobody resumes them once their hosts were reported.
+    """So that they are not resumed once their hosts were reported.
 
     After an absence of the server all have their time.
     """
@@ -72,16 +72,16 @@ def _give_up_crashed(client: SyncPrefectClient, watch: ShardWatch) -> None:
             watch.crashed.pop(shard_run.shard.number, None)
             continue
         since = watch.crashed.setdefault(shard_run.shard.number, time.monotonic())
-        # `recover` resumes a crashed run much sooner: one that is still crashed then is nobody's any more.
+        # `recover` resumes a crashed run much sooner: one that is still crashed then is abandoned.
         if time.monotonic() - since > timings().shard_crash_timeout:
-            given_up: RunState[None] = Cancelled(message="Given up: it crashed, and nobody resumed it")
+            given_up: RunState[None] = Cancelled(message="Given up: it crashed, and was not resumed")
             client.set_flow_run_state(shard_run.run.id, given_up, force=True)
 
 
 def _stop_if_exceeded(client: SyncPrefectClient, watch: ShardWatch, wanted: Shards) -> None:
     untold = [shard_run for shard_run in watch.shards if shard_run.shard.number not in watch.reports]
     failed = {result.host for report in watch.reports.values() for result in report if not result.succeeded}
-    # One that broke before it could report, as on a worker without the inventory: nobody says that a host of it is
+    # One that broke before it could report, as on a worker without the inventory: nothing says that a host of it is
     # well.
     failed |= {host for shard_run in untold if _over(shard_run) for host in shard_run.shard.hosts}
     failed |= _failed_already(client, [shard_run for shard_run in untold if not _over(shard_run)])

@@ -1,4 +1,4 @@
-"""A host in somebody else's hands: its answers cost little, are not believed, and cannot reach a terminal."""
+"""A compromised host: its answers cost little, are not believed, and cannot reach a terminal."""
 
 from __future__ import annotations
 

@@ -74,11 +74,11 @@ def test_a_line_of_unicode_is_no_line_of_a_report() -> None:
     stdout = f"remotejobs-backup 1\n{fields}\nwarning=a\u2028restore_tested=yes\u2028b\nend\n".encode()
 
     @dataclass
-    class Ended:
+    class EndedJob:
         stdout: bytes
         host: str = "here"
 
-    report = report_of(cast(Record, Ended(stdout)))
+    report = report_of(cast(Record, EndedJob(stdout)))
     assert not report.restore_tested
     assert len(report.warnings) == 1
 

@@ -73,7 +73,8 @@ def test_an_existing_database_is_refused_and_untouched(
     before = databases_of(postgres)
     record = restore("users", database="users", **server)
     assert record.state is State.FAILED
-    assert "restore of users failed at step preflight: the database users exists, and nobody agreed" in said(record)
+    refused = "the database users exists, and its replacement was not approved"
+    assert f"restore of users failed at step preflight: {refused}" in said(record)
     assert databases_of(postgres) == before
 
 

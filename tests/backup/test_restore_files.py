@@ -39,7 +39,7 @@ def test_files_come_back_in_a_new_directory_and_an_old_one_is_kept(
     assert (to / "site").stat().st_mode & 0o777 == 0o750
     (to / "site" / "a page.html").write_text("changed since")
     refused = restore("site", to=str(to), interpreter=interpreter)
-    assert f"{to} exists, and nobody agreed" in said(refused)
+    assert f"{to} exists, and its replacement was not approved" in said(refused)
     report = restore_report_of(restore("site", to=str(to), replace_it=True, interpreter=interpreter))
     assert (to / "site" / "a page.html").read_text() == "hello"
     assert (Path(report.before) / "site" / "a page.html").read_text() == "changed since"

@@ -46,7 +46,7 @@ def test_a_directory_that_appears_while_files_are_restored_is_not_restored_into(
         assert (to / "f").read_text() == "saved"
         assert (Path(restore_report_of(done).before) / "own").read_text() == "new\n"
     else:
-        assert f"{to} is there by now, and nobody agreed" in done.stderr.decode()
+        assert f"{to} is there by now, and its replacement was not approved" in done.stderr.decode()
         assert [each.name for each in to.iterdir()] == ["own"]
     assert not list(tmp_path.glob("back.rj_restoring_*"))
 
@@ -57,7 +57,7 @@ def test_an_empty_directory_that_is_filled_while_files_are_restored_is_not_put_a
     to = tmp_path / "back"
     to.mkdir()
     done = restore("f", to=str(to), path=with_own(tmp_path, "tar", f'"$real" "$@" || exit; echo new >"{to}/own"'))
-    assert "nobody agreed" in done.stderr.decode()
+    assert "its replacement was not approved" in done.stderr.decode()
     assert (to / "own").read_text() == "new\n"
 
 
@@ -68,7 +68,7 @@ def test_a_directory_that_comes_at_the_last_moment_does_not_swallow_what_was_res
     made = f'case $1 in *rj_restoring*) [ -e "{to}" ] || mkdir "{to}" ;; esac; exec "$real" "$@"'
     done = restore("f", to=str(to), path=with_own(tmp_path, "mv", made))
     assert done.state is State.FAILED
-    assert f"{to} was made by somebody else meanwhile" in done.stderr.decode()
+    assert f"{to} was made by another program meanwhile" in done.stderr.decode()
     assert not list(to.iterdir())
 
 
@@ -105,7 +105,7 @@ def test_a_link_to_an_empty_directory_is_not_replaced_unasked(
     to.symlink_to("real")
     assert target_on(shell, Restore(item="f", to=str(to))).exists
     assert target_on(shell, Restore(item="f", to=f"{to}/")).exists
-    assert "nobody agreed" in restore("f", to=str(to)).stderr.decode()
+    assert "its replacement was not approved" in restore("f", to=str(to)).stderr.decode()
     assert to.is_symlink()
 
 
@@ -115,7 +115,7 @@ def test_a_directory_that_cannot_be_listed_is_not_empty(
     to = tmp_path / "back"
     to.mkdir()
     failed = restore("f", to=f"{to}//", path=with_own(tmp_path, "ls", "exit 2"))
-    assert f"{to} exists, and nobody agreed" in failed.stderr.decode()
+    assert f"{to} exists, and its replacement was not approved" in failed.stderr.decode()
 
 
 def test_what_is_restored_can_be_read_by_those_who_could_read_what_was_there(

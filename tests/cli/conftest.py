@@ -11,7 +11,7 @@ import yaml
 
 from faults.host.processes import end_unfinished
 from lab.servers.sshd import SshLab
-from tests.cli.running import Ended, in_a_process, remotejobs
+from tests.cli.running import CommandResult, in_a_process, remotejobs
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Hosts:
     inventory: Path
     names: tuple[str, ...]
 
-    def call(self, command: str, *words: str) -> Ended:
+    def call(self, command: str, *words: str) -> CommandResult:
         """`remotejobs COMMAND all -i INVENTORY WORDS...`"""
         return remotejobs(command, "all", "-i", str(self.inventory), *words)
 
-    def call_in_a_process(self, command: str, *words: str) -> Ended:
+    def call_in_a_process(self, command: str, *words: str) -> CommandResult:
         """The same, for what is not to wait for its threads at the end, and so ends its process."""
         return in_a_process(command, "all", "-i", str(self.inventory), *words)
 

@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "remotejobs")
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """What a command line gave back."""
 
     code: int
@@ -46,7 +46,7 @@ def environment(**more: str) -> Mapping[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"} | more
 
 
-def remotejobs(*words: str, **env: str) -> Ended:
+def remotejobs(*words: str, **env: str) -> CommandResult:
     """One command line in this process, which saves the start of another: its output goes to no terminal.
 
     What is about a process (its start, signals, terminals, pipes that are closed) takes `in_a_process` or `begin`.
@@ -62,7 +62,7 @@ def remotejobs(*words: str, **env: str) -> Ended:
             code = main(words)
         except SystemExit as end:  # as argparse ends it
             code = int(end.code or 0)
-    return Ended(code, _written(out), _written(err).decode())
+    return CommandResult(code, _written(out), _written(err).decode())
 
 
 def _not_from_here(code: int) -> NoReturn:
@@ -78,7 +78,7 @@ def _written(stream: io.TextIOWrapper) -> bytes:
     return stream.buffer.getvalue()
 
 
-def in_a_process(*words: str, **env: str) -> Ended:
+def in_a_process(*words: str, **env: str) -> CommandResult:
     """One command line in a process of its own, into pipes, with no terminal anywhere."""
     done = subprocess.run(
         [*COMMAND, *words],
@@ -88,7 +88,7 @@ def in_a_process(*words: str, **env: str) -> Ended:
         timeout=120,
         start_new_session=True,
     )
-    return Ended(done.returncode, done.stdout, done.stderr.decode())
+    return CommandResult(done.returncode, done.stdout, done.stderr.decode())
 
 
 def begin(*words: str, **env: str) -> subprocess.Popen[str]:

@@ -16,7 +16,7 @@ from remotejobs.model import State
 from remotejobs.operations.backup import BackupPlan, FilesItem, Retention, job_of, report_of
 from remotejobs.operations.backup.restore import Restore
 from tests.cli.conftest import Hosts
-from tests.cli.running import Ended, remotejobs
+from tests.cli.running import CommandResult, remotejobs
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def saved(tmp_path: Path, directory: Path) -> Path:
     return Path(report_of(record).path)
 
 
-def call(hosts: Hosts, action: str, directory: Path, *words: str, pattern: str = "here") -> Ended:
+def call(hosts: Hosts, action: str, directory: Path, *words: str, pattern: str = "here") -> CommandResult:
     where = ("-i", str(hosts.inventory), "--directory", str(directory))
     return remotejobs("backups", action, pattern, *where, *words)
 
 
-def restore(hosts: Hosts, directory: Path, to: Path, *words: str) -> Ended:
+def restore(hosts: Hosts, directory: Path, to: Path, *words: str) -> CommandResult:
     return call(hosts, "restore", directory, "--item", "site", "--to", str(to), "--reserve-mib", "0", *words)
 
 

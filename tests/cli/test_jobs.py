@@ -81,8 +81,8 @@ def test_a_lost_job_whose_command_still_runs_is_shown_with_the_command_that_ends
 ) -> None:
     local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "orphan", "--", "sleep 60")
     fields = fields_of(tmp_path / "here" / "orphan")
-    for who in ("supervisor", "reaper"):
-        os.kill(int(fields[who].split()[0]), signal.SIGKILL)
+    for name in ("supervisor", "reaper"):
+        os.kill(int(fields[name].split()[0]), signal.SIGKILL)
     remedy = f"End it: remotejobs kill here orphan -i {local_hosts.inventory}\n"
     shown = [
         local_hosts.call(*words, "-l", "here").out for words in (["status", "orphan"], ["wait", "orphan"], ["list"])
@@ -225,7 +225,7 @@ def test_a_job_that_was_queued_for_too_long_is_reported_as_timed_out_and_not_as_
     ended = local_hosts.call("run", *words, "--queue-timeout", "1s", "--jid", "second", "--", "echo its turn")
     assert ended.code == 2
     assert re.search(
-        r"here +timed_out .* queue limit of 1 s exceeded: it waited for lock apt, held by first; the", ended.out
+        r"here +timed_out .* queue timeout of 1 s exceeded: it waited for lock apt, held by first; the", ended.out
     )
     (reported,) = local_hosts.call("status", "second", "-l", "here", "--json").objects
     assert (reported["state"], reported["started"], reported["finished"], reported["start"]) == (

@@ -67,4 +67,4 @@ def test_an_option_that_would_do_nothing_is_refused(words: list[str]) -> None:
 def test_a_place_here_that_cannot_be_ends_in_one_line(local_hosts: Hosts) -> None:
     ended = remotejobs("pull", "here", "/etc/hostname", "/proc/nowhere/x", "-i", str(local_hosts.inventory))
     assert ended.code == 1
-    assert ended.err.splitlines()[0].endswith("Check the path, who may read or write there, and the room on that disk.")
+    assert ended.err.splitlines()[0].endswith("Check the path, its permissions, and the free space on that disk.")

@@ -45,7 +45,7 @@ BY_NAME = {
     b"if rj_bar; then": b"if rj_bar || :; then",
     b"rj_claim() {": b"rj_claim() {\nreturn 0",
 }
-# The start hangs with all its files written and nobody to see it yet; meanwhile its job is killed and started again.
+# The start hangs with all its files written and nothing to see it yet; meanwhile its job is killed and started again.
 HUNG = (op("start", deed=Deed("rj_detach:1", 2.5)), op("kill", 0.8, by=1), op("start", 1.2, by=1), op("poll", 4.5))
 
 

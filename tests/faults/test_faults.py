@@ -74,7 +74,9 @@ def test_a_command_that_never_ran_and_an_end_that_is_not_true_are_counted_as_los
     assert oracle.judge(Record(host="h", jid="job", state=State.RUNNING)).verdict is TryOutcome.LOST
 
 
-TREE = trees.Tree("tree", ("sudo",), by_root=True, reaped=True, in_namespace=False, limit=None, grace=0, awaited=True)
+TREE = trees.ProcessTree(
+    "tree", ("sudo",), by_root=True, reaped=True, in_namespace=False, limit=None, grace=0, awaited=True
+)
 REAPED = Record(host="h", jid="tree", state=State.KILLED, proof="reaped", msg="its process tree is proven empty")
 SCAN = replace(REAPED, proof="scan", msg="no process of it was found")
 
@@ -90,7 +92,7 @@ SCAN = replace(REAPED, proof="scan", msg="no process of it was found")
     ],
 )
 def test_a_tree_that_was_reported_wrongly_is_lost(
-    tree: trees.Tree, record: Record, alive: list[str], went_on: bool
+    tree: trees.ProcessTree, record: Record, alive: list[str], went_on: bool
 ) -> None:
     assert trees.judged(tree, record, alive, went_on=went_on).verdict is TryOutcome.LOST
 
@@ -100,7 +102,7 @@ def test_a_tree_that_was_reported_wrongly_is_lost(
     [
         (REAPED, [], "reaped"),
         (SCAN, [], "scan"),
-        (SCAN, ["7 sleep"], "scan though somebody lived"),
+        (SCAN, ["7 sleep"], "scan though a process lived"),
         (replace(REAPED, proof="", survivors="7(sleep)", msg="STILL ALIVE"), ["7 sleep"], "a survivor named"),
     ],
 )

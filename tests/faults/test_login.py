@@ -1,4 +1,4 @@
-"""A network that fails in the middle of a login is no refusal: those who wait for it go on waiting."""
+"""A network that fails in the middle of a login is no refusal: what waits for it goes on waiting."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Pending, Running
 
-from remotejobs.prefect.flows.recover_stuck_runs import recover_stuck_runs
+from remotejobs.prefect.flows.recover import recover_stuck_runs
 from remotejobs.prefect.tasks.recovery import heartbeats, recover, stuck_runs, takeover
 from remotejobs.prefect.tasks.recovery.recover import CrashLoop, NotResumed, resume
 from remotejobs.prefect.tasks.timings import Timings

@@ -14,7 +14,7 @@ from lab.servers.postgres import Postgres
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, Restore
 from remotejobs.operations.backup.catalogue import CatalogueEntry
-from remotejobs.operations.backup.restore import Target
+from remotejobs.operations.backup.restore import PlannedRestore, RestoreTarget
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.flows.restore import restore
 from remotejobs.prefect.tasks import restores
@@ -57,7 +57,9 @@ def test_sessions_that_come_and_go_make_no_other_question() -> None:
     )
     wanted = Restore(item="users", database="flow_back", end_sessions=True)
     one, more = (
-        restores.question(wanted, [restores.Found(host="db1", entry=entry, target=Target(exists=True, sessions=count))])
+        restores.question(
+            wanted, [PlannedRestore(host="db1", entry=entry, target=RestoreTarget(exists=True, sessions=count))]
+        )
         for count in (0, 12)
     )
     assert one == more

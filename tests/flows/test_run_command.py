@@ -46,7 +46,7 @@ def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[lis
         ("db2", "failed", 9),
         ("files1", "succeeded", 0),
     ]
-    assert str(rows[2]["said"]).endswith("files1/home")
+    assert str(rows[2]["message"]).endswith("files1/home")
 
 
 def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[JobResult]]) -> None:
@@ -88,7 +88,7 @@ def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_r
     assert row["state"] == "killed"
     assert row["rc"] == 143
     assert row["duration"]
-    assert "remotejobs log db1 " in str(row["said"])
+    assert "remotejobs log db1 " in str(row["message"])
 
 
 @pytest.mark.parametrize("wrong", [{"job": {"timeout": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])
@@ -122,7 +122,7 @@ def test_a_run_that_waits_for_a_lock_says_so_and_can_be_ended_with_nothing_run(f
     jobs_on(SIMULATED, "db1").start(Job(jid="holds-the-lock", cmd="sleep 600", locks=("apt",)))
     state = run(SIMULATED, "db1", "echo ran", job=JobOptions(locks=("apt",), queue_timeout=60, launcher="plain"))
     with pytest.raises(
-        HostsFailed, match="queue limit of 60 s exceeded: it waited for lock apt, held by holds-the-lock"
+        HostsFailed, match="queue timeout of 60 s exceeded: it waited for lock apt, held by holds-the-lock"
     ):
         state.result()
     until = Until(retries=1, delay=0.1, on_exhausted="kill")

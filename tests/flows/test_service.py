@@ -19,7 +19,7 @@ from remotejobs.prefect.flows.service import service as service_flow
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.prefect.tasks.services import Found, Verification, service_row
+from remotejobs.prefect.tasks.services import ServiceResult, Verification, service_row
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import table_of
 
@@ -53,8 +53,8 @@ def wanted(tmp_path: Path, access: Access) -> Iterator[Service]:
     run(access, service, "stop")
 
 
-def run(access: Access, service: Service, action: str, **more: Any) -> RunState[list[Found]]:
-    state: RunState[list[Found]] = service_flow(
+def run(access: Access, service: Service, action: str, **more: Any) -> RunState[list[ServiceResult]]:
+    state: RunState[list[ServiceResult]] = service_flow(
         access, "db1", service, action, **{"verify": SOON, **more}, return_state=True
     )
     return state

@@ -16,7 +16,7 @@ import pytest
 
 from lab import guard
 from tests.awaiting import await_true
-from tests.lab.running import running
+from tests.processes import running
 
 PROJECT = Path(__file__).parents[2]
 CONFTEST = """
@@ -30,7 +30,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def place(tmp_path_factory):
     guard.enter("place", tmp_path_factory.getbasetemp())
 """
-# One job runs as another user; one hides its environment, and is neither in its session nor a child of anybody's.
+# One job runs as another user; one hides its environment, and is neither in its session nor a child of another process.
 RUN = """
 import json, os, pathlib, tempfile, time
 from faults.host.disk import disk

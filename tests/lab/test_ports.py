@@ -1,4 +1,4 @@
-"""A port of the lab is nobody else's from the moment it is taken, also before and between the lives of its server."""
+"""A port of the lab is reserved from the moment it is taken, also before and between the lives of its server."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.process import LabError, ServerProcess
-from tests.lab.running import running
+from tests.processes import running
 
 PROJECT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ import pytest
 from lab.process import LabError
 from lab.servers.prefect.api import PrefectApi
 from lab.servers.prefect.server import PrefectServer
-from tests.lab.running import running
+from tests.processes import running
 
 pytestmark = pytest.mark.slow
 

@@ -57,7 +57,7 @@ def lock_of(host: LabHost) -> Path:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedMigration:
     """A flow run that ended, and what can be found out about it."""
 
     state: RunState[Any]
@@ -91,17 +91,17 @@ class Ended:
         return {record.label: record for record in found}
 
 
-Migrate = Callable[..., Ended]
+Migrate = Callable[..., EndedMigration]
 
 
 @pytest.fixture
 def migrate(prefect_server: Path, unlocked: SshLab, access: Access) -> Migrate:
     """Runs the flow in this process."""
 
-    def run(hosts: str, commands: object, **others: object) -> Ended:
+    def run(hosts: str, commands: object, **others: object) -> EndedMigration:
         given: dict[str, Any] = {"access": access, "poll": 1, "contact_timeout": 60, **others}
         state = migration(hosts=hosts, commands=commands, return_state=True, **given)
-        return Ended(state, given["access"])
+        return EndedMigration(state, given["access"])
 
     return run
 

@@ -16,7 +16,7 @@ from remotejobs.cli import main
 from remotejobs.model import State
 from remotejobs.operations.migration import Commands, MigrationStep
 from remotejobs.prefect.tasks.access import Access
-from tests.migration.conftest import Control, Ended, Migrate, lock_of
+from tests.migration.conftest import Control, EndedMigration, Migrate, lock_of
 from tests.migration.gates import Gates
 from tests.task_log import TaskLog
 
@@ -39,7 +39,7 @@ def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_g
         run.await_words(f"started job {step}")
     lab.stop_host("db1")
     try:
-        unknown = Ended(run.finish(), access)
+        unknown = EndedMigration(run.finish(), access)
     finally:
         lab.start_host("db1")
     assert unknown.end == "Unknown"
@@ -55,7 +55,7 @@ def test_contact_lost_for_longer_than_the_deadline_ends_as_unknown_and_a_retry_g
     run.start()
     run.await_words("attached to job migrate")
     gates.open("migrate")
-    ended = Ended(run.finish(), access)
+    ended = EndedMigration(run.finish(), access)
     assert (ended.end, ended.message) == ("Completed", "Migrated and verified on db1")
     assert sorted(gates.runs) == ["migrate", "prepare_rollback", "verify"]
     assert not lock_of(lab.host("db1")).exists()
@@ -177,8 +177,8 @@ def forget_boot(job: Path) -> None:
     """Leave what a reboot leaves: none of the job's processes, and a record of an earlier boot."""
     gate = job / "job"
     fields = fields_of(job)
-    for who in ("supervisor", "reaper"):
-        os.kill(int(fields[who].split()[0]), signal.SIGKILL)
+    for name in ("supervisor", "reaper"):
+        os.kill(int(fields[name].split()[0]), signal.SIGKILL)
     os.kill(int(fields["timer"].split()[0]), signal.SIGTERM)  # it ends its own sleep then
     os.killpg(int(fields["command"].split()[0]), signal.SIGKILL)
     gate.write_text(gate.read_text().replace(f"boot {fields['boot']}", "boot earlier"))

@@ -59,7 +59,7 @@ def test_a_verify_that_was_lost_is_not_run_again_and_nothing_is_rolled_back() ->
     for proven in ({}, {"db1": ""}):
         verdict = decide(plan, ObservedState(steps=steps, survivors=proven))
         assert isinstance(verdict, Verdict)
-        assert verdict == Verdict(MigrationOutcome.UNKNOWN, ("db1: nobody knows how it stands: verify lost",))
+        assert verdict == Verdict(MigrationOutcome.UNKNOWN, ("db1: its state is unknown: verify lost",))
 
 
 def test_a_rollback_that_began_is_gone_through_with_though_another_host_could_now_be_started() -> None:

@@ -20,7 +20,7 @@ LEFT_BEHIND = (
 )
 
 
-class Host:
+class ShellHost:
     def __init__(self, tmp_path: Path, shell: str, jobs: HostJobs) -> None:
         home = tmp_path / "home with 'quotes'"
         self.jobs = jobs
@@ -41,18 +41,18 @@ class Host:
 
 
 @pytest.fixture(params=SHELLS)
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ShellHost]:
     for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", request.param)):
-        yield Host(tmp_path, request.param, jobs)
+        yield ShellHost(tmp_path, request.param, jobs)
 
 
 @pytest.fixture
-def dash(tmp_path: Path) -> Iterator[Host]:
+def dash(tmp_path: Path) -> Iterator[ShellHost]:
     for jobs in host_jobs(tmp_path, shell_path(tmp_path / "bin", "dash")):
-        yield Host(tmp_path, "dash", jobs)
+        yield ShellHost(tmp_path, "dash", jobs)
 
 
-def test_a_check_reports_the_free_space_and_the_holder_of_the_lock(host: Host) -> None:
+def test_a_check_reports_the_free_space_and_the_holder_of_the_lock(host: ShellHost) -> None:
     ready = host.migration.check()
     status = os.statvfs(host.home)
     assert ready.holder is None
@@ -62,24 +62,24 @@ def test_a_check_reports_the_free_space_and_the_holder_of_the_lock(host: Host) -
     assert host.migration.check("/").holder == taken
 
 
-def test_a_path_that_is_not_there_is_named(dash: Host) -> None:
+def test_a_path_that_is_not_there_is_named(dash: ShellHost) -> None:
     with pytest.raises(CheckFailed, match="/nowhere does not exist there"):
         dash.migration.check("/nowhere")
 
 
-def test_what_a_failed_job_left_behind_is_ended_with_proof(host: Host) -> None:
+def test_what_a_failed_job_left_behind_is_ended_with_proof(host: ShellHost) -> None:
     record = host.leave_behind("migrate")
     assert host.migration.prove_dead(["migrate", "never-started"], grace=0) == ""
     assert bearers_of(record) == []
 
 
-def test_a_running_job_is_no_proof_and_is_left_alone(dash: Host) -> None:
+def test_a_running_job_is_no_proof_and_is_left_alone(dash: ShellHost) -> None:
     dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
     assert "still running" in dash.migration.prove_dead(["migrate"], grace=0)
     assert dash.jobs.record("migrate").state is State.RUNNING
 
 
-def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:
+def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: ShellHost) -> None:
     record = dash.jobs.start(Job(jid="migrate", cmd="sleep 300"))
     kill_supervision(record)
     assert ended(dash.jobs, "migrate").state is State.LOST
@@ -87,7 +87,7 @@ def test_a_job_whose_supervisor_is_gone_is_ended_too(dash: Host) -> None:
     assert bearers_of(record) == []
 
 
-def test_a_damaged_record_proves_nothing(dash: Host) -> None:
+def test_a_damaged_record_proves_nothing(dash: ShellHost) -> None:
     dash.jobs.start(Job(jid="migrate", cmd="true"))
     job = Path(ended(dash.jobs, "migrate").results_dir) / "job"
     job.write_text("remotejobs 1\n")

@@ -12,7 +12,7 @@ from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, CommandItem
 from remotejobs.operations.migration import Commands, MigrationStep
 from remotejobs.prefect.tasks.access import Access
-from tests.migration.conftest import Control, Controller, Ended, Migrate, lock_of
+from tests.migration.conftest import Control, Controller, EndedMigration, Migrate, lock_of
 from tests.migration.gates import Gates
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
@@ -77,7 +77,7 @@ def test_killed_in_every_step_of_a_migration_that_fails_it_is_rolled_back_all_th
     kill_in(run, gates, "verify_rollback")
     kill_after(run, "Task run 'unlock db1'")
     run.start()
-    ended = Ended(run.finish(), access)
+    ended = EndedMigration(run.finish(), access)
 
     assert (ended.end, ended.message) == (calm.end, calm.message)
     assert sorted(gates.runs) == sorted(undisturbed.runs), "no step ran twice"
@@ -106,7 +106,7 @@ def test_killed_in_every_step_of_one_that_succeeds_it_completes_all_the_same(
     run.kill()
     gates.open("verify")
     run.start()
-    ended = Ended(run.finish(), access)
+    ended = EndedMigration(run.finish(), access)
     assert (ended.end, ended.message) == ("Completed", "Migrated and verified on db1")
     assert sorted(gates.runs) == ["backup", "migrate", "prepare_rollback", "verify"]
     assert not lock_of(lab.host("db1")).exists()

@@ -14,7 +14,7 @@ from remotejobs.operations.migration import Commands, FreeSpace
 from remotejobs.prefect.flows.migration import migration
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import Approval
-from tests.migration.conftest import Ended, Migrate, lock_of
+from tests.migration.conftest import EndedMigration, Migrate, lock_of
 from tests.migration.gates import Gates
 from tests.task_log import TaskLog
 
@@ -22,7 +22,7 @@ from tests.task_log import TaskLog
 def test_of_two_on_one_host_the_second_is_refused_by_the_lock_with_the_name_of_its_holder(
     migrate: Migrate, gates: Gates, task_log: TaskLog, lab: SshLab
 ) -> None:
-    second: list[Ended] = []
+    second: list[EndedMigration] = []
     gates.close("migrate")
 
     def start_another() -> None:

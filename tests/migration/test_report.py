@@ -77,7 +77,7 @@ def test_a_refusal_of_which_nothing_began_says_so() -> None:
 def test_unknown_has_the_exact_commands_to_find_out_and_to_unlock() -> None:
     lost = (
         HostStep("db1", MigrationStep.MIGRATE),
-        ObservedStep(StepStatus.RUNNING, reason="nobody knows whether it still runs"),
+        ObservedStep(StepStatus.RUNNING, reason="unknown whether it still runs"),
     )
     text = report(
         MigrationOutcome.UNKNOWN, lost, unreachable={"db1": "timed out"}, locks={"db1": "/home/me/.remotejobs/.locks/m"}
@@ -85,7 +85,7 @@ def test_unknown_has_the_exact_commands_to_find_out_and_to_unlock() -> None:
     assert "remotejobs status db1 migrate.1 -i hosts.yml" in text
     assert "remotejobs run db1 -i hosts.yml -P 1 -- 'rm /home/me/.remotejobs/.locks/m'" in text
     assert "retry this flow run" in text
-    assert "| db1 | migrate | unreachable: nobody knows whether it still runs |" in text
+    assert "| db1 | migrate | unreachable: unknown whether it still runs |" in text
 
 
 def test_of_a_host_that_was_never_heard_of_every_step_is_asked_for() -> None:

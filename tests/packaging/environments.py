@@ -91,7 +91,7 @@ def files_in(wheel: Path) -> set[str]:
 
 
 def wheel_of(name: str, files: Mapping[str, str], to: Path) -> Path:
-    """A wheel of somebody else's, by hand."""
+    """A wheel of another project, by hand."""
     metadata = f"{name}-1.0.dist-info"
     whole = {
         **files,

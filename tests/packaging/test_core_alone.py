@@ -19,7 +19,7 @@ names = [module.name for module in pkgutil.walk_packages(remotejobs.__path__, "r
 others = ("remotejobs.__main__", "remotejobs.prefect", "remotejobs.workarounds.prefect.")
 print(len([importlib.import_module(name) for name in names if not name.startswith(others)]))
 """
-MIXED = ("__pycache__", "..")  # what is nobody's own in site-packages
+MIXED = ("__pycache__", "..")  # in site-packages, what no distribution owns
 
 
 @dataclass(frozen=True)

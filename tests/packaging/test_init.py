@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_a_new_project_runs_and_can_be_deployed(installed: Environment, tmp_path
     for deployment in ("disk-space/disk-space", "run-command/run-command", "recover/recover"):
         assert f"+ {deployment}" in plan
     assert "error" not in plan
+
+
+def test_no_file_of_it_names_what_is_in_a_checkout_alone(tmp_path: Path) -> None:
+    named = re.compile(r"\bmake (?:deploy|demo|plan|setup|up)\b|/opt/remotejobs|\btasks/\w+\.py|the checkout")
+    found = [(path.name, named.findall(path.read_text())) for path in write_project(tmp_path / "mine")]
+    assert [each for each in found if each[1]] == []
 
 
 def test_its_units_and_settings_are_its_own(tmp_path: Path) -> None:

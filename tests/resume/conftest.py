@@ -12,8 +12,9 @@ import pytest
 from lab.ports import free_ports
 from lab.process import ServerProcess
 from lab.servers.prefect.api import RunStatus
-from lab.servers.prefect.server import PrefectServer
+from lab.servers.prefect.server import POOL, PrefectServer
 from tests.cluster import AT_A_TENTH, Cluster, running_cluster
+from tests.documents import program_in
 from tests.prepared import migrated_database
 
 HOSTS = ("db1", "db2", "files1")
@@ -55,6 +56,19 @@ def command_on_all(cluster: Cluster, name: str) -> dict[str, object]:
 def start_command(cluster: Cluster, name: str) -> RunStatus:
     """A run of run-command on all hosts; its jobs end when they are let go."""
     return cluster.start("run-command", **command_on_all(cluster, name))
+
+
+def start_own_flow(cluster: Cluster, name: str) -> RunStatus:
+    """A run of the README's program on all hosts, which stands in a directory of its own."""
+    own = cluster.directory / f"own-{name}"
+    own.mkdir()
+    (own / "vacuum.py").write_text(program_in("README.md"))
+    (own / "vacuumdb").write_text(f"#!/bin/sh\n{cluster.command(name)}\n")
+    (own / "vacuumdb").chmod(0o755)
+    deployed = cluster.api.deploy(f"vacuum-{name}", own, "vacuum.py:vacuum", pool=POOL, tags=["resumable"])
+    path = {"PATH": f"{own}:{os.environ['PATH']}"}
+    given: dict[str, object] = {"access": cluster.access.model_dump(), "hosts": "all", "job": {"env": path}}
+    return cluster.api.run(deployed, given)
 
 
 def start_backup(cluster: Cluster, name: str) -> RunStatus:

@@ -1,4 +1,4 @@
-"""A worker is killed, and the processes of its runs killed, frozen, or left behind. Another worker sees to all."""
+"""A worker is killed, and the processes of its runs killed, frozen, or left behind. Another worker recovers all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.job_files import fields_of
 from lab.process import ServerProcess
 from lab.runs import last_table
 from lab.servers.prefect.api import RunStatus
@@ -16,9 +17,9 @@ from remotejobs.model import Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
 from tests.cluster import Cluster, await_true
-from tests.resume.conftest import HOSTS, paused, send, start_backup, start_command
+from tests.processes import processes
+from tests.resume.conftest import HOSTS, paused, send, start_backup, start_command, start_own_flow
 from tests.rolling.site_state import GATED, home
-from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -28,6 +29,7 @@ class Victims:
     """Runs that the dead worker had."""
 
     dead: RunStatus
+    """One of the README's program: a flow of a user's own. The supervisor of its job on db2 is dead too."""
     alone: RunStatus
     frozen: RunStatus
     frozen_pids: list[int]
@@ -49,7 +51,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
 def victims(cluster: Cluster, site: LabSite, survivor: ServerProcess) -> Iterator[Victims]:
     with paused(survivor):
         worker = cluster.prefect.start_worker("victim")
-        dead, frozen, orphan, cut = (begun(cluster, name) for name in ("dead", "frozen", "orphan", "cut"))
+        dead = start_own_flow(cluster, "dead")
+        cluster.await_runs("dead", [1, 1, 1])
+        frozen, orphan, cut = (begun(cluster, name) for name in ("frozen", "orphan", "cut"))
         alone = start_backup(cluster, "alone")
         cluster.await_runs("alone", [1, 0, 0])
         access = {"inventory": str(site.inventory)}
@@ -61,6 +65,7 @@ def victims(cluster: Cluster, site: LabSite, survivor: ServerProcess) -> Iterato
         send(signal.SIGSTOP, frozen_pids)
         send(signal.SIGKILL, [worker.pid, *(pid for run in (dead, alone, update) for pid in processes(run.id))])
         site.applications["web2"].die()
+        send(signal.SIGKILL, [supervisor_of(cluster, dead, "db2")])
     for run in (orphan, update):
         cluster.api.cancel(run)
     cluster.api.set_cancelled(cut)
@@ -75,6 +80,11 @@ def begun(cluster: Cluster, name: str) -> RunStatus:
     return run
 
 
+def supervisor_of(cluster: Cluster, run: RunStatus, host: str) -> int:
+    (record,) = cluster.jobs_of(run, host)
+    return int(fields_of(record.results_dir)["supervisor"].split()[0])
+
+
 def await_second_try(cluster: Cluster, run: RunStatus) -> None:
     cluster.await_run(run, lambda now: now.run_count >= 2)
 
@@ -86,12 +96,13 @@ def complete(cluster: Cluster, run: RunStatus, name: str) -> None:
     assert ended.state and ended.state.name == "Completed", ended.state
 
 
-def test_a_run_whose_worker_and_process_were_killed_ends_on_another_worker_as_it_would_have(
+def test_a_run_of_a_users_own_flow_whose_worker_process_and_supervisor_were_killed_ends_on_another_worker(
     cluster: Cluster, victims: Victims
 ) -> None:
     await_second_try(cluster, victims.dead)
     complete(cluster, victims.dead, "dead")
     assert cluster.runs_of("dead") == [1, 1, 1]
+    assert [cluster.jobs_of(victims.dead, host)[0].state for host in HOSTS] == [State.SUCCEEDED] * 3
 
 
 def test_one_that_may_not_overlap_itself_is_not_kept_out_by_the_place_that_it_held_when_it_died(
@@ -150,7 +161,7 @@ def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_
         deployed = [job for job in jobs_of_update(site, run, name) if job.label.startswith("deploy")]
         assert [(job.state, job.survivors) for job in deployed] == [(State.KILLED, "")]
     assert [site.haproxy.status(name) for name in WEB if name != "web2"] == ["UP"] * 3
-    reported = {row["host"]: row["what became of it"] for row in last_table(cluster.api, run, "cancelled")}
+    reported = {row["host"]: row["result"] for row in last_table(cluster.api, run, "cancelled")}
     assert reported["web1"] == "it was put back, with version 1.0"
     assert "web2: is not healthy and stays out of the load balancer" in reported["web2"]
     assert reported["web3"] == reported["web4"] == "the update never came to it"

@@ -92,7 +92,7 @@ def test_an_alert_is_sent_where_the_environment_says_and_no_secret_is_shown(
 
 
 @dataclass(frozen=True)
-class Files:
+class DeclaredFiles:
     """A prefect.yaml and a resources.yml of somebody who declares more than there is in the project, and then less."""
 
     prefect: Path
@@ -114,9 +114,9 @@ class Files:
 
 
 @pytest.fixture
-def files(cluster: Cluster, tmp_path: Path) -> Files:
+def files(cluster: Cluster, tmp_path: Path) -> DeclaredFiles:
     """A deployment more, which is not described, a schedule and a limit more, an automation more: deployed."""
-    files = Files(tmp_path / "prefect.yaml", tmp_path / "resources.yml")
+    files = DeclaredFiles(tmp_path / "prefect.yaml", tmp_path / "resources.yml")
     (run_command,) = [each for each in content(flows.FILE)["deployments"] if each["name"] == "run-command"]
     extra = {**run_command, "name": EXTRA, "schedules": [SCHEDULE]}
     del extra["description"]
@@ -143,7 +143,7 @@ def content(path: Path) -> Any:
 
 
 def test_what_is_taken_out_of_the_files_is_shown_and_gone_from_the_server_and_nothing_else(
-    cluster: Cluster, files: Files
+    cluster: Cluster, files: DeclaredFiles
 ) -> None:
     with SyncPrefectClient(cluster.prefect.api_url) as client:
         there = client.read_deployment_by_name("run-command/run-command")

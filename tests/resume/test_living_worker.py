@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 from dataclasses import dataclass
@@ -12,14 +11,12 @@ import pytest
 
 from lab.process import ServerProcess
 from lab.servers.prefect.api import RunStatus
-from lab.servers.prefect.server import POOL
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import State
 from remotejobs.prefect.tasks.migration.steps import migration_on
 from tests.cluster import Cluster, await_true
-from tests.documents import program_in
-from tests.resume.conftest import HOSTS, POLL, send, start_command
-from tests.run_processes import processes
+from tests.processes import processes
+from tests.resume.conftest import HOSTS, POLL, send, start_command, start_own_flow
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -33,7 +30,7 @@ class Runs:
     called_off: RunStatus
     """A migration of db1 and then db2, when its step migrate ran on the first host."""
     left: RunStatus
-    """One of files1, whose jobs shall outlive the cancelling."""
+    """One of files1, whose jobs are to outlive the cancelling."""
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +45,6 @@ def runs(cluster: Cluster, survivor: ServerProcess) -> Runs:
     for run in (called_off, left):
         cluster.api.cancel(run)
     return Runs(killed, called_off, left)
-
-
-def start_own_flow(cluster: Cluster, name: str) -> RunStatus:
-    """A run of the README's program on all hosts, which stands in a directory of its own."""
-    own = cluster.directory / "own"
-    own.mkdir()
-    (own / "vacuum.py").write_text(program_in("README.md"))
-    (own / "vacuumdb").write_text(f"#!/bin/sh\n{cluster.command(name)}\n")
-    (own / "vacuumdb").chmod(0o755)
-    deployed = cluster.api.deploy("vacuum", own, "vacuum.py:vacuum", pool=POOL, tags=["resumable"])
-    path = {"PATH": f"{own}:{os.environ['PATH']}"}
-    given: dict[str, object] = {"access": cluster.access.model_dump(), "hosts": "all", "job": {"env": path}}
-    return cluster.api.run(deployed, given)
 
 
 def start_migration(cluster: Cluster, name: str, **others: object) -> RunStatus:

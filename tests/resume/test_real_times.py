@@ -11,9 +11,9 @@ from lab.ports import free_ports
 from lab.servers.prefect.server import PrefectServer
 from remotejobs.prefect.tasks.timings import Timings
 from tests.cluster import Cluster, running_cluster
+from tests.processes import processes
 from tests.resume.absence import ENDED, GOING_ON, NAMES, assert_ended_well_at_its_first_try, runs_through_absence
 from tests.resume.conftest import HOSTS, send, start_command
-from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slowest, pytest.mark.faults, pytest.mark.timeout(1800)]
 

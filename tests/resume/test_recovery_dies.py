@@ -11,15 +11,15 @@ from lab.process import ServerProcess
 from lab.runs import deployment
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 from tests.cluster import Cluster, await_true
+from tests.processes import processes
 from tests.resume.conftest import send
-from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: ServerProcess) -> None:
     stuck = deployment(cluster.api, "recover-stuck-runs")
-    # A worker that died had taken this one, and nobody recovers it: it keeps no other out.
+    # A worker that died had taken this one, and it is not recovered: it keeps no other out.
     cluster.api.take(cluster.api.run(stuck, after=3599))
     # As a schedule does it: made long before it scans. What was alive in between may be dead by then.
     scan = cluster.api.run(stuck, after=3600)

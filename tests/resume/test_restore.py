@@ -1,4 +1,4 @@
-"""A restore by a deployment: what exists is replaced only after somebody said yes in the UI."""
+"""A restore by a deployment: what exists is replaced only after a yes in the UI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from remotejobs.model import State
 from remotejobs.operations.backup import BackupPlan, FilesItem, job_of, report_of
 from remotejobs.prefect.tasks.connections import jobs_on
 from tests.cluster import Cluster, await_true
-from tests.run_processes import processes
+from tests.processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("survivor")]
 

@@ -34,7 +34,7 @@ def load(site: LabSite, tmp_path: Path) -> Load:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedUpdate:
     """How an update ended: its state, and its last table by host."""
 
     run_id: UUID
@@ -49,7 +49,7 @@ class Ended:
         return [self.table[host][name] for host in WEB]
 
 
-def update(site: LabSite, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> Ended:
+def update(site: LabSite, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> EndedUpdate:
     """Run the flow to its end."""
     state: State[Any] = rolling_update(
         access=Access(inventory=str(site.inventory)),
@@ -63,7 +63,7 @@ def update(site: LabSite, version: str, *, hosts: str = "web", resume_from: str 
     # The last table, by host; empty when there is none.
     rows = (tables_of(run_id) or [[]])[-1]
     table = {str(row["host"]): {name: str(value) for name, value in row.items()} for row in rows}
-    return Ended(run_id, state, table)
+    return EndedUpdate(run_id, state, table)
 
 
 def parameters(site: LabSite, version: str, *, hosts: str = "web", resume_from: str = "", **plan: Any) -> str:

@@ -55,7 +55,7 @@ def reach(tmp_path: Path) -> Reach:
 
 @pytest.fixture(scope="module")
 def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Haproxy]:
-    # Nothing checks these servers: they are up for HAProxy, and nobody asks them.
+    # Nothing checks these servers: they are up for HAProxy, and are not checked.
     ports = free_ports(2)
     with Haproxy(
         tmp_path_factory.mktemp("haproxy"), dict(zip(["web1", "web2"], ports, strict=True)), check=False

@@ -22,8 +22,8 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import connections, jobs_on
 from tests.awaiting import await_true
 from tests.prepared import prefect_server_in
+from tests.processes import processes
 from tests.rolling.site_state import GATED, close_gates, home, open_gates
-from tests.run_processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -10,7 +10,7 @@ import pytest
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostRefused
 from remotejobs.inventory import load_inventory
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.balancers import BalancerStatus, LoadBalancer
@@ -45,12 +45,12 @@ class Immortal(HostJobs):
 class Never(LoadBalancer):
     """A balancer that must not be called."""
 
-    def take_out(self, host: Host) -> None:
+    def take_out(self, host: HostLike) -> None:
         raise AssertionError(host)
 
     put_back = take_out
 
-    def status(self, host: Host) -> BalancerStatus:
+    def status(self, host: HostLike) -> BalancerStatus:
         return BalancerStatus(inside=False)
 
 

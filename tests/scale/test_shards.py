@@ -15,7 +15,7 @@ from lab.runs import Row, last_table
 from lab.servers.prefect.api import RunStatus
 from remotejobs.model import State
 from tests.cluster import Cluster, await_true
-from tests.run_processes import processes
+from tests.processes import processes
 from tests.scale.conftest import HOSTS, ScaledCluster, databases_on, home_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
@@ -25,7 +25,7 @@ SHARDS, OF_A_SHARD = 4, 3
 
 
 @dataclass(frozen=True)
-class Ended:
+class ShardedBackup:
     """The backup of twelve hosts in four shards, of whose two workers one died, and the run's own process as well."""
 
     run: RunStatus
@@ -34,7 +34,7 @@ class Ended:
 
 
 @pytest.fixture(scope="module")
-def ended(scaled: ScaledCluster, cluster: Cluster, lead: ServerProcess, one: ServerProcess) -> Ended:
+def ended(scaled: ScaledCluster, cluster: Cluster, lead: ServerProcess, one: ServerProcess) -> ShardedBackup:
     victim = scaled.start_shard_worker("victim")
     for host in HOSTS:
         site = home_of(cluster, host) / "site"
@@ -59,24 +59,26 @@ def ended(scaled: ScaledCluster, cluster: Cluster, lead: ServerProcess, one: Ser
     cluster.await_run(run, lambda now: now.run_count >= 2)
     cluster.await_state(run, "Completed", "Failed", "Cancelled")
     api = cluster.api
-    return Ended(api.flow_run(run), last_table(api, run, "backups"), last_table(api, run, "shards"))
+    return ShardedBackup(api.flow_run(run), last_table(api, run, "backups"), last_table(api, run, "shards"))
 
 
-def test_a_backup_in_shards_succeeds_though_one_of_its_workers_and_its_own_process_were_killed(ended: Ended) -> None:
+def test_a_backup_in_shards_succeeds_though_one_of_its_workers_and_its_own_process_were_killed(
+    ended: ShardedBackup,
+) -> None:
     assert ended.run.state and ended.run.state.name == "Completed"
     # Begun once more. A last heartbeat that a busy server received after the death puts that off: the run is called
     # Running again, which Prefect counts as a run, until it is silent.
     assert ended.run.run_count >= 2
 
 
-def test_every_job_was_started_exactly_once(cluster: Cluster, ended: Ended) -> None:
+def test_every_job_was_started_exactly_once(cluster: Cluster, ended: ShardedBackup) -> None:
     assert cluster.runs_of("backup") == [1] * len(HOSTS)
     for host in HOSTS:
         labels = sorted(record.label for record in cluster.jobs_of(ended.run, host))
         assert labels == (["command site", "pg_dump users"] if host in DATABASE_HOSTS else ["command site"])
 
 
-def test_all_are_reported_and_their_backups_are_there(cluster: Cluster, ended: Ended) -> None:
+def test_all_are_reported_and_their_backups_are_there(cluster: Cluster, ended: ShardedBackup) -> None:
     reported = Counter((row["host"], row["item"], row["state"]) for row in ended.backups)
     wanted = [(host, "command site", "succeeded") for host in HOSTS]
     wanted += [(host, "pg_dump users", "succeeded") for host in DATABASE_HOSTS]
@@ -86,7 +88,7 @@ def test_all_are_reported_and_their_backups_are_there(cluster: Cluster, ended: E
 
 
 def test_what_the_dead_worker_had_the_other_one_took_over_and_no_shard_was_begun_anew(
-    cluster: Cluster, ended: Ended
+    cluster: Cluster, ended: ShardedBackup
 ) -> None:
     assert [(row["shard"], row["hosts"], row["not succeeded"]) for row in ended.shards] == [
         (n, OF_A_SHARD, 0) for n in range(1, SHARDS + 1)
@@ -97,7 +99,9 @@ def test_what_the_dead_worker_had_the_other_one_took_over_and_no_shard_was_begun
     assert len(cluster.api.runs_of(backup_shard)) == SHARDS
 
 
-def test_what_the_tasks_of_all_workers_did_came_by_redis_into_postgresql(scaled: ScaledCluster, ended: Ended) -> None:
+def test_what_the_tasks_of_all_workers_did_came_by_redis_into_postgresql(
+    scaled: ScaledCluster, ended: ShardedBackup
+) -> None:
     polled = f"name LIKE 'poll %({OF_A_SHARD} hosts)' AND state_type = 'COMPLETED'"
     polls = f"SELECT count(*) FROM task_run WHERE {polled}"
     await_true(lambda: int(scaled.prefect.postgres.query(polls, "prefect")) == SHARDS)
@@ -123,7 +127,7 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(
     # What was under way when the second host failed came to its end.
     assert states == {"failed": OF_A_SHARD, "succeeded": OF_A_SHARD, "not begun": 2 * OF_A_SHARD}
     assert sum(cluster.runs_of("budget")) == OF_A_SHARD
-    said = Counter(row["said"] for row in rows if row["state"] == "not begun")
+    said = Counter(row["message"] for row in rows if row["state"] == "not begun")
     assert all(reported in words for words in said), said
 
 

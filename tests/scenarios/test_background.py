@@ -66,7 +66,7 @@ def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: Fake
 
     holder, late = two()
     assert (holder.state, late.state) == (State.KILLED, State.TIMED_OUT)
-    assert "queue limit of 1 s exceeded" in late.reason and "never started" in late.reason
+    assert "queue timeout of 1 s exceeded" in late.reason and "never started" in late.reason
 
 
 def test_databases_and_directories_are_saved_side_by_side_and_reported_one_by_one(

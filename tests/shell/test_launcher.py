@@ -19,7 +19,7 @@ def test_without_systemd_a_job_lives_among_the_processes_of_its_login(jobs: Host
 
 
 def test_a_unit_that_cannot_be_is_refused_and_leaves_nothing(jobs: HostJobs, tmp_path: Path) -> None:
-    (tmp_path / "bin" / "busctl").write_text("#!/bin/sh\necho 'nobody answers' >&2\nexit 1\n")
+    (tmp_path / "bin" / "busctl").write_text("#!/bin/sh\necho 'no answer' >&2\nexit 1\n")
     (tmp_path / "bin" / "busctl").chmod(0o755)
     with pytest.raises(StartFailed, match=r"no unit of systemd .*; or start it with the launcher plain"):
         jobs.start(Job(jid="j", cmd="true", launcher="systemd"))

@@ -1,4 +1,4 @@
-"""A job of root in a pid namespace of its own: when the first process of that is gone, nobody is left."""
+"""A job of root in a pid namespace of its own: when the first process of that is gone, no process is left."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ signal.pause()
 """
 
 
-class Crowded:
+class LimitedHost:
     """A host for a user who may have 20 processes."""
 
     def __init__(self, place: Path, shell: str) -> None:
@@ -95,9 +95,9 @@ def nobody() -> Iterator[Nobody]:
 
 
 @pytest.fixture(params=["dash", "busybox"])
-def crowded(request: pytest.FixtureRequest) -> Iterator[Crowded]:
+def crowded(request: pytest.FixtureRequest) -> Iterator[LimitedHost]:
     with TemporaryDirectory() as name:
-        yield Crowded(Path(name), request.param)
+        yield LimitedHost(Path(name), request.param)
         end_unfinished(Path(name) / "home/jobs")
 
 
@@ -192,15 +192,15 @@ def test_silence_is_known_by_sizes_and_not_by_the_clock(dash: HostJobs) -> None:
     assert ended(dash, "j").state is State.SUCCEEDED
 
 
-def test_a_user_at_the_limit_of_processes_is_answered_and_the_job_ends(crowded: Crowded) -> None:
+def test_a_user_at_the_limit_of_processes_is_answered_and_the_job_ends(crowded: LimitedHost) -> None:
     record = crowded.start_hog()
-    assert "as many as he may" in crowded.jobs.record("j").msg
+    assert "as many as it may" in crowded.jobs.record("j").msg
     assert crowded.jobs.kill("j").state is State.KILLED
     assert bearers_of(record) == []
 
 
 @pytest.mark.parametrize("crowded", ["dash"], indirect=True)
-def test_the_time_limit_holds_for_a_user_at_the_limit_of_processes(crowded: Crowded) -> None:
+def test_the_time_limit_holds_for_a_user_at_the_limit_of_processes(crowded: LimitedHost) -> None:
     record = crowded.start_hog(limit=3)
     await_true((Path(record.results_dir) / "result").exists)
     assert (crowded.jobs.record("j").state, bearers_of(record)) == (State.TIMED_OUT, [])

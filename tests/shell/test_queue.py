@@ -103,7 +103,7 @@ def test_a_job_that_is_queued_for_too_long_ends_never_started_and_the_next_goes_
     record = jobs.record("second", wait=60)
     assert (record.state, record.rc, record.pid, record.start) == (State.TIMED_OUT, None, None, "")
     assert record.msg == (
-        "queue limit of 1 s exceeded: it waited for lock apt, held by first; the command was never started"
+        "queue timeout of 1 s exceeded: it waited for lock apt, held by first; the command was never started"
     )
     assert record.delta is not None and record.delta >= 1
     await_none(second)

@@ -29,7 +29,7 @@ def test_a_queue_limit_that_no_longer_holds_is_reported(jobs: HostJobs, tmp_path
     second = jobs.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
     os.kill(timer := int(fields_of(second.results_dir, "queued")["timer"].split()[0]), signal.SIGKILL)
     await_dead(timer)
-    assert jobs.record("second").msg.endswith(f"its timer {timer} is gone: the queue limit no longer holds")
+    assert jobs.record("second").msg.endswith(f"its timer {timer} is gone: the queue timeout no longer holds")
     let_go(tmp_path, "first")
     await_state(jobs, "second", State.RUNNING)
 

@@ -22,7 +22,7 @@ from tests.shell.shells import SHELLS, await_output, shell_path
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-class Host:
+class HomeHost:
     """A container-like host with a name, a machine-id and, if it is no container, a boot id of its own.
 
     `born` is when its first process was, in hundredths of a second since the kernel began.
@@ -71,7 +71,7 @@ def long(tmp_path: Path) -> Job:
     return Job(jid="j", cmd=f"echo ran >>{quote(str(tmp_path / 'ran'))}; echo begun; sleep 600", grace=0)
 
 
-def assert_refused(host: Host, job: Job, owner: str) -> None:
+def assert_refused(host: HomeHost, job: Job, owner: str) -> None:
     asks: tuple[Callable[[], object], ...] = (
         lambda: host.jobs.start(job),
         lambda: host.jobs.record("j"),
@@ -93,7 +93,10 @@ def test_a_job_is_started_seen_and_ended_by_its_own_host_alone(
     stack: ExitStack, home: Path, tmp_path: Path, shell: str
 ) -> None:
     job = long(tmp_path)
-    web1, web2 = Host(stack, home, shell, "web1", 1, boots=True), Host(stack, home, shell, "web2", 2, boots=True)
+    web1, web2 = (
+        HomeHost(stack, home, shell, "web1", 1, boots=True),
+        HomeHost(stack, home, shell, "web2", 2, boots=True),
+    )
     web1.jobs.start(job)
     await_output(web1.jobs, "j")
     assert_refused(web2, job, "web1")
@@ -115,10 +118,10 @@ def test_two_containers_of_one_machine_with_one_name_and_one_machine_id_are_two(
     stack: ExitStack, home: Path, tmp_path: Path
 ) -> None:
     job = long(tmp_path)
-    one, made = Host(stack, home, "dash", "web", 1), uptime()
+    one, made = HomeHost(stack, home, "dash", "web", 1), uptime()
     # Births are distinguished by hundredths of a second.
     await_true(lambda: uptime() > made)
-    two = Host(stack, home, "dash", "web", 1)
+    two = HomeHost(stack, home, "dash", "web", 1)
     one.jobs.start(job)
     await_output(one.jobs, "j")
     assert_refused(two, job, "web")
@@ -128,15 +131,15 @@ def test_two_containers_of_one_machine_with_one_name_and_one_machine_id_are_two(
 def test_a_host_with_another_boot_id_and_the_same_name_and_machine_id_was_rebooted(
     stack: ExitStack, home: Path, tmp_path: Path
 ) -> None:
-    before = Host(stack, home, "dash", "web1", 1, boots=True)
+    before = HomeHost(stack, home, "dash", "web1", 1, boots=True)
     before.jobs.start(long(tmp_path))
     await_output(before.jobs, "j")
-    after = Host(stack, home, "dash", "web1", 1)
+    after = HomeHost(stack, home, "dash", "web1", 1)
     assert (after.jobs.record("j").state, after.jobs.record("j").cause) == (State.LOST, "rebooted")
 
 
 def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack, home: Path, tmp_path: Path) -> None:
-    web = Host(stack, home, "dash", "web1", 1, born=3)
+    web = HomeHost(stack, home, "dash", "web1", 1, born=3)
     web.jobs.start(long(tmp_path))
     await_output(web.jobs, "j")
     web.space.run("hostname web1.example.org")
@@ -149,7 +152,7 @@ def test_a_host_that_is_given_another_name_still_knows_its_jobs(stack: ExitStack
 def test_a_container_that_is_given_another_name_knows_the_jobs_that_run(
     stack: ExitStack, home: Path, tmp_path: Path
 ) -> None:
-    web = Host(stack, home, "dash", "web1", 1)
+    web = HomeHost(stack, home, "dash", "web1", 1)
     web.jobs.start(long(tmp_path))
     await_output(web.jobs, "j")
     web.space.run("hostname www")
@@ -161,7 +164,7 @@ def test_containers_born_in_the_same_hundredth_of_a_second_are_distinguished_by_
     stack: ExitStack, home: Path, tmp_path: Path, ended: bool
 ) -> None:
     job = long(tmp_path)
-    web1, web2 = (Host(stack, home, "dash", name, 1, born=123_456) for name in ("web1", "web2"))
+    web1, web2 = (HomeHost(stack, home, "dash", name, 1, born=123_456) for name in ("web1", "web2"))
     web1.jobs.start(job)
     await_output(web1.jobs, "j")
     if ended:
@@ -173,7 +176,7 @@ def test_containers_born_in_the_same_hundredth_of_a_second_are_distinguished_by_
 def test_a_container_that_has_all_but_its_name_from_its_machine_is_another_host(
     stack: ExitStack, home: Path, tmp_path: Path
 ) -> None:
-    web = Host(stack, home, "dash", "web1", 1)
+    web = HomeHost(stack, home, "dash", "web1", 1)
     web.jobs.start(long(tmp_path))
     await_output(web.jobs, "j")
     words = (*web.space.front, "unshare", "--uts", "sh", "-c", 'hostname web2; exec "$@"', "in-it")
@@ -184,7 +187,7 @@ def test_a_container_that_has_all_but_its_name_from_its_machine_is_another_host(
 
 
 def test_a_record_of_before_hosts_were_recorded_is_ours(stack: ExitStack, home: Path, tmp_path: Path) -> None:
-    web = Host(stack, home, "dash", "web1", 1)
+    web = HomeHost(stack, home, "dash", "web1", 1)
     record = web.jobs.start(long(tmp_path))
     gate = Path(record.results_dir) / "job"
     gate.write_text("".join(line for line in gate.open() if not line.startswith("host ")))
@@ -194,7 +197,10 @@ def test_a_record_of_before_hosts_were_recorded_is_ours(stack: ExitStack, home: 
 def test_the_lines_for_a_lock_are_of_each_host_and_no_clean_takes_anothers(
     stack: ExitStack, home: Path, tmp_path: Path
 ) -> None:
-    web1, web2 = Host(stack, home, "dash", "web1", 1, boots=True), Host(stack, home, "dash", "web2", 2, boots=True)
+    web1, web2 = (
+        HomeHost(stack, home, "dash", "web1", 1, boots=True),
+        HomeHost(stack, home, "dash", "web2", 2, boots=True),
+    )
     jobs = {jid: Job(jid=jid, cmd="echo begun; sleep 600", locks=("apt",), grace=0) for jid in ("a", "b", "c")}
     assert web1.jobs.start(jobs["a"]).state is State.RUNNING
     assert web1.jobs.start(jobs["b"]).state is State.QUEUED
@@ -209,7 +215,7 @@ def test_the_lines_for_a_lock_are_of_each_host_and_no_clean_takes_anothers(
 
 
 def test_the_record_says_which_host_it_is_of(stack: ExitStack, home: Path, tmp_path: Path) -> None:
-    web = Host(stack, home, "dash", "web1", 1)
+    web = HomeHost(stack, home, "dash", "web1", 1)
     record = web.jobs.start(long(tmp_path))
     machine, world, name = fields_of(record.results_dir)["host"].split()
     assert (machine, name) == (f"{1:032x}", "web1")

@@ -62,7 +62,9 @@ def test_a_stopped_timer_of_a_queued_job_is_reported(jobs: HostJobs) -> None:
     timer = int(fields_of(record.results_dir, "queued")["timer"].split()[0])
     os.kill(timer, signal.SIGSTOP)
     await_true(
-        lambda: f"its timer {timer} is stopped by a signal: the queue limit does not hold" in jobs.record("second").msg
+        lambda: (
+            f"its timer {timer} is stopped by a signal: the queue timeout does not hold" in jobs.record("second").msg
+        )
     )
     assert jobs.record("second").msg.startswith("waits for lock apt")
 
@@ -78,14 +80,14 @@ def test_silence_beyond_the_stall_limit_ends_the_job_and_what_ran_is_reported(jo
 
 
 def test_output_on_either_stream_keeps_a_job_from_being_stalled(jobs: HostJobs) -> None:
-    # For longer than the stall limit and what it may take to see it.
+    # For longer than the idle timeout and what it may take to see it.
     for stream in (1, 2):
         cmd = f"for n in 1 2 3 4 5 6 7 8 9; do echo $n >&{stream}; sleep 0.4; done"
         jobs.start(Job(jid=f"j{stream}", cmd=cmd, idle_timeout=2))
     assert [ended(jobs, f"j{stream}").state for stream in (1, 2)] == [State.SUCCEEDED] * 2
 
 
-def test_the_time_limit_holds_for_a_talkative_job_with_a_stall_limit(jobs: HostJobs) -> None:
+def test_the_time_limit_holds_for_a_talkative_job_with_an_idle_timeout(jobs: HostJobs) -> None:
     jobs.start(Job(jid="j", cmd="while :; do echo; sleep 0.2; done", timeout=1, idle_timeout=60, grace=0))
     end = ended(jobs, "j")
     assert end.state is State.TIMED_OUT

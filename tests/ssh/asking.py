@@ -18,7 +18,7 @@ BY_PARAMIKO = pytest.mark.transport("paramiko")
 class SomeHost:
     """A host of no inventory."""
 
-    name: str
+    name: str = "db1"
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""The system's ssh with care: who can use its connections, what it is not given, and what is left when it dies."""
+"""The system's ssh with care: which users can use its connections, what it is given, and what is left when it dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the system's ssh does with a password: which questions it answers, and who never sees it."""
+"""What the system's ssh does with a password: which questions it answers, and which programs never see it."""
 
 from __future__ import annotations
 

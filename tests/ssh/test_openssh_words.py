@@ -12,7 +12,7 @@ from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Connection
 from remotejobs.connections.ssh.openssh_query import SshQuery
-from remotejobs.connections.ssh.openssh_run import Heard, run_to_its_end
+from remotejobs.connections.ssh.openssh_run import SshOutput, run_to_its_end
 from remotejobs.connections.ssh.openssh_says import Login, failure
 from remotejobs.errors import (
     AuthenticationFailed,
@@ -214,14 +214,14 @@ def test_lines_in_what_ssh_quotes_are_not_its_own(
     ],
 )
 def test_its_own_messages_mean_what_they_say(log: str, beside: str, kind: type[Exception]) -> None:
-    login = Login("db1", "db1", Heard(log, beside), SshQuery("ssh", ["-F", "none", "db1"], os.environ))
+    login = Login("db1", "db1", SshOutput(log, beside), SshQuery("ssh", ["-F", "none", "db1"], os.environ))
 
     assert type(failure(login)) is kind
 
 
 def test_a_server_that_is_newer_than_ssh_is_reported_as_such() -> None:
     log = "Unable to negotiate with 10.0.0.1 port 22: no matching key exchange method found. Their offer: quantum-x\r\n"
-    reported = failure(Login("db1", "db1", Heard(log, ""), SshQuery("ssh", ["-F", "none", "db1"], os.environ)))
+    reported = failure(Login("db1", "db1", SshOutput(log, ""), SshQuery("ssh", ["-F", "none", "db1"], os.environ)))
 
     assert "This side is behind: ssh knows none of theirs" in reported.remedy
 

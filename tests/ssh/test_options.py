@@ -1,4 +1,4 @@
-"""Options of ssh_config that change who gets in, or to whom, are honoured on the wire."""
+"""Options of ssh_config that change which login succeeds, or where, are honoured on the wire."""
 
 from __future__ import annotations
 

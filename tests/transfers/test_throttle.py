@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from remotejobs.operations.transfer import Throttle
 
 
-class Clock:
+class ManualClock:
     def __init__(self) -> None:
         self.now = 0.0
 
@@ -21,7 +21,7 @@ class Clock:
 
 @given(st.lists(st.integers(1, 10**6), min_size=2, max_size=50), st.integers(1, 10**7))
 def test_what_was_taken_is_paid_for_before_more_is_taken(counts: list[int], rate: int) -> None:
-    clock = Clock()
+    clock = ManualClock()
     throttle = Throttle(rate, clock=clock, sleep=clock.sleep)
     for count in counts:
         throttle.spend(count)
@@ -30,7 +30,7 @@ def test_what_was_taken_is_paid_for_before_more_is_taken(counts: list[int], rate
 
 
 def test_time_in_which_nothing_was_taken_is_not_saved_up() -> None:
-    clock = Clock()
+    clock = ManualClock()
     throttle = Throttle(100, clock=clock, sleep=clock.sleep)
     throttle.spend(100)
     clock.now = 1000
@@ -40,6 +40,6 @@ def test_time_in_which_nothing_was_taken_is_not_saved_up() -> None:
 
 
 def test_without_a_rate_nobody_waits() -> None:
-    clock = Clock()
+    clock = ManualClock()
     Throttle(0, clock=clock, sleep=clock.sleep).spend(10**12)
     assert clock.now == 0

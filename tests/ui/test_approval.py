@@ -16,7 +16,7 @@ from remotejobs.operations.backup import BackupPlan, CommandItem
 from remotejobs.operations.migration import Commands
 from tests.awaiting import await_true
 from tests.migration.gates import Gates
-from tests.run_processes import processes
+from tests.processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 

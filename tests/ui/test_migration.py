@@ -15,7 +15,7 @@ from lab.screenshots.pictures import browser
 from lab.servers.prefect.api import RunStatus
 from lab.servers.web.webhook import Webhook
 from tests.awaiting import await_true
-from tests.run_processes import processes
+from tests.processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -67,7 +67,7 @@ def test_no_answer_until_the_deadline_is_a_no(stage: Stage, shop: Shop) -> None:
     ended = await_end(stage.api, run)
     assert ended.state is not None
     assert ended.state.name == "Refused"
-    assert message(ended) == "not approved: nobody answered in time. Nothing was changed"
+    assert message(ended) == "not approved: no answer in time. Nothing was changed"
     assert shop.checksum("db1") == shop.untouched
 
 

@@ -1,4 +1,4 @@
-"""The proof by a job's own cgroup, where nobody can ask the kernel for children any more."""
+"""The proof by a job's own cgroup, where no reaper can ask the kernel for children any more."""
 
 from __future__ import annotations
 

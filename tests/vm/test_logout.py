@@ -94,7 +94,7 @@ def test_a_job_in_a_unit_outlives_its_login_and_a_kill_ends_all_that_is_in_its_c
     finally:
         assert shell.run("loginctl disable-linger ops").rc == 0
     assert record.state is State.KILLED
-    assert record.proof == "reaped", "the kernel knew of nobody more"
+    assert record.proof == "reaped", "the kernel knew of no more processes"
     assert record.msg == "killed on request; its process tree with its cgroup is proven empty"
     assert shell.run("pgrep -fx 'sleep 3601'").rc == 1
     assert shell.run("find /sys/fs/cgroup -name 'remotejobs-unit-*'").output.strip() == ""

@@ -26,7 +26,7 @@ NEVER = 0.3  # seconds in which what must not come does not
 
 
 @dataclass
-class Server(ServerInterface):
+class PairServer(ServerInterface):
     """Lets everybody in. It says yes to a command once `consent` is set, and `asked` is set when there is one."""
 
     asked: threading.Event = field(default_factory=threading.Event)
@@ -51,7 +51,7 @@ class Pair:
 
     client: Transport
     remote: Transport
-    server: Server
+    server: PairServer
 
     def channel(self) -> tuple[Channel, Channel]:
         """A session, here and over there."""
@@ -64,7 +64,7 @@ class Pair:
 def pair(kind: type[Transport] = Transport, file: bytes = b"") -> Iterator[Pair]:
     """A client of this kind and a server, on which every SFTP path is one file with these bytes."""
     ours, theirs = socket.socketpair()
-    remote, server = Transport(theirs), Server()
+    remote, server = Transport(theirs), PairServer()
     remote.add_server_key(ECDSAKey.generate())
     remote.set_subsystem_handler("sftp", SFTPServer, _OneFile, file)
     client = kind(ours)

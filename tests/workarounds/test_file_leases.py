@@ -1,4 +1,4 @@
-"""A lease that could not be renewed because the server was away is not taken for one that nobody renews.
+"""A lease that could not be renewed because the server was away is not taken for an abandoned one.
 
 The server is imported by the tests themselves: every process of a test run would load it, which takes seconds.
 """

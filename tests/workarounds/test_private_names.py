@@ -1,4 +1,4 @@
-"""A private name that is gone, or that nobody uses any more, is said: to set it all the same would change nothing.
+"""A private name that is gone, or not used any more, is reported: to set it all the same would change nothing.
 
 What belongs to Prefect's server is given by name, and imported by the tests themselves: every process of a test run
 would load the server, which takes seconds.

@@ -25,7 +25,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 async def expired(kind: type[InRedis], url: str) -> int:
-    """Of leases with one that nobody renewed for five minutes, how many this storage calls expired."""
+    """Of leases with one that was not renewed for five minutes, how many this storage calls expired."""
     from redis.asyncio import Redis as Client
 
     async with Client.from_url(url, decode_responses=True) as client:

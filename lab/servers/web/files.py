@@ -36,11 +36,11 @@ class WebFiles(LoopbackServer):
 
 class _FileServer(ThreadingHTTPServer):
     def __init__(self, files: WebFiles) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.files = files
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     server: _FileServer
 
     def do_GET(self) -> None:

@@ -75,7 +75,7 @@ def _add_restore(actions: Commands[Parser]) -> None:
     )
     parser.add_argument("--server", metavar="HOST", help="where PostgreSQL listens there (default its socket)")
     parser.add_argument("--port", metavar="N", type=at_least_one, help="PostgreSQL's port (default 5432)")
-    parser.add_argument("--username", metavar="NAME", help="PostgreSQL user (default who runs the job)")
+    parser.add_argument("--username", metavar="NAME", help="PostgreSQL user (default: the job's user)")
     parser.add_argument("--passfile", metavar="FILE", help="password file on the host (default ~/.pgpass)")
     parser.add_argument("--jobs", metavar="N", type=at_least_one, help="tables to restore at a time (default 1)")
     parser.add_argument("--reserve-mib", metavar="N", type=int, help="MiB that stay free (default 1024)")

@@ -23,5 +23,5 @@ def execute(args: Namespace) -> int:
     files = write_project(args.directory)
     for path in files:
         say(str(path))
-    say(f"Go on with:  cd {shlex.quote(str(args.directory))} and read README.md")
+    say(f"Next: cd {shlex.quote(str(args.directory))}, and follow README.md there.")
     return exit_codes.OK

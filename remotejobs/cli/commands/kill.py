@@ -36,7 +36,7 @@ def execute(args: Namespace) -> int:
 
 
 def _kill(jobs: HostJobs, jid: str) -> Record:
-    """`changed` is whether there was anything to end. Of a lost job nobody knows before it is tried."""
+    """`changed` is whether there was anything to end. For a lost job that is unknown before it is tried."""
     before = jobs.record(jid)
     record = jobs.kill(jid)
     return replace(record, changed=not before.finished or before.state is State.LOST)

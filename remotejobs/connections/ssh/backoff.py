@@ -14,7 +14,7 @@ from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 3.0
-# What sshd says in place of its version to those whom it may let in later: the first before OpenSSH 9.8, the second
+# What sshd says in place of its version to clients that it may let in later: the first before OpenSSH 9.8, the second
 # since, for MaxStartups and for penalties alike.
 TURNING_AWAY = ("Exceeded MaxStartups", "Not allowed at this time")
 # Hanging up in the middle of a login may be a restart; three times in a row it is an answer.

@@ -78,14 +78,10 @@ class SshConnection:
         milestone: Milestone | None = None,
     ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-
-        def once(command: str, exchange: Exchange) -> Reply:
-            return self._ask_once(command, exchange, timeout)
-
         exchange = partial(
             Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
         )
-        return ask_until_answered(once, exchange, become, self._retry_for)
+        return ask_until_answered(partial(self._ask_once, timeout=timeout), exchange, become, self._retry_for)
 
     def ask_staying(
         self,

@@ -11,7 +11,7 @@ from remotejobs.connections.ssh.config.jumps import Jump, parse_jumps
 from remotejobs.connections.ssh.config.keywords import PROPER_NAMES
 from remotejobs.connections.ssh.config.lookup import lookup
 from remotejobs.connections.ssh.resolve import asked_name, resolve
-from remotejobs.inventory.variables import Host, place_of, text
+from remotejobs.inventory.variables import HostLike, place_of, text
 
 USUAL = "default"
 
@@ -26,7 +26,7 @@ class Explained:
     place: str
 
 
-def explain(host: Host) -> list[Explained]:
+def explain(host: HostLike) -> list[Explained]:
     """The settings of `host` and of each jump host, nearest last; `UsageError` as for `resolve`."""
     endpoint = resolve(host)
     arguments = arguments_of(host)
@@ -58,8 +58,8 @@ def explain(host: Host) -> list[Explained]:
     return [*rows, *_become(host)]
 
 
-def _become(host: Host) -> Iterator[Explained]:
-    """Whom jobs become there; nothing where they run as whoever logs in."""
+def _become(host: HostLike) -> Iterator[Explained]:
+    """Which user jobs become there; nothing where they run as the login user."""
     if become := become_for(host):
         name = asked_name(host)
         yield Explained(name, "Become", "yes", place_of(host, "ansible_become"))

@@ -31,7 +31,7 @@ from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_wo
 from remotejobs.connections.ssh.openssh_directory import SocketDirectory, socket_directory
 from remotejobs.connections.ssh.openssh_jumps import without_banners
 from remotejobs.connections.ssh.openssh_query import SshQuery
-from remotejobs.connections.ssh.openssh_run import Heard, run_to_its_end
+from remotejobs.connections.ssh.openssh_run import SshOutput, run_to_its_end
 from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, Login, failure
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
@@ -42,10 +42,10 @@ from remotejobs.errors import (
     Unreachable,
     UsageError,
 )
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 
 SESSIONS = 8  # as over paramiko: sshd allows ten
-IDLE = 120  # seconds after which a master that nobody uses ends by itself, also when we were killed
+IDLE = 120  # seconds after which an unused master ends by itself, also when we were killed
 WITHIN = 90.0  # seconds for a master to log in; ConnectTimeout bounds its parts
 ANSWERS_WITHIN = 10.0  # seconds for a master that is asked whether it lives, or to end
 _FAILED = 255  # ssh's own exit status for everything that is not the command's
@@ -67,7 +67,7 @@ _NO_ROOM = "Nothing was asked. See the limits of processes, files and disk space
 class OpenSshConnection:
     """Implements `remotejobs.connections.base.Connection` by the program ssh."""
 
-    def __init__(self, host: Host, *, retry_for: float) -> None:
+    def __init__(self, host: HostLike, *, retry_for: float) -> None:
         self.host = host.name
         self._name = asked_name(host)
         check_address(host.name, self._name)
@@ -99,14 +99,10 @@ class OpenSshConnection:
         milestone: Milestone | None = None,
     ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-
-        def once(command: str, exchange: Exchange) -> Reply:
-            return self._ask_once(command, exchange, timeout)
-
         exchange = partial(
             Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
         )
-        return ask_until_answered(once, exchange, become, self._retry_for)
+        return ask_until_answered(partial(self._ask_once, timeout=timeout), exchange, become, self._retry_for)
 
     def close(self) -> None:
         """End the master; a later `ask` opens another."""
@@ -219,7 +215,7 @@ class OpenSshConnection:
         """Have what a server says in place of its version logged, where ssh can do that."""
         return [_IN_PLACE_OF_A_VERSION] if version_of(self._program()) >= (8, 5) else []
 
-    def _run(self, words: list[str], environment: dict[str, str], directory: SocketDirectory) -> tuple[int, Heard]:
+    def _run(self, words: list[str], environment: dict[str, str], directory: SocketDirectory) -> tuple[int, SshOutput]:
         log = directory.path / "log"
         try:
             return run_to_its_end(words, environment, log, WITHIN)
@@ -265,13 +261,13 @@ class OpenSshConnection:
         return found
 
     def _end(self, directory: SocketDirectory) -> None:
-        # A master that cannot be asked ends by itself when nobody has used it for `IDLE` seconds.
+        # A master that cannot be asked ends by itself when it was not used for `IDLE` seconds.
         with contextlib.suppress(Unreachable, UsageError):
             self._control(directory, "exit")
         directory.remove()
 
 
-def _check(host: Host, option: Option) -> None:
+def _check(host: HostLike, option: Option) -> None:
     """ssh gives these words to a shell, in a ProxyCommand or for a ProxyJump."""
     if option.key == "user":
         check_user(host.name, option.value)

@@ -1,4 +1,4 @@
-"""Directories for the sockets of ssh: ours alone, locked by who made them, and swept once that one is dead."""
+"""Directories for the sockets of ssh: private, locked by the process that made them, and swept once that is dead."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _sweep_one(path: Path) -> None:
 
 
 def _lock(path: Path, flags: int) -> FileIO | None:
-    """The owner's file, locked; None if somebody else has it locked, or it is no longer that of the directory."""
+    """The owner's file, locked; None if another process has it locked, or it is no longer that of the directory."""
     place = path / _OWNER
     try:
         lock = FileIO(os.open(place, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "r+")

@@ -1,4 +1,4 @@
-"""The other half of what ssh says where both sides have no algorithm in common: its own list, and who is behind."""
+"""The other half of what ssh says where both sides have no algorithm in common: its own list, and the outdated side."""
 
 from __future__ import annotations
 

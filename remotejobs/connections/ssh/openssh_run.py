@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HEARD = 64 * 1024  # bytes of each of the two, from the end
-_LOOKS = 0.05  # seconds after which it is looked for an end that no stream showed
+_LOOKS = 0.05  # seconds after which an end is checked for that no stream showed
 
 
 @dataclass(frozen=True)
-class Heard:
+class SshOutput:
     """What came of a ssh, apart: only what it reports itself goes to its log."""
 
     log: str
@@ -27,7 +27,9 @@ class Heard:
     """What it passes on, such as the server's banner, and what programs say that it started."""
 
 
-def run_to_its_end(words: Sequence[str], environment: Mapping[str, str], log: Path, within: float) -> tuple[int, Heard]:
+def run_to_its_end(
+    words: Sequence[str], environment: Mapping[str, str], log: Path, within: float
+) -> tuple[int, SshOutput]:
     """The exit status of `words`, which let ssh log to `log` (-E), and what was heard.
 
     Both streams are read all the time and only their ends kept: a server that says much neither fills a disk nor holds
@@ -65,7 +67,7 @@ def run_to_its_end(words: Sequence[str], environment: Mapping[str, str], log: Pa
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         streams.read(0)
-        return process.returncode, Heard(streams.text(logged), streams.text(said))
+        return process.returncode, SshOutput(streams.text(logged), streams.text(said))
 
 
 class _Tails:

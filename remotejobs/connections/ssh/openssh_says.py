@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from remotejobs.connections.ssh.backoff import TURNING_AWAY
 from remotejobs.connections.ssh.openssh_mismatch import mismatch
 from remotejobs.connections.ssh.openssh_query import SshQuery
-from remotejobs.connections.ssh.openssh_run import Heard
+from remotejobs.connections.ssh.openssh_run import SshOutput
 from remotejobs.errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -94,7 +94,7 @@ class Login:
     host: str
     asked: str
     """The name that ssh was given."""
-    heard: Heard
+    heard: SshOutput
     query: SshQuery
     by_jumps: bool = False
     """What came beside its log is by ssh too, the one to a jump host, which passes on no banner."""

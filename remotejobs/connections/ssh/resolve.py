@@ -25,7 +25,7 @@ from remotejobs.connections.ssh.endpoint import (
     check_user,
 )
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host, text
+from remotejobs.inventory.variables import HostLike, text
 
 MOST_JUMPS = 8
 SUGGESTED = "Set remotejobs_transport: openssh"
@@ -48,7 +48,7 @@ _SWITCH_OF = {
 }
 
 
-def resolve(host: Host) -> Endpoint:
+def resolve(host: HostLike) -> Endpoint:
     """How to reach `host`, as Ansible and OpenSSH would; `UsageError` names what cannot be honoured, and where."""
     arguments = arguments_of(host)
     password = text(host, "ansible_password", "ansible_ssh_pass", "ansible_ssh_password") or None
@@ -56,7 +56,7 @@ def resolve(host: Host) -> Endpoint:
     return replace(_endpoint(host.name, asked_name(host), arguments, MOST_JUMPS, by_paramiko), password=password)
 
 
-def asked_name(host: Host) -> str:
+def asked_name(host: HostLike) -> str:
     """The name that ssh_config is asked for."""
     return text(host, "ansible_host", "ansible_ssh_host") or host.name
 

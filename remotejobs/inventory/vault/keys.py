@@ -53,7 +53,7 @@ def _key(label: str, source: str, earlier: Iterable[Key]) -> Key:
 
 
 def _asked(label: str) -> bytes:
-    from getpass import GetPassWarning, getpass  # imports termios, which nobody else needs
+    from getpass import GetPassWarning, getpass  # imports termios, needed only here
     from warnings import catch_warnings, simplefilter
 
     try:

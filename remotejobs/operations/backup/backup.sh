@@ -47,7 +47,7 @@ bk_main() {
     [ -z "$incomplete" ] || bk_fail "$incomplete. What could be read is kept, marked incomplete: $DIRECTORY/$file"
 }
 
-bk_say() { # STEP WHAT: a line for whoever follows the job
+bk_say() { # STEP WHAT: a line of the job's progress
     step=$1
     printf '%s: %s\n' "$1" "$2"
 }

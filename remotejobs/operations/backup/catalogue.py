@@ -23,7 +23,7 @@ _END = "answered"
 
 
 class DirectoryUnreadable(HostRefused):
-    """Ask as a user who may read it (--become), or name another directory."""
+    """Ask as a user with the right to read it (--become), or name another directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class CatalogueEntry:
 
 
 @dataclass(slots=True)
-class _Answer:
+class _Listing:
     at: str = ""
     now: str = ""
     backups: list[tuple[int, str, list[str]]] = field(default_factory=list)
@@ -99,8 +99,8 @@ def backups_on(shell: Shell, directory: str, *, file: str = "") -> tuple[Catalog
     return tuple(sorted(_entries(shell.host, _read(shell.host, lines)), key=lambda each: each.made, reverse=True))
 
 
-def _read(host: str, lines: Sequence[str]) -> _Answer:
-    answer = _Answer()
+def _read(host: str, lines: Sequence[str]) -> _Listing:
+    answer = _Listing()
     for line in lines:
         match line.split(" ", 2):
             case ["error", *_]:
@@ -117,7 +117,7 @@ def _read(host: str, lines: Sequence[str]) -> _Answer:
     return answer
 
 
-def _entries(host: str, answer: _Answer) -> Iterator[CatalogueEntry]:
+def _entries(host: str, answer: _Listing) -> Iterator[CatalogueEntry]:
     for count, name, marks in answer.backups:
         match = _NAME.fullmatch(name)
         if not match:

@@ -3,7 +3,7 @@
 # what is restored into it is restored with owners and rights. Sent behind restore_test.sh.
 #
 # RESTORE_DIRECTORY/rj_restore_XXXXXX/
-#   run      who made it: boot id, pid namespace, pid and birth of the shell. What is left of a dead one is removed
+#   run      the shell that made it: boot id, pid namespace, pid and birth. What is left of a dead one is removed
 #   data     the server's
 #   socket   the only way to it, for its own user and root
 
@@ -57,7 +57,7 @@ CONF
 
 bk_restore_whole() { # under its own name, with its owners and rights
     set -- --no-subscriptions --no-tablespaces
-    if [ -n "${GLOBALS:-}" ]; then # those that were saved with it, as whoever restores it elsewhere has no others
+    if [ -n "${GLOBALS:-}" ]; then # those that were saved with it, as a restore elsewhere has no others
         bk_load_globals "$GLOBALS" || return
     elif [ "${ROLES:-yes}" = no ] || ! { pg_dumpall -w --roles-only --no-role-passwords >"$work/roles" &&
         bk_guarded /dev/null psql -wqX -d template1 -v ON_ERROR_STOP=1 -f "$work/roles"; }; then
@@ -91,7 +91,7 @@ package, without starting it, or let restore_on name another server)"
 }
 
 # -> $as: PostgreSQL refuses to run as root. Functions of the database run here as its superuser, which may start programs:
-# they shall be nobody's, and not those of the user to whom the real server's files belong.
+# they run as the user nobody, not as the one to whom the real server's files belong.
 bk_cluster_user() {
     as=''
     [ "$(id -u)" -eq 0 ] || return 0
@@ -133,13 +133,13 @@ bk_is_cluster() { # PID DIRECTORY: is this the server of that directory, and not
     kill -0 "$1" 2>/dev/null
 }
 
-bk_self() { # who this shell is, in a line
+bk_self() { # what identifies this shell, in a line
     echo "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo -) $(readlink /proc/self/ns/pid || echo -) $$ $(bk_born $$)"
 }
 
 bk_born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; } # PID
 
-bk_is_dead() { # DIRECTORY: of this user, by a run that is no more; of another pid namespace nobody here can know
+bk_is_dead() { # DIRECTORY: of this user, by a run that is no more; one of another pid namespace cannot be checked here
     # shellcheck disable=SC3067 # dash, bash, busybox, mksh and yash all have -O
     if [ ! -d "$1" ] || [ -h "$1" ] || [ ! -O "$1" ]; then return 1; fi
     [ -s "$work/self" ] || bk_self >"$work/self"

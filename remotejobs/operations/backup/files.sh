@@ -6,7 +6,7 @@
 bk_files_need() {
     bk_need tar mktemp
     bk_version tar "$(tar --version 2>/dev/null | sed -n 1p)"
-    gnu='' # the only one whose exit code tells what changed (1) from what could not be read (2)
+    gnu='' # the only one whose exit code distinguishes files that changed (1) from unreadable ones (2)
     case $(tar --version 2>/dev/null) in *'GNU tar'*) gnu=yes ;; esac
 }
 

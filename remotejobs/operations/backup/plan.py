@@ -28,11 +28,13 @@ Line = Annotated[str, AfterValidator(_printable)]
 Place = Annotated[Line, AfterValidator(_own_home)]  # absolute, or from the home directory: `~/x`, `x`
 
 
-class _Model(BaseModel):
+class BackupModel(BaseModel):
+    """What is written about backups; a key that it does not have is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Retention(_Model):
+class Retention(BackupModel):
     """Which backups of an item stay; the others go only after a new one passed every check.
 
     Each number keeps some, and what none of them keeps goes: of two backups on one day the first goes, unless `last`
@@ -50,7 +52,7 @@ class Retention(_Model):
     monthly: int = Field(default=12, ge=0, description="Likewise of the last so many months.")
 
 
-class _Common(_Model):
+class _Common(BackupModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
     _old_names: ClassVar[object] = renamed_fields(limit="timeout")
 
@@ -62,13 +64,13 @@ class _Common(_Model):
     min_bytes: int = Field(default=1, ge=1, description="A backup with fewer bytes than this is a failure.")
 
 
-class OtherServer(_Model):
+class OtherServer(BackupModel):
     """Another PostgreSQL server for restore tests, as seen from the host of the backup."""
 
     server: Line = Field(min_length=1, description="Where it listens: a host name, or the directory of its socket.")
     port: int = Field(default=5432, ge=1, le=65535, description="Its port.")
     user: Line = Field(
-        default="", description="PostgreSQL user there, who may create databases; empty: as for the dump."
+        default="", description="PostgreSQL user there, with the right to create databases; empty: as for the dump."
     )
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: as for the dump.")
     room_unchecked: bool = Field(
@@ -190,7 +192,7 @@ class SqliteItem(_Common):
     busy_timeout: int = Field(
         default=60,
         ge=0,
-        description="Seconds to wait while somebody has the database to itself; then it is a failure.",
+        description="Seconds to wait while another process has the database locked; then it is a failure.",
     )
 
 
@@ -209,7 +211,7 @@ class CommandItem(_Common):
 Item = ServerItem | PostgresItem | FilesItem | SqliteItem | CommandItem
 
 
-class BackupPlan(_Model):
+class BackupPlan(BackupModel):
     """What to back up, where to, and for how long to keep it. Each item is a job of its own on each of its hosts."""
 
     name: Line = Field(

@@ -3,7 +3,7 @@
 
 bk_postgres_need() {
     bk_need pg_dump pg_restore
-    # For whoever restores it, to know how much room that takes.
+    # For a restore, which needs to know how much room that takes.
     database_bytes=$(psql -wqAtX -c 'SELECT pg_catalog.pg_database_size(pg_catalog.current_database())' 2>/dev/null) || database_bytes=''
     [ "$RESTORE_TEST" = yes ] || return 0
     bk_test_preflight

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# The record of a backup, FILE.json: what was seen of it, for the catalogue and for whoever has to prove it. It is there,
+# The record of a backup, FILE.json: what was seen of it, for the catalogue and as evidence. It is there,
 # whole, before FILE has its name, and is replaced whole when the restore test has ended. Sent behind backup.sh.
 #
 # Settings: RECORD (what Python knows: members of the object, in JSON)
@@ -52,7 +52,7 @@ bk_utf8() { # what a program said in another encoding stays readable JSON
     if command -v iconv >/dev/null; then iconv -c -f UTF-8 -t UTF-8 || :; else LC_ALL=C tr '\200-\377' '?'; fi
 }
 
-# One member a line: whoever wants all but the rows leaves out that line, which is never the last one.
+# One member a line: a reader that wants all but the rows leaves out that line, which is never the last one.
 bk_record_json() {
     printf '{"record": 1,\n%s' "$RECORD"
     LC_ALL=C awk '

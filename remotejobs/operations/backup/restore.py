@@ -17,7 +17,7 @@ from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import PACKAGE, CatalogueEntry
-from remotejobs.operations.backup.plan import NAME, Line, Place, _Model
+from remotejobs.operations.backup.plan import NAME, BackupModel, Line, Place
 from remotejobs.operations.backup.report import whole_report
 from remotejobs.operations.backup.script import GRACE
 
@@ -37,7 +37,7 @@ class OtherJob(HostRefused):
     """Give another --jid, or none."""
 
 
-class Restore(_Model):
+class Restore(BackupModel):
     """Which backup of an item is restored, and where to: a database, or a directory for files."""
 
     item: str = Field(pattern=NAME, description="Name of the item, as in the plan.")
@@ -55,7 +55,7 @@ class Restore(_Model):
     database: Line = Field(default="", description="Database to restore to.")
     server: Line = Field(default="", description="Where PostgreSQL listens as seen from the host; empty: its socket.")
     port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
-    user: Line = Field(default="", description="PostgreSQL user, who may create databases; empty: the job's user.")
+    user: Line = Field(default="", description="PostgreSQL user, allowed to create databases; empty: the job's user.")
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
     owners: bool = Field(
         default=True,
@@ -92,11 +92,33 @@ class Restore(_Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class RestoreTarget:
     """What is where a backup is to be restored; `sessions` use the database that is there."""
 
     exists: bool
     sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRestore:
+    """What is to be done on a host: restore `entry` to `target`, or attach to a job whose command is `begun`."""
+
+    host: str
+    entry: CatalogueEntry | None = None
+    target: RestoreTarget | None = None
+    begun: str = ""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether something is where the backup goes."""
+        return bool(self.target and self.target.exists)
+
+    def job(self, restore: Restore, *, jid: str, replace: bool) -> Job:
+        """Its job. `replace`: a person agreed that what is there is put aside."""
+        if self.entry is None:
+            # It keeps its command: by now another backup may be the latest one.
+            return _job_with(restore, self.begun, jid=jid)
+        return restore_job(restore, self.entry, jid=jid, replace=replace and self.replaces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +169,7 @@ def _why_none(
     return f"the backup {good[0].file} is of the kind {good[0].kind}; restore it to {where}"
 
 
-def target_on(shell: Shell, restore: Restore) -> Target:
+def target_on(shell: Shell, restore: Restore) -> RestoreTarget:
     """What is there now. Changes nothing. Raises `HostError`, `TargetUnknown`."""
     texts = (*_libpq(restore), text_of(PACKAGE, "place.sh"), text_of(PACKAGE, "catalogue.sh"))
     function = "ct_database" if restore.database else "ct_directory"
@@ -159,11 +181,11 @@ def target_on(shell: Shell, restore: Restore) -> Target:
     sessions = fields.get("sessions", "0")
     if not sessions.isdecimal():
         raise ProtocolError(shell.host, f"{restore.target} is used by {sessions!r} sessions, which is no number")
-    return Target(exists=fields["exists"] == "yes", sessions=int(sessions))
+    return RestoreTarget(exists=fields["exists"] == "yes", sessions=int(sessions))
 
 
 def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: bool) -> Job:
-    """The job that restores `entry`; `replace`: somebody agreed that what is there is put aside."""
+    """The job that restores `entry`; `replace`: a person agreed that what is there is put aside."""
     settings = [
         ("DIRECTORY", entry.directory),
         ("FILE", entry.file),
@@ -182,13 +204,13 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
     ]
     before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore)]
     text = "\n".join(text_of(PACKAGE, name) for name in _TEXTS)
-    return job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
+    return _job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
 
 
 def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
     """The command of a job that is there, if it restores what is asked for to where it is asked for.
 
-    Raises `OtherJob`: whoever attaches to it would otherwise take its end for that of this restore.
+    Raises `OtherJob`: attached to it, a caller would take its end for that of this restore.
     """
     lines = command.split("\n", 20)
     if all(
@@ -198,7 +220,7 @@ def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
     raise OtherJob(host, f"the job {jid} is another one: it does not restore {restore.item} to {restore.target}")
 
 
-def job_with(restore: Restore, command: str, *, jid: str) -> Job:
+def _job_with(restore: Restore, command: str, *, jid: str) -> Job:
     """The job of a restore whose command is known: that of one that was begun."""
     return Job(
         jid=jid,
@@ -206,7 +228,7 @@ def job_with(restore: Restore, command: str, *, jid: str) -> Job:
         label=f"restore {restore.item}",
         timeout=restore.timeout,
         grace=GRACE,
-        # No retention takes the backup away meanwhile, and nobody else restores to the same place.
+        # No retention takes the backup away meanwhile, and no other job restores to the same place.
         locks=(*_locks(restore.item), f"restore:{_digest(_place(restore), restore.server, str(restore.port))}"),
         queue_timeout=restore.timeout,
     )

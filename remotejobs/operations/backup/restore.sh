@@ -74,7 +74,7 @@ SQL
 
 rs_may_replace() {
     [ "$REPLACE" = yes ] ||
-        bk_fail "the database $TARGET exists, and nobody agreed that it is replaced (--replace, or a yes to the flow's question; \
+        bk_fail "the database $TARGET exists, and its replacement was not approved (--replace, or a yes to the flow's question; \
 it would be kept as $before_name)"
     sessions=$(rs_sessions)
     [ "${sessions:-0}" -eq 0 ] || [ "$END_SESSIONS" = yes ] ||
@@ -96,7 +96,7 @@ rs_postgres() {
     [ "$OWNERS" = yes ] || set -- "$@" --no-owner --no-privileges
     rs_settings "$@"
     to_drop=1
-    # Its comment says until when it may be there: whoever sweeps removes it if this host loses its power.
+    # Its comment says until when it may be there: a later sweep removes it if this host loses its power.
     {
         echo "CREATE DATABASE $SCRATCH WITH TEMPLATE = template0 $locale;"
         echo "COMMENT ON DATABASE $SCRATCH IS 'remotejobs restore test, over by $((began + RESTORE_TIMEOUT + 900))';"
@@ -183,7 +183,7 @@ rs_directory_need() {
     esac
     if rs_there && ! rs_empty; then
         [ "$REPLACE" = yes ] ||
-            bk_fail "$TARGET exists, and nobody agreed that it is replaced (--replace, or a yes to the flow's question; it \
+            bk_fail "$TARGET exists, and its replacement was not approved (--replace, or a yes to the flow's question; it \
 would be kept as $TARGET.before-$stamp)"
         case $HOME/ in "$TARGET"/* | "${real%/}"/*)
             bk_fail "the home directory of this job's user, and its jobs, would be put aside with $TARGET; restore to another \
@@ -199,7 +199,7 @@ directory, and move from there what is needed" ;;
 
 rs_there() { [ -e "$TARGET" ] || [ -h "$TARGET" ]; }
 
-rs_empty() { # a directory that nobody misses; not one that cannot be read, nor a link to one
+rs_empty() { # an empty directory; not one that cannot be read, nor a link to one
     [ -d "$TARGET" ] && [ ! -h "$TARGET" ] && inside=$(ls -A "$TARGET") && [ -z "$inside" ]
 }
 
@@ -227,7 +227,7 @@ rs_command() {
     rs_put
 }
 
-rs_beside() { # -> $into, in a directory that says who made it
+rs_beside() { # -> $into, in a directory that names the job that made it
     new=$(mktemp -d "$TARGET.rj_restoring_XXXXXX") || bk_fail "nothing can be made in $parent"
     into=$new/${new##*/}
     { bk_self >"$new/run" && mkdir "$into"; } || bk_fail "nothing can be written to $new"
@@ -236,7 +236,7 @@ rs_beside() { # -> $into, in a directory that says who made it
 rs_put() { # under its name. What is there may have changed since the restore began
     bk_sync "$into"
     if rs_there && ! { rs_empty && rmdir "$TARGET" 2>/dev/null; }; then
-        [ "$REPLACE" = yes ] || bk_fail "$TARGET is there by now, and nobody agreed that it is replaced"
+        [ "$REPLACE" = yes ] || bk_fail "$TARGET is there by now, and its replacement was not approved"
         while [ -e "$TARGET.before-$stamp" ] || [ -h "$TARGET.before-$stamp" ]; do # mv would put it into that
             sleep 1
             stamp=$(date -u +%Y%m%dT%H%M%SZ)
@@ -248,12 +248,12 @@ rs_put() { # under its name. What is there may have changed since the restore be
     mv "$into" "$TARGET" || bk_fail "$into cannot be given the name $TARGET"
     if [ -e "$TARGET/${new##*/}" ]; then # a directory came between, and mv put it into that
         mv "$TARGET/${new##*/}" "$into"
-        bk_fail "$TARGET was made by somebody else meanwhile"
+        bk_fail "$TARGET was made by another program meanwhile"
     fi
     [ -z "$before" ] || echo "what was there before is kept as $before; remove it when it is not needed"
 }
 
-rs_like_before() { # whoever could read what is there can read what comes after it
+rs_like_before() { # users who could read what is there can read what replaces it
     [ -d "$TARGET" ] || return 0
     owned=$(stat -L -c '%u:%g %a' "$TARGET") && chown "${owned% *}" "$into" && chmod "${owned#* }" "$into" ||
         echo "$TARGET gets the mode 0700 and the owner of this job: those of what was there cannot be set"

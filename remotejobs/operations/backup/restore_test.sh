@@ -162,7 +162,7 @@ bk_restore_scratch() {
         bk_cannot "$SCRATCH cannot be created: $(bk_said)${hint:+; $hint}"
         return
     fi
-    # The first for whoever sweeps, the second ends what a killed pg_restore began; PostgreSQL 13 does not have it.
+    # The first for a later sweep, the second ends what a killed pg_restore began; PostgreSQL 13 does not have it.
     for wish in "COMMENT ON DATABASE $SCRATCH IS 'remotejobs restore test, over by $((began + LIMIT + 900))'" \
         "ALTER DATABASE $SCRATCH SET client_connection_check_interval = '1s'"; do
         bk_at psql -wqAtX -c "$wish" >/dev/null 2>&1

@@ -117,7 +117,7 @@ def label_of(item: Item) -> str:
 
 
 def scratch_database(host: str, item: str) -> str:
-    """A name for the restore test that no other host's test and nobody's own database has; at most 63 bytes."""
+    """A name for the restore test that no other host's test and no real database has; at most 63 bytes."""
     digest = hashlib.sha256(f"{host}\0{item}".encode()).hexdigest()[:8]
     readable = re.sub(r"[^a-z0-9]+", "_", item.lower())[:30]
     return f"remotejobs_restore_{readable}_{digest}"

@@ -11,7 +11,7 @@ from remotejobs.agent.functions import command_of, text_of
 from remotejobs.errors import ProtocolError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import PACKAGE
-from remotejobs.operations.backup.plan import NAME, Place, _Model
+from remotejobs.operations.backup.plan import NAME, BackupModel, Place
 from remotejobs.operations.backup.report import warnings_in, whole_report
 from remotejobs.operations.backup.script import GRACE
 
@@ -27,7 +27,7 @@ _TEXTS = (
 )
 
 
-class Verify(_Model):
+class Verify(BackupModel):
     """Which backups are verified, and how closely."""
 
     directory: Place = Field(

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict
 
 from remotejobs.agent.shell import Shell
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 
 
@@ -40,13 +40,13 @@ class BalancerStatus:
 class LoadBalancer(Protocol):
     """One load balancer. Every method may be repeated without harm, and raises `HostError` or `UsageError`."""
 
-    def take_out(self, host: Host) -> None:
+    def take_out(self, host: HostLike) -> None:
         """Give `host` no new requests; those that it serves go on."""
 
-    def put_back(self, host: Host) -> None:
+    def put_back(self, host: HostLike) -> None:
         """Give `host` new requests again."""
 
-    def status(self, host: Host) -> BalancerStatus:
+    def status(self, host: HostLike) -> BalancerStatus:
         """How `host` stands there now."""
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from pydantic import ConfigDict, Field
 
 from remotejobs.errors import HostRefused
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.command_text import Command
 from remotejobs.jobs.wait import retry_while_unreachable, start_and_wait, wait_until_ended
@@ -48,17 +48,17 @@ class _Commands:
         self._settings = settings
         self._jobs = jobs
 
-    def take_out(self, host: Host) -> None:
+    def take_out(self, host: HostLike) -> None:
         self._run("remove", self._settings.remove, host)
 
-    def put_back(self, host: Host) -> None:
+    def put_back(self, host: HostLike) -> None:
         self._run("add", self._settings.add, host)
 
-    def status(self, host: Host) -> BalancerStatus:
+    def status(self, host: HostLike) -> BalancerStatus:
         filled(self._settings.address, host)  # a missing variable is reported before anything is touched
         return BalancerStatus()
 
-    def _run(self, verb: str, command: str, host: Host) -> None:
+    def _run(self, verb: str, command: str, host: HostLike) -> None:
         self._let_end(host)
         # A jid of its own each time: an earlier removal says nothing of how the balancer is now.
         job = Job(
@@ -77,7 +77,7 @@ class _Commands:
                 remedy=f"Run it by hand; its job is {job.jid}.",
             )
 
-    def _let_end(self, host: Host) -> None:
+    def _let_end(self, host: HostLike) -> None:
         """A command that a controller left behind must not have the last word: its timeout ends it."""
         labels = {_label(verb, host) for verb in ("remove", "add")}
         for record in retry_while_unreachable(self._jobs.list, contact_timeout=CONTACT_TIMEOUT):
@@ -85,5 +85,5 @@ class _Commands:
                 wait_until_ended(self._jobs, record.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
 
 
-def _label(verb: str, host: Host) -> str:
+def _label(verb: str, host: HostLike) -> str:
     return f"balancer {verb} {host.name}"

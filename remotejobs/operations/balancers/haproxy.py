@@ -10,7 +10,7 @@ from pydantic import Field
 from remotejobs.agent.functions import text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostError, HostRefused, ProtocolError, Unreachable
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, chosen, parse, set_state, status_of
 from remotejobs.operations.placeholders import filled
@@ -54,16 +54,16 @@ class _Haproxy:
         self._settings = settings
         self._shells = shells
 
-    def take_out(self, host: Host) -> None:
+    def take_out(self, host: HostLike) -> None:
         self._set(host, "drain")
 
-    def put_back(self, host: Host) -> None:
+    def put_back(self, host: HostLike) -> None:
         self._set(host, "ready")
 
-    def status(self, host: Host) -> BalancerStatus:
+    def status(self, host: HostLike) -> BalancerStatus:
         return status_of([server for shell in self._shells for server in self._servers(shell, host)])
 
-    def _set(self, host: Host, state: Literal["drain", "ready"]) -> None:
+    def _set(self, host: HostLike, state: Literal["drain", "ready"]) -> None:
         """Every HAProxy gets the line, also when another one fails; the first failure is raised then."""
         failures: list[HostError] = []
         for shell in self._shells:
@@ -74,14 +74,14 @@ class _Haproxy:
         if failures:
             raise failures[0]
 
-    def _set_on(self, shell: Shell, host: Host, state: Literal["drain", "ready"]) -> None:
+    def _set_on(self, shell: Shell, host: HostLike, state: Literal["drain", "ready"]) -> None:
         answer = _say(shell, self._settings.socket, set_state(self._servers(shell, host), state))
         if answer.strip():
             raise HostRefused(
                 shell.host, f"HAProxy did not set {host.name} to {state}: {answer.strip()}", remedy=_LEVEL
             )
 
-    def _servers(self, shell: Shell, host: Host) -> tuple[HaproxyServer, ...]:
+    def _servers(self, shell: Shell, host: HostLike) -> tuple[HaproxyServer, ...]:
         name, backend = filled(self._settings.server, host), self._settings.backend
         try:
             there = parse(_say(shell, self._settings.socket, QUERY))

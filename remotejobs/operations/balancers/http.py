@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from remotejobs.errors import HostRefused, TimedOut
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.web import HttpResponse, Regex, fetch
@@ -58,20 +58,20 @@ class _Web:
     def __init__(self, settings: HttpBalancer) -> None:
         self._settings = settings
 
-    def take_out(self, host: Host) -> None:
+    def take_out(self, host: HostLike) -> None:
         self._ask(self._settings.remove, self._settings.method, host)
 
-    def put_back(self, host: Host) -> None:
+    def put_back(self, host: HostLike) -> None:
         self._ask(self._settings.add, self._settings.method, host)
 
-    def status(self, host: Host) -> BalancerStatus:
+    def status(self, host: HostLike) -> BalancerStatus:
         for url in (self._settings.remove, self._settings.add):
             filled(url, host)  # a missing variable is reported before anything is touched
         if not self._settings.status:
             return BalancerStatus()
         return status_of(self._settings, self._ask(self._settings.status, "GET", host).body)
 
-    def _ask(self, template: str, method: Method, host: Host) -> HttpResponse:
+    def _ask(self, template: str, method: Method, host: HostLike) -> HttpResponse:
         url = filled(template, host)
         answer = fetch(url, method=method, timeout=self._settings.timeout)
         if answer.error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
 
 
@@ -14,12 +14,12 @@ class NoBalancer(BalancerSettings):
 
 
 class _Nothing:
-    def take_out(self, host: Host) -> None:
+    def take_out(self, host: HostLike) -> None:
         """Nothing to do."""
 
-    def put_back(self, host: Host) -> None:
+    def put_back(self, host: HostLike) -> None:
         """Nothing to do."""
 
-    def status(self, host: Host) -> BalancerStatus:  # noqa: ARG002
+    def status(self, host: HostLike) -> BalancerStatus:  # noqa: ARG002
         # Nothing is counted because nothing is there, so there is nothing to wait for.
         return BalancerStatus(connections=0)

@@ -33,7 +33,7 @@ mg_sweep() { # the job in this directory -> $survivors
     esac
     rj_load_tree
     if [ -z "$j_token" ]; then survivors="unknown (the record is damaged)" && return; fi
-    rj_look
+    rj_scan
     rj_sweep "$((grace * 100))"
     rj_survivors
 }

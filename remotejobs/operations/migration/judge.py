@@ -1,4 +1,4 @@
-"""Whether a host is migrated, or rolled back, by what is seen there: yes, no, not over, or nobody can know."""
+"""Whether a host is migrated, or rolled back, by what is seen there: yes, no, not over, or unknowable."""
 
 from __future__ import annotations
 

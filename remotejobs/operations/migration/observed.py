@@ -21,7 +21,7 @@ class MigrationStep(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """How a step stands on a host. `lost`: nobody knows how it ended; `not_run`: it cannot be started."""
+    """How a step stands on a host. `lost`: how it ended is unknown; `not_run`: it cannot be started."""
 
     ABSENT = "absent"
     RUNNING = "running"

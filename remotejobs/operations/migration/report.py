@@ -96,7 +96,7 @@ _ADVICE = {
     MigrationOutcome.ROLLBACK_FAILED: "The data on the hosts above are **not** as before, and no other migration "
     "begins there until the lock is removed. Read the output, mend the data by hand or from the backup, then remove "
     "the lock.",
-    MigrationOutcome.UNKNOWN: "Nothing was rolled back, because nobody knows what is true. When the hosts can be "
+    MigrationOutcome.UNKNOWN: "Nothing was rolled back, because the hosts' state is unknown. When the hosts can be "
     "reached again, **retry this flow run**: it goes on where it was. A verify that was itself lost, as by a reboot, "
     "is not run again: run it by hand and decide. To find out by hand:",
 }

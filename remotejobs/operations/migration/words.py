@@ -29,7 +29,7 @@ def failures(plan: MigrationPlan, observed: ObservedState) -> tuple[str, ...]:
 def unknowable(observed: ObservedState, host: str) -> str:
     steps = (MigrationStep.VERIFY_ROLLBACK, MigrationStep.ROLLBACK, MigrationStep.VERIFY, MigrationStep.MIGRATE)
     last = next(step for step in steps if observed.at(host, step).ended)
-    return f"{host}: nobody knows how it stands: {describe(last, observed.seen(host, last))}"
+    return f"{host}: its state is unknown: {describe(last, observed.seen(host, last))}"
 
 
 def success(plan: MigrationPlan) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.rolling.history import word
 from remotejobs.operations.rolling.plan import Health
@@ -22,7 +22,7 @@ class HealthCheck:
     said: str = ""
 
 
-def check_health(health: Health, host: Host) -> HealthCheck:
+def check_health(health: Health, host: HostLike) -> HealthCheck:
     """Ask the host once, from here. `UsageError` when the URL needs a variable that is not set."""
     return judged(health, fetch(filled(health.url, host), timeout=health.timeout))
 

@@ -17,12 +17,10 @@ from remotejobs.renamed import allow_old_names, renamed_fields
 RevertWhat = Literal["nothing", "failed", "updated"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Health(_Model):
+class Health(BaseModel):
     """When a host is healthy: asked over HTTP from the controller, and believed when it stays so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = Field(
         pattern="^https?://",
@@ -57,7 +55,7 @@ class Health(_Model):
         return self
 
 
-class Update(_Model):
+class Update(BaseModel):
     """What to deploy, in which batches, when to stop, and what to revert then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remotejobs.errors import HostRefused, Unreachable
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import State
 from remotejobs.operations.balancers import LoadBalancer
@@ -17,7 +17,7 @@ class StaysOut(HostRefused):
     """Make it healthy, then run the repair again, or update it again."""
 
 
-def repair(host: Host, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, report: Report) -> str:
+def repair(host: HostLike, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, report: Report) -> str:
     """Put `host` right after the update with id `update`; returns in words what was done. `StaysOut` when it cannot be.
 
     A job of the update that still runs is ended first, with proof. A host that something else took out is

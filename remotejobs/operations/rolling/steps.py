@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from remotejobs.errors import HostError
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.wait import retry_while_unreachable
 from remotejobs.operations.balancers import BalancerStatus, LoadBalancer
 from remotejobs.operations.rolling.health import HealthCheck, Streak
@@ -26,7 +26,7 @@ class DrainedHost:
     `again` counts how often that was.
     """
 
-    def __init__(self, balancer: LoadBalancer, host: Host, report: Report) -> None:
+    def __init__(self, balancer: LoadBalancer, host: HostLike, report: Report) -> None:
         self.again = 0
         self._balancer = balancer
         self._host = host
@@ -107,7 +107,7 @@ def await_health(
         time.sleep(health.interval)
 
 
-def soak(ask: Callable[[], HealthCheck], balancer: LoadBalancer, host: Host, plan: Update) -> str:
+def soak(ask: Callable[[], HealthCheck], balancer: LoadBalancer, host: HostLike, plan: Update) -> str:
     """Watch an updated host for as long as the plan says. Returns why it must not stay, or "" when nothing was seen."""
     until = time.monotonic() + plan.soak
     while True:
@@ -121,7 +121,7 @@ def soak(ask: Callable[[], HealthCheck], balancer: LoadBalancer, host: Host, pla
         time.sleep(min(plan.health.interval, max(0.0, until - time.monotonic())))
 
 
-def put_back(balancer: LoadBalancer, host: Host, *, within: float, contact_timeout: float) -> bool:
+def put_back(balancer: LoadBalancer, host: HostLike, *, within: float, contact_timeout: float) -> bool:
     """Put it back and wait until the balancer sees it up, at most `within` seconds; returns whether it does."""
     began = time.monotonic()
     retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)

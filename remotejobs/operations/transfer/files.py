@@ -12,7 +12,7 @@ from typing import Protocol
 
 from remotejobs.connections.connect import is_local, transport_of
 from remotejobs.errors import FileRefused
-from remotejobs.inventory.variables import Host
+from remotejobs.inventory.variables import HostLike
 
 CHUNK = 256 * 1024
 
@@ -45,11 +45,11 @@ class Files(Protocol):
         """End the connection; a later use opens another."""
 
 
-def files_of(host: Host) -> Files:
+def files_of(host: HostLike) -> Files:
     """The files of `host`, by its `ansible_connection`. `UsageError` names what cannot be honoured."""
     if is_local(host):
         return LocalFiles(host.name)
-    # paramiko takes 0.2 s to import, which nobody else need wait for.
+    # paramiko takes 0.2 s to import, for which other commands need not wait.
     from remotejobs.connections.ssh.files import SshFiles, over_openssh, over_paramiko
     from remotejobs.connections.ssh.openssh import OpenSshConnection
     from remotejobs.connections.ssh.resolve import resolve

@@ -1,4 +1,4 @@
-"""This machine's own files in a transfer: what its disk refuses is never laid to the host at the other end."""
+"""This machine's own files in a transfer: what its disk refuses is reported as its fault, not as the host's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from remotejobs.errors import UsageError
 
-_REMEDY = "Check the path, who may read or write there, and the room on that disk."
+_REMEDY = "Check the path, its permissions, and the free space on that disk."
 
 
 @contextmanager

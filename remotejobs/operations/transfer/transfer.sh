@@ -51,7 +51,7 @@ tr_download() {
         printf '%s is there already\nsha256 %s\n' "$dest" "$wanted"
         return
     fi
-    # A part belongs to one content: to go on with a part of another would be wrong, so without a sha256 to tell it by
+    # A part belongs to one content: to go on with a part of another would be wrong, so without a sha256 to identify it
     # an earlier one is not used.
     part=$(dirname "$dest")/.$(basename "$dest").${wanted:-any}.part
     [ -n "$wanted" ] || rm -f "$part"

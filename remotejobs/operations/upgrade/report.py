@@ -39,7 +39,7 @@ class UpgradeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostUpgrade:
-    """What became of one host. `reboot` is why a reboot was, or is, needed, or that nobody knows; `rebooted` is how
+    """What became of one host. `reboot` is why a reboot was, or is, needed, or that this is unknown; `rebooted` is how
     many seconds it took, and `lost` are the jobs that it ended.
     """
 

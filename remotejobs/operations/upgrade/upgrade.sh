@@ -51,7 +51,7 @@ up_prepare() { # [PACKAGE...]: fetch what is to be installed, and change nothing
     fi
 }
 
-# [PACKAGE...] From here on TERM is ignored, by all that is started too: whoever ends this job, or shuts the host down,
+# [PACKAGE...] From here on TERM is ignored, by all that is started too: a kill of this job, or a shutdown of the host,
 # waits for the package manager instead of breaking it off in the middle of a package.
 up_install() {
     trap '' TERM
@@ -111,7 +111,7 @@ up_apt() { # --yes or --download-only [PACKAGE...]
 
 UP_LOCKED='Could not get lock|[Uu]nable to (acquire|lock)|lock was locked by another process|already locked by'
 
-# COMMAND...: again, while somebody else holds a lock, for LOCK_TIMEOUT seconds. apt waits by itself for some of its
+# COMMAND...: again, while another process holds a lock, for LOCK_TIMEOUT seconds. apt waits by itself for some of its
 # locks only, old ones for none, and dpkg never; without the lock nothing was done, so trying again does no harm.
 up_patiently() {
     give_up=$(($(date +%s) + LOCK_TIMEOUT)) said=$(mktemp)
@@ -136,7 +136,7 @@ up_check() {
     elif command -v needs-restarting >/dev/null; then
         needs-restarting -r 2>&1 | up_judge
     elif command -v apt-get >/dev/null; then
-        # That the file is not there says something only where there is somebody who would make it.
+        # That the file is not there says something only where a program is installed that would make it.
         for maker in unattended-upgrades update-notifier; do
             [ ! -e "/etc/kernel/postinst.d/$maker" ] || { echo 'reboot no' && return; }
         done

@@ -1,6 +1,6 @@
 """Packets that are not believed whatever length they announce, writes that do not wait for ever, and few reads.
 
-Seen with paramiko 5.1.0. Its own packetizer waits for 4 GB where a server that nobody has logged in to announces them,
+Seen with paramiko 5.1.0. Its own packetizer waits for 4 GB where a server announces them before any login,
 writes for as long as the other side does not read, and raises where it is closed over a jump host that is gone. What
 is said in the place of a version is thrown away. It reads each packet by two calls to the system, and starts a thread
 for each handshake, as a clock. That another class may be given is documented; what it has to
@@ -58,7 +58,7 @@ class BoundedPacketizer(Packetizer):
         self._handshake_done = True
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
-        """A packet's length is the server's word, given before anybody has logged in."""
+        """A packet's length is the server's word, given before any login."""
         if n > LONGEST_PACKET:
             raise SSHException(f"a packet of {n} bytes was announced")
         ahead = self._ahead

@@ -1,7 +1,7 @@
 """The process of a run outlives its worker, which reads what it prints.
 
 Seen with Prefect 3.9.1 on rich 15.0.0. Prefect prints log lines through a `rich.console.Console` of its own, and rich
-ends a program whose output nobody reads any more: the run crashed with its next line.
+ends a program whose output is not read any more: the run crashed with its next line.
 
 Upstream: rich exits since https://github.com/Textualize/rich/pull/3468, and lets a subclass of Console decide
 otherwise. The public way would be that Prefect does, or lets its handler be given a Console.
@@ -20,7 +20,7 @@ _HOOK = "on_broken_pipe"
 
 
 def survive_broken_pipe() -> None:
-    """From now on what this process prints goes nowhere once nobody reads it, and it goes on.
+    """From now on what this process prints is dropped once its reader is gone, and it goes on.
 
     Raises `PrivatePartGone`.
     """

@@ -1,6 +1,6 @@
 """Leases of concurrency slots in Redis, for a server of several processes; none expires because the server was away.
 
-Seen with prefect-redis 0.3.0. `file_leases` is the same for a server of one process; it says why, and sees to it that
+Seen with prefect-redis 0.3.0. `file_leases` is the same for a server of one process; it says why, and ensures that
 Prefect still asks for what is overridden here.
 """
 

@@ -27,7 +27,7 @@ WAIT = """posix.mkdir("/inside") while not posix.access("/go") do posix.sleep(1)
 
 
 @dataclass(frozen=True)
-class Host:
+class RpmHost:
     access: Access
     repository: RpmRepository
     root: RpmRoot
@@ -49,7 +49,7 @@ class Host:
 
 
 @contextmanager
-def rpm_host(directory: Path) -> Iterator[Host]:
+def rpm_host(directory: Path) -> Iterator[RpmHost]:
     """A host with dnf and rpm, and no package."""
     repository = RpmRepository(directory / "repository")
     root = RpmRoot(directory / "rpm1", repository)
@@ -58,12 +58,12 @@ def rpm_host(directory: Path) -> Iterator[Host]:
     words = [f'"{key}={value}"' for key, value in {"HOME": home, **root.environment}.items()]
     with SshLab(directory / "lab", ["rpm1"], extra_config=[f"SetEnv {' '.join(words)}"]) as lab:
         inventory = lab.write_inventory(directory / "inventory.yml")
-        yield Host(Access(inventory=str(inventory)), repository, root, directory / "rpm1")
+        yield RpmHost(Access(inventory=str(inventory)), repository, root, directory / "rpm1")
         connections().close()
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
+def host(tmp_path: Path) -> Iterator[RpmHost]:
     """It has `tool` 1.0 installed."""
     with rpm_host(tmp_path) as host:
         host.root.install(host.repository.add("tool", "1.0"))
@@ -71,12 +71,12 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RpmHost]:
     with rpm_host(tmp_path_factory.mktemp("bare")) as host:
         yield host
 
 
-def test_what_is_new_is_installed_and_named(host: Host) -> None:
+def test_what_is_new_is_installed_and_named(host: RpmHost) -> None:
     host.repository.add("tool", "2.0")
     (report,) = upgrade(host.access, "rpm1", PLAN, 1)
     assert [str(change) for change in report.changes] == ["tool.noarch 1.0-1 → 2.0-1"]
@@ -87,7 +87,7 @@ def test_what_is_new_is_installed_and_named(host: Host) -> None:
     assert again.outcome == "nothing to do"
 
 
-def test_another_dnf_that_is_at_work_is_waited_for(host: Host, task_log: TaskLog) -> None:
+def test_another_dnf_that_is_at_work_is_waited_for(host: RpmHost, task_log: TaskLog) -> None:
     host.root.install(host.repository.add("other", "1.0"))
     host.repository.add("other", "2.0")
     host.repository.add("tool", "2.0", post=WAIT)
@@ -100,7 +100,7 @@ def test_another_dnf_that_is_at_work_is_waited_for(host: Host, task_log: TaskLog
     assert sorted(host.root.installed()) == ["other 2.0", "tool 2.0"]
 
 
-def test_a_kill_waits_until_rpm_has_finished(host: Host) -> None:
+def test_a_kill_waits_until_rpm_has_finished(host: RpmHost) -> None:
     host.repository.add("tool", "2.0", post=WAIT)
     started = host.jobs.start(install_job(PLAN, "install"))
     await_true(host.root.inside("/inside").exists)
@@ -127,6 +127,6 @@ def test_a_kill_waits_until_rpm_has_finished(host: Host) -> None:
         ),
     ],
 )
-def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(bare: Host, text: str, reported: str) -> None:
+def test_whether_a_reboot_is_needed_is_asked_of_needs_restarting(bare: RpmHost, text: str, reported: str) -> None:
     bare.program("needs-restarting", text)
     assert str(reboot_need(bare.shell)) == reported

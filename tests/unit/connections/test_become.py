@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -15,12 +13,7 @@ from remotejobs.connections.become import WRAPPER, become_for, sudo_words
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import UsageError
-
-
-@dataclass(frozen=True)
-class SomeHost:
-    name: str = "db1"
-    variables: Mapping[str, Any] = field(default_factory=dict)
+from tests.ssh.asking import SomeHost
 
 
 def host(**variables: Any) -> SomeHost:

@@ -1,4 +1,4 @@
-"""A login from outside of the inventory counts more than all of it, and makes nobody read what nobody needs."""
+"""A login from outside of the inventory counts more than all of it, and nothing is read that is not needed."""
 
 from __future__ import annotations
 

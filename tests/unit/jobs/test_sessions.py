@@ -15,7 +15,7 @@ from remotejobs.model import Job, Record, State
 from remotejobs.testing import FakeHosts, Plan
 
 
-class Crowded:
+class HeldHost:
     """A host on which every request stays until it is let go; knows how many are there."""
 
     host = "h"
@@ -77,7 +77,7 @@ def test_a_start_does_not_wait_where_all_waits_are_taken() -> None:
 
 
 def test_waiting_callers_leave_room_for_a_kill() -> None:
-    host, waits = Crowded(2), Semaphore(2)
+    host, waits = HeldHost(2), Semaphore(2)
     with ThreadPoolExecutor(4) as pool:
         polls = [pool.submit(HostJobs(host, waits=waits).record, f"j{number}", wait=30) for number in range(3)]
         host.arrived.wait(30)

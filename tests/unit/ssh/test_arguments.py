@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,12 +11,7 @@ from hypothesis import strategies as st
 
 from remotejobs.connections.ssh.config.arguments import arguments_of, parse
 from remotejobs.errors import UsageError
-
-
-@dataclass(frozen=True)
-class SomeHost:
-    name: str = "db1"
-    variables: Mapping[str, Any] = field(default_factory=dict)
+from tests.ssh.asking import SomeHost
 
 
 def options(line: str) -> list[tuple[str, str]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,7 @@ from remotejobs.connections.ssh.endpoint import Endpoint, HostKeyPolicy
 from remotejobs.connections.ssh.explain import explain
 from remotejobs.connections.ssh.resolve import resolve
 from remotejobs.errors import UsageError
-
-
-@dataclass(frozen=True)
-class SomeHost:
-    name: str = "db1"
-    variables: Mapping[str, Any] = field(default_factory=dict)
+from tests.ssh.asking import SomeHost
 
 
 @pytest.fixture(autouse=True)

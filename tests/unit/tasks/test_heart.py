@@ -34,7 +34,7 @@ def test_prefects_own_are_enough_at_the_usual_times(monkeypatch: pytest.MonkeyPa
     assert sent == []
 
 
-@pytest.mark.parametrize("reported", [[], [Crashed()]], ids=["under way", "reported dead by somebody"])
+@pytest.mark.parametrize("reported", [[], [Crashed()]], ids=["under way", "reported dead"])
 def test_one_is_about_the_run_and_its_tags(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], reported: list[State[None]]
 ) -> None:

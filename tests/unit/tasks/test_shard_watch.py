@@ -21,7 +21,7 @@ from remotejobs.prefect.tasks.timings import Timings
 HOSTS = ("a", "b", "c")
 
 
-class Server:
+class ShardServer:
     """Has three shards of three hosts each, all of which wait for a worker."""
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ def shard(number: int, state: State[None], run: UUID | None = None, *, begun: bo
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = Server()
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ShardServer]:
+    server = ShardServer()
     monkeypatch.setattr(shard_watch, "refreshed", server.refreshed)
     monkeypatch.setattr(shard_watch, "halt", server.stop)
     monkeypatch.setattr(shard_watch, "report_of", lambda *_: None)
@@ -61,11 +61,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
 
 
-def watch(server: Server) -> ShardWatch:
+def watch(server: ShardServer) -> ShardWatch:
     return await_shards(cast("SyncPrefectClient", server), server.shards, Shards(number=3, max_failed=2))
 
 
-def test_one_that_broke_before_it_could_report_counts_with_all_its_hosts(server: Server) -> None:
+def test_one_that_broke_before_it_could_report_counts_with_all_its_hosts(server: ShardServer) -> None:
     server.becomes(1, Failed(message="no such inventory"))
     found = watch(server)
     assert server.stopped == found.halted == "3 of 9 hosts failed, 2 may"
@@ -74,7 +74,9 @@ def test_one_that_broke_before_it_could_report_counts_with_all_its_hosts(server:
         assert not waiting.begun
 
 
-def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_a_worker_took_meanwhile_comes_to_its_end(
+    server: ShardServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.becomes(1, Failed(message="no such inventory"))
 
     def refresh(_: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
@@ -93,10 +95,10 @@ def test_one_that_a_worker_took_meanwhile_comes_to_its_end(server: Server, monke
 
 
 def test_one_that_nobody_resumes_is_cancelled_so_that_nobody_does_it_later(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: ShardServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shard_watch, "timings", lambda: Timings(shard_poll_interval=0, shard_crash_timeout=0))
     server.becomes(1, Crashed())
     server.becomes(2, Completed())
     server.becomes(3, Completed())
-    assert watch(server).shards[0].ended == "Cancelled, Given up: it crashed, and nobody resumed it"
+    assert watch(server).shards[0].ended == "Cancelled, Given up: it crashed, and was not resumed"

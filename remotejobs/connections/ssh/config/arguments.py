@@ -10,7 +10,7 @@ from pathlib import Path
 
 from remotejobs.connections.ssh.config.keywords import ALIASES, HONOURED, LISTS, PASSED_OVER, RAW
 from remotejobs.errors import UsageError
-from remotejobs.inventory.variables import Host, flag, place_of, text
+from remotejobs.inventory.variables import HostLike, flag, place_of, text
 
 # Options that change nothing here, or only how talkative or how patient the program ssh would be.
 HARMLESS_FLAGS = frozenset("ACNTXYanqtvx")
@@ -66,7 +66,7 @@ class Arguments:
     config: str = ""
 
 
-def arguments_of(host: Host) -> Arguments:
+def arguments_of(host: HostLike) -> Arguments:
     """The host's variables in the order in which Ansible gives them to ssh; `UsageError` for what is not supported."""
     before = parse(text(host, "ansible_ssh_args"), place_of(host, "ansible_ssh_args"))
     common = parse(text(host, "ansible_ssh_common_args"), place_of(host, "ansible_ssh_common_args"))
@@ -151,7 +151,7 @@ def _unsupported(option: str, place: str) -> UsageError:
     )
 
 
-def _variables(host: Host) -> Iterator[Option]:
+def _variables(host: HostLike) -> Iterator[Option]:
     """The variables that have an option of their own. Ansible names win over one another from the last to the first."""
     aliases = {
         "port": ("ansible_port", "ansible_ssh_port"),

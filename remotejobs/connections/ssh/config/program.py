@@ -78,7 +78,7 @@ def version_of(ssh: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class SettingsQuery:
-    """For whom, with our own `options`, and with the files of `-F config` ("" for the usual ones) in this `home`."""
+    """For a host, with our own `options`, and with the files of `-F config` ("" for the usual ones) in this `home`."""
 
     name: str
     options: tuple[Setting, ...]

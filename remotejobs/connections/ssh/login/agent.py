@@ -85,7 +85,7 @@ class Agent:
             raise AgentFailed(f"it did not answer within {WITHIN:g} s") from exc
         except ConnectionError as exc:
             gone = isinstance(exc, ConnectionRefusedError)
-            raise AgentFailed("nobody is there" if gone else "it hung up") from exc
+            raise AgentFailed("nothing listens there" if gone else "it hung up") from exc
         except OSError as exc:
             raise AgentFailed(f"it cannot be asked: {exc.strerror or exc}") from exc
 

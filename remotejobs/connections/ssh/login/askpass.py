@@ -15,7 +15,7 @@ from pathlib import Path
 
 from remotejobs.errors import UsageError
 
-# What somebody has to read off a device, and what a server asks who wants a password changed: a pattern for Python
+# What a person has to read off a device, and what a server asks that wants a password changed: a pattern for Python
 # and for grep -E, without regard to case.
 BY_HAND = (
     r"code|token|otp|one.?time|passcode|verif|pin\b|duo|yubikey"

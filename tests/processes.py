@@ -1,4 +1,4 @@
-"""What of a flow run runs on this machine."""
+"""Which processes run on this machine: those of a flow run, and whether one does."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ def processes(run: UUID) -> list[int]:
             if mark in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found
+
+
+def running(pid: int) -> bool:
+    """Whether `pid` runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

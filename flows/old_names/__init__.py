@@ -1,0 +1,1 @@
+"""Modules that deployments may still name as `remotejobs.prefect.flows.NAME`; gone with the next release."""
