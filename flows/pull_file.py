@@ -9,7 +9,7 @@ from pydantic import Field
 from remotejobs.operations.transfer import Transferred
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.reports import after_failures, publish_table
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.transfers import places, transfer_row
@@ -39,6 +39,7 @@ def pull_file(
     targets = places(dest, select_hosts(access, hosts), access)
     runs = {host: pull_from_host.submit(source, place, host, access, rate) for host, place in targets.items()}
     done, results = values_of("pull", runs)
-    publish_table("pull-file", f"{source} from {hosts}", [transfer_row(each) for each in done.values()])
+    rows = after_failures(results, [transfer_row(each) for each in done.values()])
+    publish_table("pull-file", f"{source} from {hosts}", rows)
     raise_for(results)
     return list(done.values())

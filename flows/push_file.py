@@ -10,7 +10,7 @@ from pydantic import Field
 from remotejobs.operations.transfer import Transferred, sum_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.reports import after_failures, publish_table
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.transfers import push_file as push_to_host
@@ -41,6 +41,7 @@ def push_file(
     sha256 = sum_of(Path(source))
     runs = {host: push_to_host.submit(source, dest, host, access, rate, sha256) for host in names}
     done, results = values_of("push", runs)
-    publish_table("push-file", f"{source} to {hosts}", [transfer_row(each) for each in done.values()])
+    rows = after_failures(results, [transfer_row(each) for each in done.values()])
+    publish_table("push-file", f"{source} to {hosts}", rows)
     raise_for(results)
     return list(done.values())

@@ -36,6 +36,7 @@ from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
+from remotejobs.prefect.tasks.outcome import failing_in_words
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.flow_runs import by_new_names, set_old_names
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
@@ -68,7 +69,14 @@ Label = Annotated[str, Field(min_length=1, description="What it is called in nam
 
 
 class _RemoteFlow(Flow[P, R]):
-    """A flow that takes its parameters by their old names too: deployments and runs that a server keeps have these."""
+    """A flow that takes its parameters by their old names too: deployments and runs that a server keeps have these.
+
+    An error of ours ends its run with a state and a line of its log that say it in words.
+    """
+
+    def __init__(self, fn: Callable[P, R], *args: Any, **kwargs: Any) -> None:
+        super().__init__(fn, *args, **kwargs)
+        self.fn = failing_in_words(fn)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(*args, **by_new_names(self, kwargs))

@@ -10,6 +10,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from remotejobs.errors import UsageError
+from remotejobs.model import State
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from remotejobs.prefect.tasks.access import Access
@@ -50,6 +51,7 @@ def transfer_row(done: Transferred) -> TableRow:
     """One row of the table of transfers."""
     return {
         "host": done.host,
+        "state": State.SUCCEEDED,
         "path": done.path,
         "size": size(done.bytes),
         "took": duration(done.seconds) if done.changed else "was there already",
