@@ -2,7 +2,8 @@
 
 Seen with Prefect 3.9.1. What a task raises is logged with its traceback; what a flow raises twice, the second time as
 `Engine execution exited with unexpected exception`, also where the flow returned a state that is no success. The last
-of it, where the UI begins, is of Prefect's own files.
+of it, where the UI begins, is of Prefect's own files. Where a run is cancelled, each of its task runs is said to have
+crashed, which a log of many hosts consists of then.
 
 Upstream: no report of it was found. The public way would be an exception that says of itself that its words are enough.
 """
@@ -19,6 +20,7 @@ from remotejobs.errors import RemoteJobsError
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 # Prefect's own are how it raises a state that was returned, and parameters that the flow refuses.
 _ONLY_WORDS = (RemoteJobsError, FailedRun, CancelledRun, ParameterTypeError)
+_CANCELLED = "Task run cancelled by the task runner"
 _logged: WeakSet[BaseException] = WeakSet()
 
 
@@ -34,6 +36,8 @@ def leave_out_traceback(error: RemoteJobsError) -> None:
 
 
 def _in_words(record: logging.LogRecord) -> bool:
+    if _CANCELLED in str(record.msg):
+        return False
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, _ONLY_WORDS):
         return True
