@@ -2,8 +2,8 @@
 
 A worker ends the process of the run, runs its hooks, and only then says Cancelled, in words of its own. So the hook
 leaves behind a process that waits for that and says it again, with the message from its stdin:
-`python -m remotejobs.prefect.tasks.cancel.last_word RUN`. Where that process dies, the worker's words stand, and the log
-and the table `cancelled` say it.
+`python -m remotejobs.prefect.tasks.cancel.last_word RUN`. Where that process dies, the worker's words stand, and the
+log and the table `cancelled` say it.
 """
 
 from __future__ import annotations
