@@ -6,11 +6,11 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.recovery.recover import recover_run
+from remotejobs.prefect.tasks.recovery.recover import name_of_recovery, recover_run
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 
 
-@flow(name="recover", flow_run_name="recover {flow_run_id}", on_running=[exit_if_superseded])
+@flow(name="recover", flow_run_name=name_of_recovery, on_running=[exit_if_superseded])
 def recover(flow_run_id: UUID) -> str:
     """Resume a dead run, finish the cancelling of one, or let it be; says what was done.
 
