@@ -18,15 +18,12 @@ from remotejobs.errors import RemoteJobsError
 from remotejobs.text import visible
 from remotejobs.workarounds.prefect.tracebacks import leave_out_traceback, without_tracebacks
 
-_WRAPPED = "__told_by_state__"  # an attribute: the function itself
-
 
 def failing_in_words(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a flow, which returns the state Failed where it would raise an error of ours.
 
     What calls the flow gets the error raised by Prefect as before: the state holds it.
     """
-    function = getattr(function, _WRAPPED, function)
     if isgeneratorfunction(function) or isasyncgenfunction(function):
         return function
     without_tracebacks()
@@ -46,7 +43,6 @@ def failing_in_words(function: Callable[..., Any]) -> Callable[..., Any]:
             return failed_by(exc)
 
     wrapper: Any = awaited if iscoroutinefunction(function) else called
-    setattr(wrapper, _WRAPPED, function)
     # Prefect looks for what an annotation names among the globals of the wrapper.
     wrapper.__signature__ = signature(function, eval_str=True)
     return cast("Callable[..., Any]", wrapper)

@@ -98,7 +98,7 @@ class MigrationPage:
         self._page.get_by_text(name, exact=True).first.wait_for()
         # What the run logged last comes a little later, and so do the ends of its task runs.
         self.open_run(run)
-        self._page.get_by_text("Finished in state").wait_for()
+        self._page.get_by_text("Oldest to newest").wait_for()
         self._page.wait_for_load_state("networkidle")
         self._keep("migration-run")
         self.open_run(run, "Details")
