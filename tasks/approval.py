@@ -14,6 +14,7 @@ from uuid import UUID
 
 from prefect import get_client, get_run_logger
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, Pause
@@ -135,9 +136,11 @@ def _wait(approval: Approval, question: str, key: str) -> NoReturn:
     create_markdown_artifact(f"{link}\n\n{question}", key="approval", description="Waits for approval")
     get_run_logger().warning("%s%s", words, f": {page}" if page else "")
     name = str(flow_run.name).removesuffix(WAITS)
-    state = Suspended(timeout_seconds=int((wait + _PREFECT_WAITS_LONGER).total_seconds()), pause_key=key, message=words)
+    state: RunState[Any] = Suspended(
+        timeout_seconds=int((wait + _PREFECT_WAITS_LONGER).total_seconds()), pause_key=key, message=words
+    )
     keyset = keyset_from_paused_state(state)
-    state.state_details.run_input_keyset = keyset
+    state.state_details.run_input_keyset = {str(part): name for part, name in keyset.items()}
     with get_client(sync_client=True) as client:
         answer = client.set_flow_run_state(UUID(flow_run.id), state)
     if answer.status is not SetStateStatus.ACCEPT or answer.state is None:
