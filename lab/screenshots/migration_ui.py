@@ -39,6 +39,10 @@ class MigrationPage:
         """Fill the field of the form that has this label."""
         self._field(label).fill(value)
 
+    def open_group(self, name: str) -> None:
+        """Open a group of fields that is closed, by what it is called beside None."""
+        self._page.get_by_role("tab", name=name, exact=True).click()
+
     def submit(self) -> UUID:
         """Start the run and open its page; its id."""
         self._field("hosts").scroll_into_view_if_needed()

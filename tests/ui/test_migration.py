@@ -31,6 +31,7 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
         person = MigrationPage(page, stage.prefect.url, tmp_path)
         person.open_form()
         person.fill("hosts", "db1")
+        person.open_group("Notify")
         person.fill("Webhook", webhook.url)
         run = person.submit()
         person.answer(approve=True, reason="seen on staging")
