@@ -1,4 +1,4 @@
-"""Why a run failed, in the UI: from the list of runs it takes two clicks to see host, reason, last lines and what to do.
+"""Why a run failed, in the UI: from the list of runs two clicks show host, reason, last lines and what to do.
 
 So it is for each kind of failure.
 """
