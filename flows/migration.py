@@ -41,7 +41,7 @@ SOME_SPACE = FreeSpace()
 OLD_NAMES = {"limits": "timeouts", "room": "free_space", "contact_deadline": "contact_timeout"}
 
 
-@remote_flow("migration", on_cancellation=call_off, renamed=OLD_NAMES)
+@remote_flow("migration", run_name="migration of {hosts}", on_cancellation=call_off, renamed=OLD_NAMES)
 def migration(
     access: Access,
     hosts: HostPattern,
@@ -83,7 +83,7 @@ def migration(
         timeouts=timeouts,
         jids=jids_of_this_run(),
         owner=str(flow_run.id),
-        label=f"migration {flow_run.name}",
+        label=str(flow_run.name),
         free_space=free_space,
         contact_timeout=contact_timeout,
         poll=poll,

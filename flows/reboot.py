@@ -6,7 +6,7 @@ from remotejobs.operations.batches import Serial, batches
 from remotejobs.operations.reboot import Reboot, Rebooted
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.reports import after_failures, publish_table
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.reboot import PROVEN_BY, reboot_host, row_of
@@ -32,6 +32,7 @@ def reboot(
     for batch in batches(select_hosts(access, hosts), serial):
         rebooted, results = values_of("reboot", {host: reboot_host.submit(host, access, wanted) for host in batch})
         done += rebooted.values()
-        publish_table("reboot", f"Reboots of {hosts}", [row_of(each) for each in done])
+        rows = after_failures(results, [row_of(each) for each in done])
+        publish_table("reboot", f"Reboots of {hosts}", rows)
         raise_for(results)
     return done

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.recovery.recover import recover_run
+from remotejobs.prefect.tasks.recovery.recover import name_of_recovery, recover_run
 from remotejobs.prefect.tasks.recovery.stuck_runs import recover_all_stuck_runs
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 
 
-@flow(name="recover", flow_run_name="recover {flow_run_id}", on_running=[exit_if_superseded])
+@flow(name="recover", flow_run_name=name_of_recovery, on_running=[exit_if_superseded])
 def recover(flow_run_id: UUID) -> str:
     """Resume a dead run, finish the cancelling of one, or let it be; returns a sentence that says which.
 

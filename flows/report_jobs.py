@@ -10,7 +10,7 @@ from remotejobs.jobs.summary import in_order, summary
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
-from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.reports import publish_table, rows_of
 from remotejobs.prefect.tasks.jobs.results import JobResult, not_asked, raise_for, result_as_found
 from remotejobs.prefect.tasks.monitor import survey
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
@@ -35,7 +35,7 @@ def report_jobs(
     seen = survey(access, hosts, jobs, output=True)
     results = [result_as_found(record, access) for record in in_order(seen.records)]
     results += [not_asked(host, error) for host, error in seen.unreachable.items()]
-    publish_table("report-jobs", f"{jobs} on {hosts}: {summary(seen.records)}", [row_of(result) for result in results])
+    publish_table("report-jobs", f"{jobs} on {hosts}: {summary(seen.records)}", rows_of(results))
     raise_for(results)
     if not results:
         raise HostsFailed(f"no job on {hosts} is like {jobs}: it was never started there, or was cleaned away")

@@ -7,7 +7,7 @@ from typing import Literal
 from remotejobs.operations.service import Service
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
-from remotejobs.prefect.tasks.jobs.reports import publish_table
+from remotejobs.prefect.tasks.jobs.reports import after_failures, publish_table, worst_first
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.services import (
@@ -53,7 +53,9 @@ def service(
         step = check_service if action == "check" else stop_service
         runs = {host: step.submit(service, host, access) for host in names}
     found, results = values_of(action, runs)
-    publish_table("service", f"{action} {service.name} on {hosts}", [service_row(each) for each in found.values()])
+    checked = [(result_of_service(service.name, each), service_row(each)) for each in found.values()]
+    rows = after_failures(results, worst_first(checked))
+    publish_table("service", f"{action} {service.name} on {hosts}", rows)
     raise_for(results)
-    raise_for(result_of_service(service.name, each) for each in found.values())
+    raise_for(result for result, _ in checked)
     return list(found.values())

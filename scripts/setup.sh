@@ -55,6 +55,8 @@ mksh mksh
 yash yash
 fish fish
 tcsh tcsh
+zsh zsh
+groff groff-base
 sudo sudo
 ps procps
 /usr/sbin/logrotate logrotate

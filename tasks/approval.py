@@ -1,20 +1,36 @@
-"""Asking a person in the UI, without a process that waits: the run is suspended, and begins anew with the answer."""
+"""Asking a person in the UI, without a process that waits: the run is suspended, and begins anew with the answer.
+
+The UI shows of a suspended run neither that it needs an answer nor where one gives it. So the run's name, its log, the
+message of its state and an artifact say so. The answer has no default, and the server takes none that was not chosen.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from prefect import get_client, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State as RunState
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
-from prefect.flow_runs import resume_flow_run, suspend_flow_run
+from prefect.exceptions import ObjectNotFound, Pause
+from prefect.flow_runs import resume_flow_run
 from prefect.input import RunInput, keyset_from_paused_state, read_flow_run_input
 from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
 from pydantic import BaseModel, ConfigDict, Field
+
+from remotejobs.errors import RemoteJobsError
+from remotejobs.workarounds.prefect.run_page import page_of
+
+Answer = Literal["approve: go ahead", "refuse: change nothing"]
+APPROVE: Answer = "approve: go ahead"
+REFUSE: Answer = "refuse: change nothing"
+WAITS = " (waits for approval)"  # at the end of a run's name
 
 EXPIRY = "expire-approval/expire-approval"
 _OLD_EXPIRY = "refuse-unanswered/refuse-unanswered"  # for one release
@@ -43,8 +59,12 @@ NOT_NEEDED = Approval()
 class ApprovalForm(RunInput):
     """The form behind *Resume*."""
 
-    approve: bool = Field(default=False, description="Go ahead? Without it the run is refused and nothing is changed.")
-    reason: str = Field(default="", description="Why; it is kept in the run's log.")
+    answer: Answer = Field(title="Your answer", description="Choose one: nothing happens before you do.")
+    reason: str = Field(default="", title="Why", description="It is kept in the run's log.")
+
+
+class NotSuspended(RemoteJobsError):
+    """Retry the run: it asks again."""
 
 
 def ask(approval: Approval, question: str) -> str:
@@ -64,9 +84,11 @@ def ask(approval: Approval, question: str) -> str:
             return (
                 f"the deployment {EXPIRY}, which ends the wait for approval, is not known: run `prefect deploy --all`"
             )
-        answer = _wait(approval, question, key)
-    get_run_logger().info("answered: %s. %s", "yes" if answer.approve else "no", answer.reason)
-    return "" if answer.approve else f"not approved: {answer.reason or 'no reason was given'}"
+        _wait(approval, question, key)
+    _call(str(flow_run.name).removesuffix(WAITS))
+    approved = answer.answer == APPROVE
+    get_run_logger().info("answered: %s. %s", "approve" if approved else "refuse", answer.reason)
+    return "" if approved else f"not approved: {answer.reason or 'no reason was given'}"
 
 
 def expire(waiting: UUID, question: str) -> bool:
@@ -78,7 +100,11 @@ def expire(waiting: UUID, question: str) -> bool:
             return False
     if state is None or not state.is_paused() or state.state_details.pause_key != question:
         return False
-    resume_flow_run(waiting, run_input={"approve": False, "reason": "no answer in time"})
+    reason = {"reason": "no answer in time"}
+    try:
+        resume_flow_run(waiting, run_input={"answer": REFUSE, **reason})
+    except RuntimeError:  # for one release: the form that it waits with is the one before this
+        resume_flow_run(waiting, run_input={"approve": False, **reason})
     return True
 
 
@@ -92,14 +118,42 @@ def _given(key: str) -> ApprovalForm | None:
 
     It has to be looked for first: to suspend the run once more would delete it.
     """
-    answer = read_flow_run_input(keyset_from_paused_state(Suspended(pause_key=key))["response"])
-    return ApprovalForm.model_validate(answer) if answer else None
+    answer: Any = read_flow_run_input(keyset_from_paused_state(Suspended(pause_key=key))["response"])
+    if not answer:
+        return None
+    if "approve" in answer:  # for one release: given in the form before this one
+        answer = {"answer": APPROVE if answer["approve"] else REFUSE, "reason": answer.get("reason", "")}
+    return ApprovalForm.model_validate(answer)
 
 
-def _wait(approval: Approval, question: str, key: str) -> ApprovalForm:
-    waits = timedelta(minutes=approval.within_minutes) + _PREFECT_WAITS_LONGER
-    form = ApprovalForm.with_initial_data(description=question)
-    return suspend_flow_run(wait_for_input=form, key=key, timeout=int(waits.total_seconds()))
+def _wait(approval: Approval, question: str, key: str) -> NoReturn:
+    """Suspend the run and leave it, as Prefect's `suspend_flow_run` does; but say in its state what it waits for."""
+    wait = timedelta(minutes=approval.within_minutes)
+    until = f"{datetime.now(UTC) + wait:%Y-%m-%d %H:%M} UTC"
+    words = f"Waits for approval until {until}; no answer until then is a no. Answer by ⋮ > Resume"
+    page = page_of(flow_run.id)
+    link = f"[{words}]({page})" if page else words
+    create_markdown_artifact(f"{link}\n\n{question}", key="approval", description="Waits for approval")
+    get_run_logger().warning("%s%s", words, f": {page}" if page else "")
+    name = str(flow_run.name).removesuffix(WAITS)
+    state: RunState[Any] = Suspended(
+        timeout_seconds=int((wait + _PREFECT_WAITS_LONGER).total_seconds()), pause_key=key, message=words
+    )
+    keyset = keyset_from_paused_state(state)
+    state.state_details.run_input_keyset = {str(part): name for part, name in keyset.items()}
+    with get_client(sync_client=True) as client:
+        answer = client.set_flow_run_state(UUID(flow_run.id), state)
+    if answer.status is not SetStateStatus.ACCEPT or answer.state is None:
+        raise NotSuspended(f"{name} could not be suspended to wait for approval: {answer.details}")
+    # Not before: what is there when the state is set, the server takes for an earlier attempt's, and deletes.
+    ApprovalForm.with_initial_data(description=question).save(keyset)
+    _call(f"{name}{WAITS}")
+    raise Pause(state=answer.state)
+
+
+def _call(name: str) -> None:
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_name(UUID(flow_run.id), name)
 
 
 def _expire_at(deadline: datetime, key: str) -> bool:

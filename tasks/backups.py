@@ -13,7 +13,7 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import select_hosts
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.reports import TableRow
+from remotejobs.prefect.tasks.jobs.reports import TableRow, head_of
 from remotejobs.prefect.tasks.jobs.results import WARNING, JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.options import options_of_this_run
@@ -92,9 +92,8 @@ def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the nightly table."""
     result, report = backup.result, backup.report
     return result, {
-        "host": result.host,
+        **head_of(result),
         "item": result.step,
-        "state": result.state,
         "size": size(report.bytes) if report else "",
         "duration": duration(result.record.delta) if result.record else "",
         "restore-tested": _tested(report) if report else "",
@@ -102,7 +101,6 @@ def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
         "sha256": report.sha256 if report else "",
         "kept": report.kept if report else "",
         "removed": report.removed if report else "",
-        "reason": result.reason,
     }
 
 

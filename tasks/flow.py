@@ -19,6 +19,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, overload
 from prefect import Flow
 from prefect.flows import FlowStateHook
 from prefect.runtime import flow_run
+from prefect.utilities.callables import parameter_schema
 from pydantic import Field
 
 from remotejobs.jobs import command_text
@@ -27,7 +28,7 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.dry_run import PlannedStep, would_run
-from remotejobs.prefect.tasks.form import describe_parameters
+from remotejobs.prefect.tasks.form import describe_parameters, form_of, groups_of
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.outcomes import FailedWhen
 from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, row_of
@@ -36,6 +37,7 @@ from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import FOR_AN_HOUR, Until
 from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import notify_block, notify_webhook
+from remotejobs.prefect.tasks.outcome import failing_in_words
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 from remotejobs.prefect.tasks.runs.flow_runs import by_new_names, set_old_names
 from remotejobs.prefect.tasks.runs.options import RunOptions, options_of_this_run
@@ -68,13 +70,24 @@ Label = Annotated[str, Field(min_length=1, description="What it is called in nam
 
 
 class _RemoteFlow(Flow[P, R]):
-    """A flow that takes its parameters by their old names too: deployments and runs that a server keeps have these."""
+    """A flow that takes its parameters by their old names too: deployments and runs that a server keeps have these.
+
+    An error of ours ends its run with a state and a line of its log that say it in words.
+    """
+
+    def __init__(self, fn: Callable[P, R], *args: Any, **kwargs: Any) -> None:
+        super().__init__(fn, *args, **kwargs)
+        self.fn = failing_in_words(fn)
+        self.__signature__ = form_of(fn)  # of which `prefect deploy` makes the form
+        self.parameters = parameter_schema(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(*args, **by_new_names(self, kwargs))
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return super().validate_parameters(by_new_names(self, parameters))
+        groups = groups_of(self.fn)
+        given = {name: value for name, value in parameters.items() if value is not None or name not in groups}
+        return super().validate_parameters(by_new_names(self, given))
 
 
 def remote_flow(

@@ -1,18 +1,20 @@
-"""What the run form says of a flow's parameters that its docstring does not describe.
+"""The run form of a flow: what it says of parameters that the docstring does not describe, their order, closed groups.
 
-Prefect takes descriptions from the docstring alone, so that every flow would have to repeat what `Access` is.
+Prefect takes descriptions from the docstring alone, so that every flow would have to repeat what `Access` is. The UI
+shows a group of fields open, and closed only where it may be left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from inspect import cleandoc
-from typing import Any, get_args, get_type_hints
+from inspect import Parameter, Signature, cleandoc, signature
+from typing import Any, Optional, get_args, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 _ARGS = "Args:"
+_REACH = "access"
 
 
 def describe_parameters(function: Callable[..., Any]) -> None:
@@ -31,6 +33,37 @@ def describe_parameters(function: Callable[..., Any]) -> None:
         text = text if _ARGS in text else [*text, *([""] if text else []), _ARGS]
         at = text.index(_ARGS) + 1
         function.__doc__ = "\n".join([*text[:at], *more, *text[at:]])
+
+
+def form_of(function: Callable[..., Any]) -> Signature:
+    """The parameters as the form shows them: what is required first, then how hosts are reached, then the rest.
+
+    A group that has a default is closed, and left out unless it is opened.
+    """
+    given = signature(function, eval_str=True).parameters.values()
+    shown = [_closed(each) if is_group(each) else each for each in given]
+    keywords = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in shown]
+    return Signature(sorted(keywords, key=_place))
+
+
+def groups_of(function: Callable[..., Any]) -> frozenset[str]:
+    """The names of the groups that may be left out."""
+    given = signature(function, eval_str=True).parameters
+    return frozenset(name for name, each in given.items() if is_group(each))
+
+
+def is_group(parameter: Parameter) -> bool:
+    return isinstance(parameter.default, BaseModel)
+
+
+def _closed(group: Parameter) -> Parameter:
+    return group.replace(annotation=Optional[group.annotation], default=None)  # noqa: UP045 - a type made at run time
+
+
+def _place(parameter: Parameter) -> int:
+    if parameter.default is not Parameter.empty:
+        return 2
+    return int(parameter.name == _REACH)
 
 
 def _described(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:

@@ -89,12 +89,12 @@ def seen_row(record: Record) -> TableRow:
     """One row of the table of a fleet's jobs."""
     return {
         "host": record.host,
-        "label": one_line(record.label),
         "state": record.state,
+        "reason": one_line(record.msg),
+        "label": one_line(record.label),
         "for": duration(record.delta),
         "rc": "" if record.rc is None else record.rc,
         "start": record.start,
-        "message": one_line(record.msg),
         "jid": record.jid,
     }
 

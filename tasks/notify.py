@@ -129,7 +129,7 @@ async def _to_block(whom: Notify, message: Message) -> None:
 
 
 def _whom(flow_run: FlowRun) -> Notify:
-    return Notify.model_validate(flow_run.parameters.get(_PARAMETER, {}))
+    return Notify.model_validate(flow_run.parameters.get(_PARAMETER) or {})
 
 
 def _message(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> Message:

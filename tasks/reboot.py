@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from remotejobs.model import State
 from remotejobs.operations.reboot import Reboot, Rebooted, reboot
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import fleet_with
@@ -37,6 +38,7 @@ def row_of(rebooted: Rebooted) -> TableRow:
     lost = ", ".join(f"{record.label or record.jid}: {record.state} ({record.cause})" for record in rebooted.lost)
     return {
         "host": rebooted.host,
+        "state": State.SUCCEEDED,
         "took": duration(rebooted.seconds),
         "boot id before": rebooted.before,
         "boot id after": rebooted.after,

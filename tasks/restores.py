@@ -21,7 +21,7 @@ from remotejobs.prefect.tasks.approval import Approval, ask
 from remotejobs.prefect.tasks.connections import jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, head_of, publish_table
 from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for, values_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import duration, in_markdown, number_of, size
@@ -154,12 +154,10 @@ def result_and_row(restored: Restored) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the table."""
     result, report = restored.result, restored.report
     return result, {
-        "host": result.host,
+        **head_of(result),
         "item": result.step,
-        "state": result.state,
         "duration": duration(result.record.delta) if result.record else "",
         "target": report.target if report else "",
         "restored": report.counts if report else "",
         "kept from before": report.before if report else "",
-        "reason": result.reason,
     }

@@ -124,11 +124,11 @@ def service_row(found: ServiceResult) -> TableRow:
     record = found.record
     return {
         "host": found.host,
-        "state": str(record.state) if record else "",
+        "state": str(record.state) if record else "absent",
+        "reason": found.why or (record.msg if record else ""),
         "pid": (record.pid or "") if record else "",
         "since": record.start if record else "",
         "for": duration(record.delta) if record else "",
-        "message": found.why or (record.msg if record else ""),
         "job": record.jid if record else "",
     }
 

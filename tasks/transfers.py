@@ -11,12 +11,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 
 from remotejobs.errors import UsageError
+from remotejobs.model import State
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.transfer import Ends, Moved, Throttle, Transferred, pull, push
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import fleet_with, host_of
 from remotejobs.prefect.tasks.jobs.bars import Bar
-from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, after_failures, key_of, publish_table
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.text import duration, size
 
@@ -51,7 +52,7 @@ def places(dest: str, hosts: tuple[str, ...], access: Access) -> dict[str, str]:
 def report_transfers(step: str, title: str, runs: Mapping[str, PrefectFuture[Transferred]]) -> list[Transferred]:
     """Wait for the transfers, one a host, and publish them in the table STEP-file. `HostsFailed` where one failed."""
     done, results = values_of(step, runs)
-    publish_table(f"{step}-file", title, [_row(each) for each in done.values()])
+    publish_table(f"{step}-file", title, after_failures(results, [_row(each) for each in done.values()]))
     raise_for(results)
     return list(done.values())
 
@@ -59,6 +60,7 @@ def report_transfers(step: str, title: str, runs: Mapping[str, PrefectFuture[Tra
 def _row(done: Transferred) -> TableRow:
     return {
         "host": done.host,
+        "state": State.SUCCEEDED,
         "path": done.path,
         "size": size(done.bytes),
         "took": duration(done.seconds) if done.changed else "was there already",

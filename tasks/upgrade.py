@@ -29,7 +29,7 @@ from remotejobs.prefect.tasks.jobs.reports import TableRow, key_of, publish_tabl
 from remotejobs.prefect.tasks.jobs.results import values_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.reboot import reboot_host
-from remotejobs.text import duration, number_of
+from remotejobs.text import duration, number_of, one_line
 
 # Cancelling a run kills the jobs whose jids end in the run's id. This one must not be among them: a package manager is
 # left to finish what it has begun.
@@ -72,7 +72,7 @@ def publish_upgrades(hosts: Sequence[str], reports: Sequence[HostUpgrade]) -> li
     """The table of all hosts; returns a report for each of them, those not started included."""
     known = {report.host: report for report in reports}
     every = [known.get(host, HostUpgrade(host=host, outcome=UpgradeOutcome.NOT_STARTED)) for host in hosts]
-    publish_table("upgrade", "Package upgrades", [_row(report) for report in every])
+    publish_table("upgrade", "Package upgrades", [_row(report) for report in sorted(every, key=_worst_first)])
     return every
 
 
@@ -97,13 +97,18 @@ def _run(job: Job, host: str, access: Access, until: Until) -> Record:
     return poll_until(until)(start_job(job, host, access), access)
 
 
+def _worst_first(report: HostUpgrade) -> int:
+    order = (UpgradeOutcome.FAILED, UpgradeOutcome.NOT_STARTED)
+    return order.index(report.outcome) if report.outcome in order else len(order)
+
+
 def _row(report: HostUpgrade) -> TableRow:
     return {
         "host": report.host,
-        "outcome": report.outcome,
+        "state": report.outcome,
+        "reason": one_line(report.reason),
         "changed": number_of(len(report.changes), "package") if report.changes else "",
         "reboot needed": report.reboot,
         "rebooted": duration(report.rebooted),
         "jobs lost": ", ".join(report.lost),
-        "message": report.reason,
     }

@@ -12,7 +12,7 @@ from remotejobs.operations.backup.script import GRACE
 from remotejobs.operations.backup.verify import verify_job, verify_report_of
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
-from remotejobs.prefect.tasks.jobs.reports import TableRow
+from remotejobs.prefect.tasks.jobs.reports import TableRow, head_of
 from remotejobs.prefect.tasks.jobs.results import WARNING, JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import duration
@@ -53,12 +53,10 @@ def result_and_row(verified: Verified) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the table."""
     result, report = verified.result, verified.report
     return result, {
-        "host": result.host,
-        "state": result.state,
+        **head_of(result),
         "duration": duration(result.record.delta) if result.record else "",
         "whole": report.good if report else "",
         "damaged": report.damaged if report else "",
         "not read": report.unread if report else "",
         "restored": report.restored if report else "",
-        "reason": result.reason,
     }

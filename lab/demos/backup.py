@@ -29,7 +29,7 @@ def run_backup(stage: Stage, say: Say) -> RunStatus:
     """Run it to its end, print the report, return the run; `LabError` with its own words when it did not succeed."""
     api = stage.api
     run = api.run(_deployment(api))
-    say(f"Running {NAME}: {stage.prefect.url}/runs/flow-run/{run.id}")
+    say(f"Running {NAME}: {stage.prefect.url}/v2/runs/flow-run/{run.id}")
     ended = _follow(api, run, say)
     for table in api.tables(ended):
         _print_table(table)

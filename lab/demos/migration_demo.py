@@ -32,7 +32,7 @@ def migrate(stage: Stage, shop: Shop, halfway: str, wanted: str) -> RunStatus:
     for host in HOSTS:
         shop.open_on(stage.ssh.host(host))
     run = start(stage.api, "migration", parameters(stage, halfway))
-    say(f"Migrating: {stage.prefect.url}/runs/flow-run/{run.id}")
+    say(f"Migrating: {stage.prefect.url}/v2/runs/flow-run/{run.id}")
     ended = await_end(stage.api, run)
     for report in stage.api.reports(ended):
         console().print(Markdown(str(report.data)))

@@ -41,7 +41,7 @@ def update(stage: SiteStage, version: str, wanted: str, **plan: Any) -> tuple[Lo
         plan["health"] = stage.site.update(version)["health"] | {"deadline": 5}
     with Load(stage.site.haproxy.url, stage.directory / "load") as load:
         run = start(stage.api, "rolling-update", stage.parameters(version, **plan))
-        say(f"\nUpdating to {version}: {stage.prefect.url}/runs/flow-run/{run.id}")
+        say(f"\nUpdating to {version}: {stage.prefect.url}/v2/runs/flow-run/{run.id}")
         ended = await_end(stage.api, run)
     print_rows(f"Rolling update to {version}", last_table(stage.api, run, "rolling-update"))
     state = ended.state.name if ended.state else "Unknown"

@@ -17,7 +17,8 @@ def stay(stage: Stage) -> None:
     except LabError as error:
         # The UI is where one finds out why, so it stays.
         say(f"{error}")
-    say(f"\nThe UI is at {stage.prefect.url}; the inventory of the three hosts is {stage.inventory}")
+    say(f'\nWhat you can start: {stage.prefect.url}/v2/deployments?tags=["ops"]')
+    say(f"The UI is at {stage.prefect.url}; the inventory of the three hosts is {stage.inventory}")
     say("Ctrl-C stops everything.")
     with contextlib.suppress(KeyboardInterrupt):
         stage.prefect.wait()

@@ -21,11 +21,11 @@ def take(stage: Stage) -> None:
     with browser(height=1000) as page:
         person = MigrationPage(page, stage.prefect.url, IMAGES)
         person.open_form()
-        person.fill("Hosts to migrate", "db1")
-        person.submit()
+        person.fill("hosts", "db1")
+        run = person.submit()
         person.answer(approve=True, reason="seen on staging")
-        person.await_outcome("RolledBack")
-        person.read_report()
+        person.await_outcome(run, "RolledBack")
+        person.read_report(run)
     say(f"Pictures are in {IMAGES}")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
 from pathlib import Path
 from uuid import UUID
 
 from playwright.sync_api import Locator, Page
-from playwright.sync_api import TimeoutError as TookTooLong
 
 from lab.process import LabError
 
@@ -28,19 +27,25 @@ class MigrationPage:
 
     def open_form(self) -> None:
         """From the list of deployments to the run form of the migration."""
-        self._page.goto(f"{self._url}/deployments")
-        self._page.get_by_role("link", name="migration", exact=True).last.click()
+        self._page.goto(f"{self._url}/")  # whichever UI the server opens
+        self._page.get_by_role("link", name="Deployments").click()
+        self._page.get_by_placeholder("Search deployments").fill("migration")
+        self._page.get_by_role("link", name="migration", exact=True).first.click()
         self._page.get_by_role("button", name="Run", exact=True).click()
-        self._page.get_by_text("Custom run").click()
-        self._field("Hosts to migrate").wait_for()
+        self._page.get_by_role("menuitem", name="Custom run").click()
+        self._field("hosts").wait_for()
 
-    def fill(self, description: str, value: str) -> None:
-        """Fill the field of the form that has this description."""
-        self._field(description).fill(value)
+    def fill(self, label: str, value: str) -> None:
+        """Fill the field of the form that has this label."""
+        self._field(label).fill(value)
+
+    def open_group(self, name: str) -> None:
+        """Open a group of fields that is closed, by what it is called beside None."""
+        self._page.get_by_role("tab", name=name, exact=True).click()
 
     def submit(self) -> UUID:
         """Start the run and open its page; its id."""
-        self._property("Hosts to migrate").evaluate("part => part.scrollIntoView()")
+        self._field("hosts").scroll_into_view_if_needed()
         self._keep("migration-form")
         # The page links to a run only as long as no worker has taken it; the answer names it for certain.
         for _ in range(_PRESSES):
@@ -51,47 +56,70 @@ class MigrationPage:
         if not answer.value.ok:
             raise LabError(f"the server started no run: {answer.value.status} {answer.value.text()}")
         run = UUID(answer.value.json()["id"])
-        self._page.goto(f"{self._url}/runs/flow-run/{run}")
+        self.open_run(run)
         return run
+
+    def open_run(self, run: UUID, tab: str = "Logs") -> None:
+        self._page.goto(f"{self._url}/v2/runs/flow-run/{run}?tab={tab}")
 
     def answer(self, *, approve: bool, reason: str) -> None:
         """Wait until the run waits for a person, read what it says, and answer."""
-        self._page.get_by_role("button", name="Resume").click()
-        dialog = self._page.locator(".p-modal")
-        dialog.get_by_text("migrate, for at most").wait_for()
-        if approve:
-            self._property("Go ahead?").get_by_role("switch").click()
-        self._field("Why; it is kept").fill(reason)
+        dialog = self.open_question()
+        dialog.get_by_text("Select", exact=True).click()
+        self._page.get_by_role("option", name="approve" if approve else "refuse").click()
+        dialog.get_by_label("Why").fill(reason)
         self._keep("migration-approval")
-        while dialog.is_visible():
-            dialog.get_by_role("button", name="Submit").click()
-            with suppress(TookTooLong):  # a busy server may not take it; then one clicks again
-                dialog.wait_for(state="hidden", timeout=_WAIT / 4)
+        self._press(dialog)
+        dialog.wait_for(state="hidden")
 
-    def await_outcome(self, name: str) -> None:
-        """Watch the run until the badge of its last state says `name`."""
-        self._page.locator(".state-badge").get_by_text(name, exact=True).first.wait_for()
+    def answer_without_choosing(self) -> str:
+        """Press the blue button at once; what the page answers."""
+        dialog = self.open_question()
+        self._press(dialog)
+        refusal = self._page.locator("[data-sonner-toast]").filter(has_text="required")
+        words = refusal.inner_text()
+        dialog.get_by_role("button", name="Cancel").click()
+        return words
+
+    def open_question(self) -> Locator:
+        """What the run asks, when it does; the page is open."""
+        self._page.get_by_text("(waits for approval)").first.wait_for()
+        self._page.get_by_role("button", name="Open menu").last.click()
+        self._page.get_by_role("menuitem", name="Resume").click()
+        dialog = self._page.get_by_role("dialog")
+        dialog.get_by_text("migrate, for at most").wait_for()
+        return dialog
+
+    def _press(self, dialog: Locator) -> None:
+        for _ in range(_PRESSES):
+            with self._page.expect_response("**/resume") as answer:
+                dialog.get_by_role("button", name="Resume", exact=True).click()
+            if answer.value.status != _BUSY:
+                break
+
+    def await_outcome(self, run: UUID, name: str) -> str:
+        """Watch the run until the badge of its last state says `name`; the message of that state."""
+        self._page.get_by_text(name, exact=True).first.wait_for()
         # What the run logged last comes a little later, and so do the ends of its task runs.
-        self._page.get_by_text(f"{name}: ").first.wait_for()
-        self._page.reload()
+        self.open_run(run)
+        self._page.get_by_text("Oldest to newest").wait_for()
         self._page.wait_for_load_state("networkidle")
         self._keep("migration-run")
+        self.open_run(run, "Details")
+        message = self._page.locator("dt", has_text="State Message").locator("xpath=following-sibling::dd[1]")
+        return message.inner_text()
 
-    def read_report(self) -> str:
+    def read_report(self, run: UUID) -> str:
         """The report, as it is shown."""
-        self._page.get_by_text("Artifacts", exact=True).first.click()
-        self._page.locator("a[href*='/artifacts/']").filter(has_text="migration").first.click()
-        report = self._page.locator(".markdown-renderer").last
-        report.get_by_text("What to do next").wait_for()
+        self.open_run(run, "Artifacts")
+        self._page.get_by_role("link").filter(has_text="migration").last.click()
+        self._page.get_by_text("What to do next").first.wait_for()
         self._keep("migration-report")
-        return report.inner_text()
+        return self._page.locator("main").last.inner_text()
 
-    def _field(self, description: str) -> Locator:
-        return self._property(description).locator("textarea, input").first
-
-    def _property(self, description: str) -> Locator:
-        """The innermost part of a form with that description; labels are not tied to their inputs there."""
-        return self._page.locator(".schema-form-property").filter(has_text=description).last
+    def _field(self, label: str) -> Locator:
+        """The field of that name, whether it is optional or not."""
+        return self._page.get_by_label(re.compile(f"^{label}( \\(Optional\\))?$")).last
 
     def _keep(self, name: str) -> None:
         self._page.screenshot(path=self._pictures / f"{name}.png", animations="disabled")

@@ -1,10 +1,10 @@
-"""`remotejobs run --dry-run`: what would run where. No host is asked, and no password either."""
+"""`--dry-run` of `run`, `push` and `pull`: what would be done where. No host is asked, and no password either."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from remotejobs.cli.show import say
 from remotejobs.cli.target import Target
@@ -17,6 +17,7 @@ from remotejobs.inventory import Host
 from remotejobs.model import Job
 from remotejobs.text import duration, indented, number_of, one_line, visible
 
+_ENDS = ("host", "from", "to")
 HEADS = ("host", "address", "as user")
 
 
@@ -39,6 +40,21 @@ def say_what_would_run(job: Job, target: Target, *, as_json: bool) -> None:
     for line in table(HEADS, _rows(hosts, target), Paint.for_stream(sys.stdout)):
         say(line)
     say("Nothing was started, and no host was asked.")
+
+
+def say_what_would_go(target: Target, ends: Callable[[Host], tuple[str, str]], *, as_json: bool) -> None:
+    """For each host what a transfer would read and write; `UsageError` as for a real one."""
+    hosts = target.hosts()
+    for host in hosts:
+        check_way(host)
+    rows = [(host.name, *ends(host)) for host in hosts]
+    if as_json:
+        for row in rows:
+            say(json.dumps(dict(zip(_ENDS, row, strict=True))))
+        return
+    for line in table(_ENDS, rows, Paint.for_stream(sys.stdout)):
+        say(line)
+    say("Nothing was copied, and no host was asked.")
 
 
 def _rows(hosts: Sequence[Host], target: Target) -> list[tuple[str, ...]]:

@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from remotejobs.cli.exit_codes import USAGE_ERROR
@@ -156,6 +157,18 @@ def add_rate(parser: Parser) -> None:
 
 def add_jid(parser: Parser) -> None:
     parser.add_argument("jid", metavar="JID", help="the job's id, as `run` printed it and `list` shows it")
+
+
+def add_results(parser: Parser) -> None:
+    """How what came of many hosts is shown and kept."""
+    parser.add_argument(
+        "--fold",
+        action="store_true",
+        help="at the end, show hosts that ended alike together: web[1-150]",
+    )
+    parser.add_argument(
+        "--tree", metavar="DIR", type=Path, help="keep what came of each host in a file of its name there, as JSON"
+    )
 
 
 def add_poll(parser: Parser, *, zero: str = "") -> None:

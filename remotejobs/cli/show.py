@@ -38,11 +38,17 @@ def command_lines(target: Target, jid: str) -> CommandLine:
     return command
 
 
-def view_of(fleet: Fleet, target: Target, jid: str, *, json: bool, verbose: bool, output: bool = True) -> View:
-    """JSON, a live view on a terminal, or plain lines."""
+def view_of(
+    fleet: Fleet, target: Target, jid: str, *, json: bool, verbose: bool, output: bool = True, fold: bool = False
+) -> View:
+    """JSON, hosts that ended alike together, a live view on a terminal, or plain lines."""
     if json:
         return JsonLines(jid, sys.stdout)
     names, paint, command = list(fleet.hosts), Paint.for_stream(sys.stdout), command_lines(target, jid)
+    if fold:
+        from remotejobs.display.fold import Folded  # few command lines want it
+
+        return Folded(names, sys.stdout, paint, command=command, verbose=verbose)
     if not is_terminal(sys.stdout):
         return Lines(names, sys.stdout, paint, command=command, output=output, verbose=verbose)
     from remotejobs.display.live import LiveLines  # rich takes 60 ms to import, which a pipe need not wait for
@@ -167,9 +173,11 @@ def warn_of_errors(results: Iterable[HostResult[T]]) -> None:
             warn(f"error: {visible(str(result.error))}")
 
 
-def say_summary(results: HostResults) -> None:
+def say_summary(results: HostResults, *, table: bool = True) -> None:
     """The table again when all is over; one host needs none, its line stands right above."""
-    if len(results) > 1:
+    if len(results) > 1 and not table:
+        say(f"{len(results)} hosts: {counted(results)}")
+    elif len(results) > 1:
         say()
         say_table(results)
         say(f"{len(results)} hosts: {counted(results)}")

@@ -9,6 +9,7 @@ from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRu
 from remotejobs.display.output import excerpt
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import message_of, row_of
+from remotejobs.display.width import padded, width
 from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record, State
 from remotejobs.text import duration, indented, one_line
@@ -39,7 +40,7 @@ class Lines:
         self._command = command
         self._output = output
         self._verbose = verbose
-        self._host_width = max(map(len, hosts))
+        self._host_width = max(width(one_line(host)) for host in hosts)
         self._begun: set[str] = set()
         self._unreachable: set[str] = set()
         self._queued: set[str] = set()
@@ -109,7 +110,7 @@ class Lines:
             self._print(self._paint.faint(f"  All of it: {one_line(self._command('log', host, *options))}"))
 
     def _say(self, host: str, state: str, *words: str) -> None:
-        head = f"{one_line(host).ljust(self._host_width)}  {self._paint.state(state, STATE_WIDTH)}"
+        head = f"{padded(one_line(host), self._host_width)}  {self._paint.state(state, STATE_WIDTH)}"
         self._print("  ".join([head, *(one_line(word) for word in words if word)]).rstrip())
 
     def _print(self, text: str) -> None:

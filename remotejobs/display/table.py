@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remotejobs.display.paint import Paint
-from remotejobs.text import one_line, shortened
+from remotejobs.display.width import cut, padded, width
+from remotejobs.text import one_line
 
 GAP = "  "
 # What may be cut where a line does not fit, in this order, and how much of it stays: of a time its date. The other
@@ -19,16 +20,16 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint, *, 
     Lines are at most `columns` wide where cutting the columns of `LEAST` can do it; 0 leaves all cells whole.
     """
     cells = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    widths = [max(map(width, column)) for column in zip(heads, *cells, strict=True)]
     if columns:
         widths = _fitted(heads, widths, columns)
-    lines = [paint.strong(GAP.join(head.ljust(width) for head, width in zip(heads, widths, strict=True)).rstrip())]
+    lines = [paint.strong(GAP.join(padded(head, wide) for head, wide in zip(heads, widths, strict=True)).rstrip())]
     for row in cells:
-        padded = [
-            paint.state(cell, width) if head == "state" else shortened(cell, width).ljust(width)
-            for head, cell, width in zip(heads, row, widths, strict=True)
+        fitted = [
+            paint.state(cell, wide) if head == "state" else padded(cut(cell, wide), wide)
+            for head, cell, wide in zip(heads, row, widths, strict=True)
         ]
-        lines.append(GAP.join(padded).rstrip())
+        lines.append(GAP.join(fitted).rstrip())
     return lines
 
 

@@ -15,10 +15,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.logging.loggers import flow_run_logger
 
+from remotejobs.prefect.tasks.cancel.last_word import leave_last_word
 from remotejobs.prefect.tasks.timings import timings
 from remotejobs.text import number_of, visible
 
 KEY = "cancelled"
+_NAMED = 20  # jobs in a state's message
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,12 @@ def speaking(flow_run: FlowRun) -> Iterator[None]:
 
 
 def report_cancelled(flow_run: FlowRun, results: Sequence[CancelledJob], *, line: str = "") -> None:
-    """Log every end, attach the table, and log the line that sums it up: `line`, and what may still run."""
+    """Log every end, attach the table, and log the line that sums it up: `line`, and what may still run.
+
+    The line is the beginning of the message of the run's last state, which then names the ends.
+    """
     logger = flow_run_logger(flow_run)
+    in_order = sorted(results, key=lambda result: not result.open_end)
     for result in results:
         (logger.error if result.open_end else logger.info)("%s", result.words)
     still = _named(result for result in results if result.open_end)
@@ -68,8 +74,21 @@ def report_cancelled(flow_run: FlowRun, results: Sequence[CancelledJob], *, line
     attach(
         flow_run,
         line,
-        [{"host": result.host, "job": result.label, "result": visible(result.said)} for result in results],
+        [_row(result) for result in in_order],
+        message_of(line, in_order),
     )
+
+
+def message_of(line: str, results: Sequence[CancelledJob]) -> str:
+    """The line and what became of each job, in one paragraph; of many jobs the last are only counted."""
+    ends = [f"• {result.words}" for result in results[:_NAMED]]
+    more = len(results) - _NAMED
+    return "\n".join([line, *ends, *([f"• and {number_of(more, 'more job')}"] if more > 0 else [])])
+
+
+def _row(result: CancelledJob) -> dict[str, str]:
+    state = "MAY STILL RUN" if result.open_end else "goes on" if result.goes_on else "ended"
+    return {"host": result.host, "state": state, "reason": visible(result.said), "job": result.label}
 
 
 def _all_ended(results: Sequence[CancelledJob]) -> str:
@@ -83,13 +102,17 @@ def _named(results: Iterable[CancelledJob]) -> str:
     return ", ".join(f"{result.label} on {result.host}" for result in results)
 
 
-def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """Log `line`, and attach the table to the cancelled run with the line over it."""
+def attach(flow_run: FlowRun, line: str, rows: Sequence[Mapping[str, str]], message: str = "") -> None:
+    """Log `line`, attach the table to the cancelled run with the line over it, and leave `message` for its state.
+
+    By default that is the line.
+    """
     flow_run_logger(flow_run).info("%s", line)
     # A hook has no run of its own that Prefect's helper could attach it to.
     artifact = ArtifactCreate(key=KEY, type="table", data=json.dumps(rows), description=line, flow_run_id=flow_run.id)
     with get_client(sync_client=True) as client:
         client.create_artifact(artifact)
+    leave_last_word(flow_run, message or line)
 
 
 def line_of(client: SyncPrefectClient, flow_run: FlowRun) -> str:

@@ -12,7 +12,7 @@ from prefect import get_client, get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from remotejobs.prefect.tasks.jobs.reports import key_of, publish_table, row_of
+from remotejobs.prefect.tasks.jobs.reports import aligned, key_of, publish_table, rows_of
 from remotejobs.prefect.tasks.jobs.results import JobResult
 
 _EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the server keeps it and sends it to others
@@ -20,7 +20,7 @@ _EVERY = 30.0  # seconds: a picture of the group has a row for each job, and the
 
 def log_not_started(name: str, results: Iterable[JobResult]) -> None:
     """A table of those that failed, once nothing more is tried. Where it cannot be shown, the state says it too."""
-    rows = [row_of(result) for result in results if not result.succeeded]
+    rows = rows_of([result for result in results if not result.succeeded])
     try:
         publish_table(key_of(name, "not-started"), f"Not started: {name}", rows)
     except httpx.HTTPError as exc:
@@ -41,7 +41,7 @@ class GroupProgress:
             return
         self._next = time.monotonic() + _EVERY
         try:
-            self._publish([dict(row_of(result)) for result in results], 100.0 * done / max(1, of))
+            self._publish(aligned(rows_of(list(results))), 100.0 * done / max(1, of))
         except httpx.HTTPError as exc:
             get_run_logger().warning("the table of %s cannot be shown: %r", self._name, exc)
 

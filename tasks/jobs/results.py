@@ -120,12 +120,15 @@ def failures_of(results: Sequence[JobResult]) -> str:
     Hosts that could not be asked are counted apart, and come last: `3 of 60 did not succeed: 1 failed, 2 unreachable`.
     So are warnings, which follow them.
     """
-    failed = sorted(
-        (result for result in results if not result.succeeded), key=lambda result: result.state == _UNREACHABLE
-    )
+    failed = sorted((result for result in results if not result.succeeded), key=is_unreachable_result)
     if not failed:
         return ""
     return "\n".join(filter(None, [_counted(failed, len(results)), *_explained(failed), warnings_of(results)]))
+
+
+def is_unreachable_result(result: JobResult) -> bool:
+    """Whether its host could not be asked: that is no failure of the command."""
+    return result.state == _UNREACHABLE
 
 
 def warnings_of(results: Sequence[JobResult]) -> str:
@@ -143,7 +146,7 @@ def _explained(results: Sequence[JobResult]) -> list[str]:
 
 
 def _counted(failed: Sequence[JobResult], of: int) -> str:
-    unreachable = sum(result.state == _UNREACHABLE for result in failed)
+    unreachable = sum(map(is_unreachable_result, failed))
     if unreachable in (0, len(failed)):
         return f"{len(failed)} of {of} {_UNREACHABLE if unreachable else 'failed'}"
     return f"{len(failed)} of {of} did not succeed: {len(failed) - unreachable} failed, {unreachable} {_UNREACHABLE}"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import get_client, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
@@ -51,6 +52,16 @@ class CrashLoop(RemoteJobsError):
 
 class NotResumed(RemoteJobsError):
     """No process goes on with it: retry it in the UI."""
+
+
+def name_of_recovery() -> str:
+    """`recover nightly-backup of 6 items`: by the name of the run that is recovered."""
+    run_id = flow_run.parameters["flow_run_id"]
+    try:
+        with get_client(sync_client=True) as client:
+            return f"recover {client.read_flow_run(UUID(str(run_id))).name}"
+    except (ObjectNotFound, httpx.HTTPError):
+        return f"recover {run_id}"
 
 
 def recover_run(run_id: UUID, *, since: datetime | None = None) -> str:

@@ -62,7 +62,8 @@ def with_not_started(hosts: Sequence[str], reports: Sequence[HostReport]) -> lis
 
 def publish(update: Update, reports: Sequence[HostReport]) -> None:
     """The table of all hosts."""
-    publish_table(_KEY, f"Rolling update to {update.version}", [dict(report.row()) for report in reports])
+    worst_first = sorted(reports, key=lambda report: not report.failed)
+    publish_table(_KEY, f"Rolling update to {update.version}", [dict(report.row()) for report in worst_first])
 
 
 def end_state(update: Update, stopped: str, reports: Sequence[HostReport]) -> RunState[None]:

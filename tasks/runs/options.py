@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from prefect import Flow
 from prefect.context import FlowRunContext
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from remotejobs.prefect.tasks.runs.shards import IN_ONE_RUN, WHOLE, Shard, Shards
 from remotejobs.renamed import allow_old_names, renamed_fields
@@ -33,7 +34,8 @@ class RunOptions(BaseModel):
     )
     dry_run: bool = Field(default=False, description="Show what would run where, and run nothing.")
     shards: Shards = Field(default=IN_ONE_RUN, description="Whether other workers do it, each on a share of the hosts.")
-    shard: Shard = Field(default=WHOLE, description="Filled in for the runs of those workers.")
+    # Filled in for the runs of those workers; the form has nothing of it.
+    shard: Annotated[Shard, SkipJsonSchema()] = WHOLE
 
 
 def options_of_this_run() -> RunOptions:
@@ -46,7 +48,7 @@ def options_of_this_run() -> RunOptions:
 def options_given(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunOptions:
     """Those among the `parameters` of a run of `flow`, as its server keeps them."""
     name = name_of_options(flow)
-    return RunOptions.model_validate(parameters.get(name, {})) if name else RunOptions()
+    return RunOptions.model_validate(parameters.get(name) or {}) if name else RunOptions()
 
 
 def name_of_options(flow: Flow[..., Any]) -> str:

@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
+from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table, worst_first
 from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.runs.shards import Shard
 
@@ -51,7 +51,7 @@ class ReportedResult(BaseModel):
 
 def publish_results(key: str, title: str, results: Sequence[tuple[JobResult, TableRow]], shard: Shard) -> None:
     """Attach the table to the run under way and, where it is a shard, what its parent reads."""
-    publish_table(key, title, [row for _, row in results])
+    publish_table(key, title, worst_first(results))
     if shard.of:
         found = [ReportedResult.of(result, row).model_dump(mode="json") for result, row in results]
         Artifact(type=_TYPE, description=f"What {shard} reports of its hosts", data=found).create()

@@ -106,7 +106,7 @@ def _begin(shard: Shard, given: dict[str, Any]) -> FlowRun:
     context = FlowRunContext.get()
     assert context is not None and context.flow is not None
     options = name_of_options(context.flow)
-    shared = {name: value for name, value in given.get(options, {}).items() if name not in _OWN}
+    shared = {name: value for name, value in (given.get(options) or {}).items() if name not in _OWN}
     # The parent reports a shard that failed.
     parameters = {name: value for name, value in given.items() if name != "notify"}
     name = f"{flow_run.flow_name}/{flow_run.flow_name}-shard"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shlex
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State as RunState
 from prefect.exceptions import ParameterTypeError
 
@@ -22,6 +25,7 @@ from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
 from tests.artifacts import name_of, table_of
+from tests.awaiting import await_true
 
 OFTEN = Until(retries=300, delay=1)  # the waiting is done on the host, so an end is seen at once
 SIMULATED = Access(inventory="db1,db2,files1")
@@ -41,12 +45,41 @@ def on_real_hosts(access: Access) -> RunState[list[JobResult]]:
 
 def test_a_command_runs_on_every_host_of_the_pattern(on_real_hosts: RunState[list[JobResult]]) -> None:
     rows = table_of(on_real_hosts.state_details.flow_run_id)
-    assert [(row["host"], row["state"], row["rc"]) for row in rows] == [
+    assert {(row["host"], row["state"], row["rc"]) for row in rows} == {
         ("db1", "succeeded", 0),
         ("db2", "failed", 9),
         ("files1", "succeeded", 0),
-    ]
-    assert str(rows[2]["message"]).endswith("files1/home")
+    }
+    assert str(rows[2]["last line"]).endswith("files1/home")
+
+
+def test_the_table_begins_with_what_failed_and_why(on_real_hosts: RunState[list[JobResult]]) -> None:
+    rows = table_of(on_real_hosts.state_details.flow_run_id)
+    assert list(rows[0])[:4] == ["host", "state", "reason", "last line"]
+    assert [row["host"] for row in rows] == ["db2", "db1", "files1"]
+    assert "Its output: remotejobs log db2 " in str(rows[0]["reason"])
+    assert rows[0]["last line"] == "disk full"
+
+
+def test_the_state_of_a_run_says_in_one_paragraph_what_failed_and_why(
+    on_real_hosts: RunState[list[JobResult]],
+) -> None:
+    words = " ".join(str(on_real_hosts.message).split())
+    assert words.startswith("1 of 3 failed • work on db2: failed, rc 9 after ")
+    assert words.endswith(" | disk full")
+
+
+def test_an_error_of_ours_ends_the_log_of_a_run_in_words_and_without_a_traceback(
+    on_real_hosts: RunState[list[JobResult]],
+) -> None:
+    assert on_real_hosts.state_details.flow_run_id
+    mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[on_real_hosts.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        await_true(lambda: any("Finished in state" in log.message for log in client.read_logs(mine)))
+        lines = [log for log in client.read_logs(mine) if log.task_run_id is None]
+    (error,) = [log.message for log in lines if log.level >= logging.ERROR]
+    assert error.startswith("1 of 3 failed\nwork on db2: failed, rc 9 ")
+    assert not any("Traceback" in log.message for log in lines)
 
 
 def test_one_failing_host_fails_the_run_by_name_and_stops_no_other(on_real_hosts: RunState[list[JobResult]]) -> None:
@@ -88,7 +121,8 @@ def test_the_table_has_all_that_is_known_of_a_job_that_was_killed_when_retries_r
     assert row["state"] == "killed"
     assert row["rc"] == 143
     assert row["duration"]
-    assert "remotejobs log db1 " in str(row["message"])
+    assert "remotejobs log db1 " in str(row["reason"])
+    assert row["last line"] == "half"
 
 
 @pytest.mark.parametrize("wrong", [{"job": {"timeout": -5}}, {"command": ""}, {"hosts": ""}, {"label": ""}])

@@ -35,7 +35,7 @@ def test_damage_on_one_host_fails_the_run_and_is_in_the_table() -> None:
     with pytest.raises(HostsFailed, match="verify backups on db2: failed, rc 1"):
         state.result()
     rows = table_of(state.state_details.flow_run_id)
-    assert [(row["host"], row["whole"], row["damaged"]) for row in rows] == [("db1", 7, 0), ("db2", 7, 2)]
+    assert [(row["host"], row["whole"], row["damaged"]) for row in rows] == [("db2", 7, 2), ("db1", 7, 0)]
 
 
 def test_what_could_not_be_restored_is_a_warning() -> None:

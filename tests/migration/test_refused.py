@@ -36,7 +36,7 @@ def test_of_two_on_one_host_the_second_is_refused_by_the_lock_with_the_name_of_i
     assert first.end == "Completed"
     (refused,) = second
     assert refused.end == "Refused"
-    assert f"db1: a migration is under way there: migration {first.name} ({first.id}) since 2" in refused.message
+    assert f"db1: a migration is under way there: {first.name} ({first.id}) since 2" in refused.message
     assert refused.message.endswith("Nothing was changed")
     assert (refused.jobs("db1"), refused.jobs("db2")) == ({}, {})
     assert not lock_of(lab.host("db2")).exists()

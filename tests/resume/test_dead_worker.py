@@ -161,7 +161,7 @@ def test_of_a_cancelled_update_healthy_hosts_are_back_and_the_others_named_when_
         deployed = [job for job in jobs_of_update(site, run, name) if job.label.startswith("deploy")]
         assert [(job.state, job.survivors) for job in deployed] == [(State.KILLED, "")]
     assert [site.haproxy.status(name) for name in WEB if name != "web2"] == ["UP"] * 3
-    reported = {row["host"]: row["result"] for row in last_table(cluster.api, run, "cancelled")}
+    reported = {row["host"]: row["reason"] for row in last_table(cluster.api, run, "cancelled")}
     assert reported["web1"] == "it was put back, with version 1.0"
     assert "web2: is not healthy and stays out of the load balancer" in reported["web2"]
     assert reported["web3"] == reported["web4"] == "the update never came to it"

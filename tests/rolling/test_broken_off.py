@@ -121,7 +121,7 @@ def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(
     ended = retried_to_its_end(stage, begun)
     assert ended.state
     assert ended.state.type == "COMPLETED"
-    outcomes = [row["outcome"] for row in last_table(stage.api, begun, "rolling-update")]
+    outcomes = [row["state"] for row in last_table(stage.api, begun, "rolling-update")]
     assert outcomes == ["updated earlier", *["updated"] * 3]
     assert [(home(stage.site, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
     assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4

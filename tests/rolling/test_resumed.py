@@ -36,7 +36,7 @@ def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_updat
     broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
     ended = update(site, "2.0", deploy=GATED, resume_from=dead_run(), balancer=broken, revert="nothing")
     open_gates(site, "web1")
-    assert ended.table["web1"]["outcome"] == "failed, stays out of the load balancer"
+    assert ended.table["web1"]["state"] == "failed, stays out of the load balancer"
     assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]
 
 
@@ -53,8 +53,8 @@ def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: LabSite) 
     (home(site, "web2") / "spoil").unlink()
     second = update(site, "2.0", deploy=spoil, resume_from=str(first.run_id))
     assert (first.name, second.name) == ("Stopped", "Completed")
-    assert first.column("outcome")[2:] == ["not started"] * 2
-    assert second.column("outcome") == ["updated earlier", *["updated"] * 3]
+    assert first.column("state")[2:] == ["not started"] * 2
+    assert second.column("state") == ["updated earlier", *["updated"] * 3]
     assert [(home(site, name) / "deploys").read_text().split() for name in WEB] == [
         ["2.0"],
         ["2.0", "2.0"],
@@ -62,7 +62,7 @@ def test_resuming_goes_on_with_failed_and_not_started_hosts_only(site: LabSite) 
         ["2.0"],
     ]
     third = update(site, "2.0", deploy=spoil, resume_from=str(second.run_id))
-    assert third.column("outcome") == ["updated earlier"] * 4
+    assert third.column("state") == ["updated earlier"] * 4
 
 
 def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
@@ -77,7 +77,7 @@ def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
             ended = update(site, "2.0", deploy=GATED, serial=2, resume_from=dead_run())
     assert ended.name == "Completed"
     assert load.report.failures == []
-    assert ended.column("outcome") == ["updated"] * 4
+    assert ended.column("state") == ["updated"] * 4
     assert [(home(site, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
     assert statuses(site) == ["UP"] * 4
 

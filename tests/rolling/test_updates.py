@@ -25,7 +25,7 @@ def test_a_good_update_loses_no_request_and_updates_every_host(site: LabSite, lo
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert load.report.good_kept > 0 < load.report.good_new
-    assert ended.column("outcome") == ["updated"] * 4
+    assert ended.column("state") == ["updated"] * 4
     assert ended.column("version before") == ["1.0"] * 4
     assert ended.column("version after") == ["2.0"] * 4
     assert ended.column("batch") == ["1", "2", "3", "4"]
@@ -40,9 +40,9 @@ def test_a_bad_version_is_stopped_at_the_canary_and_reverted_and_nobody_notices(
     assert ended.name == "Reverted"
     assert load.report.failures == []
     assert ended.column("batch") == ["1 (canary)", "", "", ""]
-    assert ended.table["web1"]["outcome"] == "reverted"
+    assert ended.table["web1"]["state"] == "reverted"
     assert ended.table["web1"]["reason"].startswith("not healthy: status 503")
-    assert ended.column("outcome")[1:] == ["not started"] * 3
+    assert ended.column("state")[1:] == ["not started"] * 3
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
 
@@ -69,7 +69,7 @@ def test_a_canary_is_not_said_to_be_out_when_its_balancer_falls_silent_in_its_so
     with when_logged("web1 is watched", lambda: site.haproxy.socket.rename(hidden)):
         ended = update(site, "2.0", canary=1, soak=60, contact_timeout=1, revert="nothing")
     hidden.rename(site.haproxy.socket)
-    assert ended.table["web1"]["outcome"] == "failed"
+    assert ended.table["web1"]["state"] == "failed"
     assert "there is no socket" in ended.table["web1"]["reason"]
     assert statuses(site) == ["UP"] * 4
 
@@ -81,7 +81,7 @@ def test_what_was_updated_is_reverted_newest_first(site: LabSite, load: Load) ->
         ended = update(site, "2.0", deploy=spoil, revert="updated")
     assert ended.name == "Reverted"
     assert load.report.failures == []
-    assert ended.column("outcome") == [*["reverted"] * 3, "not started"]
+    assert ended.column("state") == [*["reverted"] * 3, "not started"]
     last = [int((home(site, name) / "when").read_text().split()[-1]) for name in ("web3", "web2", "web1")]
     assert last == sorted(last)
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
@@ -92,7 +92,7 @@ def test_a_revert_that_fails_is_named_and_nothing_is_called_reverted(site: LabSi
     health = site.update("bad")["health"] | {"deadline": 3}
     ended = update(site, "bad-2.0", deploy=one_way, canary=1, health=health)
     assert ended.name == "Stopped"
-    assert ended.table["web1"]["outcome"].startswith("revert failed")
+    assert ended.table["web1"]["state"].startswith("revert failed")
     assert "web1" in str(ended.state.message)
     assert (versions(site)[1:], statuses(site)[1:]) == (["1.0"] * 3, ["UP"] * 3)
 
@@ -101,8 +101,8 @@ def test_an_unreachable_host_counts_against_the_budget(site: LabSite) -> None:
     with amid_deployment(site, "web1", lambda: site.lose("web1")):
         ended = update(site, "2.0", deploy=GATED, contact_timeout=2, revert="nothing")
     assert ended.name == "Stopped"
-    assert ended.table["web1"]["outcome"].startswith("unreachable")
-    assert ended.column("outcome")[1:] == ["not started"] * 3
+    assert ended.table["web1"]["state"].startswith("unreachable")
+    assert ended.column("state")[1:] == ["not started"] * 3
 
 
 def test_the_hosts_of_a_batch_go_in_parallel(site: LabSite) -> None:
@@ -117,8 +117,8 @@ def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Lab
         ended = update(site, "2.0", deploy=GATED, contact_timeout=2, budget={"in_all": "25%"})
     assert ended.name == "Completed"
     assert load.report.failures == []
-    assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
-    assert ended.column("outcome")[::2] == ["updated", "updated"]
+    assert ended.table["web2"]["state"] == "unreachable, stays out of the load balancer"
+    assert ended.column("state")[::2] == ["updated", "updated"]
     assert "web2: unreachable" in str(ended.state.message)
 
 
@@ -127,7 +127,7 @@ def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: La
         ended = update(site, "hang-2.0", limit=1, revert="nothing")
     assert ended.name == "Stopped"
     assert load.report.failures == []
-    assert ended.table["web1"]["outcome"] == "failed"
+    assert ended.table["web1"]["state"] == "failed"
     assert "timed_out" in ended.table["web1"]["reason"]
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
@@ -137,7 +137,7 @@ def test_a_reload_of_the_balancer_midway_loses_nothing(site: LabSite, load: Load
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []
-    assert ended.column("outcome") == ["updated"] * 4
+    assert ended.column("state") == ["updated"] * 4
 
 
 def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: LabSite, load: Load) -> None:
@@ -149,7 +149,7 @@ def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: LabSite, loa
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []
-    assert ended.table["web2"]["outcome"] == "updated, was drained again (1)"
+    assert ended.table["web2"]["state"] == "updated, was drained again (1)"
 
 
 def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(site: LabSite, load: Load) -> None:
@@ -168,14 +168,14 @@ def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(si
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []
-    assert ended.column("outcome") == ["updated"] * 4
+    assert ended.column("state") == ["updated"] * 4
 
 
 def test_a_host_whose_removal_broke_off_halfway_is_put_back(site: LabSite) -> None:
     commands = {"remove": f"{ready_by(site).replace('ready', 'drain')}; exit 7", "add": ready_by(site)}
     ended = update(site, "2.0", balancer={"kind": "command", "command": commands}, drain=1, revert="nothing")
     assert ended.name == "Stopped"
-    assert ended.table["web1"]["outcome"] == "failed"
+    assert ended.table["web1"]["state"] == "failed"
     assert "remove command for web1 ended as failed, rc 7" in ended.table["web1"]["reason"]
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
 
@@ -188,7 +188,7 @@ def test_a_host_whose_deployment_cannot_be_followed_stays_out_however_healthy_it
     with amid_deployment(site, "web2", hide):
         ended = update(site, "2.0", deploy=GATED, revert="nothing")
     assert ended.name == "Stopped"
-    assert ended.table["web2"]["outcome"] == "unreachable, stays out of the load balancer"
+    assert ended.table["web2"]["state"] == "unreachable, stays out of the load balancer"
     # The deployment goes on, and its new application may just be starting.
     await_true(lambda: statuses(site) == ["UP", "DRAIN", "UP", "UP"])
 
@@ -204,7 +204,7 @@ def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Lab
     assert load.report.failures == []
     waited, left = ended.table[holder]["drain"].split(" ", 1)
     assert (float(waited.removesuffix("s")) >= 2, left) == (True, "(1 left)")
-    assert ended.column("outcome") == ["updated"] * 4
+    assert ended.column("state") == ["updated"] * 4
 
 
 def test_a_request_that_takes_its_time_is_answered_to_its_end(site: LabSite) -> None:
@@ -214,7 +214,7 @@ def test_a_request_that_takes_its_time_is_answered_to_its_end(site: LabSite) -> 
         (holder,) = [name for name in WEB if site.haproxy.connections(name)]
         ended = update(site, "2.0", hosts=holder)
         answer = b"".join(iter(lambda: link.recv(4096), b""))
-    assert ended.table[holder]["outcome"] == "updated"
+    assert ended.table[holder]["state"] == "updated"
     assert answer.count(b".") == 60
 
 
@@ -233,7 +233,7 @@ def test_too_few_healthy_hosts_keep_every_other_one_in(site: LabSite) -> None:
     site.haproxy.await_status("web4", "DOWN")
     ended = update(site, "2.0", floor_wait=0)
     assert ended.name == "Stopped"
-    assert ended.table["web1"]["outcome"] == "failed"
+    assert ended.table["web1"]["state"] == "failed"
     assert "only 1 of 3 other hosts are healthy, not web3, web4" in ended.table["web1"]["reason"]
     assert versions(site) == ["1.0"] * 4
     assert statuses(site)[:2] == ["UP", "UP"]

@@ -127,7 +127,7 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(
     # What was under way when the second host failed came to its end.
     assert states == {"failed": OF_A_SHARD, "succeeded": OF_A_SHARD, "not begun": 2 * OF_A_SHARD}
     assert sum(cluster.runs_of("budget")) == OF_A_SHARD
-    said = Counter(row["message"] for row in rows if row["state"] == "not begun")
+    said = Counter(row["reason"] for row in rows if row["state"] == "not begun")
     assert all(reported in words for words in said), said
 
 

@@ -30,18 +30,19 @@ def test_a_person_starts_approves_and_watches_a_migration_until_it_is_rolled_bac
     with browser(height=1000, graphs=False) as page:
         person = MigrationPage(page, stage.prefect.url, tmp_path)
         person.open_form()
-        person.fill("Hosts to migrate", "db1")
-        person.fill("URL that gets a POST", webhook.url)
+        person.fill("hosts", "db1")
+        person.open_group("Notify")
+        person.fill("Webhook", webhook.url)
         run = person.submit()
         person.answer(approve=True, reason="seen on staging")
-        person.await_outcome("RolledBack")
-        report = person.read_report()
+        assert "db1" in person.await_outcome(run, "RolledBack")
+        report = person.read_report(run)
     assert "db1: migrate failed, rc 3" in report
     assert "ERROR:  division by zero" in report
     assert shop.checksum("db1") == shop.untouched
     reported = webhook.next()
     assert (reported["flow"], reported["state"]) == ("migration", "RolledBack")
-    assert reported["url"].endswith(f"/runs/flow-run/{run}")
+    assert reported["url"].endswith(f"/v2/runs/flow-run/{run}")
     assert len(list(tmp_path.glob("*.png"))) == 4
 
 
@@ -53,12 +54,32 @@ def test_while_it_waits_no_process_of_it_runs_and_no_host_is_locked_and_a_no_cha
     await_true(lambda: not processes(run.id))
     assert not list((stage.ssh.host("db1").results_dir).glob(".locks/*"))
     with browser(height=1000, graphs=False) as page:
-        page.goto(f"{stage.prefect.url}/runs/flow-run/{run.id}")
         person = MigrationPage(page, stage.prefect.url, tmp_path)
+        person.open_run(run.id)
         person.answer(approve=False, reason="not on a Friday")
-        person.await_outcome("Refused")
+        person.await_outcome(run.id, "Refused")
     assert message(await_end(stage.api, run)) == "not approved: not on a Friday. Nothing was changed"
     assert {shop.checksum(host) for host in ("db1", "db2")} == {shop.untouched}
+
+
+def test_a_run_that_waits_says_so_and_the_blue_button_without_a_choice_answers_nothing(
+    stage: Stage, shop: Shop, tmp_path: Path
+) -> None:
+    run = start(stage.api, "migration", parameters(stage, NOTHING, approval=APPROVAL, hosts="db1"))
+    with browser(height=1000, graphs=False) as page:
+        person = MigrationPage(page, stage.prefect.url, tmp_path)
+        person.open_run(run.id)
+        assert "'answer' is a required property" in person.answer_without_choosing()
+    waiting = stage.api.flow_run(run)
+    assert waiting.state and waiting.state.name == "Suspended"
+    assert waiting.name == "migration of db1 (waits for approval)"
+    assert message(waiting).startswith("Waits for approval until ")
+    page_of_run = f"{stage.prefect.url}/v2/runs/flow-run/{run.id}"
+    assert any(line.startswith("Waits for approval") and line.endswith(page_of_run) for line in stage.api.log(run))
+    (asked,) = [report for report in stage.api.reports(run) if report.key == "approval"]
+    assert page_of_run in str(asked.data) and "**db1**" in str(asked.data)
+    stage.api.answer(run, approve=False, reason="tried")
+    assert (await_end(stage.api, run).name, shop.checksum("db1")) == ("migration of db1", shop.untouched)
 
 
 def test_no_answer_until_the_deadline_is_a_no(stage: Stage, shop: Shop) -> None:

@@ -51,6 +51,17 @@ def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itsel
     assert not (begins_anew and flow.retries)
 
 
+@pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
+def test_what_people_start_is_told_apart_from_what_only_remotejobs_starts(entry: dict[str, Any]) -> None:
+    mechanical = entry["work_pool"]["name"] == POOL or entry["name"] in (
+        "expire-approval",
+        "recover",
+        "recover-stuck-runs",
+    )
+    assert {"ops", "internal"}.intersection(entry["tags"]) == {"internal" if mechanical else "ops"}
+    assert entry["description"].startswith("Not to be started by hand.") == mechanical
+
+
 def test_no_restore_test_that_is_shipped_is_made_on_the_server_that_was_dumped() -> None:
     (nightly,) = [entry for entry in DECLARED if entry["name"] == "nightly-backup"]
     plan = BackupPlan.model_validate(nightly["parameters"]["plan"])

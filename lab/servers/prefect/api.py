@@ -189,7 +189,8 @@ class PrefectApi:
 
     def answer(self, run: RunStatus, *, approve: bool, reason: str) -> None:
         """Answer a run that waits for a person, as the form behind *Resume* does."""
-        wanted = {"run_input": {"approve": approve, "reason": reason}}
+        chosen = "approve: go ahead" if approve else "refuse: change nothing"
+        wanted = {"run_input": {"answer": chosen, "reason": reason}}
         answer = self.ask("POST", f"/flow_runs/{run.id}/resume", wanted)
         if json.loads(answer)["status"] != "ACCEPT":
             raise LabError(f"the run {run.name} took no answer: {answer.decode()}")

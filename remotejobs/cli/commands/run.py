@@ -15,12 +15,14 @@ from remotejobs.cli.parser import (
     add_command,
     add_poll,
     add_reach,
+    add_results,
     at_least_one,
     setting,
     timeout,
 )
 from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, start_and_report, view_of
 from remotejobs.cli.target import Target
+from remotejobs.cli.tree import kept_in
 from remotejobs.display.events import Event
 from remotejobs.display.row import message_of
 from remotejobs.errors import ConnectionLost, ProtocolError, StartFailed, TimedOut, UsageError
@@ -77,6 +79,7 @@ def add(commands: Commands[Parser]) -> None:
     )
     add_poll(parser, zero="; 0 starts the job, prints how to find it, and returns")
     add_reach(parser)
+    add_results(parser)
     parser.add_argument("--jid", metavar="JID", default="", help="the job's id; starting the same again attaches to it")
     parser.add_argument(
         "--label", metavar="TEXT", default="", help="what it is, for people (default the command's beginning)"
@@ -110,6 +113,8 @@ def job_of(args: Namespace) -> Job:
 
 
 def execute(args: Namespace) -> int:
+    if args.fold and args.json:
+        args.parser.error("--fold is for people and --json for programs: give one of them")
     job, target = job_of(args), Target.of(args)
     if args.dry_run:
         from remotejobs.cli.dry_run import say_what_would_run  # a real run need not wait for it
@@ -119,7 +124,8 @@ def execute(args: Namespace) -> int:
     with target.fleet() as fleet:
         if not args.json:
             say(f"{job.jid} on {number_of(len(fleet.hosts), 'host')}: {one_line(job.cmd)}")
-        view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose)
+        view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose, fold=args.fold)
+        view = kept_in(args.tree, view, job.jid)
         with jobs_run_on(target, job.jid):
             results = follow(
                 fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_poll, report)
@@ -127,7 +133,7 @@ def execute(args: Namespace) -> int:
     if not args.json and args.poll == 0:
         _say_where(results, target.commands(job.jid))
     elif not args.json:
-        say_summary(results)
+        say_summary(results, table=not args.fold)
     return exit_codes.of_jobs(results)
 
 

@@ -6,9 +6,10 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from remotejobs.cli import exit_codes
-from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, at_least_one
+from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, add_results, at_least_one
 from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
 from remotejobs.cli.target import Target
+from remotejobs.cli.tree import kept_in
 from remotejobs.display.events import Event, JobRunning
 from remotejobs.errors import UsageError
 from remotejobs.jobs.client import HostJobs
@@ -26,9 +27,12 @@ def add(commands: Commands[Parser]) -> None:
     )
     add_poll(parser)
     add_reach(parser)
+    add_results(parser)
 
 
 def execute(args: Namespace) -> int:
+    if args.fold and args.json:
+        args.parser.error("--fold is for people and --json for programs: give one of them")
     jid, target = check_jid(args.jid), Target.of(args)
     if args.poll == 0:
         raise UsageError("wait with -P 0 would not wait", remedy="Use status to ask once, or at least -P 1.")
@@ -37,14 +41,15 @@ def execute(args: Namespace) -> int:
             raise UsageError(
                 f"--count is {args.count}", remedy=f"The pattern names {number_of(len(fleet.hosts), 'host')}."
             )
-        view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose)
+        view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, fold=args.fold)
+        view = kept_in(args.tree, view, jid)
         with jobs_run_on(target, jid):
             results = follow(
                 fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_poll, report), count=args.count
             )
         code = _exit_code(results, args.count)
         if not args.json:
-            say_summary(results)
+            say_summary(results, table=not args.fold)
         if rest := len(fleet.hosts) - len(results):
             if not args.json:
                 say(f"{number_of(rest, 'host')} not awaited: {target.command('status', jid)}")

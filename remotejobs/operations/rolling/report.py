@@ -66,14 +66,14 @@ class HostReport:
         drained = duration(self.drain)
         return {
             "host": self.host,
+            "state": self.ending,
+            "reason": self.reason,
             "batch": self.batch,
             "version before": self.before,
             "version after": self.after,
             "drain": f"{drained} ({self.left} left)" if drained and self.left else drained,
             "deploy": duration(self.deploy),
             "health": duration(self.health),
-            "outcome": self.ending,
-            "reason": self.reason,
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ import pytest
 from prefect import Flow, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling, Scheduled
 from prefect.workers.process import ProcessWorker
@@ -35,6 +36,7 @@ from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.flows.upgrade import upgrade
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs, kill_jobs_of_subflows
+from remotejobs.prefect.tasks.cancel.report import CancelledJob, message_of
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.flow import remote_flow
 from remotejobs.prefect.tasks.jobs.jids import jid_for
@@ -165,6 +167,44 @@ def test_the_jobs_of_a_flow_that_is_part_of_a_cancelled_one_are_killed_too(
     (part,) = subflows_of(cancelled.whole)
     (record,) = jobs_of(part, access, "db1")
     assert (record.label, record.state) == ("part", State.KILLED)
+
+
+@pytest.mark.slow
+def test_the_state_of_a_cancelled_run_says_what_became_of_each_job_and_its_polls_are_cancelled(
+    cancelled: Cancelled,
+) -> None:
+    with get_client(sync_client=True) as client:
+
+        def message() -> str:
+            state = client.read_flow_run(cancelled.command.id).state
+            assert state and state.is_cancelled()
+            return state.message or ""
+
+        await_true(lambda: message().startswith("None of its 2 jobs runs any more\n"))
+        for host in ("db1", "db2"):
+            assert f"• work on {host}: killed after " in message()
+        mine = FlowRunFilter(id=FlowRunFilterId(any_=[cancelled.command.id]))
+        await_true(
+            lambda: (
+                {run.state_name for run in client.read_task_runs(flow_run_filter=mine)} == {"Completed", "Cancelled"}
+            )
+        )
+
+
+@pytest.mark.slow
+def test_nothing_in_the_log_of_a_cancelled_run_says_that_it_crashed(cancelled: Cancelled) -> None:
+    logged(cancelled.command, "None of its 2 jobs runs any more")
+    mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[cancelled.command.id]))
+    with get_client(sync_client=True) as client:
+        assert [log.message for log in client.read_logs(mine) if log.level >= logging.ERROR] == []
+
+
+def test_of_many_jobs_of_a_cancelled_run_the_message_names_those_that_may_still_run_and_counts_the_rest() -> None:
+    ends = [CancelledJob("a", "work", "its host is away", open_end=True)]
+    ends += [CancelledJob(f"b{number}", "work", "killed") for number in range(30)]
+    lines = message_of("line", ends).split("\n")
+    assert lines[:3] == ["line", "• work on a MAY STILL RUN. its host is away", "• work on b0: killed"]
+    assert lines[-1] == "• and 11 more jobs"
 
 
 def test_each_job_of_a_cancelled_run_is_reported_and_one_that_cannot_be_reached_with_the_words_that_end_it(

@@ -176,7 +176,7 @@ def upgrade_fleet(**plan: Any) -> RunState[list[HostUpgrade]]:
 def test_hosts_are_upgraded_in_batches(fleet: FakeHosts) -> None:
     state = upgrade_fleet(serial=[1, 2])
     assert state.result() == [replace(TO_THE_NEWEST, host=host) for host in ("web1", "web2", "web3")]
-    outcomes = [[row["outcome"] for row in table] for table in tables_of(state.state_details.flow_run_id)]
+    outcomes = [[row["state"] for row in table] for table in tables_of(state.state_details.flow_run_id)]
     assert outcomes == [["upgraded", "not started", "not started"], ["upgraded"] * 3]
 
 
