@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -42,16 +43,35 @@ def test_of_two_on_one_host_the_second_is_refused_by_the_lock_with_the_name_of_i
     assert not lock_of(lab.host("db2")).exists()
 
 
-def test_one_that_waits_for_the_lock_begins_when_the_other_has_ended(
-    migrate: Migrate, gates: Gates, task_log: TaskLog
-) -> None:
+class OpensTheGate(logging.Handler):
+    """Lets the other migration go on once this one says that it waits for it."""
+
+    def __init__(self, gates: Gates) -> None:
+        super().__init__()
+        self.gates = gates
+        self.heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "waiting for the lock of another migration on db1" in record.getMessage() and not self.heard:
+            self.heard = True
+            self.gates.open("migrate")
+
+
+def test_one_that_waits_for_the_lock_begins_when_the_other_has_ended(migrate: Migrate, gates: Gates) -> None:
+    handler, logger = OpensTheGate(gates), logging.getLogger("prefect.flow_runs")
     gates.close("migrate")
     with ThreadPoolExecutor(1) as elsewhere:
         first = elsewhere.submit(migrate, "db1", Commands(migrate=gates.command("migrate")))
         gates.arrival("migrate")
-        task_log.when("waiting for the lock of another migration on db1", lambda: gates.open("migrate"))
-        second = migrate("db1", Commands(migrate="true"), wait_for_lock=120)
-        assert (first.result().end, second.end) == ("Completed", "Completed")
+        logger.addHandler(handler)
+        try:
+            second = migrate("db1", Commands(migrate="true"), wait_for_lock=300)
+        finally:
+            logger.removeHandler(handler)
+            if not handler.heard:
+                gates.open("migrate")
+    assert handler.heard
+    assert (first.result().end, second.end) == ("Completed", "Completed")
 
 
 def test_of_two_that_start_at_the_same_moment_one_is_refused(migrate: Migrate, gates: Gates) -> None:

@@ -74,11 +74,15 @@ def test_every_server_of_the_backend_is_in_the_pool_but_the_hosts_own_and_free_s
         haproxy_server("slot7", state="maint", resolved=False),
         haproxy_server("web1", "api"),
         haproxy_server("api2", "api", weight=5, configured=10),
+        haproxy_server("zero", weight=0, user_weight=0, configured=100),
+        haproxy_server("idle", weight=0, user_weight=0, configured=0),
         haproxy_server("elsewhere", "other"),
     ]
     app, api = pools_of(there, [there[0], there[4]], {"web2": "host2"}, "lb1")
     assert app.others == (
         PoolServer(name="web2", host="host2"),
         PoolServer(name="legacy", share=0, why="DOWN"),
+        PoolServer(name="zero", share=0, why="weight 0"),
+        PoolServer(name="idle", share=0, why="weight 0"),
     )
     assert api == Pool(name="api on lb1", others=(PoolServer(name="api2", share=0.5, why="weight 5 of 10"),))

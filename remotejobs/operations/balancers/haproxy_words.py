@@ -73,10 +73,9 @@ class HaproxyServer:
         return f"weight {self.weight} of {self.configured}" if self.share < 1 else ""
 
     def place(self, prefix: str) -> Place:
-        """How it stands, to be restored; `prefix` tells the balancers of a pair apart."""
-        return Place(
-            f"{prefix}{self.path}", self.state, None if self.user_weight == self.configured else self.user_weight
-        )
+        """How it stands, to be restored; weight 0 is always named. `prefix` tells the balancers of a pair apart."""
+        as_configured = self.user_weight == self.configured != 0
+        return Place(f"{prefix}{self.path}", self.state, None if as_configured else self.user_weight)
 
 
 def parse(answer: str) -> tuple[HaproxyServer, ...]:
