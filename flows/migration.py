@@ -20,9 +20,11 @@ from remotejobs.prefect.tasks.flow import HostPattern, remote_flow
 from remotejobs.prefect.tasks.jobs.results import RUN_WARNING
 from remotejobs.prefect.tasks.limits import fork_slots, group_slots
 from remotejobs.prefect.tasks.migration.cancel import call_off
-from remotejobs.prefect.tasks.migration.migration import Migration
+from remotejobs.prefect.tasks.migration.migration import Migration, Preflight
 from remotejobs.prefect.tasks.migration.run import (
+    await_locks,
     conclude,
+    end_of_before,
     find,
     jids_of_this_run,
     may_have_begun,
@@ -51,6 +53,9 @@ def migration(
     approval: Approval = NOT_NEEDED,
     backup_first: BackupPlan | None = None,
     free_space: FreeSpace = SOME_SPACE,
+    check_commands: bool = True,
+    may_leave_running: bool = False,
+    wait_for_lock: Annotated[float, Field(ge=0)] = 0,
     contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
@@ -67,6 +72,11 @@ def migration(
         approval: Whether a person has to agree first.
         backup_first: What to back up before anything is changed; the migration begins only on a verified backup.
         free_space: Space that must be free on every host before anything begins.
+        check_commands: Check on every host, before anything begins, that the shell understands each command, and that
+            its first program and the file that this reads are there. Switch it off where migrate itself brings them.
+        may_leave_running: Whether what migrate leaves in the background is meant to stay. Otherwise the run is Unknown
+            while it runs, for it may still write.
+        wait_for_lock: Seconds to wait for a migration that holds a host; after that the run is refused.
         contact_timeout: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
             retried.
         poll: Seconds between two polls of a running command; its end is seen at once.
@@ -85,18 +95,23 @@ def migration(
         owner=str(flow_run.id),
         label=str(flow_run.name),
         free_space=free_space,
+        check_commands=check_commands,
+        may_leave_running=may_leave_running,
         contact_timeout=contact_timeout,
         poll=poll,
     )
     if dry_run:
         return dry_run_state(migration_of(here, backup_first), access)
     # In this order: a migration that waits for its turn keeps no forks from others.
-    with group_slots("migration", access, selected), fork_slots(access):
-        return _migrate(here, approval, backup_first)
+    with group_slots("migration", access, selected):
+        here, preflight = await_locks(*find(here), within=wait_for_lock)
+        with fork_slots(access):
+            return _migrate(here, preflight, approval, backup_first)
 
 
-def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | None) -> RunState[Any]:
-    here, preflight = find(here)
+def _migrate(
+    here: Migration, preflight: Preflight, approval: Approval, backup_first: BackupPlan | None
+) -> RunState[Any]:
     fresh = not may_have_begun(preflight)
     if fresh:
         if problems := (*preflight.problems, *_not_to_be_saved(here.access, backup_first)):
@@ -109,6 +124,8 @@ def _migrate(here: Migration, approval: Approval, backup_first: BackupPlan | Non
         return conclude(here, refused(*preflight.problems) if fresh else unknown(*preflight.problems), preflight)
     if fresh and backup_first and (no := _back_up(here.access, backup_first, here.poll)):
         return conclude(here, refused(no), preflight)
+    if over := end_of_before(here, preflight):
+        return conclude(here, over, preflight)
     verdict, observed = here.carry_out(preflight.observed)
     return conclude(here, verdict, replace(preflight, observed=observed))
 

@@ -12,6 +12,7 @@ from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import updates_of
 from remotejobs.prefect.tasks.rolling.batches import revert_batches, survey, update_batch
+from remotejobs.prefect.tasks.rolling.found import found_by
 from remotejobs.prefect.tasks.rolling.repair import put_right
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
 from remotejobs.prefect.tasks.rolling.runs import this_update
@@ -36,7 +37,9 @@ def rolling_update(
     """
     names = select_hosts(access, hosts)
     if dry_run:
-        return dry_run_state(updates_of(names, update), access)
+        found = found_by(names, access, update)
+        asked = "only the load balancer was asked" if found else "no host was asked"
+        return dry_run_state(updates_of(names, update, found), access, asked)
     with fork_slots(access):
         rollout = survey(names, access, update, this_update(resume_from))
         reports: list[HostReport] = list(rollout.earlier)

@@ -31,12 +31,13 @@ class PlannedStep:
     timeout: int | None = None
 
 
-def dry_run_state(planned: Iterable[PlannedStep], access: Access) -> State[Any]:
+def dry_run_state(planned: Iterable[PlannedStep], access: Access, asked: str = "no host was asked") -> State[Any]:
     """Publish the table `dry-run`; the flow returns this state, which is shown as `DryRun`, and is no failure."""
     rows = [_row(step, access) for step in planned]
-    publish_table("dry-run", "What would run where; no host was asked", rows)
-    hosts = number_of(len({row["host"] for row in rows}), "host")
-    message = f"{number_of(len(rows), 'command')} on {hosts} would run; see the table dry-run"
+    publish_table("dry-run", f"What would run where; {asked}", rows)
+    commands = [row for row in rows if row["command"]]
+    hosts = number_of(len({row["host"] for row in commands}), "host")
+    message = f"{number_of(len(commands), 'command')} on {hosts} would run; see the table dry-run"
     return Completed(name="DryRun", message=message, data=[])
 
 

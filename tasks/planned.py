@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.operations.batches import batches
@@ -17,6 +17,7 @@ from remotejobs.prefect.tasks.flow import planned_of
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.results import raise_for
 from remotejobs.prefect.tasks.migration.migration import Migration
+from remotejobs.prefect.tasks.rolling.found import Found
 
 _WHEN = {
     MigrationStep.PREPARE_ROLLBACK: "beside migrate",
@@ -42,17 +43,30 @@ def upgrades_of(hosts: tuple[str, ...], plan: Upgrade) -> Iterator[PlannedStep]:
                 yield PlannedStep(host=host, step=job.label, cmd=job.cmd, timeout=job.timeout, when=f"batch {number}")
 
 
-def updates_of(hosts: tuple[str, ...], update: Update) -> Iterator[PlannedStep]:
-    """As if no host had been updated before; reverting, which only a failure asks for, is left out."""
-    for batch in in_batches(hosts, update.serial, update.canary):
+def updates_of(hosts: tuple[str, ...], update: Update, found: Mapping[str, Found]) -> Iterator[PlannedStep]:
+    """As if no host had been updated before; reverting, which only a failure asks for, is left out.
+
+    `found` says how the hosts stand in their load balancer; one that is not there was not asked about.
+    """
+    unknown = Found(words="", out=False)
+    going = sorted(
+        (host for host in hosts if not (found.get(host, unknown).out and update.found_out != "update")),
+        key=lambda host: found.get(host, unknown).out,
+    )
+    for batch in in_batches(going, update.serial, update.canary):
         for host in batch.hosts:
+            seen = found.get(host, unknown)
             yield PlannedStep(
                 host=host,
                 step=f"deploy {update.version}",
                 cmd=update.deploy,
                 timeout=update.timeout,
-                when=f"batch {batch.name}",
+                when=f"batch {batch.name}" + (f"; balancer: {seen.words}" if seen.words else ""),
             )
+    for host in hosts:
+        if host not in going:
+            step = "left out" if update.found_out == "leave" else "refuses the update"
+            yield PlannedStep(host=host, step=step, cmd="", when=f"balancer: {found[host].words}")
 
 
 def migration_of(migration: Migration, backup_first: BackupPlan | None) -> Iterator[PlannedStep]:

@@ -236,8 +236,8 @@ _JOBS = st.tuples(
 _ENDS = st.sampled_from([b"\n0\n", b"\n137\n", b"\n0", b"0\n", b"\n-1\n", b""])
 _WEB = HttpBalancer(remove="http://h/r", add="http://h/a", status="http://h/s", connections=r"n=(\w+)|x")
 _HAPROXY = (
-    b"# pxname,svname,qcur,scur,status,\napp,web1,0,1,UP,\n\n1\n"
-    b"# be_id be_name srv_id srv_name srv_admin_state\n1 app 1 web1 0\n"
+    b"# pxname,svname,qcur,scur,status,weight,bck,\napp,web1,0,1,UP,1,0,\n\n1\n"
+    b"# be_id be_name srv_id srv_name srv_admin_state srv_uweight srv_iweight srv_agent_state\n1 app 1 web1 0 1 1 0\n"
 )
 
 

@@ -20,10 +20,14 @@ def main() -> int:
     """The exit code: 0, 1 with the reason on stderr, 130 after Ctrl-C."""
     try:
         with open_site_for_people(say) as stage:
+            say("\nAn operator puts web4 into maintenance: the update leaves it there.")
+            stage.site.haproxy.say("set server app/web4 state maint")
             reports = [
                 update(stage, "2.0", "Completed", canary=1, serial="50%")[0],
                 update(stage, "bad-3.0", "Reverted", canary=1, serial="50%", revert="updated")[0],
             ]
+            if (status := stage.site.haproxy.status("web4")) != "MAINT":
+                raise LabError(f"web4 was in maintenance, and is {status} after the updates")
     except LabError as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1

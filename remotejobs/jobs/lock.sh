@@ -3,7 +3,8 @@
 # job.sh, whose rj_base, rj_valid and rj_fail it uses. Each entry answers with lines of `key value`.
 #
 # DIRECTORY/.locks/NAME   made by linking a file that is whole already, so there is no lock without its holder;
-#                         of several that link at once one wins. Removed only in its owner's name, or by a person.
+#                         of several that link at once one wins. Removed only in its owner's name, or by a person
+# DIRECTORY/.locks/.released   a line for each lock that a person removed: when, which, whose, by whom, and why
 
 lk_enter() { # DIRECTORY NAME -> $base $lock
     rj_base "$1" && rj_valid "$2" || return
@@ -42,5 +43,19 @@ lk_release() { # DIRECTORY NAME OWNER. One that is free, or has another holder, 
     owner=
     { read -r _ owner <"$lock"; } 2>/dev/null
     [ "$owner" != "$3" ] || why=$(rm -f "$lock" 2>&1) || rj_fail lock_failed "cannot remove $lock: $why" || return
+    lk_report
+}
+
+# DIRECTORY NAME OWNER BY REASON: a person removes the lock of OWNER. What is not logged is not removed, nor one of another owner.
+lk_break() {
+    lk_enter "$1" "$2" || return
+    owner=
+    log=$base/.locks/.released
+    { read -r _ owner <"$lock"; } 2>/dev/null
+    if [ -e "$lock" ] && [ "$owner" = "$3" ]; then
+        why=$(umask 077 && printf '%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ) lock $2 of $3, released by $4: $5" 2>&1 >>"$log" && sync "$log") ||
+            rj_fail lock_failed "cannot write $log: $why" || return
+        why=$(rm -f "$lock" 2>&1) || rj_fail lock_failed "cannot remove $lock: $why" || return
+    fi
     lk_report
 }

@@ -8,6 +8,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from io import BufferedReader, RawIOBase
@@ -42,13 +43,15 @@ class HttpResponse:
     error: str = ""
 
 
-def fetch(url: str, *, method: str = "GET", timeout: float = 5) -> HttpResponse:
+def fetch(
+    url: str, *, method: str = "GET", timeout: float = 5, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
     """Ask `url`, following redirects on the same host; any other host would answer in its place.
 
     `timeout` is seconds to connect, and again for all of the answer. Never raises for what comes back, or does not.
     """
     try:
-        request = urllib.request.Request(url, method=method)  # noqa: S310 - settings allow http and https alone
+        request = urllib.request.Request(url, method=method, headers=dict(headers or {}))  # noqa: S310 - settings allow http and https alone
         try:
             response = _OPENER.open(request, timeout=timeout)
         except urllib.error.HTTPError as exc:

@@ -71,7 +71,7 @@ def next_step(observed: ObservedState, kept: Sequence[str] = ()) -> str:
     )
     if not begun:
         return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
-    locked = f"The data on {begun} are in between, and the hosts stay locked"
+    locked = f"The data on {begun} may be changed in part, and the hosts stay locked"
     if _any(observed, StepStatus.RUNNING, MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK):
         return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
     if _any(observed, StepStatus.FAILED, *_ENDED):

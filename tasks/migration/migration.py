@@ -18,6 +18,7 @@ from remotejobs.operations.migration import (
     EnsureDead,
     FreeSpace,
     HostStep,
+    MigrationOutcome,
     MigrationPlan,
     MigrationStep,
     ObservedState,
@@ -35,6 +36,7 @@ from remotejobs.prefect.tasks.migration.steps import (
     ContactLost,
     HostCheck,
     check_host,
+    left_running,
     lock,
     prove_dead,
     run_step,
@@ -46,12 +48,14 @@ from remotejobs.prefect.tasks.migration.steps import (
 class Preflight:
     """What is found: this run's own steps and locks (their files by host), and what speaks against going on.
 
-    `hosts` are those that this run noted in its locks: the migration is theirs, whatever the inventory says by now.
+    `locked` are the hosts that another run holds. `hosts` are those that this run noted in its locks: the migration is
+    theirs, whatever the inventory says by now.
     """
 
     observed: ObservedState
     locks: Mapping[str, str]
     problems: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
 
@@ -60,7 +64,8 @@ class Migration:
     """One migration, and the flow run that carries it out: `owner` is its id, which a retry keeps, `label` its name.
 
     `contact_timeout` is the seconds that a host may be unreachable, `poll` the seconds between two polls of a running
-    step.
+    step. `check_commands`: whether the commands are looked at on the hosts before anything begins. `may_leave_running`:
+    whether what migrate leaves in the background is meant to stay.
     """
 
     access: Access
@@ -73,10 +78,19 @@ class Migration:
     contact_timeout: float
     poll: float
     free_space: FreeSpace
+    check_commands: bool = True
+    may_leave_running: bool = False
 
     def check(self, *, contact_timeout: float) -> Preflight:
         """Ask every host. One that cannot be reached is a problem, as is a lock of another run or a lack of room."""
-        asked = self._each(check_host, self.plan.hosts, self.access, self.jids, self.free_space.path, contact_timeout)
+        given = (
+            self.access,
+            self.jids,
+            self.commands if self.check_commands else None,
+            self.free_space.path,
+            contact_timeout,
+        )
+        asked = self._each(check_host, self.plan.hosts, *given)
         checks = {host: answer for host, answer in asked.items() if isinstance(answer, HostCheck)}
         unreachable = {host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)}
         holders = [(host, check.readiness.holder) for host, check in checks.items()]
@@ -86,7 +100,9 @@ class Migration:
         steps = {HostStep(host, step): seen for host, check in checks.items() for step, seen in check.seen.items()}
         noted = next((tuple(holder.note.split()) for holder in ours.values()), self.plan.hosts)
         locks = {host: holder.path for host, holder in ours.items()}
-        return Preflight(ObservedState(steps=steps, unreachable=unreachable), locks, tuple(problems), noted)
+        locked = tuple(host for host, holder in holders if holder and holder.owner != self.owner)
+        observed = ObservedState(steps=steps, unreachable=unreachable)
+        return Preflight(observed, locks, tuple(problems), locked, noted)
 
     def lock(self, preflight: Preflight) -> Preflight:
         """Take the lock of every host; the problems are why there is none on others. What is over needs no lock."""
@@ -108,9 +124,35 @@ class Migration:
 
     def carry_out(self, observed: ObservedState) -> tuple[Verdict, ObservedState]:
         """Do what is to be done, one action after the other, until the verdict."""
-        while not isinstance(action := decide(self.plan, observed), Verdict):
+        while True:
+            action = decide(self.plan, observed)
+            if left := self._left_running(action):
+                return Verdict(MigrationOutcome.UNKNOWN, left), observed
+            if isinstance(action, Verdict):
+                return action, observed
             observed = observed.updated(self._perform(action))
-        return action, observed
+
+    def _left_running(self, action: Action) -> tuple[str, ...]:
+        """What migrate left running where it is to be verified now, or called a success without a verify.
+
+        It may still write: a verify that runs beside it judges data that change.
+        """
+        match action:
+            case RunSteps(host_steps):
+                hosts = tuple(host for host, step in host_steps if step is MigrationStep.VERIFY)
+            case Verdict(MigrationOutcome.COMPLETED) if MigrationStep.VERIFY not in self.plan.steps:
+                hosts = self.plan.hosts
+            case _:
+                hosts = ()
+        if self.may_leave_running or not hosts:
+            return ()
+        jids = (self.jids[MigrationStep.MIGRATE],)
+        asked = self._each(left_running, hosts, self.access, jids, self.contact_timeout)
+        return tuple(
+            f"{host}: {_words(left)}" if isinstance(left, RemoteJobsError) else _still_at_work(host, left)
+            for host, left in asked.items()
+            if left
+        )
 
     def on(self, hosts: tuple[str, ...]) -> Migration:
         """The same migration on these hosts."""
@@ -128,10 +170,12 @@ class Migration:
         problems = []
         if holder and holder.owner != self.owner:
             whose = f"{holder.label} ({holder.owner}) since {holder.since}"
-            problems.append(f"{host}: a migration is under way there: {whose}; its lock is {holder.path}")
+            ask = f"remotejobs lock status {shlex.quote(host)} {self.options}"
+            problems.append(f"{host}: a migration is under way there: {whose}; `{ask}` shows what its run is doing")
         if free < self.free_space.min_free_mib:
             where = self.free_space.path or "the home directory"
             problems.append(f"{host}: {free} MiB are free in {where}, {self.free_space.min_free_mib} MiB are asked for")
+        problems += [f"{host}: {step} cannot work: {why}" for step, why in check.wrong.items()]
         return problems
 
     def _perform(self, action: Action) -> ObservedState:
@@ -164,6 +208,13 @@ class Migration:
     def _each(self, work: Any, hosts: tuple[str, ...], *arguments: object) -> dict[str, Any]:
         runs = {host: work.submit(host, *arguments) for host in hosts}
         return {host: _result(run) for host, run in runs.items()}
+
+
+def _still_at_work(host: str, left: str) -> str:
+    return (
+        f"{host}: migrate ended with 0 and left running {left}, which may still write. Wait until it has ended, or end "
+        "it, and retry this run; if it is meant to stay, start a new run with may_leave_running"
+    )
 
 
 def _result(run: PrefectFuture[Any]) -> Any:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from remotejobs.errors import UsageError
-from remotejobs.operations.migration import MigrationOutcome, MigrationReport, MigrationStep, Verdict, markdown
+from remotejobs.model import State
+from remotejobs.operations.migration import (
+    MigrationOutcome,
+    MigrationReport,
+    MigrationStep,
+    ObservedState,
+    Verdict,
+    decide,
+    markdown,
+)
+from remotejobs.operations.migration.beyond import beyond_proof
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.migration import Migration, Preflight
 from remotejobs.text import in_markdown, indented, span, visible
 
+_LOCK_POLL = 5.0  # seconds
 _PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has begun, so there is nothing to wait for
 
 
@@ -48,9 +63,46 @@ def find(migration: Migration) -> tuple[Migration, Preflight]:
     return migration, preflight
 
 
+def await_locks(migration: Migration, preflight: Preflight, *, within: float) -> tuple[Migration, Preflight]:
+    """Wait until no other run holds a host, at most `within` seconds, and look anew; not once this run has begun."""
+    until = time.monotonic() + within
+    while preflight.locked and not may_have_begun(preflight) and (left := until - time.monotonic()) > 0:
+        get_run_logger().info("waiting for the lock of another migration on %s", ", ".join(preflight.locked))
+        time.sleep(min(_LOCK_POLL, left))
+        migration, preflight = find(migration)
+    return migration, preflight
+
+
 def may_have_begun(preflight: Preflight) -> bool:
     """Whether any step has run, for all that is known."""
     return preflight.observed.begun or bool(_begins_anew() and preflight.observed.unreachable)
+
+
+def end_of_before(migration: Migration, preflight: Preflight) -> Verdict | None:
+    """The end that this run reported before it was retried, with what to do; None when there is something to do."""
+    verdict = decide(migration.plan, preflight.observed)
+    if (
+        not isinstance(verdict, Verdict)
+        or verdict.outcome is MigrationOutcome.COMPLETED
+        or preflight.observed.unreachable
+        or not _has_reported()
+    ):
+        return None
+    ends = [seen.record.end for seen in preflight.observed.steps.values() if seen.record and seen.record.end]
+    when = f" of {max(ends)}" if ends else ""
+    how = "Copy to new run" if verdict.outcome.settled else "release its locks first, then Copy to new run"
+    first = f"Nothing ran again; this is the end{when}. To run it again: {how}"
+    get_run_logger().info("%s", first)
+    return Verdict(verdict.outcome, (first, *verdict.why))
+
+
+def _has_reported() -> bool:
+    """Whether this run has ended before with an outcome: one whose controller died has not."""
+    if not _begins_anew():
+        return False
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(UUID(str(flow_run.id)))
+    return any(state.name in set(MigrationOutcome) for state in states)
 
 
 def question(migration: Migration, saved: Sequence[str] = ()) -> str:
@@ -89,11 +141,25 @@ def unknown(*why: str) -> Verdict:
 
 def conclude(migration: Migration, verdict: Verdict, preflight: Preflight) -> RunState[Any]:
     """Unlock the hosts if they are settled, write the report, and give the flow run its last state."""
+    verdict = _with_limits(migration, verdict, preflight.observed)
     locks = migration.unlock(preflight.locks) if verdict.outcome.settled else preflight.locks
     report = MigrationReport(migration.plan, verdict, preflight.observed, migration.jids, migration.options, locks)
     create_markdown_artifact(key="migration", markdown=markdown(report), description=verdict.outcome)
     get_run_logger().info("%s: %s", verdict.outcome, verdict.message)
     return state_of(verdict)
+
+
+def _with_limits(migration: Migration, verdict: Verdict, observed: ObservedState) -> Verdict:
+    """The verdict of a rollback, with what no proof that the migration is dead could cover."""
+    if verdict.outcome not in (MigrationOutcome.ROLLED_BACK, MigrationOutcome.ROLLBACK_FAILED):
+        return verdict
+    records = [seen.record for seen in observed.steps.values() if seen.record]
+    killed = any(record.state not in (State.SUCCEEDED, State.FAILED) for record in records)
+    commands = [migration.commands.of(step) for step in (MigrationStep.MIGRATE, MigrationStep.VERIFY)]
+    limits = beyond_proof([*commands, *(record.processes for record in records)], killed=killed)
+    if not limits:
+        return verdict
+    return replace(verdict, why=(*verdict.why, f"The proof that migrate is dead does not cover {'; '.join(limits)}"))
 
 
 def state_of(verdict: Verdict) -> RunState[Any]:

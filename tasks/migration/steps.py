@@ -6,7 +6,7 @@ While a host is unreachable it is waited for, up to a timeout.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -17,7 +17,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import Holder
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
-from remotejobs.operations.migration import MigrationStep, ObservedStep, observed_from
+from remotejobs.operations.migration import Commands, MigrationStep, ObservedStep, observed_from
 from remotejobs.operations.migration.host import MigrationHost, Readiness
 from remotejobs.operations.migration.observed import ABSENT
 from remotejobs.prefect.tasks.access import Access
@@ -29,10 +29,14 @@ from remotejobs.text import duration
 
 @dataclass(frozen=True, slots=True)
 class HostCheck:
-    """What one host answered at the first check: its lock and free space, and the steps of this run that are there."""
+    """What one host answered at the first check: its lock and free space, and the steps of this run that are there.
+
+    `wrong` says of commands why they cannot work there; empty once any step is there.
+    """
 
     readiness: Readiness
     seen: Mapping[MigrationStep, ObservedStep]
+    wrong: Mapping[MigrationStep, str] = field(default_factory=dict)
 
 
 class ContactLost(Unreachable):
@@ -53,9 +57,16 @@ class ContactLost(Unreachable):
 
 @task(task_run_name="check {host}", cache_policy=NO_CACHE)
 def check_host(
-    host: str, access: Access, jids: Mapping[MigrationStep, str], space: str, contact_timeout: float
+    host: str,
+    access: Access,
+    jids: Mapping[MigrationStep, str],
+    commands: Commands | None,
+    space: str,
+    contact_timeout: float,
 ) -> HostCheck:
     """Ask `host` how it stands, which changes nothing. `contact_timeout` is seconds without contact.
+
+    `commands` are checked where nothing has begun; None: they are not.
 
     Raises `HostError`.
     """
@@ -63,7 +74,9 @@ def check_host(
 
     def check() -> HostCheck:
         seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
-        return HostCheck(migration.check(space), seen)
+        fresh = not any(step.status.begun for step in seen.values())
+        wrong = migration.wrong_commands(commands) if fresh and commands else {}
+        return HostCheck(migration.check(space), seen, wrong)
 
     return retry_while_unreachable(check, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
 
@@ -94,6 +107,14 @@ def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, conta
     proof = f"NOT PROVEN DEAD: {survivors}" if survivors else "no process of the migration was found"
     get_run_logger().info("%s: %s", host, proof)
     return survivors
+
+
+@task(task_run_name="what is left running on {host}", cache_policy=NO_CACHE)
+def left_running(host: str, access: Access, jids: Sequence[str], contact_timeout: float) -> str:
+    """What jobs that ended by themselves left running on `host`, by name; "": nothing was found. Raises `HostError`."""
+    migration = migration_on(access, host)
+    ask = lambda: migration.left_running(jids)  # noqa: E731
+    return retry_while_unreachable(ask, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
 
 
 @task(task_run_name="{job.label} on {host}", cache_policy=NO_CACHE)

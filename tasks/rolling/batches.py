@@ -11,13 +11,15 @@ from prefect.futures import as_completed, wait
 
 from remotejobs.errors import Unreachable
 from remotejobs.model import State
+from remotejobs.operations.balancers import Standing
 from remotejobs.operations.rolling import Batch, HostReport, Update, UpdateOutcome, in_batches, newest_first
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory
+from remotejobs.operations.rolling.steps import is_restored
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
-from remotejobs.prefect.tasks.rolling.errors import HostNotChanged, SoakFailed
+from remotejobs.prefect.tasks.rolling.errors import FoundOut, HostNotChanged, SoakFailed
 from remotejobs.prefect.tasks.rolling.health import soak
-from remotejobs.prefect.tasks.rolling.host import HostUpdate, change_host
+from remotejobs.prefect.tasks.rolling.host import HostUpdate, change_host, found_out_words
 from remotejobs.prefect.tasks.rolling.jobs import history
 from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress
@@ -30,6 +32,26 @@ class Surveyed:
     version: str
     done: bool
     touched: bool
+    found: Standing | None = None
+    left_out: bool = False
+
+    @property
+    def out(self) -> bool:
+        """Whether it got no requests before the update."""
+        return self.found is not None and self.found.out
+
+    def report(self, host: str, outcome: UpdateOutcome, reason: str = "") -> HostReport:
+        """The row of a host that nothing is to be done with."""
+        return HostReport(
+            host=host,
+            outcome=outcome,
+            before=self.version if self.left_out else "",
+            after="" if self.left_out else self.version,
+            found=self.found.words if self.found else "",
+            kept=self.out,
+            touched=self.done,
+            reason=reason,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +69,12 @@ class Rollout:
         return HostUpdate(kind=kind, update_id=self.update_id, others=self.hosts, batch=batch)
 
 
+@task(task_run_name="check the load balancer", cache_policy=NO_CACHE)
+def check_balancer(host: str, access: Access, update: Update) -> None:
+    """Ask what stands before `host` and all others whether it can be commanded. Raises `HostError` by its own name."""
+    managed_host(host, access, update).balancer.check()
+
+
 @task(task_run_name="survey {host}", cache_policy=NO_CACHE)
 def survey_host(host: str, access: Access, update: Update, update_id: str) -> Surveyed:
     """Check a host, its balancer and its history; changes nothing. An unreachable host is found out when it comes.
@@ -62,18 +90,31 @@ def survey_host(host: str, access: Access, update: Update, update_id: str) -> Su
         past = UpdateHistory()
     step = past.open_step(StepKind.DEPLOY, update.version)
     current = check.healthy and (not update.health.version or check.version == update.version)
-    done = bool(step and step.state is State.SUCCEEDED) and current and status.serves
-    return Surveyed(version=check.version, done=done, touched=past.touched)
+    found = past.found if past.last else status.standing
+    left_out = bool(found and found.out and not past.last and update.found_out != "update")
+    if found and left_out and update.found_out == "refuse":
+        raise FoundOut(host, found_out_words(found))
+    done = bool(step and step.state is State.SUCCEEDED) and current and is_restored(status, found)
+    return Surveyed(
+        version=check.version,
+        done=done,
+        touched=past.touched,
+        found=found,
+        left_out=left_out,
+    )
 
 
 def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str) -> Rollout:
     """Plan the batches of what is left to do. Raises `HostsFailed` when the plan cannot work, naming the hosts."""
+    check_balancer(hosts[0], access, update)
     runs = {host: survey_host.submit(host, access, update, update_id) for host in hosts}
     found, ends = values_of("survey", runs)
     raise_for(ends)
     done = {host for host, seen in found.items() if seen.done}
+    # A canary must get requests, so the hosts that get none come last.
+    going = sorted((host for host in hosts if not found[host].left_out), key=lambda host: found[host].out)
     canaries = {
-        host for batch in in_batches(hosts, update.serial, update.canary) if batch.canary for host in batch.hosts
+        host for batch in in_batches(going, update.serial, update.canary) if batch.canary for host in batch.hosts
     }
     if not any(seen.touched for host, seen in found.items() if host not in canaries):
         # Their soak may not have been over: they are checked once more, and changed only where that is needed.
@@ -83,13 +124,15 @@ def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str)
         access=access,
         update=update,
         update_id=update_id,
-        batches=in_batches(hosts, update.serial, update.canary, done),
-        earlier=tuple(
-            HostReport(host=host, outcome=UpdateOutcome.EARLIER, after=found[host].version, touched=True)
-            for host in hosts
-            if host in done
-        ),
+        batches=in_batches(going, update.serial, update.canary, done),
+        earlier=tuple(_earlier(host, found[host]) for host in hosts if host in done or found[host].left_out),
     )
+
+
+def _earlier(host: str, seen: Surveyed) -> HostReport:
+    if seen.left_out and seen.found:
+        return seen.report(host, UpdateOutcome.LEFT_OUT, found_out_words(seen.found))
+    return seen.report(host, UpdateOutcome.EARLIER)
 
 
 def update_batch(rollout: Rollout, batch: Batch, progress: UpdateProgress) -> list[HostReport]:
@@ -152,12 +195,13 @@ def _report_of(host: str, batch: str, outcome: object) -> HostReport:
 
 def _soaked(rollout: Rollout, reports: Sequence[HostReport]) -> list[HostReport]:
     good = [report.host for report in reports if report.outcome.good]
-    if len(good) < len(reports):
+    if any(report.failed for report in reports):
         return list(reports)
-    runs = {host: soak.submit(host, rollout.access, rollout.update) for host in good}
+    kept = {report.host: report.kept for report in reports}
+    runs = {host: soak.submit(host, rollout.access, rollout.update, kept=kept[host]) for host in good}
     wait(list(runs.values()))
     outcomes = {host: run.result(raise_on_failure=False) for host, run in runs.items()}
-    return [_unless_failed(report, outcomes[report.host]) for report in reports]
+    return [_unless_failed(report, outcomes.get(report.host)) for report in reports]
 
 
 def _unless_failed(report: HostReport, soaked: object) -> HostReport:

@@ -25,6 +25,14 @@ class NotSeenUp(_OfHost):
     """Compare the load balancer's own check with the health of the plan."""
 
 
+class TakenOver(_OfHost):
+    """It is left as it is: put it in by hand once whatever it was taken out for is over."""
+
+
+class FoundOut(_OfHost):
+    """Put it in first, or let found_out leave it or update it. If an earlier update left it so, repair that one."""
+
+
 class LostContact(_OfHost):
     """The deployment may still run, so the host is not put back. Resume the update when it can be reached."""
 

@@ -34,13 +34,15 @@ def await_health(host: str, wanted: str, access: Access, update: Update, *, keep
 
 
 @task(task_run_name="soak {host}", cache_policy=NO_CACHE)
-def soak(host: str, access: Access, update: Update) -> None:
+def soak(host: str, access: Access, update: Update, *, kept: bool = False) -> None:
     """Watch an updated canary under load; when it fails it is taken out, and `SoakFailed` says why.
+
+    `kept`: it gets no requests, as it was found, so only its health is watched.
 
     Raises other `HostError` when the load balancer cannot be reached, or does not take it out.
     """
     get_run_logger().info("%s is watched for %g s", host, update.soak)
     managed = managed_host(host, access, update)
-    if why := watch_soak(managed.check_health, managed.balancer, managed.host, update):
+    if why := watch_soak(managed.check_health, managed.balancer, managed.host, update, kept=kept):
         managed.balancer.take_out(managed.host)
         raise SoakFailed(host, f"did not stay healthy: {why}")

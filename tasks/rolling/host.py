@@ -12,12 +12,13 @@ from prefect.cache_policies import NO_CACHE
 
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import State
+from remotejobs.operations.balancers import Standing
 from remotejobs.operations.rolling import HostReport, Update, UpdateOutcome
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep
 from remotejobs.operations.rolling.steps import HealthResult, HealthStatus
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
-from remotejobs.prefect.tasks.rolling.errors import HostNotChanged, LostContact
+from remotejobs.prefect.tasks.rolling.errors import FoundOut, HostNotChanged, LostContact, TakenOver
 from remotejobs.prefect.tasks.rolling.health import await_health
 from remotejobs.prefect.tasks.rolling.jobs import history, leave_note, run_step
 from remotejobs.prefect.tasks.rolling.load_balancer import await_floor, drain, put_back, take_out
@@ -49,7 +50,7 @@ def change_host(host: str, change: HostUpdate, access: Access, update: Update) -
         way.go()
     except RemoteJobsError as exc:
         way.stop(exc)
-    if not way.report.outcome.good:
+    if way.report.failed:
         raise HostNotChanged(way.report)
     return way.report
 
@@ -63,12 +64,16 @@ class _Way:
         self.access = access
         self.update = update
         self.report = HostReport(host=host, outcome=UpdateOutcome.FAILED, batch=change.batch)
+        self._found: Standing | None = None  # how it stood in the balancer before this update; None: not known
         self._left = False  # whether the balancer was asked to take it out, with or without an answer
 
     def go(self) -> None:
         past = history(self.host, self.access, self.change.update_id)
         before = past.before or managed_host(self.host, self.access, self.update).check_health().version
         self._note(before=before, touched=past.touched)
+        self._see_standing(past)
+        if self.report.outcome is UpdateOutcome.LEFT_OUT:
+            return None
         target = self.update.version if self.change.kind is StepKind.DEPLOY else before
         if self.change.kind is StepKind.REVERT and not (before or self.update.revert_command):
             raise HostError(self.host, "the version before is not known", remedy="Set revert_command.")
@@ -79,7 +84,23 @@ class _Way:
                     UpdateOutcome.EARLIER if self.change.kind is StepKind.DEPLOY else UpdateOutcome.REVERTED
                 )
             done = None
-        self._change(past, done, target, before)
+        return self._change(past, done, target, before)
+
+    def _see_standing(self, past: UpdateHistory) -> None:
+        """How it was found: as the first note says, or as it is now, when this update has not touched it yet."""
+        if past.last:
+            self._found = past.found
+        else:
+            managed = managed_host(self.host, self.access, self.update)
+            self._found = managed.balancer.status(managed.host).standing
+        self._note(found=self._found.words if self._found else "")
+        if past.last or not (self._found and self._found.out):
+            return
+        if self.update.found_out == "refuse":
+            self._note(kept=True)
+            raise FoundOut(self.host, found_out_words(self._found))
+        if self.update.found_out == "leave":
+            self._note(outcome=UpdateOutcome.LEFT_OUT, kept=True, reason=found_out_words(self._found))
 
     def _change(self, past: UpdateHistory, step: UpdateStep | None, target: str, before: str) -> None:
         """All steps; `step` is one that still runs, which is attached to."""
@@ -89,7 +110,7 @@ class _Way:
             drained = drain(self.host, self.access, self.update)
             self._note(drain=drained.seconds, left=drained.left, again=self.report.again + drained.again)
             past = history(self.host, self.access, self.change.update_id)
-            self._run(step or past.next(self.change.kind, target, before))
+            self._run(step or past.next(self.change.kind, target, before, self._found))
         except RemoteJobsError as exc:
             if not self._left or may_be_at_work(step, exc):
                 raise
@@ -105,7 +126,7 @@ class _Way:
             if not self._is_out():
                 await_floor(self.host, self.change.others, self.access, self.update)
             if step is None:
-                note = past.next(StepKind.NOTE, target, before)
+                note = past.next(StepKind.NOTE, target, before, self._found)
                 leave_note(note, self.host, self.access, self.change.update_id)
             self._note(out=self.update.balancer.kind != "none")
             self._left = True
@@ -137,8 +158,11 @@ class _Way:
             self._back(UpdateOutcome.UPDATED if self.change.kind is StepKind.DEPLOY else UpdateOutcome.REVERTED)
 
     def _back(self, outcome: UpdateOutcome) -> None:
-        put_back(self.host, self.access, self.update)
-        self._note(outcome=outcome, out=False)
+        try:
+            put_back(self.host, self._found, self.access, self.update)
+        except TakenOver as exc:  # what an operator did meanwhile is no failure of the update
+            return self._note(outcome=outcome, reason=f"{self.report.reason}\n{exc.message}".strip())
+        return self._note(outcome=outcome, out=False, kept=bool(self._found and self._found.out))
 
     def _is_out(self) -> bool:
         """As the balancer says; as we left it where that does not know or cannot be asked."""
@@ -151,7 +175,8 @@ class _Way:
         return self.report.out if out is None else out
 
     def stop(self, error: RemoteJobsError) -> None:
-        unreachable = isinstance(error, Unreachable | LostContact)
+        # That the load balancer's host cannot be asked says nothing of this one.
+        unreachable = isinstance(error, Unreachable | LostContact) and error.host == self.host
         self._note(
             outcome=UpdateOutcome.UNREACHABLE if unreachable else UpdateOutcome.FAILED,
             out=self._is_out(),
@@ -170,6 +195,11 @@ def may_be_at_work(step: UpdateStep | None, error: RemoteJobsError) -> bool:
     if isinstance(error, JobFailed):
         return bool(error.record.survivors)
     return isinstance(error, LostContact) or step is not None
+
+
+def found_out_words(found: Standing) -> str:
+    """Why a host is left as it is, or refused."""
+    return f"the load balancer gave it no requests before this update: {found.words}"
 
 
 @cache

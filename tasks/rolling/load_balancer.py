@@ -4,38 +4,71 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from remotejobs.operations.balancers import Pool, PoolServer, Standing
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.budget import amount_of
-from remotejobs.operations.rolling.steps import DrainedHost, DrainResult
+from remotejobs.operations.rolling.floor import reserve
+from remotejobs.operations.rolling.steps import DrainedHost, DrainResult, is_restored, taken_over
 from remotejobs.operations.rolling.steps import drain as drain_held
 from remotejobs.operations.rolling.steps import put_back as put_back_and_see
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.rolling.errors import BelowFloor, NotSeenUp
-from remotejobs.prefect.tasks.rolling.managed_host import managed_host
+from remotejobs.prefect.tasks.rolling.errors import BelowFloor, NotSeenUp, TakenOver
+from remotejobs.prefect.tasks.rolling.managed_host import ManagedHost, managed_host
 
-_LOOK_AGAIN_AFTER = 1.0  # seconds
+_CHECK_AGAIN_AFTER = 1.0  # seconds
 
 
 @task(task_run_name="floor for {host}", cache_policy=NO_CACHE)
 def await_floor(host: str, others: Sequence[str], access: Access, update: Update) -> None:
-    """Wait until enough of the `others` are healthy and in the load balancer, as they are now; `BelowFloor`."""
-    needed = amount_of(update.floor, len(others), round_up=True)
-    if needed > len(others):
-        raise BelowFloor(host, f"{needed} other hosts must be healthy, and there are only {len(others)}")
+    """Wait until enough other servers serve for `host` to leave, as they are now; `BelowFloor`.
+
+    `others` are the hosts of the update: they must also be healthy for the update's own check.
+    """
     until = time.monotonic() + update.floor_wait
     while True:
-        healthy = [other for other in others if managed_host(other, access, update).serves]
-        if len(healthy) >= needed:
-            get_run_logger().info("%d of %d other hosts are healthy, %d needed", len(healthy), len(others), needed)
+        reserves = [reserve(pool, update.floor, ill) for pool, ill in _pools(host, others, access, update)]
+        if impossible := [each.words for each in reserves if not each.possible]:
+            raise BelowFloor(host, "; ".join(impossible))
+        if not (short := [each.words for each in reserves if not each.enough]):
+            for each in reserves:
+                get_run_logger().info("%.3g of %d others serve, %d needed", each.share, each.of, each.needed)
             return
         if time.monotonic() >= until:
-            missing = ", ".join(other for other in others if other not in healthy)
-            raise BelowFloor(host, f"only {len(healthy)} of {len(others)} other hosts are healthy, not {missing}")
-        time.sleep(_LOOK_AGAIN_AFTER)
+            raise BelowFloor(host, "; ".join(short))
+        time.sleep(_CHECK_AGAIN_AFTER)
+
+
+def _pools(host: str, others: Sequence[str], access: Access, update: Update) -> list[tuple[Pool, dict[str, str]]]:
+    """Each pool that counts, and which hosts in it are not healthy."""
+    managed = managed_host(host, access, update)
+    known = {other: managed_host(other, access, update) for other in others}
+    pools = managed.balancer.pools(managed.host, [each.host for each in known.values()])
+    if pools is not None and update.floor_of == "hosts":
+        pools = tuple(replace(pool, others=tuple(each for each in pool.others if each.host)) for pool in pools)
+    counted = set(known) if pools is None else {each.host for pool in pools for each in pool.others if each.host}
+    ill = _ill({name: each for name, each in known.items() if name in counted}, ask_balancer=pools is None)
+    if pools is None:
+        pools = (Pool(name="this update", others=tuple(PoolServer(name=name, host=name) for name in others)),)
+    return [(pool, ill) for pool in pools]
+
+
+def _ill(known: dict[str, ManagedHost], *, ask_balancer: bool) -> dict[str, str]:
+    """Those of the hosts that are not healthy now, with the reason; asked side by side."""
+
+    def why(managed: ManagedHost) -> str:
+        check = managed.check_health()
+        if not check.healthy:
+            return check.said
+        return "" if not ask_balancer or managed.balancer.status(managed.host).serves else "not in the load balancer"
+
+    with ThreadPoolExecutor(max_workers=min(16, len(known) or 1)) as pool:
+        said = dict(zip(known, pool.map(why, known.values()), strict=True))
+    return {name: words for name, words in said.items() if words}
 
 
 @task(task_run_name="take out {host}", cache_policy=NO_CACHE)
@@ -57,10 +90,18 @@ def drain(host: str, access: Access, update: Update) -> DrainResult:
 
 
 @task(task_run_name="put back {host}", cache_policy=NO_CACHE)
-def put_back(host: str, access: Access, update: Update) -> None:
-    """Put `host` back and see that the load balancer thinks it up; `NotSeenUp` when it does not in time."""
+def put_back(host: str, found: Standing | None, access: Access, update: Update) -> None:
+    """Restore `host` as it was `found`, and see that the load balancer thinks it up if it was in.
+
+    `NotSeenUp` when it does not in time; `TakenOver` when something else keeps the host out by now.
+    """
     managed = managed_host(host, access, update)
-    if not put_back_and_see(
-        managed.balancer, managed.host, within=update.up_within, contact_timeout=update.contact_timeout
-    ):
+    status = put_back_and_see(
+        managed.balancer, managed.host, found, within=update.up_within, contact_timeout=update.contact_timeout
+    )
+    if is_restored(status, found):
+        get_run_logger().info("%s stands as it was found: %s", host, found.words if found else "in")
+    elif other := taken_over(status, found):
+        raise TakenOver(host, f"stays out: something else put it into {other} while it was updated")
+    else:
         raise NotSeenUp(host, f"was put back, but the load balancer does not see it up after {update.up_within:g} s")

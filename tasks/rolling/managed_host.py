@@ -26,11 +26,6 @@ class ManagedHost:
         """Check the host's health once."""
         return check_health(self.update.health, self.host)
 
-    @property
-    def serves(self) -> bool:
-        """Healthy just now, and nothing in the load balancer speaks against it."""
-        return self.check_health().healthy and self.balancer.status(self.host).serves
-
 
 def managed_host(host: str, access: Access, update: Update) -> ManagedHost:
     """`UsageError` for a host, or a load balancer's host, that the inventory does not name."""

@@ -12,6 +12,7 @@ from lab.job_files import bearers_of, kill_supervision
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
+from remotejobs.operations.migration import Commands, MigrationStep
 from remotejobs.operations.migration.host import CheckFailed, MigrationHost
 from tests.shell.shells import SHELLS, ShellConnection, await_output, ended, host_jobs, shell_path
 
@@ -67,10 +68,48 @@ def test_a_path_that_is_not_there_is_named(dash: ShellHost) -> None:
         dash.migration.check("/nowhere")
 
 
+def test_a_command_that_cannot_work_is_found_out_without_running_any(host: ShellHost) -> None:
+    (host.home / "tool").write_text("#!/bin/sh\n")
+    (host.home / "up.sql").write_text("")
+    wrong = host.migration.wrong_commands(
+        Commands(
+            migrate="touch ran; if then",
+            verify="no-such-command-here --all",
+            rollback="./tool undo",
+            verify_rollback="sh missing.sh",
+        )
+    )
+    syntax = wrong.pop(MigrationStep.MIGRATE)
+    assert syntax.startswith("the shell there does not understand it: ")
+    assert wrong == {
+        MigrationStep.VERIFY: "there is no command no-such-command-here there",
+        MigrationStep.ROLLBACK: "./tool may not be executed there",
+        MigrationStep.VERIFY_ROLLBACK: "there is no file missing.sh that may be read there",
+    }
+    assert not (host.home / "ran").exists()
+    (host.home / "tool").chmod(0o755)
+    fine = Commands(
+        migrate="set -e\nX=1 ~/tool && cd nowhere",
+        prepare_rollback="echo 'two\nlines' && true",
+        rollback="sh made-by-prepare.sh",
+        verify="[ -e up.sql ]",
+    )
+    assert host.migration.wrong_commands(fine) == {}
+
+
 def test_what_a_failed_job_left_behind_is_ended_with_proof(host: ShellHost) -> None:
     record = host.leave_behind("migrate")
     assert host.migration.prove_dead(["migrate", "never-started"], grace=0) == ""
     assert bearers_of(record) == []
+
+
+def test_what_a_job_left_running_is_named_and_not_ended(host: ShellHost) -> None:
+    record = host.leave_behind("migrate")
+    left = host.migration.left_running(["migrate", "never-started"])
+    assert left.startswith("migrate: ")
+    assert bearers_of(record)
+    host.migration.prove_dead(["migrate"], grace=0)
+    assert host.migration.left_running(["migrate"]) == ""
 
 
 def test_a_running_job_is_no_proof_and_is_left_alone(dash: ShellHost) -> None:

@@ -85,6 +85,14 @@ def test_killed_in_every_step_of_a_migration_that_fails_it_is_rolled_back_all_th
     assert shop.checksum("db1") == shop.untouched
     assert not lock_of(lab.host("db1")).exists()
 
+    run.start()  # Retry
+    retried = EndedMigration(run.finish(), access)
+    assert retried.end == "RolledBack"
+    assert retried.message.startswith("Nothing ran again; this is the end of 2")
+    assert "To run it again: Copy to new run. db1: migrate failed" in retried.message
+    assert "Nothing ran again" in run.said
+    assert sorted(gates.runs) == sorted(undisturbed.runs)
+
 
 def test_killed_in_every_step_of_one_that_succeeds_it_completes_all_the_same(
     shop: Shop,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -42,6 +43,37 @@ def test_of_two_on_one_host_the_second_is_refused_by_the_lock_with_the_name_of_i
     assert not lock_of(lab.host("db2")).exists()
 
 
+class OpensTheGate(logging.Handler):
+    """Lets the other migration go on once this one says that it waits for it."""
+
+    def __init__(self, gates: Gates) -> None:
+        super().__init__()
+        self.gates = gates
+        self.heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "waiting for the lock of another migration on db1" in record.getMessage() and not self.heard:
+            self.heard = True
+            self.gates.open("migrate")
+
+
+def test_one_that_waits_for_the_lock_begins_when_the_other_has_ended(migrate: Migrate, gates: Gates) -> None:
+    handler, logger = OpensTheGate(gates), logging.getLogger("prefect.flow_runs")
+    gates.close("migrate")
+    with ThreadPoolExecutor(1) as elsewhere:
+        first = elsewhere.submit(migrate, "db1", Commands(migrate=gates.command("migrate")))
+        gates.arrival("migrate")
+        logger.addHandler(handler)
+        try:
+            second = migrate("db1", Commands(migrate="true"), wait_for_lock=300)
+        finally:
+            logger.removeHandler(handler)
+            if not handler.heard:
+                gates.open("migrate")
+    assert handler.heard
+    assert (first.result().end, second.end) == ("Completed", "Completed")
+
+
 def test_of_two_that_start_at_the_same_moment_one_is_refused(migrate: Migrate, gates: Gates) -> None:
     gates.close("migrate")
     command = Commands(migrate=gates.command("migrate"))
@@ -72,6 +104,31 @@ def test_a_host_without_room_refuses_it_for_all(migrate: Migrate, gates: Gates) 
     assert ended.end == "Refused"
     assert "MiB are free in the home directory, 1000000000 MiB are asked for" in ended.message
     assert gates.runs == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"rollback": "undo-the-migraton"}, "db1: rollback cannot work: there is no command undo-the-migraton there"),
+        ({"verify": "sh check.sh"}, "db1: verify cannot work: there is no file check.sh that may be read there"),
+        (
+            {"verify_rollback": "echo 'half"},
+            "db1: verify_rollback cannot work: the shell there does not understand it: ",
+        ),
+    ],
+)
+def test_a_command_that_cannot_work_refuses_it_before_migrate(
+    migrate: Migrate, gates: Gates, wrong: dict[str, str], said: str
+) -> None:
+    ended = migrate("all", Commands(migrate=gates.command("migrate"), **wrong))
+    assert (ended.end, gates.runs) == ("Refused", [])
+    assert said in ended.message
+
+
+def test_a_program_that_migrate_brings_is_not_asked_for_on_request(migrate: Migrate) -> None:
+    brings = "printf '#!/bin/sh\n' >check && chmod +x check"
+    ended = migrate("db1", Commands(migrate=brings, verify="./check"), check_commands=False)
+    assert ended.message == "Migrated and verified on db1"
 
 
 def test_a_path_that_is_not_there_has_no_room(migrate: Migrate, gates: Gates) -> None:

@@ -70,6 +70,39 @@ def test_anything_else_says_what_to_do_next(outcome: MigrationOutcome) -> None:
     assert "## What to do next" in text
 
 
+@pytest.mark.parametrize(
+    ("steps", "known"),
+    [
+        (
+            [job("db1", MigrationStep.MIGRATE, State.FAILED, rc=127)],
+            (
+                "db1: migrate failed, rc 127 (a command was not found), and nothing was run to undo it; "
+                "what it changed is not known"
+            ),
+        ),
+        (
+            [
+                job("db1", MigrationStep.MIGRATE, State.FAILED, rc=3),
+                job("db1", MigrationStep.ROLLBACK, State.FAILED, rc=1),
+            ],
+            "db1: migrate failed, rc 3, and rollback failed, rc 1; how far each came is not known",
+        ),
+        (
+            [
+                job("db1", MigrationStep.MIGRATE, State.FAILED, rc=3),
+                job("db1", MigrationStep.ROLLBACK, State.SUCCEEDED, rc=0),
+                job("db1", MigrationStep.VERIFY_ROLLBACK, State.FAILED, rc=1),
+            ],
+            "db1: not as before, says verify_rollback failed, rc 1",
+        ),
+    ],
+)
+def test_of_the_data_no_more_is_claimed_than_was_seen(steps: list[tuple[HostStep, ObservedStep]], known: str) -> None:
+    text = report(MigrationOutcome.ROLLBACK_FAILED, *steps).replace("\\_", "_")
+    assert f"What is known of the data:\n\n- {known}\n" in text
+    assert "**not** as before" not in text
+
+
 def test_a_refusal_of_which_nothing_began_says_so() -> None:
     assert "Nothing was started on any host." in report(MigrationOutcome.REFUSED)
 
@@ -83,7 +116,7 @@ def test_unknown_has_the_exact_commands_to_find_out_and_to_unlock() -> None:
         MigrationOutcome.UNKNOWN, lost, unreachable={"db1": "timed out"}, locks={"db1": "/home/me/.remotejobs/.locks/m"}
     )
     assert "remotejobs status db1 migrate.1 -i hosts.yml" in text
-    assert "remotejobs run db1 -i hosts.yml -P 1 -- 'rm /home/me/.remotejobs/.locks/m'" in text
+    assert "remotejobs lock release db1 -i hosts.yml --reason 'why the data are right'" in text
     assert "retry this flow run" in text
     assert "| db1 | migrate | unreachable: unknown whether it still runs |" in text
 

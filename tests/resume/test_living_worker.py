@@ -68,7 +68,7 @@ def test_a_cancelled_migration_is_ended_with_proof_and_rolled_back_by_a_retry(cl
     assert (record.label, record.state, record.survivors) == ("migrate", State.KILLED, "")
     # Where its worker was slow to begin with it, `recover` did the same, and both report.
     reported = {table.description for table in cluster.api.tables(run) if table.key == "cancelled"}
-    in_between = "The data on db1 are in between, and the hosts stay locked"
+    in_between = "The data on db1 may be changed in part, and the hosts stay locked"
     assert reported == {f"{in_between}. Retry the run: it rolls back every host where migrate began"}
     assert holder_of(cluster, "db1")
     cluster.api.retry(run)

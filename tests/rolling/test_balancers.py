@@ -32,7 +32,7 @@ from remotejobs.operations.balancers import (
     Reach,
 )
 from remotejobs.operations.balancers.haproxy import question
-from remotejobs.operations.balancers.haproxy_words import QUERY, parse, set_state, status_of
+from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, draining, parse, status_of
 
 HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
 
@@ -152,10 +152,9 @@ def asked_with(haproxy: Haproxy, directory: Path, *tools: str) -> subprocess.Com
 
 
 def test_a_draining_server_whose_checks_fail_is_still_seen_to_drain() -> None:
-    stats = "# pxname,svname,qcur,scur,status,\napp,web1,1,2,DOWN,\n"
-    states = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n2 app 1 web1 127.0.0.1 0 8\n"
-    (server,) = parse(f"{stats}\n{states}")
-    assert (server.ready, server.up, server.connections) == (False, False, 3)
+    stats = "# pxname,svname,qcur,scur,status,weight,bck,\napp,web1,1,2,DOWN,1,0,\n"
+    (server,) = parse(f"{stats}\n{STATES.splitlines()[0]}\n2 app 1 web1 8 1 1 0 80\n")
+    assert (server.state, server.up, server.connections) == ("drain", False, 3)
 
 
 @pytest.mark.parametrize("answer", ["", "Permission denied", "# pxname,svname,scur,status,\napp,web1,0,UP,\n"])
@@ -164,27 +163,26 @@ def test_an_answer_that_is_none_is_not_believed(answer: str) -> None:
         parse(answer)
 
 
-STATS = "# pxname,svname,qcur,scur,status,\nsite,web1,0,0,UP,\napi,web1,0,0,DRAIN,\n\n"
-STATES = "# be_id be_name srv_id srv_name srv_admin_state srv_port\n1 site 1 web1 0 80\n2 api 1 web1 8 80\n"
+STATS = "# pxname,svname,qcur,scur,status,weight,bck,\nsite,web1,0,0,UP,1,0,\napi,web1,0,0,DRAIN,1,0,\n\n"
+_COLUMNS = "be_id be_name srv_id srv_name srv_admin_state srv_uweight srv_iweight srv_agent_state srv_port"
+STATES = f"# {_COLUMNS}\n1 site 1 web1 0 1 1 0 80\n2 api 1 web1 8 1 1 0 80\n"
 
 
 def test_an_answer_that_was_cut_off_is_not_believed() -> None:
-    assert [server.ready for server in parse(STATS + STATES)] == [True, False]
+    assert [server.state for server in parse(STATS + STATES)] == ["ready", "drain"]
     with pytest.raises(ValueError, match="shorter"):
         parse(STATS + STATES.removesuffix(" 80\n"))
 
 
 def test_a_host_that_is_out_somewhere_is_out_and_does_not_serve() -> None:
-    both = parse(STATS + STATES)
+    both = [("", server) for server in parse(STATS + STATES)]
     assert (status_of(both).inside, status_of(both).out, status_of(both).serves) == (True, True, False)
     assert (status_of(both[:1]).out, status_of(both[:1]).serves) == (False, True)
 
 
 def test_all_servers_of_a_host_get_their_command_in_one_line() -> None:
-    stats = "# pxname,svname,qcur,scur,status,\nsite,web1,0,0,UP,\napi,web1,0,0,UP,\n\n"
-    states = "# be_id be_name srv_id srv_name srv_admin_state\n1 site 1 web1 0\n2 api 1 web1 0\n"
-    line = "set server site/web1 state drain;set server api/web1 state drain"
-    assert set_state(parse(stats + states), "drain") == line
+    servers = [HaproxyServer(backend=backend, name="web1", status="UP") for backend in ("site", "api")]
+    assert draining(servers) == "set server site/web1 state drain;set server api/web1 state drain"
 
 
 class Web(BaseHTTPRequestHandler):

@@ -13,7 +13,7 @@ from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
-from remotejobs.operations.balancers import BalancerStatus, LoadBalancer
+from remotejobs.operations.balancers import BalancerStatus, LoadBalancer, Standing
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.history import StepKind, UpdateStep
 from remotejobs.operations.rolling.repair import StaysOut, repair
@@ -45,10 +45,17 @@ class Immortal(HostJobs):
 class Never(LoadBalancer):
     """A balancer that must not be called."""
 
+    def check(self) -> None:
+        raise AssertionError
+
     def take_out(self, host: HostLike) -> None:
         raise AssertionError(host)
 
-    put_back = take_out
+    def put_back(self, host: HostLike, found: Standing | None = None) -> None:
+        raise AssertionError(host)
+
+    def pools(self, *_: object) -> None:
+        raise AssertionError
 
     def status(self, host: HostLike) -> BalancerStatus:
         return BalancerStatus(inside=False)

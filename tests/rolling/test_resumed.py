@@ -34,7 +34,9 @@ def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_updat
         await_true((home(site, "web1") / "begun").exists)
         controller.kill()
     broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
-    ended = update(site, "2.0", deploy=GATED, resume_from=dead_run(), balancer=broken, revert="nothing")
+    ended = update(
+        site, "2.0", deploy=GATED, resume_from=dead_run(), balancer=broken, floor_of="hosts", revert="nothing"
+    )
     open_gates(site, "web1")
     assert ended.table["web1"]["state"] == "failed, stays out of the load balancer"
     assert statuses(site) == ["DRAIN", "UP", "UP", "UP"]

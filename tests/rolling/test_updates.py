@@ -173,7 +173,9 @@ def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(si
 
 def test_a_host_whose_removal_broke_off_halfway_is_put_back(site: LabSite) -> None:
     commands = {"remove": f"{ready_by(site).replace('ready', 'drain')}; exit 7", "add": ready_by(site)}
-    ended = update(site, "2.0", balancer={"kind": "command", "command": commands}, drain=1, revert="nothing")
+    ended = update(
+        site, "2.0", balancer={"kind": "command", "command": commands}, floor_of="hosts", drain=1, revert="nothing"
+    )
     assert ended.name == "Stopped"
     assert ended.table["web1"]["state"] == "failed"
     assert "remove command for web1 ended as failed, rc 7" in ended.table["web1"]["reason"]
@@ -234,13 +236,13 @@ def test_too_few_healthy_hosts_keep_every_other_one_in(site: LabSite) -> None:
     ended = update(site, "2.0", floor_wait=0)
     assert ended.name == "Stopped"
     assert ended.table["web1"]["state"] == "failed"
-    assert "only 1 of 3 other hosts are healthy, not web3, web4" in ended.table["web1"]["reason"]
+    assert "only 1 of 3 other servers of app on lb1 serve, 2 must, not web3 (no answer" in ended.table["web1"]["reason"]
     assert versions(site) == ["1.0"] * 4
     assert statuses(site)[:2] == ["UP", "UP"]
 
 
 def test_a_floor_that_can_never_be_kept_is_reported_at_once(site: LabSite) -> None:
-    ended = update(site, "2.0", hosts="web1:web2", floor=2, floor_wait=10_000)
+    ended = update(site, "2.0", hosts="web1:web2", floor=4, floor_wait=10_000)
     assert ended.name == "Stopped"
-    assert "2 other hosts must be healthy, and there are only 1" in ended.table["web1"]["reason"]
+    assert "4 other servers of app on lb1 must serve, and there are only 3" in ended.table["web1"]["reason"]
     assert statuses(site) == ["UP"] * 4

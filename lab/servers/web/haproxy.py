@@ -21,7 +21,7 @@ _WITHIN = 20.0
 # No redispatch: a request that is sent to a server that is down is lost, and counted.
 _CONFIGURATION = """\
 global
-    stats socket {socket} mode 600 level admin
+    stats socket {socket} mode 600 level {level}
     server-state-file {state}
     hard-stop-after 20s
 
@@ -33,7 +33,7 @@ defaults
     timeout client 30s
     timeout server 30s
     timeout check 5s
-    default-server inter 200ms fall 2 rise 2
+    default-server inter 200ms fall 2 rise 2 weight 100
 
 frontend site
     bind 127.0.0.1:{port}
@@ -46,9 +46,20 @@ backend app
 
 
 class Haproxy:
-    """`with Haproxy(directory, {"web1": 8001}) as proxy:`; `reload` is the reload of its service."""
+    """`with Haproxy(directory, {"web1": 8001}) as proxy:`; `reload` is the reload of its service.
 
-    def __init__(self, directory: Path, servers: Mapping[str, int], *, check: bool = True) -> None:
+    `options` are words of a server's line in haproxy.cfg, by its name: `backup`, `weight 10`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        servers: Mapping[str, int],
+        *,
+        check: bool = True,
+        options: Mapping[str, str] | None = None,
+        level: str = "admin",
+    ) -> None:
         self.directory = directory
         self.socket = directory / "admin.sock"
         self.state = directory / "server-state"
@@ -56,6 +67,8 @@ class Haproxy:
         self.port = self._port.number
         self._servers = servers
         self._check = "check" if check else "no-check"
+        self._options = options or {}
+        self._level = level
         self._server = ServerProcess("HAProxy", directory / "haproxy.log")
 
     @property
@@ -68,10 +81,12 @@ class Haproxy:
         self._configuration.write_text(
             _CONFIGURATION.format(
                 socket=self.socket,
+                level=self._level,
                 state=self.state,
                 port=self.port,
                 servers="\n".join(
-                    f"    server {name} 127.0.0.1:{port} {self._check}" for name, port in self._servers.items()
+                    f"    server {name} 127.0.0.1:{port} {self._check} {self._options.get(name, '')}".rstrip()
+                    for name, port in self._servers.items()
                 ),
             )
         )
@@ -107,6 +122,11 @@ class Haproxy:
         rows = (line.split(",") for line in self.say("show stat").splitlines())
         return next(row[17] for row in rows if row[1:2] == [name])
 
+    def weight(self, name: str) -> str:
+        """The effective weight of a server."""
+        rows = (line.split(",") for line in self.say("show stat").splitlines())
+        return next(row[18] for row in rows if row[1:2] == [name])
+
     def connections(self, name: str) -> int:
         """How many requests a server has under way."""
         rows = (line.split(",") for line in self.say("show stat").splitlines())
@@ -120,7 +140,10 @@ class Haproxy:
         return self.directory / "haproxy.cfg"
 
     def _all_up(self) -> bool:
-        return self._worker() != "" and all(self.status(name).startswith(("UP", "no check")) for name in self._servers)
+        return self._worker() != "" and all(
+            self.status(name).startswith("MAINT" if "disabled" in self._options.get(name, "") else ("UP", "no check"))
+            for name in self._servers
+        )
 
     def _worker(self) -> str:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,12 +22,19 @@ WEB = ("web1", "web2", "web3", "web4")
 class LabSite:
     """`with LabSite(directory) as site:` serves version 1.0 on `site.haproxy.url`."""
 
-    def __init__(self, directory: Path, names: Sequence[str] = WEB, version: str = "1.0") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        names: Sequence[str] = WEB,
+        version: str = "1.0",
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         self.directory = directory.resolve()
         self.names = tuple(names)
         self.ssh = SshLab(self.directory / "hosts", [BALANCER, *names])
         self.inventory = self.directory / "inventory.yml"
         self._version = version
+        self._options = options
         self._ports = {name: Port() for name in self.names}
         self._stack = ExitStack()
 
@@ -39,7 +46,7 @@ class LabSite:
                 name: stack.enter_context(Application(self.ssh.host(name).home, port, name, self._version))
                 for name, port in ports.items()
             }
-            self.haproxy = stack.enter_context(Haproxy(self.directory / "haproxy", ports))
+            self.haproxy = stack.enter_context(Haproxy(self.directory / "haproxy", ports, options=self._options))
             self._write_inventory(ports)
             self._stack = stack.pop_all()
         return self

@@ -5,6 +5,8 @@ from remotejobs.operations.balancers.balancing import Balancing
 from remotejobs.operations.balancers.command import CommandBalancer
 from remotejobs.operations.balancers.haproxy import HaproxyBalancer
 from remotejobs.operations.balancers.http import HttpBalancer
+from remotejobs.operations.balancers.pool import Pool, PoolServer
+from remotejobs.operations.balancers.standing import Place, Standing, standing_in
 
 __all__ = [
     "BalancerStatus",
@@ -13,5 +15,10 @@ __all__ = [
     "HaproxyBalancer",
     "HttpBalancer",
     "LoadBalancer",
+    "Place",
+    "Pool",
+    "PoolServer",
     "Reach",
+    "Standing",
+    "standing_in",
 ]

@@ -2,9 +2,20 @@
 # Say one line ($2) to the unix socket $1 and print the answer, with whatever of the usual tools is there. HAProxy
 # closes the connection after its answer, so the end of the answer is the end of the stream.
 
-if ! [ -e "$1" ]; then
+directory=${1%/*}
+until [ -z "$directory" ] || [ -d "$directory" ]; do directory=${directory%/*}; done # the deepest that can be seen
+if [ -n "$directory" ] && ! [ -x "$directory" ]; then
+    echo "its user may not enter the directory $directory"
+    exit 5
+elif ! [ -e "$1" ]; then
     echo "there is no socket $1"
     exit 3
+elif ! [ -S "$1" ]; then
+    echo "$1 is no socket"
+    exit 6
+elif ! [ -w "$1" ]; then
+    echo "its user may not write to the socket $1"
+    exit 5
 elif command -v socat >/dev/null; then
     printf '%s\n' "$2" | socat -t 15 - "UNIX-CONNECT:$1"
 elif nc -h 2>&1 | grep -q -e '-U'; then # not every nc knows unix sockets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from remotejobs.agent.shell import Shell
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
+from remotejobs.operations.balancers.pool import Pool
+from remotejobs.operations.balancers.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +20,14 @@ class BalancerStatus:
     """Where a host stands in its load balancer, as the balancer reports it now; None where it does not know.
 
     `inside`: it may get new requests. `partly`: only from some of the balancers that there are, or in some backends.
-    `up`: the balancer thinks it healthy. `connections`: how many it serves.
+    `up`: the balancer thinks it healthy. `connections`: how many it serves. `standing`: what to restore.
     """
 
     inside: bool | None = None
     partly: bool = False
     up: bool | None = None
     connections: int | None = None
+    standing: Standing | None = None
 
     @property
     def out(self) -> bool | None:
@@ -40,14 +43,20 @@ class BalancerStatus:
 class LoadBalancer(Protocol):
     """One load balancer. Every method may be repeated without harm, and raises `HostError` or `UsageError`."""
 
+    def check(self) -> None:
+        """Raise what would keep every host from being taken out; changes nothing."""
+
     def take_out(self, host: HostLike) -> None:
         """Give `host` no new requests; those that it serves go on."""
 
-    def put_back(self, host: HostLike) -> None:
-        """Give `host` new requests again."""
+    def put_back(self, host: HostLike, found: Standing | None = None) -> None:
+        """Restore `host` as it was `found`; None: give it new requests. What is in maintenance by now stays there."""
 
     def status(self, host: HostLike) -> BalancerStatus:
         """How `host` stands there now."""
+
+    def pools(self, host: HostLike, known: Sequence[HostLike]) -> tuple[Pool, ...] | None:
+        """Every backend that `host` is in, with all its other servers, of which `known` are hosts; None: cannot say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import uuid4
 
@@ -14,6 +15,8 @@ from remotejobs.jobs.command_text import Command
 from remotejobs.jobs.wait import retry_while_unreachable, start_and_wait, wait_until_ended
 from remotejobs.model import Job, State
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
+from remotejobs.operations.balancers.pool import Pool
+from remotejobs.operations.balancers.standing import Standing
 from remotejobs.operations.placeholders import filled
 from remotejobs.renamed import allow_old_names, renamed_fields
 
@@ -48,11 +51,18 @@ class _Commands:
         self._settings = settings
         self._jobs = jobs
 
+    def check(self) -> None:
+        """Whether the delegate can be asked."""
+        self._jobs.list()
+
     def take_out(self, host: HostLike) -> None:
         self._run("remove", self._settings.remove, host)
 
-    def put_back(self, host: HostLike) -> None:
+    def put_back(self, host: HostLike, found: Standing | None = None) -> None:  # noqa: ARG002 - it cannot be asked
         self._run("add", self._settings.add, host)
+
+    def pools(self, host: HostLike, known: Sequence[HostLike]) -> tuple[Pool, ...] | None:  # noqa: ARG002
+        return None
 
     def status(self, host: HostLike) -> BalancerStatus:
         filled(self._settings.address, host)  # a missing variable is reported before anything is touched

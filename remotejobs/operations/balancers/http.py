@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +11,8 @@ from pydantic import Field
 from remotejobs.errors import HostRefused, TimedOut
 from remotejobs.inventory.variables import HostLike
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach
+from remotejobs.operations.balancers.pool import Pool
+from remotejobs.operations.balancers.standing import READY, Place, Standing
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.web import HttpResponse, Regex, fetch
 
@@ -42,10 +45,12 @@ class HttpBalancer(BalancerSettings):
 def status_of(settings: HttpBalancer, body: str) -> BalancerStatus:
     """What the status says, by the patterns of the settings; None for what has no pattern."""
     count = re.search(settings.connections, body) if settings.connections else None
+    inside = re.search(settings.inside, body) is not None if settings.inside else None
     return BalancerStatus(
-        inside=re.search(settings.inside, body) is not None if settings.inside else None,
+        inside=inside,
         up=re.search(settings.up, body) is not None if settings.up else None,
         connections=_number(count[1]) if count and count.re.groups else None,
+        standing=None if inside is None else Standing((Place("", READY if inside else "out"),)),
     )
 
 
@@ -58,11 +63,18 @@ class _Web:
     def __init__(self, settings: HttpBalancer) -> None:
         self._settings = settings
 
+    def check(self) -> None:
+        """Its URLs are per host, so there is nothing to ask once for all."""
+
     def take_out(self, host: HostLike) -> None:
         self._ask(self._settings.remove, self._settings.method, host)
 
-    def put_back(self, host: HostLike) -> None:
-        self._ask(self._settings.add, self._settings.method, host)
+    def put_back(self, host: HostLike, found: Standing | None = None) -> None:
+        if not (found and found.out):
+            self._ask(self._settings.add, self._settings.method, host)
+
+    def pools(self, host: HostLike, known: Sequence[HostLike]) -> tuple[Pool, ...] | None:  # noqa: ARG002
+        return None
 
     def status(self, host: HostLike) -> BalancerStatus:
         for url in (self._settings.remove, self._settings.add):

@@ -10,8 +10,12 @@ from remotejobs.agent.functions import call, text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock
+from remotejobs.operations.migration.commands import Commands
+from remotejobs.operations.migration.observed import MigrationStep
+from remotejobs.operations.migration.programs import first_words
 
 LOCK = "migration"
+_LONGEST_QUESTION = 48 * 1024  # bytes of commands: mksh and the kernel bound one argument, and quotes may double it
 _LONGEST_GRACE = 10  # seconds: the answer is awaited for little longer
 
 
@@ -49,6 +53,29 @@ class MigrationHost:
             raise ProtocolError(self._shell.host, f"the free space came back as {free[:40]!r}")
         return Readiness(holder, int(free) // 1024)
 
+    def wrong_commands(self, commands: Commands) -> dict[MigrationStep, str]:
+        """Which commands cannot work there, and why: their syntax, their first program, the file that it reads.
+
+        Runs none of them. What rollback reads may be made by prepare_rollback, so it is not asked for then.
+        """
+        words: list[str] = []
+        room = _LONGEST_QUESTION
+        for step in sorted(commands.steps):
+            cmd = commands.of(step)
+            first = first_words(cmd)
+            made = commands.prepare_rollback and step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK)
+            if (room := room - len(cmd.encode())) >= 0:
+                words += [step, cmd, _from_home(first.program), "" if made else _from_home(first.file)]
+        fields = self._ask("mg_commands", *words)
+        return {step: fields[f"wrong_{step}"] for step in MigrationStep if f"wrong_{step}" in fields}
+
+    def left_running(self, jids: Sequence[str]) -> str:
+        """What jobs that ended by themselves left running, by name; "": nothing was found. Ends nothing."""
+        fields = self._ask("mg_left", *jids)
+        if "left" not in fields:
+            raise ProtocolError(self._shell.host, f"no answer came back: {fields.get('error', 'no reason given')}")
+        return fields["left"]
+
     def prove_dead(self, jids: Sequence[str], *, grace: int) -> str:
         """End every process that jobs left behind: TERM, `grace` seconds (at most 10), KILL. Returns what survived.
 
@@ -62,3 +89,7 @@ class MigrationHost:
     def _ask(self, function: str, *words: str) -> dict[str, str]:
         texts = (text_of("remotejobs.jobs", "lock.sh"), text_of("remotejobs.operations.migration", "host.sh"))
         return call(self._shell, texts, (function, self._directory, *words))
+
+
+def _from_home(path: str) -> str:
+    return f"./{path[2:]}" if path.startswith("~/") else path

@@ -9,6 +9,39 @@ mg_check() {
     printf 'free_kib %s\n' "$(df -Pk "$space" | awk 'NR == 2 { print $4 }')"
 }
 
+# DIRECTORY, then for each command STEP TEXT PROGRAM FILE ('' for what is not known): what cannot work, a line each. Runs none.
+mg_commands() {
+    cd "$HOME" || return
+    shift
+    while [ $# -gt 3 ]; do
+        if ! said=$(printf '%s\n' "$2" | sh -n 2>&1); then
+            mg_wrong "$1" "the shell there does not understand it: $(printf '%s' "$said" | head -n 1)"
+        else
+            mg_program "$1" "$3" && mg_file "$1" "$4"
+        fi
+        shift 4
+    done
+}
+
+mg_program() { # STEP PROGRAM
+    [ -n "$2" ] || return 0
+    command -v "$2" >/dev/null && case $2 in */*) [ -f "$2" ] && [ -x "$2" ] ;; esac && return
+    case $2 in
+    */*) if [ -f "$2" ]; then mg_wrong "$1" "$2 may not be executed there"; else mg_wrong "$1" "there is no program $2"; fi ;;
+    *) mg_wrong "$1" "there is no command $2 there" ;;
+    esac
+    return 1
+}
+
+mg_file() { # STEP FILE
+    [ -n "$2" ] || return 0
+    [ -r "$2" ] || mg_wrong "$1" "there is no file $2 that may be read there"
+}
+
+mg_wrong() { # STEP WORDS
+    printf 'wrong_%s %s\n' "$1" "$2"
+}
+
 # DIRECTORY GRACE JID...: ends what is left of the processes of jobs that have ended, and names what survived.
 mg_prove() {
     rj_base "$1" || return
@@ -36,4 +69,24 @@ mg_sweep() { # the job in this directory -> $survivors
     rj_scan
     rj_sweep "$((grace * 100))"
     rj_survivors
+}
+
+# DIRECTORY JID...: what jobs that ended by themselves left running, by name. Ends nothing; who cannot be seen is not named.
+mg_left() {
+    rj_base "$1" || return
+    running=
+    shift
+    for jid in "$@"; do
+        [ -d "$base/$jid" ] || continue
+        rj_enter "$jid" || return
+        rj_state
+        case $j_state in succeeded | failed) ;; *) continue ;; esac
+        rj_load_tree
+        [ -n "$j_token" ] || continue
+        rj_look
+        [ -n "$tree" ] || continue
+        rj_survivors
+        running="$running $jid: $survivors"
+    done
+    printf 'left %s\n' "${running# }"
 }

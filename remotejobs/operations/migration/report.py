@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from remotejobs.operations.migration.actions import MigrationOutcome, Verdict
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, ObservedStep, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
+from remotejobs.operations.migration.words import data_known
 from remotejobs.text import duration, in_markdown, visible
 
 
@@ -85,7 +86,15 @@ def _next(report: MigrationReport) -> list[str]:
     """What to do now; nothing after a success."""
     if report.verdict.outcome is MigrationOutcome.COMPLETED and not report.locks:
         return []
-    return ["## What to do next", _ADVICE[report.verdict.outcome], *_commands(report)]
+    return ["## What to do next", *_known(report), _ADVICE[report.verdict.outcome], *_commands(report)]
+
+
+def _known(report: MigrationReport) -> list[str]:
+    """What is known of the data after a rollback that failed or was not begun: no more than was seen."""
+    if report.verdict.outcome is not MigrationOutcome.ROLLBACK_FAILED:
+        return []
+    lines = [f"- {in_markdown(line)}" for line in data_known(report.plan, report.observed)]
+    return ["\n".join(["What is known of the data:", "", *lines])] if lines else []
 
 
 _ADVICE = {
@@ -93,9 +102,8 @@ _ADVICE = {
     MigrationOutcome.REFUSED: "Nothing was changed. Remove the cause above and start a new run.",
     MigrationOutcome.ROLLED_BACK: "The data are as before, as far as the rollback was verified. Find out why it "
     "failed, mend the commands and start a new run; retrying this one only reports the same end again.",
-    MigrationOutcome.ROLLBACK_FAILED: "The data on the hosts above are **not** as before, and no other migration "
-    "begins there until the lock is removed. Read the output, mend the data by hand or from the backup, then remove "
-    "the lock.",
+    MigrationOutcome.ROLLBACK_FAILED: "No other migration begins there until the lock is removed. Read the output, "
+    "find out how the data are, put them right by hand or from the backup where they need it, then remove the lock.",
     MigrationOutcome.UNKNOWN: "Nothing was rolled back, because the hosts' state is unknown. When the hosts can be "
     "reached again, **retry this flow run**: it goes on where it was. A verify that was itself lost, as by a reboot, "
     "is not run again: run it by hand and decide. To find out by hand:",
@@ -117,8 +125,8 @@ def _commands(report: MigrationReport) -> list[str]:
     parts = [_fenced("\n".join(lines))] if lines else []
     if report.locks:
         unlock = [
-            f"remotejobs run {shlex.quote(host)} {report.options} -P 1 -- {shlex.quote(f'rm {shlex.quote(path)}')}"
-            for host, path in report.locks.items()
+            f"remotejobs lock release {shlex.quote(host)} {report.options} --reason 'why the data are right'"
+            for host in report.locks
         ]
         parts += ["The lock is still there. Once you know that nothing runs and the data are right:"]
         parts += [_fenced("\n".join(unlock))]

@@ -11,8 +11,35 @@ def describe(step: MigrationStep, seen: ObservedStep) -> str:
     record = seen.record
     if record is None:
         return f"{step} was not run" + (f" ({seen.reason})" if seen.reason else "")
-    words = [f"{step} {record.state.replace('_', ' ')}", f"rc {record.rc}" if record.rc is not None else "", record.msg]
+    words = [f"{step} {record.state.replace('_', ' ')}", _rc(record.rc), record.msg]
     return ", ".join(word for word in words if word)
+
+
+def _rc(rc: int | None) -> str:
+    """`rc 127` with what a shell means by it."""
+    meaning = {126: " (a command could not be executed)", 127: " (a command was not found)"}.get(rc or 0, "")
+    return "" if rc is None else f"rc {rc}{meaning}"
+
+
+def data_known(plan: MigrationPlan, observed: ObservedState) -> tuple[str, ...]:
+    """What is known of the data on each host where migrate ran and nothing was seen to undo it."""
+    lines = []
+    for host in plan.hosts:
+        if not observed.at(host, MigrationStep.MIGRATE).begun:
+            continue
+        migrated = describe(MigrationStep.MIGRATE, observed.seen(host, MigrationStep.MIGRATE))
+        rollback, check = (
+            observed.seen(host, MigrationStep.ROLLBACK),
+            observed.seen(host, MigrationStep.VERIFY_ROLLBACK),
+        )
+        if check.status is StepStatus.FAILED:
+            lines.append(f"{host}: not as before, says {describe(MigrationStep.VERIFY_ROLLBACK, check)}")
+        elif rollback.status in (StepStatus.ABSENT, StepStatus.NOT_RUN):
+            lines.append(f"{host}: {migrated}, and nothing was run to undo it; what it changed is not known")
+        elif rollback.status is not StepStatus.SUCCEEDED:
+            undone = describe(MigrationStep.ROLLBACK, rollback)
+            lines.append(f"{host}: {migrated}, and {undone}; how far each came is not known")
+    return tuple(lines)
 
 
 def failures(plan: MigrationPlan, observed: ObservedState) -> tuple[str, ...]:

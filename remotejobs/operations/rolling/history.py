@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from remotejobs.model import Record, State
+from remotejobs.operations.balancers import Standing, standing_in
 from remotejobs.text import one_line
 
 
@@ -24,22 +25,27 @@ class StepKind(StrEnum):
 
 
 _JID = re.compile(r"rolling-(\d{1,6})-(note|deploy|revert)\.(.+)")
-_LABEL = re.compile(r"(?:note|deploy|revert) (\S*), was (\S*)")
+_LABEL = re.compile(r"(?:note|deploy|revert) (\S*), was (\S*?)(?:, found (\S+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateStep:
-    """One step on one host: it brings version `target`; `before` is what ran there when the update came, "" unknown."""
+    """One step on one host: it brings version `target`; `before` is what ran there when the update came, "" unknown.
+
+    `found` is how the host then stood in its load balancer (`Standing.text`), "" where that does not say.
+    """
 
     number: int
     kind: StepKind
     target: str
     before: str
     state: State = State.RUNNING
+    found: str = ""
 
     @property
     def label(self) -> str:
-        return f"{self.kind} {self.target}, was {self.before}"
+        found = f", found {self.found}" if self.found else ""
+        return f"{self.kind} {self.target}, was {self.before}{found}"
 
     def jid(self, update: str) -> str:
         """The name of its job; `update` is the update's id."""
@@ -62,14 +68,22 @@ class UpdateHistory:
         return self.steps[0].before if self.steps else ""
 
     @property
+    def found(self) -> Standing | None:
+        """How the host stood in its load balancer before the update touched it; None when that is not known."""
+        return standing_in(self.steps[0].found) if self.steps else None
+
+    @property
     def touched(self) -> bool:
         """Whether anything was run there, beside leaving notes."""
         return any(step.kind is not StepKind.NOTE for step in self.steps)
 
-    def next(self, kind: StepKind, target: str, before: str) -> UpdateStep:
-        """The step to take now; `before` counts only where the history does not know it."""
-        number = self.last.number + 1 if self.last else 1
-        return UpdateStep(number=number, kind=kind, target=target, before=self.before if self.steps else before)
+    def next(self, kind: StepKind, target: str, before: str, found: Standing | None = None) -> UpdateStep:
+        """The step to take now; `before` and `found` count only where the history does not know them."""
+        if self.last is None:
+            return UpdateStep(number=1, kind=kind, target=target, before=before, found=found.text if found else "")
+        return UpdateStep(
+            number=self.last.number + 1, kind=kind, target=target, before=self.before, found=self.steps[0].found
+        )
 
     def open_step(self, kind: StepKind, target: str) -> UpdateStep | None:
         """The step that did, or still does, what is wanted: to be checked before anything is run again."""
@@ -90,7 +104,14 @@ def _step(record: Record, update: str) -> UpdateStep | None:
     label = _LABEL.fullmatch(record.label)
     if not jid or jid[3] != update or not label:
         return None
-    return UpdateStep(number=int(jid[1]), kind=StepKind(jid[2]), target=label[1], before=label[2], state=record.state)
+    return UpdateStep(
+        number=int(jid[1]),
+        kind=StepKind(jid[2]),
+        target=label[1],
+        before=label[2],
+        state=record.state,
+        found=label[3] or "",
+    )
 
 
 def word(version: str) -> str:

@@ -14,6 +14,7 @@ from remotejobs.operations.rolling.budget import Amount, Budget, amount_of
 from remotejobs.operations.web import Regex
 from remotejobs.renamed import allow_old_names, renamed_fields
 
+FoundOut = Literal["leave", "update", "refuse"]
 RevertWhat = Literal["nothing", "failed", "updated"]
 
 
@@ -87,7 +88,16 @@ class Update(BaseModel):
     )
     floor: int | str = Field(
         default="50%",
-        description="How many of the other hosts must be healthy when one is taken out: 2 or 50% (rounded up).",
+        description="How many of the other servers must serve when a host is taken out: 2 or 50% (rounded up).",
+    )
+    floor_of: Literal["backend", "hosts"] = Field(
+        default="backend",
+        description="What that counts: every other server of the balancer's backend, or only the hosts of this update.",
+    )
+    found_out: FoundOut = Field(
+        default="leave",
+        description="What to do with a host that gets no requests before the update (maint, drain, weight 0): leave it "
+        "as it is, update it without putting it in, or refuse the whole update.",
     )
     floor_wait: float = Field(default=300, ge=0, description="Seconds to wait for that before the host has failed.")
     timeout: int = Field(default=600, ge=1, description="Seconds after which a deployment is ended; it then failed.")
@@ -110,6 +120,15 @@ class Update(BaseModel):
     def _amount(cls, amount: Amount) -> Amount:
         amount_of(amount, 1)
         return amount
+
+    @model_validator(mode="after")
+    def _floor_can_be_seen(self) -> Update:
+        if self.floor_of == "backend" and self.balancer.kind in ("http", "command") and amount_of(self.floor, 100):
+            raise ValueError(
+                f"floor: a balancer of the kind {self.balancer.kind} does not report the servers of its backend; set "
+                "floor_of to hosts if the hosts of this update are all of them, or floor to 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_reverted(self) -> Update:

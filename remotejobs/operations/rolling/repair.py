@@ -10,7 +10,14 @@ from remotejobs.operations.balancers import LoadBalancer
 from remotejobs.operations.rolling.health import check_health
 from remotejobs.operations.rolling.history import history_of
 from remotejobs.operations.rolling.plan import Update
-from remotejobs.operations.rolling.steps import HealthStatus, Report, await_health, put_back
+from remotejobs.operations.rolling.steps import (
+    HealthStatus,
+    Report,
+    await_health,
+    is_restored,
+    put_back,
+    taken_over,
+)
 
 
 class StaysOut(HostRefused):
@@ -36,12 +43,19 @@ def repair(host: HostLike, jobs: HostJobs, balancer: LoadBalancer, plan: Update,
         report(f"{history.last.kind} on {host.name} was ended: {record.state}. {record.msg}")
         if record.survivors:
             raise StaysOut(host.name, f"has processes of the update that survived KILL: {record.survivors}")
-    if balancer.status(host).out is False:
+    status, found = balancer.status(host), history.found
+    if status.out is False:
         return "it is in the load balancer"
+    if found and found.out and is_restored(status, found):
+        return f"it is as the update found it: {found.words}"
     quick = plan.health.model_copy(update={"deadline": plan.health.stable_for + plan.health.interval})
     verdict = await_health(lambda: check_health(plan.health, host), quick, "", lambda: None)
     if verdict.condition is HealthStatus.UNHEALTHY:
         raise StaysOut(host.name, f"is not healthy and stays out of the load balancer: {verdict.why}")
-    if not put_back(balancer, host, within=plan.up_within, contact_timeout=plan.contact_timeout):
-        raise StaysOut(host.name, "was put back, but the load balancer does not see it up")
-    return f"it was put back, with version {verdict.version or 'unknown'}"
+    status = put_back(balancer, host, found, within=plan.up_within, contact_timeout=plan.contact_timeout)
+    if is_restored(status, found):
+        back = f"restored as it was found, {found.words}" if found and found.out else "put back"
+        return f"it was {back}, with version {verdict.version or 'unknown'}"
+    if other := taken_over(status, found):
+        raise StaysOut(host.name, f"stays out: something else put it into {other}")
+    raise StaysOut(host.name, "was put back, but the load balancer does not see it up")

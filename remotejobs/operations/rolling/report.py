@@ -19,6 +19,7 @@ class UpdateOutcome(StrEnum):
     REVERTED = "reverted"
     NOT_REVERTED = "revert failed"
     NOT_STARTED = "not started"
+    LEFT_OUT = "left out"
 
     @property
     def good(self) -> bool:
@@ -29,8 +30,9 @@ class UpdateOutcome(StrEnum):
 class HostReport:
     """One row of the table. Versions are "" and times (seconds) None where unknown or not come to.
 
-    `out`: it stays out of the load balancer. `touched`: something was run there. `left`: connections at the end of
-    the drain. `again`: how often it had to be taken out again.
+    `found`: how it stood in the balancer before; `kept`: it was out then, and is as it was found. `out`: it stays out
+    of the load balancer. `touched`: something was run there. `left`: connections at the end of the drain. `again`: how
+    often it had to be taken out again.
     """
 
     host: str
@@ -43,18 +45,22 @@ class HostReport:
     deploy: float | None = None
     health: float | None = None
     again: int = 0
+    found: str = ""
+    kept: bool = False
     out: bool = False
     touched: bool = False
     reason: str = ""
 
     @property
     def failed(self) -> bool:
-        return not self.outcome.good and self.outcome is not UpdateOutcome.NOT_STARTED
+        return not self.outcome.good and self.outcome not in (UpdateOutcome.NOT_STARTED, UpdateOutcome.LEFT_OUT)
 
     @property
     def ending(self) -> str:
         """Its outcome, and where it is now if that is not where it should be."""
-        place = ", stays out of the load balancer" if self.out else ""
+        place = (
+            f", {self.found} as it was found" if self.kept else ", stays out of the load balancer" if self.out else ""
+        )
         return f"{self.outcome}{place}{f', was drained again ({self.again})' if self.again else ''}"
 
     @property
@@ -69,6 +75,7 @@ class HostReport:
             "state": self.ending,
             "reason": self.reason,
             "batch": self.batch,
+            "found": self.found,
             "version before": self.before,
             "version after": self.after,
             "drain": f"{drained} ({self.left} left)" if drained and self.left else drained,
@@ -81,4 +88,5 @@ def summary(reports: Sequence[HostReport]) -> str:
     """`3 updated, 1 failed`, and one line for each host that is not as it should be."""
     counts = {outcome: sum(report.outcome is outcome for report in reports) for outcome in UpdateOutcome}
     head = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    return "\n".join([head, *(f"{report.host}: {report.said}" for report in reports if report.failed or report.out)])
+    named = [report for report in reports if report.failed or report.out or report.kept]
+    return "\n".join([head, *(f"{report.host}: {report.said}" for report in named)])

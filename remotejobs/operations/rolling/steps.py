@@ -10,7 +10,7 @@ from enum import StrEnum
 from remotejobs.errors import HostError
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.wait import retry_while_unreachable
-from remotejobs.operations.balancers import BalancerStatus, LoadBalancer
+from remotejobs.operations.balancers import BalancerStatus, LoadBalancer, Standing
 from remotejobs.operations.rolling.health import HealthCheck, Streak
 from remotejobs.operations.rolling.plan import Health, Update
 
@@ -107,30 +107,51 @@ def await_health(
         time.sleep(health.interval)
 
 
-def soak(ask: Callable[[], HealthCheck], balancer: LoadBalancer, host: HostLike, plan: Update) -> str:
+def soak(ask: Callable[[], HealthCheck], balancer: LoadBalancer, host: HostLike, plan: Update, *, kept: bool) -> str:
     """Watch an updated host for as long as the plan says. Returns why it must not stay, or "" when nothing was seen."""
     until = time.monotonic() + plan.soak
     while True:
         streak = Streak(wanted=plan.version if plan.health.version else "").after(ask(), 0)
         if streak.ready_since is None:
             return streak.why
-        if not retry_while_unreachable(lambda: balancer.status(host), contact_timeout=plan.contact_timeout).serves:
+        status = retry_while_unreachable(lambda: balancer.status(host), contact_timeout=plan.contact_timeout)
+        if not (kept or status.serves):
             return "the load balancer does not see it up"
         if time.monotonic() >= until:
             return ""
         time.sleep(min(plan.health.interval, max(0.0, until - time.monotonic())))
 
 
-def put_back(balancer: LoadBalancer, host: HostLike, *, within: float, contact_timeout: float) -> bool:
-    """Put it back and wait until the balancer sees it up, at most `within` seconds; returns whether it does."""
+def put_back(
+    balancer: LoadBalancer, host: HostLike, found: Standing | None, *, within: float, contact_timeout: float
+) -> BalancerStatus:
+    """Restore it as it was `found`, and wait until the balancer sees it up if it was in: at most `within` seconds.
+
+    Returns how it stands then; `is_restored` says whether that is as it should be. What was put into maintenance
+    meanwhile is not waited for.
+    """
     began = time.monotonic()
-    retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)
-    while not (
-        status := retry_while_unreachable(lambda: balancer.status(host), contact_timeout=contact_timeout)
-    ).serves:
-        if time.monotonic() - began >= within:
-            return False
-        if status.out:
-            retry_while_unreachable(lambda: balancer.put_back(host), contact_timeout=contact_timeout)
-        time.sleep(PAUSE)
-    return True
+    while True:
+        retry_while_unreachable(lambda: balancer.put_back(host, found), contact_timeout=contact_timeout)
+        while True:
+            status = retry_while_unreachable(lambda: balancer.status(host), contact_timeout=contact_timeout)
+            if is_restored(status, found) or taken_over(status, found) or time.monotonic() - began >= within:
+                return status
+            time.sleep(PAUSE)
+            if status.out:
+                break
+
+
+def is_restored(status: BalancerStatus, found: Standing | None) -> bool:
+    """Whether a host stands as it was found; one that was in must also be seen up."""
+    return status.standing == found if found and found.out else status.serves
+
+
+def taken_over(status: BalancerStatus, found: Standing | None) -> str:
+    """What something else than this update did to a host that it had drained, in words: put it into maintenance."""
+    places = status.standing.places if status.standing else ()
+    return ", ".join(
+        place.words
+        for place in places
+        if place.state not in ("ready", "drain", "out") and not (found and found.place(place.name).state == place.state)
+    )
