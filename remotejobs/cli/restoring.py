@@ -10,6 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -27,8 +28,19 @@ from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
-from remotejobs.operations.backup.restore import Restore, Target, begun_by, choose, job_with, restore_job, target_on
+from remotejobs.operations.backup.copies.bring import brought, identity_needed
+from remotejobs.operations.backup.restore import (
+    Restore,
+    Target,
+    begun_by,
+    choose,
+    job_with,
+    restore_job,
+    target_on,
+    where_of,
+)
 from remotejobs.operations.backup.verify import Verify, verify_job
+from remotejobs.operations.transfer.here import here
 from remotejobs.text import duration, size
 
 HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
@@ -73,8 +85,10 @@ def verify(args: Namespace) -> int:
 
 def restore(args: Namespace) -> int:
     wanted, hosts, jid = asked_for(Restore, args), Hosts.of(args), args.jid or new_jid()
-    with hosts.fleet() as fleet:
-        plans = gather(fleet, lambda jobs: _plan(fleet, jobs, wanted, jid))
+    identity = _identity(args.identity)
+    fleet, every = hosts.fleets(wanted.copy_on)
+    with fleet, every:
+        plans = gather(fleet, lambda jobs: _plan(every, jobs, wanted, jid, identity))
         _say_plans(plans, wanted, as_json=args.json)
         if any(plan.error for plan in plans):
             return exit_codes.of_errors(plans)
@@ -93,17 +107,32 @@ def restore(args: Namespace) -> int:
             plan = by_host[host]
             if plan.entry is None:
                 return job_with(wanted, plan.begun, jid=jid)
-            return restore_job(wanted, plan.entry, jid=jid, replace=args.replace and plan.replaces)
+            entry = plan.entry
+            if wanted.copy_on:
+                entry = brought(every, entry, host, directory=wanted.directory, jid=jid, identity=identity)
+            replaced = args.replace and plan.replaces
+            return restore_job(wanted, entry, jid=jid, replace=replaced, brought=bool(wanted.copy_on))
 
         return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
 
 
-def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> Plan:
+def _identity(path: str) -> str:
+    """What opens an encrypted copy. `UsageError` where the file cannot be read."""
+    if not path:
+        return ""
+    with here(Path(path)):
+        return Path(path).read_text("utf-8")
+
+
+def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str, identity: str) -> Plan:
     try:
         return Plan(begun=begun_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
     except JobNotFound:
         shell = shell_on(fleet, jobs.host)
-        return Plan(choose(jobs.host, backups_on(shell, wanted.directory), wanted), target_on(shell, wanted))
+        source = shell_on(fleet, wanted.copy_on) if wanted.copy_on else shell
+        entry = choose(source.host, backups_on(source, where_of(wanted, jobs.host)), wanted)
+        identity_needed(entry, identity)
+        return Plan(entry, target_on(shell, wanted))
 
 
 def _say_plans(plans: Sequence[HostResult[Plan]], wanted: Restore, *, as_json: bool) -> None:

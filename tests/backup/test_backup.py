@@ -14,7 +14,7 @@ from lab.servers.postgres import Postgres
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import CommandItem, FilesItem, PostgresItem, report_of
-from remotejobs.operations.backup.script import scratch_database, shell_text
+from remotejobs.operations.backup.item.script import scratch_database, shell_text
 from tests.awaiting import await_true
 
 Database = Callable[..., PostgresItem]

@@ -4,7 +4,7 @@
 # and one call of rs_main below it.
 #
 # Settings: DIRECTORY FILE SHA256 (as its record says, if it has one) ITEM KIND TARGET (a database, or an absolute directory)
-#           REPLACE (yes, no) OWNERS (yes, no) END_SESSIONS (yes, no) JOBS SCRATCH RESTORE_TIMEOUT RESTORE_RESERVE_KIB
+#           BROUGHT (yes, no: it was brought here to be restored, and goes at the end) REPLACE (yes, no) OWNERS (yes, no) END_SESSIONS (yes, no) JOBS SCRATCH RESTORE_TIMEOUT RESTORE_RESERVE_KIB
 
 rs_main() {
     umask 077
@@ -35,6 +35,7 @@ rs_leave() { # however it ends: what was half restored goes, and nothing else
     bk_scratch_away
     [ -z "$new" ] || rm -rf "$new"
     [ -z "$work" ] || rm -rf "$work"
+    case $BROUGHT:$DIRECTORY in yes:*/.brought-*) cd / && rm -rf "$DIRECTORY" ;; esac
     exit "$left"
 }
 

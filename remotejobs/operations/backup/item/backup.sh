@@ -5,6 +5,7 @@
 #
 # Settings: ITEM KIND EXTENSION DIRECTORY MIN_BYTES MIN_FREE_KIB RETENTION (apply, dry_run, off) LAST DAILY WEEKLY
 #           MONTHLY RESTORE_TEST (yes, no) SCRATCH (name of the database for it) PLAN MUST_EXIST (yes, no) MUST_BE_MOUNT
+#           HOST_COPIES (yes, no: whether another host gets copies), and those of seal.sh
 #
 # Files in DIRECTORY, where FILE is ITEM-STAMP.EXTENSION:
 #   FILE.part        being made and checked; removed when anything fails
@@ -39,6 +40,9 @@ bk_main() {
     "bk_${KIND}_check" "$@"
     bk_publish
     [ "$RESTORE_TEST" = no ] || bk_restore_test
+    bk_seal
+    bk_copies
+    if [ "$HOST_COPIES" = no ]; then bk_outgoing_away "$file"; fi
     bk_retain
     # It has all that came after: the restore test, and what was amiss.
     bk_record || bk_warn "the record $DIRECTORY/$file.json cannot be written anew"
@@ -81,8 +85,11 @@ bk_leave() { # however it ends: no half backup, no scratch database and no throw
 }
 
 bk_remove() { # FILE, and last what makes it count as one
+    bk_outgoing_away "$1"
     rm -f "$1" "$1.restored" "$1.untested" "$1.changed" "$1.incomplete" "$1.damaged" "$1.verified" "$1.json" "$1.sha256"
 }
+
+bk_outgoing_away() { rm -f ".outgoing/$1.age"* ".outgoing/$1.gpg"*; } # FILE: what was to go to other places
 
 bk_size() { echo "$(($(wc -c <"$1")))"; }
 

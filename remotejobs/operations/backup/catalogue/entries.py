@@ -5,21 +5,54 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from remotejobs.agent.functions import text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
+from remotejobs.operations.backup.texts import texts
 from remotejobs.text import visible
 
-PACKAGE = "remotejobs.operations.backup"
+_TEXTS = ("item/place.sh", "catalogue/catalogue.sh")
 STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"(?P<item>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<stamp>\d{8}T\d{6}Z)\.(?P<extension>[A-Za-z0-9.]+)")
+_NAME = re.compile(
+    r"(?:(?P<of>[^/]+)/)?(?P<item>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<stamp>\d{8}T\d{6}Z)\.(?P<extension>[A-Za-z0-9.]+)"
+)
 _SIDE_FILES = ("record", "untested", "damaged", "verified")
 _END = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """A copy of a backup in another place: `host` has it, or a program reaches it (""). `seen` is when it was whole."""
+
+    place: str
+    host: str
+    path: str
+    bytes: int
+    sha256: str
+    encrypted: str
+    at: str
+    seen: str
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Copied | None:
+        """What a file beside the backup says; None where that is not to be understood."""
+        names = ("place", "host", "path", "sha256", "encrypted", "at", "seen")
+        if not all(isinstance(said.get(name), str) for name in names) or not isinstance(said.get("bytes"), int):
+            return None
+        return cls(bytes=said["bytes"], **{name: visible(said[name]) for name in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A backup that is encrypted and on its way to other places."""
+
+    file: str
+    bytes: int
+    sha256: str
 
 
 class DirectoryUnreadable(HostRefused):
@@ -31,7 +64,8 @@ class CatalogueEntry:
     """One backup as it lies on its host.
 
     `record` is what was written beside it when it was made; None for a backup without one (an older version made it),
-    `problem` says when it is there and is not to be believed. `untested` and `damaged` are reasons.
+    `problem` says when it is there and is not to be believed. `untested` and `damaged` are reasons. `of` is the host of
+    which it is a copy, "" for one of this host; `copies` are those of it in other places, `outgoing` what goes there.
     """
 
     host: str
@@ -48,6 +82,14 @@ class CatalogueEntry:
     verified: Mapping[str, Any] | None = None
     record: Mapping[str, Any] | None = None
     problem: str = ""
+    of: str = ""
+    copies: tuple[Copied, ...] = ()
+    outgoing: Outgoing | None = None
+
+    @property
+    def encrypted(self) -> str:
+        """The program that encrypted it: age, gpg, or ""."""
+        return str(self.record.get("encrypted") or "") if self.record else ""
 
     @property
     def good(self) -> bool:
@@ -84,6 +126,8 @@ class _Answer:
     now: str = ""
     backups: list[tuple[int, str, list[str]]] = field(default_factory=list)
     beside: dict[tuple[str, str], str] = field(default_factory=dict)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    outgoing: dict[str, Outgoing] = field(default_factory=dict)
 
 
 def backups_on(shell: Shell, directory: str, *, file: str = "") -> tuple[CatalogueEntry, ...]:
@@ -91,8 +135,7 @@ def backups_on(shell: Shell, directory: str, *, file: str = "") -> tuple[Catalog
 
     No such directory means none. Raises `HostError`, `DirectoryUnreadable`.
     """
-    texts = [text_of(PACKAGE, name) for name in ("place.sh", "catalogue.sh")]
-    script = "\n".join([*texts, shlex.join(["ct_list", directory, file]), f"echo {_END}"])
+    script = "\n".join([texts(_TEXTS), shlex.join(["ct_list", directory, file]), f"echo {_END}"])
     lines = shell.run(script).output.rstrip("\n").split("\n")
     if lines[-1] != _END:
         raise ProtocolError(shell.host, f"the list of backups is not whole; it ends with {lines[-1][-80:]!r}")
@@ -110,6 +153,10 @@ def _read(host: str, lines: Sequence[str]) -> _Answer:
             case ["backup", count, rest] if count.isdigit():
                 name, _, marks = rest.partition(" ")
                 answer.backups.append((int(count), name, marks.split(",")))
+            case ["copy", name, text]:
+                answer.copies.append((name, text))
+            case ["outgoing", name, text] if len(words := text.split()) == 3 and words[1].isdigit():
+                answer.outgoing[name] = Outgoing(file=words[0], bytes=int(words[1]), sha256=words[2])
             case [kind, name, text] if kind in _SIDE_FILES:
                 answer.beside[kind, name] = text.strip()
             case _:
@@ -123,11 +170,15 @@ def _entries(host: str, answer: _Answer) -> Iterator[CatalogueEntry]:
         if not match:
             continue
         made = _time(match["stamp"])
-        record, problem = _record(answer.beside.get(("record", name)), name, count)
+        record, problem = _record(answer.beside.get(("record", name)), name.rpartition("/")[2], count)
+        of = match["of"] or ""
         yield CatalogueEntry(
             host=host,
-            directory=answer.at,
-            file=name,
+            directory=f"{answer.at.rstrip('/')}/{of}" if of else answer.at,
+            file=name.rpartition("/")[2],
+            of=of,
+            copies=tuple(_copies(text for file, text in answer.copies if file == name)),
+            outgoing=answer.outgoing.get(name),
             item=match["item"],
             made=made,
             age=(_time(answer.now) - made).total_seconds(),
@@ -140,6 +191,13 @@ def _entries(host: str, answer: _Answer) -> Iterator[CatalogueEntry]:
             record=record,
             problem="it cannot be read by this user; --become asks as root" if "unreadable" in marks else problem,
         )
+
+
+def _copies(texts: Iterable[str]) -> Iterator[Copied]:
+    for text in texts:
+        said = _object(text)
+        if said and (copied := Copied.of(said)):
+            yield copied
 
 
 def _record(text: str | None, name: str, count: int) -> tuple[Mapping[str, Any] | None, str]:

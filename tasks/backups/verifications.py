@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.operations.backup import Verify, VerifyReport
-from remotejobs.operations.backup.script import GRACE
+from remotejobs.operations.backup.item.script import GRACE
 from remotejobs.operations.backup.verify import verify_job, verify_report_of
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for

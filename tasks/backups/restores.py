@@ -15,11 +15,20 @@ from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.model import Job
 from remotejobs.operations.backup import Restore, RestoreReport
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
-from remotejobs.operations.backup.restore import Target, choose, job_with, restore_job, restore_report_of, target_on
-from remotejobs.operations.backup.script import GRACE
-from remotejobs.prefect.tasks.access import Access
+from remotejobs.operations.backup.copies.bring import brought, identity_needed
+from remotejobs.operations.backup.item.script import GRACE
+from remotejobs.operations.backup.restore import (
+    Target,
+    choose,
+    job_with,
+    restore_job,
+    restore_report_of,
+    target_on,
+    where_of,
+)
+from remotejobs.prefect.tasks.access import Access, secret_of
 from remotejobs.prefect.tasks.approval import Approval, ask
-from remotejobs.prefect.tasks.connections import jobs_on, shell_of
+from remotejobs.prefect.tasks.connections import fleet_with, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.reports import TableRow, publish_table
@@ -30,12 +39,16 @@ from remotejobs.text import duration, in_markdown, number_of, size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is to be restored on a host, and what is where it goes; or the command of a job that this run began."""
+    """What is to be restored on a host, and what is where it goes; or the command of a job that this run began.
+
+    `brought`: `entry` is a copy that came from another host to be restored here, and goes afterwards.
+    """
 
     host: str
     entry: CatalogueEntry | None = None
     target: Target | None = None
     begun: str = ""
+    brought: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +66,12 @@ def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Found:
         record = jobs_on(access, host).record(jid)
     except JobNotFound:
         shell = shell_of(access, host)
-        entry = choose(host, backups_on(shell, restore.directory), restore)
+        source = shell_of(access, restore.copy_on) if restore.copy_on else shell
+        entry = choose(source.host, backups_on(source, where_of(restore, host)), restore)
+        if restore.copy_on:
+            entry = replace(entry, of=restore.copy_of or host)
+        if not restore.identity_block:
+            identity_needed(entry, "")
         get_run_logger().info("%s on %s: %s, made %s ago", restore.item, host, entry.file, duration(entry.age))
         target = target_on(shell, restore)
         if target.sessions:
@@ -69,6 +87,26 @@ def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[Found]:
     found, results = values_of(f"find {restore.item}", runs)
     raise_for(results)
     return [found[host] for host in hosts]
+
+
+@task(task_run_name="bring {copy.file} to {host}", cache_policy=NO_CACHE)
+def bring_copy(restore: Restore, copy: CatalogueEntry, host: str, access: Access, jid: str) -> CatalogueEntry:
+    """Bring a copy to the host, and open it there; run again, it goes on where it was."""
+    identity = secret_of(restore.identity_block) if restore.identity_block else ""
+    fleet, become = fleet_with(host, access), access.choice()
+    return brought(fleet, copy, host, directory=restore.directory, jid=jid, identity=identity, become=become)
+
+
+def bring(access: Access, restore: Restore, found: Sequence[Found]) -> list[Found]:
+    """The same, with copies that lie elsewhere brought to their hosts. Raises `HostsFailed`."""
+    runs = {
+        each.host: bring_copy.submit(restore, each.entry, each.host, access, jid_of(restore))
+        for each in found
+        if each.entry and restore.copy_on
+    }
+    came, results = values_of(f"bring {restore.item}", runs)
+    raise_for(results)
+    return [replace(each, entry=came[each.host], brought=True) if each.host in came else each for each in found]
 
 
 def not_approved(approval: Approval, restore: Restore, found: Sequence[Found]) -> str:
@@ -96,7 +134,8 @@ def question(restore: Restore, found: Sequence[Found]) -> str:
 
 
 def _which(entry: CatalogueEntry) -> str:
-    return f"{entry.path}, {size(entry.bytes)}, {entry.state}, sha256 {_sum(entry)[:12]}"
+    where = f"the copy on {entry.host}, " if entry.of else ""
+    return f"{where}{entry.path}, {size(entry.bytes)}, {entry.state}, sha256 {_sum(entry)[:12]}"
 
 
 def _sum(entry: CatalogueEntry) -> str:
@@ -140,7 +179,9 @@ def steps_of_restore(restore: Restore, found: Sequence[Found], poll: float) -> l
 
 def _job(restore: Restore, found: Found) -> Job:
     if found.entry and found.target:
-        return restore_job(restore, found.entry, jid=jid_of(restore), replace=found.target.exists)
+        return restore_job(
+            restore, found.entry, jid=jid_of(restore), replace=found.target.exists, brought=found.brought
+        )
     # Begun by this run. It keeps its command: by now another backup may be the latest one.
     return job_with(restore, found.begun, jid=jid_of(restore))
 

@@ -31,6 +31,8 @@ bk_record_facts() { # what bk_record_json makes of it: a letter, a name and a va
     echo "s ended $(date -u +%Y-%m-%dT%H:%M:%SZ)"
     echo "n bytes $bytes"
     echo "s sha256 $sum"
+    [ -z "${encrypted:-}" ] || printf 's encrypted %s\ns plain_file %s\nn plain_bytes %s\ns plain_sha256 %s\n' \
+        "$encrypted" "$plain_file" "$plain_bytes" "$plain_sum"
     [ -z "$database_bytes" ] || echo "n database_bytes $database_bytes"
     [ -z "$entries" ] || echo "n entries $entries"
     echo "n complete $([ -z "$incomplete" ] && echo true || echo false)"

@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 
-from remotejobs.agent.functions import command_of, text_of
+from remotejobs.agent.functions import command_of
 from remotejobs.model import Job
 from remotejobs.operations.backup.plan import (
     BackupPlan,
@@ -16,21 +16,24 @@ from remotejobs.operations.backup.plan import (
     Item,
     OtherServer,
     PostgresItem,
+    Retention,
     ServerItem,
     SqliteItem,
 )
+from remotejobs.operations.backup.texts import texts
 
 _TEXTS = (
-    "backup.sh",
-    "record.sh",
-    "place.sh",
-    "postgres.sh",
-    "restore_test.sh",
-    "cluster.sh",
-    "files.sh",
-    "sqlite.sh",
-    "retention.sh",
-    "server.sh",
+    "item/backup.sh",
+    "item/record.sh",
+    "item/place.sh",
+    "kinds/postgres.sh",
+    "kinds/restore_test.sh",
+    "kinds/cluster.sh",
+    "kinds/files.sh",
+    "kinds/sqlite.sh",
+    "item/retention.sh",
+    "copies/seal.sh",
+    "kinds/server.sh",
 )
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
@@ -39,7 +42,7 @@ _LABELS = {"postgres": "pg_dump", "server": "databases of", "files": "tar", "sql
 
 def shell_text() -> str:
     """All of the agent: `backup.sh`, and what it calls."""
-    return "\n".join(text_of("remotejobs.operations.backup", name) for name in _TEXTS)
+    return texts(_TEXTS)
 
 
 def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") -> Job:
@@ -49,6 +52,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
     """
     settings = [f"{name}={shlex.quote(value)}" for name, value in _settings(plan, item, host)]
     settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
+    settings.append(_copies(plan))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
     return Job(
         jid=jid,
@@ -141,8 +145,33 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("PLAN", plan_of(plan, item)),
         ("MUST_EXIST", "yes" if plan.must_exist else "no"),
         ("MUST_BE_MOUNT", plan.must_be_mount),
+        ("SEAL", plan.encrypts.program if plan.encrypts else ""),
+        ("RECIPIENTS", shlex.join(plan.encrypts.recipients) if plan.encrypts else ""),
+        ("HOST_COPIES", _word(bool(plan.copies))),
         *_settings_of(item),
     ]
+
+
+def _copies(plan: BackupPlan) -> str:
+    """The function that sends a copy to each place that a command reaches."""
+    calls = [
+        shlex.join(
+            [
+                *("bk_copy", place.name, _word(place.encrypted), place.send, place.fetch, place.remove),
+                *(place.retention.mode, *_numbers(place.retention)),
+            ]
+        )
+        for place in plan.copy_commands
+    ]
+    return "\n".join(["bk_copies() {", *(calls or [":"]), "}"])
+
+
+def _numbers(keep: Retention) -> tuple[str, ...]:
+    return tuple(map(str, (keep.last, keep.daily, keep.weekly, keep.monthly)))
+
+
+def _word(yes: bool) -> str:
+    return "yes" if yes else "no"
 
 
 def _settings_of(item: Item) -> list[tuple[str, str]]:

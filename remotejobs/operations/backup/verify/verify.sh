@@ -46,9 +46,9 @@ vf_leave() {
 }
 
 vf_files() { # newest first
-    for each in *-????????T??????Z.*; do
-        case $each in *[!A-Za-z0-9._-]*) continue ;; esac # none of ours
-        case $ITEM in '') ;; *) case $each in "$ITEM"-????????T??????Z.*) ;; *) continue ;; esac ;; esac
+    for each in *-????????T??????Z.* */*-????????T??????Z.*; do # those of this host, and copies of those of others
+        case $each in *[!A-Za-z0-9._/-]*) continue ;; esac # none of ours
+        case $ITEM in '') ;; *) case ${each##*/} in "$ITEM"-????????T??????Z.*) ;; *) continue ;; esac ;; esac
         if [ -f "$each" ] && [ -f "$each.sha256" ] && [ ! -f "$each.incomplete" ]; then
             stamp=${each##*-}
             echo "$stamp $each"
@@ -97,6 +97,8 @@ vf_wrong() { # CODE REASON: what a program said of $file, unless it speaks of th
 }
 
 vf_kind() { # -> $kind
+    # What is encrypted is compared with its checksum: the key that opens it is not here, and shall not be.
+    case $file in *.age | *.gpg) kind=encrypted && return ;; esac
     kind=$(sed -n 's/.*"kind": "\([a-z]*\)".*/\1/p' "$file.json" 2>/dev/null | sed -n 1p)
     [ -z "$kind" ] || return 0
     case $file in *.dump) kind=postgres ;; *.tar | *.tar.gz) kind=files ;; *.sqlite) kind=sqlite ;; *) kind='command' ;; esac

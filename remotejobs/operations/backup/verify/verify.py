@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from remotejobs.agent.functions import command_of, text_of
+from remotejobs.agent.functions import command_of
 from remotejobs.errors import ProtocolError
 from remotejobs.model import Job, Record
-from remotejobs.operations.backup.catalogue import PACKAGE
-from remotejobs.operations.backup.plan import NAME, Place, _Model
-from remotejobs.operations.backup.report import warnings_in, whole_report
-from remotejobs.operations.backup.script import GRACE
+from remotejobs.operations.backup.item.report import warnings_in, whole_report
+from remotejobs.operations.backup.item.script import GRACE
+from remotejobs.operations.backup.plan import NAME, Model, Place
+from remotejobs.operations.backup.texts import texts
 
 _TEXTS = (
-    "backup.sh",
-    "record.sh",
-    "place.sh",
-    "postgres.sh",
-    "restore_test.sh",
-    "cluster.sh",
-    "sqlite.sh",
-    "verify.sh",
+    "item/backup.sh",
+    "item/record.sh",
+    "item/place.sh",
+    "kinds/postgres.sh",
+    "kinds/restore_test.sh",
+    "kinds/cluster.sh",
+    "kinds/sqlite.sh",
+    "verify/verify.sh",
 )
 
 
-class Verify(_Model):
+class Verify(Model):
     """Which backups are verified, and how closely."""
 
     directory: Place = Field(
@@ -74,11 +74,10 @@ def verify_job(verify: Verify, *, jid: str) -> Job:
         "RESTORE_RESERVE_KIB": str(verify.restore_reserve_mib * 1024),
         "RESTORE_DIRECTORY": verify.restore_directory,
     }
-    text = "\n".join(text_of(PACKAGE, name) for name in _TEXTS)
     before = [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
     return Job(
         jid=jid,
-        cmd=command_of(text, "vf_main", before=before),
+        cmd=command_of(texts(_TEXTS), "vf_main", before=before),
         label=f"verify backups{verify.item and f' of {verify.item}'}",
         timeout=verify.timeout,
         grace=GRACE,

@@ -12,16 +12,26 @@ from posixpath import normpath
 
 from pydantic import Field, model_validator
 
-from remotejobs.agent.functions import call, command_of, text_of
+from remotejobs.agent.functions import call, command_of
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.model import Job, Record
-from remotejobs.operations.backup.catalogue import PACKAGE, CatalogueEntry
-from remotejobs.operations.backup.plan import NAME, Line, Place, _Model
-from remotejobs.operations.backup.report import whole_report
-from remotejobs.operations.backup.script import GRACE
+from remotejobs.operations.backup.catalogue import CatalogueEntry
+from remotejobs.operations.backup.copies.place import directory_of
+from remotejobs.operations.backup.item.report import whole_report
+from remotejobs.operations.backup.item.script import GRACE
+from remotejobs.operations.backup.plan import NAME, Line, Model, Place
+from remotejobs.operations.backup.texts import text, texts
 
-_TEXTS = ("backup.sh", "record.sh", "place.sh", "postgres.sh", "restore_test.sh", "cluster.sh", "restore.sh")
+_TEXTS = (
+    "item/backup.sh",
+    "item/record.sh",
+    "item/place.sh",
+    "kinds/postgres.sh",
+    "kinds/restore_test.sh",
+    "kinds/cluster.sh",
+    "restore/restore.sh",
+)
 _OWN = ("postgres", "template0", "template1")
 
 
@@ -37,7 +47,7 @@ class OtherJob(HostRefused):
     """Give another --jid, or none."""
 
 
-class Restore(_Model):
+class Restore(Model):
     """Which backup of an item is restored, and where to: a database, or a directory for files."""
 
     item: str = Field(pattern=NAME, description="Name of the item, as in the plan.")
@@ -66,6 +76,20 @@ class Restore(_Model):
     )
     jobs: int = Field(default=1, ge=1, le=64, description="Tables to restore at a time.")
     to: Place = Field(default="", description="Directory to restore files to.")
+    copy_on: Line = Field(
+        default="", description="Restore from a copy: the host that has it. Empty: from what lies on the host itself."
+    )
+    copy_of: Line = Field(default="", description="The host that was backed up; empty: the one that is restored on.")
+    copies: Place = Field(
+        default="/var/backups/remotejobs-copies",
+        min_length=1,
+        description="Where copies lie on the host that has them.",
+    )
+    identity_block: Line = Field(
+        default="",
+        description="Name of the Secret block with what opens an encrypted copy: an identity of age, AGE-SECRET-KEY-, "
+        "or a secret key of gpg. It is handed to the host in memory alone, and is gone when the copy is open.",
+    )
     reserve_mib: int = Field(default=1024, ge=0, description="MiB that stay free where it is restored.")
     timeout: int = Field(default=4 * 3600, ge=1, description="Seconds after which the job is ended.")
 
@@ -117,7 +141,7 @@ def choose(
     One that is dated after now, by a clock that was wrong once, is only chosen by its name: it would be the newest for
     years.
     """
-    of_item = [entry for entry in entries if entry.item == restore.item]
+    of_item = [entry for entry in entries if entry.item == restore.item and not entry.of]
     limits = [each for each in (restore.until(), until) if each]
     fitting = [entry for entry in of_item if (entry.file == restore.file if restore.file else entry.age >= 0)]
     fitting = [entry for entry in fitting if all(entry.made <= limit for limit in limits)]
@@ -126,17 +150,18 @@ def choose(
     right = [entry for entry in good if (entry.kind == "postgres") == (wanted == "postgres")]
     if right:
         return max(right, key=lambda entry: entry.made)
-    raise NoSuchBackup(host, _why_none(restore, of_item, fitting, good))
+    raise NoSuchBackup(host, _why_none(restore, host, of_item, fitting, good))
 
 
 def _why_none(
     restore: Restore,
+    host: str,
     of_item: Sequence[CatalogueEntry],
     fitting: Sequence[CatalogueEntry],
     good: Sequence[CatalogueEntry],
 ) -> str:
     if not of_item:
-        return f"there is no backup of {restore.item} in {restore.directory}"
+        return f"there is no backup of {restore.item} in {where_of(restore, host)}"
     if not fitting:
         which = f"called {restore.file}" if restore.file else f"dated until {restore.at or 'now'}"
         return f"none of {len(of_item)} backups of {restore.item} is {which}"
@@ -147,11 +172,16 @@ def _why_none(
     return f"the backup {good[0].file} is of the kind {good[0].kind}; restore it to {where}"
 
 
+def where_of(restore: Restore, host: str) -> str:
+    """The directory that is searched for a backup to restore on `host`: there, or on the host that has copies."""
+    return directory_of(restore.copies, restore.copy_of or host) if restore.copy_on else restore.directory
+
+
 def target_on(shell: Shell, restore: Restore) -> Target:
     """What is there now. Changes nothing. Raises `HostError`, `TargetUnknown`."""
-    texts = (*_libpq(restore), text_of(PACKAGE, "place.sh"), text_of(PACKAGE, "catalogue.sh"))
+    asked = (*_libpq(restore), text("item/place.sh"), text("catalogue/catalogue.sh"))
     function = "ct_database" if restore.database else "ct_directory"
-    fields = call(shell, texts, (function, restore.target))
+    fields = call(shell, asked, (function, restore.target))
     if "error" in fields:
         raise TargetUnknown(shell.host, fields["error"].partition(" ")[2])
     if "exists" not in fields:
@@ -162,9 +192,13 @@ def target_on(shell: Shell, restore: Restore) -> Target:
     return Target(exists=fields["exists"] == "yes", sessions=int(sessions))
 
 
-def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: bool) -> Job:
-    """The job that restores `entry`; `replace`: somebody agreed that what is there is put aside."""
+def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: bool, brought: bool = False) -> Job:
+    """The job that restores `entry`; `replace`: somebody agreed that what is there is put aside.
+
+    `brought`: it was brought to the host to be restored, and goes when the job ends.
+    """
     settings = [
+        ("BROUGHT", _word(brought)),
         ("DIRECTORY", entry.directory),
         ("FILE", entry.file),
         ("SHA256", str(entry.record.get("sha256", "")) if entry.record else ""),
@@ -181,8 +215,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("RESTORE_RESERVE_KIB", str(restore.reserve_mib * 1024)),
     ]
     before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore)]
-    text = "\n".join(text_of(PACKAGE, name) for name in _TEXTS)
-    return job_with(restore, command_of(text, "rs_main", before=before), jid=jid)
+    return job_with(restore, command_of(texts(_TEXTS), "rs_main", before=before), jid=jid)
 
 
 def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:

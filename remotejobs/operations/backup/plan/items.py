@@ -1,68 +1,15 @@
-"""What to back up, as a person writes it in prefect.yaml or in the run form. Descriptions are the manual."""
+"""The kinds of items, as a person writes them in prefect.yaml or in the run form. Descriptions are the manual."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from remotejobs.renamed import allow_old_names, renamed_fields
-
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
+from remotejobs.operations.backup.plan.base import Common, Line, Model, Place
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError(f"{text!r} holds a control character; remove it")
-    return text
-
-
-def _own_home(path: str) -> str:
-    if path.startswith("~") and path != "~" and not path.startswith("~/"):
-        raise ValueError(f"{path!r}: only ~/ is understood, the home directory of the job's user; give the path itself")
-    return path
-
-
-Line = Annotated[str, AfterValidator(_printable)]
-Place = Annotated[Line, AfterValidator(_own_home)]  # absolute, or from the home directory: `~/x`, `x`
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Retention(_Model):
-    """Which backups of an item stay; the others go only after a new one passed every check.
-
-    Each number keeps some, and what none of them keeps goes: of two backups on one day the first goes, unless `last`
-    keeps it too. The newest that was restored stays in any case.
-    """
-
-    mode: Literal["apply", "dry_run", "off"] = Field(
-        default="apply", description="apply removes old backups, dry_run only says which would go, off keeps all."
-    )
-    last: int = Field(default=1, ge=1, description="Keep the newest so many, however close together they are.")
-    daily: int = Field(
-        default=7, ge=1, description="Keep the newest of each of the last so many days that have a backup."
-    )
-    weekly: int = Field(default=4, ge=0, description="Likewise of the last so many weeks.")
-    monthly: int = Field(default=12, ge=0, description="Likewise of the last so many months.")
-
-
-class _Common(_Model):
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
-    _old_names: ClassVar[object] = renamed_fields(limit="timeout")
-
-    name: str = Field(pattern=NAME, description="Name of the item; its files are called NAME-TIMESTAMP.")
-    hosts: str = Field(min_length=1, description="Hosts to back it up on, as a pattern: db1, databases, web*.")
-    timeout: int = Field(
-        default=4 * 3600, ge=1, description="Seconds after which the job is ended; the item then failed."
-    )
-    min_bytes: int = Field(default=1, ge=1, description="A backup with fewer bytes than this is a failure.")
-
-
-class OtherServer(_Model):
+class OtherServer(Model):
     """Another PostgreSQL server for restore tests, as seen from the host of the backup."""
 
     server: Line = Field(min_length=1, description="Where it listens: a host name, or the directory of its socket.")
@@ -77,7 +24,7 @@ class OtherServer(_Model):
     )
 
 
-class PostgresItem(_Common):
+class PostgresItem(Common):
     """A PostgreSQL database, by pg_dump in its custom format.
 
     Passwords are not given here: they belong into a password file on the host, readable by the job's user alone.
@@ -137,7 +84,7 @@ class ServerItem(PostgresItem):
     )
 
 
-class FilesItem(_Common):
+class FilesItem(Common):
     """Files and directories, by tar."""
 
     kind: ClassVar[str] = "files"
@@ -181,7 +128,7 @@ class FilesItem(_Common):
         return self
 
 
-class SqliteItem(_Common):
+class SqliteItem(Common):
     """An SQLite database, by the online backup of sqlite3: whole, also while others write to it."""
 
     kind: ClassVar[str] = "sqlite"
@@ -194,7 +141,7 @@ class SqliteItem(_Common):
     )
 
 
-class CommandItem(_Common):
+class CommandItem(Common):
     """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
 
     kind: ClassVar[str] = "command"
@@ -207,64 +154,3 @@ class CommandItem(_Common):
 
 
 Item = ServerItem | PostgresItem | FilesItem | SqliteItem | CommandItem
-
-
-class BackupPlan(_Model):
-    """What to back up, where to, and for how long to keep it. Each item is a job of its own on each of its hosts."""
-
-    name: Line = Field(
-        default="",
-        max_length=100,
-        description="Name of the plan. Backups of an item belong to the plan that made the first of them: a plan of "
-        "another name does not touch them. Without a name, what is backed up and how many are kept stands for it.",
-    )
-    # A list for each kind: Prefect's run form shows a list of different models as bare JSON.
-    databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
-    servers: tuple[ServerItem, ...] = Field(default=(), description="PostgreSQL servers, with all their databases.")
-    files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
-    sqlite: tuple[SqliteItem, ...] = Field(default=(), description="SQLite databases.")
-    commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")
-    directory: Place = Field(
-        default="/var/backups/remotejobs",
-        min_length=1,
-        description="Where backups lie on each host: absolute, or relative to the home directory. "
-        "Two hosts must not share it.",
-    )
-    must_exist: bool = Field(
-        default=False, description="Fail where the directory is not there, instead of making it: it may lie on a mount."
-    )
-    must_be_mount: Place = Field(
-        default="", description="A path, of the directory or above it, where something has to be mounted: /mnt/backup."
-    )
-    min_free_mib: int = Field(
-        default=512,
-        ge=0,
-        description="MiB that must be free there, and stay free where the last backup took more room than there is.",
-    )
-    retention: Retention = Field(default=Retention(), description="Which old backups stay.")
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """All items, of whatever kind."""
-        return (*self.databases, *self.servers, *self.files, *self.sqlite, *self.commands)
-
-    @model_validator(mode="after")
-    def _items_differ_in_name(self) -> BackupPlan:
-        if not self.items:
-            raise ValueError("the plan is empty; give it at least one database, server, files item or command")
-        twice = [name for name, count in Counter(item.name for item in self.items).items() if count > 1]
-        if twice:
-            raise ValueError(f"the name {twice[0]!r} is given twice; the files of the two could not be distinguished")
-        for server in self.servers:
-            if of := [item.name for item in self.items if item.name.startswith(f"{server.name}.")]:
-                raise ValueError(f"the name {of[0]!r} could be that of a database of {server.name!r}; give another one")
-        return self
-
-    @model_validator(mode="after")
-    def _directory_is_on_the_mount(self) -> BackupPlan:
-        mount, directory = self.must_be_mount.rstrip("/"), f"{self.directory.rstrip('/')}/"
-        if self.must_be_mount and not directory.startswith(f"{mount}/"):
-            raise ValueError(
-                f"must_be_mount: {self.must_be_mount!r} is neither the directory {self.directory!r} nor above it"
-            )
-        return self

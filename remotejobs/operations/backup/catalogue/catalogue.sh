@@ -7,6 +7,8 @@
 #   at PATH NOW              where they are, and what this host's clock says (UTC)
 #   backup BYTES FILE MARK,...
 #   record FILE JSON         on one line, without the rows of tables
+#   copy FILE JSON           of a copy of it in another place
+#   outgoing FILE NAME BYTES SHA256: it is ready to go to other places, encrypted, under that name
 #   untested FILE REASON, damaged FILE REASON, verified FILE JSON
 # and of a target:
 #   exists no|empty|yes
@@ -20,7 +22,7 @@ ct_list() { # DIRECTORY [FILE]: all, or one with its rows
     cd "$path" 2>/dev/null && [ -r . ] || { echo "error $path cannot be read by this user" && return; }
     echo "at $(date -u +%Y%m%dT%H%M%SZ) $path"
     set --
-    for each in *-????????T??????Z.*; do
+    for each in *-????????T??????Z.* */*-????????T??????Z.*; do # those of this host, and copies of those of others
         [ -z "$one" ] || [ "$each" = "$one" ] || continue
         if [ -f "$each" ] && [ -f "$each.sha256" ]; then set -- "$@" "$each"; fi
     done
@@ -41,6 +43,18 @@ ct_list() { # DIRECTORY [FILE]: all, or one with its rows
         ct_file untested "$name.untested" "$name"
         ct_file damaged "$name.damaged" "$name"
         ct_file verified "$name.verified" "$name"
+        for copy in .copies/*/"$name"; do
+            ct_file copy "$copy" "$name"
+        done
+        ct_outgoing "$name"
+    done
+}
+
+ct_outgoing() { # FILE
+    for ready in ".outgoing/$1.age" ".outgoing/$1.gpg"; do
+        if [ ! -f "$ready" ] || [ ! -f "$ready.json" ]; then continue; fi
+        read -r sum _ <"$ready.sha256"
+        echo "outgoing $1 ${ready#.outgoing/} $(($(wc -c <"$ready"))) $sum"
     done
 }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prefect.runtime import flow_run
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.operations.backup import BackupPlan, BackupReport, Item, job_of, report_of
-from remotejobs.operations.backup.script import GRACE, label_of
+from remotejobs.operations.backup.catalogue import Copied
+from remotejobs.operations.backup.item.script import GRACE, label_of
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.flow import select_hosts
 from remotejobs.prefect.tasks.jobs.host_group import JobStep
@@ -23,13 +25,14 @@ from remotejobs.text import duration, number_of, size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """How one item's backup on one host ended, and its report when it left one.
+    """How one item's backup on one host ended, its report when it left one, and where copies of it are.
 
     The report of an end that failed is that of an incomplete backup.
     """
 
     result: JobResult
     report: BackupReport | None = None
+    copies: tuple[Copied, ...] = ()
 
     @property
     def end(self) -> JobResult:
@@ -100,10 +103,21 @@ def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
         "restore-tested": _tested(report) if report else "",
         "path": report.path if report else "",
         "sha256": report.sha256 if report else "",
+        "copies": copies_in_words(backup.copies) if report else "",
         "kept": report.kept if report else "",
         "removed": report.removed if report else "",
         "reason": result.reason,
     }
+
+
+def copies_in_words(copies: Sequence[Copied]) -> str:
+    """`vault on vault1, seen whole 2026-11-30T02:04:00Z`, or `local only`."""
+    said = [
+        f"{each.place}{f' on {each.host}' if each.host else ''}, {'encrypted, ' if each.encrypted else ''}"
+        f"seen whole {each.seen}"
+        for each in copies
+    ]
+    return "; ".join(dict.fromkeys(said)) or "local only"
 
 
 def _tested(report: BackupReport) -> str:

@@ -1,0 +1,33 @@
+"""What to back up, where to, for how long, and where its copies go."""
+
+from remotejobs.operations.backup.plan.base import NAME, Line, Model, Place, Retention
+from remotejobs.operations.backup.plan.copies import CommandCopy, Encryption, HostCopy
+from remotejobs.operations.backup.plan.items import (
+    CommandItem,
+    FilesItem,
+    Item,
+    OtherServer,
+    PostgresItem,
+    ServerItem,
+    SqliteItem,
+)
+from remotejobs.operations.backup.plan.plan import BackupPlan
+
+__all__ = [
+    "NAME",
+    "BackupPlan",
+    "CommandCopy",
+    "CommandItem",
+    "Encryption",
+    "FilesItem",
+    "HostCopy",
+    "Item",
+    "Line",
+    "Model",
+    "OtherServer",
+    "Place",
+    "PostgresItem",
+    "Retention",
+    "ServerItem",
+    "SqliteItem",
+]
