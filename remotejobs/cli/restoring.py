@@ -132,7 +132,7 @@ def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str, identity: str
         source = shell_on(fleet, wanted.copy_on) if wanted.copy_on else shell
         entry = choose(source.host, backups_on(source, where_of(wanted, jobs.host)), wanted)
         identity_needed(entry, identity)
-        return Plan(entry, target_on(shell, wanted))
+        return Plan(entry, target_on(shell, wanted, entry.kind))
 
 
 def _say_plans(plans: Sequence[HostResult[Plan]], wanted: Restore, *, as_json: bool) -> None:

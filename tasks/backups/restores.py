@@ -73,7 +73,7 @@ def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Found:
         if not restore.identity_block:
             identity_needed(entry, "")
         get_run_logger().info("%s on %s: %s, made %s ago", restore.item, host, entry.file, duration(entry.age))
-        target = target_on(shell, restore)
+        target = target_on(shell, restore, entry.kind)
         if target.sessions:
             used = f"{number_of(target.sessions, 'session')} on {host} use {restore.target}, which would be replaced"
             get_run_logger().warning(used)

@@ -78,6 +78,18 @@ ct_database() { # NAME
     }
 }
 
+ct_mariadb() { # NAME: of it only what holds tables is there
+    work=$(mktemp -d) || return
+    my_programs
+    count=$(my_ask "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = $(my_text "$1")")
+    case $count in
+    '' | *[!0-9]*) echo "error no_answer $(cat "$work/said")" ;;
+    0) echo 'exists no' ;;
+    *) echo "error exists the database $1 holds tables, and nothing renames a database of MariaDB: restore to another name" ;;
+    esac
+    rm -rf "$work"
+}
+
 ct_directory() { # PATH
     bk_home "$1"
     if [ ! -e "$path" ] && [ ! -h "$path" ]; then

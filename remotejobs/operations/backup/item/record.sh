@@ -24,7 +24,7 @@ bk_fact() { printf 's %s %s\n' "$1" "$2"; } # NAME TEXT: not by echo, which make
 bk_record_facts() { # what bk_record_json makes of it: a letter, a name and a value a line
     bk_fact item "$ITEM"
     bk_fact kind "$KIND"
-    [ "$KIND" != postgres ] || bk_fact database "$PGDATABASE"
+    case $KIND in postgres) bk_fact database "$PGDATABASE" ;; mariadb) bk_fact database "$MY_DATABASE_NAME" ;; esac
     bk_fact file "$file"
     [ -z "$ran" ] || bk_fact command "$(printf '%s' "$ran" | tr '\000-\037\177' ' ')"
     echo "s began $began_at"

@@ -14,8 +14,10 @@ from remotejobs.operations.backup.plan import (
     CommandItem,
     FilesItem,
     Item,
+    MariadbItem,
     OtherServer,
     PostgresItem,
+    RedisItem,
     Retention,
     ServerItem,
     SqliteItem,
@@ -31,13 +33,24 @@ _TEXTS = (
     "kinds/cluster.sh",
     "kinds/files.sh",
     "kinds/sqlite.sh",
+    "kinds/mariadb.sh",
+    "kinds/redis.sh",
     "item/retention.sh",
     "copies/seal.sh",
     "kinds/server.sh",
 )
+TESTED = (PostgresItem, MariadbItem, RedisItem)  # kinds that may be restored for a test
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
-_LABELS = {"postgres": "pg_dump", "server": "databases of", "files": "tar", "sqlite": "sqlite3", "command": "command"}
+_LABELS = {
+    "postgres": "pg_dump",
+    "server": "databases of",
+    "files": "tar",
+    "sqlite": "sqlite3",
+    "mariadb": "mariadb-dump",
+    "redis": "redis",
+    "command": "command",
+}
 
 
 def shell_text() -> str:
@@ -77,6 +90,8 @@ def _record(plan: BackupPlan, item: Item, host: str, jid: str, run: str) -> str:
     match item:
         case PostgresItem():
             known |= {"server": item.server, "port": item.port}
+        case MariadbItem() | RedisItem():
+            known |= {"server": item.server, "port": item.port}
         case FilesItem():
             known |= {"base": item.base, "paths": list(item.paths)}
         case SqliteItem():
@@ -104,6 +119,10 @@ def plan_of(plan: BackupPlan, item: Item) -> str:
             what = f"databases at {item.server or 'the local socket'}:{item.port}"
         case PostgresItem():
             what = f"database {item.database} at {item.server or 'the local socket'}:{item.port}"
+        case MariadbItem():
+            what = f"database {item.database} of MariaDB at {item.server or 'the local socket'}:{item.port}"
+        case RedisItem():
+            what = f"Redis at {item.server}:{item.port}"
         case FilesItem():
             what = f"files below {item.base}"
         case SqliteItem():
@@ -140,7 +159,7 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("DAILY", str(plan.retention.daily)),
         ("WEEKLY", str(plan.retention.weekly)),
         ("MONTHLY", str(plan.retention.monthly)),
-        ("RESTORE_TEST", "yes" if isinstance(item, PostgresItem) and item.restore_test else "no"),
+        ("RESTORE_TEST", _word(isinstance(item, TESTED) and item.restore_test)),
         ("SCRATCH", scratch_database(host, item.name)),
         ("PLAN", plan_of(plan, item)),
         ("MUST_EXIST", "yes" if plan.must_exist else "no"),
@@ -191,6 +210,17 @@ def _settings_of(item: Item) -> list[tuple[str, str]]:
             return [("RESTORE_ON", "other"), *_restore_settings(item), *there]
         case PostgresItem():
             return [("RESTORE_ON", str(item.restore_on)), *_restore_settings(item), ("ROOM_UNCHECKED", "no")]
+        case MariadbItem():
+            there = [("MY_SERVER", item.server), ("MY_PORT", str(item.port)), ("MY_USER", item.user)]
+            there += [
+                ("MY_PASSFILE", item.passfile),
+                ("MY_DATABASE", item.database),
+                ("MY_DATABASE_NAME", item.database),
+            ]
+            return [("RESTORE_ON", "cluster"), *_restore_settings(item), *there]
+        case RedisItem():
+            there = [("REDIS_SERVER", item.server), ("REDIS_PORT", str(item.port)), ("REDIS_USER", item.user)]
+            return [("RESTORE_ON", "cluster"), *_restore_settings(item), *there, ("REDIS_PASSFILE", item.passfile)]
         case FilesItem():
             return [
                 ("ON_CHANGE", item.on_change),
@@ -208,7 +238,7 @@ def _as_database(item: ServerItem) -> dict[str, object]:
     return {name: getattr(item, name) for name in PostgresItem.model_fields}
 
 
-def _restore_settings(item: PostgresItem) -> list[tuple[str, str]]:
+def _restore_settings(item: PostgresItem | MariadbItem | RedisItem) -> list[tuple[str, str]]:
     return [
         ("LIMIT", str(item.timeout)),
         ("RESTORE_TIMEOUT", str(item.restore_timeout or max(1, item.timeout // 2))),
@@ -221,6 +251,10 @@ def _extension(item: Item) -> str:
     match item:
         case PostgresItem():
             return "dump"
+        case MariadbItem():
+            return "sql.gz"
+        case RedisItem():
+            return "rdb"
         case FilesItem():
             return "tar.gz" if item.compress else "tar"
         case SqliteItem():
@@ -247,7 +281,7 @@ def _words(item: Item) -> list[str]:
     match item:
         case ServerItem():
             return [*item.exclude]
-        case PostgresItem():
+        case PostgresItem() | MariadbItem() | RedisItem():
             return []
         case FilesItem():
             return [item.base, *_options(item), *map(_below, item.paths)]

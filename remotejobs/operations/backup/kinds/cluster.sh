@@ -114,8 +114,12 @@ bk_as() { # COMMAND...
 }
 
 bk_cluster_down() { # DIRECTORY: what is there need not be kept, and so need not be stopped in order
-    pid=$(sed -n 1p "$1/data/postmaster.pid" 2>/dev/null)
-    if [ -n "$pid" ] && bk_is_cluster "$pid" "$1" && kill -QUIT "$pid" 2>/dev/null; then
+    pid='' signal=KILL
+    for each in postmaster mariadb redis; do
+        [ -n "$pid" ] || pid=$(sed -n 1p "$1/data/$each.pid" 2>/dev/null)
+    done
+    [ ! -e "$1/data/postmaster.pid" ] || signal=QUIT # its children end with it
+    if [ -n "$pid" ] && bk_is_cluster "$pid" "$1" && kill "-$signal" "$pid" 2>/dev/null; then
         tries=0
         while [ "$tries" -lt 300 ] && bk_is_cluster "$pid" "$1"; do
             sleep 0.1 2>/dev/null || sleep 1
@@ -127,7 +131,7 @@ bk_cluster_down() { # DIRECTORY: what is there need not be kept, and so need not
 
 bk_is_cluster() { # PID DIRECTORY: is this the server of that directory, and not a later process of that number?
     if [ -d /proc/self ]; then
-        case $({ tr '\000' ' ' <"/proc/$1/cmdline"; } 2>/dev/null) in *"$2/data"*) return 0 ;; esac
+        case $({ tr '\000' ' ' <"/proc/$1/cmdline"; } 2>/dev/null) in *"$2/"*) return 0 ;; esac
         return 1
     fi
     kill -0 "$1" 2>/dev/null

@@ -88,10 +88,13 @@ bk_restore_test() {
 }
 
 bk_restored() {
-    if [ "$KIND" = globals ]; then
-        bk_globals_restored
+    case $KIND in
+    postgres) ;;
+    *)
+        "bk_${KIND}_restored"
         return
-    fi
+        ;;
+    esac
     case $RESTORE_ON in
     cluster)
         bk_say restore "into a throw-away server in $RESTORE_DIRECTORY"

@@ -24,7 +24,29 @@ class OtherServer(Model):
     )
 
 
-class PostgresItem(Common):
+class _Tested(Common):
+    """What can be restored for a test."""
+
+    restore_test: bool = Field(
+        default=False,
+        description="Restore each backup for a test into a throw-away server, and count; then remove it. "
+        "A backup that cannot be restored for the test is kept as untested, and the item is a warning.",
+    )
+    restore_directory: Annotated[Place, Field(pattern=r"^[^'\"\\,]+$")] = Field(
+        default="/var/tmp",  # noqa: S108 - a directory is made in it by mktemp
+        description="Where the throw-away server keeps its data meanwhile.",
+    )
+    restore_reserve_mib: int = Field(
+        default=1024,
+        ge=0,
+        description="MiB that stay free where it is restored; the test is ended before less is left.",
+    )
+    restore_timeout: int | None = Field(
+        default=None, ge=1, description="Seconds that the restore test may take; by default half of the timeout."
+    )
+
+
+class PostgresItem(_Tested):
     """A PostgreSQL database, by pg_dump in its custom format.
 
     Passwords are not given here: they belong into a password file on the host, readable by the job's user alone.
@@ -39,27 +61,10 @@ class PostgresItem(Common):
     port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
     user: Line = Field(default="", description="PostgreSQL user; empty: the user that the job runs as.")
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
-    restore_test: bool = Field(
-        default=False,
-        description="Restore each backup into a scratch database and compare all row counts, then remove it. "
-        "A backup that cannot be restored for the test is kept as untested, and the item is a warning.",
-    )
     restore_on: Literal["cluster", "server"] | OtherServer = Field(
         default="cluster",
         description="Where: cluster, a throw-away server that is made on the host with initdb, so that the database's "
         "own server carries no load; server, the one that was dumped; or another server.",
-    )
-    restore_directory: Annotated[Place, Field(pattern=r"^[^'\"\\,]+$")] = Field(
-        default="/var/tmp",  # noqa: S108 - a directory is made in it by mktemp
-        description="Where the throw-away server keeps its data meanwhile.",
-    )
-    restore_reserve_mib: int = Field(
-        default=1024,
-        ge=0,
-        description="MiB that stay free where it is restored; the test is ended before less is left.",
-    )
-    restore_timeout: int | None = Field(
-        default=None, ge=1, description="Seconds that the restore test may take; by default half of the timeout."
     )
 
 
@@ -141,6 +146,34 @@ class SqliteItem(Common):
     )
 
 
+class MariadbItem(_Tested):
+    """A database of MariaDB or MySQL, by mariadb-dump (or mysqldump) in one snapshot, with routines and triggers."""
+
+    kind: ClassVar[str] = "mariadb"
+
+    database: Line = Field(min_length=1, description="Name of the database.")
+    server: Line = Field(
+        default="",
+        description="Where the server listens as seen from the host, or the path of its socket; empty: its socket.",
+    )
+    port: int = Field(default=3306, ge=1, le=65535, description="The server's port.")
+    user: Line = Field(default="", description="User of the server; empty: the user that the job runs as.")
+    passfile: Line = Field(
+        default="", description="Option file on the host with the password, under [client]; empty: ~/.my.cnf."
+    )
+
+
+class RedisItem(_Tested):
+    """What a Redis (or Valkey) server holds, as it saves it: RDB."""
+
+    kind: ClassVar[str] = "redis"
+
+    server: Line = Field(default="127.0.0.1", min_length=1, description="Where it listens, or the path of its socket.")
+    port: int = Field(default=6379, ge=1, le=65535, description="The server's port.")
+    user: Line = Field(default="", description="User of the server; empty: the default one.")
+    passfile: Line = Field(default="", description="File on the host whose first line is the password; empty: none.")
+
+
 class CommandItem(Common):
     """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
 
@@ -153,4 +186,4 @@ class CommandItem(Common):
     )
 
 
-Item = ServerItem | PostgresItem | FilesItem | SqliteItem | CommandItem
+Item = ServerItem | PostgresItem | MariadbItem | RedisItem | FilesItem | SqliteItem | CommandItem

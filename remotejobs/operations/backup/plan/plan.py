@@ -12,7 +12,9 @@ from remotejobs.operations.backup.plan.items import (
     CommandItem,
     FilesItem,
     Item,
+    MariadbItem,
     PostgresItem,
+    RedisItem,
     ServerItem,
     SqliteItem,
 )
@@ -30,6 +32,8 @@ class BackupPlan(Model):
     # A list for each kind: Prefect's run form shows a list of different models as bare JSON.
     databases: tuple[PostgresItem, ...] = Field(default=(), description="PostgreSQL databases.")
     servers: tuple[ServerItem, ...] = Field(default=(), description="PostgreSQL servers, with all their databases.")
+    mariadb: tuple[MariadbItem, ...] = Field(default=(), description="Databases of MariaDB or MySQL.")
+    redis: tuple[RedisItem, ...] = Field(default=(), description="Redis servers.")
     files: tuple[FilesItem, ...] = Field(default=(), description="Files and directories.")
     sqlite: tuple[SqliteItem, ...] = Field(default=(), description="SQLite databases.")
     commands: tuple[CommandItem, ...] = Field(default=(), description="What commands write.")
@@ -65,7 +69,9 @@ class BackupPlan(Model):
     @property
     def items(self) -> tuple[Item, ...]:
         """All items, of whatever kind."""
-        return (*self.databases, *self.servers, *self.files, *self.sqlite, *self.commands)
+        databases: tuple[Item, ...] = (*self.databases, *self.servers, *self.mariadb, *self.redis)
+        others: tuple[Item, ...] = (*self.files, *self.sqlite, *self.commands)
+        return (*databases, *others)
 
     @model_validator(mode="after")
     def _items_differ_in_name(self) -> BackupPlan:

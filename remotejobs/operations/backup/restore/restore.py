@@ -30,9 +30,12 @@ _TEXTS = (
     "kinds/postgres.sh",
     "kinds/restore_test.sh",
     "kinds/cluster.sh",
+    "kinds/mariadb.sh",
     "restore/restore.sh",
+    "restore/mariadb.sh",
 )
-_OWN = ("postgres", "template0", "template1")
+_DATABASES = ("postgres", "mariadb")  # kinds that are restored to a database
+_OWN = ("mysql", "information_schema", "performance_schema", "sys", "postgres", "template0", "template1")
 
 
 class NoSuchBackup(HostRefused):
@@ -63,10 +66,13 @@ class Restore(Model):
     file: Line = Field(default="", pattern=r"^[^/]*$", description="This very backup, by the name of its file.")
     tested: bool = Field(default=False, description="Only one that was restored for a test, row by row.")
     database: Line = Field(default="", description="Database to restore to.")
-    server: Line = Field(default="", description="Where PostgreSQL listens as seen from the host; empty: its socket.")
-    port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
-    user: Line = Field(default="", description="PostgreSQL user, who may create databases; empty: the job's user.")
-    passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
+    server: Line = Field(default="", description="Where the server listens as seen from the host; empty: its socket.")
+    port: int = Field(default=0, ge=0, le=65535, description="The server's port; 0: 5432, or 3306 for MariaDB.")
+    user: Line = Field(default="", description="User of the server, who may create databases; empty: the job's user.")
+    passfile: Line = Field(
+        default="",
+        description="Password file (pgpass) on the host, or option file of MariaDB; empty: the usual one.",
+    )
     owners: bool = Field(
         default=True,
         description="With owners and rights, whose roles have to be there. Off: all belongs to the user.",
@@ -146,8 +152,7 @@ def choose(
     fitting = [entry for entry in of_item if (entry.file == restore.file if restore.file else entry.age >= 0)]
     fitting = [entry for entry in fitting if all(entry.made <= limit for limit in limits)]
     good = [entry for entry in fitting if entry.good and (entry.tested or not restore.tested)]
-    wanted = "postgres" if restore.database else "files"
-    right = [entry for entry in good if (entry.kind == "postgres") == (wanted == "postgres")]
+    right = [entry for entry in good if (entry.kind in _DATABASES) == bool(restore.database)]
     if right:
         return max(right, key=lambda entry: entry.made)
     raise NoSuchBackup(host, _why_none(restore, host, of_item, fitting, good))
@@ -177,10 +182,11 @@ def where_of(restore: Restore, host: str) -> str:
     return directory_of(restore.copies, restore.copy_of or host) if restore.copy_on else restore.directory
 
 
-def target_on(shell: Shell, restore: Restore) -> Target:
-    """What is there now. Changes nothing. Raises `HostError`, `TargetUnknown`."""
+def target_on(shell: Shell, restore: Restore, kind: str = "") -> Target:
+    """What is there now, where a backup of that kind is to go. Changes nothing. Raises `HostError`, `TargetUnknown`."""
     asked = (*_libpq(restore), text("item/place.sh"), text("catalogue/catalogue.sh"))
-    function = "ct_database" if restore.database else "ct_directory"
+    asked = (*asked, *_mysql(restore), text("kinds/mariadb.sh")) if kind == "mariadb" else asked
+    function = "ct_mariadb" if kind == "mariadb" else "ct_database" if restore.database else "ct_directory"
     fields = call(shell, asked, (function, restore.target))
     if "error" in fields:
         raise TargetUnknown(shell.host, fields["error"].partition(" ")[2])
@@ -204,7 +210,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("SHA256", str(entry.record.get("sha256", "")) if entry.record else ""),
         ("ITEM", entry.item),
         # What neither pg_restore nor tar understands is put there as it is.
-        ("KIND", entry.kind if entry.kind in ("postgres", "files") else "command"),
+        ("KIND", entry.kind if entry.kind in (*_DATABASES, "files") else "command"),
         ("TARGET", restore.target),
         ("REPLACE", _word(replace)),
         ("OWNERS", _word(restore.owners)),
@@ -214,7 +220,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("RESTORE_TIMEOUT", str(restore.timeout)),
         ("RESTORE_RESERVE_KIB", str(restore.reserve_mib * 1024)),
     ]
-    before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore)]
+    before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore), *_mysql(restore)]
     return job_with(restore, command_of(texts(_TEXTS), "rs_main", before=before), jid=jid)
 
 
@@ -265,11 +271,21 @@ def _libpq(restore: Restore) -> tuple[str, ...]:
     named = {
         "PGDATABASE": "postgres",
         "PGHOST": restore.server,
-        "PGPORT": str(restore.port),
+        "PGPORT": str(restore.port or 5432),
         "PGUSER": restore.user,
         "PGPASSFILE": restore.passfile,
     }
     return tuple(f"export {name}={shlex.quote(value)}" for name, value in named.items() if value)
+
+
+def _mysql(restore: Restore) -> tuple[str, ...]:
+    settings = {
+        "MY_SERVER": restore.server,
+        "MY_PORT": str(restore.port or 3306),
+        "MY_USER": restore.user,
+        "MY_PASSFILE": restore.passfile,
+    }
+    return tuple(f"{name}={shlex.quote(value)}" for name, value in settings.items())
 
 
 def _locks(item: str) -> tuple[str, ...]:

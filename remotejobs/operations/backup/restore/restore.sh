@@ -32,6 +32,7 @@ rs_leave() { # however it ends: what was half restored goes, and nothing else
     left=$?
     trap - EXIT
     rs_put_back
+    [ "$KIND" != mariadb ] || rs_mariadb_away
     bk_scratch_away
     [ -z "$new" ] || rm -rf "$new"
     [ -z "$work" ] || rm -rf "$work"
@@ -261,7 +262,7 @@ rs_like_before() { # whoever could read what is there can read what comes after 
 }
 
 rs_put_back() { # what was put aside, where nothing got its name
-    if [ "$KIND" = postgres ] || [ -z "$before" ] || rs_there; then return 0; fi
+    if [ "$KIND" = postgres ] || [ "$KIND" = mariadb ] || [ -z "$before" ] || rs_there; then return 0; fi
     [ -e "$before" ] || [ -h "$before" ] || return 0
     trap '' HUP INT TERM
     mv "$before" "$TARGET" || echo "what was at $TARGET is $before now" >&2

@@ -23,6 +23,8 @@ _TEXTS = (
     "kinds/restore_test.sh",
     "kinds/cluster.sh",
     "kinds/sqlite.sh",
+    "kinds/mariadb.sh",
+    "kinds/redis.sh",
     "verify/verify.sh",
 )
 

@@ -137,6 +137,13 @@ vf_format() {
         command -v sqlite3 >/dev/null || { bk_warn "$file: sqlite3 is not installed: its format is not read" && return 0; }
         bk_sqlite_whole "$file" || vf_wrong "$?" "its integrity_check says"
         ;;
+    mariadb)
+        my_whole "$file" || vf_wrong 1 "$why"
+        ;;
+    redis)
+        command -v redis-check-rdb >/dev/null || { bk_warn "$file: redis-check-rdb is not installed: its format is not read" && return 0; }
+        redis_whole "$file" || vf_wrong 1 "$why"
+        ;;
     globals)
         tail -n 5 "$file" | grep -q '^-- PostgreSQL database cluster dump complete' || why='its end is missing'
         ;;
