@@ -28,11 +28,15 @@ bk_main() {
     to_drop='' cluster='' worker='' guard=''
     trap bk_leave EXIT
     trap 'exit 143' HUP INT TERM
+    bk_may_begin
+    bk_gently
     bk_preflight
+    bk_run_before
     bk_say dump "$KIND $ITEM to $DIRECTORY/$file"
     bk_bound
     "bk_${KIND}_dump" "$@"
     bk_unbound
+    bk_run_after made
     bytes=$(bk_size "$part")
     [ "$bytes" -ge "$MIN_BYTES" ] || bk_fail "it has only $bytes bytes, fewer than the $MIN_BYTES expected"
     bk_check_passed "at least $MIN_BYTES bytes"
@@ -75,6 +79,7 @@ bk_fail() { # REASON
 bk_leave() { # however it ends: no half backup, no scratch database and no throw-away server stay behind
     left=$?
     trap - EXIT
+    bk_run_after failed
     bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then

@@ -63,6 +63,12 @@ bk_retain() {
     done
 }
 
+bk_archive() { # FILE: its record outlives it, for reports; of where its copies are, .copies knows
+    mkdir -p .records && cp "$1.json" ".records/$1.json" 2>/dev/null
+    find .records .copies -type f -mtime +400 -exec rm -f {} + 2>/dev/null
+    return 0
+}
+
 bk_jumped() { # has a clock gone on by more than a year since the last backup?
     bk_good | awk '
         { month = substr($1, 1, 4) * 12 + substr($1, 5, 2) }
@@ -80,6 +86,7 @@ bk_prune() { # whole or incomplete
             echo "would remove $old"
         else
             echo "removing $old"
+            bk_archive "$old"
             bk_remove "$old" || bk_fail "$old cannot be removed"
         fi
     done

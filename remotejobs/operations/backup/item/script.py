@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shlex
+from collections.abc import Sequence
 
 from remotejobs.agent.functions import command_of
 from remotejobs.model import Job
@@ -28,6 +29,7 @@ _TEXTS = (
     "item/backup.sh",
     "item/record.sh",
     "item/place.sh",
+    "item/hooks.sh",
     "kinds/postgres.sh",
     "kinds/restore_test.sh",
     "kinds/cluster.sh",
@@ -65,7 +67,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
     """
     settings = [f"{name}={shlex.quote(value)}" for name, value in _settings(plan, item, host)]
     settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
-    settings.append(_copies(plan))
+    settings += [_copies(plan), _hooks("before", item.before), _hooks("after", item.after)]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
     return Job(
         jid=jid,
@@ -164,6 +166,9 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("PLAN", plan_of(plan, item)),
         ("MUST_EXIST", "yes" if plan.must_exist else "no"),
         ("MUST_BE_MOUNT", plan.must_be_mount),
+        ("WINDOW", plan.window),
+        ("NICE", str(plan.nice)),
+        ("IO", plan.io),
         ("SEAL", plan.encrypts.program if plan.encrypts else ""),
         ("RECIPIENTS", shlex.join(plan.encrypts.recipients) if plan.encrypts else ""),
         ("HOST_COPIES", _word(bool(plan.copies))),
@@ -183,6 +188,12 @@ def _copies(plan: BackupPlan) -> str:
         for place in plan.copy_commands
     ]
     return "\n".join(["bk_copies() {", *(calls or [":"]), "}"])
+
+
+def _hooks(when: str, commands: Sequence[str]) -> str:
+    """The function that runs the plan's own commands before or after a dump."""
+    calls = [shlex.join(["bk_hook", when, command]) for command in commands]
+    return "\n".join([f"bk_{when}() {{", *(calls or [":"]), "}"])
 
 
 def _numbers(keep: Retention) -> tuple[str, ...]:

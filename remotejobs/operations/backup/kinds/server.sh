@@ -8,15 +8,19 @@ bk_server_main() { # PATTERN...: databases to leave out
     began=$(date +%s) server=$ITEM what=backup step=preflight
     failed='' number=0
     trap 'exit 143' HUP INT TERM
+    hooked='' warnings=''
+    bk_may_begin
+    bk_gently
     bk_need psql pg_dump pg_restore mktemp
     all=$(mktemp -d) || bk_fail "no temporary directory"
-    trap 'code=$?; rm -rf "$all"; exit "$code"' EXIT
+    trap 'code=$?; bk_run_after failed; rm -rf "$all"; exit "$code"' EXIT
     psql -wqAtX -o "$all/names" -c "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate
         AND datname !~ '^remotejobs_restore_' AND strpos(datname, chr(10)) = 0 ORDER BY datname" ||
         bk_fail "the databases cannot be listed"
     psql -wqAtX -o "$all/closed" -c "SELECT quote_ident(datname) FROM pg_catalog.pg_database
         WHERE NOT datistemplate AND (NOT datallowconn OR strpos(datname, chr(10)) > 0)" || bk_fail "the databases cannot be listed"
     : >"$all/report"
+    bk_run_before
     globals=''
     if [ "$GLOBALS_WANTED" = yes ]; then
         bk_server_one globals sql globals "$PGDATABASE"
@@ -26,6 +30,7 @@ bk_server_main() { # PATTERN...: databases to leave out
         ! bk_server_excluded "$database" "$@" || continue
         bk_server_one postgres dump "$(bk_server_name "$database")" "$database" 3<&-
     done 3<"$all/names"
+    bk_run_after made
     bk_server_report
 }
 
@@ -54,6 +59,7 @@ bk_server_one() { # KIND EXTENSION NAME DATABASE: one that fails stops no other
     (
         KIND=$1 EXTENSION=$2 ITEM=$server.$3 PGDATABASE=$4 GLOBALS=$globals REPORT_TO=$all/report
         export PGDATABASE
+        hooked=above WINDOW='' NICE=0 IO=''
         [ "$KIND" = postgres ] || RESTORE_ON=cluster MIN_BYTES=1
         bk_main
     ) || failed="$failed${failed:+, }$4"
@@ -64,7 +70,7 @@ bk_server_report() { # read by Python, in the form of a single backup
     bk_home "$DIRECTORY"
     closed=$(tr '\n' ' ' <"$all/closed")
     # By the environment: -v would make lines of a name with \n in it.
-    RJ_CLOSED=$closed RJ_PATH="$path/$server.*" awk -F = -v seconds="$(($(date +%s) - began))" -v retention="$RETENTION" '
+    RJ_WARNINGS=$warnings RJ_CLOSED=$closed RJ_PATH="$path/$server.*" awk -F = -v seconds="$(($(date +%s) - began))" -v retention="$RETENTION" '
         BEGIN { closed = ENVIRON["RJ_CLOSED"]; path = ENVIRON["RJ_PATH"] }
         { value = substr($0, index($0, "=") + 1) }
         $1 == "of" { name = value }
@@ -78,7 +84,7 @@ bk_server_report() { # read by Python, in the form of a single backup
             print "restore_tested=" (made > 0 && tested == made ? "yes" : "no") "\nkept=" sum["kept"] + 0
             print "removed=" sum["removed"] + 0 "\nretention=" retention "\nuntested=" untested "\nincomplete="
             if (closed != "") print "warning=not backed up, as they allow no connections: " closed
-            printf "%s", warnings
+            printf "%s%s", warnings, ENVIRON["RJ_WARNINGS"]
             print "end"
         }' "$all/report"
     [ -z "$failed" ] || bk_fail "of $number, these failed: $failed"

@@ -58,4 +58,13 @@ class Common(Model):
     timeout: int = Field(
         default=4 * 3600, ge=1, description="Seconds after which the job is ended; the item then failed."
     )
+    before: tuple[str, ...] = Field(
+        default=(),
+        description="Shell commands before the dump: stop a service, make a snapshot. One that fails fails the item.",
+    )
+    after: tuple[str, ...] = Field(
+        default=(),
+        description="Shell commands as soon as the dump is made, or has failed ($BACKUP_STATE is made or failed), also "
+        "where a command before it failed. One that fails is a warning.",
+    )
     min_bytes: int = Field(default=1, ge=1, description="A backup with fewer bytes than this is a failure.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -53,6 +54,21 @@ class BackupPlan(Model):
         default=512,
         ge=0,
         description="MiB that must be free there, and stay free where the last backup took more room than there is.",
+    )
+    window: Line = Field(
+        default="",
+        pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+        description="When items may begin, by the clock of their host: 22:00-06:00. One whose turn comes at another "
+        "time fails, with nothing begun; what was begun is not cut. Empty: at any time.",
+    )
+    nice: int = Field(default=0, ge=0, le=19, description="How much the jobs give way to others for the processor.")
+    io: Literal["", "low", "idle"] = Field(
+        default="", description="And for disks, by ionice: low is the last of its class; idle waits for all others."
+    )
+    ping_url: Line = Field(
+        default="",
+        pattern=r"^(https?://.*)?$",
+        description="URL that gets a POST as healthchecks does it: URL/start, then URL, or URL/fail with what failed.",
     )
     retention: Retention = Field(default=Retention(), description="Which old backups stay.")
 
