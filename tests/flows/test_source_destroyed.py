@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lab.servers.postgres import Postgres
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, Restore
 from remotejobs.prefect.flows.backup import backup
+from remotejobs.prefect.flows.report_backups import report_backups
 from remotejobs.prefect.flows.restore import restore
 from remotejobs.prefect.tasks.access import Access
 from tests.artifacts import table_of
@@ -124,6 +126,12 @@ def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
         str(row["copies"]).startswith(f"offsite on {VAULT}, encrypted, seen whole 2") for row in rows.values()
     ), rows
     assert [rows[item]["restore-tested"] for item in ("pg_dump shop", "mariadb-dump wiki")] == ["yes", "yes"]
+
+    month = f"{datetime.now(UTC):%Y-%m}"
+    reported = report_backups(access, plan_for(servers, identity), month, f"{home}/{{month}}.md", return_state=True)
+    text = (home / f"{month}.md").read_text()
+    assert reported.data is not None and "**4** good backups of **4** items" in text
+    assert text.count("offsite: 1, last seen whole 2") == 4
 
     # The end of the source: its servers with their data, its files, and all its backups.
     for server in (pg, my):
