@@ -43,8 +43,8 @@ def in_use(source: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def item(path: Path, **others: int) -> SqliteItem:
-    return SqliteItem(name="app", hosts="here", path=str(path), **others)
+def item(path: Path, busy_timeout: int = 60) -> SqliteItem:
+    return SqliteItem(name="app", hosts="here", path=str(path), busy_timeout=busy_timeout)
 
 
 def failed(record: Record, directory: Path) -> str:

@@ -153,15 +153,35 @@ bk_command_dump() { bk_piped "$1" >"$part" || bk_fail "the command ended with $?
 
 bk_command_check() {
     [ -n "$2" ] || return 0
-    bk_piped "$2" <"$part" >/dev/null || bk_fail "the check ended with $?"
+    bk_once bk_piped "$2" >/dev/null || bk_fail "the check ended with $?"
     bk_check_passed "$2"
+}
+
+# COMMAND...: with the backup on its stdin, while the checksum of the same bytes is taken: the disk is read once, by two
+# processors. Its exit code.
+bk_once() {
+    rm -f "$work/once" "$work/sum"
+    mkfifo "$work/once" || { "$@" <"$part" && return; }
+    $sha256 <"$work/once" >"$work/sum" &
+    summing=$!
+    { tee "$work/once" <"$part" || : >"$work/torn"; } | {
+        code=0
+        "$@" || code=$?
+        cat >/dev/null # what it did not care to read belongs to the checksum all the same
+        exit "$code"
+    }
+    code=$?
+    wait "$summing" || rm -f "$work/sum"
+    [ ! -e "$work/torn" ] || bk_fail "it cannot be read"
+    return "$code"
 }
 
 # --- after -----------------------------------------------------------------------------------------------------------
 
 bk_publish() {
     bk_say checksum "$sha256"
-    sum=$($sha256 <"$part") || bk_fail "$sha256 ended with $?"
+    [ -s "$work/sum" ] || $sha256 <"$part" >"$work/sum" || bk_fail "$sha256 ended with $?"
+    read -r sum _ <"$work/sum" || bk_fail "the checksum cannot be kept in $work: is there room?"
     sum=${sum%% *}
     printf '%s  %s\n' "$sum" "$file" >"$file.sha256.part" || bk_fail "the checksum cannot be written"
     # What is amiss with it is there before it has its name: nothing takes it for better than it is.

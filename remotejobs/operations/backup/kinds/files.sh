@@ -68,8 +68,8 @@ bk_files_unread() {
 
 bk_files_check() {
     case $EXTENSION in
-    *gz) tar -tzf "$part" ;;
-    *) tar -tf "$part" ;;
+    *gz) bk_once tar -tzf - ;;
+    *) bk_once tar -tf - ;;
     esac >"$work/list" || bk_fail "tar cannot read it"
     [ -z "$incomplete" ] || [ -s "$work/list" ] || bk_fail "$incomplete; nothing could be read"
     entries=$(($(wc -l <"$work/list")))
