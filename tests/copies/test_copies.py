@@ -215,3 +215,13 @@ def test_a_program_that_says_it_went_well_is_not_believed(
     (warning,) = report_of(record).warnings
     assert warning.startswith(f"not copied to elsewhere: {why}")
     assert not found("source", places.backups)[0].copies
+
+
+def test_what_lies_on_the_host_itself_is_no_copy(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem, age: Key
+) -> None:
+    plan = places.plan({"age": [age.recipient]}, files=[item], place={"host": "source"})
+    back_up(plan, item)
+    outcome = copy(plan, item)
+    assert (outcome.copies, outcome.problems) == ((), ())
+    assert not [*(places.backups / ".outgoing").iterdir()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import shlex
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from remotejobs.operations.backup.texts import texts
 from remotejobs.operations.transfer.steps import Ends, Report, part_name
 
 _TEXTS = ("item/backup.sh", "item/record.sh", "item/place.sh", "copies/decrypt.sh")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TIMEOUT = 12 * 3600
 _WAITS = 300  # seconds for which an identity waits in memory for the job that opens it
 
@@ -117,7 +119,7 @@ def _as_it_was(record: Mapping[str, Any]) -> dict[str, Any]:
         return dict(record)
     was = {name: value for name, value in record.items() if name != "encrypted" and not name.startswith("plain_")}
     plain = {name: record.get(f"plain_{name}") for name in ("file", "bytes", "sha256")}
-    if not all(plain.values()) or "/" in str(plain["file"]):
+    if not all(plain.values()) or not _FILE.fullmatch(str(plain["file"])):
         raise UsageError("the record of the copy does not say what was encrypted", remedy="Decrypt it by hand.")
     return {name: plain.get(name, value) for name, value in was.items()}
 

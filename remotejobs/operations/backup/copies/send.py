@@ -55,6 +55,11 @@ class _Sender:
     report: Report
 
     @property
+    def places(self) -> tuple[HostCopy, ...]:
+        """Where copies go; what lies on the host itself is none."""
+        return tuple(place for place in self.plan.copies if place.host != self.host)
+
+    @property
     def shell(self) -> Shell:
         return self.shell_of(self.host)
 
@@ -78,7 +83,7 @@ def copy_backups(
     """
     sender = _Sender(fleet, become, host, plan, item, report)
     problems = []
-    for place in plan.copies:
+    for place in sender.places:
         try:
             _to_place(sender, place)
         except RemoteJobsError as exc:
@@ -271,7 +276,7 @@ def _note(sender: _Sender, entry: CatalogueEntry, place: str, copied: Copied | N
 
 def _remove_outgoing(sender: _Sender, entries: Iterable[CatalogueEntry]) -> None:
     """What every place has need not stay ready to go."""
-    wanted = {place.name for place in sender.plan.copies if place.encrypted}
+    wanted = {place.name for place in sender.places if place.encrypted}
     gone = [
         shlex.quote(f"{entry.directory}/.outgoing/{entry.outgoing.file}{more}")
         for entry in entries

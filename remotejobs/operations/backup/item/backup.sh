@@ -161,7 +161,10 @@ bk_command_check() {
 # processors. Its exit code.
 bk_once() {
     rm -f "$work/once" "$work/sum"
-    mkfifo "$work/once" || { "$@" <"$part" && return; }
+    if ! mkfifo "$work/once"; then
+        "$@" <"$part"
+        return
+    fi
     $sha256 <"$work/once" >"$work/sum" &
     summing=$!
     { tee "$work/once" <"$part" || : >"$work/torn"; } | {
