@@ -45,7 +45,7 @@ def identity(tmp_path: Path, prefect_server: Path) -> str:
     """A recipient, whose identity is in a Secret block."""
     path = tmp_path / "identity"
     subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
-    Secret(value=path.read_text()).save(BLOCK, overwrite=True)
+    Secret(value=path.read_text()).save(BLOCK, overwrite=True)  # type: ignore[arg-type]
     return subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -150,7 +150,7 @@ def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
     for each in wanted:
         given = {"copy_on": VAULT, "copy_of": SOURCE, "copies": "copies", "identity_block": BLOCK, "directory": "safe"}
         restored = restore(access, THIRD, Restore.model_validate({**given, "reserve_mib": 0, **each}), poll=1)
-        assert restored[0].report, each
+        assert isinstance(restored, list) and restored[0].report, each
 
     (file,) = (third / "app").iterdir()
     with closing(sqlite3.connect(file)) as connection:

@@ -75,7 +75,7 @@ def test_copies_tests_and_warnings_are_counted() -> None:
     )
     said = of(one, two)
     assert "| 1 | 1 not asked | vault: 1, last seen whole 2026-02-02T03:00:00Z |" in said
-    assert "- 2 × orders on db1: slow" in said
+    assert "- 2 times: orders on db1: slow" in said
 
 
 def test_what_a_verification_found_damaged_is_not_good() -> None:

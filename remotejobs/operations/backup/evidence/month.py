@@ -75,8 +75,8 @@ def page(month: str, asked: str, months: Sequence[ItemMonth], unknown: Mapping[s
     lines = [
         f"# Backups in {month}",
         f"Read from the records on the hosts, {asked}. Nothing else is the source of this page.",
-        f"**{good}** good backups of **{len(months)}** items; **{len(amiss)}** items with something missing or "
-        f"damaged; **{len(unknown)}** hosts could not be asked.",
+        f"**{good}** good backups of **{len(months)}** items, **{len(amiss)}** with something missing or damaged.",
+        f"Hosts that could not be asked: **{len(unknown)}**.",
         "## What was backed up",
         "| host | item | kind | good backups | days without one | tested by a restore | not tested | copies | newest |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -147,7 +147,7 @@ def _warnings(months: Sequence[ItemMonth]) -> list[str]:
         for backup in each.backups:
             for warning in backup.record.get("warnings") or ():
                 counts[f"{each.item} on {each.host}: {warning}"] += 1
-    return [f"- {count} × {in_markdown(said)}" for said, count in counts.most_common(50)] or ["None."]
+    return [f"- {count} times: {in_markdown(said)}" for said, count in counts.most_common(50)] or ["None."]
 
 
 def _days(days: Sequence[date]) -> str:
