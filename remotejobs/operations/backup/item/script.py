@@ -187,13 +187,17 @@ def _copies(plan: BackupPlan) -> str:
         )
         for place in plan.copy_commands
     ]
-    return "\n".join(["bk_copies() {", *(calls or [":"]), "}"])
+    return _shell_function("bk_copies", calls)
 
 
 def _hooks(when: str, commands: Sequence[str]) -> str:
     """The function that runs the plan's own commands before or after a dump."""
     calls = [shlex.join(["bk_hook", when, command]) for command in commands]
-    return "\n".join([f"bk_{when}() {{", *(calls or [":"]), "}"])
+    return _shell_function(f"bk_{when}", calls)
+
+
+def _shell_function(name: str, calls: Sequence[str]) -> str:
+    return "\n".join([f"{name}() {{", *calls, "}"]) if calls else f"{name}() {{ :; }}"
 
 
 def _numbers(keep: Retention) -> tuple[str, ...]:
