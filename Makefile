@@ -85,10 +85,11 @@ test-faults: setup ## thousands of kills, cuts, full disks and a soak, and the t
 fuzz: setup ## 100,000 random inputs for all that reads what others wrote
 	$(BIN)/python -m faults.fuzz
 
-bench: setup ## measure: real sshd and Ansible, peers, thousands of simulated hosts, a Prefect server's load, shards
+bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of simulated hosts, a Prefect server's load, shards
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.shares
 	$(BIN)/python -m bench.agent
+	$(BIN)/python -m bench.backup
 	$(BIN)/python -m bench.readings
 	$(BIN)/python -m bench.inventories
 	$(BIN)/python -m bench.peers

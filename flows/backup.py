@@ -1,7 +1,11 @@
-"""Back up databases and files of many hosts: each item is a detached job of its own that checks what it made."""
+"""Back up databases and files of many hosts: each item is a detached job of its own that checks what it made.
+
+Afterwards copies go to other hosts, encrypted where the plan says so.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +13,8 @@ from pydantic import Field
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.backups import Backup, backup_of, name_of_run, result_and_row, steps_of
+from remotejobs.prefect.tasks.backups.copies import with_copies
+from remotejobs.prefect.tasks.backups.ping import pinged
 from remotejobs.prefect.tasks.flow import remote_flow, run_jobs
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
@@ -29,6 +35,15 @@ def backup(
     """
     steps, unknown = steps_of(access, plan, poll)
     title = "What was backed up, and where it is"
-    return run_jobs(
-        steps, access, run=run, title=title, key="backups", known=unknown, result=backup_of, reported=result_and_row
-    )
+    with pinged("" if run.dry_run or run.shard.of else plan.ping_url):
+        return run_jobs(
+            steps,
+            access,
+            run=run,
+            title=title,
+            key="backups",
+            known=unknown,
+            result=backup_of,
+            then=partial(with_copies, access, plan),
+            reported=result_and_row,
+        )

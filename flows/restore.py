@@ -10,11 +10,9 @@ from pydantic import Field
 from remotejobs.operations.backup import Restore
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval
-from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
-from remotejobs.prefect.tasks.migration.run import refused, state_of
-from remotejobs.prefect.tasks.notify import NOBODY, Notify
-from remotejobs.prefect.tasks.restores import (
+from remotejobs.prefect.tasks.backups.restores import (
     Restored,
+    bring,
     find,
     name_of_run,
     not_approved,
@@ -23,6 +21,9 @@ from remotejobs.prefect.tasks.restores import (
     steps_of_restore,
     would_be_restored,
 )
+from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
+from remotejobs.prefect.tasks.migration.run import refused, state_of
+from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import OnCancel
 
 
@@ -42,7 +43,7 @@ def restore(
     What exists is replaced only after a person agreed in the UI, and stays under another name.
 
     Args:
-        hosts: Hosts that have the backup, as a pattern: db1.
+        hosts: Hosts to restore on, which have the backup, or get a copy of it: db1.
         restore: Which backup, and where to.
         approval: Whether a person has to agree even where nothing is replaced, and for how long to wait for a yes.
         poll: Seconds between two polls of a running job.
@@ -54,6 +55,6 @@ def restore(
         return would_be_restored(restore, found)
     if no := not_approved(approval, restore, found):
         return state_of(refused(no))
-    steps = steps_of_restore(restore, found, poll)
+    steps = steps_of_restore(restore, bring(access, restore, found), poll)
     title = f"{restore.item}, restored to {restore.target}"
     return run_jobs(steps, access, title=title, key="restore", result=restored_of, reported=result_and_row)

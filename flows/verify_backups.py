@@ -8,10 +8,10 @@ from pydantic import Field
 
 from remotejobs.operations.backup import Verify
 from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.backups.verifications import Verified, result_and_row, steps_of_verify, verified_of
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, run_jobs, select_hosts
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import OnCancel
-from remotejobs.prefect.tasks.verifications import Verified, result_and_row, steps_of_verify, verified_of
 
 ALL_OF_THEM = Verify()
 

@@ -37,11 +37,19 @@ pg_dump postgresql-client
 setpriv util-linux
 tar tar
 gzip gzip
+age age
 haproxy haproxy
 EOT
     [ "$1" = demo ] || cat << 'EOT'
 chromium chromium
 redis-server redis-server
+sqlite3 sqlite3
+mariadbd mariadb-server-core
+mariadb-dump mariadb-client
+gpg gpg
+gpg-agent gpg-agent
+rclone rclone
+restic restic
 dropbear dropbear-bin
 /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so openssh-tests
 softhsm2-util softhsm2

@@ -120,7 +120,7 @@ class Access(BaseModel):
         for block in self.vault_blocks:
             label, _, name = block.rpartition("@")
             # Fetched now: the threads that need it later are no task run's, and could not ask for a block.
-            keys.append(Key(label, f"the Secret block {name!r}", partial(str.encode, _password(name))))
+            keys.append(Key(label, f"the Secret block {name!r}", partial(str.encode, secret_of(name))))
         config = read_config(Path(self.ansible_config)) if self.ansible_config else None
         secrets = Secrets(keys) if keys else _other_secrets(config)
         directory = Path(self.playbook_dir) if self.playbook_dir else None
@@ -143,7 +143,7 @@ class Access(BaseModel):
 
     @staticmethod
     def _known(block: str, password: SecretStr) -> str | None:
-        return _password(block) if block else password.get_secret_value() or None
+        return secret_of(block) if block else password.get_secret_value() or None
 
 
 @cache
@@ -168,8 +168,8 @@ def _other_secrets(config: AnsibleConfig | None) -> Secrets:
 
 
 @cache
-def _password(block: str) -> str:
-    """Asked once in a process, as above."""
+def secret_of(block: str) -> str:
+    """The text of a Secret block, asked once in a process, as above. `UsageError` when it cannot be read."""
     value: object = _loaded(Secret, block).get()
     if not isinstance(value, str):
         raise UsageError(f"the Secret block {block!r} does not hold text", remedy="Store the password as text.")

@@ -155,6 +155,7 @@ def run_jobs(
     failed_when: FailedWhen | None = ...,
     result: Callable[[JobResult], T],
     reported: Callable[[T], tuple[JobResult, TableRow]],
+    then: Callable[[list[T]], list[T]] | None = ...,
 ) -> list[T]: ...
 
 
@@ -170,6 +171,7 @@ def run_jobs(
     failed_when: FailedWhen | None = None,
     result: Callable[[JobResult], Any] | None = None,
     reported: Callable[[Any], tuple[JobResult, TableRow]] | None = None,
+    then: Callable[[list[Any]], list[Any]] | None = None,
 ) -> list[Any]:
     """Run every job on its host, all at once, to its end; publish a table, and fail unless all succeeded.
 
@@ -178,7 +180,8 @@ def run_jobs(
     `key` its name (by default the flow's). `known` are ends of what could not even be started. `failed_when` judges a
     command that ended by itself.
 
-    Returns how each job ended, or what `result` makes of that; `reported` then gives the end that counts, and its row.
+    Returns how each job ended, or what `result` makes of that; `then` may do more with all of these, once, where the
+    jobs ran (in a shard: the shard does); `reported` then gives the end that counts, and its row.
     Where that has the state `warning`, a flow that returns the result ends as `Warning`, which names it.
     A dry run runs nothing and publishes the table `dry-run`; a flow that returns the result then ends as `DryRun`.
     Raises `HostsFailed`.
@@ -205,6 +208,7 @@ def run_jobs(
                 on_failed=publish_failed if run.shard.of else None,
             )
         results = [result(end) for end in ends]
+        results = then(results) if then else results
         pairs = [reported(each) for each in results]
     more = [result(end) for end in known]
     pairs += [reported(each) for each in more]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,11 +25,14 @@ def write_files(ssh: SshLab) -> None:
 def deployment_parameters(postgres: Postgres, inventory: Path) -> Mapping[str, dict[str, object]]:
     """For each deployment, the parameters that make it work on the lab's hosts."""
     access = {"inventory": str(inventory)}
+    copies = {"name": "offsite", "host": GROUPS["files"][0], "directory": "copies", "min_free_mib": 64}
     plan = {
         "name": "nightly",
         "directory": "backups",
         "min_free_mib": 64,
         "databases": _databases(postgres),
+        "copies": [copies],
+        "encryption": {"age": [_recipient(inventory.with_name("identity.txt"))]},
         **_others(),
     }
     return {
@@ -36,6 +40,13 @@ def deployment_parameters(postgres: Postgres, inventory: Path) -> Mapping[str, d
         "run-command": {"access": access, "hosts": "all", "command": "uptime"},
         "clean-jobs": {"access": access},
     }
+
+
+def _recipient(identity: Path) -> str:
+    """For whom the lab's copies are encrypted; who has the file can open them."""
+    if not identity.exists():
+        subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    return subprocess.run(["age-keygen", "-y", identity], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _databases(postgres: Postgres) -> list[dict[str, object]]:

@@ -94,6 +94,10 @@ class Postgres:
         """Stop the server without waiting for its clients, as `pg_ctl stop -m fast` does."""
         self._server.end(signal.SIGINT)
 
+    def destroy(self) -> None:
+        """End it and remove its data, as a host does that burns."""
+        self._remove()
+
     @property
     def _data(self) -> Path:
         return self._home / "data"

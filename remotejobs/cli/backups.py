@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from remotejobs.agent.shell import Shell
 from remotejobs.cli.show import say, warn_of_errors
@@ -15,7 +16,7 @@ from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
 from remotejobs.text import duration, size
 
-HEADS = ("host", "item", "made", "age", "size", "state", "record", "file", "msg")
+HEADS = ("host", "item", "made", "age", "size", "state", "copies", "record", "file", "msg")
 Listed = tuple[CatalogueEntry, ...]
 
 
@@ -62,6 +63,8 @@ def as_object(entry: CatalogueEntry) -> dict[str, object]:
         "tested": entry.tested,
         "good": entry.good,
         "msg": _message(entry),
+        "copy_of": entry.of,
+        "copies": [asdict(each) for each in entry.copies],
         "verified": entry.verified,
         "record": entry.record,
     }
@@ -77,10 +80,18 @@ def _cells(entry: CatalogueEntry) -> tuple[str, ...]:
         duration(max(0, entry.age)),
         size(entry.bytes),
         entry.state,
+        _copies(entry),
         record,
         entry.file,
         _message(entry),
     )
+
+
+def _copies(entry: CatalogueEntry) -> str:
+    """Where others of it are; of a copy, whose it is."""
+    if entry.of:
+        return f"is one of {entry.of}{f', {entry.encrypted}' if entry.encrypted else ''}"
+    return ", ".join(sorted(each.place for each in entry.copies)) or "local only"
 
 
 def _message(entry: CatalogueEntry) -> str:

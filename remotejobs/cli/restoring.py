@@ -9,6 +9,8 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -26,8 +28,10 @@ from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import backups_on
-from remotejobs.operations.backup.restore import PlannedRestore, Restore, begun_by, choose, target_on
+from remotejobs.operations.backup.copies.bring import brought, identity_needed
+from remotejobs.operations.backup.restore import PlannedRestore, Restore, begun_by, choose, target_on, where_of
 from remotejobs.operations.backup.verify import Verify, verify_job
+from remotejobs.operations.transfer.here import here
 from remotejobs.text import duration, size
 
 HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
@@ -59,8 +63,10 @@ def verify(args: Namespace) -> int:
 
 def restore(args: Namespace) -> int:
     wanted, hosts, jid = asked_for(Restore, args), Target.of(args), args.jid or new_jid()
-    with hosts.fleet() as fleet:
-        plans = gather(fleet, lambda jobs: _plan(fleet, jobs, wanted, jid))
+    identity = _identity(args.identity)
+    fleet, every = hosts.fleets(wanted.copy_on)
+    with fleet, every:
+        plans = gather(fleet, lambda jobs: _plan(every, jobs, wanted, jid, identity))
         _say_plans(plans, wanted, as_json=args.json)
         if any(plan.error for plan in plans):
             return exit_codes.of_errors(plans)
@@ -76,18 +82,32 @@ def restore(args: Namespace) -> int:
         by_host = {plan.host: plan.value for plan in plans if plan.value}
 
         def job(host: str) -> Job:
-            return by_host[host].job(wanted, jid=jid, replace=args.replace)
+            plan = by_host[host]
+            if plan.entry and wanted.copy_on:
+                came = brought(every, plan.entry, host, directory=wanted.directory, jid=jid, identity=identity)
+                plan = replace(plan, entry=came, brought=True)
+            return plan.job(wanted, jid=jid, replace=args.replace)
 
         return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
 
 
-def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str) -> PlannedRestore:
+def _identity(path: str) -> str:
+    """What opens an encrypted copy. `UsageError` where the file cannot be read."""
+    if not path:
+        return ""
+    with here(Path(path)):
+        return Path(path).read_text("utf-8")
+
+
+def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str, identity: str) -> PlannedRestore:
     try:
         return PlannedRestore(host=jobs.host, begun=begun_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
     except JobNotFound:
         shell = shell_on(fleet, jobs.host)
-        entry = choose(jobs.host, backups_on(shell, wanted.directory), wanted)
-        return PlannedRestore(host=jobs.host, entry=entry, target=target_on(shell, wanted))
+        source = shell_on(fleet, wanted.copy_on) if wanted.copy_on else shell
+        entry = choose(source.host, backups_on(source, where_of(wanted, jobs.host)), wanted)
+        identity_needed(entry, identity)
+        return PlannedRestore(host=jobs.host, entry=entry, target=target_on(shell, wanted, entry.kind))
 
 
 def _say_plans(plans: Sequence[HostResult[PlannedRestore]], wanted: Restore, *, as_json: bool) -> None:

@@ -55,12 +55,19 @@ class Target:
 
     def fleet(self) -> Fleet:
         """The hosts, ready to be asked; passwords are asked for when everything else is known to be right."""
+        return self.fleets("")[0]
+
+    def fleets(self, also: str) -> tuple[Fleet, Fleet]:
+        """The hosts, as above, and these together with those of another pattern ("": none), reached in the same way."""
         hosts: Iterable[Host] = self.hosts()
+        more: Iterable[Host] = self.on(also).hosts() if also else ()
         if self.ask_login_password:
-            hosts = with_login(hosts, None, _ask(*_LOGIN), "--ask-pass")
+            typed = _ask(*_LOGIN)
+            hosts, more = (tuple(with_login(each, None, typed, "--ask-pass")) for each in (hosts, more))
         password = _ask(*_SUDO) if self.ask_password else None
         choice = BecomeChoice(become=self.become or None, user=self.become_user or None, password=password)
-        return Fleet(hosts, forks=self.forks, become=choice)
+        every = {host.name: host for host in (*more, *hosts)}
+        return Fleet(hosts, forks=self.forks, become=choice), Fleet(every.values(), forks=self.forks, become=choice)
 
     def on(self, host: str) -> Target:
         """One host of them, reached in the same way."""

@@ -20,7 +20,9 @@ from remotejobs.operations.backup import (
     CommandItem,
     FilesItem,
     Item,
+    MariadbItem,
     PostgresItem,
+    RedisItem,
     Retention,
     ServerItem,
     SqliteItem,
@@ -41,6 +43,10 @@ def plan_of(item: Item) -> BackupPlan:
             return BackupPlan(servers=(item,))
         case PostgresItem():
             return BackupPlan(databases=(item,))
+        case MariadbItem():
+            return BackupPlan(mariadb=(item,))
+        case RedisItem():
+            return BackupPlan(redis=(item,))
         case FilesItem():
             return BackupPlan(files=(item,))
         case SqliteItem():

@@ -14,7 +14,7 @@ from lab.servers.postgres import Postgres
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import CommandItem, FilesItem, PostgresItem, report_of
-from remotejobs.operations.backup.script import scratch_database, shell_text
+from remotejobs.operations.backup.item.script import scratch_database, shell_text
 from tests.awaiting import await_true
 
 Database = Callable[..., PostgresItem]
@@ -125,8 +125,9 @@ def test_a_dump_that_is_cut_off_is_detected(cut: int, back_up: Back_up, database
     whole = Path(report_of(back_up(database("orders"))).path).read_bytes()
     assert len(whole) > cut
     (tmp_path / "cut.part").write_bytes(whole[:-cut])
-    check = f"{shell_text()}\nITEM=orders step=check part=$1\nbk_postgres_check"
-    done = subprocess.run(["sh", "-c", check, "sh", tmp_path / "cut.part"], capture_output=True, text=True)
+    check = f"{shell_text()}\nITEM=orders step=check part=$1 work=$2 sha256=sha256sum\nbk_postgres_check"
+    words = [tmp_path / "cut.part", tmp_path]
+    done = subprocess.run(["sh", "-c", check, "sh", *words], capture_output=True, text=True)
     assert done.returncode == 1
     assert "failed at step check: pg_restore cannot read" in done.stderr
 

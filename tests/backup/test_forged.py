@@ -17,8 +17,8 @@ from remotejobs.errors import ProtocolError
 from remotejobs.model import Record
 from remotejobs.operations.backup import report_of
 from remotejobs.operations.backup.catalogue import backups_on
+from remotejobs.operations.backup.item.script import shell_text
 from remotejobs.operations.backup.restore import NoSuchBackup, Restore, choose, restore_job, target_on
-from remotejobs.operations.backup.script import shell_text
 from tests.backup.test_record import SHELLS
 
 STAMP = "%Y%m%dT%H%M%SZ"

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from lab.servers.postgres import Postgres
-from remotejobs.agent.functions import text_of
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import CommandItem, FilesItem, PostgresItem, Retention, report_of
 from remotejobs.operations.backup.catalogue import backups_on
-from remotejobs.operations.backup.script import shell_text
+from remotejobs.operations.backup.item.script import shell_text
+from remotejobs.operations.backup.texts import texts
 from tests.awaiting import await_true
 
 Database = Callable[..., PostgresItem]
@@ -163,8 +163,9 @@ def test_a_file_that_is_not_what_its_record_says_is_not_good(back_up: Back_up, d
 @pytest.mark.parametrize("interpreter", SHELLS)
 def test_any_shell_lists(interpreter: str, back_up: Back_up, directory: Path) -> None:
     back_up(ITEM)
-    texts = [text_of("remotejobs.operations.backup", name) for name in ("place.sh", "catalogue.sh")]
-    script = "\n".join([*texts, shlex.join(["ct_list", str(directory), ""])])
+    script = "\n".join(
+        [texts(("item/place.sh", "catalogue/catalogue.sh")), shlex.join(["ct_list", str(directory), ""])]
+    )
     done = subprocess.run([*interpreter.split(), "-c", script], capture_output=True, text=True, check=True)
     assert not done.stderr
     kinds = [line.split()[0] for line in done.stdout.splitlines()]

@@ -17,7 +17,7 @@ from lab.servers.postgres import Postgres
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import PostgresItem, report_of
-from remotejobs.operations.backup.script import scratch_database
+from remotejobs.operations.backup.item.script import scratch_database
 from tests.awaiting import await_true
 
 Database = Callable[..., PostgresItem]

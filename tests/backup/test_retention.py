@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import CommandItem, Retention, report_of
-from remotejobs.operations.backup.script import shell_text
+from remotejobs.operations.backup.item.script import shell_text
 
 Back_up = Callable[..., Record]
 STAMP = "%Y%m%dT%H%M%SZ"

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.servers.postgres import Postgres
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import PostgresItem, Retention, report_of
-from remotejobs.operations.backup.script import scratch_database
+from remotejobs.operations.backup.item.script import scratch_database
 
 Database = Callable[..., PostgresItem]
 Back_up = Callable[..., Record]

@@ -57,8 +57,8 @@ def test_the_backups_of_hosts_are_listed_with_age_size_and_state(
     shown = call(local_hosts, "list", directory)
     assert shown.code == 0
     first, second = shown.out.splitlines()[1:]
-    assert re.match(rf"here +old +2020-01-01 00:00:00Z +\d+d\d\dh +1 bytes +whole +none +{old.name}", first)
-    assert re.match(rf"here +site +\S+ \S+ +\d+\.\ds +\d+ bytes +whole +yes +{saved.name}", second)
+    assert re.match(rf"here +old +2020-01-01 00:00:00Z +\d+d\d\dh +1 bytes +whole +local only +none +{old.name}", first)
+    assert re.match(rf"here +site +\S+ \S+ +\d+\.\ds +\d+ bytes +whole +local only +yes +{saved.name}", second)
     found = {each["item"]: each for each in call(local_hosts, "list", directory, "--json").objects}
     assert (found["old"]["record"], found["old"]["kind"]) == (None, "postgres")
     assert (found["site"]["path"], found["site"]["record"]["entries"]) == (str(saved), 2)

@@ -205,3 +205,13 @@ def test_a_poll_of_zero_seconds_is_refused_before_anything_is_started(access: Ac
 def test_two_items_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="the name 'twice' is given twice"):
         BackupPlan.model_validate({"commands": [command("twice", "echo x"), command("twice", "echo y")]})
+
+
+def test_a_backup_whose_copy_cannot_be_made_is_a_warning_and_local_only(access: Access) -> None:
+    place = {"name": "offsite", "host": "nowhere", "encrypted": False}
+    plan = {"commands": [command("x", "echo x")], "copies": [place], "directory": "uncopied", "min_free_mib": 0}
+    state: RunState[list[Backup]] = backup(access, BackupPlan.model_validate(plan), poll=1, return_state=True)
+    assert state.name == "Warning"
+    (row,) = table_of(state.state_details.flow_run_id)
+    assert (row["state"], row["copies"]) == ("warning", "local only")
+    assert "not copied to offsite: 'nowhere' is not a host of the inventory" in str(row["reason"])

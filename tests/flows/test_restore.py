@@ -17,9 +17,9 @@ from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.restore import PlannedRestore, RestoreTarget
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.flows.restore import restore
-from remotejobs.prefect.tasks import restores
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import Approval
+from remotejobs.prefect.tasks.backups import restores
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from tests.artifacts import name_of, table_of

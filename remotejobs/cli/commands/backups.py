@@ -73,10 +73,24 @@ def _add_restore(actions: Commands[Parser]) -> None:
     parser.add_argument(
         "--no-owners", dest="owners", action="store_false", help="all belongs to the user; roles need not be there"
     )
-    parser.add_argument("--server", metavar="HOST", help="where PostgreSQL listens there (default its socket)")
-    parser.add_argument("--port", metavar="N", type=at_least_one, help="PostgreSQL's port (default 5432)")
-    parser.add_argument("--username", metavar="NAME", help="PostgreSQL user (default: the job's user)")
-    parser.add_argument("--passfile", metavar="FILE", help="password file on the host (default ~/.pgpass)")
+    parser.add_argument("--server", metavar="HOST", help="where the server listens there (default its socket)")
+    parser.add_argument("--port", metavar="N", type=at_least_one, help="its port (default 5432, or 3306 for MariaDB)")
+    parser.add_argument("--username", metavar="NAME", help="user of the server (default who runs the job)")
+    parser.add_argument(
+        "--passfile", metavar="FILE", help="password file on the host (default ~/.pgpass, or ~/.my.cnf)"
+    )
+    parser.add_argument("--copy-on", metavar="HOST", help="restore from a copy: the host that has it")
+    parser.add_argument("--copy-of", metavar="HOST", help="the host that was backed up (default the one restored on)")
+    parser.add_argument(
+        "--copies", metavar="DIR", help="where copies lie on that host (default /var/backups/remotejobs-copies)"
+    )
+    parser.add_argument(
+        "--identity",
+        metavar="FILE",
+        default="",
+        help="what opens an encrypted copy, a file of this machine: an identity of age, or a secret key of gpg; the "
+        "host gets it in memory alone, for as long as it decrypts",
+    )
     parser.add_argument("--jobs", metavar="N", type=at_least_one, help="tables to restore at a time (default 1)")
     parser.add_argument("--reserve-mib", metavar="N", type=int, help="MiB that stay free (default 1024)")
     parser.add_argument(

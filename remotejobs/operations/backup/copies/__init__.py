@@ -1,0 +1,1 @@
+"""Copies of backups in other places: sent, checked on arrival, and brought back to be restored."""

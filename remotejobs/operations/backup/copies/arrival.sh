@@ -1,0 +1,60 @@
+# shellcheck shell=sh disable=SC2034,SC2153,SC2154
+# A copy that came to this host: checked, named and kept as long as this place keeps copies. Sent behind the texts of the
+# backup, whose functions it uses.
+#
+# Settings: DIRECTORY (of the copies of one host) FILE ITEM EXTENSION BYTES SHA256 DESCRIBED (its record) MARK (restored,
+#           untested or '') PLAN RETENTION LAST DAILY WEEKLY MONTHLY MIN_FREE_KIB
+
+# Answers with `at PATH`, and `whole` where it is here already, or `room KIB` that are free.
+ar_ready() {
+    umask 077
+    bk_home "$DIRECTORY"
+    { mkdir -p "$path/.incoming" && cd "$path"; } || { echo "error $path cannot be made or entered" && return; }
+    echo "at $path"
+    if [ -f "$FILE" ] && [ -f "$FILE.sha256" ] && [ ! -f "$FILE.damaged" ]; then
+        read -r there _ <"$FILE.sha256"
+        [ "$there" != "$SHA256" ] || [ "$(bk_size "$FILE")" != "$BYTES" ] || echo whole yes
+    fi
+    echo "room $(bk_free .)"
+}
+
+ar_main() { # PART
+    umask 077
+    what=copy step=preflight began=$(date +%s) KIND=copy file=$FILE MUST_EXIST=no MUST_BE_MOUNT=''
+    to_drop='' cluster='' worker='' guard='' work='' made='' kept=0 removed=0 incomplete='' warnings=''
+    stamp=${FILE##*-} stamp=${stamp%%.*}
+    trap 'exit 143' HUP INT TERM
+    if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    bk_place
+    part=$1
+    case $part in
+    "$DIRECTORY/.incoming/"*) ;;
+    *) # the one who logs in cannot write here
+        near=.incoming/${part##*/}
+        cp "$part" "$near" || bk_fail "$part cannot be copied to $DIRECTORY"
+        rm -f "$part"
+        part=$near
+        ;;
+    esac
+    bk_say checksum "$FILE"
+    found=$($sha256 <"$part") || bk_fail "$part cannot be read"
+    if [ "${found%% *}" != "$SHA256" ]; then
+        rm -f "$part"
+        bk_fail "what arrived has the sha256 ${found%% *}, not $SHA256; it was removed"
+    fi
+    new=.incoming/$FILE
+    { printf '%s\n' "$DESCRIBED" >"$new.json" && printf '%s  %s\n' "$SHA256" "$FILE" >"$new.sha256"; } ||
+        bk_fail "nothing can be written to $DIRECTORY"
+    [ -z "$MARK" ] || : >"$FILE.$MARK" || bk_fail "$FILE.$MARK cannot be written"
+    rm -f "$FILE.damaged" "$FILE.verified"
+    bk_sync "$part" "$new.json" "$new.sha256"
+    { mv "$new.json" "$FILE.json" && mv "$new.sha256" "$FILE.sha256" && mv "$part" "$FILE"; } ||
+        bk_fail "it cannot be given its name in $DIRECTORY"
+    bk_claim
+    bk_sync .
+    bk_retain
+    step=report
+    printf '%s\n' "remotejobs-copy 1" "path=$DIRECTORY/$FILE" "kept=$kept" "removed=$removed"
+    printf '%s' "$warnings"
+    echo end
+}

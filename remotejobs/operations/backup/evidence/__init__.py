@@ -1,0 +1,1 @@
+"""What can be shown of backups afterwards, from their records alone."""

@@ -1,0 +1,1 @@
+"""The job of one item: its shell text, and the report at its end."""

@@ -1,0 +1,1 @@
+"""The shell texts of each kind of item, and the restore test of databases."""

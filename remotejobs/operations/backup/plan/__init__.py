@@ -1,0 +1,37 @@
+"""What to back up, where to, for how long, and where its copies go."""
+
+from remotejobs.operations.backup.plan.base import NAME, BackupModel, Line, Place, Retention
+from remotejobs.operations.backup.plan.copies import CommandCopy, Encryption, HostCopy
+from remotejobs.operations.backup.plan.items import (
+    CommandItem,
+    FilesItem,
+    Item,
+    MariadbItem,
+    OtherServer,
+    PostgresItem,
+    RedisItem,
+    ServerItem,
+    SqliteItem,
+)
+from remotejobs.operations.backup.plan.plan import BackupPlan
+
+__all__ = [
+    "NAME",
+    "BackupModel",
+    "BackupPlan",
+    "CommandCopy",
+    "CommandItem",
+    "Encryption",
+    "FilesItem",
+    "HostCopy",
+    "Item",
+    "Line",
+    "MariadbItem",
+    "OtherServer",
+    "Place",
+    "PostgresItem",
+    "RedisItem",
+    "Retention",
+    "ServerItem",
+    "SqliteItem",
+]

@@ -1,0 +1,76 @@
+"""Where copies of backups go, and for whom they are encrypted before they leave their host."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+
+from remotejobs.operations.backup.plan.base import NAME, BackupModel, Line, Place, Retention
+
+
+class Encryption(BackupModel):
+    """For whom copies are encrypted: public keys alone. Nothing on the hosts of the backups can decrypt them."""
+
+    age: tuple[Line, ...] = Field(default=(), description="Recipients of age, as age-keygen prints them: age1...")
+    gpg: tuple[Line, ...] = Field(
+        default=(),
+        description="Recipients of gpg, best by fingerprint; their public keys are in the keyring of the job's user.",
+    )
+
+    @model_validator(mode="after")
+    def _one_program(self) -> Encryption:
+        if bool(self.age) == bool(self.gpg):
+            raise ValueError("name recipients either of age or of gpg")
+        if odd := [each for each in (*self.age, *self.gpg) if each.startswith("-") or not each.strip()]:
+            raise ValueError(f"{odd[0]!r} is no recipient")
+        return self
+
+    @property
+    def program(self) -> str:
+        return "age" if self.age else "gpg"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return self.age or self.gpg
+
+
+class _Copy(BackupModel):
+    name: str = Field(pattern=NAME, description="What this place is called in tables and records.")
+    encrypted: bool = Field(default=True, description="Only what is encrypted goes there.")
+    retention: Retention = Field(
+        default=Retention(), description="Which copies stay there, whatever stays on the host of the backup."
+    )
+
+
+class HostCopy(_Copy):
+    """Another host of the inventory. Copies go by way of the worker: neither host can log in to the other."""
+
+    kind: ClassVar[str] = "host"
+
+    host: Line = Field(min_length=1, description="The host, by its name in the inventory.")
+    directory: Place = Field(
+        default="/var/backups/remotejobs-copies",
+        min_length=1,
+        description="Where copies lie there, in a directory for each host that they are of.",
+    )
+    rate_kib: int = Field(default=0, ge=0, description="KiB a second that a copy may take; 0: no limit.")
+    min_free_mib: int = Field(default=512, ge=0, description="MiB that stay free there.")
+
+
+class CommandCopy(_Copy):
+    """Any place that a program on the host of the backup reaches: rclone, restic, borg.
+
+    The commands find the file in $BACKUP_FILE and its name in $BACKUP_NAME. No exit code is believed: a copy counts
+    when what `fetch` writes has the checksum of the backup.
+    """
+
+    kind: ClassVar[str] = "command"
+
+    send: str = Field(min_length=1, description='Sends it: rclone copyto "$BACKUP_FILE" "s3:backups/$BACKUP_NAME"')
+    fetch: str = Field(min_length=1, description='Writes the copy to its output: rclone cat "s3:backups/$BACKUP_NAME"')
+    remove: str = Field(
+        default="",
+        description='Removes a copy that the retention does not keep: rclone deletefile "s3:backups/$BACKUP_NAME"; '
+        "empty: the place has a retention of its own.",
+    )

@@ -1,0 +1,49 @@
+"""A ping at the begin and the end of a run, as healthchecks and the like expect it. A dead worker pings nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prefect import get_run_logger
+
+from remotejobs.text import shortened
+
+_TRIES = 3
+_WITHIN = 10.0  # seconds
+_LONGEST = 10_000  # characters
+
+
+@contextmanager
+def pinged(url: str) -> Iterator[None]:
+    """Report to `url` ("": nobody) that what is done inside begins, and then that it ended, or failed and why.
+
+    Whether the ping arrives changes nothing of the run.
+    """
+    _ping(url, "/start")
+    try:
+        yield
+    except Exception as exc:
+        _ping(url, "/fail", str(exc))
+        raise
+    _ping(url, "")
+
+
+def _ping(url: str, what: str, text: str = "") -> None:
+    if not url:
+        return
+    said = ""
+    for left in reversed(range(_TRIES)):
+        try:
+            answer = httpx.post(f"{url.rstrip('/')}{what}", content=shortened(text, _LONGEST), timeout=_WITHIN)
+        except httpx.HTTPError as exc:
+            said = type(exc).__name__  # its words hold the URL, which may be secret
+        else:
+            if answer.is_success:
+                return
+            said = f"it answers {answer.status_code}"
+        if left:
+            time.sleep(1)
+    get_run_logger().warning("the ping%s did not arrive: %s", what, said)

@@ -1,0 +1,107 @@
+"""Copies of backups between real hosts: one that is backed up, one that keeps copies, and one that is empty."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lab.servers.sshd import SshLab
+from remotejobs.agent.shell import Shell
+from remotejobs.inventory import load_inventory
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.model import Record
+from remotejobs.operations.backup import BackupPlan, Item, job_of
+from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
+from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
+from remotejobs.operations.backup.item.script import GRACE
+
+HOSTS = ("source", "vault", "third")
+
+
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshLab]:
+    with SshLab(tmp_path_factory.mktemp("lab"), HOSTS) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="package")
+def inventory(lab: SshLab) -> Path:
+    return lab.write_inventory(lab.directory / "inventory.yml")
+
+
+@pytest.fixture(scope="package")
+def fleet(inventory: Path) -> Iterator[Fleet]:
+    with Fleet(load_inventory(inventory).select("all")) as fleet:
+        yield fleet
+
+
+@dataclass(frozen=True)
+class Key:
+    """A recipient, and what opens what is encrypted for it."""
+
+    recipient: str
+    identity: Path
+
+
+@pytest.fixture(scope="package")
+def age(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    path = tmp_path_factory.mktemp("age") / "identity"
+    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    made = subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True)
+    return Key(made.stdout.strip(), path)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things lie on the hosts, for one test."""
+
+    base: Path
+
+    @property
+    def backups(self) -> Path:
+        return self.base / "backups"
+
+    @property
+    def copies(self) -> Path:
+        """Those of `source`, on vault."""
+        return self.base / "copies" / "source"
+
+    def plan(self, encryption: dict[str, Any] | None, **others: Any) -> BackupPlan:
+        place = {"name": "offsite", "host": "vault", "directory": str(self.base / "copies"), "min_free_mib": 0}
+        place |= {"encrypted": encryption is not None} | others.pop("place", {})
+        given = {"directory": str(self.backups), "min_free_mib": 0, "copies": [place], "encryption": encryption}
+        return BackupPlan.model_validate(given | others)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path)
+
+
+@pytest.fixture
+def back_up(fleet: Fleet) -> Callable[[BackupPlan, Item], Record]:
+    """Backs an item up on source."""
+
+    def run(plan: BackupPlan, item: Item) -> Record:
+        jobs, jid = fleet.jobs("source"), uuid4().hex
+        jobs.start(job_of(plan, item, host="source", jid=jid))
+        return jobs.record(jid, wait=120 + GRACE)
+
+    return run
+
+
+@pytest.fixture
+def copy(fleet: Fleet) -> Callable[[BackupPlan, Item], CopyOutcome]:
+    return lambda plan, item: copy_backups(fleet, "source", plan, item)
+
+
+@pytest.fixture
+def found(fleet: Fleet) -> Callable[[str, Path], list[CatalogueEntry]]:
+    """The backups in a directory of a host, the newest first."""
+    return lambda host, directory: [*backups_on(Shell(fleet.connection(host)), str(directory))]

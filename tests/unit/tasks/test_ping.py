@@ -1,0 +1,66 @@
+"""A run reports its begin and its end to a URL, as healthchecks expects it."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from lab.loopback import LoopbackServer
+from remotejobs.prefect.tasks.backups.ping import pinged
+
+
+class Listener(BaseHTTPRequestHandler):
+    received: list[tuple[str, str]]
+    status: int
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        self.received.append((self.path, body))
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        """No line for each request."""
+
+
+class Healthchecks(LoopbackServer):
+    """`with Healthchecks() as service:`; `received` are the paths and bodies of pings."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.received: list[tuple[str, str]] = []
+        listener = type("Own", (Listener,), {"received": self.received, "status": status})
+        super().__init__(HTTPServer(("127.0.0.1", 0), listener))
+
+    @property
+    def ping(self) -> str:
+        return f"{self.url}ping/abc"
+
+
+def test_the_begin_and_the_end_are_reported() -> None:
+    with Healthchecks() as service:
+        with pinged(service.ping):
+            assert service.received == [("/ping/abc/start", "")]
+        assert service.received[1:] == [("/ping/abc", "")]
+
+
+def test_a_failure_is_reported_with_what_failed() -> None:
+    with Healthchecks() as service:
+        with pytest.raises(ValueError, match="2 of 3"), pinged(service.ping):
+            raise ValueError("2 of 3 failed")
+        assert service.received[1:] == [("/ping/abc/fail", "2 of 3 failed")]
+
+
+def test_a_service_that_refuses_or_is_not_there_changes_nothing() -> None:
+    with disable_run_logger():
+        with Healthchecks(status=500) as service, pinged(service.ping):
+            pass
+        assert [path for path, _ in service.received] == ["/ping/abc/start"] * 3 + ["/ping/abc"] * 3
+        with pinged(service.ping):
+            pass
+
+
+def test_without_a_url_nobody_is_pinged() -> None:
+    with pinged(""):
+        pass
