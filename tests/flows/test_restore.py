@@ -27,19 +27,25 @@ from tests.artifacts import name_of, table_of
 PLACE = "restorable"
 
 
-@pytest.fixture
-def server(postgres: Postgres) -> Iterator[dict[str, object]]:
-    yield {"server": postgres.host, "port": postgres.port, "user": postgres.user, "passfile": str(postgres.passfile)}
+@pytest.fixture(scope="module")
+def server(postgres: Postgres) -> dict[str, object]:
+    return {"server": postgres.host, "port": postgres.port, "user": postgres.user, "passfile": str(postgres.passfile)}
+
+
+@pytest.fixture(autouse=True)
+def no_copies(postgres: Postgres) -> Iterator[None]:
+    """What was restored is gone after the test."""
+    yield
     for name in postgres.query("SELECT datname FROM pg_database WHERE datname LIKE 'flow_back%'").splitlines():
         postgres.query(f'DROP DATABASE "{name}"')
 
 
-@pytest.fixture
-def saved(access: Access, server: dict[str, object]) -> str:
-    """A backup of a database on db1; its path."""
+@pytest.fixture(scope="module")
+def saved(access: Access, server: dict[str, object], prefect_server: Path) -> str:
+    """A backup of a database on db1, which no test changes; its path."""
     item = {"name": "users", "hosts": "db1", "database": "users", "restore_test": True, **server}
     plan = BackupPlan.model_validate({"databases": [item], "directory": PLACE, "min_free_mib": 0})
-    (done,) = backup(access, plan, poll=1)
+    (done,) = backup(access, plan)
     assert done.report
     return done.report.path
 
@@ -47,7 +53,7 @@ def saved(access: Access, server: dict[str, object]) -> str:
 def run(access: Access, server: dict[str, object], **more: Any) -> RunState[Any]:
     settings = {"item": "users", "directory": PLACE, "database": "flow_back", "reserve_mib": 0, **server}
     wanted = Restore.model_validate(settings | more.pop("settings", {}))
-    state: RunState[Any] = restore(access, "db1", wanted, poll=1, return_state=True, **more)
+    state: RunState[Any] = restore(access, "db1", wanted, return_state=True, **more)
     return state
 
 
