@@ -96,15 +96,15 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.round_trips
-	$(BIN)/python -m bench.nightly
-	$(BIN)/python -m bench.server
-	$(BIN)/python -m bench.shards
+	$(BIN)/python -m bench.prefect.nightly
+	$(BIN)/python -m bench.prefect.server
+	$(BIN)/python -m bench.prefect.shards
 
 bench-server: setup ## attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis
-	$(BIN)/python -m bench.server
+	$(BIN)/python -m bench.prefect.server
 
 bench-shards: setup ## one command on many hosts as one run, in shards on one worker, and on two
-	$(BIN)/python -m bench.shards
+	$(BIN)/python -m bench.prefect.shards
 
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling

@@ -2,7 +2,7 @@
 
     python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|sshd|all] [--write]
 
-Each measurement is a process of its own (`bench.core`, `bench.flow`). With --write the table goes into
+Each measurement is a process of its own (`bench.core`, `bench.prefect.flow`). With --write the table goes into
 docs/explanation/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
 """
 
@@ -27,7 +27,7 @@ from pydantic import TypeAdapter
 from bench.core import CoreFigures
 from bench.documents import machine, put, save, say, table
 from bench.engine import hosts
-from bench.flow import SLEEP, Flown
+from bench.prefect.flow import SLEEP, Flown
 from lab.servers.prefect.api import PrefectApi, RunStatus
 from lab.servers.prefect.server import PrefectServer
 
@@ -84,7 +84,7 @@ def measured_on_sshd(sizes: list[int]) -> Iterator[Flight]:
 def _fly(server: PrefectServer, count: int, delay: float, group: int, *others: str) -> Flight:
     words = ["--delay", str(delay), "--group", str(group), *others]
     with cpu_of(server) as cpu:
-        printed = _run("bench.flow", str(count), *words, environment=server.environment)
+        printed = _run("bench.prefect.flow", str(count), *words, environment=server.environment)
         flown = TypeAdapter(Flown).validate_json(printed)
         with PrefectApi(server.api_url) as api:
             runs = _all_task_runs(api, RunStatus(id=UUID(flown.run), name="bench"))

@@ -50,7 +50,7 @@ class Request:
     staying: StayingText | None = field(default=None, repr=False)
 
 
-_ALWAYS = ("job.sh", "supervisor.sh", "tree.sh", "ending.sh", "record.sh", "queue.sh")
+_ALWAYS = ("job.sh", "start.sh", "supervisor.sh", "tree.sh", "ending.sh", "record.sh", "queue.sh")
 _QUERIES = (*_ALWAYS, "query.sh")
 _OF_HEAD = re.compile(r"(?<=\(\) \{) +#.*")  # what is said of a function behind its name
 _FUNCTION = re.compile(r"^(?=rj_\w+\(\))", re.MULTILINE)

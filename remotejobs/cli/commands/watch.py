@@ -36,6 +36,6 @@ def add(commands: Commands[Parser]) -> None:
 def execute(args: Namespace) -> int:
     if args.poll == 0:
         raise UsageError("watch with -P 0 would not watch", remedy="Use list to ask once, or at least -P 1.")
-    from remotejobs.cli.watching import watch  # no other command needs it
+    from remotejobs.cli.live.watching import watch  # no other command needs it
 
     watch(args)

@@ -1,4 +1,4 @@
-"""A flow run that does nothing but poll: so many tasks, each tried so many times; `bench.server` times it."""
+"""A flow run that does nothing but poll: so many tasks, each tried so many times; `bench.prefect.server` times it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StillPolling(Exception):
 
 def main() -> None:
     """Prints the run's id and the seconds that it took, as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.polls", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.prefect.polls", description=__doc__)
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--attempts", type=int, required=True, help="of each task; the last one succeeds")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """One run of the flow run-command on so many hosts, against the Prefect server of PREFECT_API_URL.
 
-    python -m bench.flow 1000 [--delay 1] [--group 1] [--inventory FILE]
+    python -m bench.prefect.flow 1000 [--delay 1] [--group 1] [--inventory FILE]
 
 prints what it took, as JSON. The hosts are simulated as in `bench.core`, or those of FILE; all else is real.
 """
@@ -115,7 +115,7 @@ def run(count: int, inventory: Path, command: str, until: Until, group: int, end
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.flow", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.prefect.flow", description=__doc__)
     parser.add_argument("hosts", type=int)
     parser.add_argument("--delay", type=float, default=15)
     parser.add_argument("--group", type=int, default=0)

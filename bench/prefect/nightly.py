@@ -1,6 +1,6 @@
 """A nightly backup of 20 items on 5 hosts under a Prefect server, beside an earlier build, in turn.
 
-    python -m bench.nightly [--before COMMIT] [--runs 3] [--write]
+    python -m bench.prefect.nightly [--before COMMIT] [--runs 3] [--write]
 
 The hosts are simulated, all else is real. The items take from 3 to 22 seconds; what counts is what the server takes for
 the run, and how long after the end of the longest item the run is over.
@@ -63,7 +63,7 @@ print(json.dumps({"over": took - last, "client": spent}))
 
 
 def main() -> None:
-    options = comparison(__doc__, "bench.nightly", BEFORE)
+    options = comparison(__doc__, "bench.prefect.nightly", BEFORE)
     found: dict[str, list[dict[str, float]]] = {}
     with (
         trees_beside(options.before, "before") as trees,

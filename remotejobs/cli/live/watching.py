@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.fan_out import side_by_side
+from remotejobs.cli.live.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.cli.show import say, warn
-from remotejobs.cli.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.cli.target import Target
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of
@@ -39,7 +39,7 @@ def watch(args: Namespace) -> NoReturn:
         return bool(args.jobs) and snapshot.ended(DEFAULT_CONTACT_TIMEOUT)
 
     if is_terminal(sys.stdout) and sys.stdin.isatty():
-        from remotejobs.cli.screen import Screen  # rich takes 60 ms to import, which a pipe need not wait for
+        from remotejobs.cli.live.screen import Screen  # rich takes 60 ms to import, which a pipe need not wait for
 
         Screen(fleet, snapshot, poll=args.poll).show(polling, is_over)
     else:

@@ -1,4 +1,7 @@
-"""`python -m bench.server`: attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis."""
+"""Attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis.
+
+    python -m bench.prefect.server
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ class ServerFigures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.prefect.server", description=__doc__)
     parser.add_argument("--tasks", type=int, default=200, help="that poll at the same time")
     parser.add_argument("--attempts", type=int, default=15, help="of each task")
     parser.add_argument("--write", action="store_true", help="put the table into docs/how-to/scale.md")
@@ -107,7 +110,7 @@ def measure(what: str, make: Callable[[Path], PrefectServer], tasks: int, attemp
 
 def _polls(server: PrefectServer, tasks: int, attempts: int) -> tuple[str, float, float]:
     """The run, when it began, and how many seconds it took."""
-    words = [sys.executable, "-m", "bench.polls", "--tasks", str(tasks), "--attempts", str(attempts)]
+    words = [sys.executable, "-m", "bench.prefect.polls", "--tasks", str(tasks), "--attempts", str(attempts)]
     env = {**server.environment, "PREFECT_LOGGING_LEVEL": "CRITICAL"}
     done = subprocess.run(words, env=env, cwd=PROJECT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     figures = json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,7 @@
-"""`python -m bench.shards`: one command on many hosts as one run, in shards on one worker, and in shards on two."""
+"""One command on many hosts as one run, in shards on one worker, and in shards on two.
+
+    python -m bench.prefect.shards
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class ShardFigures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.shards", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.prefect.shards", description=__doc__)
     parser.add_argument("--hosts", type=int, default=100)
     parser.add_argument("--write", action="store_true", help="put the table into docs/how-to/scale.md")
     options = parser.parse_args()

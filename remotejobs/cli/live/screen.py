@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from remotejobs.cli.fan_out import side_by_side
-from remotejobs.cli.keyboard import Keyboard
-from remotejobs.cli.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
+from remotejobs.cli.live.keyboard import Keyboard
+from remotejobs.cli.live.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.display.jobs_table import jobs_table
 from remotejobs.display.paint import Paint
 from remotejobs.errors import RemoteJobsError, Unreachable

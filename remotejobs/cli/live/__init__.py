@@ -1,0 +1,1 @@
+"""The display of `remotejobs watch`, which changes while one looks at it."""
