@@ -280,8 +280,8 @@ def test_many_hosts_are_polled_by_groups_without_being_asked_to(fake: FakeHosts,
     bars = [each for each in artifacts(run) if each.type == "progress"]
     assert sorted((str(each.description), each.data) for each in bars) == [(name, 100.0) for name in names]
     tables = {str(each.description): str(each.data) for each in artifacts(run) if each.type == "table"}
-    assert '"web057", "step": "work", "state": "failed", "rc": 9' in tables[names[0]]
-    assert '"web119", "step": "work", "state": "succeeded", "rc": 0' in tables[names[1]]
+    assert '"web057", "state": "failed", "reason": "failed, rc 9 ' in tables[names[0]]
+    assert '"web119", "state": "succeeded", "reason": ""' in tables[names[1]]
 
 
 def task_runs(run: object, count: int) -> list[TaskRun]:
