@@ -166,6 +166,65 @@ def test_a_host_without_the_program_of_the_encryption_keeps_a_good_backup_and_co
     assert not places.copies.exists() or not found("vault", places.copies)
 
 
+def test_a_backup_that_could_not_be_encrypted_keeps_back_no_newer_one(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
+) -> None:
+    plan = places.plan({"age": [age.recipient]}, files=[item], retention={"last": 9})
+    back_up(plan, item)
+    assert copy(plan, item).problems == ()
+    wrong = plan.model_copy(update={"encryption": plan.encryption and plan.encryption.model_copy(update={"age": ("x",)})})
+    back_up(wrong, item)
+    back_up(plan, item)
+    (problem,) = copy(plan, item).problems
+    assert "is not encrypted, and so does not leave its host" in problem
+    assert [bool(entry.copies) for entry in found("source", places.backups)] == [True, False, True]
+    assert copy(plan, item).problems == ()
+
+
+def test_a_copy_that_was_noted_nowhere_is_read_before_it_counts(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item])
+    path = Path(report_of(back_up(plan, item)).path)
+    copy(plan, item)
+    note = places.backups / ".copies" / "offsite" / path.name
+    note.unlink()
+    assert copy(plan, item).problems == () and note.exists()
+    note.unlink()
+    with (places.copies / path.name).open("r+b") as file:
+        file.write(b"x" * 10)
+    outcome = copy(plan, item)
+    assert outcome.copies == () and not note.exists()
+    assert "the copy that is there has the sha256" in outcome.problems[0]
+    assert [entry.state for entry in found("vault", places.copies)] == ["damaged"]
+    assert copy(plan, item).problems == ()
+    assert [entry.state for entry in found("vault", places.copies)] == ["whole"]
+
+
+def test_a_damaged_copy_stays_marked_until_a_good_one_has_its_name(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item])
+    path = Path(report_of(back_up(plan, item)).path)
+    places.copies.mkdir(parents=True)
+    for name, text in ((path.name, "other"), (f"{path.name}.sha256", "0 x"), (f"{path.name}.damaged", "it is another")):
+        (places.copies / name).write_text(text)
+    (places.copies / f"{path.name}.json" / f"{path.name}.json").mkdir(parents=True)  # mv cannot replace it
+    (places.copies / f"{path.name}.json" / f"{path.name}.json" / "full").touch()
+    assert copy(plan, item).problems
+    assert [entry.state for entry in found("vault", places.copies)] == ["damaged"]
+
+
+def test_a_copy_of_a_backup_that_could_not_be_tested_is_untested_too(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item])
+    path = report_of(back_up(plan, item)).path
+    Path(f"{path}.untested").write_text("no room\n")
+    copy(plan, item)
+    assert [(entry.state, entry.untested) for entry in found("vault", places.copies)] == [("untested", "no room")]
+
+
 RCLONE: dict[str, Any] = {
     "send": 'rclone copyto --immutable "$BACKUP_FILE" "{}/$BACKUP_NAME"',
     "fetch": 'rclone cat "{}/$BACKUP_NAME"',

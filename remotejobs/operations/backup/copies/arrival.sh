@@ -3,7 +3,7 @@
 # backup, whose functions it uses.
 #
 # Settings: DIRECTORY (of the copies of one host) FILE ITEM EXTENSION BYTES SHA256 DESCRIBED (its record) MARK (restored,
-#           untested or '') PLAN RETENTION LAST DAILY WEEKLY MONTHLY MIN_FREE_KIB
+#           untested or '') MARKED (why it is untested) PLAN RETENTION LAST DAILY WEEKLY MONTHLY MIN_FREE_KIB
 
 # Answers with `at PATH`, and `whole` where it is here already, or `room KIB` that are free.
 ar_ready() {
@@ -18,7 +18,7 @@ ar_ready() {
     echo "room $(bk_free .)"
 }
 
-ar_main() { # PART
+ar_main() { # PART, or '' where the copy is here and was noted nowhere: nothing is known of when it was last read
     umask 077
     what=copy step=preflight began=$(date +%s) KIND=copy file=$FILE MUST_EXIST=no MUST_BE_MOUNT=''
     to_drop='' cluster='' worker='' guard='' work='' made='' kept=0 removed=0 incomplete='' warnings=''
@@ -26,9 +26,9 @@ ar_main() { # PART
     trap 'exit 143' HUP INT TERM
     if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
     bk_place
-    part=$1
+    part=${1:-$DIRECTORY/$FILE}
     case $part in
-    "$DIRECTORY/.incoming/"*) ;;
+    "$DIRECTORY/$FILE" | "$DIRECTORY/.incoming/"*) ;;
     *) # the one who logs in cannot write here
         near=.incoming/${part##*/}
         cp "$part" "$near" || bk_fail "$part cannot be copied to $DIRECTORY"
@@ -38,18 +38,14 @@ ar_main() { # PART
     esac
     bk_say checksum "$FILE"
     found=$($sha256 <"$part") || bk_fail "$part cannot be read"
-    if [ "${found%% *}" != "$SHA256" ]; then
+    if [ "${found%% *}" != "$SHA256" ] && [ -z "$1" ]; then
+        printf '%s\n' "its sha256 is ${found%% *}, and $SHA256 was recorded" >"$FILE.damaged"
+        bk_fail "the copy that is there has the sha256 ${found%% *}, not $SHA256; it is marked damaged"
+    elif [ "${found%% *}" != "$SHA256" ]; then
         rm -f "$part"
         bk_fail "what arrived has the sha256 ${found%% *}, not $SHA256; it was removed"
     fi
-    new=.incoming/$FILE
-    { printf '%s\n' "$DESCRIBED" >"$new.json" && printf '%s  %s\n' "$SHA256" "$FILE" >"$new.sha256"; } ||
-        bk_fail "nothing can be written to $DIRECTORY"
-    [ -z "$MARK" ] || : >"$FILE.$MARK" || bk_fail "$FILE.$MARK cannot be written"
-    rm -f "$FILE.damaged" "$FILE.verified"
-    bk_sync "$part" "$new.json" "$new.sha256"
-    { mv "$new.json" "$FILE.json" && mv "$new.sha256" "$FILE.sha256" && mv "$part" "$FILE"; } ||
-        bk_fail "it cannot be given its name in $DIRECTORY"
+    [ -z "$1" ] || ar_named
     bk_claim
     bk_sync .
     bk_retain
@@ -57,4 +53,17 @@ ar_main() { # PART
     printf '%s\n' "remotejobs-copy 1" "path=$DIRECTORY/$FILE" "kept=$kept" "removed=$removed"
     printf '%s' "$warnings"
     echo end
+}
+
+ar_named() { # $part gets its name, and then alone a damaged one of that name is damaged no more
+    new=.incoming/$FILE
+    { printf '%s\n' "$DESCRIBED" >"$new.json" && printf '%s  %s\n' "$SHA256" "$FILE" >"$new.sha256"; } ||
+        bk_fail "nothing can be written to $DIRECTORY"
+    [ -z "$MARK" ] || printf '%s\n' "$MARKED" >"$FILE.$MARK" || bk_fail "$FILE.$MARK cannot be written"
+    rm -f "$FILE.verified"
+    bk_sync "$part" "$new.json" "$new.sha256"
+    { mv "$new.json" "$FILE.json" && mv "$new.sha256" "$FILE.sha256" && mv "$part" "$FILE"; } ||
+        bk_fail "it cannot be given its name in $DIRECTORY"
+    bk_sync .
+    rm -f "$FILE.damaged"
 }

@@ -82,12 +82,13 @@ def copy_backups(
     backups itself cannot be asked.
     """
     sender = _Sender(fleet, become, host, plan, item, report)
-    problems = []
+    problems: list[str] = []
     for place in sender.places:
         try:
-            _to_place(sender, place)
+            said = _to_place(sender, place)
         except RemoteJobsError as exc:
-            problems.append(f"not copied to {place.name}: {one_line(exc.message)}")
+            said = [exc.message]
+        problems += [f"not copied to {place.name}: {one_line(each)}" for each in said]
     entries = _of_item(item, backups_on(sender.shell, plan.directory))
     _remove_outgoing(sender, entries)
     newest = {entry.item: entry for entry in reversed(entries) if entry.good and entry.age >= 0}
@@ -121,7 +122,8 @@ def _of_item(item: Item, entries: Sequence[CatalogueEntry]) -> list[CatalogueEnt
     ]
 
 
-def _to_place(sender: _Sender, place: HostCopy) -> None:
+def _to_place(sender: _Sender, place: HostCopy) -> list[str]:
+    """Send what `place` lacks; what was refused, in words: it keeps back none that is newer."""
     if place.host not in sender.fleet.hosts:
         raise UsageError(f"{place.host!r} is not a host of the inventory", remedy="`remotejobs hosts` lists them.")
     entries = _of_item(sender.item, backups_on(sender.shell, sender.plan.directory))
@@ -131,9 +133,14 @@ def _to_place(sender: _Sender, place: HostCopy) -> None:
     by_item: dict[str, list[CatalogueEntry]] = {}
     for entry in entries:
         by_item.setdefault(entry.item, []).append(entry)
+    refused = []
     for of_item in by_item.values():
         for entry in lacking(of_item, place.name):
-            _send(sender, place, directory, entry)
+            try:
+                _send(sender, place, directory, entry)
+            except HostRefused as exc:
+                refused.append(exc.message)
+    return refused
 
 
 def _seen_again(
@@ -176,6 +183,7 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
         "SHA256": sha256,
         "DESCRIBED": described.rstrip("\n"),
         "MARK": "restored" if entry.tested else "untested" if entry.untested else "",
+        "MARKED": entry.untested,
         "PLAN": f"copies of {sender.host}: {plan_of(sender.plan, sender.item)}",
         "RETENTION": place.retention.mode,
         "LAST": str(place.retention.last),
@@ -189,6 +197,7 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
         answer = call(sender.shell_of(place.host), (*before, texts(_TEXTS)), ("ar_ready",))
         if "error" in answer or "at" not in answer:
             raise CopyRefused(place.host, answer.get("error", f"nothing is known of {directory}"))
+        part = ""
         if "whole" not in answer:
             needed = size // 1024 + place.min_free_mib * 1024
             if int(answer.get("room") or 0) < needed:
@@ -208,7 +217,7 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
                 rate=place.rate_kib * 1024,
                 report=sender.report,
             )
-            _arrive(ends, before, part, f"{sender.host} {entry.item}")
+        _arrive(ends, before, part, sha256, f"{sender.host} {entry.item}")
     now = datetime.now(UTC).strftime(_TIME)
     copied = Copied(
         place=place.name,
@@ -223,9 +232,9 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
     _note(sender, entry, place.name, copied)
 
 
-def _arrive(ends: Ends, before: Sequence[str], part: str, what: str) -> None:
-    """The job that gives what arrived its name, and removes what the place no longer keeps."""
-    jid = f"copy-arrives.{part.rpartition('.')[0].rpartition('.')[2]}-{datetime.now(UTC):%H%M%S%f}"
+def _arrive(ends: Ends, before: Sequence[str], part: str, sha256: str, what: str) -> None:
+    """The job that reads what arrived, gives it its name, and removes what the place no longer keeps."""
+    jid = f"copy-arrives.{sha256[:16]}-{datetime.now(UTC):%H%M%S%f}"
     lock = "backup-copies:" + re.sub(r"[^A-Za-z0-9._-]", "_", what)[:80]
     job = Job(
         jid=jid,
