@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record, State
-from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, report_of
+from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, job_of, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.verify import verify_job
@@ -223,6 +224,21 @@ def test_a_copy_of_a_backup_that_could_not_be_tested_is_untested_too(
     Path(f"{path}.untested").write_text("no room\n")
     copy(plan, item)
     assert [(entry.state, entry.untested) for entry in found("vault", places.copies)] == [("untested", "no room")]
+
+
+def test_what_a_program_wrote_that_encrypts_nothing_does_not_leave_its_host(
+    back_up: Back_up, found: Found, places: Places, item: FilesItem, age: Key, fleet: Fleet, tmp_path: Path
+) -> None:
+    fake = tmp_path / "bin" / "age"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done; { cat "$3"; echo; } >"$2"\n')
+    fake.chmod(0o755)
+    plan = places.plan({"age": [age.recipient]}, files=[item])
+    job = replace(job_of(plan, item, host="source", jid=uuid4().hex), env={"PATH": f"{fake.parent}:/usr/bin:/bin"})
+    fleet.jobs("source").start(job)
+    (warning,) = report_of(fleet.jobs("source").record(job.jid, wait=60)).warnings
+    assert warning.startswith("not encrypted, and so not copied: it is no file of age")
+    assert found("source", places.backups)[0].outgoing is None
 
 
 RCLONE: dict[str, Any] = {

@@ -13,7 +13,7 @@ from lab.servers.redis import Redis
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
-from remotejobs.operations.backup import RedisItem, Verify, report_of
+from remotejobs.operations.backup import CommandCopy, RedisItem, Verify, report_of
 from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.verify import verify_job
 
@@ -63,6 +63,30 @@ def test_a_password_is_read_from_a_file_and_a_server_that_refuses_is_a_failure(
     passfile.write_text("wrong")
     record = back_up(item)
     assert record.state is State.FAILED and b"WRONGPASS" in record.stderr
+
+
+@pytest.mark.parametrize("interpreter", SHELLS)
+def test_the_commands_around_it_and_those_that_send_copies_do_not_see_the_password(
+    interpreter: str, back_up: Back_up, redis: Redis, tmp_path: Path
+) -> None:
+    user = ["ACL", "SETUSER", "saver", "on", ">the-password", "+@all", "~*"]
+    subprocess.run(["redis-cli", "-p", str(redis.port), *user], check=True)
+    (tmp_path / "password").write_text("the-password\n")
+    seen = tmp_path / "seen"
+    look = f"env >>{seen}; echo looked >>{seen}"
+    item = RedisItem(
+        name="cache",
+        hosts="here",
+        port=redis.port,
+        user="saver",
+        passfile=str(tmp_path / "password"),
+        before=(look,),
+        after=(look,),
+    )
+    place = CommandCopy(name="elsewhere", send=look, fetch='cat "$BACKUP_FILE"', encrypted=False)
+    record = back_up(item, interpreter=interpreter, copy_commands=(place,))
+    assert record.state is State.SUCCEEDED, record.stderr
+    assert seen.read_text().count("looked") == 3 and "the-password" not in seen.read_text()
 
 
 def test_a_verification_reads_it_again(back_up: Back_up, redis: Redis, directory: Path, jobs: HostJobs) -> None:

@@ -27,7 +27,7 @@ has not the room for that" && return 0; }
 }
 
 bk_seal_age() {
-    command -v age || { echo "age is not installed on this host" && return 1; }
+    command -v age >/dev/null || { echo "age is not installed on this host" && return 1; }
     eval "set -- $RECIPIENTS"
     for each in "$@"; do
         shift
@@ -37,7 +37,7 @@ bk_seal_age() {
 }
 
 bk_seal_gpg() {
-    command -v gpg || { echo "gpg is not installed on this host" && return 1; }
+    command -v gpg >/dev/null || { echo "gpg is not installed on this host" && return 1; }
     eval "set -- $RECIPIENTS"
     for each in "$@"; do
         shift
@@ -48,7 +48,7 @@ bk_seal_gpg() {
 
 bk_sealed_whole() { # without the secret key no more can be seen of it than how it begins and how long it is
     [ "$(bk_size "$to.part")" -gt "$bytes" ] || { echo "it is shorter than what was encrypted" && return 1; }
-    case $SEAL in age) head -c 21 "$to.part" | grep -q '^age-encryption.org/v1' || echo "it is no file of age" ;; esac
+    [ "$SEAL" != age ] || [ "$(head -c 21 "$to.part" | tr -d '\000')" = age-encryption.org/v1 ] || { echo "it is no file of age" && return 1; }
 }
 
 bk_seal_described() {

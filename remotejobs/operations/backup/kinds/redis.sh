@@ -9,14 +9,18 @@ redis_run() { # WORD...: an error of the server is an exit code with -e alone
     /*) set -- -s "$REDIS_SERVER" "$@" ;;
     *) set -- -h "$REDIS_SERVER" -p "$REDIS_PORT" "$@" ;;
     esac
-    redis-cli -e --no-auth-warning "$@"
+    if [ -z "$redis_password" ]; then
+        redis-cli -e --no-auth-warning "$@"
+    else
+        REDISCLI_AUTH=$redis_password redis-cli -e --no-auth-warning "$@" # neither a list of processes nor a hook sees it
+    fi
 }
 
 bk_redis_need() {
     bk_need redis-cli redis-check-rdb
+    redis_password=''
     if [ -n "$REDIS_PASSFILE" ]; then
-        IFS= read -r REDISCLI_AUTH <"$REDIS_PASSFILE" || [ -n "$REDISCLI_AUTH" ] || bk_fail "$REDIS_PASSFILE cannot be read"
-        export REDISCLI_AUTH
+        IFS= read -r redis_password <"$REDIS_PASSFILE" || [ -n "$redis_password" ] || bk_fail "$REDIS_PASSFILE cannot be read"
     fi
     redis_run INFO server >"$work/said" 2>&1 || bk_fail "the server does not answer: $(bk_said)"
     bk_version redis "$(sed -n 's/^redis_version:\([^ ]*\).*/\1/p' "$work/said" | tr -d '\r')"
