@@ -34,11 +34,11 @@ def pinged(url: str) -> Iterator[None]:
 def _ping(url: str, what: str, text: str = "") -> None:
     if not url:
         return
-    said = ""
+    said, body = "", shortened(text, _LONGEST).encode("utf-8", "replace")
     for left in reversed(range(_TRIES)):
         try:
-            answer = httpx.post(f"{url.rstrip('/')}{what}", content=shortened(text, _LONGEST), timeout=_WITHIN)
-        except httpx.HTTPError as exc:
+            answer = httpx.post(f"{url.rstrip('/')}{what}", content=body, timeout=_WITHIN)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
             said = type(exc).__name__  # its words hold the URL, which may be secret
         else:
             if answer.is_success:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -59,6 +60,24 @@ def test_a_service_that_refuses_or_is_not_there_changes_nothing() -> None:
         assert [path for path, _ in service.received] == ["/ping/abc/start"] * 3 + ["/ping/abc"] * 3
         with pinged(service.ping):
             pass
+
+
+@pytest.mark.parametrize("url", ["https://hc-ping.com:x/secret", "https://[secret/x", "http://", "https://secret\u2028.org/"])
+def test_a_url_that_is_none_changes_nothing_and_stays_out_of_the_log(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("remotejobs.prefect.tasks.backups.ping.get_run_logger", lambda: logging.getLogger("run"))
+    monkeypatch.setattr("remotejobs.prefect.tasks.backups.ping.time.sleep", lambda _seconds: None)
+    with pinged(url):
+        pass
+    assert "did not arrive" in caplog.text and "secret" not in caplog.text
+
+
+def test_a_failure_whose_words_are_no_unicode_is_reported_and_raised_as_it_is() -> None:
+    with Healthchecks() as service:
+        with pytest.raises(ValueError, match="failed"), pinged(service.ping):
+            raise ValueError("\udcff failed")
+        assert service.received[1:] == [("/ping/abc/fail", "? failed")]
 
 
 def test_without_a_url_nobody_is_pinged() -> None:

@@ -17,7 +17,7 @@ bk_seal() { # a backup that cannot be encrypted stays here, and is a good one al
 has not the room for that" && return 0; }
     mkdir -p .outgoing
     to=.outgoing/$file.$SEAL
-    if "bk_seal_$SEAL" >"$work/said" 2>&1 && bk_sealed_whole && bk_seal_described; then
+    if { "bk_seal_$SEAL" && bk_sealed_whole && bk_seal_described; } >"$work/said" 2>&1; then
         sealed=$to
         bk_check_passed "$SEAL: encrypted"
     else
