@@ -34,9 +34,9 @@ class BackupReportPage:
 
 
 @task(task_run_name="records of {month} on {host}", cache_policy=NO_CACHE)
-def read_records(access: Access, directory: str, host: str, month: str) -> list[Evidence]:
+def read_records(access: Access, plan: BackupPlan, host: str, month: str) -> list[Evidence]:
     """What is left of the backups that the host began in the month."""
-    return evidence_on(shell_of(access, host), directory, month)
+    return evidence_on(shell_of(access, host), plan.directory, month, must_be_mount=plan.must_be_mount)
 
 
 def month_page(access: Access, plan: BackupPlan, month: str, file: str) -> BackupReportPage:
@@ -46,7 +46,7 @@ def month_page(access: Access, plan: BackupPlan, month: str, file: str) -> Backu
     days = days_of(month, now.date())
     hosts, unknown = _hosts(access, plan)
     names = list(dict.fromkeys(host for of_item in hosts.values() for host in of_item))
-    runs = {host: read_records.submit(access, plan.directory, host, month) for host in names}
+    runs = {host: read_records.submit(access, plan, host, month) for host in names}
     found, results = values_of("records", runs)
     unknown |= {result.host: result.reason for result in results if not result.succeeded}
     months = items_of(plan, hosts, found, days)

@@ -131,7 +131,7 @@ def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
     reported = report_backups(access, plan_for(servers, identity), month, f"{home}/{{month}}.md", return_state=True)
     text = (home / f"{month}.md").read_text()
     assert reported.data is not None and "**4** good backups of **4** items" in text
-    assert text.count("offsite: 1, last seen whole 2") == 4
+    assert text.count("offsite: 1, one last seen whole 2") == 4
 
     # The end of the source: its servers with their data, its files, and all its backups.
     for server in (pg, my):

@@ -18,7 +18,7 @@ from remotejobs.operations.backup.evidence.month import days_of, items_of, page
 from remotejobs.operations.backup.evidence.records import Evidence, RecordsUnreadable, evidence_on
 
 Back_up = Callable[..., Record]
-DAYS = days_of("2026-02", date(2026, 2, 10))
+DAYS = days_of("2026-02", date(2026, 2, 11))
 ORDERS = {"name": "orders", "hosts": "db1", "database": "orders"}
 PLAN = BackupPlan.model_validate({"databases": [ORDERS], "servers": [{"name": "main", "hosts": "db1"}]})
 
@@ -39,7 +39,7 @@ def of(*backups: Evidence, host: str = "db1") -> str:
     return page("2026-02", "now", months, {"db2": "unreachable"}, DAYS)
 
 
-def test_the_days_of_a_month_that_is_not_over_end_today() -> None:
+def test_the_days_of_a_month_end_yesterday_as_nothing_of_today_is_missing_yet() -> None:
     assert len(DAYS) == 10 and len(days_of("2024-02", date(2026, 1, 1))) == 29
 
 
@@ -66,6 +66,32 @@ def test_a_host_that_could_not_be_asked_is_named_and_nothing_of_it_is_called_mis
     assert "- db2: unreachable" in of()
 
 
+def test_nothing_is_said_to_be_complete_where_nothing_was_seen() -> None:
+    nobody = page("2026-02", "now", items_of(PLAN, {"orders": ["db1"]}, {}, DAYS), {"db1": "unreachable"}, DAYS)
+    assert "Nothing on the hosts that answered: every item of the plan has a good backup of every day there." in nobody
+    future = page("2026-03", "now", items_of(PLAN, {"orders": ["db1"]}, {"db1": []}, []), {}, [])
+    assert "Not known yet: no day of the month is over." in future and "Nothing: every" not in future
+
+
+def test_a_record_whose_backup_never_got_its_name_is_none(back_up: Back_up, directory: Path, shell: Shell) -> None:
+    path = Path(report_of(back_up(CommandItem(name="x", hosts="here", command="echo x"))).path)
+    month = f"{datetime.now(UTC):%Y-%m}"
+    assert len(evidence_on(shell, str(directory), month)) == 1
+    path.rename(f"{path}.part")
+    assert evidence_on(shell, str(directory), month) == []
+
+
+def test_nothing_is_known_of_a_host_whose_disk_for_backups_is_not_mounted(
+    back_up: Back_up, directory: Path, shell: Shell
+) -> None:
+    back_up(CommandItem(name="x", hosts="here", command="echo x"))
+    with pytest.raises(RecordsUnreadable, match="nothing is mounted at"):
+        evidence_on(shell, str(directory), "2026-02", must_be_mount=str(directory))
+    with pytest.raises(RecordsUnreadable, match="is not there, and must_be_mount names it"):
+        evidence_on(shell, f"{directory}/no", "2026-02", must_be_mount=f"{directory}/no")
+    assert evidence_on(shell, str(directory), f"{datetime.now(UTC):%Y-%m}", must_be_mount="/")
+
+
 def test_copies_tests_and_warnings_are_counted() -> None:
     one, two = backup("orders", 1, restore_test="not asked", warnings=["slow"]), backup("orders", 2, warnings=["slow"])
     two.copies.append(
@@ -74,7 +100,7 @@ def test_copies_tests_and_warnings_are_counted() -> None:
         )
     )
     said = of(one, two)
-    assert "| 1 | 1 not asked | vault: 1, last seen whole 2026-02-02T03:00:00Z |" in said
+    assert "| 1 | 1 not asked | vault: 1, one last seen whole 2026-02-02T03:00:00Z |" in said
     assert "- 2 times: orders on db1: slow" in said
 
 

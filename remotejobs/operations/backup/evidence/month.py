@@ -35,9 +35,9 @@ class ItemMonth:
 
 
 def days_of(month: str, until: date) -> list[date]:
-    """The days of a month (2026-11) that are over by `until`, or were begun. `ValueError` for what is no month."""
+    """The days of a month (2026-11) that are over on the day `until`. `ValueError` for what is no month."""
     year, number = map(int, month.split("-"))
-    return [day for each in range(1, monthrange(year, number)[1] + 1) if (day := date(year, number, each)) <= until]
+    return [day for each in range(1, monthrange(year, number)[1] + 1) if (day := date(year, number, each)) < until]
 
 
 def items_of(
@@ -78,11 +78,11 @@ def page(month: str, asked: str, months: Sequence[ItemMonth], unknown: Mapping[s
         f"**{good}** good backups of **{len(months)}** items, **{len(amiss)}** with something missing or damaged.",
         f"Hosts that could not be asked: **{len(unknown)}**.",
         "## What was backed up",
-        "| host | item | kind | good backups | days without one | tested by a restore | not tested | copies | newest |",
+        "| host | item | kind | good backups | days without one | tested by a restore | not tested | copied to | newest |",
         "|---|---|---|---|---|---|---|---|---|",
         *map(_row, months),
     ]
-    lines += ["## What is missing", *_missing(months, days)]
+    lines += ["## What is missing", *(_missing(months, days) or [_nothing_missing(unknown, days)])]
     if unknown:
         lines += [
             "## Hosts of which nothing is known",
@@ -117,7 +117,7 @@ def _copies(good: Iterable[Evidence]) -> str:
         for copied in each.copies:
             counts[copied.place] += 1
             seen[copied.place] = max(seen.get(copied.place, ""), copied.seen)
-    said = [f"{place}: {count}, last seen whole {seen[place]}" for place, count in sorted(counts.items())]
+    said = [f"{place}: {count}, one last seen whole {seen[place]}" for place, count in sorted(counts.items())]
     return "; ".join(said) or "none: local only"
 
 
@@ -134,7 +134,14 @@ def _missing(months: Sequence[ItemMonth], days: Sequence[date]) -> list[str]:
             for bad in each.backups
             if not bad.good
         ]
-    return lines or ["Nothing: every item of the plan has a good backup of every day."]
+    return lines
+
+
+def _nothing_missing(unknown: Mapping[str, str], days: Sequence[date]) -> str:
+    if not days:
+        return "Not known yet: no day of the month is over."
+    where = " on the hosts that answered" if unknown else ""
+    return f"Nothing{where}: every item of the plan has a good backup of every day{where and ' there'}."
 
 
 def _why_bad(bad: Evidence) -> str:

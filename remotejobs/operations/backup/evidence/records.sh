@@ -8,7 +8,9 @@
 #   copy FILE JSON           of a copy of it in another place
 #   verified FILE JSON, damaged FILE REASON
 
-er_list() { # DIRECTORY MONTH, as 202611
+er_list() { # DIRECTORY MONTH (as 202611) MUST_BE_MOUNT (or '': without what is to be mounted nothing is known)
+    MUST_BE_MOUNT=$3
+    (bk_mounted) || return 0
     bk_home "$1"
     [ -e "$path" ] || { echo "absent $path" && return; }
     cd "$path" 2>/dev/null && [ -r . ] || { echo "error $path cannot be read by this user" && return; }
@@ -17,6 +19,9 @@ er_list() { # DIRECTORY MONTH, as 202611
         [ -f "$each" ] || continue
         [ -r "$each" ] || { echo "error $path/$each cannot be read by this user" && continue; }
         name=${each##*/} name=${name%.json}
+        case $each in .records/*) ;; *) # it is there before its backup, which a power cut may have kept from its name
+            if [ ! -f "$name" ] || [ ! -f "$name.sha256" ]; then continue; fi ;;
+        esac
         er_file record "$each"
         for copy in .copies/*/"$name"; do
             er_file copy "$copy"
@@ -24,6 +29,11 @@ er_list() { # DIRECTORY MONTH, as 202611
         er_file verified "$name.verified"
         er_file damaged "$name.damaged"
     done
+}
+
+bk_fail() { # REASON
+    echo "error $1"
+    exit 1
 }
 
 er_file() { # KIND FILE
