@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +100,7 @@ def test_the_restore_test_loads_it_into_a_throw_away_server_and_the_restore_comp
     )
     assert mariadb.query("SELECT COUNT(*) FROM seen; CALL nothing()", "back").split() == ["1000", "1"]
     again = restore("shop", database="back", replace_it=True, **reached)
-    assert again.state is State.FAILED and b"holds tables, and nothing renames a database here" in again.stderr
+    assert again.state is State.FAILED and b"is not empty, and nothing renames a database here" in again.stderr
     mariadb.query("CREATE TABLE remotejobs_restoring (a INT)", "back")
     assert restore("shop", database="back", **reached).state is State.SUCCEEDED
     with pytest.raises(TargetUnknown, match="restore to another name"):
@@ -120,6 +122,81 @@ def test_a_dump_that_was_cut_is_damaged_although_it_would_load(
     jobs.start(replace(job, interpreter="busybox sh"))
     assert jobs.record(job.jid, wait=60).state is State.SUCCEEDED
     assert Path(f"{path}.verified").exists()
+
+
+ROUTINE = """DELIMITER $$
+CREATE PROCEDURE makes()
+BEGIN
+CREATE TABLE made (n INT);
+INSERT INTO made VALUES (1);
+END$$
+"""
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> str:
+    """Where the throw-away server's user may look."""
+    (tmp_path / "scratch").mkdir()
+    for each in (tmp_path / "scratch", tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        each.chmod(0o755)
+    return str(tmp_path / "scratch")
+
+
+def test_routines_that_make_tables_and_tables_with_versions_are_no_damage(
+    back_up: Back_up, item: Callable[..., MariadbItem], mariadb: Mariadb, restore: Run, scratch: str
+) -> None:
+    mariadb.query("CREATE DATABASE odd")
+    mariadb.query("CREATE TABLE aged (n INT) WITH SYSTEM VERSIONING; INSERT INTO aged VALUES (1), (2)", "odd")
+    mariadb.query("CREATE SEQUENCE numbers", "odd")
+    mariadb.query(ROUTINE, "odd")
+    record = back_up(item(name="odd", database="odd", restore_test=True, restore_directory=scratch))
+    assert record.state is State.SUCCEEDED, record.stderr
+    assert report_of(record).restore_tested and report_of(record).warnings == ()
+    record = restore("odd", database="odd2", server=str(mariadb.socket), user="root")
+    assert b"counts=1 tables, 2 rows" in record.stdout, record.stderr
+    mariadb.query("DROP DATABASE odd; DROP DATABASE odd2")
+
+
+def test_a_database_may_have_more_tables_than_an_argument_has_room_for(
+    back_up: Back_up, item: Callable[..., MariadbItem], tmp_path: Path, scratch: str
+) -> None:
+    fake = tmp_path / "bin" / "mariadb"
+    fake.parent.mkdir()
+    more = "echo \"-- $(head -c 200000 /dev/zero | tr '\\000' x)\""
+    fake.write_text(f'#!/bin/sh\n/usr/bin/mariadb "$@" || exit\ncase $* in *"SELECT CONCAT("*) {more} ;; esac\n')
+    fake.chmod(0o755)
+    record = back_up(
+        item(restore_test=True, restore_directory=scratch), env={"PATH": f"{fake.parent}:/usr/sbin:/usr/bin:/bin"}
+    )
+    assert report_of(record).restore_tested, record.stdout.decode()
+
+
+def test_a_restore_drops_neither_routines_nor_what_another_host_restores(
+    back_up: Back_up, item: Callable[..., MariadbItem], mariadb: Mariadb, restore: Run
+) -> None:
+    reached = {"server": str(mariadb.socket), "user": "root"}
+    assert back_up(item()).state is State.SUCCEEDED
+    mariadb.query("CREATE DATABASE mine; CREATE PROCEDURE mine.kept() SELECT 1")
+    assert b"is not empty" in restore("shop", database="mine", **reached).stderr
+    assert mariadb.query("CALL mine.kept()") == "1"
+    mariadb.query("DROP PROCEDURE mine.kept; CREATE TABLE mine.remotejobs_restoring (a INT)")
+    words = ["mariadb", "--no-defaults", f"--socket={mariadb.socket}", "-uroot", "mine"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as living:
+        uses = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = 'mine'"
+        wait_until(lambda: mariadb.query(uses) == "1")
+        assert b"is being restored" in restore("shop", database="mine", **reached).stderr
+        assert living.stdin
+        living.stdin.close()
+    wait_until(lambda: mariadb.query(uses) == "0")
+    assert restore("shop", database="mine", **reached).state is State.SUCCEEDED
+    mariadb.query("DROP DATABASE mine")
 
 
 def test_a_table_without_snapshots_is_named(

@@ -78,14 +78,18 @@ ct_database() { # NAME
     }
 }
 
-ct_mariadb() { # NAME: of it only what holds tables is there
+ct_mariadb() { # NAME: one that is empty is as good as none
+    if ! command -v mariadb >/dev/null && ! command -v mysql >/dev/null; then
+        echo 'error no_program mariadb (or mysql) is not installed on this host'
+        return
+    fi
     work=$(mktemp -d) || return
     my_programs
-    count=$(my_ask "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = $(my_text "$1")")
+    count=$(my_inside "$1")
     case $count in
     '' | *[!0-9]*) echo "error no_answer $(cat "$work/said")" ;;
     0) echo 'exists no' ;;
-    *) echo "error exists the database $1 holds tables, and nothing renames a database of MariaDB: restore to another name" ;;
+    *) echo "error exists the database $1 is not empty, and nothing renames a database of MariaDB: restore to another name" ;;
     esac
     rm -rf "$work"
 }

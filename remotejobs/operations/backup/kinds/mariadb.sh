@@ -29,6 +29,8 @@ my_run() { # PROGRAM WORD...: at the server
 
 my_ask() { my_run "$my_client" -BN --default-character-set=utf8mb4 -e "$1" 2>"$work/said"; } # SQL
 
+my_ask_from() { my_run "$my_client" -BN --default-character-set=utf8mb4 <"$1" 2>"$work/said"; } # FILE: of SQL, which may be longer than an argument
+
 my_text() { printf "'%s'" "$(printf '%s' "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/''/g")"; } # NAME as a text of SQL
 
 # shellcheck disable=SC2016 # they quote names in SQL
@@ -40,18 +42,27 @@ bk_mariadb_need() {
     bk_need gzip
     bk_version "$my_dump" "$("$my_dump" --version | sed 's/^[^ ]* *//')"
     schema=$(my_text "$MY_DATABASE")
-    bk_version server "$(my_ask 'SELECT VERSION()')" || bk_fail "the server does not answer: $(bk_said)"
+    version=$(my_ask 'SELECT VERSION()') || bk_fail "the server does not answer: $(bk_said)"
+    bk_version server "$version"
     tables=$(my_tables) || bk_fail "the tables of $MY_DATABASE cannot be listed: $(bk_said)"
     database_bytes=$(my_ask "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = $schema")
     case $database_bytes in *[!0-9]*) database_bytes=${database_bytes%%[!0-9]*} ;; esac
     [ "$RESTORE_TEST" = no ] || bk_sweep_clusters
 }
 
-my_tables() { my_ask "SELECT COUNT(*) FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema = $schema"; }
+my_tables() { my_ask "SELECT COUNT(*) FROM information_schema.tables WHERE table_type IN $my_types AND table_schema = $schema"; }
+
+my_types="('BASE TABLE', 'SYSTEM VERSIONED')" # no views, and no sequences
+
+my_inside() { # DATABASE -> how many tables, views, routines and events it holds
+    my_ask "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = $(my_text "$1"))
+        + (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = $(my_text "$1"))
+        + (SELECT COUNT(*) FROM information_schema.events WHERE event_schema = $(my_text "$1"))"
+}
 
 bk_mariadb_dump() {
     # One snapshot for all tables of InnoDB; of others nobody says that they were saved at another moment.
-    others=$(my_ask "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND engine <> 'InnoDB'
+    others=$(my_ask "SELECT table_name FROM information_schema.tables WHERE table_type IN $my_types AND engine <> 'InnoDB'
         AND table_schema = $schema ORDER BY table_name" | head -n 10 | tr '\n' ' ')
     [ -z "$others" ] || bk_warn "these tables have no snapshots, and may be of another moment than the rest: ${others% }"
     set -- --single-transaction --quick --routines --events --triggers --hex-blob --no-tablespaces --default-character-set=utf8mb4
@@ -73,8 +84,10 @@ bk_mariadb_check() {
 
 my_whole() { # FILE -> $entries, its tables, or $why
     why=''
+    # What routines, triggers and events say stands between two lines with DELIMITER.
     gzip -dc "$1" 2>"$work/said" | awk '
-        /^CREATE TABLE / { tables++ }
+        /^DELIMITER / { inside = $2 == ";;" }
+        /^CREATE TABLE / && !inside { tables++ }
         NF { last = $0 }
         END { print tables + 0; print last }' >"$work/seen"
     gzip -t "$1" 2>"$work/said" || { why="gzip cannot read it: $(bk_said)" && return 1; }
@@ -147,6 +160,6 @@ my_count() { # FILE: lines `table|rows` of the restored database
 my_rows() { # DATABASE -> lines `table|rows`
     my_ask "SELECT CONCAT('SELECT CONCAT(', QUOTE(CONCAT(table_name, '|')), ', COUNT(*)) FROM \`', REPLACE(table_schema, '\`', '\`\`'), '\`.\`',
         REPLACE(table_name, '\`', '\`\`'), '\`;') FROM information_schema.tables
-        WHERE table_type = 'BASE TABLE' AND table_schema = $(my_text "$1") AND table_name <> 'remotejobs_restoring'
-        ORDER BY table_name" >"$work/count" && my_ask "$(cat "$work/count")"
+        WHERE table_type IN $my_types AND table_schema = $(my_text "$1") AND table_name <> 'remotejobs_restoring'
+        ORDER BY table_name" >"$work/count" && my_ask_from "$work/count"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# Restores a database of MariaDB or MySQL. No statement renames a database there, so one that holds tables is never
+# Restores a database of MariaDB or MySQL. No statement renames a database there, so one that is not empty is never
 # replaced; while it is restored the new one holds the table remotejobs_restoring. Sent behind restore.sh.
 
 rs_mariadb_need() {
@@ -7,14 +7,17 @@ rs_mariadb_need() {
     bk_need gzip
     quoted=$(my_name "$TARGET")
     my_ask 'SELECT 1' >/dev/null || bk_fail "the server does not answer: $(bk_said)"
-    there=$(my_ask "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = $(my_text "$TARGET")")
+    there=$(my_inside "$TARGET") || bk_fail "it is not known what $TARGET holds: $(bk_said)"
     left=$(my_ask "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = $(my_text "$TARGET")
         AND table_name = 'remotejobs_restoring'")
-    if [ "$left" = 1 ]; then
+    used=$(my_ask "SELECT COUNT(*) FROM information_schema.processlist WHERE db = $(my_text "$TARGET")")
+    if [ "$left" = 1 ] && [ "$used" != 0 ]; then # it may come from another host
+        bk_fail "the database $TARGET is being restored, or was until now: $used sessions use it. Try again when that is over"
+    elif [ "$left" = 1 ]; then
         echo "dropping $TARGET, which a restore left that did not end"
         my_ask "DROP DATABASE $quoted" || bk_fail "$TARGET cannot be dropped: $(bk_said)"
     elif [ "$there" != 0 ]; then
-        bk_fail "the database $TARGET holds tables, and nothing renames a database here: restore to another name"
+        bk_fail "the database $TARGET is not empty, and nothing renames a database here: restore to another name"
     fi
 }
 
