@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,3 +100,23 @@ def test_it_gives_way_to_others(back_up: Back_up) -> None:
     record = back_up(x, nice=7, io="idle")
     assert record.state is State.SUCCEEDED, record.stderr
     assert Path(report_of(record).path).read_text().split() == ["7", "idle"]
+
+
+def test_they_hear_of_a_server_of_which_not_all_was_made(
+    back_up: Back_up, database: Callable[..., PostgresItem], log: Path
+) -> None:
+    given = database("postgres").model_dump(exclude={"name", "database", "restore_on"})
+    hooks = {"after": (f"echo after $BACKUP_STATE >>{log}",), "min_bytes": 10**12}
+    record = back_up(ServerItem.model_validate({**given, "name": "all", "exclude": ("orders", "analytics"), **hooks}))
+    assert record.state is State.FAILED
+    assert log.read_text() == "after failed\n"
+
+
+@pytest.mark.parametrize("command", ["exit 4", "echo x"])
+def test_what_limits_a_dump_on_a_full_disk_does_not_limit_them(command: str, back_up: Back_up, log: Path) -> None:
+    last = Path(report_of(back_up(item(log, "echo x"))).path)
+    os.truncate(last, 2 * shutil.disk_usage(last).free)  # a hole, and so a backup that would not fit again
+    record = back_up(item(log, f"ulimit -f >>{log}; {command}", after=f"ulimit -f >>{log}"))
+    assert b"are written" in record.stdout
+    *_, inside, _, after = log.read_text().split("\n")[:-1]
+    assert inside.isdigit() and after == "unlimited"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from remotejobs.operations.backup import MariadbItem, Verify, report_of
 from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.restore import Restore, TargetUnknown, target_on
 from remotejobs.operations.backup.verify import verify_job
+from tests.awaiting import await_true
 
 Back_up = Callable[..., Record]
 Run = Callable[..., Record]
@@ -133,13 +133,6 @@ END$$
 """
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def scratch(tmp_path: Path) -> str:
     """Where the throw-away server's user may look."""
@@ -190,11 +183,11 @@ def test_a_restore_drops_neither_routines_nor_what_another_host_restores(
     words = ["mariadb", "--no-defaults", f"--socket={mariadb.socket}", "-uroot", "mine"]
     with subprocess.Popen(words, stdin=subprocess.PIPE) as living:
         uses = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = 'mine'"
-        wait_until(lambda: mariadb.query(uses) == "1")
+        await_true(lambda: mariadb.query(uses) == "1")
         assert b"is being restored" in restore("shop", database="mine", **reached).stderr
         assert living.stdin
         living.stdin.close()
-    wait_until(lambda: mariadb.query(uses) == "0")
+    await_true(lambda: mariadb.query(uses) == "0")
     assert restore("shop", database="mine", **reached).state is State.SUCCEEDED
     mariadb.query("DROP DATABASE mine")
 

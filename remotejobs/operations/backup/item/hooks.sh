@@ -35,6 +35,7 @@ bk_run_after() { # STATE: made or failed
     [ "${hooked:-}" = yes ] || return 0
     hooked='' BACKUP_STATE=$1
     export BACKUP_STATE
+    bk_unbound # what they start may write as much as it likes
     bk_after
 }
 

@@ -59,4 +59,4 @@ bk_bound() { # nothing that is written from here on gets larger; ulimit counts i
     [ -z "$most" ] || ulimit -S -f "$((most * 2))" || bk_fail "this shell cannot limit what is written"
 }
 
-bk_unbound() { [ -z "$most" ] || ulimit -S -f "$(ulimit -H -f)"; }
+bk_unbound() { [ -z "${most:-}" ] || ulimit -S -f "$(ulimit -H -f)"; }
