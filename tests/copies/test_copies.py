@@ -241,6 +241,20 @@ def test_what_a_program_wrote_that_encrypts_nothing_does_not_leave_its_host(
     assert found("source", places.backups)[0].outgoing is None
 
 
+def test_the_record_of_thousands_of_tables_goes_with_its_copy(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item])
+    path = report_of(back_up(plan, item)).path
+    record = json.loads(Path(f"{path}.json").read_text())
+    record = {"rows": {f"public.table_{number}": number for number in range(9000)}} | record
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(record[name])}" for name in ("record", *record))
+    Path(f"{path}.json").write_text(f"{{{lines}}}\n")
+    outcome = copy(plan, item)
+    assert outcome.problems == ()
+    assert json.loads(Path(f"{outcome.copies[0].path}.json").read_text()) == record
+
+
 RCLONE: dict[str, Any] = {
     "send": 'rclone copyto --immutable "$BACKUP_FILE" "{}/$BACKUP_NAME"',
     "fetch": 'rclone cat "{}/$BACKUP_NAME"',

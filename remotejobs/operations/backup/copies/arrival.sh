@@ -57,7 +57,7 @@ ar_main() { # PART, or '' where the copy is here and was noted nowhere: nothing 
 
 ar_named() { # $part gets its name, and then alone a damaged one of that name is damaged no more
     new=.incoming/$FILE
-    { printf '%s\n' "$DESCRIBED" >"$new.json" && printf '%s  %s\n' "$SHA256" "$FILE" >"$new.sha256"; } ||
+    { bk_described >"$new.json" && printf '%s  %s\n' "$SHA256" "$FILE" >"$new.sha256"; } ||
         bk_fail "nothing can be written to $DIRECTORY"
     [ -z "$MARK" ] || printf '%s\n' "$MARKED" >"$FILE.$MARK" || bk_fail "$FILE.$MARK cannot be written"
     rm -f "$FILE.verified"

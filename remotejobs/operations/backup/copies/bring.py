@@ -25,7 +25,7 @@ from remotejobs.operations.backup.item.script import GRACE
 from remotejobs.operations.backup.texts import texts
 from remotejobs.operations.transfer.steps import Ends, Report, part_name
 
-_TEXTS = ("item/backup.sh", "item/record.sh", "item/place.sh", "copies/decrypt.sh")
+_TEXTS = ("item/backup.sh", "item/record.sh", "item/place.sh", "kinds/cluster.sh", "copies/decrypt.sh")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TIMEOUT = 12 * 3600
 _WAITS = 300  # seconds for which an identity waits in memory for the job that opens it
@@ -80,7 +80,7 @@ def brought(
     shell = Shell(fleet.connection(host), become=fleet.become(host, become))
     with closing(ends.files):
         before = [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
-        answer = call(shell, (*before, texts(_TEXTS)), ("dc_ready",))
+        answer = call(shell, (f"DIRECTORY={shlex.quote(place)}", texts(_TEXTS)), ("dc_ready",))
         if "error" in answer or "at" not in answer:
             raise CannotBring(host, answer.get("error", f"nothing is known of {place}"))
         needed = (whole.bytes + int(was["bytes"])) // 1024
@@ -94,7 +94,9 @@ def brought(
         before += [f"PART={shlex.quote(part)}", f"IDENTITY={shlex.quote(kept)}"]
         name = f"decrypt.{secrets.token_hex(8)}"
         command = command_of(texts(_TEXTS), "dc_main", before=before)
-        done(ends, Job(jid=name, cmd=command, label=f"decrypt {copy.file}", timeout=_TIMEOUT, grace=GRACE))
+        job = Job(jid=name, cmd=command, label=f"decrypt {copy.file}", timeout=_TIMEOUT, grace=GRACE)
+        # One that a dead worker began may still be at it, in the same directory.
+        done(ends, replace(job, locks=(f"bring:{place.rpartition('-')[2]}",), queue_timeout=_TIMEOUT))
     return replace(
         whole,
         host=host,
@@ -131,19 +133,7 @@ def _in_memory(connection: Connection, become: Become | None, identity: str) -> 
     """
     nonce = secrets.token_hex(16)
     begin, end = f"begin {nonce}\n", f"end {nonce}\n"
-    script = f"""umask 077
-echo 'begin {nonce}'
-for each in /dev/shm "${{XDG_RUNTIME_DIR:-/run/user/$(id -u)}}"; do
-    case $(df -P "$each" 2>/dev/null | sed -n '2s/ .*//p') in *tmpfs* | shm) ;; *) continue ;; esac
-    file=$(mktemp "$each/rj_identity_XXXXXX" 2>/dev/null) || continue
-    printf '%s\\n' {shlex.quote(identity.rstrip())} >"$file" || continue
-    (sleep {_WAITS}; rm -f "$file") </dev/null >/dev/null 2>&1 &
-    echo "$file"
-    break
-done
-echo 'end {nonce}'
-exit
-"""
+    script = keeping(identity, nonce)
     reply = connection.ask(script.encode(), end=end.encode(), become=become, timeout=30, max_bytes=65536)
     _, found, rest = reply.stdout.decode("utf-8", "replace").partition(begin)
     if not found or not reply.complete:
@@ -153,3 +143,26 @@ exit
         remedy = "Mount a tmpfs at /dev/shm there, or decrypt the copy elsewhere."
         raise CannotBring(connection.host, "there is no place in memory for the identity", remedy=remedy)
     return path
+
+
+def keeping(identity: str, nonce: str) -> str:
+    """The script that keeps `identity` in memory, for a while, and answers with its path between two lines.
+
+    Where printf is a program (mksh), its words would be in the list of processes. What waits there goes in time also
+    where the session's end ends the shell that sees to that.
+    """
+    return f"""umask 077
+say() {{ printf '%s\\n' "$1"; }}
+case $(type printf 2>&1) in *built*in*) ;; *) say() {{ print -r -- "$1"; }} ;; esac
+echo 'begin {nonce}'
+for each in /dev/shm "${{XDG_RUNTIME_DIR:-/run/user/$(id -u)}}"; do
+    case $(df -P "$each" 2>/dev/null | sed -n '2s/ .*//p') in *tmpfs* | shm) ;; *) continue ;; esac
+    file=$(mktemp "$each/rj_identity_XXXXXX" 2>/dev/null) || continue
+    (exec </dev/null >/dev/null 2>&1; trap '' HUP; trap : INT TERM; sleep {_WAITS}; rm -f "$file") &
+    say {shlex.quote(identity.rstrip())} >"$file" || {{ rm -f "$file" && continue; }}
+    echo "$file"
+    break
+done
+echo 'end {nonce}'
+exit
+"""

@@ -21,14 +21,22 @@ dc_main() {
     trap dc_leave EXIT
     trap 'exit 143' HUP INT TERM
     if [ -n "$IDENTITY" ]; then
-        exec 3<"$IDENTITY" || bk_fail "the identity is not there; it waits for a few minutes only"
+        [ -r "$IDENTITY" ] || bk_fail "the identity is not there; it waits for a few minutes only"
+        exec 3<"$IDENTITY"
         rm -f "$IDENTITY"
     fi
     work=$(mktemp -d) || bk_fail "no temporary directory"
+    for dead in "${IDENTITY%/*}"/rj_gnupg_??????; do # of a job that was killed with KILL
+        ! bk_is_dead "$dead" || rm -rf "$dead"
+    done
     if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
     bk_home "$DIRECTORY"
     DIRECTORY=$path
     cd "$DIRECTORY" || bk_fail "$DIRECTORY is not there"
+    if [ -f "$PLAIN" ] && dc_is "$PLAIN" "$PLAIN_SHA256"; then # an earlier try came so far
+        dc_described
+        return
+    fi
     if [ "$PART" != "$DIRECTORY/$FILE.part" ]; then
         cp "$PART" "$FILE.part" || bk_fail "$PART cannot be copied to $DIRECTORY"
         rm -f "$PART"
@@ -46,7 +54,11 @@ dc_main() {
         mv "$PLAIN.part" "$PLAIN" && rm -f "$FILE.part"
         ;;
     esac
-    { printf '%s\n' "$DESCRIBED" >"$PLAIN.json" && printf '%s  %s\n' "$PLAIN_SHA256" "$PLAIN" >"$PLAIN.sha256"; } ||
+    dc_described
+}
+
+dc_described() {
+    { bk_described >"$PLAIN.json" && printf '%s  %s\n' "$PLAIN_SHA256" "$PLAIN" >"$PLAIN.sha256"; } ||
         bk_fail "nothing can be written to $DIRECTORY"
     bk_sync .
 }
@@ -73,7 +85,7 @@ dc_gpg() {
         gpg --batch --yes --no-tty -o "$PLAIN.part" --decrypt "$FILE.part"
         return
     fi
-    keys=$(mktemp -d "${IDENTITY%/*}/rj_gnupg_XXXXXX") || return
+    keys=$(mktemp -d "${IDENTITY%/*}/rj_gnupg_XXXXXX") && bk_self >"$keys/run" || return
     gpg --homedir "$keys" --batch --no-tty --import <&3 &&
         gpg --homedir "$keys" --batch --yes --no-tty -o "$PLAIN.part" --decrypt "$FILE.part"
 }

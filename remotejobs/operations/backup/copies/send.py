@@ -194,7 +194,9 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
     before = [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
     ends = Ends.of(sender.fleet, place.host, sender.become)
     with closing(ends.files):
-        answer = call(sender.shell_of(place.host), (*before, texts(_TEXTS)), ("ar_ready",))
+        # Not with the record: the rows of many tables are more than one word of a command may hold.
+        asked = [each for each in before if not each.startswith("DESCRIBED=")]
+        answer = call(sender.shell_of(place.host), (*asked, texts(_TEXTS)), ("ar_ready",))
         if "error" in answer or "at" not in answer:
             raise CopyRefused(place.host, answer.get("error", f"nothing is known of {directory}"))
         part = ""

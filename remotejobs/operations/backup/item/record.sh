@@ -125,6 +125,12 @@ bk_recorded_rows() { # FILE: the same lines from its record; none where that has
     }' | LC_ALL=C sort
 }
 
+bk_described() { # $DESCRIBED, a record from elsewhere: its rows may be more than a printf takes that is a program
+    cat <<EOF
+$DESCRIBED
+EOF
+}
+
 bk_recorded() { # NAME FILE: a number from its record
     sed -n "s/^\"$1\": \\([0-9]*\\),*\$/\\1/p" "$2.json" 2>/dev/null
 }
