@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from remotejobs.operations.backup import BackupPlan, Item
+from remotejobs.operations.backup.catalogue import Copied
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.item.script import label_of
 from remotejobs.operations.transfer import Moved
@@ -54,15 +55,15 @@ def with_copies(access: Access, plan: BackupPlan, backups: Sequence[Backup]) -> 
         }
         outcomes, results = values_of("copy", runs)
         for result in results:
-            failed = CopyOutcome(problems=() if result.succeeded else (f"not copied: {result.reason}",))
-            outcome = outcomes.get(result.host, failed)
-            copied[int(result.host)] = _copied(backups[int(result.host)], outcome)
+            backup, outcome = backups[int(result.host)], outcomes.get(result.host)
+            problems = outcome.problems if outcome else (f"not copied: {result.reason}",)
+            copied[int(result.host)] = _copied(backup, outcome.copies if outcome else None, problems)
     return copied
 
 
-def _copied(backup: Backup, outcome: CopyOutcome) -> Backup:
+def _copied(backup: Backup, copies: tuple[Copied, ...] | None, problems: Sequence[str]) -> Backup:
     result = backup.result
-    if result.succeeded and outcome.problems:
-        reason = "; ".join(filter(None, [result.reason, *outcome.problems]))
+    if result.succeeded and problems:
+        reason = "; ".join(filter(None, [result.reason, *problems]))
         result = replace(result, state=WARNING, reason=reason)
-    return replace(backup, result=result, copies=outcome.copies)
+    return replace(backup, result=result, copies=copies)

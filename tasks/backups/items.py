@@ -32,7 +32,7 @@ class Backup:
 
     result: JobResult
     report: BackupReport | None = None
-    copies: tuple[Copied, ...] = ()
+    copies: tuple[Copied, ...] | None = ()  # None: it is not known
 
     @property
     def end(self) -> JobResult:
@@ -108,8 +108,10 @@ def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     }
 
 
-def copies_in_words(copies: Sequence[Copied]) -> str:
-    """`vault on vault1, seen whole 2026-11-30T02:04:00Z`, or `local only`."""
+def copies_in_words(copies: Sequence[Copied] | None) -> str:
+    """`vault on vault1, seen whole 2026-11-30T02:04:00Z`, or `local only`, or `unknown`."""
+    if copies is None:
+        return "unknown"
     said = [
         f"{each.place}{f' on {each.host}' if each.host else ''}, {'encrypted, ' if each.encrypted else ''}"
         f"seen whole {each.seen}"

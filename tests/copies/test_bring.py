@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,19 @@ def test_a_copy_is_restored_on_a_third_host_when_the_source_is_gone(
     secret = max(key.identity.read_text().splitlines(), key=lambda line: (line.startswith("AGE"), len(line)))
     jobs = [path.read_text("utf-8", "replace") for path in lab.host("third").results_dir.rglob("*") if path.is_file()]
     assert jobs and not any(secret in text for text in jobs)
+
+
+def test_a_keyring_that_a_killed_job_left_in_memory_goes_with_the_next_restore(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem, gpg: Key, inventory: Path
+) -> None:
+    plan = places.plan({"gpg": [gpg.recipient]}, files=[item])
+    back_up(plan, item)
+    copy(plan, item)
+    left = Path(tempfile.mkdtemp(prefix="rj_gnupg_", dir="/dev/shm"))
+    left = left.rename(left.with_name(f"rj_gnupg_{left.name[-6:]}"))
+    (left / "run").write_text(f"another-boot {Path('/proc/self/ns/pid').readlink()} 1 1\n")
+    assert restore(inventory, places, places.base / "restored", "--identity", str(gpg.identity)) == 0
+    assert not left.exists()
 
 
 def test_an_encrypted_copy_without_an_identity_is_refused_before_anything_moves(

@@ -173,7 +173,9 @@ def test_a_backup_that_could_not_be_encrypted_keeps_back_no_newer_one(
     plan = places.plan({"age": [age.recipient]}, files=[item], retention={"last": 9})
     back_up(plan, item)
     assert copy(plan, item).problems == ()
-    wrong = plan.model_copy(update={"encryption": plan.encryption and plan.encryption.model_copy(update={"age": ("x",)})})
+    wrong = plan.model_copy(
+        update={"encryption": plan.encryption and plan.encryption.model_copy(update={"age": ("x",)})}
+    )
     back_up(wrong, item)
     back_up(plan, item)
     (problem,) = copy(plan, item).problems

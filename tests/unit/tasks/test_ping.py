@@ -62,7 +62,9 @@ def test_a_service_that_refuses_or_is_not_there_changes_nothing() -> None:
             pass
 
 
-@pytest.mark.parametrize("url", ["https://hc-ping.com:x/secret", "https://[secret/x", "http://", "https://secret\u2028.org/"])
+@pytest.mark.parametrize(
+    "url", ["https://hc-ping.com:x/secret", "https://[secret/x", "http://", "https://secret\u2028.org/"]
+)
 def test_a_url_that_is_none_changes_nothing_and_stays_out_of_the_log(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

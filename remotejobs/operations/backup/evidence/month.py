@@ -78,7 +78,7 @@ def page(month: str, asked: str, months: Sequence[ItemMonth], unknown: Mapping[s
         f"**{good}** good backups of **{len(months)}** items, **{len(amiss)}** with something missing or damaged.",
         f"Hosts that could not be asked: **{len(unknown)}**.",
         "## What was backed up",
-        "| host | item | kind | good backups | days without one | tested by a restore | not tested | copied to | newest |",
+        "| host | item | kind | good backups | days without one | restore-tested | not tested | copied to | newest |",
         "|---|---|---|---|---|---|---|---|---|",
         *map(_row, months),
     ]

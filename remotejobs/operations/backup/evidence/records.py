@@ -47,7 +47,8 @@ class Evidence:
 def evidence_on(shell: Shell, directory: str, month: str, *, must_be_mount: str = "") -> list[Evidence]:
     """What there is of the backups that a host began in a month (2026-11), in the order of their names.
 
-    No such directory means nothing, unless it is to lie on what `must_be_mount` names. Raises `HostError`, `RecordsUnreadable`.
+    No such directory means nothing, unless it is to lie on what `must_be_mount` names. Raises `HostError`,
+    `RecordsUnreadable`.
     """
     asked = shlex.join(["er_list", directory, month.replace("-", ""), must_be_mount])
     script = "\n".join([texts(("item/place.sh", "evidence/records.sh")), asked, f"echo {_END}"])
