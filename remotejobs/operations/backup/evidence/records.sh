@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2034,SC2154
 # The records of backups that were begun in a month, those of removed backups too. Sent behind place.sh; it changes nothing.
 #
 #   absent PATH              there is no such directory
