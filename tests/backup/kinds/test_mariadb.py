@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -78,16 +79,12 @@ def test_the_restore_test_loads_it_into_a_throw_away_server_and_the_restore_comp
     directory: Path,
     shell: Shell,
     restore: Run,
-    tmp_path: Path,
+    scratch: str,
 ) -> None:
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch").chmod(0o755)
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        above.chmod(0o755)
-    record = back_up(item(restore_test=True, restore_directory=str(tmp_path / "scratch")))
+    record = back_up(item(restore_test=True, restore_directory=scratch))
     assert record.state is State.SUCCEEDED, record.stderr
     assert report_of(record).restore_tested, record.stdout.decode()
-    assert not [*(tmp_path / "scratch").iterdir()]
+    assert not [*Path(scratch).iterdir()]
     (entry,) = backups_on(shell, str(directory), file=Path(report_of(record).path).name)
     assert (entry.state, entry.rows) == ("tested", ROWS)
     reached = {"server": str(mariadb.socket), "user": "root"}
@@ -124,6 +121,14 @@ def test_a_dump_that_was_cut_is_damaged_although_it_would_load(
     assert Path(f"{path}.verified").exists()
 
 
+@pytest.fixture
+def scratch() -> Iterator[str]:
+    """Where the throw-away server's user may look, by a name that leaves room for a socket's."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as path:
+        Path(path).chmod(0o755)
+        yield path
+
+
 ROUTINE = """DELIMITER $$
 CREATE PROCEDURE makes()
 BEGIN
@@ -131,15 +136,6 @@ CREATE TABLE made (n INT);
 INSERT INTO made VALUES (1);
 END$$
 """
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> str:
-    """Where the throw-away server's user may look."""
-    (tmp_path / "scratch").mkdir()
-    for each in (tmp_path / "scratch", tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        each.chmod(0o755)
-    return str(tmp_path / "scratch")
 
 
 def test_routines_that_make_tables_and_tables_with_versions_are_no_damage(
