@@ -33,9 +33,15 @@ class Exchange:
         self._become = become
         self._max_bytes = max_bytes
         self._milestone = milestone
+        self._passed = False
         self._ready = become is None
         self._stdout = bytearray()
         self._stderr = bytearray()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the milestone was reached: what was sent has had its effect."""
+        return self._passed
 
     def opening(self) -> bytes:
         """What may be sent before anything was heard."""
@@ -95,7 +101,7 @@ class Exchange:
             return
         before, found, _ = self._stdout.partition(self._milestone.line)
         if found:
-            reached, self._milestone = self._milestone.reached, None
+            reached, self._milestone, self._passed = self._milestone.reached, None, True
             reached(bytes(before))
 
     def _find_end(self, start: int) -> None:
