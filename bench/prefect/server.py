@@ -1,6 +1,6 @@
 """Attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis.
 
-    python -m bench.prefect.server
+python -m bench.prefect.server
 """
 
 from __future__ import annotations

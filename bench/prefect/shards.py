@@ -1,6 +1,6 @@
 """One command on many hosts as one run, in shards on one worker, and in shards on two.
 
-    python -m bench.prefect.shards
+python -m bench.prefect.shards
 """
 
 from __future__ import annotations
