@@ -76,16 +76,15 @@ def test_the_restore_test_loads_it_into_a_throw_away_server_and_the_restore_comp
     directory: Path,
     shell: Shell,
     restore: Run,
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch").chmod(0o755)
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        above.chmod(0o755)
-    record = back_up(item(restore_test=True, restore_directory=str(tmp_path / "scratch")))
+    scratch = tmp_path_factory.mktemp("scratch")  # a path that is short enough for a socket
+    for each in (scratch, scratch.parent, scratch.parent.parent):
+        each.chmod(0o755)
+    record = back_up(item(restore_test=True, restore_directory=str(scratch)))
     assert record.state is State.SUCCEEDED, record.stderr
     assert report_of(record).restore_tested, record.stdout.decode()
-    assert not [*(tmp_path / "scratch").iterdir()]
+    assert not [*scratch.iterdir()]
     (entry,) = backups_on(shell, str(directory), file=Path(report_of(record).path).name)
     assert (entry.state, entry.rows) == ("tested", ROWS)
     reached = {"server": str(mariadb.socket), "user": "root"}
