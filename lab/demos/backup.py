@@ -22,7 +22,8 @@ _WITHIN = 15 * 60
 _ASK_EVERY = 0.5
 _LAG = 5.0
 # A terminal has not the room that the UI has.
-_WIDE = frozenset({"sha256", "path", "kept", "removed"})
+_WIDE = frozenset({"sha256", "path", "kept", "removed", "duration"})
+_LONG = frozenset({"reason", "copies"})  # texts, which may take several lines
 
 
 def run_backup(stage: Stage, say: Say) -> RunStatus:
@@ -84,10 +85,11 @@ def _print_table(artifact: Artifact) -> None:
     rows = _rows(artifact)
     if not rows:
         return
-    table = Table(title=artifact.key, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=artifact.key, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown = [name for name in rows[0] if name not in _WIDE and any(row[name] != "" for row in rows)]
     for name in shown:
-        table.add_column(name, overflow="fold")
+        width = None if name in _LONG else max(len(str(row[name])) for row in [{name: name}, *rows])
+        table.add_column(name, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(str(row[name]) for name in shown))
     Console().print(table)

@@ -200,14 +200,16 @@ rj_sum() { # EXPRESSION -> $sum, also where the shell's numbers have 32 bits (mk
     esac
 }
 
-# FILE of $length bytes -> $short, by the shell alone: it costs less than a program. False where they are more than text,
-# or the file is no longer what it was.
+# NAME FILE of $length bytes -> $short, by the shell alone: it costs less than a program. False where they are more than
+# text, the file is no longer what it was, or the job still writes to it: what grows faster than a shell reads has no end.
 rj_short() {
+    case $1:$j_state:$j_runs in cmd:*) ;; *:running:* | *:1) return 1 ;; esac
     short='' line=
     while IFS= read -r line; do
         short="$short$line
 "
-    done <"$1"
+        [ "${#short}" -le "$length" ] || return
+    done <"$2"
     short=$short$line
     case $short in *[![:print:][:space:]]*) return 1 ;; esac
     [ "${#short}" -eq "$length" ]
@@ -227,7 +229,7 @@ rj_blob() {
     printf 'blob %s %s %s %s\n' "$1" "$3" "$from" "$length"
     if [ "$length" -eq 0 ]; then
         :
-    elif [ "$length" -eq "$3" ] && [ "$length" -le 500 ] && rj_short "$2"; then
+    elif [ "$length" -eq "$3" ] && [ "$length" -le 500 ] && rj_short "$1" "$2"; then
         printf '%s' "$short"
     elif [ "$from" -eq 0 ]; then
         LC_ALL=C head -c "$length" "$2" || rj_named || printf "%${length}s" ''

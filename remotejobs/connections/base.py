@@ -32,7 +32,7 @@ class Reply:
 class Milestone:
     """A line within an answer that means something before the answer is whole.
 
-    `reached` gets what came before it, in the thread that asks; again, if the script was sent again.
+    `reached` gets what came before it, in the thread that asks. From then on the script is not sent again.
     """
 
     line: bytes
@@ -60,8 +60,8 @@ class Connection(Protocol):
         """Feed `script` to `sh -s` over there and return its output up to and with the mark `end`.
 
         `timeout` is seconds for the whole exchange; more than `max_bytes` of output is `ProtocolError`.
-        A connection found dead on the way is opened again, with backoff; `script` may then be sent twice. `milestone`
-        is reported as soon as it is read.
+        A connection found dead on the way is opened again, with backoff; `script` may then be sent twice, but not once
+        the `milestone` was read, which is reported at once.
         """
 
     def close(self) -> None:

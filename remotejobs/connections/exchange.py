@@ -13,7 +13,8 @@ STDERR_BYTES = 8 * 1024
 class Exchange:
     """Send `opening()`; give the output to `take_stdout` and `take_stderr`, and send what these return.
 
-    It is over when `ended` says that the end mark came, or when the streams ended; then `reply()`.
+    It is over when `ended` says that the end mark came, or when the streams ended; then `reply()`. `passed` says that
+    the milestone came: what was sent has had its effect.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Exchange:
         milestone: Milestone | None = None,
     ) -> None:
         self.ended = False
+        self.passed = False
         self._host = host
         self._script = script
         self._end = end
@@ -95,7 +97,7 @@ class Exchange:
             return
         before, found, _ = self._stdout.partition(self._milestone.line)
         if found:
-            reached, self._milestone = self._milestone.reached, None
+            reached, self._milestone, self.passed = self._milestone.reached, None, True
             reached(bytes(before))
 
     def _find_end(self, start: int) -> None:

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class LocalConnection:
     ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
         exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone)
-        with ShellProcess(self.host, ["sh", "-s"] if become is None else sudo_words(become)) as shell:
+        words = ["sh", "-s"] if become is None else sudo_words(become)
+        # What has a milestone is a start, and what it starts lives on.
+        with ShellProcess(self.host, words, outlives=milestone is not None) as shell:
             shell.converse(exchange, timeout)
         return exchange.reply()
 
@@ -50,8 +53,9 @@ class LocalConnection:
 class ShellProcess:
     """One `sh -s`, or what leads to one, and its three pipes."""
 
-    def __init__(self, host: str, words: list[str]) -> None:
+    def __init__(self, host: str, words: list[str], *, outlives: bool = False) -> None:
         self._host = host
+        self._outlives = outlives
         pipe = subprocess.PIPE
         try:
             # A session of its own: Ctrl-C at the terminal is for the half that asks, not for the one that answers.
@@ -73,12 +77,16 @@ class ShellProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the pipes, upon which the shell ends; one that does not (a time-out) is killed with its group."""
+        """Close the pipes, upon which the shell ends; one that does not (a time-out) is killed with its group, but not
+        one that `outlives` us: a job's supervisor is in that group."""
         for pipe in (self._stdin, self._stdout, self._stderr):
             pipe.close()
         try:
             self._process.wait(LAST_BREATH)
         except subprocess.TimeoutExpired:
+            if self._outlives:
+                threading.Thread(target=self._process.wait, name="outlives", daemon=True).start()
+                return
             # A shell of another user cannot be killed from here; it ends when it writes or reads next.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -95,7 +95,7 @@ def result_and_row(backup: Backup) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the nightly table."""
     result, report = backup.result, backup.report
     return result, {
-        **head_of(result),
+        **head_of(result, reported=report is not None),
         "item": result.step,
         "size": size(report.bytes) if report else "",
         "duration": duration(result.record.delta) if result.record else "",

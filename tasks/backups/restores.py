@@ -188,7 +188,7 @@ def result_and_row(restored: Restored) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the table."""
     result, report = restored.result, restored.report
     return result, {
-        **head_of(result),
+        **head_of(result, reported=report is not None),
         "item": result.step,
         "duration": duration(result.record.delta) if result.record else "",
         "target": report.target if report else "",

@@ -53,7 +53,7 @@ def result_and_row(verified: Verified) -> tuple[JobResult, TableRow]:
     """How it ended, and its row of the table."""
     result, report = verified.result, verified.report
     return result, {
-        **head_of(result),
+        **head_of(result, reported=report is not None),
         "duration": duration(result.record.delta) if result.record else "",
         "whole": report.good if report else "",
         "damaged": report.damaged if report else "",

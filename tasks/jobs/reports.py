@@ -41,8 +41,11 @@ def aligned(rows: Sequence[TableRow]) -> list[dict[str, Any]]:
     return [{column: row.get(column, "") for column in columns} for row in rows]
 
 
-def head_of(result: JobResult) -> TableRow:
-    """What a row begins with: the host, how its step ended, why on one line, and the last line of its output."""
+def head_of(result: JobResult, *, reported: bool = False) -> TableRow:
+    """What a row begins with: the host, how its step ended, why on one line, and the last line of its output.
+
+    `reported`: the output ends with a report, whose last line says nothing.
+    """
     record = result.record
     # What follows the first line of a job's reason is its output.
     reason = result.reason.partition("\n")[0] if record else one_line(result.reason)
@@ -50,7 +53,7 @@ def head_of(result: JobResult) -> TableRow:
         "host": result.host,
         "state": result.state,
         "reason": reason,
-        "last line": last_line(record) if record else "",
+        "last line": last_line(record) if record and not reported else "",
     }
 
 

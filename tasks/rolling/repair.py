@@ -92,7 +92,7 @@ def _put_all_right(flow_run: FlowRun) -> tuple[str, list[dict[str, str]]]:
     wrong = ", ".join(host for host, (_, right) in said.items() if not right)
     how = f"its table `{KEY}` says why. `make repair RUN={flow_run.id}` does it later"
     line = f"NOT PUT RIGHT: {wrong}; {how}" if wrong else "None of its jobs runs any more, and it keeps no host out"
-    return line, [{"host": host, "result": visible(words)} for host, (words, _) in said.items()]
+    return line, [{"host": host, "reason": visible(words)} for host, (words, _) in said.items()]
 
 
 def _repair(host: str, left: Left, report: Callable[[str], None]) -> str:

@@ -39,7 +39,7 @@ def test_hosts_that_an_operator_took_out_are_left_as_they_are(site: LabSite, loa
     assert ended.name == "Completed"
     assert load.report.failures == []
     assert ended.column("found") == ["ready", "maint", "drain", "ready"]
-    assert ended.column("outcome") == [
+    assert ended.column("state") == [
         "updated",
         "left out, maint as it was found",
         "left out, drain as it was found",

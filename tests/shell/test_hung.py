@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.awaiting import await_true
-from tests.shell.shells import ShellConnection, await_output, ended, in_every_shell
+from tests.shell.shells import SHELLS, ShellConnection, await_output, ended, in_every_shell, shell_path
 
 
 @contextmanager
@@ -196,3 +197,18 @@ def test_a_clean_that_hung_while_another_cleaned_takes_no_job_that_was_started_s
         await_output(jobs, "j")
     hung.result()
     assert_runs_alone(jobs, tmp_path)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_output_that_grows_without_end_keeps_no_status(shell: str, tmp_path: Path) -> None:
+    """It was short when it was measured; here a FIFO has no end, but would be read if it were a file."""
+    fifo, path = tmp_path / "stdout", shell_path(tmp_path / "bin", shell)
+    os.mkfifo(fifo)
+    tries = "; ".join(f"j_state={state} && rj_short stdout '{fifo}' || echo no" for state in ("succeeded", "running"))
+    script = f"{request.agent_text('rj_short')}\nlength=3 j_runs=\n{tries}\n"
+    with os.fdopen(os.open(fifo, os.O_RDWR), "wb", buffering=0) as job:
+        job.write(b"one\ntwo\nthree\n")
+        said = subprocess.run(
+            ["sh", "-s"], input=script.encode(), capture_output=True, check=True, timeout=60, env={"PATH": path}
+        )
+    assert said.stdout == b"no\nno\n"

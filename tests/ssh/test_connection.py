@@ -14,10 +14,13 @@ from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Connection, Reply, Stay
+from remotejobs.connections.local import LocalConnection
+from remotejobs.connections.ssh.connection import SshConnection
 from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.errors import ConnectionLost, ProtocolError, TimedOut
 from remotejobs.jobs.client import HostJobs
-from remotejobs.model import Job, State
+from remotejobs.jobs.fleet import WAITS
+from remotejobs.model import Job, Record, State
 from remotejobs.workarounds.paramiko.exec_request import request_exec
 from tests.awaiting import await_true
 from tests.ssh.asking import BY_PARAMIKO, END, ask, said
@@ -232,10 +235,51 @@ def test_shells_that_stay_leave_a_session_for_others_and_end_where_they_are_clos
     stays = [Stay() for _ in range(20)]
     for stay in stays:
         jobs.status([Read("j")], stay=stay)
-    assert 1 <= sum(stay.shell is not None for stay in stays) <= 4
+    assert 1 <= sum(stay.shell is not None for stay in stays) <= 2
     for stay in stays:
         stay.close()
     await_true(lambda: said(ask(connection, "ps -o pid= --ppid $PPID | wc -l")).strip() == "1")
+
+
+@BY_PARAMIKO
+def test_a_kill_finds_a_session_beside_idle_shells_that_stay_and_all_waits(connect: Connect, tmp_path: Path) -> None:
+    connection = connect()
+    assert isinstance(connection, SshConnection)
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"), waits=threading.Semaphore(WAITS))
+    for jid in ("j", "other"):
+        jobs.start(Job(jid=jid, cmd="sleep 600"))
+    stays = [Stay() for _ in range(20)]
+    for stay in stays:
+        jobs.status([Read("other")], stay=stay)
+    with ThreadPoolExecutor(WAITS) as threads:
+        waiting = [threads.submit(jobs.record, "j", wait=20) for _ in range(WAITS)]
+        await_true(lambda: connection._sessions._value <= 1)  # they are there, but for those that find no room
+        jobs.kill("j", grace=0)
+        assert {each.result().state for each in waiting} == {State.KILLED}
+    for stay in stays:
+        stay.close()
+    jobs.kill("other", grace=0)
+
+
+def test_a_start_that_is_known_to_have_come_through_is_not_sent_again(
+    connect: Connect, lab: SshLab, tmp_path: Path
+) -> None:
+    """The job may have ended since, and another caller may have cleaned it away: it would run twice."""
+    ran, here = tmp_path / "ran", HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
+    with Proxy(lab.host("db1").port) as proxy:
+        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+
+        def clean_and_cut(_: Record) -> None:
+            await_true(ran.exists)
+            proxy.stall()
+            here.kill("j", grace=0)
+            assert [record.jid for record in here.clean(older_than=0)] == ["j"]
+            proxy.cut()
+            proxy.resume()
+
+        jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+        jobs.start(Job(jid="j", cmd=f"echo once >>{ran}; sleep 600"), wait=10, on_start=clean_and_cut)
+    assert (here.list(), ran.read_text()) == ((), "once\n")
 
 
 def test_an_exchange_ends_at_its_deadline(connect: Connect) -> None:

@@ -18,6 +18,7 @@ from paramiko import Channel, SFTPClient, SSHException, Transport
 from paramiko.packet import Packetizer
 
 from remotejobs.workarounds.paramiko import idle_transport
+from remotejobs.workarounds.paramiko.eager import EagerTransport
 from remotejobs.workarounds.paramiko.exec_request import request_exec
 from remotejobs.workarounds.paramiko.idle_transport import IdleTransport
 from remotejobs.workarounds.paramiko.packets import BoundedPacketizer
@@ -78,6 +79,25 @@ def test_paramiko_by_itself_waits_for_consent_whatever_the_time_limit() -> None:
         channel, _ = both.channel()
         channel.settimeout(NEVER / 10)
         assert not comes_back(lambda: channel.exec_command("true"), both.server.consent.set)
+
+
+# eager
+
+
+def test_a_command_whose_session_was_not_asked_for_follows_no_other_session() -> None:
+    with pair(EagerTransport) as both:
+        client = both.client
+        assert isinstance(client, EagerTransport)
+        client.remote_version = "SSH-2.0-OpenSSH_10.0"
+        client.clear_to_send.clear()  # as while new keys are agreed on, here for too long
+        client.clear_to_send_timeout = NEVER / 10
+        with pytest.raises(SSHException):
+            client.open_session_with("early", CONTACT_TIMEOUT)
+        client.clear_to_send.set()
+        both.server.consent.set()
+        channel, _ = both.channel()
+        channel.exec_command("late")
+        assert both.server.commands == [b"late"]
 
 
 # wake_on_input

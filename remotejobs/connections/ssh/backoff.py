@@ -59,12 +59,18 @@ def ask_until_answered(
 ) -> Reply:
     """Ask again, by a new exchange, when the connection was lost; `once` is given what to run on the host, too.
 
+    Not behind a milestone: the job whose start that is may have ended meanwhile, and been cleaned away. Sent again, the
+    start would run it twice.
+
     Raises what `once` raises, and `Backoff.wait_or_raise`.
     """
     command = command_for(become)
     backoff = Backoff(retry_for)
     while True:
+        asked = exchange()
         try:
-            return once(command, exchange())
+            return once(command, asked)
         except ConnectionLost as lost:
+            if asked.passed:
+                raise
             backoff.wait_or_raise(lost)

@@ -39,7 +39,7 @@ class _KeptShell:
 
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
 SESSIONS = 8
-KEPT = 4  # of them, at most, for shells that stay
+KEPT = 2  # of them, at most, for shells that stay: idle beside all waits that a host may have, they leave a kill one
 
 
 class SshConnection:

@@ -83,7 +83,7 @@ mg_left() {
         case $j_state in succeeded | failed) ;; *) continue ;; esac
         rj_load_tree
         [ -n "$j_token" ] || continue
-        rj_look
+        rj_scan
         [ -n "$tree" ] || continue
         rj_survivors
         running="$running $jid: $survivors"

@@ -96,7 +96,10 @@ class EagerTransport(Transport):
             if self.channels_seen:
                 return None
             self._behind = exec_message(_FIRST, command)
-            channel = self.open_session(timeout=timeout)
+            try:
+                channel = self.open_session(timeout=timeout)
+            finally:
+                self._behind = None  # also where nothing could be sent: it must follow no other request
         if channel.remote_chanid != _FIRST:
             raise SSHException(f"the first channel has the number {channel.remote_chanid}")
         return channel

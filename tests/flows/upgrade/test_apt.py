@@ -177,7 +177,7 @@ def test_hosts_are_upgraded_in_batches(fleet: FakeHosts) -> None:
     state = upgrade_fleet(serial=[1, 2])
     assert state.result() == [replace(TO_THE_NEWEST, host=host) for host in ("web1", "web2", "web3")]
     outcomes = [[row["state"] for row in table] for table in tables_of(state.state_details.flow_run_id)]
-    assert outcomes == [["upgraded", "not started", "not started"], ["upgraded"] * 3]
+    assert outcomes == [["not started", "not started", "upgraded"], ["upgraded"] * 3]
 
 
 def test_a_failed_host_ends_the_upgrade_after_its_batch(fleet: FakeHosts) -> None:

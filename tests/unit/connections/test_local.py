@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import ProtocolError, TimedOut
+from remotejobs.jobs.client import HostJobs
+from remotejobs.model import Job, Record, State
 
 END = b"the-end\n"
 
@@ -59,3 +62,18 @@ def test_the_shell_has_a_session_of_its_own() -> None:
     said = ask("ps -o sid= -p $$").stdout.split()[0]
 
     assert int(said) != os.getsid(0)
+
+
+def test_a_job_outlives_a_start_that_is_broken_off_while_it_waits(tmp_path: Path) -> None:
+    """Ctrl-C at the controller, for one: the supervisor is in the process group of the shell that answers."""
+    jobs, go_on = HostJobs(LocalConnection("here"), directory=str(tmp_path)), tmp_path / "go-on"
+
+    def break_off(_: Record) -> None:
+        raise KeyboardInterrupt
+
+    job = Job(jid="j", cmd=f"until [ -e {go_on} ]; do sleep 0.1; done")
+    with pytest.raises(KeyboardInterrupt):
+        jobs.start(job, wait=60, on_start=break_off)
+    assert jobs.record("j").state is State.RUNNING
+    go_on.touch()
+    assert jobs.record("j", wait=60).state is State.SUCCEEDED
