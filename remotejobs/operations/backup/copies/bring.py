@@ -149,7 +149,7 @@ def keeping(identity: str, nonce: str) -> str:
     """The script that keeps `identity` in memory, for a while, and answers with its path between two lines.
 
     Where printf is a program (mksh), its words would be in the list of processes. What waits there goes in time also
-    where the session's end ends the shell that sees to that.
+    where the session's end ends the shell that sees to that: from its first instant it ignores what would end it.
     """
     return f"""umask 077
 say() {{ printf '%s\\n' "$1"; }}
@@ -158,7 +158,8 @@ echo 'begin {nonce}'
 for each in /dev/shm "${{XDG_RUNTIME_DIR:-/run/user/$(id -u)}}"; do
     case $(df -P "$each" 2>/dev/null | sed -n '2s/ .*//p') in *tmpfs* | shm) ;; *) continue ;; esac
     file=$(mktemp "$each/rj_identity_XXXXXX" 2>/dev/null) || continue
-    (exec </dev/null >/dev/null 2>&1; trap '' HUP; trap : INT TERM; sleep {_WAITS}; rm -f "$file") &
+    trap '' HUP INT TERM
+    (exec </dev/null >/dev/null 2>&1; trap : INT TERM; sleep {_WAITS}; rm -f "$file") &
     say {shlex.quote(identity.rstrip())} >"$file" || {{ rm -f "$file" && continue; }}
     echo "$file"
     break
