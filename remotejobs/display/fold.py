@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from remotejobs.display.events import CommandLine, Event
-from remotejobs.display.output import excerpt
+from remotejobs.display.output import stream_lines
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import message_of, row_of
 from remotejobs.jobs.fleet import HostResult
@@ -92,19 +92,10 @@ class Folded:
         if first.error and first.error.remedy:
             self._print(indented(_without_host(first.host, first.error.remedy)))
         if first.value:
-            self._show_stream(first.value, "stdout", first.value.stdout, first.value.stdout_bytes)
-            self._show_stream(first.value, "stderr", first.value.stderr, first.value.stderr_bytes)
-
-    def _show_stream(self, record: Record, name: str, content: bytes, total: int) -> None:
-        shown = excerpt(content, total, whole=self._verbose or record.state is State.SUCCEEDED)
-        if shown is None:
-            return
-        if shown.head or name == "stderr":
-            self._print(self._paint.faint(f"  {', '.join(filter(None, (name, shown.head)))}:"))
-        self._print(indented(shown.text))
-        if shown.cut:
-            options = ("--stderr",) if name == "stderr" else ()
-            self._print(self._paint.faint(f"  All of it: {one_line(self._command('log', record.host, *options))}"))
+            whole = self._verbose or first.value.state is State.SUCCEEDED
+            for name in ("stdout", "stderr"):
+                for line in stream_lines(first.value, name, paint=self._paint, command=self._command, whole=whole):
+                    self._print(line)
 
     def _print(self, text: str) -> None:
         self._stream.write(text + "\n")

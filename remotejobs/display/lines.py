@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, JobStarted
-from remotejobs.display.output import excerpt
+from remotejobs.display.output import stream_lines
 from remotejobs.display.paint import Paint
 from remotejobs.display.row import message_of, row_of
 from remotejobs.display.width import padded, width
@@ -92,22 +92,12 @@ class Lines:
         """All of it that came when the job succeeded, the last lines of each stream when it ended otherwise."""
         whole = self._verbose or record.state is State.SUCCEEDED
         if whole or record.finished:
-            self._show_stream(record.host, "stdout", record.stdout, record.stdout_bytes, whole=whole)
-            self._show_stream(record.host, "stderr", record.stderr, record.stderr_bytes, whole=whole)
+            for name in ("stdout", "stderr"):
+                for line in stream_lines(record, name, paint=self._paint, command=self._command, whole=whole):
+                    self._print(line)
         if record.processes:
             self._print(self._paint.faint("  what ran when it was ended:"))
             self._print(indented(record.processes))
-
-    def _show_stream(self, host: str, name: str, content: bytes, total: int, *, whole: bool) -> None:
-        shown = excerpt(content, total, whole=whole)
-        if shown is None:
-            return
-        if shown.head or name == "stderr":
-            self._print(self._paint.faint(f"  {', '.join(filter(None, (name, shown.head)))}:"))
-        self._print(indented(shown.text))
-        if shown.cut:
-            options = ("--stderr",) if name == "stderr" else ()
-            self._print(self._paint.faint(f"  All of it: {one_line(self._command('log', host, *options))}"))
 
     def _say(self, host: str, state: str, *words: str) -> None:
         head = f"{padded(one_line(host), self._host_width)}  {self._paint.state(state, STATE_WIDTH)}"

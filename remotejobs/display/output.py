@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from remotejobs.text import decoded, size
+from remotejobs.display.events import CommandLine
+from remotejobs.display.paint import Paint
+from remotejobs.model import Record
+from remotejobs.text import decoded, indented, one_line, size
 
 LAST_LINES = 5  # of each stream of a job that did not succeed
 
@@ -29,3 +33,17 @@ def excerpt(content: bytes, total: int, *, whole: bool) -> Excerpt | None:
         unit = "lines " if missing else ""
         return Excerpt(f"the last {LAST_LINES} {unit}of {all_there}", "\n".join(lines[-LAST_LINES:]), cut=True)
     return Excerpt(f"the last {size(len(content))} of {size(total)}" if missing else "", text, cut=missing)
+
+
+def stream_lines(record: Record, name: str, *, paint: Paint, command: CommandLine, whole: bool) -> Iterator[str]:
+    """What is shown of the stream `name` of a job's output, line by line, and how to see the rest of it."""
+    content, total = (record.stdout, record.stdout_bytes) if name == "stdout" else (record.stderr, record.stderr_bytes)
+    shown = excerpt(content, total, whole=whole)
+    if shown is None:
+        return
+    if shown.head or name == "stderr":
+        yield paint.faint(f"  {', '.join(filter(None, (name, shown.head)))}:")
+    yield indented(shown.text)
+    if shown.cut:
+        options = ("--stderr",) if name == "stderr" else ()
+        yield paint.faint(f"  All of it: {one_line(command('log', record.host, *options))}")
