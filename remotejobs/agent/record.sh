@@ -68,9 +68,12 @@ rj_elsewhere() {
 # those of two containers may be born in the same hundredth of a second.
 rj_renamed() {
     [ "$renamed" != "$dir" ] || return 0 # it was so a moment ago, and what lived then may have ended
-    if rj_alive "$j_sup" "$j_sup_born"; then
+    if [ "$j_sup" != "$$" ] && rj_alive "$j_sup" "$j_sup_born"; then
+        # Another container may have a process with that number and birth too, but not one more with those of the
+        # reaper, in this directory.
+        [ "$j_reaper" = 0 ] || rj_alive "$j_reaper" "$j_reaper_born" || return
         # shellcheck disable=SC3013
-        [ "$rj_proc/self/ns/uts" -ef "$rj_proc/$j_sup/ns/uts" ] || return
+        [ "$rj_proc/self/ns/uts" -ef "$rj_proc/$j_sup/ns/uts" ] && [ "$rj_proc/$j_sup/cwd" -ef . ] || return
     else
         world=${host#* } world=${world%% *}
         [ "$world" -lt 200 ] 2>/dev/null || return

@@ -173,6 +173,21 @@ def test_containers_born_in_the_same_hundredth_of_a_second_are_distinguished_by_
     web1.jobs.kill("j")
 
 
+def test_a_process_of_another_container_with_the_number_and_birth_of_its_supervisor_is_not_taken_for_it(
+    stack: ExitStack, home: Path, tmp_path: Path
+) -> None:
+    job = long(tmp_path)
+    web1, web2 = (HomeHost(stack, home, "dash", name, 1, born=123_456) for name in ("web1", "web2"))
+    gate = Path(web1.jobs.start(job).results_dir) / "job"
+    await_output(web1.jobs, "j")
+    other = web2.jobs.start(Job(jid="other", cmd="sleep 600", grace=0)).results_dir
+    alike = gate.read_text().replace(fields_of(gate.parent)["supervisor"], fields_of(other)["supervisor"], 1)
+    gate.write_text(alike)
+    with pytest.raises(OtherHost, match="belongs to the host web1 .* and this is the host web2 "):
+        web2.jobs.record("j")
+    web2.jobs.kill("other")
+
+
 def test_a_container_that_has_all_but_its_name_from_its_machine_is_another_host(
     stack: ExitStack, home: Path, tmp_path: Path
 ) -> None:
