@@ -33,9 +33,11 @@ def main(words: Sequence[str] | None = None) -> int:
             return _again(args.episode, args.times, place, args.leave_out, console)
         figures = _campaign(args.seed, args.minutes * 60, place, args.leave_out, console)
     show(figures, console)
+    for failure in figures.failures:  # first of all, for to reduce one may take long
+        _show(failure.history, failure.found, console)
     for failure in figures.failures[:REDUCED]:
         with TemporaryDirectory(prefix="checker-ground-") as name, ground_at(Path(name)) as ground:
-            _show(failure.history, failure.found, console)
+            console.print(f"episode {failure.history.plan.seed}:", markup=False)
             checker = Checker(ground, args.leave_out)
             _show_reduced(failure.history.plan, checker, {each.rule for each in failure.found}, console)
     if args.write:

@@ -60,8 +60,7 @@ rj_reaper() {
     { (eval "unset $RJ_NAMES"; rj_launch "$@") 9>&-; rc=$?; } 2>"death.$nonce"
     exec 3>&-
     umask 077
-    # shellcheck disable=SC3013
-    [ job -ef "gate.$nonce" ] || exit 1
+    rj_gate_is_ours || exit 1
     how=itself grade='' survivors='' left=''
     ! rj_exclusive ending || rj_say
     eval "$RJ_REST"

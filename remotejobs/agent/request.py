@@ -135,7 +135,7 @@ def agent_text(calls: str) -> str:
 # sent as the values of variables, which are evaluated where they are needed. The reaper is another shell, and gets its
 # part by its environment: what a job begins with, and, for where it has to write the result, what it ends with.
 _LATER = {
-    "head": "stat alive self exclusive named launch take_gate not_run give_up reaper own_words reaped say",
+    "head": "stat alive self exclusive named gate_is_ours launch take_gate not_run give_up reaper own_words reaped say",
     "rest": "nap clock since signal date fields finish exited conclude leave ending",
     "over": "load load_tree clear ended proving read_proof join any lives proven",
     # What ends a tree, which a timer and a supervisor read where they have to.

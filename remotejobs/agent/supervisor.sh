@@ -46,8 +46,7 @@ rj_supervise() { # [NAME=VALUE ...], and all that rj_start has set
     fi
     exec 3>&-
     umask 077
-    # shellcheck disable=SC3013
-    if [ ! job -ef "gate.$nonce" ]; then # the gate is not ours: nothing was run
+    if ! rj_gate_is_ours; then # nothing was run
         [ -z "$timer" ] || kill "$timer"
         rj_leave
         return
@@ -110,6 +109,9 @@ clock $began
 supervisor $sup $sup_born
 timer ${timer:-0} ${timer_born:-0}"
 }
+
+# shellcheck disable=SC3013
+rj_gate_is_ours() { [ job -ef "gate.$nonce" ]; }
 
 rj_launch() { # [NAME=VALUE ...] -> becomes the command
     trap - HUP
@@ -231,6 +233,14 @@ rj_timer() {
     [ "$stall" -eq 0 ] || : >heard
     while rj_due; do rj_sleep; done
     trap - TERM
+    # Our start may hang before the gate for longer than that, and what runs be the job of another start, or of another host.
+    until rj_gate_is_ours; do
+        if [ -e job ]; then
+            rj_gate_is_ours || exit
+        else
+            rj_alive "$sup" "$sup_born" && rj_nap || exit
+        fi
+    done
     eval "${rj_ends-}"
     rj_load_tree
     rj_end "$why" && return

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from faults.host.points import act_at
 from lab.job_files import kill_supervision
 from remotejobs.agent import request
-from remotejobs.errors import StartFailed
+from remotejobs.errors import JobExists, StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
 from tests.awaiting import await_true
@@ -88,6 +88,34 @@ def test_a_start_that_hung_while_its_job_was_killed_and_started_anew_touches_not
     reported = hung.exception()
     assert_runs_alone(jobs, tmp_path)
     assert isinstance(reported, StartFailed) and "was taken away" in reported.message
+
+
+def timer_in(directory: Path) -> str:
+    """The process whose child sleeps there."""
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if each.joinpath("cwd").readlink() == directory and b"sleep" in each.joinpath("cmdline").read_bytes():
+                return each.joinpath("stat").read_text().rpartition(")")[2].split()[1]
+    return ""
+
+
+@in_every_shell
+@pytest.mark.parametrize(("point", "options"), BEFORE_GATE)
+def test_a_start_that_hangs_at_its_gate_for_longer_than_its_time_limit_ends_no_job_of_another_start(
+    jobs: HostJobs, tmp_path: Path, point: str, options: str
+) -> None:
+    with_perl_options(jobs, options)
+    limited = Job(jid="j", cmd="true", timeout=1, grace=0)
+    with hanging(jobs, point, tmp_path, lambda: jobs.start(limited)) as hung:
+        directory, found = Path(jobs._directory, "j"), ""
+        while not found:
+            found = timer_in(directory)
+        jobs.start(once(tmp_path))
+        await_output(jobs, "j")
+        await_true(lambda: not Path("/proc", found).exists())
+        assert jobs.record("j").state is State.RUNNING
+    assert isinstance(hung.exception(), JobExists)
+    assert_runs_alone(jobs, tmp_path)
 
 
 @pytest.mark.parametrize(("point", "options"), BEFORE_GATE)
