@@ -93,6 +93,13 @@ def host_jobs(tmp_path: Path, path: str, *, proc: str = "/proc") -> Iterator[Hos
     end_unfinished(home / "jobs")
 
 
+def own_memory(pid: int) -> int:
+    """KiB of its share of memory without the files that it maps: how much a shell's own text and libraries count depends
+    on how many others run them."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
+
+
 def ended(jobs: HostJobs, jid: str) -> Record:
     """The record once the job has ended; waits on the host, at most a minute once its turn has come."""
     record = jobs.record(jid)
