@@ -94,7 +94,7 @@ def host_jobs(tmp_path: Path, path: str, *, proc: str = "/proc") -> Iterator[Hos
 
 
 def own_memory(pid: int) -> int:
-    """KiB of its share of memory, without the files that it maps: how much these count depends on how many others do."""
+    """KiB of its share of memory, but for mapped files: what these count depends on how many others map them."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
 
