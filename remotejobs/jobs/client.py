@@ -139,8 +139,10 @@ class HostJobs:
             raise
         if not begun:
             take(self._record(first, job))
-        last = self._record(later[-1]) if later and not later[-1].error else begun[0]
-        return replace(last, attached=begun[0].attached)
+        if later and not later[-1].error:
+            return replace(self._record(later[-1]), attached=begun[0].attached)
+        # A new one that ended before its start was answered: that answer has none of its output.
+        return self.record(job.jid) if begun[0].finished and not begun[0].attached else begun[0]
 
     def status(self, reads: Sequence[Read], *, wait: float = 0, stay: Stay | None = None) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
