@@ -10,9 +10,9 @@ import hashlib
 import re
 import secrets
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from remotejobs.model import PROTOCOL_VERSION, TAIL_BYTES, Job
@@ -34,20 +34,28 @@ class Read:
 class StayingText:
     """The same request for a shell that stays: `opening` with the agent's text, `question` where that was read."""
 
-    opening: bytes
+    opening: Callable[[], bytes]
     question: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Shell text to send, the line that ends its answer, how long that may be, and the secrets in it."""
+    """Shell text to send, the line that ends its answer, how long that may be, and the secrets in it.
 
-    script: bytes
+    Thousands may wait for their answers, so that the text, which is mostly the agent's, is put together when it is
+    asked for.
+    """
+
+    text: Callable[[], bytes] = field(repr=False)
     begin: bytes
     end: bytes
     max_bytes: int
     secrets: tuple[str, ...] = field(default=(), repr=False)
     staying: StayingText | None = field(default=None, repr=False)
+
+    @property
+    def script(self) -> bytes:
+        return self.text()
 
 
 _ALWAYS = ("job.sh", "start.sh", "supervisor.sh", "tree.sh", "ending.sh", "record.sh", "queue.sh")
@@ -203,12 +211,12 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "", wait: int = 0
         whole = "\n".join([agent or query_text(call[0]), *([] if text.isascii() else [unread]), question(run)]).encode()
         return _AT_ONCE.format(yash=yash, last=nonce, length=len(whole), run=run).encode() + whole
 
-    asked = Request(script("rj_asked"), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
+    asked = Request(partial(script, "rj_asked"), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
     if not stays or not text.isascii():
         return asked
     # Each question in a subshell, which ends with it: the next one begins from the same state.
     apart = "(rj_asked) </dev/null"
-    return replace(asked, staying=StayingText(script(apart), question(apart).encode()))
+    return replace(asked, staying=StayingText(partial(script, apart), question(apart).encode()))
 
 
 def settings_of(job: Job) -> str:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 
+def do_nothing() -> None:
+    """What is called where nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Become:
     """Run as another user by sudo. The password goes to sudo's stdin and nowhere else, hence no repr."""
@@ -98,6 +102,16 @@ class Stay:
         self.close()
 
 
+class PendingReply(Protocol):
+    """A question that a shell that stays was sent, and its answer, which takes its time. For one thread at a time."""
+
+    def is_there(self) -> bool:
+        """Whether `reply` would return at once. Raises `HostError`."""
+
+    def reply(self) -> Reply | None:
+        """Wait for it. None where it did not come whole: the shell has ended. Raises `HostError`."""
+
+
 @runtime_checkable
 class KeepsShells(Protocol):
     """A connection over which a shell can stay open."""
@@ -105,15 +119,17 @@ class KeepsShells(Protocol):
     def ask_staying(
         self,
         stay: Stay,
-        opening: bytes,
+        opening: Callable[[], bytes],
         question: bytes,
         *,
         end: bytes,
         become: Become | None,
         timeout: float,
         max_bytes: int,
-    ) -> Reply | None:
+        on_answer: Callable[[], None] = do_nothing,
+    ) -> PendingReply | None:
         """Ask the shell of `stay`: `question`, or `opening` where there is none yet.
 
-        None where that does not work, and `ask` has to. Raises `HostError`.
+        `on_answer` is called, in any thread, whenever more of the answer has come, and must not block. None where that
+        does not work, and `ask` has to. Raises `HostError`.
         """

@@ -42,10 +42,10 @@ class Exchange:
     def opening(self) -> bytes:
         """What may be sent before anything was heard."""
         if self._become is None:
-            return self._script
+            return self._take_script()
         if self._become.password is None:
             # `sudo -n` reads nothing: it runs the wrapper or ends, so there is no answer to wait for.
-            return BEGIN + self._script
+            return BEGIN + self._take_script()
         return self._become.password.encode() + b"\n"
 
     @property
@@ -90,7 +90,12 @@ class Exchange:
         self._stdout = rest
         self._ready = True
         asked = self._become is not None and self._become.password is not None
-        return BEGIN + self._script if asked else b""
+        return BEGIN + self._take_script() if asked else b""
+
+    def _take_script(self) -> bytes:
+        """Once: thousands of exchanges may wait for their answers, and need not hold what they sent."""
+        script, self._script = self._script, b""
+        return script
 
     def _find_milestone(self) -> None:
         if self._milestone is None:

@@ -13,13 +13,55 @@ from remotejobs.agent import request
 from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Read, Request
 from remotejobs.agent.response import Response, Section
-from remotejobs.connections.base import Become, Connection, KeepsShells, Milestone, Reply, Stay
+from remotejobs.connections.base import (
+    Become,
+    Connection,
+    KeepsShells,
+    Milestone,
+    PendingReply,
+    Reply,
+    Stay,
+    do_nothing,
+)
 from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
 from remotejobs.errors import ConnectionLost, ProtocolError, Unreachable
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
 
 EXCHANGE_TIMEOUT = 60.0  # seconds for an answer that needs no waiting
 LONGEST_WAIT = 60  # seconds: what waits over there outlives a controller that went away, so it must not wait long
+
+
+class PendingStatus:
+    """A status that is asked for; its answer comes by `deadline`, of `time.monotonic()`, or not at all.
+
+    For one thread at a time. `close` it unless it was over.
+    """
+
+    def __init__(
+        self, reply: PendingReply, read: Callable[[Reply], tuple[Record, ...]], waits: Semaphore, deadline: float
+    ) -> None:
+        self.deadline = deadline
+        self._reply = reply
+        self._read = read
+        self._waits: Semaphore | None = waits
+
+    def is_over(self) -> bool:
+        """Whether `records` need not wait. Raises `HostError`."""
+        return self._reply.is_there()
+
+    def records(self) -> tuple[Record, ...] | None:
+        """As `HostJobs.status` returns and raises; None where the shell has ended: ask it anew."""
+        try:
+            reply = self._reply.reply()
+            return self._read(reply) if reply else None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Somebody else may wait over this connection."""
+        waits, self._waits = self._waits, None
+        if waits:
+            waits.release()
 
 
 class HostJobs:
@@ -48,6 +90,11 @@ class HostJobs:
         self._become_user = become.user if become else ""
         self._directory = directory
 
+    @property
+    def keeps_shells(self) -> bool:
+        """Whether `status_soon` can be had over this connection, though not at all times."""
+        return isinstance(self._connection, KeepsShells)
+
     def _ask(
         self,
         asked: Request,
@@ -57,8 +104,8 @@ class HostJobs:
         stay: Stay | None = None,
     ) -> Response:
         with self._slots if extra_time == 0 and milestone is None else nullcontext():
-            reply = self._ask_staying(asked, stay, extra_time) if stay else None
-            reply = reply or self._connection.ask(
+            pending = self._ask_staying(asked, stay, extra_time) if stay else None
+            reply = (pending and pending.reply()) or self._connection.ask(
                 asked.script,
                 end=asked.end + b"\n",
                 become=self._become,
@@ -71,7 +118,9 @@ class HostJobs:
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
         return Response(self.host, asked, reply.stdout, reply.stderr)
 
-    def _ask_staying(self, asked: Request, stay: Stay, extra_time: float) -> Reply | None:
+    def _ask_staying(
+        self, asked: Request, stay: Stay, extra_time: float, on_answer: Callable[[], None] = do_nothing
+    ) -> PendingReply | None:
         if asked.staying is None or not isinstance(self._connection, KeepsShells):
             return None
         return self._connection.ask_staying(
@@ -82,6 +131,7 @@ class HostJobs:
             become=self._become,
             timeout=EXCHANGE_TIMEOUT + extra_time,
             max_bytes=asked.max_bytes,
+            on_answer=on_answer,
         )
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
@@ -155,6 +205,33 @@ class HostJobs:
             check_jid(read.jid)
         with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
             answer = self._ask(request.status(reads, self._directory, seconds), extra_time=seconds, stay=stay)
+        return self._records(reads, answer)
+
+    def status_soon(
+        self, reads: Sequence[Read], *, wait: float, stay: Stay, on_answer: Callable[[], None]
+    ) -> PendingStatus | None:
+        """Ask as `status` does, and return while the host waits: `on_answer` is called, in any thread, when something
+        of the answer has come. None where the shell of `stay` cannot be asked, and `status` has to be called."""
+        for read in reads:
+            check_jid(read.jid)
+        if not self._waits.acquire(blocking=False):
+            return None
+        seconds, pending = min(math.ceil(wait), LONGEST_WAIT), None
+        asked = request.status(reads, self._directory, seconds)
+        try:
+            pending = self._ask_staying(asked, stay, seconds, on_answer)
+        finally:
+            if pending is None:
+                self._waits.release()
+        if pending is None:
+            return None
+
+        def read_reply(reply: Reply) -> tuple[Record, ...]:
+            return self._records(reads, Response(self.host, asked, reply.stdout, reply.stderr))
+
+        return PendingStatus(pending, read_reply, self._waits, time.monotonic() + EXCHANGE_TIMEOUT + seconds)
+
+    def _records(self, reads: Sequence[Read], answer: Response) -> tuple[Record, ...]:
         records = tuple(self._record(section) for section in answer.sections())
         if [record.jid for record in records] != [read.jid for read in reads]:
             raise ProtocolError(self.host, "the answer is not about the jobs that were asked for")

@@ -1,4 +1,4 @@
-"""Waiting for the jobs of many hosts at once: a thread for each host, which waits over there, and one queue of news."""
+"""Waiting for the jobs of many hosts at once: each host waits over there, and few threads take what comes back."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Stay
 from remotejobs.connections.threads import start_threads
 from remotejobs.errors import RemoteJobsError, Unreachable
-from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
+from remotejobs.jobs.client import LONGEST_WAIT, HostJobs, PendingStatus
+from remotejobs.jobs.turns import Turns
 from remotejobs.jobs.wait import FIRST_PAUSE, GLIMPSE_BYTES, LONGEST_PAUSE
 from remotejobs.model import Record
 
 SHORTEST_WAIT = 5.0  # seconds
+THREADS = 32  # for all hosts whose answers come by themselves: what they do takes a round trip at most
 
 JobKey = tuple[str, str]  # host and jid
 
@@ -44,12 +47,36 @@ class JobEvent:
         return not (isinstance(self.error, Unreachable) and self.error.transient)
 
 
+@dataclass(eq=False, slots=True)
+class _Host:
+    """A host and its jobs that have not ended. It is `apart` while it has a thread of its own."""
+
+    name: str
+    jids: list[str]
+    stay: Stay = field(default_factory=Stay)
+    jobs: HostJobs | None = None
+    pending: PendingStatus | None = None
+    apart: bool = False
+    wait_apart: float = 0.0  # seconds of its next wait in a thread of its own; none, if only its connection has to open
+
+    def close(self) -> None:
+        if self.pending:
+            self.pending.close()
+        self.pending = None
+        self.stay.close()
+
+    @property
+    def reads(self) -> list[Read]:
+        return [Read(jid, max_bytes=GLIMPSE_BYTES) for jid in self.jids]
+
+
 class JobWatch:
     """Waits for jobs to end until each has ended or `stop` is called; hosts may be unreachable for any time.
 
     `jobs` maps each host to its jids, `on` gives access to a host and may raise `RemoteJobsError`. However many
     jobs a host has, it is asked in one exchange, which takes one of the sessions of its connection. With `glimpses`
-    running jobs are reported too, every so many seconds; without them a host is asked once a minute.
+    running jobs are reported too, every so many seconds; without them a host is asked once a minute. A host has
+    a thread of its own as long as it is unreachable, and where its connection keeps no shells.
     """
 
     def __init__(
@@ -63,7 +90,9 @@ class JobWatch:
         self._wait = LONGEST_WAIT if glimpses is None else min(max(SHORTEST_WAIT, glimpses), LONGEST_WAIT)
         self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        start_threads([(self._guard, (host, list(jids))) for host, jids in jobs.items()], name="watch")
+        self._turns: Turns[_Host] = Turns(self._serve, threads=THREADS, name="watch")
+        for host, jids in jobs.items():
+            self._turns.put(_Host(host, list(jids)))
 
     def news(self, within: float) -> Iterator[JobEvent]:
         """What comes within so many seconds; over earlier when every job has ended. For one thread."""
@@ -81,6 +110,7 @@ class JobWatch:
     def stop(self) -> None:
         """Wait for nothing more; a wait that is under way on a host ends by itself within a minute."""
         self._stopped.set()
+        self._turns.close()
 
     def _take(self, item: JobEvent) -> None:
         key = (item.host, item.jid)
@@ -91,39 +121,84 @@ class JobWatch:
         elif isinstance(item.error, Unreachable):
             self.unreachable[key] = item.error
 
-    def _guard(self, host: str, jids: list[str]) -> None:
+    def _serve(self, host: _Host) -> None:
+        """Take what came of a host, and ask it again. Trouble is dealt with in a thread of its own."""
+        if not host.apart and not self._guarded(host, self._take_and_ask):
+            host.apart = True
+            start_threads([(self._guarded, (host, self._wait_apart))], name="watch apart")
+
+    def _guarded(self, host: _Host, wait: Callable[[_Host], bool]) -> bool:
         """A fault of this program must reach the caller, and not be taken for a job that never ends."""
         try:
-            self._wait_for(host, jids)
+            return wait(host)
         except RemoteJobsError as exc:
-            self._report(JobEvent(host, jid, error=exc) for jid in jids)
+            self._report(JobEvent(host.name, jid, error=exc) for jid in host.jids)
         except BaseException as exc:  # noqa: BLE001
             self._news.put(exc)
+        host.close()
+        return True
 
-    def _wait_for(self, host: str, jids: list[str]) -> None:
-        """Poll until all of `jids` are over, taking each away that is."""
-        with Stay() as stay:
-            self._wait_in(stay, host, jids)
+    def _take_and_ask(self, host: _Host) -> bool:
+        """Whether the host needs no thread of its own: what it has to say will come by itself, or nothing is left."""
+        if host.jobs is None:
+            host.jobs = self._on(host.name)
+        try:
+            if host.pending and not host.pending.is_over():
+                self._turns.put(host, host.pending.deadline)
+                return True
+            if host.pending:
+                records, host.pending = host.pending.records(), None
+                if records is None:
+                    return False
+                self._see(host, [JobEvent(host.name, each.jid, record=host.jobs.whole(each)) for each in records])
+                wait = self._wait
+            else:
+                wait = self._first_wait()
+            if not host.jids:
+                host.close()
+                return True
+            on_answer = partial(self._turns.put, host)
+            host.pending = host.jobs.status_soon(host.reads, wait=wait, stay=host.stay, on_answer=on_answer)
+        except RemoteJobsError:  # it is asked again, and then the error counts
+            host.close()
+            return False
+        if host.pending:
+            self._turns.put(host, host.pending.deadline)
+        return host.pending is not None
 
-    def _wait_in(self, stay: Stay, host: str, jids: list[str]) -> None:
-        jobs, wait, pause, unreachable = self._on(host), self._first_wait(), FIRST_PAUSE, False
-        while jids and not self._stopped.is_set():
+    def _wait_apart(self, host: _Host) -> bool:
+        """Poll until all of its jobs are over, taking each away that is, or until it needs no thread of its own."""
+        assert host.jobs is not None
+        wait, pause, unreachable = host.wait_apart, FIRST_PAUSE, False
+        if not host.jobs.keeps_shells:
+            wait = self._first_wait()
+        while host.jids and not self._stopped.is_set():
             try:
-                seen = _poll(host, jobs, jids, wait, stay)
+                seen = _poll(host, host.jobs, host.reads, wait)
             except Unreachable as exc:
                 if not exc.transient:
                     raise
                 if not unreachable:
-                    self._report(JobEvent(host, jid, error=exc) for jid in jids)
+                    self._report(JobEvent(host.name, jid, error=exc) for jid in host.jids)
                 self._stopped.wait(pause)
                 # Callers that wait for it learn at once that it is back.
                 wait, pause, unreachable = 0.0, min(2 * pause, LONGEST_PAUSE), True
                 continue
-            self.latest.update({(host, news.jid): news.record for news in seen if news.record and not news.is_last})
-            wanted = self._glimpses is not None or unreachable
-            self._report(replace(news, returned=unreachable) for news in seen if news.is_last or wanted)
-            jids[:] = [news.jid for news in seen if not news.is_last]
-            wait, pause, unreachable = self._first_wait() if unreachable else self._wait, FIRST_PAUSE, False
+            self._see(host, seen, returned=unreachable)
+            host.wait_apart = wait = self._first_wait() if unreachable else self._wait
+            pause, unreachable = FIRST_PAUSE, False
+            if host.jids and host.jobs.keeps_shells:
+                host.apart = False
+                self._turns.put(host)
+                return True
+        host.close()
+        return True
+
+    def _see(self, host: _Host, seen: Sequence[JobEvent], *, returned: bool = False) -> None:
+        self.latest.update({(host.name, each.jid): each.record for each in seen if each.record and not each.is_last})
+        wanted = self._glimpses is not None or returned
+        self._report(replace(each, returned=returned) for each in seen if each.is_last or wanted)
+        host.jids[:] = [each.jid for each in seen if not each.is_last]
 
     def _report(self, items: Iterable[JobEvent]) -> None:
         for item in items:
@@ -135,14 +210,14 @@ class JobWatch:
         return random.uniform(SHORTEST_WAIT, self._wait)  # noqa: S311 - to spread a crowd, not to keep a secret
 
 
-def _poll(host: str, jobs: HostJobs, jids: Sequence[str], wait: float, stay: Stay) -> list[JobEvent]:
+def _poll(host: _Host, jobs: HostJobs, reads: Sequence[Read], wait: float) -> list[JobEvent]:
     """Wait over there until one of the jobs ends. One that cannot be read hides no other."""
     try:
-        records = jobs.status([Read(jid, max_bytes=GLIMPSE_BYTES) for jid in jids], wait=wait, stay=stay)
+        records = jobs.status(reads, wait=wait, stay=host.stay)
     except Unreachable:
         raise
     except RemoteJobsError as exc:
-        if len(jids) == 1:
-            return [JobEvent(host, jids[0], error=exc)]
-        return [news for jid in jids for news in _poll(host, jobs, [jid], 0, stay)]
-    return [JobEvent(host, record.jid, record=jobs.whole(record)) for record in records]
+        if len(reads) == 1:
+            return [JobEvent(host.name, reads[0].jid, error=exc)]
+        return [news for read in reads for news in _poll(host, jobs, [read], 0)]
+    return [JobEvent(host.name, record.jid, record=jobs.whole(record)) for record in records]

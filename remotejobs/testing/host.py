@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Condition
 
-from remotejobs.connections.base import Become, Milestone, Reply
+from remotejobs.connections.base import Become, Milestone, PendingReply, Reply, Stay, do_nothing
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import JID, TAIL_BYTES
 from remotejobs.testing import answer
@@ -15,6 +17,7 @@ from remotejobs.testing.job import FakeJob
 from remotejobs.testing.line import settle
 from remotejobs.testing.plan import Planner
 from remotejobs.testing.request import Call, ScriptRequest, Start, asked_in
+from remotejobs.testing.waiting import FakePending, Waiting
 
 FIRST_PID = 4242
 LOGIN = "deploy"
@@ -34,6 +37,7 @@ class FakeHost:
         "_deaf",
         "_jobs",
         "_on_start",
+        "_pending",
         "_plan",
         "_real_time",
         "_say",
@@ -62,6 +66,7 @@ class FakeHost:
         self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has one
         self._cut: tuple[type[Unreachable], str] | None = None
         self._deaf = 0
+        self._pending: set[FakePending] = set()
         self._breaks = 0  # how often all connections broke
 
     # --- what the test does to it ---
@@ -96,7 +101,7 @@ class FakeHost:
             named = [job for job in self._left() if job.named(name) and not job.is_queued]
             for job in named:
                 act(job, self._clock.now())
-            self._changed.notify_all()
+            self._notify()
             return len(named)
 
     def jobs(self) -> tuple[FakeJob, ...]:
@@ -111,9 +116,15 @@ class FakeHost:
         """What has not ended."""
         return [job for job in self.jobs() if not job.end]
 
+    def _notify(self) -> None:
+        """Wake all that wait."""
+        self._changed.notify_all()
+        for pending in tuple(self._pending):
+            pending.wake()
+
     def _break(self) -> None:
         self._breaks += 1
-        self._changed.notify_all()
+        self._notify()
 
     # --- the connection ---
 
@@ -128,8 +139,55 @@ class FakeHost:
         milestone: Milestone | None = None,
     ) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
+        return self._asked(asked_in(script), end, become, timeout, max_bytes, milestone)
+
+    def ask_staying(
+        self,
+        stay: Stay,  # noqa: ARG002 - what was read once costs nothing to read again
+        opening: Callable[[], bytes],  # noqa: ARG002
+        question: bytes,
+        *,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        on_answer: Callable[[], None] = do_nothing,
+    ) -> PendingReply | None:
+        """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
+        asked = asked_in(question)
+        assert isinstance(asked, Call)
+        _, directory, wait, *reads = asked.words
+        with self._changed:
+            if self._cut:
+                return None
+            jobs = self._jobs.get(_base(directory, become.user if become else LOGIN), {})
+            wanted = [jobs.get(jid) for jid in reads[::4]] if int(wait) else [None]
+            waiting = Waiting(jobs, wanted, self._clock.now() + int(wait), self._breaks)
+
+        def answer() -> Reply:
+            if self._breaks != waiting.breaks:
+                self._pending.discard(pending)
+                raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+            left = max(0, math.ceil(waiting.deadline - self._clock.now()))
+            again = replace(asked, words=[*asked.words[:2], str(left), *reads])
+            self._pending.discard(pending)
+            return self._asked(again, end, become, timeout, max_bytes, None)
+
+        pending = FakePending(lambda: self._due_in(waiting), answer, on_answer)
+        self._pending.add(pending)
+        pending.wake()
+        return pending
+
+    def _asked(
+        self,
+        asked: Call | ScriptRequest | None,
+        end: bytes,
+        become: Become | None,
+        timeout: float,
+        max_bytes: int,
+        milestone: Milestone | None,
+    ) -> Reply:
         self._travel(timeout)
-        asked = asked_in(script)
         with self._changed:
             if self._cut:
                 raise self._cut[0](self.host, self._cut[1])
@@ -232,31 +290,29 @@ class FakeHost:
         return b"".join(parts)
 
     def _wait(self, jobs: dict[str, FakeJob], wanted: list[FakeJob | None], seconds: int) -> None:
-        """Until one of `wanted` ends, is not there, or its turn comes, so many seconds; time jumps where it can."""
-        deadline, breaks = self._clock.now() + seconds, self._breaks
-        queued = [job for job in wanted if job and job.is_queued]
-        while True:
-            now = self._clock.now()
-            settle(jobs.values(), now)
-            left = [job for job in wanted if job and not job.end]
-            if len(left) < len(wanted) or not all(job.is_queued for job in queued) or now >= deadline:
-                return
-            if queued:  # what they wait for may end first
-                left = [job for job in jobs.values() if not job.end]
-            due = min([deadline, *(end.at for job in left if (end := job.coming()))])
-            if _is_planned(left) and not self._real_time:
+        """Time jumps where it can."""
+        waiting = Waiting(jobs, wanted, self._clock.now() + seconds, self._breaks)
+        while (due := self._due_in(waiting)) > 0:
+            self._changed.wait(due)
+        if self._breaks != waiting.breaks:
+            raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+
+    def _due_in(self, waiting: Waiting) -> float:
+        with self._changed:
+            while self._breaks == waiting.breaks:
+                now = self._clock.now()
+                due, by_test = waiting.due(now)
+                if due <= now or by_test or self._real_time:
+                    return max(0.0, due - now)
                 self._clock.jump(due)
-            else:
-                self._changed.wait(due - now)
-            if self._breaks != breaks:
-                raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+            return 0.0
 
     def _kill(self, jobs: dict[str, FakeJob], base: str, jid: str) -> bytes:
         job = jobs.get(jid)
         if not job:
             return _missing(base, jid)
         job.kill(self._clock.now())
-        self._changed.notify_all()
+        self._notify()
         return answer.full(job, self._clock, -1, -1, TAIL_BYTES)
 
     def _list(self, jobs: dict[str, FakeJob], jids: list[str]) -> bytes:
@@ -275,12 +331,6 @@ class FakeHost:
             for jid in gone:
                 del jobs[jid]
         return said
-
-
-def _is_planned(jobs: list[FakeJob]) -> bool:
-    """Whether one ends without the test; of one that is queued the test decides where it does of one that runs."""
-    by_test = any(job.plan.lasts is None and not job.is_queued for job in jobs)
-    return any(job.coming() and not (by_test if job.is_queued else job.plan.lasts is None) for job in jobs)
 
 
 def _missing(base: str, jid: str) -> bytes:

@@ -7,16 +7,16 @@ import remotejobs.workarounds.paramiko  # noqa: F401 - first: it decides how par
 # isort: split
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from remotejobs.connections.base import Become, Milestone, Reply, Stay
+from remotejobs.connections.base import Become, Milestone, PendingReply, Reply, Stay, do_nothing
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.backoff import ask_until_answered, command_for
 from remotejobs.connections.ssh.endpoint import Endpoint
-from remotejobs.connections.ssh.transport.channel import RemoteShell, open_shell, run_exchange
+from remotejobs.connections.ssh.transport.channel import ChannelExchange, RemoteShell, open_shell, run_exchange
 from remotejobs.connections.ssh.transport.session import Session, open_session
 from remotejobs.errors import ConnectionLost, TimedOut
 
@@ -35,6 +35,49 @@ class _KeptShell:
             self._open = False
             self.remote.close()
             self.release()
+
+
+class _Asked:
+    """A question to a kept shell, and its answer under way; with the shell ends what it was kept for."""
+
+    under_way: ChannelExchange
+
+    def __init__(self, connection: SshConnection, stay: Stay, kept: _KeptShell) -> None:
+        self._connection = connection
+        self._stay = stay
+        self._kept = kept
+        self.gone = False
+
+    def is_there(self) -> bool:
+        with self.ending_in_trouble():
+            return self.under_way.is_over()
+        return True
+
+    def reply(self) -> Reply | None:
+        if self.gone:
+            return None
+        with self.ending_in_trouble():
+            reply = self.under_way.reply()
+            if reply.complete:
+                return reply
+            self._stay.close()
+        return None
+
+    @contextmanager
+    def ending_in_trouble(self) -> Iterator[None]:
+        """A connection that is lost is no trouble of the caller's, who asks over another; see `gone`."""
+        try:
+            yield
+        except ConnectionLost:
+            self._stay.close()
+            self.gone = True
+        except TimedOut:
+            self._stay.close()
+            self._connection.drop(self._kept.session)
+            raise
+        except BaseException:
+            self._stay.close()
+            raise
 
 
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
@@ -86,42 +129,29 @@ class SshConnection:
     def ask_staying(
         self,
         stay: Stay,
-        opening: bytes,
+        opening: Callable[[], bytes],
         question: bytes,
         *,
         end: bytes,
         become: Become | None,
         timeout: float,
         max_bytes: int,
-    ) -> Reply | None:
+        on_answer: Callable[[], None] = do_nothing,
+    ) -> PendingReply | None:
         """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
         deadline = time.monotonic() + timeout
         kept = stay.shell if isinstance(stay.shell, _KeptShell) and stay.shell.remote.is_open else None
-        try:
-            if kept is None:
-                stay.close()
-                if (kept := self._keep_shell(become, timeout)) is None:
-                    return None
-                stay.shell = kept
-                exchange = Exchange(self.host, opening, end=end, become=become, max_bytes=max_bytes)
-            else:
-                exchange = Exchange(self.host, question, end=end, become=None, max_bytes=max_bytes)
-            reply = kept.remote.ask(exchange, timeout, deadline, last=False)
-        except ConnectionLost:
+        script, by = question, None
+        if kept is None:
             stay.close()
-            return None
-        except TimedOut:
-            stay.close()
-            if session := kept.session if kept else self._session:
-                self._drop(session)
-            raise
-        except BaseException:
-            stay.close()
-            raise
-        if reply.complete:
-            return reply
-        stay.close()
-        return None
+            if (kept := self._keep_shell(become, timeout)) is None:
+                return None
+            stay.shell, script, by = kept, opening(), become
+        exchange = Exchange(self.host, script, end=end, become=by, max_bytes=max_bytes)
+        asked = _Asked(self, stay, kept)
+        with asked.ending_in_trouble():
+            asked.under_way = kept.remote.ask(exchange, timeout, deadline, last=False, on_input=on_answer)
+        return None if asked.gone else asked
 
     def _keep_shell(self, become: Become | None, timeout: float) -> _KeptShell | None:
         """One more shell that stays, if there is a session for it, and one that is open."""
@@ -134,6 +164,13 @@ class SshConnection:
         try:
             command = command_for(become)
             remote = open_shell(session.transport, command, host=self.host, timeout=timeout, eager=False)
+        except ConnectionLost:
+            self._release_kept()
+            return None
+        except TimedOut:
+            self._release_kept()
+            self.drop(session)
+            raise
         except BaseException:
             self._release_kept()
             raise
@@ -161,7 +198,7 @@ class SshConnection:
                 raise
             except TimedOut:
                 # Nothing may come over this session any more; other threads that use it will ask again.
-                self._drop(session)
+                self.drop(session)
                 raise
 
     def _open(self) -> Session:
@@ -175,7 +212,8 @@ class SshConnection:
                     self._session = open_session(self._endpoint)
             return self._session
 
-    def _drop(self, session: Session) -> None:
+    def drop(self, session: Session) -> None:
+        """Close a session over which nothing may come any more; the next `ask` opens another."""
         with self._opening:
             if self._session is session:
                 self._session = None

@@ -9,6 +9,7 @@ Upstream: no report of it was found. The public way would be an event, or a call
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from paramiko import Channel
 from paramiko.buffered_pipe import BufferedPipe
@@ -17,6 +18,19 @@ from remotejobs.workarounds.private import require
 
 require("paramiko", BufferedPipe, "set_event")
 require("paramiko", Channel.fileno, "in_buffer", "in_stderr_buffer", "set_event")
+
+
+class Wake(threading.Event):
+    """An event that also calls, in the thread that reads the connection: what it calls must not block."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._call = call
+
+    def set(self) -> None:
+        """It has come, whatever it is."""
+        super().set()
+        self._call()
 
 
 def wake_on_input(channel: Channel, wake: threading.Event) -> None:

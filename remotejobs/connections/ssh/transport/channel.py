@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
+from collections.abc import Callable, Iterator
 
 from paramiko import Channel
 from paramiko.ssh_exception import ChannelException, SSHException
 
-from remotejobs.connections.base import Reply
+from remotejobs.connections.base import Reply, do_nothing
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.transport.quick import QuickTransport
 from remotejobs.errors import ConnectionLost, TimedOut
 from remotejobs.workarounds.paramiko.exec_request import request_exec
-from remotejobs.workarounds.paramiko.wake_on_input import wake_on_input
+from remotejobs.workarounds.paramiko.wake_on_input import Wake, wake_on_input
 
 CHUNK = 64 * 1024
 WINDOW_CHECK = 0.05
@@ -32,7 +32,7 @@ def run_exchange(
     deadline = time.monotonic() + timeout
     shell = open_shell(transport, command, host=host, timeout=timeout, eager=eager)
     try:
-        return shell.ask(exchange, timeout, deadline, last=True)
+        return shell.ask(exchange, timeout, deadline, last=True).reply()
     finally:
         shell.close()
 
@@ -67,18 +67,26 @@ class RemoteShell:
         """As far as is known here."""
         return self._transport.is_active() and not self._channel.closed and not self._channel.eof_received
 
-    def ask(self, exchange: Exchange, timeout: float, deadline: float, *, last: bool) -> Reply:
-        """Hold one exchange; after the `last` the shell is to see the end. Raises what `run_exchange` does.
+    def ask(
+        self,
+        exchange: Exchange,
+        timeout: float,
+        deadline: float,
+        *,
+        last: bool,
+        on_input: Callable[[], None] = do_nothing,
+    ) -> ChannelExchange:
+        """Begin an exchange, and return once all is sent; after the `last` the shell is to see the end.
 
-        `timeout` is the seconds that end at the `deadline`.
+        `timeout` is the seconds that end at the `deadline`. `on_input` is called whenever something has come.
+        Raises what `run_exchange` does.
         """
         command, self._command = self._command, ""
-        under_way = _ChannelExchange(self._transport, self._channel, exchange, self._host, timeout, last=last)
-        try:
-            under_way.until(deadline, command)
-            return exchange.reply()
-        except (SSHException, EOFError, OSError) as exc:
-            raise ConnectionLost(self._host, f"the connection ended while something was sent ({exc!r})") from exc
+        begun = ChannelExchange(
+            self._transport, self._channel, exchange, self._host, timeout, deadline, last=last, on_input=on_input
+        )
+        begun.begin(command)
+        return begun
 
     def close(self) -> None:
         close_quietly(self._channel)
@@ -90,8 +98,8 @@ def close_quietly(thing: Channel | QuickTransport) -> None:
         thing.close()
 
 
-class _ChannelExchange:
-    """One exchange under way."""
+class ChannelExchange:
+    """One exchange under way. Its methods raise what `run_exchange` does."""
 
     def __init__(
         self,
@@ -100,40 +108,80 @@ class _ChannelExchange:
         exchange: Exchange,
         host: str,
         timeout: float,
+        deadline: float,
         *,
         last: bool,
+        on_input: Callable[[], None],
     ) -> None:
         self._timeout = timeout
+        self._deadline = deadline
         self._last = last
         self._transport = transport
         self._channel = channel
         self._exchange = exchange
         self._host = host
         self._unsent = exchange.opening()
-        self._wake = threading.Event()
+        self._wake = Wake(on_input)
         self._heard = False
+        self._over = False
 
-    def until(self, deadline: float, command: str) -> None:
-        """To its end; `command` is what is still to be run."""
-        channel, wake = self._channel, self._wake
-        wake_on_input(channel, wake)
-        if command:
-            request_exec(self._transport, channel, command)
-        self._send_first(deadline)
-        while not self._exchange.ended:
-            wake.clear()
+    def begin(self, command: str) -> None:
+        """Send what there is to send; `command` is what is still to be run."""
+        with self._translated():
+            wake_on_input(self._channel, self._wake)
+            if command:
+                request_exec(self._transport, self._channel, command)
+            self._send_first()
+            while not self._step() and not self._all_sent:
+                self._rest()
+
+    def is_over(self) -> bool:
+        """Take what has come. Whether nothing more comes, so that `reply` does not wait."""
+        with self._translated():
+            return self._over or self._step()
+
+    def reply(self) -> Reply:
+        """The answer, once it is there."""
+        while not self.is_over():
+            self._rest()
+        with self._translated():
+            return self._exchange.reply()
+
+    @property
+    def _all_sent(self) -> bool:
+        return not self._unsent and self._exchange.said_all
+
+    def _step(self) -> bool:
+        """Send what may be sent and take what has come; whether it is over."""
+        channel = self._channel
+        drained = True
+        while drained and not self._exchange.ended:
+            self._wake.clear()
             # Read before draining, so that what came before the end is not lost.
             closed = bool(channel.closed or channel.eof_received)
             self._send()
-            drained, remaining = self._drain(), deadline - time.monotonic()
+            drained = self._drain()
             if closed and not drained:
-                return self._check_end()
+                self._check_end()
+                self._over = True
+                return True
             # Also where something still comes: a host that never stops talking must not hold us for ever.
-            if remaining <= 0 and not self._exchange.ended:
+            if time.monotonic() >= self._deadline and not self._exchange.ended:
                 raise TimedOut(self._host, f"no complete answer within {self._timeout:g} s")
-            if not drained:
-                wake.wait(min(remaining, WINDOW_CHECK) if self._unsent else remaining)
-        return None
+        self._over = self._exchange.ended
+        return self._over
+
+    def _rest(self) -> None:
+        """Until more comes, or may be sent."""
+        remaining = max(0.0, self._deadline - time.monotonic())
+        self._wake.wait(min(remaining, WINDOW_CHECK) if self._unsent else remaining)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (SSHException, EOFError, OSError) as exc:
+            raise ConnectionLost(self._host, f"the connection ended while something was sent ({exc!r})") from exc
 
     def _drain(self) -> bool:
         """Take what is there of both streams; whether there was something."""
@@ -147,9 +195,9 @@ class _ChannelExchange:
         self._heard = self._heard or something
         return something
 
-    def _send_first(self, deadline: float) -> None:
+    def _send_first(self) -> None:
         """Wait for sshd to open the window, which it does when the command runs; only send() shows it."""
-        self._channel.settimeout(max(0.0, deadline - time.monotonic()))
+        self._channel.settimeout(max(0.0, self._deadline - time.monotonic()))
         try:
             self._unsent = self._unsent[self._channel.send(self._unsent) :]
         except TimeoutError as exc:
