@@ -11,9 +11,9 @@ from threading import Semaphore
 
 from remotejobs.agent import request
 from remotejobs.agent import response as protocol
-from remotejobs.agent.request import Read, Request
+from remotejobs.agent.request import Read, Request, StayingText
 from remotejobs.agent.response import Response, Section
-from remotejobs.connections.base import Become, Connection, KeepsShells, Milestone, Reply, Stay
+from remotejobs.connections.base import Become, Connection, KeepsShells, Milestone, Question, Reply, Stay
 from remotejobs.connections.host_words import BROKEN_OFF, words_of_host
 from remotejobs.errors import ConnectionLost, ProtocolError, Unreachable
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
@@ -57,32 +57,25 @@ class HostJobs:
         stay: Stay | None = None,
     ) -> Response:
         with self._slots if extra_time == 0 and milestone is None else nullcontext():
-            reply = self._ask_staying(asked, stay, extra_time) if stay else None
-            reply = reply or self._connection.ask(
+            question = Question(
                 asked.script,
                 end=asked.end + b"\n",
-                become=self._become,
                 timeout=EXCHANGE_TIMEOUT + extra_time,
                 max_bytes=asked.max_bytes,
-                **({"milestone": milestone} if milestone else {}),
+                become=self._become,
+                milestone=milestone,
             )
+            reply = self._ask_staying(question, asked.staying, stay) if stay and asked.staying else None
+            reply = reply or self._connection.ask(question)
         if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
             said = words_of_host(asked.script, asked.secrets, reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
         return Response(self.host, asked, reply.stdout, reply.stderr)
 
-    def _ask_staying(self, asked: Request, stay: Stay, extra_time: float) -> Reply | None:
-        if asked.staying is None or not isinstance(self._connection, KeepsShells):
+    def _ask_staying(self, question: Question, text: StayingText, stay: Stay) -> Reply | None:
+        if not isinstance(self._connection, KeepsShells):
             return None
-        return self._connection.ask_staying(
-            stay,
-            asked.staying.opening,
-            asked.staying.question,
-            end=asked.end + b"\n",
-            become=self._become,
-            timeout=EXCHANGE_TIMEOUT + extra_time,
-            max_bytes=asked.max_bytes,
-        )
+        return self._connection.ask_staying(stay, replace(question, script=text.following), text.opening)
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
         error = protocol.error_of(self.host, section, job)

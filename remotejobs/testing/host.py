@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from threading import Condition
 
-from remotejobs.connections.base import Become, Milestone, Reply
+from remotejobs.connections.base import Milestone, Question, Reply
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import JID, TAIL_BYTES
 from remotejobs.testing import answer
@@ -117,19 +117,10 @@ class FakeHost:
 
     # --- the connection ---
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
-        self._travel(timeout)
-        asked = asked_in(script)
+        self._travel(question.timeout)
+        asked = asked_in(question.script)
         with self._changed:
             if self._cut:
                 raise self._cut[0](self.host, self._cut[1])
@@ -138,13 +129,14 @@ class FakeHost:
             if isinstance(asked, ScriptRequest):
                 body = self._answer(asked)
             else:
-                body = self._carry_out(asked, become.user if become else LOGIN, milestone)
+                user = question.become.user if question.become else LOGIN
+                body = self._carry_out(asked, user, question.milestone)
             if self._deaf:
                 self._deaf -= 1
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
-        whole = b"\n%b\n%b%b" % (asked.begin, body, end)
-        if len(whole) > max_bytes:
-            raise ProtocolError(self.host, f"the answer is longer than {max_bytes} bytes")
+        whole = b"\n%b\n%b%b" % (asked.begin, body, question.end)
+        if len(whole) > question.max_bytes:
+            raise ProtocolError(self.host, f"the answer is longer than {question.max_bytes} bytes")
         return Reply(whole, b"", complete=True)
 
     def close(self) -> None:
@@ -164,8 +156,8 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _answer(self, question: ScriptRequest) -> bytes:
-        rc, output = self._say(self.host, question.script)
+    def _answer(self, asked: ScriptRequest) -> bytes:
+        rc, output = self._say(self.host, asked.script)
         return f"{output}\n{rc}\n".encode()
 
     # --- the entries of job.sh ---

@@ -9,10 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
-from remotejobs.connections.base import Become, Milestone, Reply, Stay
+from remotejobs.connections.base import Become, Question, Reply, Stay
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.backoff import ask_until_answered, command_for
 from remotejobs.connections.ssh.endpoint import Endpoint
@@ -67,46 +66,24 @@ class SshConnection:
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._kept = threading.BoundedSemaphore(KEPT)
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
-        """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-        exchange = partial(
-            Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
-        )
-        return ask_until_answered(partial(self._ask_once, timeout=timeout), exchange, become, self._retry_for)
+    def ask(self, question: Question) -> Reply:
+        """See `remotejobs.connections.base.Connection.ask`. The timeout begins anew when the script is sent again."""
+        return ask_until_answered(self._ask_once, self.host, question, self._retry_for)
 
-    def ask_staying(
-        self,
-        stay: Stay,
-        opening: bytes,
-        question: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-    ) -> Reply | None:
+    def ask_staying(self, stay: Stay, question: Question, opening: bytes) -> Reply | None:
         """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + question.timeout
         kept = stay.shell if isinstance(stay.shell, _KeptShell) and stay.shell.remote.is_open else None
         try:
             if kept is None:
                 stay.close()
-                if (kept := self._keep_shell(become, timeout)) is None:
+                if (kept := self._keep_shell(question.become, question.timeout)) is None:
                     return None
                 stay.shell = kept
-                exchange = Exchange(self.host, opening, end=end, become=become, max_bytes=max_bytes)
+                sent = replace(question, script=opening)
             else:
-                exchange = Exchange(self.host, question, end=end, become=None, max_bytes=max_bytes)
-            reply = kept.remote.ask(exchange, timeout, deadline, last=False)
+                sent = replace(question, become=None)  # the shell that stays is that user's
+            reply = kept.remote.ask(Exchange(self.host, sent), question.timeout, deadline, last=False)
         except ConnectionLost:
             stay.close()
             return None
