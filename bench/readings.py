@@ -34,10 +34,16 @@ try:
     from remotejobs.connections.connect import open_connection
 except ImportError:
     from remotejobs.connect import open_connection
+ended = {"end": b"end\\n", "timeout": 60, "max_bytes": 1000}
+try:
+    from remotejobs.connections.base import Question
+    asked = {"question": Question(b"echo; echo end\\n", **ended)}
+except ImportError:
+    asked = {"script": b"echo; echo end\\n", "become": None, **ended}
 opened = [open_connection(host) for host in load_inventory(Path(sys.argv[1])).hosts.values()]
 if sys.argv[2] == "ask":
     for connection in opened:
-        connection.ask(b"echo; echo end\\n", end=b"end\\n", become=None, timeout=60, max_bytes=1000)
+        connection.ask(**asked)
         connection.close()
 """
 _BLOCK = "Host h{number:02d}?\n  Port 22{number:02d}\n  User deploy\n  HostName %h.example.net\n"

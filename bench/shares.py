@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from bench.documents import machine, put, say, table
 from bench.engine import hosts
-from remotejobs.connections.base import Connection
+from remotejobs.connections.base import Connection, Question
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.ssh.connection import SshConnection
 from remotejobs.inventory import load_inventory
@@ -62,7 +62,7 @@ def _requests(job: Job) -> Iterable[tuple[str, Callable[[HostJobs], object]]]:
 
 def _log_in(connection: Connection) -> None:
     assert isinstance(connection, SshConnection)
-    connection.ask(b"echo; echo end\n", end=b"end\n", become=None, timeout=60, max_bytes=1000)
+    connection.ask(Question(b"echo; echo end\n", end=b"end\n", timeout=60, max_bytes=1000))
 
 
 def _cpu(things: Iterable[T], act: Callable[[T], object]) -> str:

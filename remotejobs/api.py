@@ -115,7 +115,7 @@ class RemoteJobs:
             queue_timeout=queue_timeout,
             launcher=launcher,
         )
-        return StartResult(job.jid, self._gather(pattern, lambda jobs: jobs.start(job)))
+        return StartResult(job.jid, self._gather(pattern, lambda jobs: jobs.start(job), waits=False))
 
     @renamed_arguments(patience="contact_timeout", on_look="on_poll")
     def wait(
@@ -148,7 +148,7 @@ class RemoteJobs:
     def log(self, pattern: str, jid: str, *, max_bytes: int = 1024 * 1024) -> tuple[HostResult[Record], ...]:
         """The same with the last `max_bytes` of both streams."""
         read = Read(check_jid(jid), max_bytes=max_bytes)
-        return self._gather(pattern, lambda jobs: jobs.status([read])[0])
+        return self._gather(pattern, lambda jobs: jobs.status([read])[0], waits=False)
 
     def kill(self, pattern: str, jid: str, *, grace: int | None = None) -> tuple[HostResult[Record], ...]:
         """End the job with all its processes, with proof; a job that has ended stays as it is."""
@@ -157,7 +157,7 @@ class RemoteJobs:
 
     def list(self, pattern: str = "all") -> tuple[HostResult[tuple[Record, ...]], ...]:
         """The jobs on every host, without command and output."""
-        return self._gather(pattern, lambda jobs: jobs.list())
+        return self._gather(pattern, lambda jobs: jobs.list(), waits=False)
 
     def clean(
         self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
@@ -180,9 +180,11 @@ class RemoteJobs:
     def _names(self, pattern: str) -> tuple[str, ...]:
         return tuple(host.name for host in self.hosts(pattern))
 
-    def _gather(self, pattern: str, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], ...]:
+    def _gather(
+        self, pattern: str, work: Callable[[HostJobs], T], *, waits: bool = True
+    ) -> tuple[HostResult[T], ...]:
         names = self._names(pattern)
-        found = {result.host: result for result in self._fleet.each(work, names)}
+        found = {result.host: result for result in self._fleet.each(work, names, waits=waits)}
         return tuple(found[name] for name in names)
 
     def _ends(

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from shlex import quote
@@ -23,7 +23,7 @@ from faults.network.transports import connection_to
 from faults.network.wire import BadWire
 from lab.job_files import fields_of
 from lab.servers.sshd import SshLab
-from remotejobs.connections.base import Become, Connection, Milestone, Reply
+from remotejobs.connections.base import Connection, Question, Reply
 from remotejobs.errors import TimedOut
 
 _DISK = "size=384k"
@@ -57,16 +57,7 @@ class Here:
         self._lock = threading.Lock()
         self.halves: list[int] = []
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         pipe = subprocess.PIPE
         with subprocess.Popen(
             self._words, stdin=pipe, stdout=pipe, stderr=pipe, env=self._env, start_new_session=True
@@ -74,14 +65,14 @@ class Here:
             with self._lock:
                 self.halves.append(half.pid)
             try:
-                said, errors = half.communicate(script, timeout=timeout)
+                said, errors = half.communicate(question.script, timeout=question.timeout)
             except subprocess.TimeoutExpired as exc:
                 half.kill()
-                raise TimedOut(self.host, f"no complete answer within {timeout:g} s") from exc
+                raise TimedOut(self.host, f"no complete answer within {question.timeout:g} s") from exc
             finally:
                 with self._lock:
                     self.halves.remove(half.pid)
-        return Reply(said, errors, end in said)
+        return Reply(said, errors, question.end in said)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -100,20 +91,12 @@ class WithDeeds:
     def done(self) -> bool:
         return self.flag.exists()
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         if self.deed:
             with contextlib.suppress(NoSuchPoint):
-                script = act_at(script, self.deed.point, self._text(self.deed))
-        return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes, milestone=milestone)
+                script = act_at(question.script, self.deed.point, self._text(self.deed))
+                question = replace(question, script=script)
+        return self.inner.ask(question)
 
     def _text(self, deed: Deed) -> str:
         act = "sh -c 'kill -KILL \"$PPID\"'" if deed.pause is None else f"sleep {deed.pause:.2f}"

@@ -19,7 +19,7 @@ from remotejobs.agent import response as protocol
 from remotejobs.agent.request import Request
 from remotejobs.agent.response import Response
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Question, Reply
 from remotejobs.connections.become import READY
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.config.arguments import parse as parse_options
@@ -33,7 +33,7 @@ from remotejobs.operations.balancers.haproxy_words import parse as parse_haproxy
 from remotejobs.operations.balancers.http import HttpBalancer, status_of
 from remotejobs.text import visible
 
-_REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
+_REQUEST = Request(bytes, b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +88,16 @@ class _Said:
         self.host = "h"
         self._body = body
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: object = None,
-    ) -> Reply:
-        begin = end.replace(b" end ", b" begin ")
-        return Reply(b"\n" + begin + self._body + end, b"", complete=True)
+    def ask(self, question: Question) -> Reply:
+        begin = question.end.replace(b" end ", b" begin ")
+        return Reply(b"\n" + begin + self._body + question.end, b"", complete=True)
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 def _exchange(pieces: list[tuple[bool, bytes]]) -> None:
-    exchange = Exchange("h", b"script", end=b"end\n", become=Become("u", "p"), max_bytes=200)
+    exchange = Exchange("h", Question(b"script", end=b"end\n", timeout=1, max_bytes=200, become=Become("u", "p")))
     exchange.opening()
     for out, data in pieces:
         (exchange.take_stdout if out else exchange.take_stderr)(data)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from pwd import getpwnam
@@ -28,7 +28,7 @@ from faults.trial import Trial, Try, TryOutcome, lost
 from lab import guard
 from lab.job_files import read
 from lab.users import LabUser
-from remotejobs.connections.base import Become, Connection, Milestone, Reply
+from remotejobs.connections.base import Connection, Question, Reply
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Launcher, Record, State
 
@@ -183,18 +183,9 @@ class Unaided:
     inner: Connection
     host: str = "here"
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
-        script = resized(script.replace(b"\nrj_tool\n", b"\ntool=\n"))
-        return self.inner.ask(script, end=end, become=become, timeout=timeout, max_bytes=max_bytes, milestone=milestone)
+    def ask(self, question: Question) -> Reply:
+        script = resized(question.script.replace(b"\nrj_tool\n", b"\ntool=\n"))
+        return self.inner.ask(replace(question, script=script))
 
     def close(self) -> None:
         self.inner.close()

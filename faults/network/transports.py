@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
-from remotejobs.connections.base import Become, Connection, Reply
+from remotejobs.connections.base import Connection, Question, Reply
 from remotejobs.connections.connect import open_connection
 from remotejobs.errors import TimedOut
 from remotejobs.jobs.client import HostJobs
@@ -47,22 +47,20 @@ class ProgramConnection:
         self._front: Sequence[str] = front
         self._env = dict(os.environ, **(env or {}))
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: object = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         words = [*self._front, "sh", "-s"]
         try:
-            done = subprocess.run(words, input=script, capture_output=True, timeout=timeout, env=self._env, check=False)
+            done = subprocess.run(
+                words,
+                input=question.script,
+                capture_output=True,
+                timeout=question.timeout,
+                env=self._env,
+                check=False,
+            )
         except subprocess.TimeoutExpired as exc:
-            raise TimedOut(self.host, f"no complete answer within {timeout:g} s") from exc
-        return Reply(done.stdout, done.stderr, end in done.stdout)
+            raise TimedOut(self.host, f"no complete answer within {question.timeout:g} s") from exc
+        return Reply(done.stdout, done.stderr, question.end in done.stdout)
 
     def close(self) -> None:
         """Nothing is kept open."""

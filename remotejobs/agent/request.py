@@ -32,10 +32,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class StayingText:
-    """The same request for a shell that stays: `opening` with the agent's text, `question` where that was read."""
+    """The same request for a shell that stays: `opening` with the agent's text, `following` where that was read."""
 
     opening: Callable[[], bytes]
-    question: bytes
+    following: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "", wait: int = 0
     # yash takes no word of bytes that it cannot read.
     yash = "${YASH_VERSION-}" if text.isascii() else ""
 
-    def question(run: str) -> str:
+    def one_call(run: str) -> str:
         lines = [
             "{",
             f"RJ_END='{end}'",
@@ -208,7 +208,7 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "", wait: int = 0
         return "\n".join(lines)
 
     def script(run: str) -> bytes:
-        whole = "\n".join([agent or query_text(call[0]), *([] if text.isascii() else [unread]), question(run)]).encode()
+        whole = "\n".join([agent or query_text(call[0]), *([] if text.isascii() else [unread]), one_call(run)]).encode()
         return _AT_ONCE.format(yash=yash, last=nonce, length=len(whole), run=run).encode() + whole
 
     asked = Request(partial(script, "rj_asked"), begin.encode(), end.encode(), max_bytes + ANSWER_BYTES)
@@ -216,7 +216,7 @@ def _request(call: Sequence[str], max_bytes: int, agent: str = "", wait: int = 0
         return asked
     # Each question in a subshell, which ends with it: the next one begins from the same state.
     apart = "(rj_asked) </dev/null"
-    return replace(asked, staying=StayingText(partial(script, apart), question(apart).encode()))
+    return replace(asked, staying=StayingText(partial(script, apart), one_call(apart).encode()))
 
 
 def settings_of(job: Job) -> str:

@@ -7,7 +7,7 @@ import secrets
 import shlex
 from dataclasses import dataclass
 
-from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.base import Become, Connection, Question
 from remotejobs.connections.host_words import BROKEN_OFF, NOTHING, words_of_host
 from remotejobs.errors import ConnectionLost, ProtocolError
 
@@ -37,11 +37,7 @@ class Shell:
         begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
         asked = framed(script, nonce).encode()
         reply = self._connection.ask(
-            asked,
-            end=end.encode(),
-            become=self._become,
-            timeout=TIMEOUT,
-            max_bytes=LONGEST,
+            Question(asked, end=end.encode(), timeout=TIMEOUT, max_bytes=LONGEST, become=self._become)
         )
         text = reply.stdout.decode("utf-8", "replace")
         _, found, body = text.partition(begin)

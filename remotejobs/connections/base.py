@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol, runtime_checkable
 
 
@@ -43,6 +43,24 @@ class Milestone:
     reached: Callable[[bytes], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A shell text for a host, and how its answer is read.
+
+    `script` is fed to `sh -s` over there, as another user with `become`. The answer is its output up to and with the
+    mark `end`; more than `max_bytes` of it is `ProtocolError`. `timeout` is in seconds and bounds the whole exchange.
+    The `milestone` is reported as soon as it is read.
+    """
+
+    script: bytes = field(repr=False)
+    _: KW_ONLY
+    end: bytes
+    timeout: float
+    max_bytes: int
+    become: Become | None = None
+    milestone: Milestone | None = None
+
+
 class Connection(Protocol):
     """One way to one host, opened on first use and reused; safe to use from several threads.
 
@@ -51,21 +69,11 @@ class Connection(Protocol):
 
     host: str
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
-        """Feed `script` to `sh -s` over there and return its output up to and with the mark `end`.
+    def ask(self, question: Question) -> Reply:
+        """Run the script of `question` over there and return its answer.
 
-        `timeout` is seconds for the whole exchange; more than `max_bytes` of output is `ProtocolError`.
-        A connection found dead on the way is opened again, with backoff; `script` may then be sent twice, but not once
-        the `milestone` was read, which is reported at once.
+        A connection found dead on the way is opened again, with backoff; the script may then be sent twice, but not
+        once its milestone was read.
         """
 
     def close(self) -> None:
@@ -117,18 +125,9 @@ class KeepsShells(Protocol):
     """A connection over which a shell can stay open."""
 
     def ask_staying(
-        self,
-        stay: Stay,
-        opening: Callable[[], bytes],
-        question: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        on_answer: Callable[[], None] = do_nothing,
+        self, stay: Stay, question: Question, opening: Callable[[], bytes], on_answer: Callable[[], None] = do_nothing
     ) -> PendingReply | None:
-        """Ask the shell of `stay`: `question`, or `opening` where there is none yet.
+        """Ask the shell of `stay`. Where there is none yet, a new one is sent `opening` in place of the script.
 
         `on_answer` is called, in any thread, whenever more of the answer has come, and must not block. None where that
         does not work, and `ask` has to. Raises `HostError`.

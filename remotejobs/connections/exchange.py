@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remotejobs.connections.base import Become, Milestone, Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.connections.become import BEGIN, PROMPT, READY
 from remotejobs.connections.host_words import hidden
 from remotejobs.errors import BecomeFailed, ProtocolError
@@ -17,25 +17,16 @@ class Exchange:
     the milestone came: what was sent has had its effect.
     """
 
-    def __init__(
-        self,
-        host: str,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> None:
+    def __init__(self, host: str, question: Question) -> None:
         self.ended = False
         self.passed = False
         self._host = host
-        self._script = script
-        self._end = end
-        self._become = become
-        self._max_bytes = max_bytes
-        self._milestone = milestone
-        self._ready = become is None
+        self._script = question.script
+        self._end = question.end
+        self._become = question.become
+        self._max_bytes = question.max_bytes
+        self._milestone = question.milestone
+        self._ready = question.become is None
         self._stdout = bytearray()
         self._stderr = bytearray()
 

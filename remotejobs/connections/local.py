@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import IO
 
-from remotejobs.connections.base import Become, Milestone, Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import BecomeFailed, StartFailed, TimedOut
@@ -28,22 +28,13 @@ class LocalConnection:
 
     host: str
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
-        exchange = Exchange(self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone)
-        words = ["sh", "-s"] if become is None else sudo_words(become)
+        exchange = Exchange(self.host, question)
+        words = ["sh", "-s"] if question.become is None else sudo_words(question.become)
         # What has a milestone is a start, and what it starts lives on.
-        with ShellProcess(self.host, words, outlives=milestone is not None) as shell:
-            shell.converse(exchange, timeout)
+        with ShellProcess(self.host, words, outlives=question.milestone is not None) as shell:
+            shell.converse(exchange, question.timeout)
         return exchange.reply()
 
     def close(self) -> None:

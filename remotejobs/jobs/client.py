@@ -19,6 +19,7 @@ from remotejobs.connections.base import (
     KeepsShells,
     Milestone,
     PendingReply,
+    Question,
     Reply,
     Stay,
     do_nothing,
@@ -106,33 +107,30 @@ class HostJobs:
         with self._slots if extra_time == 0 and milestone is None else nullcontext():
             pending = self._ask_staying(asked, stay, extra_time) if stay else None
             reply = (pending and pending.reply()) or self._connection.ask(
-                asked.script,
-                end=asked.end + b"\n",
-                become=self._become,
-                timeout=EXCHANGE_TIMEOUT + extra_time,
-                max_bytes=asked.max_bytes,
-                **({"milestone": milestone} if milestone else {}),
+                replace(self._question(asked, asked.script, extra_time), milestone=milestone)
             )
         if not reply.complete and b"\n" + asked.begin + b"\n" in reply.stdout:
             said = words_of_host(asked.script, asked.secrets, reply.stderr)
             raise ConnectionLost(self.host, f"{BROKEN_OFF}{said and '; the host said: '}{said}")
         return Response(self.host, asked, reply.stdout, reply.stderr)
 
+    def _question(self, asked: Request, script: bytes, extra_time: float) -> Question:
+        return Question(
+            script,
+            end=asked.end + b"\n",
+            timeout=EXCHANGE_TIMEOUT + extra_time,
+            max_bytes=asked.max_bytes,
+            become=self._become,
+        )
+
     def _ask_staying(
         self, asked: Request, stay: Stay, extra_time: float, on_answer: Callable[[], None] = do_nothing
     ) -> PendingReply | None:
-        if asked.staying is None or not isinstance(self._connection, KeepsShells):
+        text = asked.staying
+        if text is None or not isinstance(self._connection, KeepsShells):
             return None
-        return self._connection.ask_staying(
-            stay,
-            asked.staying.opening,
-            asked.staying.question,
-            end=asked.end + b"\n",
-            become=self._become,
-            timeout=EXCHANGE_TIMEOUT + extra_time,
-            max_bytes=asked.max_bytes,
-            on_answer=on_answer,
-        )
+        question = self._question(asked, text.following, extra_time)
+        return self._connection.ask_staying(stay, question, text.opening, on_answer)
 
     def _record(self, section: Section, job: Job | None = None) -> Record:
         error = protocol.error_of(self.host, section, job)

@@ -63,6 +63,7 @@ class Fleet:
         if forks < 1:
             raise UsageError(f"forks is {forks}", remedy="It must be at least 1.")
         self.hosts = {host.name: host for host in hosts}
+        self._forks = forks
         self._slots = threading.BoundedSemaphore(forks)
         self._become = become
         self._connect = connect
@@ -93,14 +94,16 @@ class Fleet:
         choice = become or self._become
         return become_for(self.hosts[name], become=choice.become, user=choice.user, password=choice.password)
 
-    def each(self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None) -> Iterator[HostResult[T]]:
+    def each(
+        self, work: Callable[[HostJobs], T], names: Iterable[str] | None = None, *, waits: bool = True
+    ) -> Iterator[HostResult[T]]:
         """`work` on every host (or on those of `names`) side by side; results as they come, as `each_of` yields them.
 
-        Raises `ResourceLimitExceeded` before anything is asked.
+        Work that `waits` for nothing but an answer takes `forks` threads, any other one for each host. Raises `ResourceLimitExceeded` before anything is asked.
         """
         chosen = list(self.hosts if names is None else names)
         ensure_resource_limits(len(chosen))
-        return each_of(chosen, lambda name: work(self.jobs(name)))
+        return each_of(chosen, lambda name: work(self.jobs(name)), workers=None if waits else self._forks)
 
     def close(self) -> None:
         """Close every connection; a later use opens it again."""

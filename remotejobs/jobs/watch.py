@@ -92,7 +92,7 @@ class JobWatch:
         self._stopped = threading.Event()
         self._turns: Turns[_Host] = Turns(self._serve, threads=THREADS, name="watch")
         for host, jids in jobs.items():
-            self._turns.put(_Host(host, list(jids)))
+            self._turns.put(_Host(host, list(jids)), time.monotonic())  # after all that has come of others
 
     def news(self, within: float) -> Iterator[JobEvent]:
         """What comes within so many seconds; over earlier when every job has ended. For one thread."""
@@ -125,7 +125,10 @@ class JobWatch:
         """Take what came of a host, and ask it again. Trouble is dealt with in a thread of its own."""
         if not host.apart and not self._guarded(host, self._take_and_ask):
             host.apart = True
-            start_threads([(self._guarded, (host, self._wait_apart))], name="watch apart")
+            start_threads([(self._serve_apart, (host,))], name="watch apart")
+
+    def _serve_apart(self, host: _Host) -> None:
+        self._guarded(host, self._wait_apart)
 
     def _guarded(self, host: _Host, wait: Callable[[_Host], bool]) -> bool:
         """A fault of this program must reach the caller, and not be taken for a job that never ends."""

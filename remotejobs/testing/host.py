@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Condition
 
-from remotejobs.connections.base import Become, Milestone, PendingReply, Reply, Stay, do_nothing
+from remotejobs.connections.base import Milestone, PendingReply, Question, Reply, Stay, do_nothing
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import JID, TAIL_BYTES
 from remotejobs.testing import answer
@@ -128,66 +128,42 @@ class FakeHost:
 
     # --- the connection ---
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
-        return self._asked(asked_in(script), end, become, timeout, max_bytes, milestone)
+        return self._answer_to(question, asked_in(question.script))
 
     def ask_staying(
         self,
-        stay: Stay,  # noqa: ARG002 - what was read once costs nothing to read again
+        stay: Stay,  # noqa: ARG002 - nothing is kept: what it answers by has not to be read again
+        question: Question,
         opening: Callable[[], bytes],  # noqa: ARG002
-        question: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
         on_answer: Callable[[], None] = do_nothing,
     ) -> PendingReply | None:
         """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
-        asked = asked_in(question)
+        asked = asked_in(question.script)
         assert isinstance(asked, Call)
         _, directory, wait, *reads = asked.words
         with self._changed:
             if self._cut:
                 return None
-            jobs = self._jobs.get(_base(directory, become.user if become else LOGIN), {})
+            jobs = self._jobs.get(_base(directory, question.become.user if question.become else LOGIN), {})
             wanted = [jobs.get(jid) for jid in reads[::4]] if int(wait) else [None]
             waiting = Waiting(jobs, wanted, self._clock.now() + int(wait), self._breaks)
 
         def answer() -> Reply:
+            self._pending.discard(pending)
             if self._breaks != waiting.breaks:
-                self._pending.discard(pending)
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
             left = max(0, math.ceil(waiting.deadline - self._clock.now()))
-            again = replace(asked, words=[*asked.words[:2], str(left), *reads])
-            self._pending.discard(pending)
-            return self._asked(again, end, become, timeout, max_bytes, None)
+            return self._answer_to(question, replace(asked, words=[*asked.words[:2], str(left), *reads]))
 
         pending = FakePending(lambda: self._due_in(waiting), answer, on_answer)
         self._pending.add(pending)
         pending.wake()
         return pending
 
-    def _asked(
-        self,
-        asked: Call | ScriptRequest | None,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None,
-    ) -> Reply:
-        self._travel(timeout)
+    def _answer_to(self, question: Question, asked: Call | ScriptRequest | None) -> Reply:
+        self._travel(question.timeout)
         with self._changed:
             if self._cut:
                 raise self._cut[0](self.host, self._cut[1])
@@ -196,13 +172,14 @@ class FakeHost:
             if isinstance(asked, ScriptRequest):
                 body = self._answer(asked)
             else:
-                body = self._carry_out(asked, become.user if become else LOGIN, milestone)
+                user = question.become.user if question.become else LOGIN
+                body = self._carry_out(asked, user, question.milestone)
             if self._deaf:
                 self._deaf -= 1
                 raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
-        whole = b"\n%b\n%b%b" % (asked.begin, body, end)
-        if len(whole) > max_bytes:
-            raise ProtocolError(self.host, f"the answer is longer than {max_bytes} bytes")
+        whole = b"\n%b\n%b%b" % (asked.begin, body, question.end)
+        if len(whole) > question.max_bytes:
+            raise ProtocolError(self.host, f"the answer is longer than {question.max_bytes} bytes")
         return Reply(whole, b"", complete=True)
 
     def close(self) -> None:
@@ -222,8 +199,8 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _answer(self, question: ScriptRequest) -> bytes:
-        rc, output = self._say(self.host, question.script)
+    def _answer(self, asked: ScriptRequest) -> bytes:
+        rc, output = self._say(self.host, asked.script)
         return f"{output}\n{rc}\n".encode()
 
     # --- the entries of job.sh ---

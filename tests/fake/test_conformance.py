@@ -12,7 +12,7 @@ import pytest
 
 from remotejobs.agent.request import Read
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Become, Connection, Milestone, Reply
+from remotejobs.connections.base import Connection, Question, Reply
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostError
 from remotejobs.jobs.client import HostJobs
@@ -32,20 +32,9 @@ class Recorded:
         self.answers: list[str] = []
         self._connection = connection
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
-        reply = self._connection.ask(
-            script, end=end, become=become, timeout=timeout, max_bytes=max_bytes, milestone=milestone
-        )
-        body = reply.stdout.partition(b"\n")[2].partition(b"\n")[2].removesuffix(end)
+    def ask(self, question: Question) -> Reply:
+        reply = self._connection.ask(question)
+        body = reply.stdout.partition(b"\n")[2].partition(b"\n")[2].removesuffix(question.end)
         self.answers.append(body.decode())
         return reply
 

@@ -18,7 +18,7 @@ from faults.checker.reduce import reduced
 from faults.checker.show import write
 from faults.host.points import NoSuchPoint, act_at, resized
 from remotejobs.agent import request
-from remotejobs.connections.base import Become, Connection, Milestone, Reply
+from remotejobs.connections.base import Connection, Question, Reply
 from remotejobs.errors import ConnectionLost, JobExists, JobNotFound, OtherHost, StartFailed
 from remotejobs.model import Job, Record, State
 
@@ -58,22 +58,12 @@ class Mutated:
     changed: set[bytes]
     host: str = "here"
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
+    def ask(self, question: Question) -> Reply:
+        script = question.script
         for old, new in self.changes.items():  # a request holds only what it calls
             self.changed |= {old} if old in script else set()
             script = script.replace(old, new)
-        return self.inner.ask(
-            resized(script), end=end, become=become, timeout=timeout, max_bytes=max_bytes, milestone=milestone
-        )
+        return self.inner.ask(replace(question, script=resized(script)))
 
     def close(self) -> None:
         self.inner.close()

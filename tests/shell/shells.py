@@ -14,7 +14,7 @@ from faults.host.points import resized
 from faults.host.processes import end_unfinished
 from lab import guard
 from lab.job_files import read
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from tests.awaiting import await_true
@@ -46,17 +46,8 @@ class ShellConnection:
         self.change: Callable[[bytes], bytes] = lambda script: script  # what is sent next
         self.env = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", **guard.mark()}
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: object = None,
-    ) -> Reply:
-        script = self.change(script)
+    def ask(self, question: Question) -> Reply:
+        script = self.change(question.script)
         if not self.adopts:
             script = script.replace(b"\nrj_tool\n", b"\ntool=\n")
         script = script.replace(b"rj_proc=/proc", b"rj_proc=" + self.proc).replace(b"awk -v", self.awk + b" -v")
@@ -65,13 +56,13 @@ class ShellConnection:
             [*self.before, "sh", "-s"],
             input=script,
             capture_output=True,
-            timeout=timeout,
+            timeout=question.timeout,
             env=self.env,
             cwd=self.env["HOME"],
             check=False,
             user=self.user,
         )
-        return Reply(done.stdout, done.stderr, end in done.stdout)
+        return Reply(done.stdout, done.stderr, question.end in done.stdout)
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -15,6 +15,7 @@ import pytest
 from faults.host.points import act_at
 from lab.job_files import kill_supervision
 from remotejobs.agent import request
+from remotejobs.connections.base import Question
 from remotejobs.errors import JobExists, StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
@@ -191,7 +192,8 @@ def test_a_start_that_was_sent_twice_and_hung_the_first_time_is_one_job(jobs: Ho
     sent = request.start(once(tmp_path), jobs._directory)
 
     def send() -> bytes:
-        return connection.ask(sent.script, end=sent.end, become=None, timeout=60, max_bytes=sent.max_bytes).stdout
+        question = Question(sent.script, end=sent.end, timeout=60, max_bytes=sent.max_bytes)
+        return connection.ask(question).stdout
 
     with hanging(jobs, "adopt:17", tmp_path, send) as hung:
         assert b"state running" in send()

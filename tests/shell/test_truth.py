@@ -13,7 +13,7 @@ import pytest
 from faults.host.points import act_at
 from lab.job_files import kill_supervision, supervisor_of
 from remotejobs.agent.request import Read
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.errors import DirectoryRefused, InvalidJob, JobNotFound, ProtocolError, StartFailed
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
@@ -257,16 +257,7 @@ def test_a_waiting_reader_wakes_when_the_supervisor_is_killed(jobs: HostJobs) ->
 
 def test_an_answer_that_is_no_answer_is_damaged_and_not_a_state(tmp_path: Path) -> None:
     class Garbage(ShellConnection):
-        def ask(
-            self,
-            script: bytes,
-            *,
-            end: bytes,
-            become: Become | None,
-            timeout: float,
-            max_bytes: int,
-            milestone: object = None,
-        ) -> Reply:
+        def ask(self, question: Question) -> Reply:
             return Reply(b"Last login\nremotejobs 1 begin 0\nstate succeeded\n", b"", True)
 
     with pytest.raises(ProtocolError):

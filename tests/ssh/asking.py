@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from remotejobs.connections.base import Become, Connection, Reply
+from remotejobs.connections.base import Become, Connection, Question, Reply
 
 END = b"the-end\n"
 BY_PARAMIKO = pytest.mark.transport("paramiko")
@@ -32,7 +32,7 @@ def ask(
 ) -> Reply:
     """Run `script` and then print the end mark."""
     whole = f"{script}\nprintf 'the-%s\\n' end\n".encode()
-    return connection.ask(whole, end=END, become=become, timeout=timeout, max_bytes=max_bytes)
+    return connection.ask(Question(whole, end=END, timeout=timeout, max_bytes=max_bytes, become=become))
 
 
 def said(reply: Reply) -> str:

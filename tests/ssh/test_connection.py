@@ -13,7 +13,7 @@ from paramiko import Channel, SSHException
 from lab.proxy import Proxy
 from lab.servers.sshd import SshLab
 from remotejobs.agent.request import Read
-from remotejobs.connections.base import Connection, Reply, Stay
+from remotejobs.connections.base import Connection, Question, Reply, Stay
 from remotejobs.connections.local import LocalConnection
 from remotejobs.connections.ssh.connection import SshConnection
 from remotejobs.connections.ssh.transport.quick import QuickTransport
@@ -170,7 +170,7 @@ def test_an_answer_without_the_end_mark_is_incomplete(connect: Connect) -> None:
 
 
 def test_a_script_that_ends_without_the_end_mark_is_not_waited_for(connect: Connect) -> None:
-    reply = connect().ask(b"echo half\n", end=END, become=None, timeout=600, max_bytes=100)
+    reply = connect().ask(Question(b"echo half\n", end=END, timeout=600, max_bytes=100))
 
     assert reply == Reply(b"half\n", b"", complete=False)
 

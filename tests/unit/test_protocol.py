@@ -18,7 +18,7 @@ from remotejobs.agent.response import Response
 from remotejobs.errors import JobExists, ProtocolError, RemoteJobsError
 from remotejobs.model import Job, Record, State
 
-REQUEST = Request(b"", b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
+REQUEST = Request(bytes, b"remotejobs 1 begin 00", b"remotejobs end 00", 10**6)
 FIELDS = st.sampled_from([b"job", b"state", b"rc", b"pid", b"delta", b"error", b"blob stdout", b"label", b"protocol"])
 
 

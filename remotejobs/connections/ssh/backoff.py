@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Callable
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Question, Reply
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff
@@ -55,22 +55,24 @@ def command_for(become: Become | None) -> str:
 
 
 def ask_until_answered(
-    once: Callable[[str, Exchange], Reply], exchange: Callable[[], Exchange], become: Become | None, retry_for: float
+    once: Callable[[str, Exchange, float], Reply], host: str, question: Question, retry_for: float
 ) -> Reply:
-    """Ask again, by a new exchange, when the connection was lost; `once` is given what to run on the host, too.
+    """Ask again, by a new exchange, when the connection was lost.
+
+    `once` is given what to run on the host, the exchange, and the seconds that it may take.
 
     Not behind a milestone: the job whose start that is may have ended meanwhile, and been cleaned away. Sent again, the
     start would run it twice.
 
     Raises what `once` raises, and `Backoff.wait_or_raise`.
     """
-    command = command_for(become)
+    command = command_for(question.become)
     backoff = Backoff(retry_for)
     while True:
-        asked = exchange()
+        exchange = Exchange(host, question)
         try:
-            return once(command, asked)
+            return once(command, exchange, question.timeout)
         except ConnectionLost as lost:
-            if asked.passed:
+            if exchange.passed:
                 raise
             backoff.wait_or_raise(lost)

@@ -9,10 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
-from remotejobs.connections.base import Become, Milestone, PendingReply, Reply, Stay, do_nothing
+from remotejobs.connections.base import Become, PendingReply, Question, Reply, Stay, do_nothing
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.backoff import ask_until_answered, command_for
 from remotejobs.connections.ssh.endpoint import Endpoint
@@ -110,47 +109,28 @@ class SshConnection:
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._kept = threading.BoundedSemaphore(KEPT)
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
-        """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-        exchange = partial(
-            Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
-        )
-        return ask_until_answered(partial(self._ask_once, timeout=timeout), exchange, become, self._retry_for)
+    def ask(self, question: Question) -> Reply:
+        """See `remotejobs.connections.base.Connection.ask`. The timeout begins anew when the script is sent again."""
+        return ask_until_answered(self._ask_once, self.host, question, self._retry_for)
 
     def ask_staying(
-        self,
-        stay: Stay,
-        opening: Callable[[], bytes],
-        question: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        on_answer: Callable[[], None] = do_nothing,
+        self, stay: Stay, question: Question, opening: Callable[[], bytes], on_answer: Callable[[], None] = do_nothing
     ) -> PendingReply | None:
         """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + question.timeout
         kept = stay.shell if isinstance(stay.shell, _KeptShell) and stay.shell.remote.is_open else None
-        script, by = question, None
         if kept is None:
             stay.close()
-            if (kept := self._keep_shell(become, timeout)) is None:
+            if (kept := self._keep_shell(question.become, question.timeout)) is None:
                 return None
-            stay.shell, script, by = kept, opening(), become
-        exchange = Exchange(self.host, script, end=end, become=by, max_bytes=max_bytes)
+            stay.shell = kept
+            sent = replace(question, script=opening())
+        else:
+            sent = replace(question, become=None)  # the shell that stays is that user's
         asked = _Asked(self, stay, kept)
         with asked.ending_in_trouble():
-            asked.under_way = kept.remote.ask(exchange, timeout, deadline, last=False, on_input=on_answer)
+            exchange = Exchange(self.host, sent)
+            asked.under_way = kept.remote.ask(exchange, question.timeout, deadline, last=False, on_input=on_answer)
         return None if asked.gone else asked
 
     def _keep_shell(self, become: Become | None, timeout: float) -> _KeptShell | None:

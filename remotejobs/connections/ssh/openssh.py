@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from remotejobs.connections.base import Become, Milestone, Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.connections.discreet import discreet
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.local import ShellProcess
@@ -88,21 +88,9 @@ class OpenSshConnection:
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._directory: SocketDirectory | None = None
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: Milestone | None = None,
-    ) -> Reply:
-        """See `remotejobs.connections.base.Connection.ask`. `timeout` begins anew when the script is sent again."""
-        exchange = partial(
-            Exchange, self.host, script, end=end, become=become, max_bytes=max_bytes, milestone=milestone
-        )
-        return ask_until_answered(partial(self._ask_once, timeout=timeout), exchange, become, self._retry_for)
+    def ask(self, question: Question) -> Reply:
+        """See `remotejobs.connections.base.Connection.ask`. The timeout begins anew when the script is sent again."""
+        return ask_until_answered(self._ask_once, self.host, question, self._retry_for)
 
     def close(self) -> None:
         """End the master; a later `ask` opens another."""

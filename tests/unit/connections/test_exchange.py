@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotejobs.connections.base import Become
+from remotejobs.connections.base import Become, Question
 from remotejobs.connections.become import BEGIN, PROMPT, READY
 from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import BecomeFailed, ProtocolError
@@ -18,7 +18,7 @@ END = b"--end--\n"
 
 
 def exchange(become: Become | None = None, max_bytes: int = 10_000) -> Exchange:
-    return Exchange("db1", SCRIPT, end=END, become=become, max_bytes=max_bytes)
+    return Exchange("db1", Question(SCRIPT, end=END, timeout=1, max_bytes=max_bytes, become=become))
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from remotejobs.agent import request
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Become, Question, Reply
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.host_words import hidden, words_of_host
 from remotejobs.errors import BecomeFailed, ConnectionLost, HostError, ProtocolError
@@ -58,17 +58,9 @@ class Refusing:
     def __init__(self, stdout: bytes = b"", stderr: bytes = b"", *, begins: bool = False) -> None:
         self.stdout, self.stderr, self.begins = stdout, stderr, begins
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: object = None,
-    ) -> Reply:
-        begin = end.replace(b"remotejobs end", b"remotejobs 1 begin" if b"rj_start" in script else b"remotejobs begin")
+    def ask(self, question: Question) -> Reply:
+        mark = b"remotejobs 1 begin" if b"rj_start" in question.script else b"remotejobs begin"
+        begin = question.end.replace(b"remotejobs end", mark)
         return Reply((b"\n" + begin if self.begins else b"") + self.stdout, self.stderr, complete=False)
 
     def close(self) -> None:
@@ -106,18 +98,9 @@ def test_both_streams_are_reported_and_a_silent_host_is_called_silent() -> None:
 
 def test_a_login_that_echoes_everything_gives_no_secret_back() -> None:
     class Echo(Refusing):
-        def ask(
-            self,
-            script: bytes,
-            *,
-            end: bytes,
-            become: Become | None,
-            timeout: float,
-            max_bytes: int,
-            milestone: object = None,
-        ) -> Reply:
-            traced = b"".join(b"+ " + line + b"\n" for line in script.splitlines())
-            return Reply(self.stdout + traced, script + b"bye\n", complete=False)
+        def ask(self, question: Question) -> Reply:
+            traced = b"".join(b"+ " + line + b"\n" for line in question.script.splitlines())
+            return Reply(self.stdout + traced, question.script + b"bye\n", complete=False)
 
     with pytest.raises(HostError) as reported:
         HostJobs(Echo()).start(JOB)
@@ -147,7 +130,7 @@ def test_what_is_ours_alone_is_no_word_of_the_host() -> None:
 
 
 def test_sudos_own_words_are_reported_to_the_last_and_without_the_password() -> None:
-    exchange = Exchange("db1", b"", end=b"end", become=Become("root", SECRET), max_bytes=99)
+    exchange = Exchange("db1", Question(b"", end=b"end", timeout=1, max_bytes=99, become=Become("root", SECRET)))
     exchange.take_stderr(b"sudo: unable to resolve host db1\n" + SECRET.encode() + b" echoed: Account has expired\n")
     with pytest.raises(BecomeFailed, match="unable to resolve host db1; .*Account has expired") as reported:
         exchange.reply()

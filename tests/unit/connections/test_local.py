@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs.connections.base import Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import ProtocolError, TimedOut
 from remotejobs.jobs.client import HostJobs
@@ -18,7 +18,7 @@ END = b"the-end\n"
 
 def ask(script: str, *, timeout: float = 20.0, max_bytes: int = 8_000_000) -> Reply:
     whole = f"{script}\nprintf 'the-%s\\n' end\n".encode()
-    return LocalConnection("here").ask(whole, end=END, become=None, timeout=timeout, max_bytes=max_bytes)
+    return LocalConnection("here").ask(Question(whole, end=END, timeout=timeout, max_bytes=max_bytes))
 
 
 def test_an_answer_comes_back_with_both_streams() -> None:
@@ -32,7 +32,7 @@ def test_an_answer_without_the_end_mark_is_incomplete() -> None:
 
 
 def test_a_script_that_ends_without_the_end_mark_is_not_waited_for() -> None:
-    reply = LocalConnection("here").ask(b"echo half\n", end=END, become=None, timeout=600, max_bytes=100)
+    reply = LocalConnection("here").ask(Question(b"echo half\n", end=END, timeout=600, max_bytes=100))
 
     assert reply == Reply(b"half\n", b"", complete=False)
 

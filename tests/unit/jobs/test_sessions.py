@@ -8,7 +8,7 @@ from threading import Barrier, BoundedSemaphore, Semaphore, Thread
 
 import pytest
 
-from remotejobs.connections.base import Become, Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.errors import ProtocolError, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
@@ -25,17 +25,8 @@ class HeldHost:
         self.leave = threading.Event()
         self.there: list[bytes] = []
 
-    def ask(
-        self,
-        script: bytes,
-        *,
-        end: bytes,
-        become: Become | None,
-        timeout: float,
-        max_bytes: int,
-        milestone: object = None,
-    ) -> Reply:
-        call = next(line for line in script.splitlines() if line.startswith((b"rj_status ", b"rj_kill ")))
+    def ask(self, question: Question) -> Reply:
+        call = next(line for line in question.script.splitlines() if line.startswith((b"rj_status ", b"rj_kill ")))
         self.there.append(call)
         if call.startswith(b"rj_status "):
             self.arrived.wait(30)

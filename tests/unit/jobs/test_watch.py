@@ -8,7 +8,7 @@ import pytest
 
 from remotejobs.errors import AuthenticationFailed, JobNotFound, Unreachable
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.watch import JobWatch
+from remotejobs.jobs.watch import THREADS, JobWatch
 from remotejobs.model import Job, State
 from remotejobs.testing import FakeHosts, Plan
 
@@ -86,14 +86,33 @@ def test_a_job_that_is_not_there_hides_no_other_on_its_host() -> None:
     assert [one.jid for one in news] == ["there"]
 
 
-def test_many_jobs_of_a_host_take_one_thread() -> None:
-    fake = FakeHosts(Plan(lasts=None))
-    before = set(threading.enumerate())
-    watch = started(fake, "db1", "db2", jids=tuple(f"job{number}" for number in range(20)))
-    assert len([thread for thread in set(threading.enumerate()) - before if thread.name == "watch"]) == 2
-    for number in range(20):
-        fake.ends(f"job{number}")
-    assert len(list(watch.news(LONG))) == 40
+def watching() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("watch")}
+
+
+def test_hundreds_of_waiting_hosts_take_few_threads() -> None:
+    fake, before = FakeHosts(Plan(lasts=None), real_time=True), watching()
+    watch = started(fake, *(f"h{number}" for number in range(300)), jids=("one", "other"))
+    fake.ends("one", on="h7")
+    assert [news.jid for news in watch.news(0.5)] == ["one"]
+    assert 1 <= len(watching() - before) <= THREADS
+    fake.ends("one")
+    fake.ends("other")
+    assert len(list(watch.news(LONG))) == 599
+
+
+def test_a_host_has_a_thread_of_its_own_only_while_it_is_unreachable() -> None:
+    fake, before = FakeHosts(Plan(lasts=None), real_time=True), watching()
+    watch = started(fake, "db1", "db2")
+    fake.host("db1").unreachable()
+    news = watch.news(LONG)
+    assert next(news).host == "db1"
+    assert [thread.name for thread in watching() - before].count("watch apart") == 1
+    fake.host("db1").reachable()
+    assert next(news).returned
+    fake.ends("work")
+    assert {one.host for one in news} == {"db1", "db2"}
+    assert "watch apart" not in {thread.name for thread in watching() - before}
 
 
 def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> None:

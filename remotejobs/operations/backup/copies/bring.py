@@ -14,7 +14,7 @@ from typing import Any
 
 from remotejobs.agent.functions import call, command_of
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.base import Become, Connection, Question
 from remotejobs.errors import HostRefused, ProtocolError, UsageError
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.model import Job
@@ -134,7 +134,7 @@ def _in_memory(connection: Connection, become: Become | None, identity: str) -> 
     nonce = secrets.token_hex(16)
     begin, end = f"begin {nonce}\n", f"end {nonce}\n"
     script = keeping(identity, nonce)
-    reply = connection.ask(script.encode(), end=end.encode(), become=become, timeout=30, max_bytes=65536)
+    reply = connection.ask(Question(script.encode(), end=end.encode(), timeout=30, max_bytes=65536, become=become))
     _, found, rest = reply.stdout.decode("utf-8", "replace").partition(begin)
     if not found or not reply.complete:
         raise ProtocolError(connection.host, "the identity could not be handed over")

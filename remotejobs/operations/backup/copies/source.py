@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.base import Become, Connection, Question
 from remotejobs.connections.host_words import words_of_host
 from remotejobs.errors import ConnectionLost, FileRefused
 
@@ -41,7 +41,7 @@ class Source:
             f"printf '\\nend %s\\n' {nonce}\nexit\n"
         ).encode()
         longest = (_WINDOW + 1) * _MIB
-        reply = self.connection.ask(script, end=end, become=self.become, timeout=_WITHIN, max_bytes=longest)
+        reply = self.connection.ask(Question(script, end=end, timeout=_WITHIN, max_bytes=longest, become=self.become))
         _, found, rest = reply.stdout.partition(begin)
         if not found or not reply.complete:
             said = words_of_host(script, (), reply.stderr)
