@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from remotejobs.agent.functions import command_of
+from remotejobs.agent.shell import command_of
 from remotejobs.model import Job
 from remotejobs.operations.backup.item.kind import (
     TESTED,
