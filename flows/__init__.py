@@ -1,4 +1,4 @@
-"""One flow a file, each readable as prose; `run_command` is the one to start with."""
+"""One flow a file, beside what repairs after it, each readable as prose; `run_command` is the one to start with."""
 
 from pathlib import Path
 

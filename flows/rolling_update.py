@@ -1,4 +1,7 @@
-"""Update many hosts batch by batch and lose no request: out of the balancer, drained, deployed, healthy, back."""
+"""Update many hosts batch by batch and lose no request: out of the balancer, drained, deployed, healthy, back.
+
+Beside it, what puts right an update that died and will not be resumed.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,16 @@ from remotejobs.operations.rolling import HostReport, Update
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.dry_run import dry_run_state
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
+from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
+from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.limits import fork_slots
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import updates_of
 from remotejobs.prefect.tasks.rolling.batches import revert_batches, survey, update_batch
 from remotejobs.prefect.tasks.rolling.found import found_by
-from remotejobs.prefect.tasks.rolling.repair import put_right
+from remotejobs.prefect.tasks.rolling.repair import left_by, put_right, repair_host
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
-from remotejobs.prefect.tasks.rolling.runs import this_update
+from remotejobs.prefect.tasks.rolling.runs import ended_run, this_update
 
 
 @remote_flow("rolling-update", on_cancellation=put_right, on_failure=[put_right])
@@ -54,3 +59,23 @@ def rolling_update(
         reports = with_not_started(names, reports)
         publish(update, reports)
         return end_state(update, stopped, reports)
+
+
+@remote_flow("rolling-repair")
+def rolling_repair(
+    run: str,
+    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+) -> dict[str, str]:
+    """End what an update left running, put back every host that is healthy, and fail naming those that stay out.
+
+    Args:
+        run: Id of the flow run of rolling-update. It must have ended.
+        notify: Whom to notify when hosts stay out.
+    """
+    left = left_by(ended_run(run))
+    done, results = values_of("repair", {host: repair_host.submit(host, left) for host in left.hosts})
+    publish_table(
+        "rolling-repair", f"After the rolling update {left.update_id}", [row_of(result) for result in results]
+    )
+    raise_for(results)
+    return done

@@ -1,4 +1,4 @@
-"""A network that misbehaves: what the lab's proxy does, and delays, resets and silence."""
+"""A network that misbehaves: what the lab's proxy does, and delays, resets and stalls."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ rj_sweep() {
     done
 }
 
-# KILL to the whole $tree. Whoever has a child that we may not signal, as sudo has, gets TERM for it once more and is
-# killed later: killed, it could pass nothing on.
+# KILL to the whole $tree. A process with a child that we may not signal, as sudo has, gets TERM for it once more and
+# is killed later: killed, it could pass nothing on.
 rj_kill_tree() {
     spared=' '
     for one in $tree; do

@@ -7,8 +7,8 @@
 # Files of a job's directory (0700; each file 0600), in the order in which they come to be:
 #   cmd[.N]    the command, as it was sent                                 written by rj_start
 #   events     FIFO; its write end is held open by the supervisor, so readers wake when it ends, however it ends
-#   job        THE GATE: who supervises, who runs, since when. A link to what has been written whole, and on disk *before*
-#              the command runs: whoever makes it runs the command, so that runs at most once, whoever starts it again.
+#   job        THE GATE: what supervises, what runs, since when. A link to what has been written whole, and on disk *before*
+#              the command runs: the process that makes it runs the command, which so runs at most once, however often it is started.
 #              The reaper makes it (adopt.pl), and the command adds its number behind the end; else rj_launch does both
 #   stdout, stderr                                                         written by the command
 #   progress   its last line says how far it is                            written by the command, if it likes
@@ -141,11 +141,11 @@ rj_base() {
     esac
 }
 
-# Into $dir, but not where another user put it: in a directory that others can write, he could make it before us.
+# Into $dir, but not where another user put it: in a directory that others can write, it could be made before us.
 # shellcheck disable=SC3067
 rj_own() { [ ! -L "$dir" ] && { cd "$dir"; } 2>/dev/null && [ -O . ]; }
 
-# Is $dir still the name of the directory that we are in? Whoever hung may wake where another stands.
+# Is $dir still the name of the directory that we are in? A process that hung may wake where another one is.
 # shellcheck disable=SC3013 # -ef is POSIX since 2024 and older than that in all shells
 rj_named() { [ . -ef "$dir" ]; }
 

@@ -95,7 +95,7 @@ rj_reaped() { # RC GRADE SURVIVORS LEFT
     rj_say
 }
 
-# Tells the supervisor, in the space of the result. Where that is dead, its work is done here.
+# Reports to the supervisor, in the space of the result. Where that is dead, its work is done here.
 rj_say() {
     if rj_alive "$sup" "$sup_born"; then
         printf '%s\n' "rc $rc $how ${grade:--} $now" "$survivors" "$left" 1<>"result.$nonce"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
-# What is true of a job, and telling it. Sent behind job.sh, whose names it uses.
+# What is true of a job, and how it is reported. Sent behind job.sh, whose names it uses.
 
 # FILE of `key value` lines -> $j_key for each key known. False when it is missing or not whole.
 rj_load() {

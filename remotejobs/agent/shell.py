@@ -1,18 +1,27 @@
-"""A short question to a host's shell: for what ends at once and leaves nothing behind. Longer things are jobs."""
+"""A short question to a host's shell: for what ends at once and leaves nothing behind. Longer things are jobs.
+
+Either may call a function of a shell text that lies beside its Python module.
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
+from remotejobs.agent.request import agent_text
 from remotejobs.connections.base import Become, Connection, Question
 from remotejobs.connections.host_words import BROKEN_OFF, NOTHING, words_of_host
 from remotejobs.errors import ConnectionLost, ProtocolError
+from remotejobs.text import visible
 
 TIMEOUT = 30.0  # seconds for an answer
 LONGEST = 4 * 1024 * 1024  # bytes of an answer
+_END = "answered"  # the last line of a function's answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +74,31 @@ def framed(script: str, nonce: str) -> str:
         "}",
     ]
     return "\n".join([*lines, ""])
+
+
+@cache
+def text_of(package: str, name: str) -> str:
+    """A shell text that lies beside its Python module."""
+    return resources.files(package).joinpath(name).read_text("ascii")
+
+
+def command_of(text: str, *words: str, before: Sequence[str] = ()) -> str:
+    """The command of a job that calls the function `words` of `text`, comments and all: a person may read it there.
+
+    The lines `before` come first.
+    """
+    return "\n".join([*before, text, shlex.join(words), ""])
+
+
+def call(shell: Shell, texts: tuple[str, ...], words: tuple[str, ...]) -> dict[str, str]:
+    """The fields that the function `words` answers with; `error CODE MESSAGE` is one of them. All in printable text.
+
+    Raises `HostError`; `ProtocolError` when the answer is not whole.
+    """
+    script = "\n".join([agent_text("\n".join(texts)), *texts, shlex.join(words), f"echo {_END}"])
+    said = shell.run(script)
+    lines = said.output.splitlines()
+    if not lines or lines[-1] != _END:
+        heard = words_of_host(script.encode(), (), said.output.encode())
+        raise ProtocolError(shell.host, f"no whole answer came back; the host said: {heard or NOTHING}")
+    return {key: visible(value) for key, _, value in (line.partition(" ") for line in lines[:-1])}

@@ -17,8 +17,8 @@ rj_start() {
     [ -z "$chdir" ] || [ -d "$chdir" ] || rj_fail start_failed "chdir: $chdir is not a directory there" || return
     command -v "${interpreter%% *}" >/dev/null ||
         rj_fail start_failed "the interpreter ${interpreter%% *} was not found there" || return
-    # Whoever makes the directory writes cmd. Whoever finds it without a gate (a start that was cut off) brings a file
-    # of his own, and the gate decides.
+    # The start that makes the directory writes cmd. One that finds it without a gate (a start that was cut off) brings a
+    # file of its own, and the gate decides.
     cmdfile=cmd
     LC_ALL=C mkdir -m 700 "$dir" 2>/dev/null || {
         [ -d "$dir" ] || why=$(LC_ALL=C mkdir -m 700 "$dir" 2>&1) || [ -d "$dir" ] || rj_fail start_failed "$why" || return

@@ -6,7 +6,7 @@
 rj_stay() {
     eval "${rj_more-}"
     printf 'job %s %s\n' "$jid" "${RJ_END##* }"
-    trap '' PIPE # whoever asked may be gone by then, and the shell that waits for us must not stay
+    trap '' PIPE # the caller may be gone by then, and the shell that waits for us must not stay
     rj_wait "$RJ_WAIT" "$dir"
     rj_settled
     case $j_state in running | queued) rj_print full -1 -1 4096 ;; *) rj_print full -1 -1 65536 ;; esac

@@ -117,7 +117,7 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
     trap - HUP
     rj_self
     if [ -n "$gated" ]; then
-        # Who sees our reaper dead, and no number of ours even then, knows that nothing will be run: see rj_state.
+        # A process that sees our reaper dead, and no number of ours even then, knows that nothing will be run: see rj_state.
         echo "command $me $born" >>"gate.$nonce" || rj_give_up "cannot write $dir/gate.$nonce"
         rj_stat self && [ "$parent" = "$reaper" ] || exit 1
     else
@@ -132,7 +132,7 @@ rj_launch() { # [NAME=VALUE ...] -> becomes the command
         "REMOTEJOBS_PROGRESS=$dir/progress" $rj_setsid \
         ${first:+unshare --pid --fork --kill-child --mount --propagation unchanged sh -c "$first" "remotejobs $jid"} \
         $interpreter "$dir/$cmdfile"
-    trap : PIPE # whoever listened may be gone: the gate is ours, so the command runs all the same
+    trap : PIPE # the caller may be gone: the gate is ours, so the command runs all the same
     echo "started $began $me ${now#* }" >&3 2>/dev/null
     exec 3>&-
     while [ "$rj_count" -gt 0 ]; do
@@ -151,7 +151,7 @@ rj_take_gate() {
         rj_not_run "cannot write $dir/gate.$nonce"
     LC_ALL=C ln "gate.$nonce" job 2>/dev/null || { [ -e job ] && rj_not_run taken; } || why=$(ln "gate.$nonce" job 2>&1) ||
         rj_not_run "cannot make $dir/job: $why"
-    # Whoever stands behind us looks for this gate once our supervisor is dead: he sees it, or we see that death.
+    # The next in the queue looks for this gate once our supervisor is dead: it sees the gate, or we see that death.
     [ -z "$wants" ] || rj_alive "$sup" "$sup_born" || rj_give_up "its supervising process $sup is gone"
     # In a directory that is being taken away the gate may be gone already, and be ours for nothing.
     rj_named || rj_give_up "$dir was taken away"
@@ -260,8 +260,8 @@ rj_sleep() { # until $due, unless its sleep is killed; TERM ends both
     wait "$nap"
 }
 
-# -> $due, when to check again; false when a limit is reached, and then $why is the file that says which. Silence is
-# checked for ten times within the idle timeout, and by whole seconds, so it may last a tenth and a second longer. Times are
+# -> $due, when to check again; false when a limit is reached, and then $why is the file that says which. Output is
+# checked for ten times within the idle timeout, and by whole seconds, so the job may live a tenth and a second longer. Times are
 # compared by their difference, which is right also where numbers have 32 bits (mksh) and the host is up for 248 days.
 rj_due() {
     rj_clock

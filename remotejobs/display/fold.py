@@ -102,7 +102,7 @@ class Folded:
 
 
 def _alike(result: Result) -> tuple[object, ...]:
-    """Hosts of which this is the same have nothing to tell them apart."""
+    """Hosts of which this is the same ended alike."""
     record = result.value
     if record is None:
         return (type(result.error), _said(result))

@@ -6,8 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from remotejobs.agent.functions import call, text_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, text_of
 from remotejobs.errors import HostRefused, ProtocolError
 
 

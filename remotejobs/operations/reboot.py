@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.agent.functions import call, text_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, text_of
 from remotejobs.connections.base import Become, Connection
 from remotejobs.connections.connect import open_connection
 from remotejobs.connections.local import LocalConnection

@@ -12,8 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remotejobs.agent.functions import call, text_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, text_of
 from remotejobs.inventory.variables import HostLike
 from remotejobs.model import LONGEST_GRACE, Job, Record
 from remotejobs.operations.placeholders import filled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from remotejobs.agent.functions import command_of, text_of
+from remotejobs.agent.shell import command_of, text_of
 from remotejobs.errors import UsageError
 from remotejobs.model import Job
 

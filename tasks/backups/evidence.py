@@ -1,4 +1,4 @@
-"""The monthly page on backups in a flow: every host is asked for its records; one that is silent is named."""
+"""The monthly page on backups in a flow: every host is asked for its records; one that does not answer is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling a flow run: its jobs are ended on their hosts too, with proof, and none is left behind in silence."""
+"""Cancelling a flow run: its jobs are ended on their hosts too, with proof, and one that is left is named."""
 
 from __future__ import annotations
 

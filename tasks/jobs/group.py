@@ -121,8 +121,8 @@ class _Awaited:
         )
 
     def _said(self, ended: int) -> str:
-        silent = {**self._watch.unreachable, **self._errors}
-        hosts = ", ".join(self._handles[key].host for key in self._handles if key in silent)
+        unreachable = {**self._watch.unreachable, **self._errors}
+        hosts = ", ".join(self._handles[key].host for key in self._handles if key in unreachable)
         said = f"{ended} of {number_of(len(self._keys), 'job')} ended"
         return f"{said}, no answer from {hosts}" if hosts else said
 

@@ -22,7 +22,7 @@ sys.stdout.buffer.write(b"\\n" + begin + b"\\n" + open({body!r}, "rb").read() + 
 
 @contextmanager
 def forced(directory: Path, command: str) -> Iterator[SshLab]:
-    """A host `evil` whose sshd runs `command` for whoever logs in."""
+    """A host `evil` whose sshd runs `command` for every login."""
     with SshLab(directory, ["evil"], extra_config=[f"ForceCommand {command}"]) as lab:
         yield lab
 

@@ -18,7 +18,7 @@ def script(shell: str, directory: Path) -> Path:
     return path
 
 
-def told(*words: str) -> list[str]:
+def printed_by(*words: str) -> list[str]:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     return done.stdout.splitlines()
@@ -28,11 +28,11 @@ def in_bash(path: Path, *words: str) -> list[str]:
     """What bash offers for the last of the words."""
     line = " ".join(f"'{word}'" for word in words)
     ask = f"source {path}; COMP_WORDS=(remotejobs {line}); COMP_CWORD={len(words)}; _remotejobs"
-    return told("bash", "--norc", "-c", f'{ask}; printf "%s\\n" "${{COMPREPLY[@]}}"')
+    return printed_by("bash", "--norc", "-c", f'{ask}; printf "%s\\n" "${{COMPREPLY[@]}}"')
 
 
 def in_fish(path: Path, line: str) -> list[str]:
-    asked = told("fish", "--no-config", "-c", f"source {path}; complete -C 'remotejobs {line}'")
+    asked = printed_by("fish", "--no-config", "-c", f"source {path}; complete -C 'remotejobs {line}'")
     return [offer.partition("\t")[0] for offer in asked]
 
 
@@ -56,7 +56,7 @@ def test_fish_completes_them_and_says_what_they_are_for(tmp_path: Path) -> None:
 
 def test_zsh_can_read_its_script_which_names_every_option(tmp_path: Path) -> None:
     path = script("zsh", tmp_path)
-    assert told("zsh", "-n", str(path)) == []
+    assert printed_by("zsh", "-n", str(path)) == []
     for command in commands_of(build_parser()):
         assert all(name in path.read_text() for option in command.options for name in option.names)
 
@@ -70,8 +70,8 @@ def test_every_command_is_described() -> None:
 def test_the_manual_has_each_command_and_its_options(words: str, tmp_path: Path) -> None:
     page = tmp_path / "remotejobs.1"
     page.write_text(remotejobs("manual").out)
-    assert told("groff", "-man", "-ww", "-z", str(page)) == []
-    shown = "\n".join(told("groff", "-man", "-Tascii", "-P-cbou", str(page)))
+    assert printed_by("groff", "-man", "-ww", "-z", str(page)) == []
+    shown = "\n".join(printed_by("groff", "-man", "-Tascii", "-P-cbou", str(page)))
     (command,) = [each for each in commands_of(build_parser()) if each.words == words]
     assert f"remotejobs {words} PATTERN" in shown
     assert all(name in shown for option in command.options for name in option.names)

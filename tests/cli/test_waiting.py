@@ -40,9 +40,9 @@ def test_a_host_that_comes_back_within_the_contact_timeout_is_unreachable_and_no
 
     with fleet_of(ssh_hosts, "db1") as fleet:
         jobs = fleet.jobs("db1")
-        jobs.start(Job(jid="patient", cmd=f"until [ -e {go} ]; do sleep 0.1; done; echo through"))
+        jobs.start(Job(jid="lasting", cmd=f"until [ -e {go} ]; do sleep 0.1; done; echo through"))
         record = wait_until_ended(
-            jobs, "patient", poll=1, on_poll=switch_off, contact_timeout=120, on_unreachable=switch_on
+            jobs, "lasting", poll=1, on_poll=switch_off, contact_timeout=120, on_unreachable=switch_on
         )
 
     assert record.state is State.SUCCEEDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from remotejobs.agent.shell import Shell
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record
-from remotejobs.operations.backup import BackupPlan, Item, job_of
+from remotejobs.operations.backup import BackupPlan, FilesItem, Item, job_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.item.script import GRACE
 
 HOSTS = ("source", "vault", "third")
+SECRET = "nobody but the recipients reads this"
 
 
 @pytest.fixture(scope="package")
@@ -105,3 +107,11 @@ def copy(fleet: Fleet) -> Callable[[BackupPlan, Item], CopyOutcome]:
 def found(fleet: Fleet) -> Callable[[str, Path], list[CatalogueEntry]]:
     """The backups in a directory of a host, the newest first."""
     return lambda host, directory: [*backups_on(Shell(fleet.connection(host)), str(directory))]
+
+
+@pytest.fixture
+def item(tmp_path: Path) -> FilesItem:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "page").write_text(SECRET)
+    (tmp_path / "site" / "noise").write_bytes(os.urandom(3 * 1024 * 1024))
+    return FilesItem(name="site", hosts="source", base=str(tmp_path), paths=("site",), compress=False)

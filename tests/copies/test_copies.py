@@ -1,22 +1,16 @@
-"""Each backup goes to other places: encrypted before it leaves its host, checked on arrival, and seen there again."""
+"""Each backup goes to other hosts: checked on arrival, seen there again, and kept as long as that place says."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-
-import pytest
-from pydantic import ValidationError
 
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record, State
-from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, job_of, report_of
+from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.verify import verify_job
@@ -26,49 +20,6 @@ from tests.copies.conftest import Key, Places
 Back_up = Callable[[BackupPlan, Item], Record]
 Copy = Callable[[BackupPlan, Item], CopyOutcome]
 Found = Callable[[str, Path], list[CatalogueEntry]]
-SECRET = "nobody but the recipients reads this"
-
-
-@pytest.fixture
-def item(tmp_path: Path) -> FilesItem:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "page").write_text(SECRET)
-    (tmp_path / "site" / "noise").write_bytes(os.urandom(3 * 1024 * 1024))
-    return FilesItem(name="site", hosts="source", base=str(tmp_path), paths=("site",), compress=False)
-
-
-def test_a_plan_whose_copies_would_leave_their_host_unencrypted_is_refused(item: FilesItem) -> None:
-    place = {"name": "offsite", "host": "vault"}
-    with pytest.raises(ValidationError, match="name recipients under encryption, or say encrypted: false"):
-        BackupPlan.model_validate({"files": [item], "copies": [place]})
-
-
-def test_a_copy_is_encrypted_and_its_place_is_noted_beside_the_backup(
-    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
-) -> None:
-    plan = places.plan({"age": [age.recipient]}, files=[item])
-    record = back_up(plan, item)
-    assert record.state is State.SUCCEEDED, record.stderr
-    outcome = copy(plan, item)
-    assert outcome.problems == ()
-    (entry,) = found("source", places.backups)
-    (copied,) = entry.copies
-    assert (copied,) == outcome.copies
-    assert (copied.place, copied.host, copied.encrypted) == ("offsite", "vault", "age")
-    assert copied.path == f"{places.copies}/{entry.file}.age"
-    content = Path(copied.path).read_bytes()
-    assert content.startswith(b"age-encryption.org/v1") and SECRET.encode() not in content
-    assert (
-        subprocess.run(["sha256sum", "-c", f"{copied.path}.sha256"], cwd=places.copies, capture_output=True).returncode
-        == 0
-    )
-    described = json.loads(Path(f"{copied.path}.json").read_text())
-    assert (described["encrypted"], described["plain_file"], described["plain_bytes"]) == (
-        "age",
-        entry.file,
-        entry.bytes,
-    )
-    assert not [*(places.backups / ".outgoing").iterdir()]
 
 
 def test_what_a_place_lacks_goes_there_later_and_a_new_place_gets_the_newest_alone(
@@ -156,34 +107,6 @@ def test_a_copy_that_a_verification_finds_damaged_counts_no_more(
     assert "is not encrypted" in outcome.problems[0]
 
 
-def test_a_host_without_the_program_of_the_encryption_keeps_a_good_backup_and_copies_nothing(
-    back_up: Back_up, copy: Copy, places: Places, item: FilesItem, found: Found
-) -> None:
-    plan = places.plan({"gpg": ["nobody@example.org"]}, files=[item])
-    record = back_up(plan, item)
-    assert record.state is State.SUCCEEDED
-    assert report_of(record).warnings[0].startswith("not encrypted, and so not copied: ")
-    assert "does not leave its host" in copy(plan, item).problems[0]
-    assert not places.copies.exists() or not found("vault", places.copies)
-
-
-def test_a_backup_that_could_not_be_encrypted_keeps_back_no_newer_one(
-    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
-) -> None:
-    plan = places.plan({"age": [age.recipient]}, files=[item], retention={"last": 9})
-    back_up(plan, item)
-    assert copy(plan, item).problems == ()
-    wrong = plan.model_copy(
-        update={"encryption": plan.encryption and plan.encryption.model_copy(update={"age": ("x",)})}
-    )
-    back_up(wrong, item)
-    back_up(plan, item)
-    (problem,) = copy(plan, item).problems
-    assert "is not encrypted, and so does not leave its host" in problem
-    assert [bool(entry.copies) for entry in found("source", places.backups)] == [True, False, True]
-    assert copy(plan, item).problems == ()
-
-
 def test_a_copy_that_was_noted_nowhere_is_read_before_it_counts(
     back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem
 ) -> None:
@@ -228,21 +151,6 @@ def test_a_copy_of_a_backup_that_could_not_be_tested_is_untested_too(
     assert [(entry.state, entry.untested) for entry in found("vault", places.copies)] == [("untested", "no room")]
 
 
-def test_what_a_program_wrote_that_encrypts_nothing_does_not_leave_its_host(
-    back_up: Back_up, found: Found, places: Places, item: FilesItem, age: Key, fleet: Fleet, tmp_path: Path
-) -> None:
-    fake = tmp_path / "bin" / "age"
-    fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done; { cat "$3"; echo; } >"$2"\n')
-    fake.chmod(0o755)
-    plan = places.plan({"age": [age.recipient]}, files=[item])
-    job = replace(job_of(plan, item, host="source", jid=uuid4().hex), env={"PATH": f"{fake.parent}:/usr/bin:/bin"})
-    fleet.jobs("source").start(job)
-    (warning,) = report_of(fleet.jobs("source").record(job.jid, wait=60)).warnings
-    assert warning.startswith("not encrypted, and so not copied: it is no file of age")
-    assert found("source", places.backups)[0].outgoing is None
-
-
 def test_the_record_of_thousands_of_tables_goes_with_its_copy(
     back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem
 ) -> None:
@@ -255,57 +163,6 @@ def test_the_record_of_thousands_of_tables_goes_with_its_copy(
     outcome = copy(plan, item)
     assert outcome.problems == ()
     assert json.loads(Path(f"{outcome.copies[0].path}.json").read_text()) == record
-
-
-RCLONE: dict[str, Any] = {
-    "send": 'rclone copyto --immutable "$BACKUP_FILE" "{}/$BACKUP_NAME"',
-    "fetch": 'rclone cat "{}/$BACKUP_NAME"',
-    "remove": 'rclone deletefile "{}/$BACKUP_NAME"',
-}
-RESTIC: dict[str, Any] = {
-    "send": "export RESTIC_PASSWORD=x RESTIC_REPOSITORY={0}; [ -e {0}/config ] || restic -q init; "
-    'restic -q backup --tag "$BACKUP_NAME" "$BACKUP_FILE"',
-    "fetch": 'RESTIC_PASSWORD=x restic -r {} -q dump --tag "$BACKUP_NAME" latest "$BACKUP_FILE"',
-}
-
-
-@pytest.mark.parametrize("program", [RCLONE, RESTIC], ids=["rclone", "restic"])
-def test_a_program_of_the_host_takes_copies_elsewhere_and_what_it_gives_back_is_compared(
-    program: dict[str, Any], back_up: Back_up, found: Found, places: Places, item: FilesItem, age: Key
-) -> None:
-    remote = places.base / "remote"
-    place = {name: text.format(remote) for name, text in program.items()} | {"name": "elsewhere"}
-    place["retention"] = {"last": 1, "daily": 1, "weekly": 0, "monthly": 0}
-    others = {"copies": [], "copy_commands": [place], "files": [item], "retention": {"last": 9}}
-    plan = places.plan({"age": [age.recipient]}, **others)
-    for _ in range(2):
-        record = back_up(plan, item)
-        assert (record.state, report_of(record).warnings) == (State.SUCCEEDED, ()), record.stderr
-    newest, _ = found("source", places.backups)
-    (copied,) = newest.copies
-    assert (copied.place, copied.host, copied.path) == ("elsewhere", "", f"{newest.file}.age")
-    if program is RCLONE:
-        assert [path.name for path in remote.iterdir()] == [copied.path]
-    assert not [*(places.backups / ".outgoing").iterdir()]
-
-
-@pytest.mark.parametrize(
-    ("send", "fetch", "why"),
-    [
-        ("true", "echo other", "what fetch gives has the sha256"),
-        ("exit 3", "true", "send failed"),
-        ("true", 'cat "$BACKUP_FILE"; false', "what fetch gives has the sha256"),
-    ],
-)
-def test_a_program_that_says_it_went_well_is_not_believed(
-    send: str, fetch: str, why: str, back_up: Back_up, found: Found, places: Places, item: FilesItem
-) -> None:
-    place = {"name": "elsewhere", "send": send, "fetch": fetch, "encrypted": False}
-    record = back_up(places.plan(None, copies=[], copy_commands=[place], files=[item]), item)
-    assert record.state is State.SUCCEEDED
-    (warning,) = report_of(record).warnings
-    assert warning.startswith(f"not copied to elsewhere: {why}")
-    assert not found("source", places.backups)[0].copies
 
 
 def test_what_lies_on_the_host_itself_is_no_copy(

@@ -39,7 +39,7 @@ IN_ENV = "planted-env-value-91bc"
 PASSPHRASE = "planted key passphrase-55e0"
 IN_URL = "planted-url-token-2dd8"
 BLOCK = "planted"
-TOLD = {"text": "{{subject}} {{body}}"}
+MESSAGE = {"text": "{{subject}} {{body}}"}
 ALL = (PASSWORD.encode(), IN_ENV.encode(), PASSPHRASE.encode(), IN_URL.encode())
 
 
@@ -100,7 +100,7 @@ def agent_with(key: Path, directory: Path) -> Iterator[None]:
 
 def notify_by(webhook: Webhook, name: str) -> Notify:
     """A block whose URL is secret: anyone who knows it may write to those on call."""
-    values = {"name": name, "url": "{{url}}", "secrets": {"url": f"{webhook.url}{IN_URL}"}, "json_data": TOLD}
+    values = {"name": name, "url": "{{url}}", "secrets": {"url": f"{webhook.url}{IN_URL}"}, "json_data": MESSAGE}
     CustomWebhookNotificationBlock.model_validate(values).save(name, overwrite=True)
     return Notify(block=f"custom-webhook/{name}")
 

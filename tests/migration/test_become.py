@@ -16,7 +16,7 @@ from tests.migration.conftest import Migrate
 
 @pytest.fixture
 def as_user(lab: SshLab, tmp_path: Path) -> Access:
-    """The same hosts, with jobs in the home of whoever they run as."""
+    """The same hosts, with jobs in the home of the user they run as."""
     lines = lab.write_inventory(tmp_path / "inventory.yml").read_text().splitlines(keepends=True)
     inventory = tmp_path / "as-user.yml"
     inventory.write_text("".join(line for line in lines if "remotejobs_dir" not in line))

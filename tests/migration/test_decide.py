@@ -30,7 +30,7 @@ survivors = st.dictionaries(st.sampled_from(HOSTS), st.just("17(stuck)"), max_si
 kills = st.lists(st.one_of(st.none(), st.integers(0, 3)), max_size=8)
 
 # A busy machine is slow at drawing a world; that says nothing of the laws.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+no_deadline = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def run(
@@ -49,7 +49,7 @@ LOST_ON_DB3 = SICK_ON_DB2 | {
 }
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 @example(VERIFIED, SICK_ON_DB2, {}, [2, None])
 @example(VERIFIED, LOST_ON_DB3, {}, [2, None, None])
@@ -75,7 +75,7 @@ def migrated(world: World) -> set[str]:
     return {host_step.host for host_step in world.jobs if host_step.step is MigrationStep.MIGRATE}
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 def test_nothing_migrates_after_a_rollback_began(
     plan: MigrationPlan, fate: dict[HostStep, State], alive: dict[str, str], cuts: list[int]
@@ -87,7 +87,7 @@ def test_nothing_migrates_after_a_rollback_began(
         assert not {MigrationStep.MIGRATE, MigrationStep.PREPARE_ROLLBACK, MigrationStep.VERIFY} & set(later)
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 def test_a_rollback_begins_only_where_everything_ended_and_is_proven_dead(
     plan: MigrationPlan, fate: dict[HostStep, State], alive: dict[str, str], cuts: list[int]
@@ -106,7 +106,7 @@ def test_a_rollback_begins_only_where_everything_ended_and_is_proven_dead(
             )
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 def test_a_lost_step_is_proven_dead_before_it_is_checked(
     plan: MigrationPlan, fate: dict[HostStep, State], alive: dict[str, str], cuts: list[int]
@@ -122,7 +122,7 @@ def test_a_lost_step_is_proven_dead_before_it_is_checked(
             assert (host, "prove") in world.history[begun:at]
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 def test_hosts_are_rolled_back_in_reverse_order(
     plan: MigrationPlan, fate: dict[HostStep, State], alive: dict[str, str], cuts: list[int]
@@ -132,7 +132,7 @@ def test_hosts_are_rolled_back_in_reverse_order(
     assert rolled == sorted(rolled, reverse=True)
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 def test_one_by_one_a_host_begins_when_those_before_it_are_well(
     plan: MigrationPlan, fate: dict[HostStep, State], alive: dict[str, str], cuts: list[int]
@@ -146,7 +146,7 @@ def test_one_by_one_a_host_begins_when_those_before_it_are_well(
                 assert fate[HostStep(earlier, checked)] == "succeeded"
 
 
-@patient
+@no_deadline
 @given(plans, fates, survivors, kills)
 def test_no_outcome_claims_more_than_was_proven(
     plan: MigrationPlan, fate: dict[HostStep, State], alive: dict[str, str], cuts: list[int]
@@ -175,7 +175,7 @@ def test_no_outcome_claims_more_than_was_proven(
             raise AssertionError("every step can be started in this world")
 
 
-@patient
+@no_deadline
 @given(plans, fates, st.sampled_from(HOSTS))
 def test_a_silent_host_ends_it_as_unknown_and_nothing_is_rolled_back(
     plan: MigrationPlan, fate: dict[HostStep, State], host: str

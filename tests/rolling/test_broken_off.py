@@ -1,4 +1,4 @@
-"""Updates that are cancelled, or whose controller dies, run by a worker: no host stays out in silence."""
+"""Updates that are cancelled, or whose controller dies, run by a worker: no host stays out unreported."""
 
 from __future__ import annotations
 

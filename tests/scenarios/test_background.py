@@ -33,21 +33,21 @@ NEVER: FailedWhen = lambda record: False  # noqa: E731
 
 def test_jobs_with_limits_of_their_own_are_awaited_apart(fake: FakeHosts) -> None:
     fake.plan("sleep", Plan(lasts=math.inf))
-    fake.plan("patient", Plan(lasts=None))
+    fake.plan("lasting", Plan(lasts=None))
 
     @flow
     def two() -> tuple[JobResult, JobResult]:
         brief = in_background("sleep 300", "db1", SIMULATED, label="brief", timeout=3, poll=SOON)
-        patient = in_background("patient", "db1", SIMULATED, label="patient", poll=SOON)
+        lasting = in_background("lasting", "db1", SIMULATED, label="lasting", poll=SOON)
         end = brief.result()
-        patient.started.wait()
-        fake.ends("patient")  # the other job goes on until now
-        return end, patient.result()
+        lasting.started.wait()
+        fake.ends("lasting")  # the other job goes on until now
+        return end, lasting.result()
 
-    brief, patient = two()
+    brief, lasting = two()
     assert (brief.state, brief.succeeded, brief.over) == (State.TIMED_OUT, False, True)
     assert "proven empty" in brief.reason
-    assert (patient.state, patient.succeeded) == (State.SUCCEEDED, True)
+    assert (lasting.state, lasting.succeeded) == (State.SUCCEEDED, True)
 
 
 def test_a_job_in_the_background_waits_for_its_lock_as_long_as_it_may(fake: FakeHosts) -> None:

@@ -89,7 +89,7 @@ def test_what_runs_too_long_is_overdue_unless_its_label_may_or_it_is_a_service(s
     with pytest.raises(Alarm, match="1 new alert\noverdue on db1: long job: running for "):
         watch(simulated, AT_ONCE).result()
     start(simulated, "service.web.1", "web")
-    start(simulated, "other", "long patience")
+    start(simulated, "other", "long running")
     assert watch(simulated, Overdue(hours=1e-9, labels={"long*": 1, "web": 1e-9})).is_completed()
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from lab.job_files import kill_supervision
-from remotejobs.connections.base import Reply
+from remotejobs.connections.base import Question, Reply
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
 from tests.shell.shells import ShellConnection, ended, in_every_shell
@@ -37,9 +35,9 @@ def test_a_clean_whose_answer_was_lost_and_that_was_asked_again_names_all_that_i
         ended(dash, jid)
     asked = connection.ask
 
-    def ask_twice(script: bytes, **options: Any) -> Reply:
-        first = asked(script, **options)
-        return asked(script, **options) if b"rj_take_away" in script else first
+    def ask_twice(question: Question) -> Reply:
+        first = asked(question)
+        return asked(question) if b"rj_take_away" in question.script else first
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "ask", ask_twice)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs.agent.functions import text_of
+from remotejobs.agent.shell import text_of
 from remotejobs.errors import ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import TAIL_BYTES, Job

@@ -162,7 +162,7 @@ def test_two_sides_without_an_algorithm_in_common_are_reported_with_both_lists(
 def test_an_agents_key_that_refuses_to_sign_is_named(
     connect: Connect, lab: SshLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Whoever is to confirm each use is not there.
+    # Nobody is there to confirm each use.
     with agent_with(tmp_path / "agent", lab.private_key, options=("-c",)) as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         with pytest.raises(AuthenticationFailed, match=r"signing failed for ED25519 \"lab\" from agent: agent refused"):

@@ -15,13 +15,13 @@ AGAIN = "Another attempt will be made"
 
 
 @pytest.mark.parametrize(
-    ("process", "patient"),
+    ("process", "retries"),
     [
         pytest.param({"PREFECT__FLOW_RUN_ID": "3f2b0c7e-0000-4000-8000-000000000000"}, True, id="the process of a run"),
         pytest.param({}, False, id="any other"),
     ],
 )
-def test_a_new_client_asks_again_in_the_process_of_a_run_alone(process: dict[str, str], patient: bool) -> None:
+def test_a_new_client_asks_again_in_the_process_of_a_run_alone(process: dict[str, str], retries: bool) -> None:
     own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     settings = {
         "PREFECT_API_URL": f"http://127.0.0.1:{free_ports(1)[0]}/api",
@@ -33,4 +33,4 @@ def test_a_new_client_asks_again_in_the_process_of_a_run_alone(process: dict[str
     )
     assert done.returncode
     assert "ConnectError" in done.stderr
-    assert (AGAIN in done.stdout + done.stderr) is patient
+    assert (AGAIN in done.stdout + done.stderr) is retries

@@ -75,7 +75,7 @@ def _add_restore(actions: Commands[Parser]) -> None:
     )
     parser.add_argument("--server", metavar="HOST", help="where the server listens there (default its socket)")
     parser.add_argument("--port", metavar="N", type=at_least_one, help="its port (default 5432, or 3306 for MariaDB)")
-    parser.add_argument("--username", metavar="NAME", help="user of the server (default who runs the job)")
+    parser.add_argument("--username", metavar="NAME", help="user of the server (default the job's user)")
     parser.add_argument(
         "--passfile", metavar="FILE", help="password file on the host (default ~/.pgpass, or ~/.my.cnf)"
     )

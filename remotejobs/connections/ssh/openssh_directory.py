@@ -51,7 +51,7 @@ def socket_directory() -> SocketDirectory:
             sweep(chosen)
     while True:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=chosen))
-        # Whoever sweeps at this moment may take it for a dead one's until it is locked.
+        # A sweep at this moment may take it for a dead process's until it is locked.
         if (lock := _lock(path, os.O_CREAT | os.O_EXCL)) is not None:
             return SocketDirectory(path, lock)
 

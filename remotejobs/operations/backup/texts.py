@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from remotejobs.agent.functions import text_of
+from remotejobs.agent.shell import text_of
 
 _PACKAGE = "remotejobs.operations.backup"
 

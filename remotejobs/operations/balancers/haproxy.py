@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
-from remotejobs.agent.functions import text_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, text_of
 from remotejobs.errors import HostError, HostRefused, ProtocolError, Unreachable
 from remotejobs.inventory.variables import HostLike
 from remotejobs.operations.balancers.balancer import BalancerSettings, BalancerStatus, LoadBalancer, Reach

@@ -73,7 +73,7 @@ class HaproxyServer:
         return f"weight {self.weight} of {self.configured}" if self.share < 1 else ""
 
     def place(self, prefix: str) -> Place:
-        """How it stands, to be restored; weight 0 is always named. `prefix` tells the balancers of a pair apart."""
+        """How it stands, to be restored; weight 0 is always named. `prefix` names the balancer of a pair."""
         as_configured = self.user_weight == self.configured != 0
         return Place(f"{prefix}{self.path}", self.state, None if as_configured else self.user_weight)
 
@@ -145,7 +145,7 @@ def chosen(servers: Iterable[HaproxyServer], name: str, backend: str = "") -> tu
 def status_of(servers: Sequence[tuple[str, HaproxyServer]]) -> BalancerStatus:
     """A host is inside when any of its servers is, up when all are, and serves what all serve together.
 
-    Each server comes with what tells its balancer apart from the others of a pair.
+    Each server comes with the prefix of its balancer in a pair.
     """
     inside = [server.inside for _, server in servers]
     return BalancerStatus(

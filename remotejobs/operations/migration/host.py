@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from remotejobs.agent.functions import call, text_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, text_of
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock
 from remotejobs.operations.migration.commands import Commands

@@ -71,7 +71,7 @@ mg_sweep() { # the job in this directory -> $survivors
     rj_survivors
 }
 
-# DIRECTORY JID...: what jobs that ended by themselves left running, by name. Ends nothing; who cannot be seen is not named.
+# DIRECTORY JID...: what jobs that ended by themselves left running, by name. Ends nothing; a process that cannot be seen is not named.
 mg_left() {
     rj_base "$1" || return
     running=

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from remotejobs.agent.functions import command_of, text_of
+from remotejobs.agent.shell import command_of, text_of
 from remotejobs.errors import FileRefused, ProtocolError, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import BecomeChoice, Fleet

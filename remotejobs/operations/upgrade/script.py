@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from remotejobs.agent.functions import command_of, text_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, command_of, text_of
 from remotejobs.errors import ProtocolError
 from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.operations.upgrade.plan import Upgrade

@@ -11,12 +11,10 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
     FlowRunFilter,
     FlowRunFilterId,
 )
-from prefect.client.schemas.objects import Artifact, TaskRun
+from prefect.client.schemas.objects import TaskRun
 from prefect.runtime import flow_run
 
 from remotejobs.model import Job, State
@@ -30,6 +28,7 @@ from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
+from tests.artifacts import artifacts_of
 from tests.awaiting import await_true
 from tests.task_log import TaskLog
 
@@ -277,9 +276,9 @@ def test_many_hosts_are_polled_by_groups_without_being_asked_to(fake: FakeHosts,
     message = found[f"poll {names[0]}"].state
     assert message and message.is_failed()
     assert "web007" in str(message.message) and "web057" in str(message.message)
-    bars = [each for each in artifacts(run) if each.type == "progress"]
+    bars = artifacts_of(run, "progress")
     assert sorted((str(each.description), each.data) for each in bars) == [(name, 100.0) for name in names]
-    tables = {str(each.description): str(each.data) for each in artifacts(run) if each.type == "table"}
+    tables = {str(each.description): str(each.data) for each in artifacts_of(run, "table")}
     assert '"web057", "state": "failed", "reason": "failed, rc 9 ' in tables[names[0]]
     assert '"web119", "state": "succeeded", "reason": ""' in tables[names[1]]
 
@@ -296,9 +295,3 @@ def task_runs(run: object, count: int) -> list[TaskRun]:
 
         await_true(lambda: len(ended()) == count)
         return ended()
-
-
-def artifacts(run: object) -> list[Artifact]:
-    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId.model_validate({"any_": [run]}))
-    with get_client(sync_client=True) as client:
-        return client.read_artifacts(artifact_filter=mine)

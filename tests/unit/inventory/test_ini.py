@@ -1,4 +1,4 @@
-"""Inventories in INI form are what Ansible reads in them, and what it loses in silence is said."""
+"""Inventories in INI form are what Ansible reads in them, and what it silently loses is reported."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from remotejobs.connections.ssh.config.keywords import ALIASES, HONOURED, LISTS,
 from remotejobs.errors import UsageError
 from remotejobs.inventory.variables import HostLike, flag, place_of, text
 
-# Options that change nothing here, or only how talkative or how patient the program ssh would be.
+# Options that change nothing here, or only how much the program ssh would log and how long it would wait.
 HARMLESS_FLAGS = frozenset("ACNTXYanqtvx")
 HARMLESS_WITH_VALUE = frozenset("ESe")
 OPTION_OF = {

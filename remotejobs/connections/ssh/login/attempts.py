@@ -24,7 +24,7 @@ _BY_HAND = re.compile(BY_HAND, re.IGNORECASE)
 def log_in(transport: Transport, endpoint: Endpoint, trusted: bool) -> None:
     """Authenticate; no password is sent unless the host is `trusted`. `AuthenticationFailed` says what was tried.
 
-    `LoginCutOff` says that the server hung up meanwhile, `TimedOut` that it fell silent.
+    `LoginCutOff` says that the server hung up meanwhile, `TimedOut` that it stopped answering.
     """
     _Login(transport, endpoint, trusted).run()
 
@@ -146,7 +146,7 @@ class _Login:
                 raise self._gone(exc) from exc
             within = self._endpoint.connect_timeout
             if time.monotonic() - began >= within:
-                # Silence is no refusal: a caller that waits for a network to come back must go on waiting.
+                # No answer is no refusal: a caller that waits for a network to come back must go on waiting.
                 raise TimedOut(
                     self._endpoint.host, f"{self._endpoint} did not answer the login within {within:g} s"
                 ) from exc

@@ -12,8 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from remotejobs.agent.functions import call, command_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, command_of
 from remotejobs.connections.base import Become, Connection, Question
 from remotejobs.errors import HostRefused, ProtocolError, UsageError
 from remotejobs.jobs.fleet import BecomeChoice, Fleet

@@ -10,8 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from remotejobs.agent.functions import call, command_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, command_of
 from remotejobs.errors import FileRefused, HostRefused, ProtocolError, RemoteJobsError, UsageError
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended

@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from remotejobs.agent.functions import command_of
+from remotejobs.agent.shell import command_of
 from remotejobs.model import Job
 from remotejobs.operations.backup.item.kind import (
     TESTED,
@@ -80,7 +80,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
         label=label_of(item),
         timeout=item.timeout,
         grace=GRACE,
-        # Whoever begins it: another run, another deployment, a migration that backs up first.
+        # For every caller: another run, another deployment, a migration that backs up first.
         locks=(lock_of(item),),
         queue_timeout=item.timeout,
     )

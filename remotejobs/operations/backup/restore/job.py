@@ -7,8 +7,7 @@ import shlex
 from dataclasses import dataclass
 from posixpath import normpath
 
-from remotejobs.agent.functions import call, command_of
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, call, command_of
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import CatalogueEntry

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from remotejobs.agent.functions import command_of
+from remotejobs.agent.shell import command_of
 from remotejobs.errors import ProtocolError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.item.report import warnings_in, whole_report
