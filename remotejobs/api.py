@@ -180,9 +180,7 @@ class RemoteJobs:
     def _names(self, pattern: str) -> tuple[str, ...]:
         return tuple(host.name for host in self.hosts(pattern))
 
-    def _gather(
-        self, pattern: str, work: Callable[[HostJobs], T], *, waits: bool = True
-    ) -> tuple[HostResult[T], ...]:
+    def _gather(self, pattern: str, work: Callable[[HostJobs], T], *, waits: bool = True) -> tuple[HostResult[T], ...]:
         names = self._names(pattern)
         found = {result.host: result for result in self._fleet.each(work, names, waits=waits)}
         return tuple(found[name] for name in names)

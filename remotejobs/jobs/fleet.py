@@ -99,7 +99,8 @@ class Fleet:
     ) -> Iterator[HostResult[T]]:
         """`work` on every host (or on those of `names`) side by side; results as they come, as `each_of` yields them.
 
-        Work that `waits` for nothing but an answer takes `forks` threads, any other one for each host. Raises `ResourceLimitExceeded` before anything is asked.
+        Work that `waits` takes a thread for each host, any other `forks` threads. Raises `ResourceLimitExceeded` before
+        anything is asked.
         """
         chosen = list(self.hosts if names is None else names)
         ensure_resource_limits(len(chosen))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from remotejobs.model import PROTOCOL_VERSION, State
+from collections.abc import Iterable, Mapping
+
+from remotejobs.model import JID, PROTOCOL_VERSION, State
 from remotejobs.testing.clock import Clock
 from remotejobs.testing.job import EMPTY_TREE, FakeJob, PlannedEnd
 
@@ -72,3 +74,14 @@ def _blob(name: str, content: bytes, start: int, most: int) -> bytes:
 def _picture(job: FakeJob) -> bytes:
     command = f"{job.job.interpreter} {job.directory}/cmd"
     return f"    PID    PPID STAT     ELAPSED COMMAND\n{job.pid:7}       1 S          00:00 {command}\n".encode()
+
+
+def listed(jobs: Mapping[str, FakeJob], clock: Clock, jids: Iterable[str]) -> bytes:
+    """Each of them, without command and output."""
+    return b"".join(section(jid) + brief(jobs[jid], clock) for jid in jids)
+
+
+def missing(base: str, jid: str) -> bytes:
+    if not JID.fullmatch(jid):
+        return error("bad_jid", "the jid is not allowed")
+    return error("no_such_job", f"{base}/{jid} does not exist")

@@ -10,13 +10,13 @@ from threading import Condition
 
 from remotejobs.connections.base import Milestone, PendingReply, Question, Reply, Stay, do_nothing
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
-from remotejobs.model import JID, TAIL_BYTES
+from remotejobs.model import TAIL_BYTES
 from remotejobs.testing import answer
 from remotejobs.testing.clock import Clock
 from remotejobs.testing.job import FakeJob
 from remotejobs.testing.line import settle
 from remotejobs.testing.plan import Planner
-from remotejobs.testing.request import Call, ScriptRequest, Start, asked_in
+from remotejobs.testing.request import Call, ScriptRequest, Start, asked_in, base_of
 from remotejobs.testing.waiting import FakePending, Waiting
 
 FIRST_PID = 4242
@@ -146,7 +146,7 @@ class FakeHost:
         with self._changed:
             if self._cut:
                 return None
-            jobs = self._jobs.get(_base(directory, question.become.user if question.become else LOGIN), {})
+            jobs = self._jobs.get(base_of(directory, question.become.user if question.become else LOGIN), {})
             wanted = [jobs.get(jid) for jid in reads[::4]] if int(wait) else [None]
             waiting = Waiting(jobs, wanted, self._clock.now() + int(wait), self._breaks)
 
@@ -170,7 +170,7 @@ class FakeHost:
             if asked is None:
                 raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
             if isinstance(asked, ScriptRequest):
-                body = self._answer(asked)
+                body = "{1}\n{0}\n".format(*self._say(self.host, asked.script)).encode()
             else:
                 user = question.become.user if question.become else LOGIN
                 body = self._carry_out(asked, user, question.milestone)
@@ -199,15 +199,11 @@ class FakeHost:
         with self._changed:
             self._clock.jump(self._clock.now() + seconds)
 
-    def _answer(self, asked: ScriptRequest) -> bytes:
-        rc, output = self._say(self.host, asked.script)
-        return f"{output}\n{rc}\n".encode()
-
     # --- the entries of job.sh ---
 
     def _carry_out(self, call: Call, user: str, milestone: Milestone | None) -> bytes:
         entry, directory, *words = call.words
-        base = _base(directory, user)
+        base = base_of(directory, user)
         if not base:
             return answer.error("bad_dir", f"the directory {directory} is not absolute")
         jobs = self._jobs.setdefault(base, {})
@@ -220,7 +216,7 @@ class FakeHost:
             case "rj_kill":
                 return self._kill(jobs, base, words[0])
             case "rj_list":
-                return self._list(jobs, sorted(jobs))
+                return answer.listed(jobs, self._clock, sorted(jobs))
             case "rj_clean":
                 return self._clean(jobs, *map(int, words))
         raise ProtocolError(self.host, f"the fake host does not know {entry}")
@@ -263,7 +259,7 @@ class FakeHost:
             if found := jobs.get(jid):
                 parts.append(answer.full(found, self._clock, int(out), int(err), int(most)))
             else:
-                parts.append(_missing(base, jid))
+                parts.append(answer.missing(base, jid))
         return b"".join(parts)
 
     def _wait(self, jobs: dict[str, FakeJob], wanted: list[FakeJob | None], seconds: int) -> None:
@@ -287,40 +283,18 @@ class FakeHost:
     def _kill(self, jobs: dict[str, FakeJob], base: str, jid: str) -> bytes:
         job = jobs.get(jid)
         if not job:
-            return _missing(base, jid)
+            return answer.missing(base, jid)
         job.kill(self._clock.now())
         self._notify()
         return answer.full(job, self._clock, -1, -1, TAIL_BYTES)
-
-    def _list(self, jobs: dict[str, FakeJob], jids: list[str]) -> bytes:
-        parts = []
-        for jid in jids:
-            parts += [answer.section(jid), answer.brief(jobs[jid], self._clock)]
-        return b"".join(parts)
 
     def _clean(self, jobs: dict[str, FakeJob], older_than: int, keep: int, dry_run: int) -> bytes:
         now = self._clock.now()
         ended = [(job.end.at, jid) for jid, job in jobs.items() if job.end]
         newest_first = sorted(ended, reverse=True)
         gone = [jid for at, jid in newest_first[keep:] if now - at >= older_than]
-        said = self._list(jobs, gone)
+        said = answer.listed(jobs, self._clock, gone)
         if not dry_run:
             for jid in gone:
                 del jobs[jid]
         return said
-
-
-def _missing(base: str, jid: str) -> bytes:
-    if not JID.fullmatch(jid):
-        return answer.error("bad_jid", "the jid is not allowed")
-    return answer.error("no_such_job", f"{base}/{jid} does not exist")
-
-
-def _base(directory: str, user: str) -> str:
-    """Where the jobs' directories lie; "" where that cannot be."""
-    home = "/root" if user == "root" else f"/home/{user}"
-    if directory.startswith("/"):
-        return directory
-    if directory == "~" or directory.startswith("~/"):
-        return home + directory[1:]
-    return "" if directory else f"{home}/.remotejobs"

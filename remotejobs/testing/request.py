@@ -80,3 +80,13 @@ class Start:
             launcher=cast("Launcher", words[12]),
         )
         return cls(directory, job, settings)
+
+
+def base_of(directory: str, user: str) -> str:
+    """Where the jobs' directories lie; "" where that cannot be."""
+    home = "/root" if user == "root" else f"/home/{user}"
+    if directory.startswith("/"):
+        return directory
+    if directory == "~" or directory.startswith("~/"):
+        return home + directory[1:]
+    return "" if directory else f"{home}/.remotejobs"

@@ -1,0 +1,89 @@
+"""Few threads that serve many."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+from remotejobs.jobs.turns import Turns
+
+SOON = 30.0  # seconds; nothing here takes so long
+
+
+def test_many_items_take_a_thread_more_only_while_all_others_are_busy() -> None:
+    served: queue.SimpleQueue[str] = queue.SimpleQueue()
+    held = threading.Event()
+    threads: set[int] = set()
+
+    def serve(item: str) -> None:
+        threads.add(threading.get_ident())
+        served.put(item)
+        if item == "slow":
+            held.wait(SOON)
+
+    turns = Turns(serve, threads=4, name="turns")
+    turns.put("slow")
+    assert served.get(timeout=SOON) == "slow"
+    for number in range(20):
+        turns.put(f"{number}")
+        assert served.get(timeout=SOON) == f"{number}"
+    assert len(threads) == 2
+    held.set()
+    turns.close()
+
+
+def test_an_item_is_served_by_one_thread_at_a_time_and_again_for_what_came_meanwhile() -> None:
+    began: queue.SimpleQueue[int] = queue.SimpleQueue()
+    go_on: queue.SimpleQueue[None] = queue.SimpleQueue()
+    under_way: list[int] = []
+
+    def serve(_: str) -> None:
+        under_way.append(1)
+        began.put(len(under_way))
+        go_on.get(timeout=SOON)
+        under_way.pop()
+
+    turns = Turns(serve, threads=4, name="turns")
+    turns.put("host")
+    assert began.get(timeout=SOON) == 1
+    for _ in range(3):  # of these, one turn is left
+        turns.put("host")
+    go_on.put(None)
+    assert began.get(timeout=SOON) == 1
+    go_on.put(None)
+    turns.put("host")
+    assert began.get(timeout=SOON) == 1
+    go_on.put(None)
+    assert began.empty()
+    turns.close()
+
+
+def test_the_earlier_of_two_times_counts_and_what_is_due_comes_before_what_is_not() -> None:
+    served: queue.SimpleQueue[str] = queue.SimpleQueue()
+    turns = Turns(served.put, threads=1, name="turns")
+    now = time.monotonic()
+    turns.put("never", now + 3600)
+    turns.put("dropped", now + 0.1)
+    turns.put("second", now + 0.2)
+    turns.put("first", now + 3600)
+    turns.put("first", now + 0.1)
+    turns.put("first", now + 7200)
+    turns.drop("dropped")
+    assert [served.get(timeout=SOON) for _ in range(2)] == ["first", "second"]
+    assert time.monotonic() >= now + 0.2
+    assert served.empty()
+    turns.close()
+
+
+def test_after_close_nothing_is_served() -> None:
+    served: queue.SimpleQueue[str] = queue.SimpleQueue()
+    turns = Turns(served.put, threads=2, name="turns in the test of close")
+    turns.put("last")
+    assert served.get(timeout=SOON) == "last"
+    turns.close()
+    turns.put("late")
+    for thread in threading.enumerate():
+        if thread.name == "turns in the test of close":
+            thread.join(SOON)
+    assert served.empty()
