@@ -58,11 +58,11 @@ def prepare() -> None:
 
 def run_to_the_end(orders: Orders) -> float:
     """Let a controller do its step undisturbed; how many seconds it took from its first deed on."""
-    process, begun = _begin(orders)
+    process, started = _begin(orders)
     process.join()
     if process.exitcode:
         raise RuntimeError(f"a controller that was not killed ended with {process.exitcode} at {orders.step}")
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 def kill_midway(orders: Orders, chance: Random, typical: float) -> bool:
@@ -86,7 +86,7 @@ def _begin(orders: Orders) -> tuple[multiprocessing.context.ForkServerProcess, f
 
 def _obey(orders: Orders, mouth: Pipe) -> None:
     os.setsid()  # a terminal's Ctrl-C is for the process that gives orders
-    mouth.send("begun")
+    mouth.send("started")
     connection = open_connection(FaultHost("host", orders.variables))
     STEPS[orders.step](HostJobs(connection, directory=orders.directory), orders.job)
     connection.close()

@@ -53,7 +53,7 @@ class Oracle:
         return len(self.ran.read_bytes().splitlines()) if self.ran.exists() else 0
 
     def await_run(self, within: float = STARTS_WITHIN) -> None:
-        """Wait until the command has begun. Raises `NeverRan` after `within` seconds."""
+        """Wait until the command has started. Raises `NeverRan` after `within` seconds."""
         deadline = time.monotonic() + within
         while not self.runs:
             if time.monotonic() > deadline:
@@ -100,5 +100,5 @@ def stubborn(place: Path, jid: str, *, grace: int = 0, timeout: int | None = 600
     """A job that ends only when it is ended, with a child that leaves its session."""
     ran = place / f"{jid}.ran"
     # What it writes first, so that its output is there once it is known to run.
-    cmd = f"echo begun; echo ran >>{quote(str(ran))}; setsid sleep 600 & sleep 600"
-    return Oracle(Job(jid=jid, cmd=cmd, timeout=timeout, grace=grace), ran, State.KILLED, None, b"begun\n")
+    cmd = f"echo started; echo ran >>{quote(str(ran))}; setsid sleep 600 & sleep 600"
+    return Oracle(Job(jid=jid, cmd=cmd, timeout=timeout, grace=grace), ran, State.KILLED, None, b"started\n")

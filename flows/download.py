@@ -34,8 +34,8 @@ def download(
     Args:
         url: What to download, as the hosts can reach it.
         dest: Path of the file on the hosts.
-        sha256: What its sha256 must be. With it a file that is there is not downloaded again, and one begun is gone on
-            with; empty for any.
+        sha256: What its sha256 must be. With it a file that is there is not downloaded again, and a part of it is
+            completed; empty for any.
         rate: Bytes a second for each host; 0 for no limit.
         timeout: Seconds after which a host ends it.
         poll: Seconds between two polls of a running job.

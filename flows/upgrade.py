@@ -29,7 +29,7 @@ def upgrade(
 ) -> list[HostUpgrade]:
     """Upgrade the hosts of a pattern; the batch in which one fails is the last.
 
-    Cancelling the run ends downloads; an installation that has begun goes on to its end.
+    Cancelling the run ends downloads; an installation that has started goes on to its end.
 
     Args:
         access: Where the hosts are written down, and which user to become there: upgrading needs root.

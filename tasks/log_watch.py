@@ -95,7 +95,7 @@ def start_watch(path: str, host: str, access: Access, within: float = _BEGINS_WI
     other `HostError`.
     """
     jobs = jobs_on(access, host)
-    record = _begun(jobs, path, host, access, within)
+    record = _started(jobs, path, host, access, within)
     handle = replace(record.handle, label=_LABEL)
     if record.finished:
         raise JobFailed(replace(record, label=_LABEL), command_line("log", handle, access, "--stderr"))
@@ -138,8 +138,8 @@ def publish_watched(watched: WatchedLog) -> None:
     create_markdown_artifact(text, key=key, description=f"{watched.path} on {watched.host}")
 
 
-def _begun(jobs: HostJobs, path: str, host: str, access: Access, within: float) -> Record:
-    """The watch that runs, once it follows: the run's own, begun before, or the next one after what was stopped."""
+def _started(jobs: HostJobs, path: str, host: str, access: Access, within: float) -> Record:
+    """The watch that runs, once it follows: the run's own, started before, or the next one after what was stopped."""
     for number in count(1):
         command = _FOLLOW.format(path=shlex.quote(path))
         jid = jid_for(_LABEL, f"{path} {number}")

@@ -32,7 +32,7 @@ from remotejobs.prefect.tasks.reboot import reboot_host
 from remotejobs.text import duration, number_of, one_line
 
 # Cancelling a run kills the jobs whose jids end in the run's id. This one must not be among them: a package manager is
-# left to finish what it has begun.
+# left to finish what it has started.
 _NOT_CANCELLED = "finishes"
 
 

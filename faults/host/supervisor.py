@@ -22,7 +22,7 @@ from remotejobs.model import Record, State
 ENOUGH = 24 * 1024 * 1024  # bytes for a shell, and soon used up by one that reads /dev/zero into memory
 
 
-def _begun(jobs: HostJobs, oracle: Oracle) -> Record:
+def _started(jobs: HostJobs, oracle: Oracle) -> Record:
     record = jobs.start(oracle.job)
     oracle.await_run()
     return record
@@ -37,7 +37,7 @@ def killed(trial: Trial) -> Iterator[Try]:
 
 @begun_or_lost
 def _killed(jobs: HostJobs, oracle: Oracle) -> Try:
-    record = _begun(jobs, oracle)
+    record = _started(jobs, oracle)
     kill_supervision(record)
     seen = jobs.record(record.jid, wait=60)
     if (seen.state, seen.cause) != (State.LOST, "gone") or "still runs" not in seen.msg:
@@ -55,7 +55,7 @@ def stopped(trial: Trial) -> Iterator[Try]:
 
 @begun_or_lost
 def _stopped(jobs: HostJobs, oracle: Oracle) -> Try:
-    record = _begun(jobs, oracle)
+    record = _started(jobs, oracle)
     os.kill(supervisor_of(record), signal.SIGSTOP)
     if oracle.job.timeout:
         return _ended(replace(oracle, state=State.TIMED_OUT), jobs.record(record.jid, wait=60))
@@ -96,7 +96,7 @@ def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> T
     ran = f"echo ran >>{quote(str(oracle.ran))}"
     wait = f"until [ -e {quote(str(go))} ]; do sleep 0.02; done"
     cmd = f"{ran}; {wait}; echo 0 >/proc/self/oom_score_adj; exec tail /dev/zero"
-    record = _begun(jobs, replace(oracle, job=replace(oracle.job, cmd=cmd)))
+    record = _started(jobs, replace(oracle, job=replace(oracle.job, cmd=cmd)))
     supervisor = supervisor_of(record)
     for pid in (supervisor, record.pid):
         (group or Path()).joinpath("cgroup.procs").write_text(str(pid))

@@ -118,7 +118,7 @@ rj_wait() {
             read -r said || break
             case $said in ended | elapsed) over=1 ;; *) pids=$said ;; esac
         done
-        # Of mksh, one that has only just begun would not heed TERM.
+        # Of mksh, one that has only just started would not heed TERM.
         # shellcheck disable=SC2086 # a list of pids
         kill -KILL $pids 2>/dev/null
     }

@@ -141,7 +141,7 @@ rj_detach() { # [NAME=VALUE ...]
     }
 }
 
-# "CLOCK PID DATE": what the record of a job says that has just begun, from the one that is about to become its command.
+# "CLOCK PID DATE": what the record of a job says that has just started, from the one that is about to become its command.
 rj_started() {
     # shellcheck disable=SC2086 # words without any other signs
     set -- $1

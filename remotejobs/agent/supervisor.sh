@@ -96,7 +96,7 @@ rj_too_much() {
     ! (for word in "$@"; do export "RJ_000$word"; done && exec "$tried" 0) 2>/dev/null
 }
 
-rj_gate() { # -> $gate, what it says of the job before that has begun
+rj_gate() { # -> $gate, what it says of the job before that has started
     gate="remotejobs 1
 label $label
 settings $settings

@@ -29,7 +29,7 @@ from remotejobs.jobs.naming import new_jid
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.copies.bring import brought, identity_needed
-from remotejobs.operations.backup.restore import PlannedRestore, Restore, begun_by, choose, target_on, where_of
+from remotejobs.operations.backup.restore import PlannedRestore, Restore, choose, started_by, target_on, where_of
 from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.operations.transfer.here import here
 from remotejobs.text import duration, size
@@ -101,7 +101,7 @@ def _identity(path: str) -> str:
 
 def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str, identity: str) -> PlannedRestore:
     try:
-        return PlannedRestore(host=jobs.host, begun=begun_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
+        return PlannedRestore(host=jobs.host, command=started_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
     except JobNotFound:
         shell = shell_on(fleet, jobs.host)
         source = shell_on(fleet, wanted.copy_on) if wanted.copy_on else shell
@@ -129,7 +129,7 @@ def _say_plans(plans: Sequence[HostResult[PlannedRestore]], wanted: Restore, *, 
 def _row(host: str, plan: PlannedRestore, wanted: Restore) -> tuple[str, ...]:
     entry = plan.entry
     if entry is None:
-        return (host, "", "", "", "", wanted.target, "begun already; attaching")
+        return (host, "", "", "", "", wanted.target, "started already; attaching")
     what = "exists; it is kept under another name" if plan.replaces else "is new"
     sessions = f", {plan.target.sessions} sessions" if plan.target and plan.target.sessions else ""
     age = duration(max(0, entry.age))

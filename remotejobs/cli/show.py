@@ -95,7 +95,7 @@ def start_and_report(
 ) -> Record:
     """Start a job on one host and, unless `poll` is 0, wait for its end, at first in the very exchange of its start."""
     first = LONGEST_WAIT if first_poll is None else min(first_poll, poll)
-    record = jobs.start(job, wait=first if poll else 0, on_start=lambda begun: report(JobStarted(begun)))
+    record = jobs.start(job, wait=first if poll else 0, on_start=lambda started: report(JobStarted(started)))
     if record.finished or not poll:
         return record
     if first_poll is not None:

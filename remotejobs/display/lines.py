@@ -41,15 +41,15 @@ class Lines:
         self._output = output
         self._verbose = verbose
         self._host_width = max(width(one_line(host)) for host in hosts)
-        self._begun: set[str] = set()
+        self._started: set[str] = set()
         self._unreachable: set[str] = set()
         self._queued: set[str] = set()
 
     def show(self, event: Event) -> None:
         match event:
             case JobStarted(record):
-                self._begun.add(record.host)
-                self._started(record)
+                self._started.add(record.host)
+                self._show_start(record)
             case JobRunning(record) if record.host in self._unreachable:
                 self._unreachable.discard(record.host)
                 self._say(record.host, record.state, duration(record.delta), "in contact again")
@@ -61,7 +61,7 @@ class Lines:
                 self._say(host, "no contact", message_of(host, error), "(asking again; the job may run on)")
 
     def ended(self, result: HostResult[Record]) -> None:
-        if result.host in self._begun and result.value and not result.value.finished:
+        if result.host in self._started and result.value and not result.value.finished:
             return  # started and left alone: that line stands already
         row = row_of(result)
         self._say(result.host, row.state, f"rc={row.rc}" if row.rc else "", row.time, row.msg)
@@ -77,7 +77,7 @@ class Lines:
     def close(self) -> None:
         self._stream.flush()
 
-    def _started(self, record: Record) -> None:
+    def _show_start(self, record: Record) -> None:
         if record.state is State.QUEUED:
             self._queued.add(record.host)
             self._say(record.host, record.state, record.msg)

@@ -151,7 +151,7 @@ class HostJobs:
         record as soon as the job is started. Raises `JobExists` when the jid belongs to another command, and
         `StartFailed` when it could not be run, in which case nothing was.
         """
-        begun: list[Record] = []
+        started: list[Record] = []
         seconds = min(math.ceil(wait), LONGEST_WAIT)
         waits = seconds > 0 and self._waits.acquire(blocking=False)
         try:
@@ -160,18 +160,18 @@ class HostJobs:
 
                 def take(first: Record) -> None:
                     slot.close()  # waiting is not counted
-                    if not begun:
-                        begun.append(first)
+                    if not started:
+                        started.append(first)
                         if on_start:
                             on_start(first)
 
-                return self._start(job, seconds if waits else 0, take, begun)
+                return self._start(job, seconds if waits else 0, take, started)
         finally:
             if waits:
                 self._waits.release()
 
-    def _start(self, job: Job, wait: int, take: Callable[[Record], None], begun: Sequence[Record]) -> Record:
-        """`take` gets the record of the start, which is in `begun` from then on."""
+    def _start(self, job: Job, wait: int, take: Callable[[Record], None], started: Sequence[Record]) -> Record:
+        """`take` gets the record of the start, which is in `started` from then on."""
         asked = request.start(job, self._directory, wait)
 
         def reached(before: bytes) -> None:
@@ -182,15 +182,15 @@ class HostJobs:
         try:
             first, *later = self._ask(asked, extra_time=wait, milestone=milestone).sections(job.jid)
         except Unreachable:
-            if begun:  # it is started, and how it goes on can be asked later
-                return begun[0]
+            if started:  # it is started, and how it goes on can be asked later
+                return started[0]
             raise
-        if not begun:
+        if not started:
             take(self._record(first, job))
         if later and not later[-1].error:
-            return replace(self._record(later[-1]), attached=begun[0].attached)
+            return replace(self._record(later[-1]), attached=started[0].attached)
         # A new one that ended before its start was answered: that answer has none of its output.
-        return self.record(job.jid) if begun[0].finished and not begun[0].attached else begun[0]
+        return self.record(job.jid) if started[0].finished and not started[0].attached else started[0]
 
     def status(self, reads: Sequence[Read], *, wait: float = 0, stay: Stay | None = None) -> tuple[Record, ...]:
         """The records of several jobs, in order. With `wait`, first wait over there until one ends, so many seconds,
@@ -238,12 +238,12 @@ class HostJobs:
     @contextmanager
     def _waiting(self, seconds: int) -> Iterator[int]:
         """How long to wait over there: what is left once one of the connection's few waits was free."""
-        begun = time.monotonic()
+        since = time.monotonic()
         if not seconds or not self._waits.acquire(timeout=seconds):
             yield 0
             return
         try:
-            yield max(0, seconds - math.floor(time.monotonic() - begun))
+            yield max(0, seconds - math.floor(time.monotonic() - since))
         finally:
             self._waits.release()
 

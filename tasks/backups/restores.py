@@ -62,7 +62,7 @@ def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Planne
             used = f"{number_of(target.sessions, 'session')} on {host} use {restore.target}, which would be replaced"
             get_run_logger().warning(used)
         return PlannedRestore(host=host, entry=entry, target=target)
-    return PlannedRestore(host=host, begun=record.cmd)
+    return PlannedRestore(host=host, command=record.cmd)
 
 
 def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[PlannedRestore]:
@@ -142,7 +142,7 @@ def would_be_restored(restore: Restore, found: Sequence[PlannedRestore]) -> RunS
 def _plan(found: PlannedRestore) -> TableRow:
     entry, target = found.entry, found.target
     if not (entry and target):
-        return {"host": found.host, "backup": "begun already"}
+        return {"host": found.host, "backup": "started already"}
     return {
         "host": found.host,
         "backup": entry.file,

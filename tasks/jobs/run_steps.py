@@ -108,7 +108,7 @@ def _by_groups(
     """The end of each step's job, with its jid."""
     groups = _begin(steps, hosts, size, polling, retry_unreachable=False)
     # Beside the others, whose ends must not be learned later because of it.
-    unreachable = [step for group in groups for step, first in group.begun() if is_unreachable(first)]
+    unreachable = [step for group in groups for step, first in group.started() if is_unreachable(first)]
     away = list(dict.fromkeys(step.host for step in unreachable))
     for group in [*groups, *_begin(unreachable, away, size, polling, retry_unreachable=True)]:
         yield from group.results(polling.access)
@@ -123,14 +123,14 @@ class _Group:
     poll: PrefectFuture[Any] | None
     retry_unreachable: bool
 
-    def begun(self) -> Iterator[tuple[JobStep, object]]:
+    def started(self) -> Iterator[tuple[JobStep, object]]:
         """Each step with its handle, or why there is none."""
         return zip(self.steps, outcomes_of(outcome_of(self.start), len(self.steps)), strict=True)
 
     def results(self, access: Access) -> Iterator[tuple[str, JobResult]]:
         """How each step's job ended, with its jid; nothing of hosts that another group asks again."""
         polled = iter(outcomes_of(outcome_of(self.poll), len(self.steps)) if self.poll else ())
-        for step, first in self.begun():
+        for step, first in self.started():
             if is_unreachable(first) and not self.retry_unreachable:
                 continue
             if self.poll is None:

@@ -35,7 +35,7 @@ from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.steps import migration_on
 from remotejobs.prefect.tasks.runs.flow_runs import parameters_of
 
-# A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their
+# A rollback that was killed counts as failed, and without what it needs none is started: these are left to their
 # timeouts.
 _ENDED = (MigrationStep.MIGRATE, MigrationStep.VERIFY)
 
@@ -54,7 +54,7 @@ def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
         saved = kill_jobs_of_subflows(flow_run)
         left = list(pool.map(lambda host: _leave(host, access, run), hosts))
     observed = reduce(ObservedState.updated, (seen for seen, _ in left), ObservedState())
-    kept = [] if observed.begun or observed.unreachable else _unlock(hosts, access, run)
+    kept = [] if observed.started or observed.unreachable else _unlock(hosts, access, run)
     report_cancelled(flow_run, [*saved, *(end for _, ends in left for end in ends)], line=next_step(observed, kept))
 
 
@@ -63,15 +63,15 @@ def next_step(observed: ObservedState, kept: Sequence[str] = ()) -> str:
     if observed.unreachable:
         unreachable = ", ".join(observed.unreachable)
         return f"{unreachable} could not be asked, and may be changed still. Retry the run when it can be reached"
-    if not observed.begun:
+    if not observed.started:
         locked = f"not every lock could be given back: {'; '.join(kept)}" if kept else "no host is locked by it"
-        return f"Nothing was begun on any host, and {locked}. Start a new run"
-    begun = ", ".join(
-        host for host, step in observed.steps if step is MigrationStep.MIGRATE and observed.at(host, step).begun
+        return f"Nothing was started on any host, and {locked}. Start a new run"
+    started = ", ".join(
+        host for host, step in observed.steps if step is MigrationStep.MIGRATE and observed.at(host, step).started
     )
-    if not begun:
+    if not started:
         return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
-    locked = f"The data on {begun} may be changed in part, and the hosts stay locked"
+    locked = f"The data on {started} may be changed in part, and the hosts stay locked"
     if _any(observed, StepStatus.RUNNING, MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK):
         return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
     if _any(observed, StepStatus.FAILED, *_ENDED):

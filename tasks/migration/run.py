@@ -34,7 +34,7 @@ from remotejobs.prefect.tasks.migration.migration import Migration, Preflight
 from remotejobs.text import in_markdown, indented, span, visible
 
 _LOCK_POLL = 5.0  # seconds
-_PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has begun, so there is nothing to wait for
+_PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has started, so there is nothing to wait for
 
 
 def select(access: Access, pattern: str) -> tuple[tuple[str, ...], Verdict | None]:
@@ -64,7 +64,7 @@ def find(migration: Migration) -> tuple[Migration, Preflight]:
 
 
 def await_locks(migration: Migration, preflight: Preflight, *, within: float) -> tuple[Migration, Preflight]:
-    """Wait until no other run holds a host, at most `within` seconds, and look anew; not once this run has begun."""
+    """Wait until no other run holds a host, at most `within` seconds, and look anew; not once this run has started."""
     until = time.monotonic() + within
     while preflight.locked and not may_have_begun(preflight) and (left := until - time.monotonic()) > 0:
         get_run_logger().info("waiting for the lock of another migration on %s", ", ".join(preflight.locked))
@@ -75,7 +75,7 @@ def await_locks(migration: Migration, preflight: Preflight, *, within: float) ->
 
 def may_have_begun(preflight: Preflight) -> bool:
     """Whether any step has run, for all that is known."""
-    return preflight.observed.begun or bool(_begins_anew() and preflight.observed.unreachable)
+    return preflight.observed.started or bool(_begins_anew() and preflight.observed.unreachable)
 
 
 def end_of_before(migration: Migration, preflight: Preflight) -> Verdict | None:

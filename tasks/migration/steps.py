@@ -66,7 +66,7 @@ def check_host(
 ) -> HostCheck:
     """Ask `host` how it stands, which changes nothing. `contact_timeout` is seconds without contact.
 
-    `commands` are checked where nothing has begun; None: they are not.
+    `commands` are checked where nothing has started; None: they are not.
 
     Raises `HostError`.
     """
@@ -74,7 +74,7 @@ def check_host(
 
     def check() -> HostCheck:
         seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
-        fresh = not any(step.status.begun for step in seen.values())
+        fresh = not any(step.status.started for step in seen.values())
         wrong = migration.wrong_commands(commands) if fresh and commands else {}
         return HostCheck(migration.check(space), seen, wrong)
 

@@ -121,10 +121,10 @@ def _begin(client: SyncPrefectClient, run: FlowRun) -> str:
     taken = run.state.timestamp if run.state else datetime.now(UTC)
     late = taken + timedelta(seconds=timings().start_timeout)
 
-    def begun() -> bool:
+    def started() -> bool:
         return _type(client.read_flow_run(run.id)) is not StateType.PENDING
 
-    if wait_until(begun, until=late):
+    if wait_until(started, until=late):
         return "its worker got to it"
     now = client.read_flow_run(run.id)
     # Another one may have resumed it by now, and a worker taken it anew.
@@ -212,7 +212,7 @@ def _type(run: FlowRun) -> StateType | None:
 
 
 def _state(run: FlowRun) -> UUID | None:
-    """Two states of one type are not the same: in between, another process may have begun."""
+    """Two states of one type are not the same: in between, another process may have started."""
     return run.state.id if run.state else None
 
 

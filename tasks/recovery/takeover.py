@@ -92,7 +92,7 @@ def why_superseded(began: RunState[Any], states: Sequence[RunState[Any]]) -> str
     before = _before(began, states)
     # It began too late: the server was away, and meanwhile the run was given to another.
     if before and before.is_running():
-        return "Another process had begun this run"
+        return "Another process had started this run"
     if any(state.is_scheduled() and state.timestamp > began.timestamp for state in states):
         return "Another process goes on with this run"
     if last.is_cancelling() and _long_ago(last):

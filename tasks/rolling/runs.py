@@ -69,7 +69,7 @@ def ended_run(run_id: str) -> FlowRun:
     """A flow run of a rolling update that is over. `UsageError` while it goes on, as far as Prefect knows."""
     run = run_with_id(run_id)
     if run.state is None or not run.state.is_final():
-        state = run.state.name if run.state else "not begun"
+        state = run.state.name if run.state else "not started"
         raise UsageError(
             f"the flow run {run.name} is {state}, and may still change hosts",
             remedy="Cancel it; if its controller is dead, set its state to Crashed first.",

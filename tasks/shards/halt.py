@@ -15,7 +15,7 @@ from remotejobs.prefect.tasks.runs.shards import Shard
 _TYPE = "stopped"
 
 
-class NotBegun(RemoteJobsError):
+class NotStarted(RemoteJobsError):
     """The shard did nothing on its hosts: too many of the others' failed before."""
 
 
@@ -25,7 +25,7 @@ def halt(why: str) -> None:
 
 
 def raise_if_halted(shard: Shard) -> None:
-    """Raise `NotBegun` where the run that it is a shard of was halted. One that is resumed has begun before."""
+    """Raise `NotStarted` where the run that it is a shard of was halted. One that is resumed has started before."""
     if not shard.of or flow_run.run_count > 1:
         return
     mine = ArtifactFilter(
@@ -34,4 +34,4 @@ def raise_if_halted(shard: Shard) -> None:
     with get_client(sync_client=True) as client:
         reasons = client.read_artifacts(artifact_filter=mine, limit=1)
     if reasons:
-        raise NotBegun(f"{shard} is not begun: {reasons[0].description}")
+        raise NotStarted(f"{shard} is not started: {reasons[0].description}")

@@ -45,7 +45,7 @@ class ShardRun:
         return str(self.run.labels.get(_WORKER, ""))
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether a process began it, ever: before that it has done nothing on its hosts."""
         # A run that is cancelled before it began is given a start all the same.
         return self.run.run_count > 0
@@ -81,9 +81,9 @@ def refreshed(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[Sha
 
 
 def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards) -> list[ShardRun]:
-    """Have every host in one of the shards of the flow run under way, and all of them waiting for workers, or begun.
+    """Have every host in one of the shards of the flow run under way, and all of them waiting for workers, or started.
 
-    However often this is done, a shard is begun once. Raises `UsageError` when the server does not know their
+    However often this is done, a shard is started once. Raises `UsageError` when the server does not know their
     deployment.
     """
     me = UUID(flow_run.id)

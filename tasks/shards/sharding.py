@@ -31,10 +31,10 @@ def results_of_shards(
     """
     hosts = list(dict.fromkeys(step.host for step in steps))
     with get_client(sync_client=True) as client:
-        begun = begin_shards(client, hosts, shards)
+        started = begin_shards(client, hosts, shards)
         if not workers_of(client):
             get_run_logger().warning("no worker of the pool %s is there: the shards wait for one", POOL)
-        watch = await_shards(client, begun, shards)
+        watch = await_shards(client, started, shards)
     known = {
         (result.host, result.step): (result.result, result.row)
         for report in watch.reports.values()
@@ -49,17 +49,17 @@ def results_of_shards(
 
 def _find_out(steps: Sequence[JobStep], watch: ShardWatch, access: Access) -> Iterable[JobResult]:
     shard_of = {host: shard_run for shard_run in watch.shards for host in shard_run.shard.hosts}
-    begun = [step for step in steps if shard_of[step.host].begun]
+    started = [step for step in steps if shard_of[step.host].started]
     for step in steps:
-        if not shard_of[step.host].begun:
-            yield _not_begun(step, f"its shard was not begun: {watch.halted or shard_of[step.host].ended}")
-    raise_resource_limits(len({step.host for step in begun}))
+        if not shard_of[step.host].started:
+            yield _not_started(step, f"its shard was not started: {watch.halted or shard_of[step.host].ended}")
+    raise_resource_limits(len({step.host for step in started}))
     with ThreadPoolExecutor(max_workers=access.forks) as pool:
-        yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), begun)
+        yield from pool.map(lambda step: _ask(step, shard_of[step.host], access), started)
 
 
-def _not_begun(step: JobStep, why: str) -> JobResult:
-    return JobResult(host=step.host, step=step.label, state="not begun", reason=why)
+def _not_started(step: JobStep, why: str) -> JobResult:
+    return JobResult(host=step.host, step=step.label, state="not started", reason=why)
 
 
 def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
@@ -67,7 +67,7 @@ def _ask(step: JobStep, shard_run: ShardRun, access: Access) -> JobResult:
     try:
         found = result_as_found(jobs_on(access, step.host).record(step.job.jid), access)
     except JobNotFound:
-        return _not_begun(step, f"its shard ended before it began here: {shard_run.ended}")
+        return _not_started(step, f"its shard ended before it began here: {shard_run.ended}")
     except RemoteJobsError as exc:
         found = not_asked(step.host, exc)
     # That it still runs is no success: nothing waits for it any more.

@@ -33,9 +33,9 @@ class ShardWatch:
         return sum(len(shard_run.shard.hosts) for shard_run in self.shards)
 
 
-def await_shards(client: SyncPrefectClient, begun: Sequence[ShardRun], wanted: Shards) -> ShardWatch:
+def await_shards(client: SyncPrefectClient, started: Sequence[ShardRun], wanted: Shards) -> ShardWatch:
     """Wait until every shard is over; its report is there if it came to one."""
-    watch = ShardWatch(list(begun))
+    watch = ShardWatch(list(started))
     logged: dict[int, str] = {}
     while True:
         watch.shards = refreshed(client, watch.shards)
@@ -87,23 +87,23 @@ def _stop_if_exceeded(client: SyncPrefectClient, watch: ShardWatch, wanted: Shar
     failed |= _failed_already(client, [shard_run for shard_run in untold if not _over(shard_run)])
     watch.halted = wanted.exceeded(failed=len(failed), hosts=watch.hosts)
     if watch.halted:
-        get_run_logger().error("%s: shards that wait for a worker are not begun", watch.halted)
+        get_run_logger().error("%s: shards that wait for a worker are not started", watch.halted)
         halt(watch.halted)
 
 
 def _hold_back(client: SyncPrefectClient, watch: ShardWatch) -> None:
     """Cancel what waits for a worker, also what `recover` sent back there. What a worker took goes on."""
     for shard_run in watch.shards:
-        if not shard_run.begun and _is_scheduled(shard_run):
+        if not shard_run.started and _is_scheduled(shard_run):
             (now,) = refreshed(client, [shard_run])
-            if not now.begun and _is_scheduled(now):
-                client.set_flow_run_state(shard_run.run.id, Cancelling(message=f"Not begun: {watch.halted}"))
+            if not now.started and _is_scheduled(now):
+                client.set_flow_run_state(shard_run.run.id, Cancelling(message=f"Not started: {watch.halted}"))
 
 
 def _failed_already(client: SyncPrefectClient, running: Iterable[ShardRun]) -> set[str]:
     """Hosts of shards under way that failed."""
-    begun = [shard_run.run.id for shard_run in running if shard_run.begun]
-    return failed_hosts(client, begun) if begun else set()
+    started = [shard_run.run.id for shard_run in running if shard_run.started]
+    return failed_hosts(client, started) if started else set()
 
 
 def _is_scheduled(shard_run: ShardRun) -> bool:

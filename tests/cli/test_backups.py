@@ -97,7 +97,7 @@ def test_a_restore_is_a_job_that_the_same_jid_attaches_to(
     assert done.code == 0, done.out + done.err
     assert (to / "site" / "index.html").read_text() == "hello"
     again = restore(local_hosts, directory, to, "--jid", "mine", "-P", "1")
-    assert (again.code, "begun already; attaching" in again.out) == (0, True)
+    assert (again.code, "started already; attaching" in again.out) == (0, True)
     assert not list(tmp_path.glob("back.*"))
     other = restore(local_hosts, directory, tmp_path / "elsewhere", "--jid", "mine", "-P", "1")
     assert other.code == 2

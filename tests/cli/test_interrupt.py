@@ -46,10 +46,10 @@ def test_the_commands_say_limit_and_user_again(local_hosts: Hosts) -> None:
 
 
 def test_ctrl_c_while_waiting_or_following_ends_at_once_too(local_hosts: Hosts) -> None:
-    local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "held", "--", "echo begun; sleep 60")
+    local_hosts.call("run", "-l", "here", "-P", "0", "--jid", "held", "--", "echo started; sleep 60")
     process = begin("log", "here", "held", "--follow", "-i", str(local_hosts.inventory))
     assert process.stdout
-    assert process.stdout.readline() == "begun\n"
+    assert process.stdout.readline() == "started\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
 

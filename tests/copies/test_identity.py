@@ -41,7 +41,7 @@ def alive(group: int) -> bool:
 
 
 def ended(group: int) -> bool:
-    """Ask it to end, which the shell that waits may not have begun to listen to."""
+    """Ask it to end, which the shell that waits may not have started to listen to."""
     if alive(group):
         os.killpg(group, signal.SIGTERM)
     return not alive(group)

@@ -81,7 +81,7 @@ def ends_by_itself(jobs: HostJobs, _unrecorded: HostJobs) -> None:
 
 
 def runs_on(jobs: HostJobs, unrecorded: HostJobs) -> None:
-    jobs.start(Job(jid="long", cmd="echo begun; exec sleep 600", label="long one", timeout=500))
+    jobs.start(Job(jid="long", cmd="echo started; exec sleep 600", label="long one", timeout=500))
     wait_for_output(unrecorded, "long")
     jobs.record("long")
     jobs.record("long", wait=1)
@@ -93,7 +93,7 @@ def runs_on(jobs: HostJobs, unrecorded: HostJobs) -> None:
 
 def reports_progress(jobs: HostJobs, unrecorded: HostJobs) -> None:
     # What its start says of it depends on which is quicker.
-    unrecorded.start(Job(jid="far", cmd='echo "40 copying" >"$REMOTEJOBS_PROGRESS"; echo begun; exec sleep 600'))
+    unrecorded.start(Job(jid="far", cmd='echo "40 copying" >"$REMOTEJOBS_PROGRESS"; echo started; exec sleep 600'))
     wait_for_output(unrecorded, "far")
     jobs.record("far")
     jobs.list()
@@ -165,8 +165,8 @@ def the_plans(fake: FakeHosts) -> None:
         ("echo out", Plan(lasts=1, stdout="out\n", stderr="err\n")),
         ("echo 12345", Plan(lasts=1, rc=3, stdout="12345\n")),
         ("kill -KILL", Plan(lasts=1, rc=137, signal="KILL")),
-        ("echo begun", Plan(lasts=None, stdout="begun\n")),
-        ("PROGRESS", Plan(lasts=None, stdout="begun\n", progress="40 copying")),
+        ("echo started", Plan(lasts=None, stdout="started\n")),
+        ("PROGRESS", Plan(lasts=None, stdout="started\n", progress="40 copying")),
         ("^exec sleep 60[12]$", Plan(lasts=math.inf)),
         ("^(exec )?sleep 60", Plan(lasts=600)),
         ("^sleep 1$", Plan(lasts=1)),

@@ -108,13 +108,13 @@ def notify_by(webhook: Webhook, name: str) -> Notify:
 class Watched:
     """What /proc/PID/cmdline and environ of all processes held at any time of a `with`.
 
-    Processes that are there before are read once, and again at the end. `begun` appears when one has `IN_ENV`.
+    Processes that are there before are read once, and again at the end. `started` appears when one has `IN_ENV`.
     """
 
-    def __init__(self, begun: Path) -> None:
+    def __init__(self, started: Path) -> None:
         self.command_lines: set[bytes] = set()
         self.environments: set[bytes] = set()
-        self._begun = begun
+        self._started = started
         self._before: set[str] = set()
         self._over = threading.Event()
         self._watching = threading.Thread(target=self._watch)
@@ -148,7 +148,7 @@ class Watched:
                     continue
                 seen.add(text)
                 if IN_ENV.encode() in text:
-                    self._begun.touch()
+                    self._started.touch()
 
 
 @contextmanager
@@ -181,10 +181,10 @@ def database() -> Path:
 def test_planted_secrets_are_found_nowhere_after_runs_that_succeed_and_fail(
     reached: Access, asked: LabUser, tmp_path: Path
 ) -> None:
-    begun = tmp_path / "begun"
-    with Webhook() as hears, Webhook(status=500) as refuses, Watched(begun) as seen, logged() as said:
+    started = tmp_path / "started"
+    with Webhook() as hears, Webhook(status=500) as refuses, Watched(started) as seen, logged() as said:
         # It lasts until the reader of all environments has seen it.
-        lasting = f'test -n "$TOKEN" && id -un && until [ -e {begun} ]; do sleep 0.1; done'
+        lasting = f'test -n "$TOKEN" && id -un && until [ -e {started} ]; do sleep 0.1; done'
         with_secrets(reached, lasting, notify_by(hears, "hears"))
         with pytest.raises(HostsFailed) as failed:
             with_secrets(reached, 'test -n "$TOKEN" && echo broken >&2 && exit 3', notify_by(refuses, "refuses"))

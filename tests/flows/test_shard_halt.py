@@ -17,7 +17,7 @@ from remotejobs.prefect.tasks.jobs.run_steps import run_steps
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.shards import WHOLE, Shard
 from remotejobs.prefect.tasks.shards.failures import failed_hosts, publish_failed
-from remotejobs.prefect.tasks.shards.halt import NotBegun, halt, raise_if_halted
+from remotejobs.prefect.tasks.shards.halt import NotStarted, halt, raise_if_halted
 from remotejobs.testing import FakeHosts, Plan
 
 HOSTS = ("db1", "db2", "files1")
@@ -52,7 +52,7 @@ def watched(group: int) -> str:
 
 
 def test_a_shard_that_got_its_forks_after_its_run_was_stopped_is_not_begun() -> None:
-    with pytest.raises(NotBegun, match="^shard 2 of 3 is not begun: 7 of 60 hosts failed, 6 may"):
+    with pytest.raises(NotStarted, match="^shard 2 of 3 is not started: 7 of 60 hosts failed, 6 may"):
         begin(shard(split("7 of 60 hosts failed, 6 may")))
 
 

@@ -39,8 +39,8 @@ class Gates:
         finally:
             os.close(pipe)
 
-    def begun(self, name: str) -> None:
-        """Return when `name`, which has no gate, has begun."""
+    def started(self, name: str) -> None:
+        """Return when `name`, which has no gate, has started."""
         while name not in self.runs:
             os.sched_yield()
 

@@ -60,7 +60,7 @@ def test_a_controller_that_dies_changes_nothing_about_the_end(
     stormy, same = run(plan, fate, alive, cuts)
     spared = migrated(calm) - migrated(stormy)
     if spared:
-        # One host had failed before the others began; with the controller alive they would have begun beside it.
+        # One host had failed before the others began; with the controller alive they would have started beside it.
         assert MigrationOutcome.COMPLETED not in (verdict.outcome, same.outcome)
     else:
         assert same.outcome is verdict.outcome
@@ -118,8 +118,8 @@ def test_a_lost_step_is_proven_dead_before_it_is_checked(
     }
     for at, (host, step) in enumerate(world.history):
         if step in checks and fate[HostStep(host, checks[step])] is State.LOST:
-            begun = world.history.index((host, checks[step]))
-            assert (host, "prove") in world.history[begun:at]
+            started = world.history.index((host, checks[step]))
+            assert (host, "prove") in world.history[started:at]
 
 
 @no_deadline

@@ -30,8 +30,10 @@ def test_a_migration_that_could_be_started_nowhere_is_refused() -> None:
 
 def test_both_migrate_and_prepare_rollback_are_awaited_before_judging() -> None:
     plan = MigrationPlan(("db1",), frozenset(MigrationStep))
-    begun = decide(plan, ObservedState())
-    assert begun == RunSteps((HostStep("db1", MigrationStep.MIGRATE), HostStep("db1", MigrationStep.PREPARE_ROLLBACK)))
+    started = decide(plan, ObservedState())
+    assert started == RunSteps(
+        (HostStep("db1", MigrationStep.MIGRATE), HostStep("db1", MigrationStep.PREPARE_ROLLBACK))
+    )
     failed = HostStep("db1", MigrationStep.MIGRATE), ObservedStep(StepStatus.FAILED)
     preparing = HostStep("db1", MigrationStep.PREPARE_ROLLBACK), ObservedStep(StepStatus.RUNNING)
     assert decide(plan, ObservedState(dict([failed, preparing]))) == RunSteps(

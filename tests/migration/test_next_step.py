@@ -21,7 +21,7 @@ def test_what_only_prepared_a_rollback_changed_no_data() -> None:
 def test_a_lock_that_could_not_be_given_back_is_not_called_free() -> None:
     advice = next_step(seen(migrate=StepStatus.ABSENT), ["db1: no room"])
     assert advice == (
-        "Nothing was begun on any host, and not every lock could be given back: db1: no room. Start a new run"
+        "Nothing was started on any host, and not every lock could be given back: db1: no room. Start a new run"
     )
     assert "no host is locked by it" in next_step(seen(migrate=StepStatus.ABSENT))
 

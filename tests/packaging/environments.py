@@ -11,6 +11,8 @@ from importlib.metadata import PathDistribution, distribution
 from pathlib import Path
 from zipfile import ZipFile
 
+from tests.documents import program_in
+
 PROJECT = Path(__file__).resolve().parents[2]
 _PREFECT = Path(str(distribution("prefect").locate_file("")))
 
@@ -105,3 +107,18 @@ def wheel_of(name: str, files: Mapping[str, str], to: Path) -> Path:
             packed.writestr(path, text)
         packed.writestr(record, "".join(f"{path},,\n" for path in [*whole, record]))
     return wheel
+
+
+def project_at(directory: Path, vacuumdb: str = "echo vacuumed") -> Path:
+    """The README's program with the inventory that it names; what it runs is there, and each host is this machine."""
+    (directory / "inventories").mkdir(parents=True)
+    (directory / "bin").mkdir()
+    hosts = "".join(
+        f"    {name}: {{ansible_connection: local, remotejobs_dir: {directory}/jobs-{name}}}\n"
+        for name in ("db1", "db2")
+    )
+    (directory / "inventories" / "hosts.yml").write_text(f"all:\n  hosts:\n{hosts}")
+    (directory / "bin" / "vacuumdb").write_text(f"#!/bin/sh\n{vacuumdb}\n")
+    (directory / "bin" / "vacuumdb").chmod(0o755)
+    (directory / "vacuum.py").write_text(program_in("README.md"))
+    return directory

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from tests.documents import program_in
-from tests.packaging.environments import PROJECT, Environment, build, files_in, unpacked, wheel_of
+from tests.packaging.environments import PROJECT, Environment, build, files_in, project_at, unpacked, wheel_of
 
 MINE = "WORD = 'mine'\n"
 OWN = "import tasks, flows; print(tasks.WORD, flows.WORD)"
@@ -23,21 +22,6 @@ LAYOUTS = {
     "modules": ("tasks.py", "flows.py"),
     "packages": ("tasks/__init__.py", "flows/__init__.py"),
 }
-
-
-def project_at(directory: Path) -> Path:
-    """The README's program with the inventory that it names; what it runs is there, and each host is this machine."""
-    (directory / "inventories").mkdir(parents=True)
-    (directory / "bin").mkdir()
-    hosts = "".join(
-        f"    {name}: {{ansible_connection: local, remotejobs_dir: {directory}/jobs-{name}}}\n"
-        for name in ("db1", "db2")
-    )
-    (directory / "inventories" / "hosts.yml").write_text(f"all:\n  hosts:\n{hosts}")
-    (directory / "bin" / "vacuumdb").write_text("#!/bin/sh\necho vacuumed\n")
-    (directory / "bin" / "vacuumdb").chmod(0o755)
-    (directory / "vacuum.py").write_text(program_in("README.md"))
-    return directory
 
 
 def runs(environment: Environment, project: Path) -> None:

@@ -64,7 +64,7 @@ def await_taken(cluster: Cluster, run: RunStatus) -> None:
 
 def assert_ended_well_at_its_first_try(cluster: Cluster, run: RunStatus, name: str) -> None:
     # Before a process begins its run it does not wait for a server: Prefect's own part of it ends, the run shows as
-    # Crashed, and `recover` lets it begin. One that has begun must not crash.
+    # Crashed, and `recover` lets it begin. One that has started must not crash.
     crash = () if name in NOT_BEGUN else ("Crashed",)
     ended = cluster.await_state(run, "Completed", "Failed", "Cancelled", *crash)
     assert ended.state

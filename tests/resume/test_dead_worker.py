@@ -53,13 +53,13 @@ def victims(cluster: Cluster, site: LabSite, survivor: ServerProcess) -> Iterato
         worker = cluster.prefect.start_worker("victim")
         dead = start_own_flow(cluster, "dead")
         cluster.await_runs("dead", [1, 1, 1])
-        frozen, orphan, cut = (begun(cluster, name) for name in ("frozen", "orphan", "cut"))
+        frozen, orphan, cut = (started(cluster, name) for name in ("frozen", "orphan", "cut"))
         alone = start_backup(cluster, "alone")
         cluster.await_runs("alone", [1, 0, 0])
         access = {"inventory": str(site.inventory)}
         plan = site.update("2.0", deploy=f"touch gate; {GATED}", serial=2)
         update = cluster.start("rolling-update", access=access, hosts="web", update=plan)
-        await_true(lambda: all((home(site, name) / "begun").exists() for name in WEB[:2]))
+        await_true(lambda: all((home(site, name) / "started").exists() for name in WEB[:2]))
         assert [site.haproxy.status(name) for name in WEB[:2]] == ["DRAIN", "DRAIN"]
         frozen_pids = processes(frozen.id)
         send(signal.SIGSTOP, frozen_pids)
@@ -73,7 +73,7 @@ def victims(cluster: Cluster, site: LabSite, survivor: ServerProcess) -> Iterato
     send(signal.SIGKILL, frozen_pids)
 
 
-def begun(cluster: Cluster, name: str) -> RunStatus:
+def started(cluster: Cluster, name: str) -> RunStatus:
     """A run whose jobs are at work. One after the other: processes that all start at once keep SQLite locked."""
     run = start_command(cluster, name)
     cluster.await_runs(name, [1, 1, 1])

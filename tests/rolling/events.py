@@ -50,7 +50,7 @@ def amid_deployment(site: LabSite, name: str, act: Callable[[], object]) -> Iter
         open_gates(site, name)
 
     close_gates(site, name)
-    with when_there(home(site, name) / "begun", act_and_open):
+    with when_there(home(site, name) / "started", act_and_open):
         yield
 
 

@@ -8,7 +8,7 @@ from lab.servers.web.site import WEB, LabSite
 
 # Leaves a mark when it begins and a line each time it runs. Where there is a file `gate`, it waits for a file `go`.
 GATED = (
-    'echo "$VERSION" >>deploys; touch begun; [ ! -e gate ] || echo "waits in $PWD"; '
+    'echo "$VERSION" >>deploys; touch started; [ ! -e gate ] || echo "waits in $PWD"; '
     '[ ! -e gate ] || until [ -e go ]; do sleep 0.1; done; app/deploy.sh "$VERSION" 0'
 )
 
@@ -18,7 +18,7 @@ def home(site: LabSite, name: str) -> Path:
 
 
 def close_gates(site: LabSite, *names: str) -> None:
-    """Let the deployments of these hosts wait once they have begun, for `open_gates`."""
+    """Let the deployments of these hosts wait once they have started, for `open_gates`."""
     for name in names:
         (home(site, name) / "gate").touch()
 

@@ -41,14 +41,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
 
 
 @pytest.fixture
-def begun(stage: SiteStage) -> RunStatus:
+def started(stage: SiteStage) -> RunStatus:
     """An update whose first host is out of the load balancer, in the middle of its deployment."""
     for name in WEB:
-        for mark in ("begun", "go", "deploys"):
+        for mark in ("started", "go", "deploys"):
             (home(stage.site, name) / mark).unlink(missing_ok=True)
     close_gates(stage.site, *WEB)
     run = start(stage.api, "rolling-update", stage.parameters("2.0", deploy=GATED))
-    await_true((home(stage.site, "web1") / "begun").exists)
+    await_true((home(stage.site, "web1") / "started").exists)
     assert stage.site.haproxy.status("web1") == "DRAIN"
     return run
 
@@ -65,9 +65,9 @@ def running_jobs(stage: SiteStage) -> list[str]:
     return [record.jid for name in WEB for record in jobs_on(access, name).list() if record.state is State.RUNNING]
 
 
-def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: SiteStage, begun: RunStatus) -> None:
-    stage.api.cancel(begun)
-    ended = await_end(stage.api, begun)
+def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: SiteStage, started: RunStatus) -> None:
+    stage.api.cancel(started)
+    ended = await_end(stage.api, started)
     assert ended.state
     assert ended.state.type == "CANCELLED"
     await_true(lambda: stage.site.haproxy.status("web1") == "UP")
@@ -76,20 +76,20 @@ def test_a_cancelled_update_ends_its_job_and_puts_the_healthy_host_back(stage: S
 
 
 def test_a_crashed_update_that_will_not_be_resumed_is_put_right_by_the_repair(
-    stage: SiteStage, begun: RunStatus
+    stage: SiteStage, started: RunStatus
 ) -> None:
-    early = await_end(stage.api, start(stage.api, "rolling-repair", {"run": str(begun.id)}))
+    early = await_end(stage.api, start(stage.api, "rolling-repair", {"run": str(started.id)}))
     assert early.state
     assert "may still change hosts" in str(early.state.message)
-    kill_controller(begun)
-    await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
+    kill_controller(started)
+    await_state(stage.api, started, lambda run: run.state is not None and run.state.type == "CRASHED")
     assert stage.site.haproxy.status("web1") == "DRAIN"
     stage.site.applications["web1"].die()
-    sick = make_repair(stage, begun)
+    sick = make_repair(stage, started)
     assert sick.returncode
     assert "repair on web1: is not healthy and stays out of the load balancer" in sick.stdout
     stage.site.applications["web1"].start()
-    done = make_repair(stage, begun)
+    done = make_repair(stage, started)
     assert done.stdout.splitlines()[-1].startswith("Completed")
     assert done.returncode == 0
     assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4
@@ -113,15 +113,15 @@ def test_without_a_run_or_a_server_make_repair_says_what_is_missing(tmp_path: Pa
 
 
 def test_a_crashed_update_that_is_retried_attaches_and_deploys_nothing_twice(
-    stage: SiteStage, begun: RunStatus
+    stage: SiteStage, started: RunStatus
 ) -> None:
-    kill_controller(begun)
-    await_state(stage.api, begun, lambda run: run.state is not None and run.state.type == "CRASHED")
+    kill_controller(started)
+    await_state(stage.api, started, lambda run: run.state is not None and run.state.type == "CRASHED")
     open_gates(stage.site, *WEB)
-    ended = retried_to_its_end(stage, begun)
+    ended = retried_to_its_end(stage, started)
     assert ended.state
     assert ended.state.type == "COMPLETED"
-    outcomes = [row["state"] for row in last_table(stage.api, begun, "rolling-update")]
+    outcomes = [row["state"] for row in last_table(stage.api, started, "rolling-update")]
     assert outcomes == ["updated earlier", *["updated"] * 3]
     assert [(home(stage.site, name) / "deploys").read_text() for name in WEB] == ["2.0\n"] * 4
     assert [stage.site.haproxy.status(name) for name in WEB] == ["UP"] * 4

@@ -135,7 +135,7 @@ def test_an_update_whose_controller_was_killed_still_knows_how_it_found_its_host
     with load:
         for name in ("web2", "web1"):  # hosts that get no requests come last
             with subprocess.Popen(**program(site, tmp_path, **plan)) as controller:
-                await_true((home(site, name) / "begun").exists)
+                await_true((home(site, name) / "started").exists)
                 controller.kill()
             open_gates(site, name)
             plan["resume_from"] = dead_run()

@@ -31,7 +31,7 @@ def test_a_host_that_is_still_deployed_to_is_not_put_back_when_the_resumed_updat
 ) -> None:
     close_gates(site, "web1")
     with subprocess.Popen(**program(site, tmp_path, deploy=GATED)) as controller:
-        await_true((home(site, "web1") / "begun").exists)
+        await_true((home(site, "web1") / "started").exists)
         controller.kill()
     broken = {"kind": "command", "command": {"remove": "exit 7", "add": ready_by(site)}}
     ended = update(
@@ -73,7 +73,7 @@ def test_a_controller_killed_amid_a_batch_is_resumed_and_deploys_nothing_twice(
     close_gates(site, "web1", "web2")
     with load:
         with subprocess.Popen(**program(site, tmp_path, deploy=GATED, serial=2)) as controller:
-            await_true((home(site, "web2") / "begun").exists)
+            await_true((home(site, "web2") / "started").exists)
             controller.kill()
         with when_attached(site, "web1"), when_attached(site, "web2"):
             ended = update(site, "2.0", deploy=GATED, serial=2, resume_from=dead_run())

@@ -162,7 +162,7 @@ def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(si
     close_gates(site, "web2")
     with (
         load,
-        when_there(home(site, "web2") / "begun", lambda: shown.rename(hidden)),
+        when_there(home(site, "web2") / "started", lambda: shown.rename(hidden)),
         when_logged("the load balancer cannot be asked", show),
     ):
         ended = update(site, "2.0", deploy=GATED)

@@ -125,9 +125,9 @@ def test_with_one_failed_host_more_than_may_no_further_shard_begins(
     rows = last_table(cluster.api, run, "run-command")
     states = Counter(row["state"] for row in rows)
     # What was under way when the second host failed came to its end.
-    assert states == {"failed": OF_A_SHARD, "succeeded": OF_A_SHARD, "not begun": 2 * OF_A_SHARD}
+    assert states == {"failed": OF_A_SHARD, "succeeded": OF_A_SHARD, "not started": 2 * OF_A_SHARD}
     assert sum(cluster.runs_of("budget")) == OF_A_SHARD
-    said = Counter(row["reason"] for row in rows if row["state"] == "not begun")
+    said = Counter(row["reason"] for row in rows if row["state"] == "not started")
     assert all(reported in words for words in said), said
 
 

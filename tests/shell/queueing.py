@@ -16,7 +16,7 @@ def held(tmp_path: Path, jid: str, **wants: Any) -> Job:
     """A job that says when it began, and ends when `let_go` is called."""
     go = tmp_path / f"go-{jid}"
     os.mkfifo(go)
-    return Job(jid=jid, cmd=f"echo {jid} >>'{tmp_path}/begun'; read -r _ <'{go}'", **wants)
+    return Job(jid=jid, cmd=f"echo {jid} >>'{tmp_path}/started'; read -r _ <'{go}'", **wants)
 
 
 def let_go(tmp_path: Path, jid: str) -> None:

@@ -48,7 +48,7 @@ def hanging(jobs: HostJobs, point: str, tmp_path: Path, ask: Any) -> Iterator[Fu
 
 def once(tmp_path: Path) -> Job:
     """A job that says each time that it runs, and goes on."""
-    return Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'; echo begun; sleep 600", grace=0)
+    return Job(jid="j", cmd=f"echo ran >>'{tmp_path}/ran'; echo started; sleep 600", grace=0)
 
 
 def assert_runs_alone(jobs: HostJobs, tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_a_command_whose_reaper_is_killed_before_it_has_seen_it_with_its_own_num
 ) -> None:
     """So it is true that nothing runs where both are dead and no number of a command is there."""
     with hanging(jobs, point, tmp_path, lambda: jobs.start(once(tmp_path))):
-        begun = jobs.record("j")
-        assert (begun.state, begun.pid is not None) == (State.RUNNING, numbered)
-        kill_supervision(begun)
+        started = jobs.record("j")
+        assert (started.state, started.pid is not None) == (State.RUNNING, numbered)
+        kill_supervision(started)
         await_true(lambda: jobs.record("j").finished)
         lost = jobs.record("j")
         assert (lost.state, lost.cause, lost.still_runs) == (State.LOST, "gone", numbered)

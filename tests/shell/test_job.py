@@ -35,8 +35,8 @@ def test_rc_comes_back_exact(jobs: HostJobs) -> None:
 @in_every_shell
 def test_a_start_that_waits_answers_with_the_end_and_says_first_that_it_is_started(jobs: HostJobs) -> None:
     said: list[Record] = []
-    begun = Job(jid="j", cmd='until [ -e "$REMOTEJOBS_DIR/go" ]; do sleep 0.1; done; echo done; exit 3')
-    record = jobs.start(begun, wait=1, on_start=said.append)
+    started = Job(jid="j", cmd='until [ -e "$REMOTEJOBS_DIR/go" ]; do sleep 0.1; done; echo done; exit 3')
+    record = jobs.start(started, wait=1, on_start=said.append)
     assert (record.state, record.stdout, [one.state for one in said]) == (State.RUNNING, b"", [State.RUNNING])
     (Path(record.results_dir) / "go").touch()
     assert ended(jobs, "j").rc == 3
@@ -188,7 +188,7 @@ def test_times_are_utc_in_iso_8601_and_delta_is_the_run_time(jobs: HostJobs) -> 
 
 
 def test_a_job_may_say_how_far_it_is(jobs: HostJobs) -> None:
-    says = 'echo "10 begun" >"$REMOTEJOBS_PROGRESS"; printf "40 %% copying orders" >>"$REMOTEJOBS_PROGRESS"'
+    says = 'echo "10 started" >"$REMOTEJOBS_PROGRESS"; printf "40 %% copying orders" >>"$REMOTEJOBS_PROGRESS"'
     jobs.start(Job(jid="j", cmd=f"{says}; echo said; sleep 600"))
     await_output(jobs, "j")
     assert jobs.record("j").progress == Progress(40, "copying orders")

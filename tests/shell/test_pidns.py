@@ -43,8 +43,8 @@ class Escapee:
         return any(read(process / "cmdline") == words for process in Path("/proc").glob("[0-9]*"))
 
 
-def begun(jobs: HostJobs, escapee: Escapee) -> Record:
-    record = jobs.start(replace(JOB, cmd=f"{escapee.cmd}; echo begun; sleep 600"))
+def started(jobs: HostJobs, escapee: Escapee) -> Record:
+    record = jobs.start(replace(JOB, cmd=f"{escapee.cmd}; echo started; sleep 600"))
     await_output(jobs, "j")
     await_true(escapee.lives)
     return record
@@ -54,7 +54,7 @@ def begun(jobs: HostJobs, escapee: Escapee) -> Record:
 def test_without_a_reaper_the_end_of_its_first_process_proves_that_nobody_is_left(jobs: HostJobs) -> None:
     connection_of(jobs).adopts = False
     escapee = Escapee()
-    begun(jobs, escapee)
+    started(jobs, escapee)
     record = jobs.kill("j")
     assert (record.state, record.proof, record.survivors) == (State.KILLED, "pidns", "")
     assert record.msg == "killed on request; its process tree is proven empty"
@@ -63,7 +63,7 @@ def test_without_a_reaper_the_end_of_its_first_process_proves_that_nobody_is_lef
 
 def test_the_proof_outlives_the_reaper(dash: HostJobs) -> None:
     escapee = Escapee()
-    record = begun(dash, escapee)
+    record = started(dash, escapee)
     os.kill(reaper_of(record), signal.SIGKILL)
     assert ended(dash, "j").state is State.LOST
     assert dash.kill("j").proof == "pidns"
@@ -111,7 +111,7 @@ def test_in_a_container_which_may_make_namespaces_it_proves_the_same(dash: HostJ
     escapee = Escapee()
     with namespace() as container:
         connection.before = container.front
-        begun(dash, escapee)
+        started(dash, escapee)
         record = dash.kill("j")
         assert (record.state, record.proof) == (State.KILLED, "reaped" if adopts else "pidns")
         assert not escapee.lives()
@@ -122,6 +122,6 @@ def test_a_host_with_nothing_but_busybox_whose_unshare_knows_less_refuses_it_and
     for jobs in host_jobs(tmp_path, str(busybox_without(tmp_path / "bin", ""))):
         with pytest.raises(StartFailed, match="no pid namespace for it: unshare: .*kill-child.*; or start it with"):
             jobs.start(JOB)
-        jobs.start(Job(jid="k", cmd="echo begun; sleep 600", grace=0))
+        jobs.start(Job(jid="k", cmd="echo started; sleep 600", grace=0))
         await_output(jobs, "k")
         assert (jobs.kill("k").state, jobs.record("k").proof) == (State.KILLED, "scan")

@@ -35,7 +35,7 @@ def test_a_job_waits_for_its_lock_and_names_the_holder_and_its_own_place_in_line
         assert ended(jobs, jid).state is State.SUCCEEDED
         if jid == "first":
             assert await_state(jobs, "second", State.RUNNING).label == "the second"
-    assert (tmp_path / "begun").read_text().split() == ["first", "second", "third"]
+    assert (tmp_path / "started").read_text().split() == ["first", "second", "third"]
     await_true(lambda: not tickets(first))
 
 
@@ -138,7 +138,7 @@ def test_a_queued_job_that_is_started_again_is_attached_to_and_stays_where_it_st
     await_state(jobs, "second", State.RUNNING)
     let_go(tmp_path, "second")
     assert ended(jobs, "second").state is State.SUCCEEDED
-    assert (tmp_path / "begun").read_text().split() == ["first", "second"]
+    assert (tmp_path / "started").read_text().split() == ["first", "second"]
 
 
 @in_every_shell

@@ -68,7 +68,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def long(tmp_path: Path) -> Job:
-    return Job(jid="j", cmd=f"echo ran >>{quote(str(tmp_path / 'ran'))}; echo begun; sleep 600", grace=0)
+    return Job(jid="j", cmd=f"echo ran >>{quote(str(tmp_path / 'ran'))}; echo started; sleep 600", grace=0)
 
 
 def assert_refused(host: HomeHost, job: Job, owner: str) -> None:
@@ -216,7 +216,7 @@ def test_the_lines_for_a_lock_are_of_each_host_and_no_clean_takes_anothers(
         HomeHost(stack, home, "dash", "web1", 1, boots=True),
         HomeHost(stack, home, "dash", "web2", 2, boots=True),
     )
-    jobs = {jid: Job(jid=jid, cmd="echo begun; sleep 600", locks=("apt",), grace=0) for jid in ("a", "b", "c")}
+    jobs = {jid: Job(jid=jid, cmd="echo started; sleep 600", locks=("apt",), grace=0) for jid in ("a", "b", "c")}
     assert web1.jobs.start(jobs["a"]).state is State.RUNNING
     assert web1.jobs.start(jobs["b"]).state is State.QUEUED
     assert web2.jobs.start(jobs["c"]).state is State.RUNNING

@@ -35,7 +35,7 @@ def cut_power(vm: Vm, jobs: HostJobs, shell: Shell) -> AfterTheCut:
         )
         for number in range(12)
     ]
-    lasting = Job(jid="lasting", cmd="echo begun; sleep 3600", timeout=7200)
+    lasting = Job(jid="lasting", cmd="echo started; sleep 3600", timeout=7200)
     with stop_at_sync(shell, {WRITING: "result"}) as await_stopped:
         jobs.start(Job(jid=WRITING, cmd="exit 7"))
         await_stopped()

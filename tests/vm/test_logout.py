@@ -18,7 +18,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record, State
 from tests.awaiting import await_true
 
-LONG = "echo begun; sleep 3600"
+LONG = "echo started; sleep 3600"
 # It hides its environment, leaves the session and is orphaned: only the cgroup knows which job it belongs to.
 HIDING = "(env -i setsid sleep 3601 &); until pgrep -fx 'sleep 3601'; do sleep 0.1; done; exec sleep 3600"
 CONF = "/etc/systemd/logind.conf.d/kills.conf"

@@ -62,7 +62,9 @@ def _add_restore(actions: Commands[Parser]) -> None:
     where.add_argument("--to", metavar="DIR", help="the directory to restore files to")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--at", metavar="TIME", help="the last good one begun until then, UTC: '2026-11-30 02:00' (default the latest)"
+        "--at",
+        metavar="TIME",
+        help="the last good one started by then, UTC: '2026-11-30 02:00' (default the latest)",
     )
     which.add_argument("--file", metavar="NAME", help="this very backup")
     parser.add_argument("--tested", action="store_true", help="only one that was restored for a test")

@@ -224,7 +224,7 @@ class OpenSshConnection:
         return self._control(directory, "check")
 
     def _control(self, directory: SocketDirectory, what: str) -> bool:
-        """Whether the master did it; not when it does not answer, as a stopped one. `Unreachable` where ssh cannot run."""
+        """Whether the master did it; a stopped one does not answer. `Unreachable` where ssh cannot run."""
         words = [*self._session(directory), "-O", what, self._name]
         try:
             null = subprocess.DEVNULL

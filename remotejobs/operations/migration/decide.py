@@ -19,7 +19,7 @@ def decide(plan: MigrationPlan, observed: ObservedState) -> Action:
         return Verdict(
             MigrationOutcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in observed.unreachable.items())
         )
-    if any(observed.at(host, MigrationStep.ROLLBACK).begun for host in plan.hosts):
+    if any(observed.at(host, MigrationStep.ROLLBACK).started for host in plan.hosts):
         return roll_back(plan, observed)
     for batch in plan.batches:
         action = _go_forward(plan, observed, batch)
@@ -57,10 +57,10 @@ def _unended(
     """The steps to wait for before judging. After a failure nothing begins on a host that nothing has run on."""
     host_steps: list[HostStep] = []
     for host in batch:
-        begun = observed.at(host, MigrationStep.MIGRATE).begun
+        started = observed.at(host, MigrationStep.MIGRATE).started
         for step in (MigrationStep.MIGRATE, MigrationStep.PREPARE_ROLLBACK, MigrationStep.VERIFY):
             status = observed.at(host, step)
-            due = step is not MigrationStep.VERIFY and (begun or not failed)
+            due = step is not MigrationStep.VERIFY and (started or not failed)
             if step in plan.steps and not status.ended and (due or status is StepStatus.RUNNING):
                 host_steps.append(HostStep(host, step))
     return tuple(host_steps)

@@ -35,7 +35,7 @@ class StepStatus(StrEnum):
         return self not in (StepStatus.ABSENT, StepStatus.RUNNING)
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether the command has run, or runs."""
         return self not in (StepStatus.ABSENT, StepStatus.NOT_RUN)
 
@@ -86,9 +86,9 @@ class ObservedState:
         return self.seen(host, step).status
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether anything of the migration has run on any host."""
-        return any(seen.status.begun for seen in self.steps.values())
+        return any(seen.status.started for seen in self.steps.values())
 
     def updated(self, news: ObservedState) -> ObservedState:
         """This state with `news` in place of what was known before. What ran since it was proven dead is not proven."""

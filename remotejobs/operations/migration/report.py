@@ -51,14 +51,14 @@ def _table(report: MigrationReport) -> str:
         for step in MigrationStep
         if step in report.plan.steps
     ]
-    if not report.observed.begun:
+    if not report.observed.started:
         return "Nothing was started on any host."
     return "\n".join(["| host | step | state | rc | duration | jid |", "|---|---|---|---|---|---|", *rows])
 
 
 def _row(host: str, step: MigrationStep, seen: ObservedStep, jid: str) -> str:
     record = seen.record
-    state, rc, took, name = _STATES[seen.status], "", "", f"`{jid}`" if seen.status.begun else ""
+    state, rc, took, name = _STATES[seen.status], "", "", f"`{jid}`" if seen.status.started else ""
     if record is not None:
         rc = "" if record.rc is None else str(record.rc)
         state, took = str(record.state), duration(record.delta)
@@ -90,7 +90,7 @@ def _next(report: MigrationReport) -> list[str]:
 
 
 def _known(report: MigrationReport) -> list[str]:
-    """What is known of the data after a rollback that failed or was not begun: no more than was seen."""
+    """What is known of the data after a rollback that failed or was not started: no more than was seen."""
     if report.verdict.outcome is not MigrationOutcome.ROLLBACK_FAILED:
         return []
     lines = [f"- {in_markdown(line)}" for line in data_known(report.plan, report.observed)]
@@ -140,12 +140,12 @@ def _open_questions(report: MigrationReport) -> list[HostStep]:
     ]
     statuses = {host_step: report.observed.at(*host_step) for host_step in host_steps}
     unseen = {
-        host for host in report.observed.unreachable if not any(statuses[host_step].begun for host_step in host_steps)
+        host for host in report.observed.unreachable if not any(statuses[host_step].started for host_step in host_steps)
     }
     return [
         host_step
         for host_step, status in statuses.items()
-        if (status.begun and status is not StepStatus.SUCCEEDED) or host_step.host in unseen
+        if (status.started and status is not StepStatus.SUCCEEDED) or host_step.host in unseen
     ]
 
 

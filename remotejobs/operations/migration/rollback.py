@@ -1,4 +1,4 @@
-"""What to do next when a migration failed, or its rollback has begun."""
+"""What to do next when a migration failed, or its rollback has started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remotejobs.operations.migration.words import describe, failures, rollback_s
 
 def roll_back(plan: MigrationPlan, observed: ObservedState) -> Action:
     """Everything dead first, then host by host, the last one first. No host is spared for another one's failure."""
-    hosts = tuple(host for host in reversed(plan.hosts) if observed.at(host, MigrationStep.MIGRATE).begun)
+    hosts = tuple(host for host in reversed(plan.hosts) if observed.at(host, MigrationStep.MIGRATE).started)
     unproven = tuple(host for host in hosts if not rolled(observed, host) and host not in observed.survivors)
     if unproven:
         return EnsureDead(unproven)

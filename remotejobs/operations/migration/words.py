@@ -25,7 +25,7 @@ def data_known(plan: MigrationPlan, observed: ObservedState) -> tuple[str, ...]:
     """What is known of the data on each host where migrate ran and nothing was seen to undo it."""
     lines = []
     for host in plan.hosts:
-        if not observed.at(host, MigrationStep.MIGRATE).begun:
+        if not observed.at(host, MigrationStep.MIGRATE).started:
             continue
         migrated = describe(MigrationStep.MIGRATE, observed.seen(host, MigrationStep.MIGRATE))
         rollback, check = (

@@ -50,7 +50,7 @@ def called(name: str) -> Record:
 
 @pytest.fixture(scope="module")
 def stored(access: Access) -> str:
-    work(access, "echo begun; sleep 1; echo done").save("stored")
+    work(access, "echo started; sleep 1; echo done").save("stored")
     return "stored"
 
 
@@ -58,7 +58,7 @@ def test_a_job_that_the_server_keeps_is_triggered_waited_for_and_gives_its_resul
     stored: str, task_log: TaskLog
 ) -> None:
     record = called(stored)
-    assert (record.state, record.rc, record.stdout) == (State.SUCCEEDED, 0, b"begun\ndone\n")
+    assert (record.state, record.rc, record.stdout) == (State.SUCCEEDED, 0, b"started\ndone\n")
     assert task_log.having("work on db1: running")
 
 

@@ -28,7 +28,7 @@ from tests.flows.cancel.test_cancel import jobs_of, scheduled
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A migration on db1 that has the lock; its steps are begun by the test."""
+    """A migration on db1 that has the lock; its steps are started by the test."""
 
     run: FlowRun
     access: Access
@@ -90,5 +90,5 @@ def test_a_rollback_under_way_is_not_killed(under_way: UnderWay) -> None:
 
 def test_one_that_had_not_begun_is_unlocked(under_way: UnderWay) -> None:
     reported = under_way.call_off()
-    assert reported == "Nothing was begun on any host, and no host is locked by it. Start a new run"
+    assert reported == "Nothing was started on any host, and no host is locked by it. Start a new run"
     assert under_way.lock.holder() is None

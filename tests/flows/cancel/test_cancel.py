@@ -89,10 +89,10 @@ def worker(pool: str) -> Iterator[Future[None]]:
         yield thread.submit(context.run, asyncio.run, work())
 
 
-def cancel(pool: str, runs: Sequence[FlowRun], begun: Sequence[Path]) -> None:
-    """Have them run side by side, and cancel them when every file of `begun` is there."""
+def cancel(pool: str, runs: Sequence[FlowRun], started: Sequence[Path]) -> None:
+    """Have them run side by side, and cancel them when every file of `started` is there."""
     with worker(pool) as working, get_client(sync_client=True) as client:
-        await_true(lambda: working.done() or all(path.exists() for path in begun))
+        await_true(lambda: working.done() or all(path.exists() for path in started))
         assert not working.done(), "they ended before they were cancelled"
         for run in runs:
             client.set_flow_run_state(run.id, Cancelling())
@@ -132,9 +132,9 @@ def cancelled(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Cance
     pool = f"to-cancel-{uuid4().hex}"
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
-    begun = tmp_path_factory.mktemp("begun")
-    (begun / "whole.py").write_text(PART)
-    forking = f"setsid sleep 300 & touch {begun}/$(basename $(dirname $HOME)); sleep 300"
+    started = tmp_path_factory.mktemp("started")
+    (started / "whole.py").write_text(PART)
+    forking = f"setsid sleep 300 & touch {started}/$(basename $(dirname $HOME)); sleep 300"
     given: dict[str, object] = {
         "access": access,
         "hosts": "db1:db2",
@@ -143,12 +143,12 @@ def cancelled(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Cance
         "until": OFTEN,
     }
     given |= {"until": OFTEN, "run": RunOptions(group=2)}
-    part = {"access": access.model_dump(), "command": f"touch {begun}/part; sleep 300"}
+    part = {"access": access.model_dump(), "command": f"touch {started}/part; sleep 300"}
     runs = Cancelled(
         scheduled(run_command, "flows/run_command.py:run_command", pool, **given),
-        scheduled(whole, f"{begun}/whole.py:whole", pool, **part),
+        scheduled(whole, f"{started}/whole.py:whole", pool, **part),
     )
-    cancel(pool, [runs.command, runs.whole], [begun / name for name in ("db1", "db2", "part")])
+    cancel(pool, [runs.command, runs.whole], [started / name for name in ("db1", "db2", "part")])
     return runs
 
 

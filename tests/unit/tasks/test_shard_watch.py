@@ -30,12 +30,12 @@ class ShardServer:
 
     def becomes(self, number: int, state: State[None]) -> None:
         """A worker begins a shard, or it ends."""
-        self.shards[number - 1] = shard(number, state, self.shards[number - 1].run.id, begun=True)
+        self.shards[number - 1] = shard(number, state, self.shards[number - 1].run.id, started=True)
 
     def set_flow_run_state(self, flow_run_id: UUID, state: State[None], *, force: bool = False) -> None:
         (number,) = [each.shard.number for each in self.shards if each.run.id == flow_run_id]
         cancelled: State[None] = Cancelled(message=state.message)
-        self.shards[number - 1] = shard(number, cancelled, flow_run_id, begun=self.shards[number - 1].begun)
+        self.shards[number - 1] = shard(number, cancelled, flow_run_id, started=self.shards[number - 1].started)
 
     def refreshed(self, _: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
         return [self.shards[each.shard.number - 1] for each in shards]
@@ -44,9 +44,9 @@ class ShardServer:
         self.stopped = why
 
 
-def shard(number: int, state: State[None], run: UUID | None = None, *, begun: bool = False) -> ShardRun:
+def shard(number: int, state: State[None], run: UUID | None = None, *, started: bool = False) -> ShardRun:
     shard = Shard(of="run", number=number, total=3, hosts=tuple(f"{host}{number}" for host in HOSTS))
-    return ShardRun(shard, FlowRun(id=run or uuid4(), flow_id=uuid4(), state=state, run_count=int(begun)))
+    return ShardRun(shard, FlowRun(id=run or uuid4(), flow_id=uuid4(), state=state, run_count=int(started)))
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_one_that_broke_before_it_could_report_counts_with_all_its_hosts(server:
     found = watch(server)
     assert server.stopped == found.halted == "3 of 9 hosts failed, 2 may"
     for waiting in found.shards[1:]:
-        assert waiting.ended == "Cancelled, Not begun: 3 of 9 hosts failed, 2 may"
-        assert not waiting.begun
+        assert waiting.ended == "Cancelled, Not started: 3 of 9 hosts failed, 2 may"
+        assert not waiting.started
 
 
 def test_one_that_a_worker_took_meanwhile_comes_to_its_end(
@@ -80,7 +80,7 @@ def test_one_that_a_worker_took_meanwhile_comes_to_its_end(
     server.becomes(1, Failed(message="no such inventory"))
 
     def refresh(_: object, shards: Sequence[ShardRun]) -> list[ShardRun]:
-        if len(shards) == 1 and shards[0].shard.number == 2 and not server.shards[1].begun:
+        if len(shards) == 1 and shards[0].shard.number == 2 and not server.shards[1].started:
             server.becomes(2, Running())
         elif server.shards[1].run.state and server.shards[1].run.state.is_running():
             server.becomes(2, Completed())

@@ -26,7 +26,9 @@ def lively(_: UUID) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("state", "seconds"), [(Pending(), 200), (Running(), 200), (Crashed(), 5)], ids=["not begun", "unreachable", "dead"]
+    ("state", "seconds"),
+    [(Pending(), 200), (Running(), 200), (Crashed(), 5)],
+    ids=["not started", "unreachable", "dead"],
 )
 def test_one_in_trouble_is_seen_to(state: State[None], seconds: float) -> None:
     assert is_stuck(since(state, seconds), unreachable)

@@ -55,7 +55,7 @@ def test_it_ends_when_the_run_was_given_to_another_or_cancelled(since: list[Stat
 def test_of_two_processes_that_begin_one_run_the_later_ends() -> None:
     later = at(Running(), 60)
     assert why_superseded(MINE, [*BEFORE, later]) == ""
-    assert why_superseded(later, [*BEFORE, later]) == "Another process had begun this run"
+    assert why_superseded(later, [*BEFORE, later]) == "Another process had started this run"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_death_that_was_reported_is_no_end() -> None:
         ([at(Cancelled(), 60), at(Completed(), 61)], False),
         ([at(Cancelled(), 60), at(AwaitingRetry(), 70), at(Cancelled(), 75)], False),
     ],
-    ids=["running", "put right", "asked", "done", "completed", "not begun again"],
+    ids=["running", "put right", "asked", "done", "completed", "not started again"],
 )
 def test_a_run_that_was_set_to_cancelled_while_it_ran_was_cut_short(since: list[State[None]], cut: bool) -> None:
     assert was_cut_short([*BEFORE, *since]) is cut

@@ -40,7 +40,7 @@ class Certificate:
     signature: bytes
 
     def check_time(self) -> None:
-        """`NotValid` when it is over or has not begun."""
+        """`NotValid` when it is over or has not started."""
         now = time.time()
         if now >= self.before:
             raise NotValid(f"expired on {_day(self.before)}")

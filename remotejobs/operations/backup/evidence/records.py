@@ -35,7 +35,7 @@ class Evidence:
 
     @property
     def day(self) -> str:
-        """When it was begun: 2026-11-30."""
+        """When it was started: 2026-11-30."""
         return self.said("began")[:10]
 
     @property

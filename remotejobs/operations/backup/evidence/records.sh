@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# The records of backups that were begun in a month, those of removed backups too. Sent behind place.sh; it changes nothing.
+# The records of backups that were started in a month, those of removed backups too. Sent behind place.sh; it changes nothing.
 #
 #   absent PATH              there is no such directory
 #   error MESSAGE

@@ -14,7 +14,7 @@ bk_may_begin() {
     else
         [ "$now" -lt "$from" ] && [ "$now" -ge "$to" ] || return 0
     fi
-    bk_fail "it is $(date +%H:%M) on this host, outside the window $WINDOW; nothing was begun"
+    bk_fail "it is $(date +%H:%M) on this host, outside the window $WINDOW; nothing was started"
 }
 
 bk_gently() { # for this shell, and all that it starts

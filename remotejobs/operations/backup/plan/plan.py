@@ -59,7 +59,7 @@ class BackupPlan(BackupModel):
         default="",
         pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
         description="When items may begin, by the clock of their host: 22:00-06:00. One whose turn comes at another "
-        "time fails, with nothing begun; what was begun is not cut. Empty: at any time.",
+        "time fails, with nothing started; what was started is not cut. Empty: at any time.",
     )
     nice: int = Field(default=0, ge=0, le=19, description="How much the jobs give way to others for the processor.")
     io: Literal["", "low", "idle"] = Field(

@@ -7,9 +7,9 @@ from remotejobs.operations.backup.restore.job import (
     RestoreReport,
     RestoreTarget,
     TargetUnknown,
-    begun_by,
     restore_job,
     restore_report_of,
+    started_by,
     target_on,
 )
 from remotejobs.operations.backup.restore.request import Restore
@@ -22,10 +22,10 @@ __all__ = [
     "RestoreReport",
     "RestoreTarget",
     "TargetUnknown",
-    "begun_by",
     "choose",
     "restore_job",
     "restore_report_of",
+    "started_by",
     "target_on",
     "where_of",
 ]

@@ -20,7 +20,7 @@ class NoSuchBackup(HostRefused):
 def choose(
     host: str, entries: Sequence[CatalogueEntry], restore: Restore, *, until: datetime | None = None
 ) -> CatalogueEntry:
-    """The newest good backup of the item, not begun after `until` or `restore.at`. Raises `NoSuchBackup`.
+    """The newest good backup of the item, not started after `until` or `restore.at`. Raises `NoSuchBackup`.
 
     One that is dated after now, by a clock that was wrong once, is only chosen by its name: it would be the newest for
     years.

@@ -48,7 +48,7 @@ class RestoreTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRestore:
-    """What is to be done on a host: restore `entry` to `target`, or attach to a job whose command is `begun`.
+    """What is to be done on a host: restore `entry` to `target`, or attach to a job that is there and runs `command`.
 
     `brought`: `entry` is a copy that came from another host to be restored here, and goes afterwards.
     """
@@ -56,7 +56,7 @@ class PlannedRestore:
     host: str
     entry: CatalogueEntry | None = None
     target: RestoreTarget | None = None
-    begun: str = ""
+    command: str = ""
     brought: bool = False
 
     @property
@@ -68,7 +68,7 @@ class PlannedRestore:
         """Its job. `replace`: a person agreed that what is there is put aside."""
         if self.entry is None:
             # It keeps its command: by now another backup may be the latest one.
-            return _job_with(restore, self.begun, jid=jid)
+            return _job_with(restore, self.command, jid=jid)
         return restore_job(restore, self.entry, jid=jid, replace=replace and self.replaces, brought=self.brought)
 
 
@@ -124,7 +124,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
     return _job_with(restore, command_of(texts(_TEXTS), "rs_main", before=before), jid=jid)
 
 
-def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
+def started_by(restore: Restore, host: str, jid: str, command: str) -> str:
     """The command of a job that is there, if it restores what is asked for to where it is asked for.
 
     Raises `OtherJob`: attached to it, a caller would take its end for that of this restore.
@@ -138,7 +138,7 @@ def begun_by(restore: Restore, host: str, jid: str, command: str) -> str:
 
 
 def _job_with(restore: Restore, command: str, *, jid: str) -> Job:
-    """The job of a restore whose command is known: that of one that was begun."""
+    """The job of a restore that runs `command`."""
     return Job(
         jid=jid,
         cmd=command,

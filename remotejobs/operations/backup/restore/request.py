@@ -22,7 +22,7 @@ class Restore(BackupModel):
     at: Line = Field(
         default="",
         pattern=r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?|\d{8}T\d{6}Z)?$",
-        description="The last good one that was begun until then (UTC): 2026-11-30 02:00, or a day, which counts to "
+        description="The last good one that was started until then (UTC): 2026-11-30 02:00, or a day, which counts to "
         "its end. Empty: the latest good one.",
     )
     file: Line = Field(default="", pattern=r"^[^/]*$", description="This very backup, by the name of its file.")
