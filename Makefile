@@ -96,6 +96,7 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.round_trips
+	$(BIN)/python -m bench.far
 	$(BIN)/python -m bench.prefect.nightly
 	$(BIN)/python -m bench.prefect.server
 	$(BIN)/python -m bench.prefect.shards

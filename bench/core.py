@@ -18,7 +18,7 @@ from pathlib import Path
 
 from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.inventory import load_inventory
-from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.fleet import DEFAULT_FORKS, Fleet, each_of
 from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
@@ -70,7 +70,7 @@ def watch(count: int) -> CoreFigures:
     ensure_resource_limits(count)
     with Fleet(load_inventory(names(count)).select("all"), connect=fake.connect) as fleet:
         wall, cpu = time.perf_counter(), time.process_time()
-        for outcome in fleet.each(lambda jobs: jobs.start(job), waits=False):
+        for outcome in each_of(fleet.hosts, lambda name: fleet.jobs(name).start(job), workers=DEFAULT_FORKS):
             assert outcome.value, outcome.error
         start_wall, start_cpu = time.perf_counter() - wall, time.process_time() - cpu
         cpu = time.process_time()

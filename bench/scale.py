@@ -1,8 +1,9 @@
 """What many hosts cost one process: simulated ones, watched by the core alone and by a flow under a Prefect server.
 
-    python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|sshd|all] [--write]
+    python -m bench.scale [--sizes 10,100,200,1000,10000] [--part core|flow|sshd|all] [--before COMMIT] [--write]
 
-Each measurement is a process of its own (`bench.core`, `bench.prefect.flow`). With --write the table goes into
+Each measurement is a process of its own (`bench.core`, `bench.prefect.flow`). The core, and the flow on real sshd, are
+measured beside the build of an earlier commit, in turn. With --write the table goes into
 docs/explanation/benchmarks.md and the figures into bench/results/scale.json, from which `bench.plot` draws.
 """
 
@@ -19,22 +20,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from bench.core import CoreFigures
-from bench.documents import machine, put, save, say, table
+from bench.documents import PROJECT, machine, put, save, say, table
+from bench.earlier import trees_beside
 from bench.engine import hosts
 from bench.prefect.flow import SLEEP, Flown
 from lab.servers.prefect.api import PrefectApi, RunStatus
 from lab.servers.prefect.server import PrefectServer
 
+BEFORE = "b02bab3"  # the last build in which each host that was waited for held a thread
 SSHD = "200,1000"
 SIZES = "10,100,200,1000,10000"
 # Hosts, delay, group: by itself at two delays, and one by one for comparison.
 FLIGHTS = ((10, 15, 0), (100, 15, 0), (200, 15, 0), (200, 15, 1), (1000, 15, 0), (1000, 1, 0), (10000, 15, 0))
+T = TypeVar("T")
 _AIMED = 1000  # hosts
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAUSE = 2.0
@@ -54,10 +58,11 @@ class Flight:
     attempts: int
 
 
-def measured_core(sizes: list[int]) -> Iterator[CoreFigures]:
+def measured_core(sizes: list[int], trees: Mapping[str, Path]) -> Iterator[tuple[str, CoreFigures]]:
     for size in sizes:
-        say(f"core, {size} hosts")
-        yield TypeAdapter(CoreFigures).validate_json(_run("bench.core", str(size)))
+        for name, tree in trees.items():
+            say(f"core, {size} hosts, {name}")
+            yield name, TypeAdapter(CoreFigures).validate_json(_run("bench.core", str(size), tree=tree))
 
 
 def measured_flights(sizes: list[int]) -> Iterator[Flight]:
@@ -70,21 +75,22 @@ def measured_flights(sizes: list[int]) -> Iterator[Flight]:
             yield _fly(server, count, delay, group)
 
 
-def measured_on_sshd(sizes: list[int]) -> Iterator[Flight]:
+def measured_on_sshd(sizes: list[int], trees: Mapping[str, Path]) -> Iterator[tuple[str, Flight]]:
     """The flow on as many real sshd."""
     with tempfile.TemporaryDirectory(prefix="rj-bench-") as name, PrefectServer(Path(name)) as server:
         server.await_ready()
         _fly(server, 10, 15, 0)
         for size in sizes:
-            say(f"flow, {size} real sshd")
             with hosts(size) as inventory:
-                yield _fly(server, size, 15, 0, "--inventory", str(inventory))
+                for build, tree in trees.items():
+                    say(f"flow, {size} real sshd, {build}")
+                    yield build, _fly(server, size, 15, 0, "--inventory", str(inventory), tree=tree)
 
 
-def _fly(server: PrefectServer, count: int, delay: float, group: int, *others: str) -> Flight:
+def _fly(server: PrefectServer, count: int, delay: float, group: int, *others: str, tree: Path = PROJECT) -> Flight:
     words = ["--delay", str(delay), "--group", str(group), *others]
     with cpu_of(server) as cpu:
-        printed = _run("bench.prefect.flow", str(count), *words, environment=server.environment)
+        printed = _run("bench.prefect.flow", str(count), *words, environment=server.environment, tree=tree)
         flown = TypeAdapter(Flown).validate_json(printed)
         with PrefectApi(server.api_url) as api:
             runs = _all_task_runs(api, RunStatus(id=UUID(flown.run), name="bench"))
@@ -122,18 +128,20 @@ def _seconds(pid: int) -> float:
     return own + sum(map(_seconds, children))
 
 
-def _run(*module: str, environment: Mapping[str, str] = os.environ) -> str:
-    """What a measuring program prints last."""
-    compiled = {**environment, "PYTHONDONTWRITEBYTECODE": ""}
-    done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=False, env=compiled)
+def _run(*module: str, environment: Mapping[str, str] = os.environ, tree: Path = PROJECT) -> str:
+    """What a measuring program of this tree prints last of the package in `tree`."""
+    compiled = {**environment, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": f"{tree}:{PROJECT}"}
+    words = [sys.executable, "-m", *module]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=compiled, cwd=tree)
     if done.returncode:
         raise RuntimeError(f"{' '.join(module)} failed:\n{done.stderr[-3000:]}")
     return done.stdout.splitlines()[-1]
 
 
-def core_table(rows: list[CoreFigures]) -> str:
+def core_table(rows: list[tuple[str, CoreFigures]]) -> str:
     head = [
         "simulated hosts",
+        "build",
         "CPU to start all",
         "CPU a host, start to end",
         "peak memory",
@@ -143,24 +151,26 @@ def core_table(rows: list[CoreFigures]) -> str:
     cells = [
         (
             f"{row.hosts:,}",
+            build,
             f"{row.start_cpu:.2f} s",
             f"{1000 * (row.start_cpu + row.watch_cpu) / row.hosts:.2f} ms",
             f"{row.memory:.0f} MiB",
             f"{row.threads:,}",
             lag(row.lags),
         )
-        for row in rows
+        for build, row in rows
     ]
     return table(head, cells)
 
 
-def flow_table(rows: list[Flight]) -> str:
-    head = ["hosts", "delay", "task runs", "all started after", "client CPU until then"]
+def flow_table(rows: list[tuple[str, Flight]]) -> str:
+    head = ["hosts", "build", "delay", "task runs", "all started after", "client CPU until then"]
     head += ["client CPU a host, to the end", "server CPU a host", "peak memory", "threads"]
     head += ["attempts a second, mean, most", "end known after"]
     cells = [
         (
             f"{row.flown.hosts:,}" + (", one by one" if row.group == 1 else ""),
+            build,
             f"{row.delay:g} s",
             f"{row.task_runs:,}",
             f"{row.flown.started:.1f} s",
@@ -172,7 +182,7 @@ def flow_table(rows: list[Flight]) -> str:
             f"{row.attempts / row.flown.wall:.1f}, {most_a_second(row.flown.attempts)}",
             lag(row.flown.lags),
         )
-        for row in rows
+        for build, row in rows
     ]
     return table(head, cells)
 
@@ -209,24 +219,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("--sizes", default=SIZES, help="numbers of hosts")
     parser.add_argument("--sshd", default=SSHD, help="numbers of real sshd")
+    parser.add_argument("--before", default=BEFORE, help="the commit to measure beside this tree")
     parser.add_argument("--part", choices=["core", "flow", "sshd", "all"], default="all")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     sizes, sshd = ([int(size) for size in given.split(",")] for given in (options.sizes, options.sshd))
-    core = list(measured_core(sizes)) if options.part in ("core", "all") else []
-    flow = list(measured_flights(sizes)) if options.part in ("flow", "all") else []
-    real = list(measured_on_sshd(sshd)) if options.part in ("sshd", "all") else []
+    with trees_beside(options.before, "before") as trees:
+        core = list(measured_core(sizes, trees)) if options.part in ("core", "all") else []
+        flow = [("now", row) for row in measured_flights(sizes)] if options.part in ("flow", "all") else []
+        real = list(measured_on_sshd(sshd, trees)) if options.part in ("sshd", "all") else []
     parts = [f"One run each, all on one machine: {machine('prefect', 'paramiko')}."]
     parts += ["", "The core alone, simulated hosts:", "", core_table(core)] if core else []
     parts += ["", "A flow run under a Prefect server on SQLite, simulated hosts:", "", flow_table(flow)] if flow else []
     parts += ["", f"The same on real sshd, `sleep {SLEEP}`:", "", flow_table(real)] if real else []
-    parts += ["", aims] if (aims := aims_table(core, real)) else []
+    parts += ["", aims] if (aims := aims_table(_now(core), _now(real))) else []
     text = "\n".join(parts) + "\n"
     print(text)
     if options.write:
         put("scale", text)
-        figures = {"core": [*map(_kept, core)], "flow": [*map(_kept, flow)], "sshd": [*map(_kept, real)]}
+        figures = {
+            "core": [_kept(row) for row in _now(core)],
+            "flow": [_kept(row) for row in _now(flow)],
+            "sshd": [_kept(row) for row in _now(real)],
+        }
         save("scale", figures, "prefect", "paramiko")
+
+
+def _now(rows: list[tuple[str, T]]) -> list[T]:
+    return [row for build, row in rows if build == "now"]
 
 
 def _kept(row: CoreFigures | Flight) -> dict[str, Any]:
