@@ -91,8 +91,10 @@ class JobWatch:
         self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._turns: Turns[_Host] = Turns(self._serve, threads=THREADS, name="watch")
-        for host, jids in jobs.items():
-            self._turns.put(_Host(host, list(jids)), time.monotonic())  # after all that has come of others
+        self._left = {_Host(host, list(jids)) for host, jids in jobs.items()}
+        self._leaving = threading.Lock()
+        for each in tuple(self._left):
+            self._turns.put(each, time.monotonic())  # after all that has come of others
 
     def news(self, within: float) -> Iterator[JobEvent]:
         """What comes within so many seconds; over earlier when every job has ended. For one thread."""
@@ -110,7 +112,10 @@ class JobWatch:
     def stop(self) -> None:
         """Wait for nothing more; a wait that is under way on a host ends by itself within a minute."""
         self._stopped.set()
-        self._turns.close()
+        with self._leaving:
+            left = tuple(self._left)
+        for host in left:
+            self._turns.put(host)
 
     def _take(self, item: JobEvent) -> None:
         key = (item.host, item.jid)
@@ -130,6 +135,15 @@ class JobWatch:
     def _serve_apart(self, host: _Host) -> None:
         self._guarded(host, self._wait_apart)
 
+    def _leave(self, host: _Host) -> bool:
+        """Nothing is wanted of it any more."""
+        host.close()
+        with self._leaving:
+            self._left.discard(host)
+            if not self._left:
+                self._turns.close()
+        return True
+
     def _guarded(self, host: _Host, wait: Callable[[_Host], bool]) -> bool:
         """A fault of this program must reach the caller, and not be taken for a job that never ends."""
         try:
@@ -138,11 +152,12 @@ class JobWatch:
             self._report(JobEvent(host.name, jid, error=exc) for jid in host.jids)
         except BaseException as exc:  # noqa: BLE001
             self._news.put(exc)
-        host.close()
-        return True
+        return self._leave(host)
 
     def _take_and_ask(self, host: _Host) -> bool:
         """Whether the host needs no thread of its own: what it has to say will come by itself, or nothing is left."""
+        if self._stopped.is_set():
+            return self._leave(host)
         if host.jobs is None:
             host.jobs = self._on(host.name)
         try:
@@ -158,8 +173,7 @@ class JobWatch:
             else:
                 wait = self._first_wait()
             if not host.jids:
-                host.close()
-                return True
+                return self._leave(host)
             on_answer = partial(self._turns.put, host)
             host.pending = host.jobs.status_soon(host.reads, wait=wait, stay=host.stay, on_answer=on_answer)
         except RemoteJobsError:  # it is asked again, and then the error counts
@@ -194,8 +208,7 @@ class JobWatch:
                 host.apart = False
                 self._turns.put(host)
                 return True
-        host.close()
-        return True
+        return self._leave(host)
 
     def _see(self, host: _Host, seen: Sequence[JobEvent], *, returned: bool = False) -> None:
         self.latest.update({(host.name, each.jid): each.record for each in seen if each.record and not each.is_last})

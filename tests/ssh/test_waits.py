@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Become, Connection
+from remotejobs.connections.ssh.connection import KEPT, SESSIONS, SshConnection
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Job, State
@@ -75,3 +76,17 @@ def test_a_wait_as_another_user_whom_sudo_asks_for_a_password_holds_no_thread(
     await_kept(connection)
     (tmp_path / "go").touch()
     assert [each.record and each.record.state for each in news] == [State.SUCCEEDED]
+
+
+@BY_PARAMIKO
+def test_a_watch_that_is_stopped_gives_its_shell_and_its_session_back(connect: Connect, tmp_path: Path) -> None:
+    connection = connect()
+    assert isinstance(connection, SshConnection)
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+    jobs.start(Job(jid="j", cmd="sleep 600"))
+    watch = JobWatch({"host": ["j"]}, lambda _: jobs)
+    await_kept(connection)
+    assert (connection._kept._value, connection._sessions._value) == (KEPT - 1, SESSIONS - 1)
+    watch.stop()
+    await_true(lambda: (connection._kept._value, connection._sessions._value) == (KEPT, SESSIONS))
+    jobs.kill("j", grace=0)

@@ -11,6 +11,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.watch import THREADS, JobWatch
 from remotejobs.model import Job, State
 from remotejobs.testing import FakeHosts, Plan
+from tests.awaiting import await_true
 
 LONG = 120.0  # seconds; nothing here takes so long
 
@@ -113,6 +114,18 @@ def test_a_host_has_a_thread_of_its_own_only_while_it_is_unreachable() -> None:
     fake.ends("work")
     assert {one.host for one in news} == {"db1", "db2"}
     assert "watch apart" not in {thread.name for thread in watching() - before}
+
+
+def test_neither_a_watch_that_is_over_nor_one_that_was_stopped_leaves_a_thread() -> None:
+    before = watching()
+    fake = FakeHosts(Plan(lasts=None), real_time=True)
+    over, stopped = started(fake, "db1", "db2"), started(fake, "db3", "db4", "db5")
+    fake.host("db5").unreachable()
+    assert next(stopped.news(LONG)).host == "db5"
+    stopped.stop()
+    fake.ends("work", on="db[12]")
+    assert len(list(over.news(LONG))) == 2
+    await_true(lambda: not watching() - before)
 
 
 def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> None:
