@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -70,6 +71,37 @@ def test_a_database_in_use_is_saved_whole_with_the_rows_of_its_tables(
     assert {each.name for each in directory.glob("app-*")} == {path.name, f"{path.name}.sha256", f"{path.name}.json"}
 
 
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_database_that_is_written_to_all_the_time_is_saved_all_the_same(
+    mode: str, back_up: Back_up, source: Path, directory: Path
+) -> None:
+    with closing(sqlite3.connect(source, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("CREATE TABLE large AS SELECT zeroblob(1000000) AS content FROM note")
+    written, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(source, timeout=60, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = off")
+            while not over.wait(0.001):
+                connection.execute("INSERT INTO note VALUES ('one more')")
+                written.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert written.wait(60)
+        record = back_up(item(source, busy_timeout=5))
+        still = writer.is_alive()
+    finally:
+        over.set()
+        writer.join()
+    assert record.state is State.SUCCEEDED, record.stderr
+    assert still
+    with closing(sqlite3.connect(f"file:{report_of(record).path}?immutable=1", uri=True)) as copy:
+        assert copy.execute("SELECT count(*) FROM large").fetchone() == (100,)
+
+
 def test_a_database_that_somebody_has_to_himself_is_waited_for_and_then_a_failure(
     back_up: Back_up, source: Path, directory: Path
 ) -> None:
@@ -78,7 +110,7 @@ def test_a_database_that_somebody_has_to_himself_is_waited_for_and_then_a_failur
         connection.execute("BEGIN EXCLUSIVE")
         said = failed(back_up(item(source, busy_timeout=1)), directory)
     assert "locked" in said
-    assert "failed at step dump: sqlite3 ended with 1" in said
+    assert "failed at step dump: sqlite3 ended with 5" in said
 
 
 def test_a_damaged_database_is_no_backup(back_up: Back_up, source: Path, directory: Path) -> None:

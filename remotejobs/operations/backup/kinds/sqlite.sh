@@ -14,7 +14,10 @@ bk_sqlite_dump() {
     [ -s "$path" ] || bk_fail "$path is not there, or is empty"
     [ "$(head -c 15 "$path")" = 'SQLite format 3' ] || bk_fail "$path is no SQLite database"
     ran="sqlite3 -readonly $path .backup"
-    sqlite3 -readonly -bail -cmd ".timeout $((BUSY_TIMEOUT * 1000))" "$path" ".backup main '$part'" ||
+    # Within a transaction that has read something. Otherwise sqlite3 (seen with 3.40.1) begins anew whenever somebody has
+    # written: beside one who goes on writing the copy would never end, or end as "locked".
+    sqlite3 -readonly -bail -cmd ".timeout $((BUSY_TIMEOUT * 1000))" -cmd 'BEGIN' \
+        -cmd 'SELECT count(*) FROM sqlite_master' "$path" ".backup main '$part'" >"$work/said" ||
         bk_fail "sqlite3 ended with $?"
 }
 
