@@ -11,7 +11,7 @@ from threading import local
 
 from faults.controller import Orders, kill_midway, run_to_the_end
 from faults.network.transports import connection_to, jobs_at
-from faults.oracle import Oracle, begun_or_lost, short, stubborn
+from faults.oracle import Oracle, short, started_or_lost, stubborn
 from faults.trial import SURVIVED, Trial, Try, lost
 from lab.job_files import bearers_of
 from lab.servers.sshd import SshLab
@@ -40,7 +40,7 @@ class _Killing:
         for connection in self._connections:
             connection.close()
 
-    @begun_or_lost
+    @started_or_lost
     def one(self, number: int) -> Try:
         chance = Random(f"{self._seed} {number}")
         for again in range(AGAIN):

@@ -24,7 +24,7 @@ class NeverRan(Exception):
 _P = ParamSpec("_P")
 
 
-def begun_or_lost(attempt: Callable[_P, Try]) -> Callable[_P, Try]:
+def started_or_lost(attempt: Callable[_P, Try]) -> Callable[_P, Try]:
     """A try in which `Oracle.await_run` raises is a lost one."""
 
     @wraps(attempt)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faults.network.transports import ProgramConnection, jobs_at
-from faults.oracle import Oracle, begun_or_lost, gated
+from faults.oracle import Oracle, gated, started_or_lost
 from faults.trial import SURVIVED, Trial, Try, TryOutcome, lost
 from remotejobs.errors import StartFailed
 from remotejobs.jobs.client import HostJobs
@@ -82,7 +82,7 @@ def _full(trial: Trial, options: str, fill: Callable[[Path, int], None]) -> Iter
         yield from threads.map(one, range(trial.tries))
 
 
-@begun_or_lost
+@started_or_lost
 def _tried(jobs: HostJobs, oracle: Oracle, moment: str, fill: Callable[[], None], free: Callable[[], None]) -> Try:
     if moment == "start":
         fill()

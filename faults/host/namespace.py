@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faults.network.transports import ProgramConnection, jobs_at
-from faults.oracle import Oracle, begun_or_lost, stubborn
+from faults.oracle import Oracle, started_or_lost, stubborn
 from faults.trial import Trial, Try, lost
 from lab.job_files import bearers_of, fields_of
 from remotejobs.jobs.client import HostJobs
@@ -65,7 +65,7 @@ def pid_reused(trial: Trial) -> Iterator[Try]:
             yield _reused(space, jobs, stubborn(trial.directory, f"job{number}"), of_command=number % 2 == 1)
 
 
-@begun_or_lost
+@started_or_lost
 def _reused(space: Namespace, jobs: HostJobs, oracle: Oracle, *, of_command: bool) -> Try:
     record = jobs.start(oracle.job)
     oracle.await_run()

@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 
 from faults.network.transports import ProgramConnection, jobs_at
-from faults.oracle import Oracle, begun_or_lost, short, stubborn
+from faults.oracle import Oracle, short, started_or_lost, stubborn
 from faults.trial import Trial, Try, lost
 from lab import guard
 from lab.job_files import bearers_of, kill_supervision, supervisor_of
@@ -35,7 +35,7 @@ def killed(trial: Trial) -> Iterator[Try]:
         yield _killed(jobs, stubborn(trial.directory, f"job{number}"))
 
 
-@begun_or_lost
+@started_or_lost
 def _killed(jobs: HostJobs, oracle: Oracle) -> Try:
     record = _started(jobs, oracle)
     kill_supervision(record)
@@ -53,7 +53,7 @@ def stopped(trial: Trial) -> Iterator[Try]:
         yield _stopped(jobs, stubborn(trial.directory, f"job{number}", timeout=limit))
 
 
-@begun_or_lost
+@started_or_lost
 def _stopped(jobs: HostJobs, oracle: Oracle) -> Try:
     record = _started(jobs, oracle)
     os.kill(supervisor_of(record), signal.SIGSTOP)
@@ -88,7 +88,7 @@ def _command_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) 
     return oracle.judge(record) if record.signal == "KILL" else lost(f"{job.jid}: reported signal {record.signal!r}")
 
 
-@begun_or_lost
+@started_or_lost
 def _all_out(jobs: HostJobs, trial: Trial, number: int, group: Path | None) -> Try:
     """Supervisor and command in one small group; the kernel is made to take the supervisor first."""
     go = trial.directory / f"go{number}"

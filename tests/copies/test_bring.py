@@ -54,6 +54,14 @@ def gpg(tmp_path: Path, lab: SshLab, monkeypatch: pytest.MonkeyPatch) -> Key:
     return Key("backups@example.org", identity)
 
 
+@pytest.fixture
+def copied_for_age(back_up: Back_up, copy: Copy, places: Places, item: FilesItem, age: Key) -> None:
+    """The place has a copy, encrypted for `age`."""
+    plan = places.plan({"age": [age.recipient]}, files=[item])
+    back_up(plan, item)
+    copy(plan, item)
+
+
 def restore(inventory: Path, places: Places, target: Path, *more: str) -> int:
     words = ["backups", "restore", "third", "-i", str(inventory), "--item", "site", "--to", str(target)]
     words += ["--directory", str(places.base / "elsewhere"), "--reserve-mib", "0", "-P", "1"]
@@ -114,35 +122,19 @@ def test_a_keyring_that_a_killed_job_left_in_memory_goes_with_the_next_restore(
     assert not left.exists()
 
 
+@pytest.mark.usefixtures("copied_for_age")
 def test_an_encrypted_copy_without_an_identity_is_refused_before_anything_moves(
-    back_up: Back_up,
-    copy: Copy,
-    places: Places,
-    item: FilesItem,
-    age: Key,
-    inventory: Path,
-    capsys: pytest.CaptureFixture[str],
+    places: Places, inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = places.plan({"age": [age.recipient]}, files=[item])
-    back_up(plan, item)
-    copy(plan, item)
     assert restore(inventory, places, places.base / "restored") != 0
     assert "is encrypted for age. Give the identity that opens it" in capsys.readouterr().err
     assert not (places.base / "elsewhere").exists()
 
 
+@pytest.mark.usefixtures("copied_for_age")
 def test_another_identity_opens_nothing_and_leaves_nothing(
-    back_up: Back_up,
-    copy: Copy,
-    places: Places,
-    item: FilesItem,
-    age: Key,
-    inventory: Path,
-    capsys: pytest.CaptureFixture[str],
+    places: Places, inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = places.plan({"age": [age.recipient]}, files=[item])
-    back_up(plan, item)
-    copy(plan, item)
     other = places.base / "other"
     subprocess.run(["age-keygen", "-o", other], check=True, capture_output=True)
     before = left_in_memory()

@@ -22,6 +22,14 @@ Copy = Callable[[BackupPlan, Item], CopyOutcome]
 Found = Callable[[str, Path], list[CatalogueEntry]]
 
 
+def arrived_in_part(places: Places, backup: Path, part: bytes) -> None:
+    """What a transfer of `backup` that was cut left at its place."""
+    sha256 = Path(f"{backup}.sha256").read_text().split()[0]
+    incoming = places.copies / ".incoming"
+    incoming.mkdir(parents=True)
+    (incoming / f".{backup.name}.{sha256[:16]}.part").write_bytes(part)
+
+
 def test_what_a_place_lacks_goes_there_later_and_a_new_place_gets_the_newest_alone(
     back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
 ) -> None:
@@ -57,11 +65,8 @@ def test_a_copy_goes_on_where_it_was_cut(
 ) -> None:
     plan = places.plan(None, files=[item])
     path = Path(report_of(back_up(plan, item)).path)
-    sha256 = Path(f"{path}.sha256").read_text().split()[0]
-    incoming = places.copies / ".incoming"
-    incoming.mkdir(parents=True)
     half = path.read_bytes()[: 1024 * 1024 + 77]
-    (incoming / f".{path.name}.{sha256[:16]}.part").write_bytes(half)
+    arrived_in_part(places, path, half)
     moved: list[Moved] = []
     assert copy_backups(fleet, "source", plan, item, report=moved.append).problems == ()
     assert moved[0].done == len(half)
@@ -73,10 +78,7 @@ def test_what_arrives_damaged_is_no_copy_and_the_next_run_sends_it_anew(
 ) -> None:
     plan = places.plan(None, files=[item])
     path = Path(report_of(back_up(plan, item)).path)
-    sha256 = Path(f"{path}.sha256").read_text().split()[0]
-    incoming = places.copies / ".incoming"
-    incoming.mkdir(parents=True)
-    (incoming / f".{path.name}.{sha256[:16]}.part").write_bytes(b"other")
+    arrived_in_part(places, path, b"other")
     (problem,) = copy(plan, item).problems
     assert "what arrived has the sha256" in problem and "it was removed" in problem
     assert not found("vault", places.copies) and not found("source", places.backups)[0].copies

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from lab.servers.web.site import LabSite
@@ -52,6 +52,16 @@ def amid_deployment(site: LabSite, name: str, act: Callable[[], object]) -> Iter
     close_gates(site, name)
     with when_there(home(site, name) / "started", act_and_open):
         yield
+
+
+def reload_amid_deployment(site: LabSite, name: str) -> AbstractContextManager[None]:
+    """While GATED runs on the host `name`, HAProxy is loaded anew, with all servers ready, and has it drained again."""
+
+    def reload() -> None:
+        site.haproxy.reload(keep_state=False)
+        site.haproxy.await_status(name, "DRAIN")
+
+    return amid_deployment(site, name, reload)
 
 
 @contextmanager

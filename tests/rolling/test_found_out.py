@@ -16,7 +16,7 @@ from remotejobs.prefect.tasks.access import Access
 from tests.artifacts import table_of
 from tests.awaiting import await_true
 from tests.rolling.conftest import update
-from tests.rolling.events import amid_deployment
+from tests.rolling.events import amid_deployment, reload_amid_deployment
 from tests.rolling.site_state import GATED, close_gates, home, open_gates, statuses, versions
 from tests.rolling.test_resumed import dead_run, program
 
@@ -114,11 +114,7 @@ def test_a_host_that_is_put_into_maintenance_during_its_deployment_stays_there_a
 def test_a_reload_amid_a_deployment_loses_neither_requests_nor_a_weight_that_was_set(site: LabSite, load: Load) -> None:
     say(site, "web2 weight 30")
 
-    def reload() -> None:
-        site.haproxy.reload(keep_state=False)
-        site.haproxy.await_status("web2", "DRAIN")
-
-    with load, amid_deployment(site, "web2", reload):
+    with load, reload_amid_deployment(site, "web2"):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []

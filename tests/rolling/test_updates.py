@@ -13,7 +13,7 @@ from lab.servers.web.site import WEB, LabSite
 from tests.artifacts import bars_of
 from tests.awaiting import await_true
 from tests.rolling.conftest import update
-from tests.rolling.events import amid_deployment, when_logged, when_there
+from tests.rolling.events import amid_deployment, reload_amid_deployment, when_logged, when_there
 from tests.rolling.site_state import GATED, close_gates, home, open_gates, ready_by, statuses, versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -141,11 +141,7 @@ def test_a_reload_of_the_balancer_midway_loses_nothing(site: LabSite, load: Load
 
 
 def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: LabSite, load: Load) -> None:
-    def reload() -> None:
-        site.haproxy.reload(keep_state=False)
-        site.haproxy.await_status("web2", "DRAIN")
-
-    with load, amid_deployment(site, "web2", reload):
+    with load, reload_amid_deployment(site, "web2"):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
     assert load.report.failures == []

@@ -8,8 +8,8 @@ from lab.servers.vm.machine import Vm
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
+from tests.awaiting import await_there
 from tests.vm.stopping import stop_at_sync
-from tests.vm.waiting import await_there
 
 WRITING = "cut-at-writing"
 

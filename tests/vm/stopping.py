@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from remotejobs.agent.shell import Shell
-from tests.vm.waiting import await_there
+from tests.awaiting import await_there
 
 _SYNC = """#!/bin/sh
 case ${PWD##*/}/$1 in

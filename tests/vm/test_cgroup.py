@@ -5,8 +5,8 @@ from __future__ import annotations
 from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, State
+from tests.awaiting import await_there
 from tests.vm.units import said
-from tests.vm.waiting import await_there
 
 # A program for x86-64 whose main thread ends at once, while another waits for ever: clone(CLONE_VM | CLONE_FS |
 # CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD), exit(0) in the one, pause() in the other.

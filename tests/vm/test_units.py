@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from remotejobs.agent.shell import Shell
+from tests.awaiting import await_there
 from tests.vm.power_cut import AfterTheCut
 from tests.vm.units import SCALED, SERVER, SHARDS, WORKER, await_runs, ran, said
-from tests.vm.waiting import await_there
 
 pytestmark = pytest.mark.faults
 

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 from remotejobs.agent.shell import Shell
-from tests.vm.waiting import await_there
+from tests.awaiting import await_there
 
 PROJECT = Path(__file__).resolve().parents[2]
 UNITS = sorted((PROJECT / "deployments" / "systemd").iterdir())

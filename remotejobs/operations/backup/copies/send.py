@@ -16,11 +16,11 @@ from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.backup.catalogue import CatalogueEntry, Copied, backups_on
-from remotejobs.operations.backup.copies.place import directory_of
 from remotejobs.operations.backup.copies.relay import relay
 from remotejobs.operations.backup.item.report import warnings_in, whole_report
 from remotejobs.operations.backup.item.script import GRACE, plan_of
 from remotejobs.operations.backup.plan import BackupPlan, HostCopy, Item, ServerItem
+from remotejobs.operations.backup.plan.copies import directory_of
 from remotejobs.operations.backup.texts import texts
 from remotejobs.operations.transfer.steps import CONTACT_TIMEOUT, Ends, Report, part_name
 from remotejobs.text import one_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from pydantic import Field, model_validator
@@ -74,3 +75,8 @@ class CommandCopy(_Copy):
         description='Removes a copy that the retention does not keep: rclone deletefile "s3:backups/$BACKUP_NAME"; '
         "empty: the place has a retention of its own.",
     )
+
+
+def directory_of(directory: str, host: str) -> str:
+    """The directory of the backups of `host`, in the directory of a place."""
+    return f"{directory.rstrip('/')}/{re.sub(r'[^A-Za-z0-9._-]', '_', host)}"

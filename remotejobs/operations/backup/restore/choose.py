@@ -7,7 +7,7 @@ from datetime import datetime
 
 from remotejobs.errors import HostRefused
 from remotejobs.operations.backup.catalogue import CatalogueEntry
-from remotejobs.operations.backup.copies.place import directory_of
+from remotejobs.operations.backup.plan.copies import directory_of
 from remotejobs.operations.backup.restore.request import Restore
 
 DATABASES = ("postgres", "mariadb")  # kinds that are restored to a database
