@@ -17,3 +17,8 @@ def text(name: str) -> str:
 
 def texts(names: Iterable[str]) -> str:
     return "\n".join(map(text, names))
+
+
+def yes_or_no(wanted: bool) -> str:
+    """A setting, as the shell texts read it."""
+    return "yes" if wanted else "no"

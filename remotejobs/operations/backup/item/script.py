@@ -10,20 +10,26 @@ from collections.abc import Sequence
 
 from remotejobs.agent.functions import command_of
 from remotejobs.model import Job
+from remotejobs.operations.backup.item.kind import (
+    TESTED,
+    environment_of,
+    extension_of,
+    settings_of,
+    words_of,
+)
 from remotejobs.operations.backup.plan import (
     BackupPlan,
     CommandItem,
     FilesItem,
     Item,
     MariadbItem,
-    OtherServer,
     PostgresItem,
     RedisItem,
     Retention,
     ServerItem,
     SqliteItem,
 )
-from remotejobs.operations.backup.texts import texts
+from remotejobs.operations.backup.texts import texts, yes_or_no
 
 _TEXTS = (
     "item/backup.sh",
@@ -41,7 +47,6 @@ _TEXTS = (
     "copies/seal.sh",
     "kinds/server.sh",
 )
-TESTED = (PostgresItem, MariadbItem, RedisItem)  # kinds that may be restored for a test
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
 
 _LABELS = {
@@ -68,10 +73,10 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
     settings = [f"{name}={shlex.quote(value)}" for name, value in _settings(plan, item, host)]
     settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
     settings += [_copies(plan), _hooks("before", item.before), _hooks("after", item.after)]
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in _libpq(item)]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment_of(item)]
     return Job(
         jid=jid,
-        cmd=command_of(shell_text(), _function(item), *_words(item), before=[*settings, *exports]),
+        cmd=command_of(shell_text(), _function(item), *words_of(item), before=[*settings, *exports]),
         label=label_of(item),
         timeout=item.timeout,
         grace=GRACE,
@@ -152,7 +157,7 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
     return [
         ("ITEM", item.name),
         ("KIND", item.kind),
-        ("EXTENSION", _extension(item)),
+        ("EXTENSION", extension_of(item)),
         ("DIRECTORY", plan.directory),
         ("MIN_BYTES", str(item.min_bytes)),
         ("MIN_FREE_KIB", str(plan.min_free_mib * 1024)),
@@ -161,18 +166,18 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("DAILY", str(plan.retention.daily)),
         ("WEEKLY", str(plan.retention.weekly)),
         ("MONTHLY", str(plan.retention.monthly)),
-        ("RESTORE_TEST", _word(isinstance(item, TESTED) and item.restore_test)),
+        ("RESTORE_TEST", yes_or_no(isinstance(item, TESTED) and item.restore_test)),
         ("SCRATCH", scratch_database(host, item.name)),
         ("PLAN", plan_of(plan, item)),
-        ("MUST_EXIST", "yes" if plan.must_exist else "no"),
+        ("MUST_EXIST", yes_or_no(plan.must_exist)),
         ("MUST_BE_MOUNT", plan.must_be_mount),
         ("WINDOW", plan.window),
         ("NICE", str(plan.nice)),
         ("IO", plan.io),
         ("SEAL", plan.encrypts.program if plan.encrypts else ""),
         ("RECIPIENTS", shlex.join(plan.encrypts.recipients) if plan.encrypts else ""),
-        ("HOST_COPIES", _word(bool(plan.copies))),
-        *_settings_of(item),
+        ("HOST_COPIES", yes_or_no(bool(plan.copies))),
+        *settings_of(item),
     ]
 
 
@@ -181,7 +186,7 @@ def _copies(plan: BackupPlan) -> str:
     calls = [
         shlex.join(
             [
-                *("bk_copy", place.name, _word(place.encrypted), place.send, place.fetch, place.remove),
+                *("bk_copy", place.name, yes_or_no(place.encrypted), place.send, place.fetch, place.remove),
                 *(place.retention.mode, *_numbers(place.retention)),
             ]
         )
@@ -202,123 +207,3 @@ def _shell_function(name: str, calls: Sequence[str]) -> str:
 
 def _numbers(keep: Retention) -> tuple[str, ...]:
     return tuple(map(str, (keep.last, keep.daily, keep.weekly, keep.monthly)))
-
-
-def _word(yes: bool) -> str:
-    return "yes" if yes else "no"
-
-
-def _settings_of(item: Item) -> list[tuple[str, str]]:
-    """Those that items of its kind alone have."""
-    match item:
-        case ServerItem():
-            wanted = ("GLOBALS_WANTED", "yes" if item.globals else "no")
-            return [wanted, *_settings_of(PostgresItem.model_validate(_as_database(item)))]
-        case PostgresItem(restore_on=OtherServer() as other):
-            there = [
-                ("TEST_HOST", other.server),
-                ("TEST_PORT", str(other.port)),
-                ("TEST_USER", other.user or item.user),
-                ("TEST_PASSFILE", other.passfile or item.passfile),
-                ("ROOM_UNCHECKED", "yes" if other.room_unchecked else "no"),
-            ]
-            return [("RESTORE_ON", "other"), *_restore_settings(item), *there]
-        case PostgresItem():
-            return [("RESTORE_ON", str(item.restore_on)), *_restore_settings(item), ("ROOM_UNCHECKED", "no")]
-        case MariadbItem():
-            there = [("MY_SERVER", item.server), ("MY_PORT", str(item.port)), ("MY_USER", item.user)]
-            there += [
-                ("MY_PASSFILE", item.passfile),
-                ("MY_DATABASE", item.database),
-                ("MY_DATABASE_NAME", item.database),
-            ]
-            return [("RESTORE_ON", "cluster"), *_restore_settings(item), *there]
-        case RedisItem():
-            there = [("REDIS_SERVER", item.server), ("REDIS_PORT", str(item.port)), ("REDIS_USER", item.user)]
-            return [("RESTORE_ON", "cluster"), *_restore_settings(item), *there, ("REDIS_PASSFILE", item.passfile)]
-        case FilesItem():
-            return [
-                ("ON_CHANGE", item.on_change),
-                ("KEEP_INCOMPLETE", "yes" if item.keep_incomplete else "no"),
-                ("ATTRIBUTES", "yes" if item.attributes else "no"),
-            ]
-        case SqliteItem():
-            return [("BUSY_TIMEOUT", str(item.busy_timeout))]
-        case CommandItem():
-            return []
-
-
-def _as_database(item: ServerItem) -> dict[str, object]:
-    """What its databases have in common, as an item of one."""
-    return {name: getattr(item, name) for name in PostgresItem.model_fields}
-
-
-def _restore_settings(item: PostgresItem | MariadbItem | RedisItem) -> list[tuple[str, str]]:
-    return [
-        ("LIMIT", str(item.timeout)),
-        ("RESTORE_TIMEOUT", str(item.restore_timeout or max(1, item.timeout // 2))),
-        ("RESTORE_RESERVE_KIB", str(item.restore_reserve_mib * 1024)),
-        ("RESTORE_DIRECTORY", item.restore_directory),
-    ]
-
-
-def _extension(item: Item) -> str:
-    match item:
-        case PostgresItem():
-            return "dump"
-        case MariadbItem():
-            return "sql.gz"
-        case RedisItem():
-            return "rdb"
-        case FilesItem():
-            return "tar.gz" if item.compress else "tar"
-        case SqliteItem():
-            return "sqlite"
-        case CommandItem():
-            return item.extension
-
-
-def _libpq(item: Item) -> list[tuple[str, str]]:
-    """Environment rather than options: libpq would take a database name with `=` in it for a connection string."""
-    if not isinstance(item, PostgresItem):
-        return []
-    named = [
-        ("PGDATABASE", item.database),
-        ("PGHOST", item.server),
-        ("PGPORT", str(item.port)),
-        ("PGUSER", item.user),
-        ("PGPASSFILE", item.passfile),
-    ]
-    return [(name, value) for name, value in named if value]
-
-
-def _words(item: Item) -> list[str]:
-    match item:
-        case ServerItem():
-            return [*item.exclude]
-        case PostgresItem() | MariadbItem() | RedisItem():
-            return []
-        case FilesItem():
-            return [item.base, *_options(item), *map(_below, item.paths)]
-        case SqliteItem():
-            return [item.path]
-        case CommandItem():
-            return [item.command, item.check]
-
-
-def _options(item: FilesItem) -> list[str]:
-    """Of tar. A pattern from the root on means that place alone, and tar sees names from the base on."""
-    words = ["--one-file-system"] if item.one_file_system else []
-    for pattern in item.exclude:
-        if pattern.startswith("/"):
-            relative = pattern.removeprefix(item.base.rstrip("/")).lstrip("/")
-            words += ["--anchored", f"--exclude={relative}", "--no-anchored"]
-        else:
-            words.append(f"--exclude={pattern}")
-    return words
-
-
-def _below(path: str) -> str:
-    """The path as tar takes it from its base; `./` keeps one that starts with a hyphen from being an option."""
-    relative = path.lstrip("/") or "."
-    return f"./{relative}" if relative.startswith("-") else relative

@@ -1,20 +1,18 @@
 """Restoring a backup beside what is there."""
 
-from remotejobs.operations.backup.restore.restore import (
-    NoSuchBackup,
+from remotejobs.operations.backup.restore.choose import NoSuchBackup, choose, where_of
+from remotejobs.operations.backup.restore.job import (
     OtherJob,
     PlannedRestore,
-    Restore,
     RestoreReport,
     RestoreTarget,
     TargetUnknown,
     begun_by,
-    choose,
     restore_job,
     restore_report_of,
     target_on,
-    where_of,
 )
+from remotejobs.operations.backup.restore.request import Restore
 
 __all__ = [
     "NoSuchBackup",
