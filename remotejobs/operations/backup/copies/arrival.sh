@@ -24,7 +24,7 @@ ar_main() { # PART, or '' where the copy is here and was noted nowhere: nothing 
     to_drop='' cluster='' worker='' guard='' work='' made='' kept=0 removed=0 incomplete='' warnings=''
     stamp=${FILE##*-} stamp=${stamp%%.*}
     trap 'exit 143' HUP INT TERM
-    if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    bk_sums
     bk_place
     part=${1:-$DIRECTORY/$FILE}
     case $part in
