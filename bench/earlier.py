@@ -14,11 +14,16 @@ from bench.documents import PROJECT, say
 
 def comparison(description: str | None, program: str, before: str) -> argparse.Namespace:
     """The options of a program that compares: `before` (a commit), `runs`, `write`."""
+    return comparison_parser(description, program, before).parse_args()
+
+
+def comparison_parser(description: str | None, program: str, before: str, *, runs: int = 7) -> argparse.ArgumentParser:
+    """The same, for a program that has options of its own too."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--before", default=before, help="the commit to measure beside this tree")
-    parser.add_argument("--runs", type=int, default=7, help="runs of each; the median is reported")
+    parser.add_argument("--runs", type=int, default=runs, help="runs of each; the median is reported")
     parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
-    return parser.parse_args()
+    return parser
 
 
 @contextmanager

@@ -35,7 +35,8 @@ def backup(
     """
     steps, unknown = steps_of(access, plan, poll)
     title = "What was backed up, and where it is"
-    with pinged("" if run.dry_run or run.shard.of else plan.ping_url):
+    silent = run.dry_run or bool(run.shard.of)
+    with pinged("" if silent else plan.ping_url, block="" if silent else plan.ping_block):
         return run_jobs(
             steps,
             access,

@@ -9,19 +9,24 @@ from contextlib import contextmanager
 import httpx
 from prefect import get_run_logger
 
+from remotejobs.errors import RemoteJobsError
+from remotejobs.prefect.tasks.access import secret_of
 from remotejobs.text import shortened
 
 _TRIES = 3
+_SCHEMES = ("http://", "https://")
 _WITHIN = 10.0  # seconds
 _LONGEST = 10_000  # characters
 
 
 @contextmanager
-def pinged(url: str) -> Iterator[None]:
+def pinged(url: str, *, block: str = "") -> Iterator[None]:
     """Report to `url` ("": nobody) that what is done inside begins, and then that it ended, or failed and why.
 
-    Whether the ping arrives changes nothing of the run.
+    `block` is the Secret block that holds the URL instead. Whether the ping arrives changes nothing of the run, nor
+    does a block that cannot be read: whoever waits for the ping raises the alarm.
     """
+    url = url or _url_in(block)
     _ping(url, "/start")
     try:
         yield
@@ -29,6 +34,20 @@ def pinged(url: str) -> Iterator[None]:
         _ping(url, "/fail", str(exc))
         raise
     _ping(url, "")
+
+
+def _url_in(block: str) -> str:
+    if not block:
+        return ""
+    try:
+        url = secret_of(block).strip()
+    except (RemoteJobsError, httpx.HTTPError) as exc:
+        get_run_logger().warning("nobody is pinged: %s", exc)
+        return ""
+    if url.startswith(_SCHEMES):
+        return url
+    get_run_logger().warning("nobody is pinged: the Secret block %r holds no URL, http://... or https://...", block)
+    return ""
 
 
 def _ping(url: str, what: str, text: str = "") -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
+from pydantic import ValidationError
 
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record, State
@@ -104,9 +108,26 @@ def test_a_copy_that_a_verification_finds_damaged_counts_no_more(
         file.seek(-10, os.SEEK_END)
         file.write(b"x" * 10)
     assert "1 of 1 backups are damaged" in verified().stderr.decode()
+    # The backup itself is whole: it is encrypted and sent anew.
     outcome = copy(plan, item)
-    assert outcome.copies == ()
-    assert "is not encrypted" in outcome.problems[0]
+    assert outcome.problems == ()
+    (again,) = outcome.copies
+    assert again.sha256 == hashlib.sha256(Path(again.path).read_bytes()).hexdigest() != copied.sha256
+    assert [entry.good for entry in found("vault", places.copies)] == [True]
+
+
+def test_nothing_is_copied_to_the_disk_below_a_mount_that_is_not_there(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item], place={"must_be_mount": str(places.base)})
+    back_up(plan, item)
+    assert f"nothing is mounted at {places.base}" in copy(plan, item).problems[0]
+    assert not places.copies.exists()
+
+
+def test_a_mount_that_is_not_above_the_directory_of_copies_is_refused(places: Places, item: FilesItem) -> None:
+    with pytest.raises(ValidationError, match="must_be_mount: '/mnt' is neither the directory"):
+        places.plan(None, files=[item], place={"must_be_mount": "/mnt"})
 
 
 def test_a_copy_that_was_noted_nowhere_is_read_before_it_counts(

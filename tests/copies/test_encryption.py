@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -69,7 +70,46 @@ def test_a_host_without_the_program_of_the_encryption_keeps_a_good_backup_and_co
     assert not places.copies.exists() or not found("vault", places.copies)
 
 
-def test_a_backup_that_could_not_be_encrypted_keeps_back_no_newer_one(
+def test_a_backup_that_could_not_be_encrypted_is_encrypted_when_the_next_copies_are_made(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
+) -> None:
+    plan = places.plan({"age": [age.recipient]}, files=[item], retention={"last": 9})
+    wrong = plan.model_copy(
+        update={"encryption": plan.encryption and plan.encryption.model_copy(update={"age": ("x",)})}
+    )
+    back_up(wrong, item)
+    (problem,) = copy(wrong, item).problems
+    assert "does not leave its host" in problem and "not encrypted, and so not copied" in problem
+    outcome = copy(plan, item)
+    assert outcome.problems == ()
+    (entry,), (copied,) = found("source", places.backups), outcome.copies
+    opened = subprocess.run(["age", "-d", "-i", age.identity, copied.path], check=True, capture_output=True).stdout
+    assert opened == Path(entry.path).read_bytes()
+    record, described = (json.loads(Path(f"{path}.json").read_text()) for path in (entry.path, copied.path))
+    assert described == record | {
+        "file": f"{entry.file}.age",
+        "bytes": Path(copied.path).stat().st_size,
+        "sha256": copied.sha256,
+        "encrypted": "age",
+        "plain_file": entry.file,
+        "plain_bytes": entry.bytes,
+        "plain_sha256": hashlib.sha256(opened).hexdigest(),
+    }
+
+
+def test_a_backup_that_changed_since_it_was_made_is_not_encrypted(
+    back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
+) -> None:
+    plan = places.plan({"age": [age.recipient]}, files=[item])
+    back_up(plan, item)
+    (entry,) = found("source", places.backups)
+    for path in (places.backups / ".outgoing").iterdir():
+        path.unlink()
+    Path(entry.path).write_bytes(Path(entry.path).read_bytes()[:-1] + b"x")
+    assert "is damaged: its sha256 is" in copy(plan, item).problems[0]
+
+
+def test_a_backup_that_cannot_be_encrypted_keeps_back_no_newer_one(
     back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
 ) -> None:
     plan = places.plan({"age": [age.recipient]}, files=[item], retention={"last": 9})
@@ -78,10 +118,11 @@ def test_a_backup_that_could_not_be_encrypted_keeps_back_no_newer_one(
     wrong = plan.model_copy(
         update={"encryption": plan.encryption and plan.encryption.model_copy(update={"age": ("x",)})}
     )
-    back_up(wrong, item)
+    middle = report_of(back_up(wrong, item)).path
+    Path(f"{middle}.json").unlink()
     back_up(plan, item)
     (problem,) = copy(plan, item).problems
-    assert "is not encrypted, and so does not leave its host" in problem
+    assert "is not there, or has no record" in problem
     assert [bool(entry.copies) for entry in found("source", places.backups)] == [True, False, True]
     assert copy(plan, item).problems == ()
 

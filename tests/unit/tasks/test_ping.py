@@ -7,8 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from prefect.logging import disable_run_logger
+from pydantic import ValidationError
 
 from lab.loopback import LoopbackServer
+from remotejobs.errors import UsageError
+from remotejobs.operations.backup import BackupPlan
 from remotejobs.prefect.tasks.backups.ping import pinged
 
 
@@ -80,6 +83,42 @@ def test_a_failure_whose_words_are_no_unicode_is_reported_and_raised_as_it_is() 
         with pytest.raises(ValueError, match="failed"), pinged(service.ping):
             raise ValueError("\udcff failed")
         assert service.received[1:] == [("/ping/abc/fail", "? failed")]
+
+
+def test_the_url_may_be_in_a_secret_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Healthchecks() as service:
+        blocks = {"nightly-ping": f"{service.ping}\n"}
+        monkeypatch.setattr("remotejobs.prefect.tasks.backups.ping.secret_of", blocks.__getitem__)
+        with pinged("", block="nightly-ping"):
+            pass
+        assert [path for path, _ in service.received] == ["/ping/abc/start", "/ping/abc"]
+
+
+@pytest.mark.parametrize("held", ["no url, but a secret", UsageError("the Secret block 'ping' cannot be read")])
+def test_a_secret_block_that_gives_no_url_changes_nothing_and_stays_out_of_the_log(
+    held: str | UsageError, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def secret_of(_block: str) -> str:
+        if isinstance(held, UsageError):
+            raise held
+        return held
+
+    monkeypatch.setattr("remotejobs.prefect.tasks.backups.ping.secret_of", secret_of)
+    monkeypatch.setattr("remotejobs.prefect.tasks.backups.ping.get_run_logger", lambda: logging.getLogger("run"))
+    with pinged("", block="ping"):
+        pass
+    assert "nobody is pinged" in caplog.text and "a secret" not in caplog.text
+
+
+def test_a_plan_names_one_place_of_the_url() -> None:
+    with pytest.raises(ValidationError, match="give either ping_url or ping_block"):
+        BackupPlan.model_validate(
+            {
+                "commands": [{"name": "a", "hosts": "all", "command": "true"}],
+                "ping_url": "https://hc-ping.com/x",
+                "ping_block": "ping",
+            }
+        )
 
 
 def test_without_a_url_nobody_is_pinged() -> None:

@@ -2,12 +2,14 @@
 # A copy that came to this host: checked, named and kept as long as this place keeps copies. Sent behind the texts of the
 # backup, whose functions it uses.
 #
-# Settings: DIRECTORY (of the copies of one host) FILE ITEM EXTENSION BYTES SHA256 DESCRIBED (its record) MARK (restored,
+# Settings: DIRECTORY (of the copies of one host) FILE ITEM EXTENSION BYTES SHA256 MUST_BE_MOUNT DESCRIBED (its record) MARK (restored,
 #           untested or '') MARKED (why it is untested) PLAN RETENTION LAST DAILY WEEKLY MONTHLY MIN_FREE_KIB
 
 # Answers with `at PATH`, and `whole` where it is here already, or `room KIB` that are free.
 ar_ready() {
     umask 077
+    what=copy step=preflight
+    missing=$( (bk_mounted) 2>&1) || { echo "error $(bk_line "$missing")" && return; }
     bk_home "$DIRECTORY"
     { mkdir -p "$path/.incoming" && cd "$path"; } || { echo "error $path cannot be made or entered" && return; }
     echo "at $path"
@@ -20,11 +22,11 @@ ar_ready() {
 
 ar_main() { # PART, or '' where the copy is here and was noted nowhere: nothing is known of when it was last read
     umask 077
-    what=copy step=preflight began=$(date +%s) KIND=copy file=$FILE MUST_EXIST=no MUST_BE_MOUNT=''
+    what=copy step=preflight began=$(date +%s) KIND=copy file=$FILE MUST_EXIST=no
     to_drop='' cluster='' worker='' guard='' work='' made='' kept=0 removed=0 incomplete='' warnings=''
     stamp=${FILE##*-} stamp=${stamp%%.*}
     trap 'exit 143' HUP INT TERM
-    if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    bk_sums
     bk_place
     part=${1:-$DIRECTORY/$FILE}
     case $part in

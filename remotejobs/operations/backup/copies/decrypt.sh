@@ -29,7 +29,7 @@ dc_main() {
     for dead in "${IDENTITY%/*}"/rj_gnupg_??????; do # of a job that was killed with KILL
         ! bk_is_dead "$dead" || rm -rf "$dead"
     done
-    if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    bk_sums
     bk_home "$DIRECTORY"
     DIRECTORY=$path
     cd "$DIRECTORY" || bk_fail "$DIRECTORY is not there"

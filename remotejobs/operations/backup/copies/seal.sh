@@ -52,11 +52,14 @@ bk_sealed_whole() { # without the secret key no more can be seen of it than how 
 }
 
 bk_seal_described() {
-    sealed_sum=$($sha256 <"$to.part") && printf '%s  %s\n' "${sealed_sum%% *}" "$file.$SEAL" >"$to.sha256" && bk_sync "$to.part" "$to.sha256" && (
-        plain_file=$file plain_bytes=$bytes plain_sum=$sum encrypted=$SEAL
-        cd .outgoing && file=$file.$SEAL bytes=$(bk_size "$plain_file.$SEAL.part") sum=${sealed_sum%% *} && bk_record
-    ) && mv "$to.part" "$to" && bk_sync .outgoing
+    sealed_sum=$($sha256 <"$to.part") && printf '%s  %s\n' "${sealed_sum%% *}" "$file.$SEAL" >"$to.sha256" && bk_sync "$to.part" "$to.sha256" &&
+        bk_sealed_record && mv "$to.part" "$to" && bk_sync .outgoing
 }
+
+bk_sealed_record() (
+    plain_file=$file plain_bytes=$bytes plain_sum=$sum encrypted=$SEAL
+    cd .outgoing && file=$file.$SEAL bytes=$(bk_size "$plain_file.$SEAL.part") sum=${sealed_sum%% *} && bk_record
+)
 
 # --- places that a program of this host reaches ----------------------------------------------------------------------
 

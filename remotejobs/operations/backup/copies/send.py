@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -17,6 +18,7 @@ from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.backup.catalogue import CatalogueEntry, Copied, backups_on
 from remotejobs.operations.backup.copies.relay import relay
+from remotejobs.operations.backup.copies.seal import seal_job
 from remotejobs.operations.backup.item.report import warnings_in, whole_report
 from remotejobs.operations.backup.item.script import GRACE, plan_of
 from remotejobs.operations.backup.plan import BackupPlan, HostCopy, Item, ServerItem
@@ -163,7 +165,7 @@ def _seen_again(
 
 def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntry) -> None:
     if place.encrypted and entry.outgoing is None:
-        raise CopyRefused(sender.host, f"{entry.file} is not encrypted, and so does not leave its host")
+        entry = _sealed(sender, entry)
     if place.encrypted and entry.outgoing:
         file, size, sha256 = entry.outgoing.file, entry.outgoing.bytes, entry.outgoing.sha256
         path = f"{entry.directory}/.outgoing/{file}"
@@ -180,6 +182,7 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
         "EXTENSION": file.removeprefix(f"{entry.item}-").partition(".")[2],
         "BYTES": str(size),
         "SHA256": sha256,
+        "MUST_BE_MOUNT": place.must_be_mount,
         "DESCRIBED": described.rstrip("\n"),
         "MARK": "restored" if entry.tested else "untested" if entry.untested else "",
         "MARKED": entry.untested,
@@ -231,6 +234,24 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
         seen=now,
     )
     _note(sender, entry, place.name, copied)
+
+
+def _sealed(sender: _Sender, entry: CatalogueEntry) -> CatalogueEntry:
+    """The same, encrypted for other places: when it was made that failed, or what was ready to go went.
+
+    Raises `CopyRefused`.
+    """
+    jid = f"encrypt.{hashlib.sha256(entry.file.encode()).hexdigest()[:12]}-{datetime.now(UTC):%H%M%S%f}"
+    ends = Ends.of(sender.fleet, sender.host, sender.become)
+    with closing(ends.files):
+        try:
+            done(ends, seal_job(sender.plan, entry.item, entry.file, jid=jid))
+        except FileRefused as exc:
+            raise CopyRefused(sender.host, f"{entry.file} does not leave its host: {exc.message}") from exc
+    found = next(iter(backups_on(sender.shell, sender.plan.directory, file=entry.file)), None)
+    if found is None or found.outgoing is None:
+        raise CopyRefused(sender.host, f"{entry.file} is not encrypted, and so does not leave its host")
+    return replace(entry, outgoing=found.outgoing)
 
 
 def _arrive(ends: Ends, before: Sequence[str], part: str, sha256: str, what: str) -> None:

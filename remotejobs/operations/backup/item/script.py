@@ -33,6 +33,7 @@ from remotejobs.operations.backup.texts import texts, yes_or_no
 
 _TEXTS = (
     "item/backup.sh",
+    "item/reading.sh",
     "item/record.sh",
     "item/place.sh",
     "item/hooks.sh",

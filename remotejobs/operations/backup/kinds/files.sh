@@ -15,7 +15,10 @@ bk_files_dump() {
     base=$path
     shift
     bk_files_options
-    case $EXTENSION in *gz) options="$options -z" ;; esac
+    case $gnu$EXTENSION in
+    *gz) options="$options -z" ;;
+    yes*) options="$options -b 128" ;; # larger writes. With gzip its end would lie behind what tar reads of it
+    esac
     ran="tar -c $options -C $base $*"
     # shellcheck disable=SC2086 # a list of words; the pattern in it is tar's, and there is no file --xattrs-include=...
     LC_ALL=C tar -c $options -f "$part" -C "$base" "$@" 2>"$work/said"
@@ -35,7 +38,7 @@ bk_files_options() { # -> $options
     options=''
     if [ -n "$gnu" ]; then
         options=--sparse # a hole is a hole again
-        [ "$ATTRIBUTES" = no ] || options="$options --acls --xattrs --xattrs-include=*"
+        [ "$ATTRIBUTES" = no ] || options="$options --acls --xattrs --xattrs-include=* --pax-option=delete=atime,delete=ctime"
     elif [ "$ATTRIBUTES" = yes ]; then
         bk_warn "this host's tar is not GNU tar: ACLs, extended attributes and file capabilities are not saved \
 (install it, or say attributes: false)"
@@ -66,11 +69,15 @@ bk_files_unread() {
     incomplete=$why
 }
 
-bk_files_check() {
+bk_files_read() {
     case $EXTENSION in
-    *gz) bk_once tar -tzf - ;;
-    *) bk_once tar -tf - ;;
-    esac >"$work/list" || bk_fail "tar cannot read it"
+    *gz) tar -tzf - ;;
+    *) tar -tf - ;;
+    esac >"$work/list"
+}
+
+bk_files_check() {
+    bk_read_by bk_files_read || bk_fail "tar cannot read it"
     [ -z "$incomplete" ] || [ -s "$work/list" ] || bk_fail "$incomplete; nothing could be read"
     entries=$(($(wc -l <"$work/list")))
     bk_check_passed "tar -t: $entries entries"

@@ -59,10 +59,12 @@ ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C" \gexec
 SQL
 }
 
+bk_postgres_read() { pg_restore -f /dev/null; }
+
 bk_postgres_check() {
     toc=$(pg_restore --list "$part") || bk_fail "pg_restore cannot read its table of contents"
     # The list says nothing of the data; reading all of it does.
-    bk_once pg_restore -f /dev/null || bk_fail "pg_restore cannot read its data"
+    bk_read_by bk_postgres_read || bk_fail "pg_restore cannot read its data"
     bk_version server "$(printf '%s\n' "$toc" | sed -n 's/^; *Dumped from database version: //p')"
     bk_version pg_dump "$(printf '%s\n' "$toc" | sed -n 's/^; *Dumped by pg_dump version: //p')"
     bk_check_passed 'pg_restore --list'

@@ -27,6 +27,12 @@ Line = Annotated[str, AfterValidator(_printable)]
 Place = Annotated[Line, AfterValidator(_own_home)]  # absolute, or from the home directory: `~/x`, `x`
 
 
+def mount_above(mount: str, directory: str) -> None:
+    """Raises `ValueError` where `mount` ("": none) is neither `directory` nor above it."""
+    if mount and not f"{directory.rstrip('/')}/".startswith(f"{mount.rstrip('/')}/"):
+        raise ValueError(f"must_be_mount: {mount!r} is neither the directory {directory!r} nor above it")
+
+
 class BackupModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from remotejobs.operations.backup.plan.base import NAME, BackupModel, Line, Place, Retention
+from remotejobs.operations.backup.plan.base import NAME, BackupModel, Line, Place, Retention, mount_above
 
 
 class Encryption(BackupModel):
@@ -55,8 +55,16 @@ class HostCopy(_Copy):
         min_length=1,
         description="Where copies lie there, in a directory for each host that they are of.",
     )
+    must_be_mount: Place = Field(
+        default="", description="A path there, of the directory or above it, where something has to be mounted."
+    )
     rate_kib: int = Field(default=0, ge=0, description="KiB a second that a copy may take; 0: no limit.")
     min_free_mib: int = Field(default=512, ge=0, description="MiB that stay free there.")
+
+    @model_validator(mode="after")
+    def _directory_is_on_the_mount(self) -> HostCopy:
+        mount_above(self.must_be_mount, self.directory)
+        return self
 
 
 class CommandCopy(_Copy):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from remotejobs.operations.backup.plan.base import BackupModel, Line, Place, Retention
+from remotejobs.operations.backup.plan.base import BackupModel, Line, Place, Retention, mount_above
 from remotejobs.operations.backup.plan.copies import CommandCopy, Encryption, HostCopy
 from remotejobs.operations.backup.plan.items import (
     CommandItem,
@@ -68,8 +68,10 @@ class BackupPlan(BackupModel):
     ping_url: Line = Field(
         default="",
         pattern=r"^(https?://.*)?$",
-        description="URL that gets a POST as healthchecks does it: URL/start, then URL, or URL/fail with what failed.",
+        description="URL that gets a POST as healthchecks does it: URL/start, then URL, or URL/fail with what failed. "
+        "Everybody who sees the run sees it; where it is a secret, give ping_block.",
     )
+    ping_block: Line = Field(default="", description="Name of the Secret block that holds the URL to ping.")
     retention: Retention = Field(default=Retention(), description="Which old backups stay.")
 
     copies: tuple[HostCopy, ...] = Field(
@@ -122,9 +124,11 @@ class BackupPlan(BackupModel):
 
     @model_validator(mode="after")
     def _directory_is_on_the_mount(self) -> BackupPlan:
-        mount, directory = self.must_be_mount.rstrip("/"), f"{self.directory.rstrip('/')}/"
-        if self.must_be_mount and not directory.startswith(f"{mount}/"):
-            raise ValueError(
-                f"must_be_mount: {self.must_be_mount!r} is neither the directory {self.directory!r} nor above it"
-            )
+        mount_above(self.must_be_mount, self.directory)
+        return self
+
+    @model_validator(mode="after")
+    def _one_ping(self) -> BackupPlan:
+        if self.ping_url and self.ping_block:
+            raise ValueError("give either ping_url or ping_block, which holds the URL")
         return self

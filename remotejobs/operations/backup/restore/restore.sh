@@ -14,7 +14,7 @@ rs_main() {
     trap rs_leave EXIT
     trap 'exit 143' HUP INT TERM
     work=$(mktemp -d) || bk_fail "no temporary directory"
-    if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    bk_sums
     bk_home "$DIRECTORY"
     { DIRECTORY=$path && cd "$DIRECTORY" && [ -f "$FILE" ]; } || bk_fail "the backup $DIRECTORY/$FILE is not there"
     [ ! -e "$FILE.damaged" ] || bk_fail "$FILE is marked damaged: $(cat "$FILE.damaged")"

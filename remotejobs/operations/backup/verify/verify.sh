@@ -17,7 +17,7 @@ vf_main() {
     trap vf_leave EXIT
     trap 'exit 143' HUP INT TERM
     work=$(mktemp -d) || bk_fail "no temporary directory"
-    if command -v sha256sum >/dev/null; then sha256='sha256sum'; else bk_need shasum && sha256='shasum -a 256'; fi
+    bk_sums
     bk_home "$DIRECTORY"
     DIRECTORY=$path
     if [ ! -e "$DIRECTORY" ]; then # of many hosts, some have no backups

@@ -1,0 +1,77 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# How a backup is read for its checks: no pass over the disk for each of them. One whose last was large is read while it is
+# written, from memory, by another processor. Sent behind backup.sh.
+
+bk_meanwhile() { # begins to read what the dump is about to write, by those readers that take it as it is written
+    [ "${again:-0}" -ge 16384 ] || return 0 # KiB: a small one is read faster than processes are started
+    rm -f "$work/written"
+    case $KIND:$EXTENSION in
+    postgres:*) bk_reader read bk_postgres_read ;; # pg_dump writes its beginning anew at the end: no checksum yet
+    files:tar) bk_reader sum bk_sum ;;             # tar lists it at once afterwards, passing over what is in the files
+    files:*)
+        bk_reader read bk_files_read
+        bk_reader sum bk_sum
+        ;;
+    esac
+}
+
+bk_reader() { # NAME COMMAND...: leaves its exit code in $work/NAME.code
+    reader=$1
+    shift
+    {
+        { bk_growing || : >"$work/torn"; } | "$@"
+        echo "$?" >"$work/$reader.code"
+    } 2>"$work/$reader.said" </dev/null &
+    readers="${readers:-} $!"
+}
+
+bk_growing() { # what there is of $part, and what comes, until $work/written is there
+    blocks=0
+    while [ -d "$work" ]; do
+        if [ -e "$work/written" ]; then
+            dd if="$part" bs=65536 skip="$blocks" 2>/dev/null
+            return
+        fi
+        # shellcheck disable=SC2012,SC2046 # no name has a space in it, and not every host has stat
+        set -- $(ls -ln "$part")
+        more=$(($5 / 65536 - blocks))
+        if [ "$more" -lt 64 ]; then
+            sleep 0.2 2>/dev/null || sleep 1
+        else
+            dd if="$part" bs=65536 skip="$blocks" count="$more" 2>/dev/null || return
+            blocks=$((blocks + more))
+        fi
+    done
+}
+
+bk_written() { # all of it is there
+    : >"$work/written" || bk_fail "nothing can be written in $work: is there room?"
+    # shellcheck disable=SC2086 # a list of numbers
+    [ -z "${readers:-}" ] || wait $readers
+    readers=''
+    [ ! -e "$work/torn" ] || bk_fail "it cannot be read"
+}
+
+bk_read_by() { # COMMAND...: with all of the backup on its stdin, if that was not done while it was written. Its exit code
+    [ -s "$work/read.code" ] || "$@" <"$part" || return
+    [ ! -s "$work/read.said" ] || cat "$work/read.said" >&2
+    [ ! -s "$work/read.code" ] || return "$(cat "$work/read.code")"
+}
+
+bk_sum() { $sha256 >"$work/sum"; }
+
+bk_sum_begin() { # beside the checks: what they read is in memory
+    [ -s "$work/sum.code" ] || {
+        $sha256 <"$part" >"$work/sum" &
+        summing=$!
+    }
+}
+
+bk_sum_ended() { # -> $sum
+    code=0
+    if [ -n "$summing" ]; then wait "$summing" || code=$?; else code=$(cat "$work/sum.code"); fi
+    summing=''
+    [ "$code" -eq 0 ] || bk_fail "$sha256 ended with $code"
+    read -r sum _ <"$work/sum" || bk_fail "the checksum cannot be kept in $work: is there room?"
+    [ "${#sum}" -eq 64 ] || bk_fail "$sha256 gave no checksum: $(bk_line "$sum")"
+}
