@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from remotejobs.operations.backup import BackupPlan
-from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, Order, Timeouts
+from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, Order, PostgresProof, Timeouts
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
@@ -55,6 +55,7 @@ def migration(
     free_space: FreeSpace = SOME_SPACE,
     check_commands: bool = True,
     may_leave_running: bool = False,
+    postgres: PostgresProof | None = None,
     wait_for_lock: Annotated[float, Field(ge=0)] = 0,
     contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
@@ -76,6 +77,8 @@ def migration(
             its first program and the file that this reads are there. Switch it off where migrate itself brings them.
         may_leave_running: Whether what migrate leaves in the background is meant to stay. Otherwise the run is Unknown
             while it runs, for it may still write.
+        postgres: How PostgreSQL is asked whether a statement of the migration is still at work there: before a
+            rollback begins, and before what migrate did is called a success. Without it only processes are proven dead.
         wait_for_lock: Seconds to wait for a migration that holds a host; after that the run is refused.
         contact_timeout: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
             retried.
@@ -97,6 +100,7 @@ def migration(
         free_space=free_space,
         check_commands=check_commands,
         may_leave_running=may_leave_running,
+        postgres=postgres,
         contact_timeout=contact_timeout,
         poll=poll,
     )

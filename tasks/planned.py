@@ -22,6 +22,8 @@ from remotejobs.prefect.tasks.rolling.found import Found
 _WHEN = {
     MigrationStep.PREPARE_ROLLBACK: "beside migrate",
     MigrationStep.VERIFY: "after migrate",
+    MigrationStep.STOP: "after a failure, before rollback",
+    MigrationStep.VERIFY_STOP: "after stop",
     MigrationStep.ROLLBACK: "only after a failure",
     MigrationStep.VERIFY_ROLLBACK: "after rollback",
 }

@@ -26,6 +26,7 @@ from remotejobs.operations.migration import (
     observed_from,
 )
 from remotejobs.operations.migration.observed import ABSENT
+from remotejobs.operations.migration.rollback import ROLLING_BACK
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
 from remotejobs.prefect.tasks.cancel.end_jobs import became, user_on
@@ -72,7 +73,7 @@ def next_step(observed: ObservedState, kept: Sequence[str] = ()) -> str:
     if not begun:
         return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
     locked = f"The data on {begun} may be changed in part, and the hosts stay locked"
-    if _any(observed, StepStatus.RUNNING, MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK):
+    if _any(observed, StepStatus.RUNNING, *ROLLING_BACK, MigrationStep.VERIFY_ROLLBACK):
         return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
     if _any(observed, StepStatus.FAILED, *_ENDED):
         return f"{locked}. Retry the run: it rolls back every host where migrate began"

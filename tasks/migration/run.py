@@ -27,6 +27,7 @@ from remotejobs.operations.migration import (
     markdown,
 )
 from remotejobs.operations.migration.beyond import beyond_proof
+from remotejobs.operations.migration.rollback import ROLLING_BACK
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.jobs.jids import jid_for
@@ -126,7 +127,7 @@ def question(migration: Migration, saved: Sequence[str] = ()) -> str:
 
 
 def _asked(step: MigrationStep, migration: Migration) -> str:
-    when = " if a host fails" if step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK) else ""
+    when = " if a host fails" if step in (*ROLLING_BACK, MigrationStep.VERIFY_ROLLBACK) else ""
     longest = span(migration.timeouts.of(step))
     return f"{in_markdown(step)}{when}, for at most {longest}:\n\n{indented(migration.commands.of(step))}"
 
@@ -156,10 +157,17 @@ def _with_limits(migration: Migration, verdict: Verdict, observed: ObservedState
     records = [seen.record for seen in observed.steps.values() if seen.record]
     killed = any(record.state not in (State.SUCCEEDED, State.FAILED) for record in records)
     commands = [migration.commands.of(step) for step in (MigrationStep.MIGRATE, MigrationStep.VERIFY)]
-    limits = beyond_proof([*commands, *(record.processes for record in records)], killed=killed)
-    if not limits:
-        return verdict
-    return replace(verdict, why=(*verdict.why, f"The proof that migrate is dead does not cover {'; '.join(limits)}"))
+    stopped = MigrationStep.VERIFY_STOP in migration.plan.steps and verdict.outcome is MigrationOutcome.ROLLED_BACK
+    limits = beyond_proof(
+        [*commands, *(record.processes for record in records)],
+        killed=killed,
+        stopped=stopped,
+        postgres=migration.postgres is not None,
+    )
+    lines = [f"The proof that migrate is dead does not cover {'; '.join(limits)}"] if limits else []
+    if migration.postgres and verdict.outcome is MigrationOutcome.ROLLED_BACK:
+        lines.append("Before the rollback PostgreSQL had no backend of the migration left")
+    return replace(verdict, why=(*verdict.why, *lines))
 
 
 def state_of(verdict: Verdict) -> RunState[Any]:

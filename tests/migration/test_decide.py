@@ -15,6 +15,7 @@ from remotejobs.operations.migration import (
     Verdict,
     decide,
 )
+from remotejobs.operations.migration.rollback import ROLLING_BACK
 from tests.migration.world import ENDS, HOSTS, World, carry_out, seen
 
 plans = st.builds(
@@ -82,8 +83,9 @@ def test_nothing_migrates_after_a_rollback_began(
 ) -> None:
     world, _ = run(plan, fate, alive, cuts)
     steps = [step for _, step in world.history]
-    if MigrationStep.ROLLBACK in steps:
-        later = steps[steps.index(MigrationStep.ROLLBACK) :]
+    back = [at for at, step in enumerate(steps) if step in ROLLING_BACK]
+    if back:
+        later = steps[back[0] :]
         assert not {MigrationStep.MIGRATE, MigrationStep.PREPARE_ROLLBACK, MigrationStep.VERIFY} & set(later)
 
 
@@ -104,6 +106,17 @@ def test_a_rollback_begins_only_where_everything_ended_and_is_proven_dead(
                 MigrationStep.PREPARE_ROLLBACK not in plan.steps
                 or fate[HostStep(host, MigrationStep.PREPARE_ROLLBACK)] == "succeeded"
             )
+            assert is_stopped(plan, fate, host)
+            assert all((host, at) in before for at in STOPPING if at in plan.steps)
+
+
+STOPPING = (MigrationStep.STOP, MigrationStep.VERIFY_STOP)
+
+
+def is_stopped(plan: MigrationPlan, fate: dict[HostStep, State], host: str) -> bool:
+    """The check alone says so, where there is one; otherwise stop itself."""
+    says = [step for step in STOPPING if step in plan.steps][-1:]
+    return all(fate[HostStep(host, step)] == "succeeded" for step in says)
 
 
 @patient

@@ -70,6 +70,57 @@ def test_a_rollback_that_began_is_gone_through_with_though_another_host_could_no
     assert decide(plan, ObservedState(steps)) == RunSteps((HostStep("db1", MigrationStep.ROLLBACK),))
 
 
+STOPPED = MigrationPlan(("db1",), frozenset(MigrationStep) - {MigrationStep.VERIFY, MigrationStep.PREPARE_ROLLBACK})
+
+
+def stopping(**steps: State) -> ObservedState:
+    found = {step: HostStep("db1", MigrationStep(step)) for step in ("migrate", *steps)}
+    states = {"migrate": State.FAILED, **steps}
+    return ObservedState({found[step]: seen(found[step], states[step]) for step in found}, survivors={"db1": ""})
+
+
+def test_what_a_daemon_does_is_ended_before_the_rollback_and_its_check_alone_judges_that() -> None:
+    assert decide(STOPPED, stopping()) == RunSteps((HostStep("db1", MigrationStep.STOP),))
+    for stop in (State.SUCCEEDED, State.FAILED, State.LOST):
+        assert decide(STOPPED, stopping(stop=stop)) == RunSteps((HostStep("db1", MigrationStep.VERIFY_STOP),))
+        well = stopping(stop=stop, verify_stop=State.SUCCEEDED)
+        assert decide(STOPPED, well) == RunSteps((HostStep("db1", MigrationStep.ROLLBACK),))
+    verdict = decide(STOPPED, stopping(stop=State.SUCCEEDED, verify_stop=State.FAILED))
+    assert isinstance(verdict, Verdict)
+    assert verdict.outcome is MigrationOutcome.ROLLBACK_FAILED
+    assert verdict.why[-1] == "db1: not rolled back, for verify_stop failed"
+
+
+def test_without_a_check_stop_has_to_succeed() -> None:
+    plan = MigrationPlan(("db1",), STOPPED.steps - {MigrationStep.VERIFY_STOP})
+    assert decide(plan, stopping(stop=State.SUCCEEDED)) == RunSteps((HostStep("db1", MigrationStep.ROLLBACK),))
+    verdict = decide(plan, stopping(stop=State.FAILED))
+    assert isinstance(verdict, Verdict)
+    assert verdict.why[-1] == "db1: not rolled back, for stop failed"
+
+
+def test_what_stop_left_behind_is_proven_dead_before_anything_else() -> None:
+    after = stopping().updated(ObservedState({HostStep("db1", MigrationStep.STOP): ObservedStep(StepStatus.LOST)}))
+    assert decide(STOPPED, after) == EnsureDead(("db1",))
+
+
+def test_nothing_is_migrated_once_stop_has_begun() -> None:
+    """db2 had no room to start anything, so db1 is stopped; meanwhile there is room, and the run is retried."""
+    plan = MigrationPlan(("db1", "db2"), STOPPED.steps)
+    steps = {
+        HostStep("db1", MigrationStep.MIGRATE): ObservedStep(StepStatus.SUCCEEDED),
+        HostStep("db1", MigrationStep.STOP): ObservedStep(StepStatus.RUNNING),
+    }
+    assert decide(plan, ObservedState(steps, survivors={"db1": ""})) == RunSteps((HostStep("db1", MigrationStep.STOP),))
+
+
+def test_what_postgresql_still_does_forbids_the_rollback_by_its_name() -> None:
+    state = stopping().updated(ObservedState(survivors={"db1": "PostgreSQL is still at work: 17(active: UPDATE)"}))
+    verdict = decide(STOPPED, state)
+    assert isinstance(verdict, Verdict)
+    assert verdict.why[-1] == "db1: not rolled back, for PostgreSQL is still at work: 17(active: UPDATE)"
+
+
 def test_once_a_host_has_failed_nothing_begins_on_another() -> None:
     plan = MigrationPlan(("db1", "db2"), frozenset({MigrationStep.MIGRATE, MigrationStep.ROLLBACK}))
     assert decide(

@@ -44,6 +44,18 @@ class Commands(BaseModel):
         description="Gets ready what rollback needs, at the same time as migrate. When it fails, no rollback is run.",
         json_schema_extra={"position": 4},
     )
+    stop: Command = Field(
+        default="",
+        description="Ends what a daemon does for migrate (docker stop, systemctl stop), before rollback. It may find "
+        "nothing to end.",
+        json_schema_extra={"position": 5},
+    )
+    verify_stop: Command = Field(
+        default="",
+        description="Says whether nothing is at work for migrate any more; otherwise no rollback is run. Without it "
+        "stop has to end with 0.",
+        json_schema_extra={"position": 6},
+    )
 
     def of(self, step: MigrationStep) -> str:
         """The command of `step`; "" when there is none."""
@@ -62,6 +74,8 @@ class Timeouts(BaseModel):
 
     migrate: int = Field(default=3600, ge=1, description="Seconds for migrate.")
     verify: int = Field(default=600, ge=1, description="Seconds for verify.")
+    stop: int = Field(default=600, ge=1, description="Seconds for stop.")
+    verify_stop: int = Field(default=600, ge=1, description="Seconds for verify_stop.")
     rollback: int = Field(default=3600, ge=1, description="Seconds for rollback.")
     verify_rollback: int = Field(default=600, ge=1, description="Seconds for verify_rollback.")
     prepare_rollback: int = Field(default=3600, ge=1, description="Seconds for prepare_rollback.")

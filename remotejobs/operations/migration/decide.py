@@ -9,7 +9,7 @@ from remotejobs.operations.migration.actions import Action, EnsureDead, Migratio
 from remotejobs.operations.migration.judge import Judgement, is_unproven_loss, judge_migration
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
-from remotejobs.operations.migration.rollback import roll_back
+from remotejobs.operations.migration.rollback import ROLLING_BACK, roll_back
 from remotejobs.operations.migration.words import success, unknowable
 
 
@@ -19,7 +19,7 @@ def decide(plan: MigrationPlan, observed: ObservedState) -> Action:
         return Verdict(
             MigrationOutcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in observed.unreachable.items())
         )
-    if any(observed.at(host, MigrationStep.ROLLBACK).begun for host in plan.hosts):
+    if any(observed.at(host, step).begun for host in plan.hosts for step in ROLLING_BACK):
         return roll_back(plan, observed)
     for batch in plan.batches:
         action = _go_forward(plan, observed, batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from remotejobs.agent.functions import call, text_of
@@ -12,6 +12,7 @@ from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock
 from remotejobs.operations.migration.commands import Commands
 from remotejobs.operations.migration.observed import MigrationStep
+from remotejobs.operations.migration.postgres import PostgresRefused
 from remotejobs.operations.migration.programs import first_words
 
 LOCK = "migration"
@@ -41,6 +42,10 @@ class MigrationHost:
         self.lock = HostLock(shell, LOCK, directory=directory)
         self._shell = shell
         self._directory = directory
+
+    @property
+    def name(self) -> str:
+        return self._shell.host
 
     def check(self, space: str = "") -> Readiness:
         """Changes nothing. `space` is a path on the file system that must have room; "": the home directory."""
@@ -85,6 +90,19 @@ class MigrationHost:
         if "survivors" not in fields:
             raise ProtocolError(self._shell.host, f"no proof came back: {fields.get('error', 'no reason given')}")
         return fields["survivors"]
+
+    def ask_postgres(self, psql: str, sql: str, *, env: Mapping[str, str], chdir: str = "") -> str:
+        """What psql, as the shell text `psql` runs it there, answers to the query `sql`, in one line.
+
+        Raises `PostgresRefused` with psql's own words when there is no answer.
+        """
+        settings = [f"{name}={value}" for name, value in env.items()]
+        texts = (text_of("remotejobs.operations.migration", "host.sh"),)
+        fields = call(self._shell, texts, ("mg_psql", chdir, psql.strip(), sql, *settings))
+        if "answer" not in fields:
+            why = fields.get("refused", "nothing came back")
+            raise PostgresRefused(self._shell.host, f"`{psql.strip()}` did not answer: {why}")
+        return fields["answer"].strip()
 
     def _ask(self, function: str, *words: str) -> dict[str, str]:
         texts = (text_of("remotejobs.jobs", "lock.sh"), text_of("remotejobs.operations.migration", "host.sh"))

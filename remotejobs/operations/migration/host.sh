@@ -90,3 +90,23 @@ mg_left() {
     done
     printf 'left %s\n' "${running# }"
 }
+
+# CHDIR PSQL SQL, then NAME=VALUE...: the answer of psql to SQL, or why there is none. PSQL is shell text to which
+# options are appended; what else it prints, an env file for example, is not the answer.
+mg_psql() {
+    cd "${1:-$HOME}" || return
+    text=$2 sql=$3 within=
+    shift 3
+    if command -v timeout >/dev/null; then within="timeout 30"; fi
+    # shellcheck disable=SC2086 # two words, or none
+    if said=$(PGCONNECT_TIMEOUT=10 env "$@" PGAPPNAME=remotejobs $within sh -c "$text \"\$@\"" psql \
+        -XAtqw -v ON_ERROR_STOP=1 -c "SELECT 'answer ' || ($sql)" </dev/null 2>&1); then
+        printf '%s\n' "$said" | grep '^answer ' || printf 'refused %s\n' "it printed no answer: $(mg_last)"
+    else
+        printf 'refused rc %s: %s\n' "$?" "$(mg_last)"
+    fi
+}
+
+mg_last() { # the last line of $said that says something
+    printf '%s\n' "$said" | grep . | tail -n 1
+}
