@@ -20,6 +20,7 @@ from remotejobs.prefect.tasks.migration.migration import Migration
 from remotejobs.prefect.tasks.rolling.found import Found
 
 _WHEN = {
+    MigrationStep.BEFORE: "first, under the lock",
     MigrationStep.PREPARE_ROLLBACK: "beside migrate",
     MigrationStep.VERIFY: "after migrate",
     MigrationStep.STOP: "after a failure, before rollback",

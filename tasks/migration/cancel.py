@@ -38,7 +38,7 @@ from remotejobs.prefect.tasks.runs.flow_runs import parameters_of
 
 # A rollback that was killed counts as failed, and without what it needs none is begun: these are left to their
 # timeouts.
-_ENDED = (MigrationStep.MIGRATE, MigrationStep.VERIFY)
+_ENDED = (MigrationStep.BEFORE, MigrationStep.MIGRATE, MigrationStep.VERIFY)
 
 
 def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
@@ -70,6 +70,10 @@ def next_step(observed: ObservedState, kept: Sequence[str] = ()) -> str:
     begun = ", ".join(
         host for host, step in observed.steps if step is MigrationStep.MIGRATE and observed.at(host, step).begun
     )
+    if not begun and _any(observed, StepStatus.FAILED, MigrationStep.BEFORE):
+        return (
+            "No data were changed yet, and the hosts stay locked. Retry the run: it ends as Refused, and unlocks them"
+        )
     if not begun:
         return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
     locked = f"The data on {begun} may be changed in part, and the hosts stay locked"

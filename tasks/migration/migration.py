@@ -211,14 +211,17 @@ class Migration:
             label=step,
             timeout=self.timeouts.of(step),
             grace=self.timeouts.grace,
-            env=step_environment({}, application_name(step, self.owner), self.postgres),
+            chdir=self.commands.chdir,
+            env=step_environment(self.commands.env, application_name(step, self.owner), self.postgres),
         )
         return job, host, self.access, self.poll, self.contact_timeout
 
     def _postgres(self, *steps: MigrationStep) -> PostgresQuestion | None:
         """How to ask PostgreSQL for what is left of `steps`; None: it is not to be asked."""
         names = tuple(application_name(step, self.owner) for step in steps)
-        return PostgresQuestion(self.postgres, names, {}) if self.postgres else None
+        if self.postgres is None:
+            return None
+        return PostgresQuestion(self.postgres, names, self.commands.env, self.commands.chdir)
 
     def _each(self, work: Any, hosts: tuple[str, ...], *arguments: object) -> dict[str, Any]:
         runs = {host: work.submit(host, *arguments) for host in hosts}

@@ -28,8 +28,39 @@ def test_a_migration_that_could_be_started_nowhere_is_refused() -> None:
     assert verdict == Verdict(MigrationOutcome.REFUSED, ("db1: migrate was not run (disk full)", "migrate ran nowhere"))
 
 
+PREPARED = MigrationPlan(("db1", "db2"), frozenset({MigrationStep.BEFORE, MigrationStep.MIGRATE}))
+
+
+def before(db1: State, db2: State, **alive: str) -> ObservedState:
+    found = {HostStep("db1", MigrationStep.BEFORE): db1, HostStep("db2", MigrationStep.BEFORE): db2}
+    return ObservedState({at: seen(at, state) for at, state in found.items()}, survivors=alive)
+
+
+def test_nothing_is_migrated_anywhere_until_before_has_succeeded_on_every_host() -> None:
+    assert decide(PREPARED, ObservedState()) == RunSteps(
+        (HostStep("db1", MigrationStep.BEFORE), HostStep("db2", MigrationStep.BEFORE))
+    )
+    assert decide(PREPARED, before(State.SUCCEEDED, State.RUNNING)) == RunSteps(
+        (HostStep("db2", MigrationStep.BEFORE),)
+    )
+    assert decide(PREPARED, before(State.SUCCEEDED, State.SUCCEEDED)) == RunSteps(
+        (HostStep("db1", MigrationStep.MIGRATE), HostStep("db2", MigrationStep.MIGRATE))
+    )
+
+
+def test_a_before_that_fails_refuses_the_migration_when_nothing_of_it_is_left() -> None:
+    failed = before(State.FAILED, State.SUCCEEDED)
+    assert decide(PREPARED, failed) == EnsureDead(("db1", "db2"))
+    assert decide(PREPARED, failed.updated(ObservedState(survivors={"db1": "", "db2": ""}))) == Verdict(
+        MigrationOutcome.REFUSED, ("db1: before failed", "migrate ran nowhere")
+    )
+    assert decide(PREPARED, failed.updated(ObservedState(survivors={"db1": "17(stuck)", "db2": ""}))) == Verdict(
+        MigrationOutcome.UNKNOWN, ("db1: before failed", "db1: 17(stuck)")
+    )
+
+
 def test_both_migrate_and_prepare_rollback_are_awaited_before_judging() -> None:
-    plan = MigrationPlan(("db1",), frozenset(MigrationStep))
+    plan = MigrationPlan(("db1",), frozenset(MigrationStep) - {MigrationStep.BEFORE})
     begun = decide(plan, ObservedState())
     assert begun == RunSteps((HostStep("db1", MigrationStep.MIGRATE), HostStep("db1", MigrationStep.PREPARE_ROLLBACK)))
     failed = HostStep("db1", MigrationStep.MIGRATE), ObservedStep(StepStatus.FAILED)
@@ -40,7 +71,7 @@ def test_both_migrate_and_prepare_rollback_are_awaited_before_judging() -> None:
 
 
 def test_a_verify_that_cannot_be_run_neither_completes_nor_rolls_back() -> None:
-    plan = MigrationPlan(("db1",), frozenset(MigrationStep))
+    plan = MigrationPlan(("db1",), frozenset(MigrationStep) - {MigrationStep.BEFORE})
     well = ObservedStep(StepStatus.SUCCEEDED)
     steps = {HostStep("db1", MigrationStep.MIGRATE): well, HostStep("db1", MigrationStep.PREPARE_ROLLBACK): well}
     verdict = decide(
@@ -70,7 +101,8 @@ def test_a_rollback_that_began_is_gone_through_with_though_another_host_could_no
     assert decide(plan, ObservedState(steps)) == RunSteps((HostStep("db1", MigrationStep.ROLLBACK),))
 
 
-STOPPED = MigrationPlan(("db1",), frozenset(MigrationStep) - {MigrationStep.VERIFY, MigrationStep.PREPARE_ROLLBACK})
+LATER = {MigrationStep.STOP, MigrationStep.VERIFY_STOP, MigrationStep.ROLLBACK}
+STOPPED = MigrationPlan(("db1",), frozenset({MigrationStep.MIGRATE, *LATER}))
 
 
 def stopping(**steps: State) -> ObservedState:

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
 def gated(gates: Gates, halfway: str) -> Commands:
     plain = commands(halfway).model_copy(update={"prepare_rollback": "true"})
-    return Commands(**{step: gates.command(step, plain.of(step)) for step in MigrationStep})
+    return Commands.model_validate({step: gates.command(step, plain.of(step)) for step in plain.steps})
 
 
 def backup_of(gates: Gates) -> BackupPlan:

@@ -9,6 +9,7 @@ import pytest
 from lab.servers.postgres import Postgres
 from lab.servers.sshd import SshLab
 from remotejobs.operations.migration import Commands, PostgresProof, Timeouts
+from tests.awaiting import await_true
 from tests.migration.conftest import Migrate
 
 TABLES = "DROP TABLE IF EXISTS left_behind, gate; CREATE TABLE left_behind (a int); CREATE TABLE gate (a int)"
@@ -30,7 +31,9 @@ def orders(postgres: Postgres, lab: SshLab) -> Iterator[Postgres]:
     lines = [f"export {name}='{value}'\n" for name, value in {**postgres.environment, "PGDATABASE": "orders"}.items()]
     (lab.host("db1").home / "orders.env").write_text("".join(lines))
     yield postgres
-    postgres.query("INSERT INTO gate VALUES (1)", "orders")
+    at_work = "FROM pg_stat_activity WHERE query LIKE 'DO %WHILE NOT EXISTS%'"
+    postgres.query(f"SELECT pg_terminate_backend(pid) {at_work}")
+    await_true(lambda: postgres.query(f"SELECT count(*) {at_work}") == "0")
 
 
 @pytest.fixture

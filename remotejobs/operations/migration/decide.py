@@ -32,7 +32,7 @@ def _go_forward(plan: MigrationPlan, observed: ObservedState, batch: tuple[str, 
     """What is left to do for the hosts of a batch; None when all of them are well."""
     judged = {host: judge_migration(plan, observed, host) for host in batch}
     failed = Judgement.BAD in judged.values()
-    unended = _unended(plan, observed, batch, failed=failed)
+    unended = _unended_before(plan, observed, batch, failed=failed) or _unended(plan, observed, batch, failed=failed)
     if unended:
         return RunSteps(unended)
     if failed:
@@ -49,6 +49,18 @@ def _go_forward(plan: MigrationPlan, observed: ObservedState, batch: tuple[str, 
         unknown = [host for host in batch if judged[host] is Judgement.UNKNOWABLE]
         return Verdict(MigrationOutcome.UNKNOWN, tuple(unknowable(observed, host) for host in unknown))
     return None
+
+
+def _unended_before(
+    plan: MigrationPlan, observed: ObservedState, batch: tuple[str, ...], *, failed: bool
+) -> tuple[HostStep, ...]:
+    """What to wait for before anything is migrated. After a failure it begins nowhere else."""
+    statuses = {host: observed.at(host, MigrationStep.BEFORE) for host in batch if MigrationStep.BEFORE in plan.steps}
+    return tuple(
+        HostStep(host, MigrationStep.BEFORE)
+        for host, status in statuses.items()
+        if not status.ended and (not failed or status is StepStatus.RUNNING)
+    )
 
 
 def _unended(

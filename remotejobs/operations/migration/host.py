@@ -13,7 +13,7 @@ from remotejobs.jobs.locks import Holder, HostLock
 from remotejobs.operations.migration.commands import Commands
 from remotejobs.operations.migration.observed import MigrationStep
 from remotejobs.operations.migration.postgres import PostgresRefused
-from remotejobs.operations.migration.programs import first_words
+from remotejobs.operations.migration.programs import FirstWords, first_words
 
 LOCK = "migration"
 _LONGEST_QUESTION = 48 * 1024  # bytes of commands: mksh and the kernel bound one argument, and quotes may double it
@@ -61,13 +61,15 @@ class MigrationHost:
     def wrong_commands(self, commands: Commands) -> dict[MigrationStep, str]:
         """Which commands cannot work there, and why: their syntax, their first program, the file that it reads.
 
-        Runs none of them. What rollback reads may be made by prepare_rollback, so it is not asked for then.
+        Runs none of them. What rollback reads may be made by prepare_rollback, and what any step needs by before, so
+        it is not asked for then.
         """
-        words: list[str] = []
+        words: list[str] = [commands.chdir]
         room = _LONGEST_QUESTION
         for step in sorted(commands.steps):
             cmd = commands.of(step)
-            first = first_words(cmd)
+            fetched = commands.before and step is not MigrationStep.BEFORE
+            first = FirstWords() if fetched or "PATH" in commands.env else first_words(cmd)
             made = commands.prepare_rollback and step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK)
             if (room := room - len(cmd.encode())) >= 0:
                 words += [step, cmd, _from_home(first.program), "" if made else _from_home(first.file)]

@@ -9,10 +9,14 @@ mg_check() {
     printf 'free_kib %s\n' "$(df -Pk "$space" | awk 'NR == 2 { print $4 }')"
 }
 
-# DIRECTORY, then for each command STEP TEXT PROGRAM FILE ('' for what is not known): what cannot work, a line each. Runs none.
+# DIRECTORY CHDIR ('' for the home), then for each command STEP TEXT PROGRAM FILE ('' for what is not known): what cannot
+# work, a line each. Runs none.
 mg_commands() {
-    cd "$HOME" || return
-    shift
+    if ! cd "${2:-$HOME}" 2>/dev/null; then
+        mg_wrong "$3" "there is no directory $2 that may be entered there"
+        return
+    fi
+    shift 2
     while [ $# -gt 3 ]; do
         if ! said=$(printf '%s\n' "$2" | sh -n 2>&1); then
             mg_wrong "$1" "the shell there does not understand it: $(printf '%s' "$said" | head -n 1)"

@@ -18,6 +18,9 @@ class Judgement(Enum):
 
 def judge_migration(plan: MigrationPlan, observed: ObservedState, host: str) -> Judgement:
     """Success is rc 0 of migrate and of verify. One that was lost may have succeeded: verify judges it alone."""
+    before = observed.at(host, MigrationStep.BEFORE)
+    if before.ended and before is not StepStatus.SUCCEEDED:
+        return Judgement.BAD
     return _judge_step(plan, observed, host, MigrationStep.MIGRATE, check=MigrationStep.VERIFY)
 
 

@@ -13,6 +13,7 @@ from remotejobs.model import Record, State
 class MigrationStep(StrEnum):
     """The steps on one host, each a detached job."""
 
+    BEFORE = "before"
     MIGRATE = "migrate"
     PREPARE_ROLLBACK = "prepare_rollback"
     VERIFY = "verify"

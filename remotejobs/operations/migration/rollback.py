@@ -24,7 +24,10 @@ ROLLING_BACK = (MigrationStep.STOP, MigrationStep.VERIFY_STOP, MigrationStep.ROL
 def roll_back(plan: MigrationPlan, observed: ObservedState) -> Action:
     """Everything dead first, then host by host, the last one first. No host is spared for another one's failure."""
     hosts = tuple(host for host in reversed(plan.hosts) if observed.at(host, MigrationStep.MIGRATE).begun)
-    unproven = tuple(host for host in hosts if not rolled(observed, host) and host not in observed.survivors)
+    prepared = tuple(host for host in plan.hosts if host not in hosts and observed.at(host, MigrationStep.BEFORE).begun)
+    unproven = tuple(
+        host for host in (*hosts, *prepared) if not rolled(observed, host) and host not in observed.survivors
+    )
     if unproven:
         return EnsureDead(unproven)
     lost = tuple(
@@ -50,6 +53,11 @@ def _next_step(plan: MigrationPlan, observed: ObservedState, host: str) -> Migra
 
 def _rollback_verdict(plan: MigrationPlan, observed: ObservedState, judged: Mapping[str, Judgement]) -> Verdict:
     why = failures(plan, observed)
+    alive = tuple(
+        f"{host}: {survivors}" for host, survivors in observed.survivors.items() if survivors and host not in judged
+    )
+    if alive and Judgement.BAD not in judged.values():
+        return Verdict(MigrationOutcome.UNKNOWN, (*why, *alive))
     if not judged:
         return Verdict(MigrationOutcome.REFUSED, (*why, "migrate ran nowhere"))
     if Judgement.UNKNOWABLE in judged.values():
