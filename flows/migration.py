@@ -28,8 +28,10 @@ from remotejobs.prefect.tasks.migration.run import (
     find,
     jids_of_this_run,
     may_have_begun,
+    notify_of_lock,
     question,
     refused,
+    refused_for,
     select,
     state_of,
     unknown,
@@ -60,7 +62,7 @@ def migration(
     contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
-    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    notify: Notify = NOBODY,
     dry_run: bool = False,
 ) -> RunState[Any]:
     """Migrate every host of a pattern; on failure roll all of them back. A retried run goes on where it was.
@@ -110,7 +112,7 @@ def migration(
     with group_slots("migration", access, selected):
         here, preflight = await_locks(*find(here), within=wait_for_lock)
         with fork_slots(access):
-            return _migrate(here, preflight, approval, backup_first)
+            return notify_of_lock(notify, _migrate(here, preflight, approval, backup_first))
 
 
 def _migrate(
@@ -119,13 +121,14 @@ def _migrate(
     fresh = not may_have_begun(preflight)
     if fresh:
         if problems := (*preflight.problems, *_not_to_be_saved(here.access, backup_first)):
-            return conclude(here, refused(*problems), preflight)
+            return conclude(here, refused_for(preflight, *problems), preflight)
         saved = [item.name for item in backup_first.items] if backup_first else []
         if no := ask(approval, question(here, saved)):
             return conclude(here, refused(no), preflight)
     preflight = here.lock(preflight)
     if preflight.problems:
-        return conclude(here, refused(*preflight.problems) if fresh else unknown(*preflight.problems), preflight)
+        verdict = refused_for(preflight, *preflight.problems) if fresh else unknown(*preflight.problems)
+        return conclude(here, verdict, preflight)
     if fresh and backup_first and (no := _back_up(here.access, backup_first, here.poll)):
         return conclude(here, refused(no), preflight)
     if over := end_of_before(here, preflight):

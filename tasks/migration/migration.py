@@ -119,7 +119,8 @@ class Migration:
         problems = [
             f"{host}: {_words(answer)}" for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
         ]
-        return replace(preflight, locks={**preflight.locks, **taken}, problems=tuple(problems))
+        held = tuple(host for host, answer in asked.items() if isinstance(answer, LockHeld))
+        return replace(preflight, locks={**preflight.locks, **taken}, problems=tuple(problems), locked=held)
 
     def unlock(self, locks: Mapping[str, str]) -> dict[str, str]:
         """Give locks back. Returns those that could not be given back."""

@@ -32,8 +32,10 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.migration import Migration, Preflight
+from remotejobs.prefect.tasks.notify import NOBODY, NOTHING_RAN_AGAIN, Notify, send_notification
 from remotejobs.text import in_markdown, indented, span, visible
 
+_BECAUSE_OF_A_LOCK = "Refused because of a lock"  # as in deployments/resources.yml
 _LOCK_POLL = 5.0  # seconds
 _PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has begun, so there is nothing to wait for
 
@@ -92,7 +94,7 @@ def end_of_before(migration: Migration, preflight: Preflight) -> Verdict | None:
     ends = [seen.record.end for seen in preflight.observed.steps.values() if seen.record and seen.record.end]
     when = f" of {max(ends)}" if ends else ""
     how = "Copy to new run" if verdict.outcome.settled else "release its locks first, then Copy to new run"
-    first = f"Nothing ran again; this is the end{when}. To run it again: {how}"
+    first = f"{NOTHING_RAN_AGAIN}; this is the end{when}. To run it again: {how}"
     get_run_logger().info("%s", first)
     return Verdict(verdict.outcome, (first, *verdict.why))
 
@@ -130,6 +132,18 @@ def _asked(step: MigrationStep, migration: Migration) -> str:
     when = " if a host fails" if step in (*ROLLING_BACK, MigrationStep.VERIFY_ROLLBACK) else ""
     longest = span(migration.timeouts.of(step))
     return f"{in_markdown(step)}{when}, for at most {longest}:\n\n{indented(migration.commands.of(step))}"
+
+
+def notify_of_lock(whom: Notify, state: RunState[Any]) -> RunState[Any]:
+    """Notify, once, of a run that `state` says was refused because of a lock; returns the state."""
+    if (state.message or "").startswith(_BECAUSE_OF_A_LOCK) and whom != NOBODY and not _has_reported():
+        send_notification(whom, MigrationOutcome.REFUSED, state.message or "")
+    return state
+
+
+def refused_for(preflight: Preflight, *why: str) -> Verdict:
+    """As `refused`; because of a lock in words by which the automation that notifies of it knows it."""
+    return refused(*([_BECAUSE_OF_A_LOCK] if preflight.locked else []), *why)
 
 
 def refused(*why: str) -> Verdict:

@@ -10,7 +10,7 @@ import pytest
 from lab.demos.shop import FAILURE, NOTHING, Shop, commands
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, CommandItem
-from remotejobs.operations.migration import Commands, MigrationStep
+from remotejobs.operations.migration import Commands
 from remotejobs.prefect.tasks.access import Access
 from tests.migration.conftest import Control, Controller, EndedMigration, Migrate, lock_of
 from tests.migration.gates import Gates
