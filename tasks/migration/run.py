@@ -122,10 +122,22 @@ def question(migration: Migration, saved: Sequence[str] = ()) -> str:
     parts = [
         *([f"Backed up first: {in_markdown(', '.join(saved))}"] if saved else []),
         f"{where}{user}, of the inventory {in_markdown(access.where)}:",
+        *_surroundings(migration),
         *(_asked(step, migration) for step in MigrationStep if step in plan.steps),
         *([f"There is no {in_markdown(', no '.join(absent))}."] if absent else []),
     ]
     return "\n\n".join(parts)
+
+
+def _surroundings(migration: Migration) -> list[str]:
+    """Where and with what each command runs, and what becomes of statements that it leaves in PostgreSQL."""
+    commands, postgres = migration.commands, migration.postgres
+    lines = [f"Each in {in_markdown(commands.chdir)}."] if commands.chdir else []
+    if commands.env:
+        lines.append(f"Each with {in_markdown(', '.join(f'{name}={value}' for name, value in commands.env.items()))}.")
+    if postgres and postgres.left == "terminate":
+        lines.append("Before a rollback, what PostgreSQL still does for it is terminated.")
+    return lines
 
 
 def _asked(step: MigrationStep, migration: Migration) -> str:
