@@ -63,10 +63,14 @@ class BlockValues(_Strict):
 
 
 class Automation(_Strict):
-    """An automation. Its actions name deployments (FLOW/NAME) and blocks, its trigger may name a waiting time."""
+    """An automation. Its actions name deployments (FLOW/NAME) and blocks, its trigger may name a waiting time.
+
+    `requires` names blocks without which it is of no use, though no action of it names them.
+    """
 
     name: str
     description: str = ""
+    requires: list[str] = []
     trigger: dict[str, Any]
     actions: list[dict[str, Any]]
 
@@ -104,7 +108,8 @@ class Automation(_Strict):
 
     @property
     def needs(self) -> list[str]:
-        return [value for action in self.actions for key, value in action.items() if key in _KEYS]
+        named = [value for action in self.actions for key, value in action.items() if key in _KEYS]
+        return named + self.requires
 
 
 _KEYS = {"deployment": "deployment_id", "block": "block_document_id"}

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from remotejobs.operations.backup import BackupPlan
-from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, Order, Timeouts
+from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, Order, PostgresProof, Timeouts
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, ask
@@ -28,8 +28,10 @@ from remotejobs.prefect.tasks.migration.run import (
     find,
     jids_of_this_run,
     may_have_begun,
+    notify_of_lock,
     question,
     refused,
+    refused_for,
     select,
     state_of,
     unknown,
@@ -55,11 +57,12 @@ def migration(
     free_space: FreeSpace = SOME_SPACE,
     check_commands: bool = True,
     may_leave_running: bool = False,
+    postgres: PostgresProof | None = None,
     wait_for_lock: Annotated[float, Field(ge=0)] = 0,
     contact_timeout: Annotated[float, Field(ge=0)] = 600,
     poll: Annotated[float, Field(ge=1)] = 15,
     on_cancel: OnCancel = "kill",  # noqa: ARG001 - the hook reads it
-    notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
+    notify: Notify = NOBODY,
     dry_run: bool = False,
 ) -> RunState[Any]:
     """Migrate every host of a pattern; on failure roll all of them back. A retried run goes on where it was.
@@ -76,6 +79,8 @@ def migration(
             its first program and the file that this reads are there. Switch it off where migrate itself brings them.
         may_leave_running: Whether what migrate leaves in the background is meant to stay. Otherwise the run is Unknown
             while it runs, for it may still write.
+        postgres: How PostgreSQL is asked whether a statement of the migration is still at work there: before a
+            rollback begins, and before what migrate did is called a success. Without it only processes are proven dead.
         wait_for_lock: Seconds to wait for a migration that holds a host; after that the run is refused.
         contact_timeout: Seconds that a host may be unreachable; after that the run ends as Unknown, and can be
             retried.
@@ -97,6 +102,7 @@ def migration(
         free_space=free_space,
         check_commands=check_commands,
         may_leave_running=may_leave_running,
+        postgres=postgres,
         contact_timeout=contact_timeout,
         poll=poll,
     )
@@ -106,7 +112,7 @@ def migration(
     with group_slots("migration", access, selected):
         here, preflight = await_locks(*find(here), within=wait_for_lock)
         with fork_slots(access):
-            return _migrate(here, preflight, approval, backup_first)
+            return notify_of_lock(notify, _migrate(here, preflight, approval, backup_first))
 
 
 def _migrate(
@@ -115,13 +121,14 @@ def _migrate(
     fresh = not may_have_begun(preflight)
     if fresh:
         if problems := (*preflight.problems, *_not_to_be_saved(here.access, backup_first)):
-            return conclude(here, refused(*problems), preflight)
+            return conclude(here, refused_for(preflight, *problems), preflight)
         saved = [item.name for item in backup_first.items] if backup_first else []
         if no := ask(approval, question(here, saved)):
             return conclude(here, refused(no), preflight)
     preflight = here.lock(preflight)
     if preflight.problems:
-        return conclude(here, refused(*preflight.problems) if fresh else unknown(*preflight.problems), preflight)
+        verdict = refused_for(preflight, *preflight.problems) if fresh else unknown(*preflight.problems)
+        return conclude(here, verdict, preflight)
     if fresh and backup_first and (no := _back_up(here.access, backup_first, here.poll)):
         return conclude(here, refused(no), preflight)
     if over := end_of_before(here, preflight):

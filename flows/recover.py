@@ -6,19 +6,21 @@ from uuid import UUID
 
 from prefect import flow
 
+from remotejobs.prefect.tasks.recovery.first import event_is_seen_to
 from remotejobs.prefect.tasks.recovery.recover import name_of_recovery, recover_run
 from remotejobs.prefect.tasks.recovery.stuck_runs import recover_all_stuck_runs
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
 
 
 @flow(name="recover", flow_run_name=name_of_recovery, on_running=[exit_if_superseded])
-def recover(flow_run_id: UUID) -> str:
+def recover(flow_run_id: UUID, event: str = "") -> str:
     """Resume a dead run, finish the cancelling of one, or let it be; returns a sentence that says which.
 
     Args:
         flow_run_id: The run that sent no heartbeat, crashed, or is being cancelled.
+        event: The event that says so. Of several runs of this flow for one event the first does it; empty: this one.
     """
-    return recover_run(flow_run_id)
+    return event_is_seen_to(flow_run_id, event) or recover_run(flow_run_id)
 
 
 @flow(name="recover-stuck-runs")

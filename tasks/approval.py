@@ -67,17 +67,30 @@ class NotSuspended(RemoteJobsError):
     """Retry the run: it asks again."""
 
 
-def ask(approval: Approval, question: str) -> str:
+def cannot_wait(approval: Approval) -> str:
+    """Why this run could not wait for the approval, if one is needed; "" when it can."""
+    if not approval.needed or deployment.id is not None:
+        return ""
+    return "approval was asked for, but only a run of a deployment can wait for it"
+
+
+def is_answered(approval: Approval, about: str) -> bool:
+    """Whether a person has answered, yes or no, what `ask` asks `about`."""
+    return approval.needed and _given(_key_of(about)) is not None
+
+
+def ask(approval: Approval, question: str, *, about: str = "") -> str:
     """Wait for a person's yes or no to `question` (markdown). Returns why not; "" for a yes, or when none is needed.
 
     The first time this ends the process; in the run that begins anew with the answer it returns. An answer holds as
-    long as there is the run, whatever becomes of its processes, but only for the question that was answered.
+    long as there is the run, whatever becomes of its processes, but only for the question that was answered: for the
+    same `about`, where the question has figures in it that differ from time to time.
     """
     if not approval.needed:
         return ""
-    if deployment.id is None:
-        return "approval was asked for, but only a run of a deployment can wait for it"
-    key = _key_of(question)
+    if no := cannot_wait(approval):
+        return no
+    key = _key_of(about or question)
     answer = _given(key)
     if answer is None:
         if not _expire_at(datetime.now(UTC) + timedelta(minutes=approval.within_minutes), key):

@@ -26,6 +26,7 @@ from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.renamed import renamed_names
 from remotejobs.workarounds.prefect.run_page import page_of
 
+NOTHING_RAN_AGAIN = "Nothing ran again"  # how the message of a run begins that only reports its end once more
 _TIMEOUT = 10  # seconds
 _PARAMETER = "notify"
 _RETRY_DELAYS = [1.0, 5.0]  # seconds
@@ -39,7 +40,7 @@ class Notify(BaseModel):
     webhook: str = Field(
         default="",
         pattern=r"^(https?://.*)?$",
-        description="URL that gets a POST with JSON: flow, run, state, message, url. Not for URLs that are secret.",
+        description="URL that gets a POST with JSON: flow, run, state, message, url, key. Not for a secret URL.",
     )
     block: str = Field(
         default="", description="Notification block, as TYPE/NAME: slack-webhook/oncall. It keeps its URL secret."
@@ -61,6 +62,7 @@ class Message(BaseModel):
     state: str
     message: str
     url: str
+    key: str = ""  # run and state: by it a receiver knows a notification that it has had already
 
     @property
     def subject(self) -> str:
@@ -73,18 +75,31 @@ class Message(BaseModel):
 
 async def notify_webhook(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
     """Hook for on_failure and on_crashed: posts to the webhook of the flow's parameter `notify`, if it has one."""
-    await _to_webhook(_whom(flow_run), _message(flow, flow_run, state))
+    if is_news(state):
+        await _to_webhook(_whom(flow_run), _message(flow, flow_run, state))
 
 
 async def notify_block(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
     """Hook for on_failure and on_crashed: notifies by the block of the flow's parameter `notify`."""
-    await _to_block(_whom(flow_run), _message(flow, flow_run, state))
+    if is_news(state):
+        await _to_block(_whom(flow_run), _message(flow, flow_run, state))
+
+
+def is_news(state: RunState[Any]) -> bool:
+    """Whether a run has not come to this end before: one that is retried after its end may only report it again."""
+    return not (state.message or "").startswith(NOTHING_RAN_AGAIN)
+
+
+def send_message(whom: Notify, message: Message) -> None:
+    """Notify `whom`. Raises `NotificationFailed`, or httpx's errors, when the tries are over."""
+    _send(whom, message)
 
 
 def send_notification(whom: Notify, happened: str, text: str) -> None:
     """Notify `whom` from within a flow of what `happened`, in a word or two, and the rest in `text`."""
     names = {"flow": this_run.flow_name or "", "run": this_run.name or ""}
-    message = Message(**names, state=happened, message=text, url=page_of(this_run.id) if this_run.id else "")
+    url, key = (page_of(this_run.id), f"{this_run.id}:{happened}") if this_run.id else ("", "")
+    message = Message(**names, state=happened, message=text, url=url, key=key)
     _send(whom, message, return_state=True)
 
 
@@ -133,12 +148,14 @@ def _whom(flow_run: FlowRun) -> Notify:
 
 
 def _message(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> Message:
+    name = state.name or state.type.value
     return Message(
         flow=flow.name,
         run=flow_run.name,
-        state=state.name or state.type.value,
+        state=name,
         message=state.message or "",
         url=page_of(flow_run.id),
+        key=f"{flow_run.id}:{name}",
     )
 
 

@@ -20,8 +20,11 @@ from remotejobs.prefect.tasks.migration.migration import Migration
 from remotejobs.prefect.tasks.rolling.found import Found
 
 _WHEN = {
+    MigrationStep.BEFORE: "first, under the lock",
     MigrationStep.PREPARE_ROLLBACK: "beside migrate",
     MigrationStep.VERIFY: "after migrate",
+    MigrationStep.STOP: "after a failure, before rollback",
+    MigrationStep.VERIFY_STOP: "after stop",
     MigrationStep.ROLLBACK: "only after a failure",
     MigrationStep.VERIFY_ROLLBACK: "after rollback",
 }

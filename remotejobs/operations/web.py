@@ -5,14 +5,16 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import cache
 from io import BufferedReader, RawIOBase
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
@@ -43,8 +45,40 @@ class HttpResponse:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How a server is known over https.
+
+    `server_name` is the name that it is asked by and that its certificate must be for, "" for that of the URL;
+    `ca_file` has the certificates of the authorities to trust, "" for the system's.
+    """
+
+    server_name: str = ""
+    ca_file: str = ""
+
+
+_BY_THE_URL = Tls()
+
+
+def accepts(address: str, *, timeout: float) -> str:
+    """Why HOST:PORT accepts no connection within `timeout` seconds; "" when it does."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit()):
+        return "it is not HOST:PORT"
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout):
+            return ""
+    except (OSError, ValueError, OverflowError) as exc:
+        return str(exc) or type(exc).__name__
+
+
 def fetch(
-    url: str, *, method: str = "GET", timeout: float = 5, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    method: str = "GET",
+    timeout: float = 5,
+    headers: Mapping[str, str] | None = None,
+    tls: Tls = _BY_THE_URL,
 ) -> HttpResponse:
     """Ask `url`, following redirects on the same host; any other host would answer in its place.
 
@@ -53,7 +87,7 @@ def fetch(
     try:
         request = urllib.request.Request(url, method=method, headers=dict(headers or {}))  # noqa: S310 - settings allow http and https alone
         try:
-            response = _OPENER.open(request, timeout=timeout)
+            response = _opener(tls).open(request, timeout=timeout)
         except urllib.error.HTTPError as exc:
             response = exc  # an answer too
         with response:
@@ -113,12 +147,37 @@ class _Http(urllib.request.HTTPHandler):
         return self.do_open(self._HttpConnection, req)
 
 
+class _NamedContext(ssl.SSLContext):
+    """Asks for `server_name`, and checks the certificate for it, whatever the URL says."""
+
+    server_name: str
+
+    def wrap_socket(self, *args: Any, **others: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **{**others, "server_hostname": self.server_name})
+
+
 class _Https(urllib.request.HTTPSHandler):
     class _HttpsConnection(http.client.HTTPSConnection):
         response_class = _Response
 
+    def __init__(self, tls: Tls) -> None:
+        super().__init__()
+        self._tls_context = _context(tls)
+
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._HttpsConnection, req)
+        return self.do_open(self._HttpsConnection, req, context=self._tls_context)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    if not tls.server_name:
+        return ssl.create_default_context(cafile=tls.ca_file or None)
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = tls.server_name
+    if tls.ca_file:
+        context.load_verify_locations(tls.ca_file)
+    else:
+        context.load_default_certs()
+    return context
 
 
 class _OnTheSameHost(urllib.request.HTTPRedirectHandler):
@@ -131,5 +190,7 @@ class _OnTheSameHost(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
-# Proxies of the environment are for the way out; hosts and balancers are asked directly.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Http, _Https, _OnTheSameHost)
+@cache
+def _opener(tls: Tls) -> urllib.request.OpenerDirector:
+    # Proxies of the environment are for the way out; hosts and balancers are asked directly.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _Http, _Https(tls), _OnTheSameHost)

@@ -26,6 +26,7 @@ from remotejobs.operations.migration import (
     observed_from,
 )
 from remotejobs.operations.migration.observed import ABSENT
+from remotejobs.operations.migration.rollback import ROLLING_BACK
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of_subflows
 from remotejobs.prefect.tasks.cancel.end_jobs import became, user_on
@@ -37,7 +38,7 @@ from remotejobs.prefect.tasks.runs.flow_runs import parameters_of
 
 # A rollback that was killed counts as failed, and without what it needs none is started: these are left to their
 # timeouts.
-_ENDED = (MigrationStep.MIGRATE, MigrationStep.VERIFY)
+_ENDED = (MigrationStep.BEFORE, MigrationStep.MIGRATE, MigrationStep.VERIFY)
 
 
 def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:  # noqa: ARG001 - a hook's words
@@ -69,10 +70,14 @@ def next_step(observed: ObservedState, kept: Sequence[str] = ()) -> str:
     started = ", ".join(
         host for host, step in observed.steps if step is MigrationStep.MIGRATE and observed.at(host, step).started
     )
+    if not started and _any(observed, StepStatus.FAILED, MigrationStep.BEFORE):
+        return (
+            "No data were changed yet, and the hosts stay locked. Retry the run: it ends as Refused, and unlocks them"
+        )
     if not started:
         return "No data were changed yet, and the hosts stay locked. Retry the run: it goes on where it was"
     locked = f"The data on {started} may be changed in part, and the hosts stay locked"
-    if _any(observed, StepStatus.RUNNING, MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK):
+    if _any(observed, StepStatus.RUNNING, *ROLLING_BACK, MigrationStep.VERIFY_ROLLBACK):
         return f"{locked}. A rollback is under way and goes on. Retry the run: it sees it through on every host"
     if _any(observed, StepStatus.FAILED, *_ENDED):
         return f"{locked}. Retry the run: it rolls back every host where migrate began"

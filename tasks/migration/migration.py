@@ -30,8 +30,10 @@ from remotejobs.operations.migration import (
     decide,
     observed_from,
 )
+from remotejobs.operations.migration.postgres import PostgresProof, application_name, step_environment
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
+from remotejobs.prefect.tasks.migration.postgres import PostgresQuestion
 from remotejobs.prefect.tasks.migration.steps import (
     ContactLost,
     HostCheck,
@@ -65,7 +67,8 @@ class Migration:
 
     `contact_timeout` is the seconds that a host may be unreachable, `poll` the seconds between two polls of a running
     step. `check_commands`: whether the commands are looked at on the hosts before anything begins. `may_leave_running`:
-    whether what migrate leaves in the background is meant to stay.
+    whether what migrate leaves in the background is meant to stay. `postgres`: how PostgreSQL proves that nothing is
+    left there; None: it is not asked.
     """
 
     access: Access
@@ -80,6 +83,7 @@ class Migration:
     free_space: FreeSpace
     check_commands: bool = True
     may_leave_running: bool = False
+    postgres: PostgresProof | None = None
 
     def check(self, *, contact_timeout: float) -> Preflight:
         """Ask every host. One that cannot be reached is a problem, as is a lock of another run or a lack of room."""
@@ -88,6 +92,7 @@ class Migration:
             self.jids,
             self.commands if self.check_commands else None,
             self.free_space.path,
+            self._postgres(*MigrationStep),
             contact_timeout,
         )
         asked = self._each(check_host, self.plan.hosts, *given)
@@ -114,7 +119,8 @@ class Migration:
         problems = [
             f"{host}: {_words(answer)}" for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
         ]
-        return replace(preflight, locks={**preflight.locks, **taken}, problems=tuple(problems))
+        held = tuple(host for host, answer in asked.items() if isinstance(answer, LockHeld))
+        return replace(preflight, locks={**preflight.locks, **taken}, problems=tuple(problems), locked=held)
 
     def unlock(self, locks: Mapping[str, str]) -> dict[str, str]:
         """Give locks back. Returns those that could not be given back."""
@@ -147,7 +153,8 @@ class Migration:
         if self.may_leave_running or not hosts:
             return ()
         jids = (self.jids[MigrationStep.MIGRATE],)
-        asked = self._each(left_running, hosts, self.access, jids, self.contact_timeout)
+        postgres = self._postgres(MigrationStep.MIGRATE)
+        asked = self._each(left_running, hosts, self.access, jids, postgres, self.contact_timeout)
         return tuple(
             f"{host}: {_words(left)}" if isinstance(left, RemoteJobsError) else _still_at_work(host, left)
             for host, left in asked.items()
@@ -176,6 +183,8 @@ class Migration:
             where = self.free_space.path or "the home directory"
             problems.append(f"{host}: {free} MiB are free in {where}, {self.free_space.min_free_mib} MiB are asked for")
         problems += [f"{host}: {step} cannot work: {why}" for step, why in check.wrong.items()]
+        if check.postgres_refused:
+            problems.append(f"{host}: PostgreSQL cannot give its proof: {check.postgres_refused}")
         return problems
 
     def _perform(self, action: Action) -> ObservedState:
@@ -185,7 +194,8 @@ class Migration:
                 return _observed_from({host_step: _result(run) for host_step, run in runs.items()})
             case EnsureDead(hosts):
                 jids = tuple(self.jids.values())
-                asked = self._each(prove_dead, hosts, self.access, jids, self.timeouts.grace, self.contact_timeout)
+                given = (jids, self.timeouts.grace, self._postgres(*MigrationStep), self.contact_timeout)
+                asked = self._each(prove_dead, hosts, self.access, *given)
                 unreachable = {
                     host: _words(answer) for host, answer in asked.items() if isinstance(answer, RemoteJobsError)
                 }
@@ -202,8 +212,17 @@ class Migration:
             label=step,
             timeout=self.timeouts.of(step),
             grace=self.timeouts.grace,
+            chdir=self.commands.chdir,
+            env=step_environment(self.commands.env, application_name(step, self.owner), self.postgres),
         )
         return job, host, self.access, self.poll, self.contact_timeout
+
+    def _postgres(self, *steps: MigrationStep) -> PostgresQuestion | None:
+        """How to ask PostgreSQL for what is left of `steps`; None: it is not to be asked."""
+        names = tuple(application_name(step, self.owner) for step in steps)
+        if self.postgres is None:
+            return None
+        return PostgresQuestion(self.postgres, names, self.commands.env, self.commands.chdir)
 
     def _each(self, work: Any, hosts: tuple[str, ...], *arguments: object) -> dict[str, Any]:
         runs = {host: work.submit(host, *arguments) for host in hosts}

@@ -27,12 +27,15 @@ from remotejobs.operations.migration import (
     markdown,
 )
 from remotejobs.operations.migration.beyond import beyond_proof
+from remotejobs.operations.migration.rollback import ROLLING_BACK
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_names
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.migration.migration import Migration, Preflight
+from remotejobs.prefect.tasks.notify import NOBODY, NOTHING_RAN_AGAIN, Notify, send_notification
 from remotejobs.text import in_markdown, indented, span, visible
 
+_BECAUSE_OF_A_LOCK = "Refused because of a lock"  # as in deployments/resources.yml
 _LOCK_POLL = 5.0  # seconds
 _PREFLIGHT_CONTACT_TIMEOUT = 0.0  # seconds: nothing has started, so there is nothing to wait for
 
@@ -91,7 +94,7 @@ def end_of_before(migration: Migration, preflight: Preflight) -> Verdict | None:
     ends = [seen.record.end for seen in preflight.observed.steps.values() if seen.record and seen.record.end]
     when = f" of {max(ends)}" if ends else ""
     how = "Copy to new run" if verdict.outcome.settled else "release its locks first, then Copy to new run"
-    first = f"Nothing ran again; this is the end{when}. To run it again: {how}"
+    first = f"{NOTHING_RAN_AGAIN}; this is the end{when}. To run it again: {how}"
     get_run_logger().info("%s", first)
     return Verdict(verdict.outcome, (first, *verdict.why))
 
@@ -119,16 +122,40 @@ def question(migration: Migration, saved: Sequence[str] = ()) -> str:
     parts = [
         *([f"Backed up first: {in_markdown(', '.join(saved))}"] if saved else []),
         f"{where}{user}, of the inventory {in_markdown(access.where)}:",
+        *_surroundings(migration),
         *(_asked(step, migration) for step in MigrationStep if step in plan.steps),
         *([f"There is no {in_markdown(', no '.join(absent))}."] if absent else []),
     ]
     return "\n\n".join(parts)
 
 
+def _surroundings(migration: Migration) -> list[str]:
+    """Where and with what each command runs, and what becomes of statements that it leaves in PostgreSQL."""
+    commands, postgres = migration.commands, migration.postgres
+    lines = [f"Each in {in_markdown(commands.chdir)}."] if commands.chdir else []
+    if commands.env:
+        lines.append(f"Each with {in_markdown(', '.join(f'{name}={value}' for name, value in commands.env.items()))}.")
+    if postgres and postgres.left == "terminate":
+        lines.append("Before a rollback, what PostgreSQL still does for it is terminated.")
+    return lines
+
+
 def _asked(step: MigrationStep, migration: Migration) -> str:
-    when = " if a host fails" if step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK) else ""
+    when = " if a host fails" if step in (*ROLLING_BACK, MigrationStep.VERIFY_ROLLBACK) else ""
     longest = span(migration.timeouts.of(step))
     return f"{in_markdown(step)}{when}, for at most {longest}:\n\n{indented(migration.commands.of(step))}"
+
+
+def notify_of_lock(whom: Notify, state: RunState[Any]) -> RunState[Any]:
+    """Notify, once, of a run that `state` says was refused because of a lock; returns the state."""
+    if (state.message or "").startswith(_BECAUSE_OF_A_LOCK) and whom != NOBODY and not _has_reported():
+        send_notification(whom, MigrationOutcome.REFUSED, state.message or "")
+    return state
+
+
+def refused_for(preflight: Preflight, *why: str) -> Verdict:
+    """As `refused`; because of a lock in words by which the automation that notifies of it knows it."""
+    return refused(*([_BECAUSE_OF_A_LOCK] if preflight.locked else []), *why)
 
 
 def refused(*why: str) -> Verdict:
@@ -156,10 +183,17 @@ def _with_limits(migration: Migration, verdict: Verdict, observed: ObservedState
     records = [seen.record for seen in observed.steps.values() if seen.record]
     killed = any(record.state not in (State.SUCCEEDED, State.FAILED) for record in records)
     commands = [migration.commands.of(step) for step in (MigrationStep.MIGRATE, MigrationStep.VERIFY)]
-    limits = beyond_proof([*commands, *(record.processes for record in records)], killed=killed)
-    if not limits:
-        return verdict
-    return replace(verdict, why=(*verdict.why, f"The proof that migrate is dead does not cover {'; '.join(limits)}"))
+    stopped = MigrationStep.VERIFY_STOP in migration.plan.steps and verdict.outcome is MigrationOutcome.ROLLED_BACK
+    limits = beyond_proof(
+        [*commands, *(record.processes for record in records)],
+        killed=killed,
+        stopped=stopped,
+        postgres=migration.postgres is not None,
+    )
+    lines = [f"The proof that migrate is dead does not cover {'; '.join(limits)}"] if limits else []
+    if migration.postgres and verdict.outcome is MigrationOutcome.ROLLED_BACK:
+        lines.append("Before the rollback PostgreSQL had no backend of the migration left")
+    return replace(verdict, why=(*verdict.why, *lines))
 
 
 def state_of(verdict: Verdict) -> RunState[Any]:

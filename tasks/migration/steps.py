@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import JobNotFound, Unreachable
+from remotejobs.errors import JobExists, JobNotFound, Unreachable
 from remotejobs.inventory.variables import text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import Holder
@@ -24,6 +24,7 @@ from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.jobs.output import followed, last_line
+from remotejobs.prefect.tasks.migration.postgres import PostgresQuestion
 from remotejobs.text import duration
 
 
@@ -32,11 +33,13 @@ class HostCheck:
     """What one host answered at the first check: its lock and free space, and the steps of this run that are there.
 
     `wrong` says of commands why they cannot work there; empty once any step is there.
+    `postgres_refused` likewise says why PostgreSQL cannot give its proof.
     """
 
     readiness: Readiness
     seen: Mapping[MigrationStep, ObservedStep]
     wrong: Mapping[MigrationStep, str] = field(default_factory=dict)
+    postgres_refused: str = ""
 
 
 class ContactLost(Unreachable):
@@ -62,11 +65,12 @@ def check_host(
     jids: Mapping[MigrationStep, str],
     commands: Commands | None,
     space: str,
+    postgres: PostgresQuestion | None,
     contact_timeout: float,
 ) -> HostCheck:
     """Ask `host` how it stands, which changes nothing. `contact_timeout` is seconds without contact.
 
-    `commands` are checked where nothing has started; None: they are not.
+    `commands` are checked where nothing has started, and `postgres` is asked there; None: they are not.
 
     Raises `HostError`.
     """
@@ -76,7 +80,8 @@ def check_host(
         seen = {step: _seen(jobs, jid) for step, jid in jids.items()}
         fresh = not any(step.status.started for step in seen.values())
         wrong = migration.wrong_commands(commands) if fresh and commands else {}
-        return HostCheck(migration.check(space), seen, wrong)
+        refused = postgres.refused(migration) if fresh and postgres else ""
+        return HostCheck(migration.check(space), seen, wrong, refused)
 
     return retry_while_unreachable(check, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
 
@@ -99,22 +104,40 @@ def unlock(host: str, access: Access, owner: str, contact_timeout: float) -> Non
 
 
 @task(task_run_name="prove all dead on {host}", cache_policy=NO_CACHE)
-def prove_dead(host: str, access: Access, jids: Sequence[str], grace: int, contact_timeout: float) -> str:
-    """End what jobs left behind on `host`; returns what survived, "" for nothing. Raises `HostError`."""
+def prove_dead(
+    host: str,
+    access: Access,
+    jids: Sequence[str],
+    grace: int,
+    postgres: PostgresQuestion | None,
+    contact_timeout: float,
+) -> str:
+    """End what jobs left behind on `host`, and in PostgreSQL; returns what survived, "" for nothing.
+
+    Raises `HostError`.
+    """
     migration = migration_on(access, host)
     ask = lambda: migration.prove_dead(jids, grace=grace)  # noqa: E731
     survivors = retry_while_unreachable(ask, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
     proof = f"NOT PROVEN DEAD: {survivors}" if survivors else "no process of the migration was found"
     get_run_logger().info("%s: %s", host, proof)
-    return survivors
+    if survivors:
+        return f"processes of the migration survived KILL: {survivors}"
+    return postgres.await_end(migration, contact_timeout) if postgres else ""
 
 
 @task(task_run_name="what is left running on {host}", cache_policy=NO_CACHE)
-def left_running(host: str, access: Access, jids: Sequence[str], contact_timeout: float) -> str:
-    """What jobs that ended by themselves left running on `host`, by name; "": nothing was found. Raises `HostError`."""
+def left_running(
+    host: str, access: Access, jids: Sequence[str], postgres: PostgresQuestion | None, contact_timeout: float
+) -> str:
+    """What jobs that ended by themselves left running on `host`, or in PostgreSQL, by name; "": nothing was found.
+
+    Raises `HostError`.
+    """
     migration = migration_on(access, host)
     ask = lambda: migration.left_running(jids)  # noqa: E731
-    return retry_while_unreachable(ask, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
+    left = retry_while_unreachable(ask, contact_timeout=contact_timeout, on_unreachable=_log_unreachable)
+    return left or (postgres.still_there(migration, contact_timeout) if postgres else "")
 
 
 @task(task_run_name="{job.label} on {host}", cache_policy=NO_CACHE)
@@ -153,7 +176,7 @@ class _LastSeen:
 
 def _run(jobs: HostJobs, job: Job, poll: float, contact_timeout: float, last_seen: _LastSeen) -> Record:
     record = retry_while_unreachable(
-        lambda: jobs.start(job), contact_timeout=contact_timeout, on_unreachable=_log_unreachable
+        lambda: _start(jobs, job), contact_timeout=contact_timeout, on_unreachable=_log_unreachable
     )
     what = "attached to" if record.attached else "started"
     get_run_logger().info("%s job %s in %s", what, job.jid, record.results_dir)
@@ -163,6 +186,13 @@ def _run(jobs: HostJobs, job: Job, poll: float, contact_timeout: float, last_see
     return wait_until_ended(
         jobs, job.jid, poll=poll, contact_timeout=contact_timeout, on_poll=last_seen, on_unreachable=_log_unreachable
     )
+
+
+def _start(jobs: HostJobs, job: Job) -> Record:
+    try:
+        return jobs.start(job)
+    except JobExists:  # started by an older release, which gave it another environment: the jid is this run's alone
+        return jobs.record(job.jid)
 
 
 def _seen(jobs: HostJobs, jid: str) -> ObservedStep:

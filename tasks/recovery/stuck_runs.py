@@ -34,6 +34,7 @@ _RESUMABLE = "resumable"
 _TROUBLE = {
     _RESUMABLE: [StateType.PENDING, StateType.RUNNING, StateType.CRASHED, StateType.CANCELLING],
     "recover": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
+    "alert": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
     "rescue": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],  # the old name of `recover`, for one release
 }
 # A run that died long ago was left as it is on purpose.

@@ -27,6 +27,8 @@ def await_health(host: str, wanted: str, access: Access, update: Update, *, keep
         managed.check_health, update.health, wanted, held.check_quietly if keep_out else lambda: None
     )
     ready = verdict.condition is HealthStatus.READY
+    if ready and verdict.flapping:
+        logger.warning("%s: %s before it stayed healthy", host, verdict.flapping)
     (logger.info if ready else logger.error)(
         "%s is %s after %.1f s: %s", host, verdict.condition, verdict.seconds, verdict.why or verdict.version
     )

@@ -145,6 +145,8 @@ class _Way:
         wanted = wanted if self.update.health.version else ""
         verdict = await_health(self.host, wanted, self.access, self.update, keep_out=keep_out)
         self._note(health=verdict.seconds, after=verdict.version)
+        if verdict.condition is HealthStatus.READY:
+            self._note(reason=verdict.flapping)
         return verdict
 
     def _settle(self, verdict: HealthResult, trouble: str) -> None:

@@ -8,7 +8,8 @@ from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.operations.balancers import LoadBalancer, Reach
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.health import HealthCheck, check_health
+from remotejobs.operations.rolling.health import HealthCheck, RunOnHost, check_health
+from remotejobs.operations.rolling.host_command import command_on
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import host_of, jobs_on, shell_of
 
@@ -21,14 +22,15 @@ class ManagedHost:
     jobs: HostJobs
     balancer: LoadBalancer
     update: Update
+    run: RunOnHost
 
     def check_health(self) -> HealthCheck:
         """Check the host's health once."""
-        return check_health(self.update.health, self.host)
+        return check_health(self.update.health, self.host, self.run)
 
 
 def managed_host(host: str, access: Access, update: Update) -> ManagedHost:
     """`UsageError` for a host, or a load balancer's host, that the inventory does not name."""
     jobs = jobs_on(access, host)
     balancer = update.balancer.open(Reach(lambda name: shell_of(access, name), lambda name: jobs_on(access, name)))
-    return ManagedHost(host_of(access, host), jobs, balancer, update)
+    return ManagedHost(host_of(access, host), jobs, balancer, update, command_on(shell_of(access, host)))

@@ -97,4 +97,6 @@ def _put_all_right(flow_run: FlowRun) -> tuple[str, list[dict[str, str]]]:
 
 def _repair(host: str, left: Left, report: Callable[[str], None]) -> str:
     managed = managed_host(host, left.access, left.update)
-    return repair(managed.host, managed.jobs, managed.balancer, left.update, left.update_id, report)
+    return repair(
+        managed.host, managed.jobs, managed.balancer, left.update, left.update_id, report, managed.check_health
+    )

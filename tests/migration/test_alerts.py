@@ -6,8 +6,10 @@ import pytest
 
 from lab.servers.web.webhook import Webhook
 from remotejobs.operations.migration import Commands
+from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.migration.steps import migration_on
 from remotejobs.prefect.tasks.notify import Notify
-from tests.migration.conftest import Migrate
+from tests.migration.conftest import Control, Migrate
 
 FAILS = Commands(migrate="exit 3", rollback="true", verify_rollback="true")
 
@@ -27,6 +29,20 @@ def test_the_alert_says_what_came_of_it(migrate: Migrate, commands: Commands, ou
 def test_a_success_alerts_nobody(migrate: Migrate) -> None:
     with Webhook() as webhook:
         assert migrate("db1", Commands(migrate="true"), notify=Notify(webhook=webhook.url)).end == "Completed"
+        assert webhook.silent
+
+
+def test_one_that_a_lock_refuses_alerts_once_however_often_it_is_retried(controller: Control, access: Access) -> None:
+    migration_on(access, "db1").lock.take("another", label="a migration of somebody")
+    with Webhook() as webhook:
+        given = {"access": access, "hosts": "db1", "commands": Commands(migrate="true")}
+        run = controller({**given, "notify": Notify(webhook=webhook.url)})
+        for _ in range(2):
+            run.start()
+            state = run.finish()
+            assert state.name == "Refused"
+            assert (state.message or "").startswith("Refused because of a lock. db1: a migration is under way there")
+        assert webhook.next()["message"] == state.message
         assert webhook.silent
 
 

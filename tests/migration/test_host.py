@@ -97,6 +97,17 @@ def test_a_command_that_cannot_work_is_found_out_without_running_any(host: Shell
     assert host.migration.wrong_commands(fine) == {}
 
 
+def test_commands_are_looked_at_where_they_will_run_and_what_before_brings_is_not_asked_for(dash: ShellHost) -> None:
+    (dash.home / "app").mkdir()
+    (dash.home / "app" / "up.sh").write_text("")
+    runs = Commands(migrate="sh up.sh", chdir=f"{dash.home}/app")
+    assert dash.migration.wrong_commands(runs) == {}
+    (elsewhere,) = dash.migration.wrong_commands(runs.model_copy(update={"chdir": "/nowhere"})).values()
+    assert elsewhere == "there is no directory /nowhere that may be entered there"
+    brought = Commands(migrate="./fetched up", before="no-such-fetch", chdir=str(dash.home))
+    assert dash.migration.wrong_commands(brought) == {MigrationStep.BEFORE: "there is no command no-such-fetch there"}
+
+
 def test_what_a_failed_job_left_behind_is_ended_with_proof(host: ShellHost) -> None:
     record = host.leave_behind("migrate")
     assert host.migration.prove_dead(["migrate", "never-started"], grace=0) == ""

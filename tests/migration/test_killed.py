@@ -10,7 +10,7 @@ import pytest
 from lab.demos.shop import FAILURE, NOTHING, Shop, commands
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, CommandItem
-from remotejobs.operations.migration import Commands, MigrationStep
+from remotejobs.operations.migration import Commands
 from remotejobs.prefect.tasks.access import Access
 from tests.migration.conftest import Control, Controller, EndedMigration, Migrate, lock_of
 from tests.migration.gates import Gates
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
 def gated(gates: Gates, halfway: str) -> Commands:
     plain = commands(halfway).model_copy(update={"prepare_rollback": "true"})
-    return Commands(**{step: gates.command(step, plain.of(step)) for step in MigrationStep})
+    return Commands.model_validate({step: gates.command(step, plain.of(step)) for step in plain.steps})
 
 
 def backup_of(gates: Gates) -> BackupPlan:

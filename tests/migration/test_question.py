@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, MigrationStep, Timeouts
+from remotejobs.operations.migration import Commands, FreeSpace, MigrationPlan, MigrationStep, PostgresProof, Timeouts
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.migration.migration import Migration
 from remotejobs.prefect.tasks.migration.run import question
@@ -43,6 +43,12 @@ def test_it_says_what_will_run_on_which_hosts_as_which_user_and_for_how_long_at_
         "rollback if a host fails, for at most 1 hour:\n\n    psql -f down.sql\n\n"
         "verify\\_rollback if a host fails, for at most 10 minutes:\n\n    psql -f verify_down.sql"
     )
+
+
+def test_it_says_where_and_with_what_the_commands_run_and_what_is_terminated() -> None:
+    commands = COMMANDS.model_copy(update={"chdir": "/srv/shop", "env": {"PGDATABASE": "shop"}})
+    asked = question(replace(migration(commands), postgres=PostgresProof(left="terminate")))
+    assert "Each in /srv/shop.\n\nEach with PGDATABASE=shop.\n\nBefore a rollback, what PostgreSQL still does" in asked
 
 
 def test_it_says_which_safety_there_is_not() -> None:

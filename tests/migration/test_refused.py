@@ -120,7 +120,7 @@ def test_a_host_without_room_refuses_it_for_all(migrate: Migrate, gates: Gates) 
 def test_a_command_that_cannot_work_refuses_it_before_migrate(
     migrate: Migrate, gates: Gates, wrong: dict[str, str], said: str
 ) -> None:
-    ended = migrate("all", Commands(migrate=gates.command("migrate"), **wrong))
+    ended = migrate("all", Commands.model_validate({"migrate": gates.command("migrate"), **wrong}))
     assert (ended.end, gates.runs) == ("Refused", [])
     assert said in ended.message
 

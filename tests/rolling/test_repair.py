@@ -15,6 +15,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.balancers import BalancerStatus, LoadBalancer, Standing
 from remotejobs.operations.rolling import Update
+from remotejobs.operations.rolling.health import HealthCheck
 from remotejobs.operations.rolling.history import StepKind, UpdateStep
 from remotejobs.operations.rolling.repair import StaysOut, repair
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
@@ -61,12 +62,16 @@ class Never(LoadBalancer):
         return BalancerStatus(inside=False)
 
 
+def never_asked() -> HealthCheck:
+    raise AssertionError
+
+
 def test_a_host_with_survivors_is_not_put_back_by_the_repair_and_they_are_named(tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.yml"
     inventory.write_text("all:\n  hosts:\n    web1:\n")
     jobs = Immortal(LocalConnection("web1"))
     with pytest.raises(StaysOut, match=r"survived KILL: 71\(dd\)"):
-        repair(load_inventory(inventory).hosts["web1"], jobs, Never(), PLAN, UPDATE, lambda _line: None)
+        repair(load_inventory(inventory).hosts["web1"], jobs, Never(), PLAN, UPDATE, lambda _line: None, never_asked)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_po
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
 def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itself(entry: dict[str, Any]) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
-    begins_anew = not {"resumable", "recover"}.isdisjoint(entry.get("tags", []))
+    begins_anew = not {"alert", "resumable", "recover"}.isdisjoint(entry.get("tags", []))
     assert exit_if_superseded in flow.on_running_hooks or not begins_anew
     # Waiting for its next try, a run looks like one that another process goes on with.
     assert not (begins_anew and flow.retries)
@@ -54,6 +54,7 @@ def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itsel
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
 def test_what_people_start_is_told_apart_from_what_only_remotejobs_starts(entry: dict[str, Any]) -> None:
     mechanical = entry["work_pool"]["name"] == POOL or entry["name"] in (
+        "alert",
         "expire-approval",
         "recover",
         "recover-stuck-runs",

@@ -12,6 +12,7 @@ from remotejobs.operations.migration.observed import (
     observed_from,
 )
 from remotejobs.operations.migration.plan import MigrationPlan
+from remotejobs.operations.migration.postgres import PostgresProof
 from remotejobs.operations.migration.report import MigrationReport, markdown
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ObservedState",
     "ObservedStep",
     "Order",
+    "PostgresProof",
     "RunSteps",
     "StepStatus",
     "Timeouts",

@@ -17,23 +17,30 @@ _CLIENTS = {
     r"nsenter|ssh": ("what it began there goes on", ""),
 }
 _DATABASES = {
-    r"psql|mariadb|mysql": (
+    r"mariadb|mysql": ("the server runs its statement to the end, and may commit it", "KILL"),
+}
+_POSTGRESQL = {
+    r"psql": (
         "the server runs its statement to the end, and may commit it",
-        "client_connection_check_interval, pg_terminate_backend, or KILL",
+        "client_connection_check_interval, or pg_terminate_backend; the parameter postgres does both",
     ),
 }
 _WORD = r"(?:^|[\s;&|(`/])"
 
 
-def beyond_proof(texts: Iterable[str], *, killed: bool) -> tuple[str, ...]:
+def beyond_proof(
+    texts: Iterable[str], *, killed: bool, stopped: bool = False, postgres: bool = False
+) -> tuple[str, ...]:
     """A line for each client in commands, or in lists of processes, whose work goes on without it.
 
-    `killed`: a step did not end by itself, so that a statement may be under way that its client has left. What a
+    `killed`: a step did not end by itself, so that a statement may be under way that its client has left. `stopped`:
+    a check has said that no daemon is at work; `postgres`: the server has said that nothing of it is left there. What a
     command calls in turn is not seen: that there is no line proves nothing.
     """
     joined = "\n".join(texts)
     lines = []
-    for pattern, (goes_on, remedy) in (_CLIENTS | (_DATABASES if killed else {})).items():
+    databases = _DATABASES | ({} if postgres else _POSTGRESQL)
+    for pattern, (goes_on, remedy) in (({} if stopped else _CLIENTS) | (databases if killed else {})).items():
         if found := re.search(f"{_WORD}({pattern})(?=[\\s;&|)]|$)", joined, re.MULTILINE):
             name = " ".join(found[1].split()[:: max(1, len(found[1].split()) - 1)])
             with_it = f" (to end it: {remedy})" if remedy else ""

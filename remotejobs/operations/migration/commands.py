@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from remotejobs.errors import InvalidJob
 from remotejobs.jobs.command_text import Command
-from remotejobs.model import LONGEST_GRACE
+from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.operations.migration.observed import MigrationStep
 
 Order = Literal["together", "one_by_one"]
 
 
 class Commands(BaseModel):
-    """Shell commands, of one or more lines; each runs detached on every host, from the home directory there.
+    """Shell commands, of one or more lines; each runs detached on every host.
 
     Each is a yes or no: 0 says yes, anything else says no.
     """
@@ -44,6 +45,44 @@ class Commands(BaseModel):
         description="Gets ready what rollback needs, at the same time as migrate. When it fails, no rollback is run.",
         json_schema_extra={"position": 4},
     )
+    stop: Command = Field(
+        default="",
+        description="Ends what a daemon does for migrate (docker stop, systemctl stop), before rollback. It may find "
+        "nothing to end.",
+        json_schema_extra={"position": 5},
+    )
+    verify_stop: Command = Field(
+        default="",
+        description="Says whether nothing is at work for migrate any more; otherwise no rollback is run. Without it "
+        "stop has to end with 0.",
+        json_schema_extra={"position": 6},
+    )
+
+    before: Command = Field(
+        default="",
+        description="Runs under the lock before migrate begins on any host, to fetch what it needs or to stop an "
+        "application. Unless it ends with 0 everywhere, nothing is migrated. What it did is not undone.",
+        json_schema_extra={"position": 7},
+    )
+    env: dict[str, str] = Field(
+        default_factory=dict,
+        description="Added to the environment of each. Nothing secret: parameters are shown in the UI.",
+        json_schema_extra={"position": 8},
+    )
+    chdir: str = Field(
+        default="",
+        pattern="^(/.*)?$",
+        description="Directory to run each in, from / on; empty for the user's home.",
+        json_schema_extra={"position": 9},
+    )
+
+    @model_validator(mode="after")
+    def _can_be_set(self) -> Self:
+        try:
+            Job(jid="form", cmd="true", env=self.env, chdir=self.chdir)
+        except InvalidJob as exc:
+            raise ValueError(str(exc).removeprefix("job form: ")) from exc
+        return self
 
     def of(self, step: MigrationStep) -> str:
         """The command of `step`; "" when there is none."""
@@ -60,8 +99,11 @@ class Timeouts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    before: int = Field(default=600, ge=1, description="Seconds for before.")
     migrate: int = Field(default=3600, ge=1, description="Seconds for migrate.")
     verify: int = Field(default=600, ge=1, description="Seconds for verify.")
+    stop: int = Field(default=600, ge=1, description="Seconds for stop.")
+    verify_stop: int = Field(default=600, ge=1, description="Seconds for verify_stop.")
     rollback: int = Field(default=3600, ge=1, description="Seconds for rollback.")
     verify_rollback: int = Field(default=600, ge=1, description="Seconds for verify_rollback.")
     prepare_rollback: int = Field(default=3600, ge=1, description="Seconds for prepare_rollback.")

@@ -9,7 +9,7 @@ from remotejobs.operations.migration.actions import Action, EnsureDead, Migratio
 from remotejobs.operations.migration.judge import Judgement, is_unproven_loss, judge_migration
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
-from remotejobs.operations.migration.rollback import roll_back
+from remotejobs.operations.migration.rollback import ROLLING_BACK, roll_back
 from remotejobs.operations.migration.words import success, unknowable
 
 
@@ -19,7 +19,7 @@ def decide(plan: MigrationPlan, observed: ObservedState) -> Action:
         return Verdict(
             MigrationOutcome.UNKNOWN, tuple(f"{host}: {error}" for host, error in observed.unreachable.items())
         )
-    if any(observed.at(host, MigrationStep.ROLLBACK).started for host in plan.hosts):
+    if any(observed.at(host, step).started for host in plan.hosts for step in ROLLING_BACK):
         return roll_back(plan, observed)
     for batch in plan.batches:
         action = _go_forward(plan, observed, batch)
@@ -32,7 +32,7 @@ def _go_forward(plan: MigrationPlan, observed: ObservedState, batch: tuple[str, 
     """What is left to do for the hosts of a batch; None when all of them are well."""
     judged = {host: judge_migration(plan, observed, host) for host in batch}
     failed = Judgement.BAD in judged.values()
-    unended = _unended(plan, observed, batch, failed=failed)
+    unended = _unended_before(plan, observed, batch, failed=failed) or _unended(plan, observed, batch, failed=failed)
     if unended:
         return RunSteps(unended)
     if failed:
@@ -49,6 +49,18 @@ def _go_forward(plan: MigrationPlan, observed: ObservedState, batch: tuple[str, 
         unknown = [host for host in batch if judged[host] is Judgement.UNKNOWABLE]
         return Verdict(MigrationOutcome.UNKNOWN, tuple(unknowable(observed, host) for host in unknown))
     return None
+
+
+def _unended_before(
+    plan: MigrationPlan, observed: ObservedState, batch: tuple[str, ...], *, failed: bool
+) -> tuple[HostStep, ...]:
+    """What to wait for before anything is migrated. After a failure it begins nowhere else."""
+    statuses = {host: observed.at(host, MigrationStep.BEFORE) for host in batch if MigrationStep.BEFORE in plan.steps}
+    return tuple(
+        HostStep(host, MigrationStep.BEFORE)
+        for host, status in statuses.items()
+        if not status.ended and (not failed or status is StepStatus.RUNNING)
+    )
 
 
 def _unended(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from remotejobs.agent.shell import Shell, call, text_of
@@ -11,7 +11,8 @@ from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.jobs.locks import Holder, HostLock
 from remotejobs.operations.migration.commands import Commands
 from remotejobs.operations.migration.observed import MigrationStep
-from remotejobs.operations.migration.programs import first_words
+from remotejobs.operations.migration.postgres import PostgresRefused
+from remotejobs.operations.migration.programs import FirstWords, first_words
 
 LOCK = "migration"
 _LONGEST_QUESTION = 48 * 1024  # bytes of commands: mksh and the kernel bound one argument, and quotes may double it
@@ -41,6 +42,10 @@ class MigrationHost:
         self._shell = shell
         self._directory = directory
 
+    @property
+    def name(self) -> str:
+        return self._shell.host
+
     def check(self, space: str = "") -> Readiness:
         """Changes nothing. `space` is a path on the file system that must have room; "": the home directory."""
         fields = self._ask("mg_check", LOCK, space)
@@ -55,13 +60,15 @@ class MigrationHost:
     def wrong_commands(self, commands: Commands) -> dict[MigrationStep, str]:
         """Which commands cannot work there, and why: their syntax, their first program, the file that it reads.
 
-        Runs none of them. What rollback reads may be made by prepare_rollback, so it is not asked for then.
+        Runs none of them. What rollback reads may be made by prepare_rollback, and what any step needs by before, so
+        it is not asked for then.
         """
-        words: list[str] = []
+        words: list[str] = [commands.chdir]
         room = _LONGEST_QUESTION
         for step in sorted(commands.steps):
             cmd = commands.of(step)
-            first = first_words(cmd)
+            fetched = commands.before and step is not MigrationStep.BEFORE
+            first = FirstWords() if fetched or "PATH" in commands.env else first_words(cmd)
             made = commands.prepare_rollback and step in (MigrationStep.ROLLBACK, MigrationStep.VERIFY_ROLLBACK)
             if (room := room - len(cmd.encode())) >= 0:
                 words += [step, cmd, _from_home(first.program), "" if made else _from_home(first.file)]
@@ -84,6 +91,19 @@ class MigrationHost:
         if "survivors" not in fields:
             raise ProtocolError(self._shell.host, f"no proof came back: {fields.get('error', 'no reason given')}")
         return fields["survivors"]
+
+    def ask_postgres(self, psql: str, sql: str, *, env: Mapping[str, str], chdir: str = "") -> str:
+        """What psql, as the shell text `psql` runs it there, answers to the query `sql`, in one line.
+
+        Raises `PostgresRefused` with psql's own words when there is no answer.
+        """
+        settings = [f"{name}={value}" for name, value in env.items()]
+        texts = (text_of("remotejobs.operations.migration", "host.sh"),)
+        fields = call(self._shell, texts, ("mg_psql", chdir, psql.strip(), sql, *settings))
+        if "answer" not in fields:
+            why = fields.get("refused", "nothing came back")
+            raise PostgresRefused(self._shell.host, f"`{psql.strip()}` did not answer: {why}")
+        return fields["answer"].strip()
 
     def _ask(self, function: str, *words: str) -> dict[str, str]:
         texts = (text_of("remotejobs.jobs", "lock.sh"), text_of("remotejobs.operations.migration", "host.sh"))

@@ -9,10 +9,14 @@ mg_check() {
     printf 'free_kib %s\n' "$(df -Pk "$space" | awk 'NR == 2 { print $4 }')"
 }
 
-# DIRECTORY, then for each command STEP TEXT PROGRAM FILE ('' for what is not known): what cannot work, a line each. Runs none.
+# DIRECTORY CHDIR ('' for the home), then for each command STEP TEXT PROGRAM FILE ('' for what is not known): what cannot
+# work, a line each. Runs none.
 mg_commands() {
-    cd "$HOME" || return
-    shift
+    if ! cd "${2:-$HOME}" 2>/dev/null; then
+        mg_wrong "$3" "there is no directory $2 that may be entered there"
+        return
+    fi
+    shift 2
     while [ $# -gt 3 ]; do
         if ! said=$(printf '%s\n' "$2" | sh -n 2>&1); then
             mg_wrong "$1" "the shell there does not understand it: $(printf '%s' "$said" | head -n 1)"
@@ -89,4 +93,24 @@ mg_left() {
         running="$running $jid: $survivors"
     done
     printf 'left %s\n' "${running# }"
+}
+
+# CHDIR PSQL SQL, then NAME=VALUE...: the answer of psql to SQL, or why there is none. PSQL is shell text to which
+# options are appended; what else it prints, an env file for example, is not the answer.
+mg_psql() {
+    cd "${1:-$HOME}" || return
+    text=$2 sql=$3 within=
+    shift 3
+    if command -v timeout >/dev/null; then within="timeout 30"; fi
+    # shellcheck disable=SC2086 # two words, or none
+    if said=$(PGCONNECT_TIMEOUT=10 env "$@" PGAPPNAME=remotejobs $within sh -c "$text \"\$@\"" psql \
+        -XAtqw -v ON_ERROR_STOP=1 -c "SELECT 'answer ' || ($sql)" </dev/null 2>&1); then
+        printf '%s\n' "$said" | grep '^answer ' || printf 'refused %s\n' "it printed no answer: $(mg_last)"
+    else
+        printf 'refused rc %s: %s\n' "$?" "$(mg_last)"
+    fi
+}
+
+mg_last() { # the last line of $said that says something
+    printf '%s\n' "$said" | grep . | tail -n 1
 }

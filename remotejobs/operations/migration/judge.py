@@ -18,6 +18,9 @@ class Judgement(Enum):
 
 def judge_migration(plan: MigrationPlan, observed: ObservedState, host: str) -> Judgement:
     """Success is rc 0 of migrate and of verify. One that was lost may have succeeded: verify judges it alone."""
+    before = observed.at(host, MigrationStep.BEFORE)
+    if before.ended and before is not StepStatus.SUCCEEDED:
+        return Judgement.BAD
     return _judge_step(plan, observed, host, MigrationStep.MIGRATE, check=MigrationStep.VERIFY)
 
 
@@ -73,11 +76,28 @@ def rolled(observed: ObservedState, host: str) -> bool:
 def withheld(plan: MigrationPlan, observed: ObservedState, host: str) -> str:
     """Why the host cannot be rolled back; "" when it can."""
     if survivors := observed.survivors.get(host, ""):
-        return f"not rolled back, for processes of the migration survived KILL: {survivors}"
+        return f"not rolled back, for {survivors}"
     if MigrationStep.ROLLBACK not in plan.steps:
         return "not rolled back, for no rollback command was given"
     prepared = observed.at(host, MigrationStep.PREPARE_ROLLBACK)
     if MigrationStep.PREPARE_ROLLBACK in plan.steps and prepared is not StepStatus.SUCCEEDED:
         step = MigrationStep.PREPARE_ROLLBACK
         return f"not rolled back, for {describe(step, observed.seen(host, step))}"
+    if at_work := _not_stopped(plan, observed, host):
+        return f"not rolled back, for {describe(at_work, observed.seen(host, at_work))}"
     return ""
+
+
+def open_stop(plan: MigrationPlan, observed: ObservedState, host: str) -> MigrationStep | None:
+    """Which step is to be run before the rollback, so that no daemon is at work; None: both have ended, or are not."""
+    for step in (MigrationStep.STOP, MigrationStep.VERIFY_STOP):
+        if step in plan.steps and not observed.at(host, step).ended:
+            return step
+    return None
+
+
+def _not_stopped(plan: MigrationPlan, observed: ObservedState, host: str) -> MigrationStep | None:
+    """The step that could not say that no daemon is at work. Where there is a check, it alone says."""
+    step = MigrationStep.VERIFY_STOP if MigrationStep.VERIFY_STOP in plan.steps else MigrationStep.STOP
+    status = observed.at(host, step)
+    return step if step in plan.steps and status.ended and status is not StepStatus.SUCCEEDED else None

@@ -13,9 +13,12 @@ from remotejobs.model import Record, State
 class MigrationStep(StrEnum):
     """The steps on one host, each a detached job."""
 
+    BEFORE = "before"
     MIGRATE = "migrate"
     PREPARE_ROLLBACK = "prepare_rollback"
     VERIFY = "verify"
+    STOP = "stop"
+    VERIFY_STOP = "verify_stop"
     ROLLBACK = "rollback"
     VERIFY_ROLLBACK = "verify_rollback"
 
@@ -69,9 +72,10 @@ def observed_from(record: Record) -> ObservedStep:
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """All that is known: steps; for hosts that were asked, which processes outlived KILL; unreachable hosts.
+    """All that is known: steps; for hosts that were asked, what of the migration is still alive; unreachable hosts.
 
-    `survivors` is "" for a host where every process of the migration is proven dead. `unreachable` gives the last error
+    `survivors` is "" for a host where every process of the migration is proven dead, and PostgreSQL has nothing of it,
+    if that was to be asked. `unreachable` gives the last error
     of hosts that could not be reached until the timeout.
     """
 

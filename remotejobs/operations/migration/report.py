@@ -86,7 +86,10 @@ def _next(report: MigrationReport) -> list[str]:
     """What to do now; nothing after a success."""
     if report.verdict.outcome is MigrationOutcome.COMPLETED and not report.locks:
         return []
-    return ["## What to do next", *_known(report), _ADVICE[report.verdict.outcome], *_commands(report)]
+    advice = _ADVICE[report.verdict.outcome]
+    if report.verdict.outcome is MigrationOutcome.REFUSED and report.observed.started:
+        advice = "Nothing was migrated. What before did is not undone. Remove the cause above and start a new run."
+    return ["## What to do next", *_known(report), advice, *_commands(report)]
 
 
 def _known(report: MigrationReport) -> list[str]:

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from remotejobs.operations.migration.actions import Action, EnsureDead, MigrationOutcome, RunSteps, Verdict
-from remotejobs.operations.migration.judge import Judgement, is_unproven_loss, judge_rollback, rolled, withheld
+from remotejobs.operations.migration.judge import (
+    Judgement,
+    is_unproven_loss,
+    judge_rollback,
+    open_stop,
+    rolled,
+    withheld,
+)
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
 from remotejobs.operations.migration.words import describe, failures, rollback_success, unknowable
+
+# Once one of these has started, the migration goes back, whatever else could be done.
+ROLLING_BACK = (MigrationStep.STOP, MigrationStep.VERIFY_STOP, MigrationStep.ROLLBACK)
 
 
 def roll_back(plan: MigrationPlan, observed: ObservedState) -> Action:
     """Everything dead first, then host by host, the last one first. No host is spared for another one's failure."""
     hosts = tuple(host for host in reversed(plan.hosts) if observed.at(host, MigrationStep.MIGRATE).started)
-    unproven = tuple(host for host in hosts if not rolled(observed, host) and host not in observed.survivors)
+    prepared = tuple(
+        host for host in plan.hosts if host not in hosts and observed.at(host, MigrationStep.BEFORE).started
+    )
+    unproven = tuple(
+        host for host in (*hosts, *prepared) if not rolled(observed, host) and host not in observed.survivors
+    )
     if unproven:
         return EnsureDead(unproven)
     lost = tuple(
@@ -27,13 +42,24 @@ def roll_back(plan: MigrationPlan, observed: ObservedState) -> Action:
     judged = {host: judge_rollback(plan, observed, host) for host in hosts}
     for host in hosts:
         if judged[host] is Judgement.OPEN:
-            ended = observed.at(host, MigrationStep.ROLLBACK).ended
-            return RunSteps((HostStep(host, MigrationStep.VERIFY_ROLLBACK if ended else MigrationStep.ROLLBACK),))
+            return RunSteps((HostStep(host, _next_step(plan, observed, host)),))
     return _rollback_verdict(plan, observed, judged)
+
+
+def _next_step(plan: MigrationPlan, observed: ObservedState, host: str) -> MigrationStep:
+    if observed.at(host, MigrationStep.ROLLBACK).ended:
+        return MigrationStep.VERIFY_ROLLBACK
+    stop = None if rolled(observed, host) else open_stop(plan, observed, host)
+    return stop or MigrationStep.ROLLBACK
 
 
 def _rollback_verdict(plan: MigrationPlan, observed: ObservedState, judged: Mapping[str, Judgement]) -> Verdict:
     why = failures(plan, observed)
+    alive = tuple(
+        f"{host}: {survivors}" for host, survivors in observed.survivors.items() if survivors and host not in judged
+    )
+    if alive and Judgement.BAD not in judged.values():
+        return Verdict(MigrationOutcome.UNKNOWN, (*why, *alive))
     if not judged:
         return Verdict(MigrationOutcome.REFUSED, (*why, "migrate ran nowhere"))
     if Judgement.UNKNOWABLE in judged.values():

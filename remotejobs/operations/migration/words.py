@@ -46,7 +46,7 @@ def failures(plan: MigrationPlan, observed: ObservedState) -> tuple[str, ...]:
     """What went wrong, host by host, before anything was rolled back."""
     lines = []
     for host in plan.hosts:
-        for step in (MigrationStep.MIGRATE, MigrationStep.VERIFY):
+        for step in (MigrationStep.BEFORE, MigrationStep.MIGRATE, MigrationStep.VERIFY):
             seen = observed.seen(host, step)
             if seen.status.ended and seen.status is not StepStatus.SUCCEEDED:
                 lines.append(f"{host}: {describe(step, seen)}")

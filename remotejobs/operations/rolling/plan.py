@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,49 +10,13 @@ from remotejobs.jobs.command_text import Command
 from remotejobs.operations.balancers import Balancing
 from remotejobs.operations.batches import Serial
 from remotejobs.operations.rolling.budget import Amount, Budget, amount_of
-from remotejobs.operations.web import Regex
+from remotejobs.operations.rolling.health_plan import Health
 from remotejobs.renamed import allow_old_names, renamed_fields
 
 FoundOut = Literal["leave", "update", "refuse"]
 RevertWhat = Literal["nothing", "failed", "updated"]
 
-
-class Health(BaseModel):
-    """When a host is healthy: asked over HTTP from the controller, and believed when it stays so."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str = Field(
-        pattern="^https?://",
-        description="What to ask; {host} is the host's name, {any_variable} its inventory variable: "
-        "http://{ansible_host}:{app_port}/health",
-    )
-    status: int = Field(default=200, ge=100, le=599, description="HTTP status of a healthy host.")
-    body: Regex = Field(
-        default="", description="Regular expression that the body must match somewhere; empty: any body."
-    )
-    version: Regex = Field(
-        default="",
-        description='Regular expression whose group is the version in the body: "version": "([^"]+)". '
-        "With it a host counts as updated only when it says the version wanted.",
-    )
-    stable_for: float = Field(default=10, ge=0, description="Seconds for which every answer must be healthy.")
-    deadline: float = Field(default=300, gt=0, description="Seconds after which a host that is not healthy has failed.")
-    interval: float = Field(default=1, gt=0, description="Seconds between two questions.")
-    timeout: float = Field(default=5, gt=0, description="Seconds for an answer.")
-
-    @field_validator("version")
-    @classmethod
-    def _has_a_group(cls, pattern: str) -> str:
-        if pattern and not re.compile(pattern).groups:
-            raise ValueError(f"{pattern!r} has no group; put the version into (...)")
-        return pattern
-
-    @model_validator(mode="after")
-    def _can_be_reached(self) -> Health:
-        if self.deadline <= self.stable_for:
-            raise ValueError(f"deadline must be longer than stable_for, which is {self.stable_for:g} s")
-        return self
+__all__ = ["FoundOut", "Health", "RevertWhat", "Update"]
 
 
 class Update(BaseModel):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from remotejobs.errors import HostRefused, Unreachable
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import State
 from remotejobs.operations.balancers import LoadBalancer
-from remotejobs.operations.rolling.health import check_health
+from remotejobs.operations.rolling.health import HealthCheck
 from remotejobs.operations.rolling.history import history_of
 from remotejobs.operations.rolling.plan import Update
 from remotejobs.operations.rolling.steps import (
@@ -24,8 +26,18 @@ class StaysOut(HostRefused):
     """Make it healthy, then run the repair again, or update it again."""
 
 
-def repair(host: HostLike, jobs: HostJobs, balancer: LoadBalancer, plan: Update, update: str, report: Report) -> str:
+def repair(
+    host: HostLike,
+    jobs: HostJobs,
+    balancer: LoadBalancer,
+    plan: Update,
+    update: str,
+    report: Report,
+    ask: Callable[[], HealthCheck],
+) -> str:
     """Put `host` right after the update with id `update`; returns in words what was done. `StaysOut` when it cannot be.
+
+    `ask` checks its health once.
 
     A job of the update that still runs is ended first, with proof. A host that something else took out is
     left alone.
@@ -48,8 +60,10 @@ def repair(host: HostLike, jobs: HostJobs, balancer: LoadBalancer, plan: Update,
         return "it is in the load balancer"
     if found and found.out and is_restored(status, found):
         return f"it is as the update found it: {found.words}"
-    quick = plan.health.model_copy(update={"deadline": plan.health.stable_for + plan.health.interval})
-    verdict = await_health(lambda: check_health(plan.health, host), quick, "", lambda: None)
+    quick = plan.health.model_copy(
+        update={"deadline": plan.health.stable_for + plan.health.rise * plan.health.interval}
+    )
+    verdict = await_health(ask, quick, "", lambda: None)
     if verdict.condition is HealthStatus.UNHEALTHY:
         raise StaysOut(host.name, f"is not healthy and stays out of the load balancer: {verdict.why}")
     status = put_back(balancer, host, found, within=plan.up_within, contact_timeout=plan.contact_timeout)

@@ -81,12 +81,16 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthResult:
-    """What a host was found to be after `seconds`; `why` in words when it is not ready."""
+    """What a host was found to be after `seconds`; `why` in words when it is not ready.
+
+    `flapping` says how a host that is ready came and went before.
+    """
 
     condition: HealthStatus
     version: str
     seconds: float
     why: str = ""
+    flapping: str = ""
 
 
 def await_health(
@@ -94,7 +98,7 @@ def await_health(
 ) -> HealthResult:
     """Ask until the host is ready (of version `wanted`, "" for any), or the deadline; `meanwhile` after each."""
     began = time.monotonic()
-    streak = Streak(wanted=wanted)
+    streak = Streak(wanted=wanted, rise=health.rise)
     while True:
         streak = streak.after(ask(), now := time.monotonic())
         ready, over = streak.ready(now, health.stable_for), now - began >= health.deadline
@@ -102,7 +106,13 @@ def await_health(
             healthy = streak.healthy(now, health.stable_for)
             condition = HealthStatus.READY if ready else HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
             why = "" if ready else streak.why
-            return HealthResult(condition=condition, version=streak.last.version, seconds=now - began, why=why)
+            return HealthResult(
+                condition=condition,
+                version=streak.last.version,
+                seconds=now - began,
+                why=why,
+                flapping=streak.flapping,
+            )
         meanwhile()
         time.sleep(health.interval)
 

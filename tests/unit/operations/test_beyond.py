@@ -26,5 +26,13 @@ def test_clients_in_a_command(command: str, names: list[str]) -> None:
 
 
 def test_a_database_goes_on_with_the_statement_of_a_client_that_was_killed() -> None:
-    (line,) = beyond_proof(["PGAPPNAME=x psql -c 'update t set a = 1'"], killed=True)
+    commands = ["PGAPPNAME=x psql -c 'update t set a = 1'"]
+    (line,) = beyond_proof(commands, killed=True)
     assert line.startswith("psql: the server runs its statement to the end, and may commit it")
+    assert beyond_proof(commands, killed=True, postgres=True) == ()
+    assert beyond_proof(["mysql -e 'update t set a = 1'"], killed=True, postgres=True)
+
+
+def test_a_check_that_nothing_is_at_work_covers_what_daemons_do_and_no_database() -> None:
+    assert beyond_proof(["docker exec db sh"], killed=True, stopped=True) == ()
+    assert beyond_proof(["docker exec db psql"], killed=True, stopped=True)

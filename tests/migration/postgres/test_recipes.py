@@ -1,0 +1,183 @@
+"""The recipes of docs/how-to/migration-recipes.md, run as they stand there, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.servers.postgres import Postgres
+from remotejobs.operations.migration import Commands, MigrationStep, PostgresProof
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "migration-recipes.md"
+INI = "[alembic]\nscript_location = migrations\n"
+REVISION = """
+from alembic import op
+
+revision, down_revision = "{name}", {before!r}
+
+
+def upgrade():
+    op.execute("ALTER TABLE bill ADD COLUMN {name} text DEFAULT current_setting('application_name')")
+    {then}
+
+
+def downgrade():
+    op.execute("ALTER TABLE bill DROP COLUMN {name}")
+"""
+
+
+def recipe(name: str) -> str:
+    found = re.search(rf"<!-- recipe: {re.escape(name)} -->\n```\w+\n(.*?)\n```\n", PAGE.read_text(), re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The commands of a recipe, run in a directory, with what a migration would set in their environment."""
+
+    commands: Commands
+    directory: Path
+    env: Mapping[str, str]
+
+    def start(self, step: str, **others: str) -> subprocess.Popen[str]:
+        env = {**os.environ, **self.commands.env, **self.env, "PGAPPNAME": f"{step}.1", **others}
+        env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+        command = ["sh", "-c", self.commands.of(MigrationStep(step))]
+        return subprocess.Popen(
+            command, cwd=self.directory, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, step: str) -> tuple[int, str]:
+        process = self.start(step)
+        said, _ = process.communicate(timeout=120)
+        return process.returncode, said
+
+
+@pytest.fixture
+def bill(postgres: Postgres) -> Postgres:
+    postgres.query("DROP TABLE IF EXISTS bill, alembic_version; CREATE TABLE bill (id int)", "orders")
+    postgres.query("INSERT INTO bill VALUES (1)", "orders")
+    return postgres
+
+
+def columns(postgres: Postgres) -> str:
+    wanted = "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'bill'::regclass"
+    return postgres.query(f"{wanted} AND attnum > 0 AND NOT attisdropped", "orders")
+
+
+def read(name: str, directory: Path, env: Mapping[str, str]) -> Recipe:
+    plan: dict[str, Any] = yaml.safe_load(recipe(name))
+    PostgresProof.model_validate(plan["postgres"])
+    return Recipe(Commands.model_validate(plan["commands"]), directory, env)
+
+
+@pytest.fixture
+def psql(tmp_path: Path, bill: Postgres) -> Recipe:
+    check = "DO $$ BEGIN IF {} EXISTS (SELECT FROM information_schema.columns WHERE column_name = 'paid') THEN "
+    check += "RAISE EXCEPTION 'wrong'; END IF; END $$"
+    for file, text in {
+        "up.sql": "ALTER TABLE bill ADD COLUMN paid bool; ALTER TABLE bill ADD COLUMN at date;",
+        "down.sql": "ALTER TABLE bill DROP COLUMN IF EXISTS paid; ALTER TABLE bill DROP COLUMN IF EXISTS at;",
+        "verify.sql": check.format("NOT"),
+        "verify_down.sql": check.format(""),
+    }.items():
+        (tmp_path / file).write_text(text)
+    return read("psql", tmp_path, {**bill.environment, "PGDATABASE": "orders"})
+
+
+def test_psql_goes_there_and_back(psql: Recipe, bill: Postgres) -> None:
+    assert psql.run("verify")[0] == 3
+    assert (psql.run("migrate"), psql.run("verify")) == ((0, ""), (0, ""))
+    assert columns(bill) == "id,paid,at"
+    assert psql.run("verify_rollback")[0] == 3
+    assert psql.run("rollback")[0] == 0
+    assert psql.run("verify_rollback") == (0, "")
+
+
+@contextmanager
+def locked(postgres: Postgres) -> Iterator[subprocess.Popen[str]]:
+    """A session that holds the table until something is written to it."""
+    env = {**os.environ, **postgres.environment}
+    with subprocess.Popen(
+        ["psql", "-Xqd", "orders"], env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as session:
+        assert session.stdin and session.stdout
+        session.stdin.write("BEGIN;\nLOCK TABLE bill;\n\\echo locked\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "locked\n"
+        yield session
+        session.stdin.close()
+
+
+def test_psql_gives_up_a_lock_and_tries_again_until_the_other_session_has_let_go(psql: Recipe, bill: Postgres) -> None:
+    with locked(bill):
+        # Not three seconds, as on the page.
+        migrate = psql.start("migrate", PGOPTIONS="-c lock_timeout=100ms")
+        assert migrate.stdout
+        assert "55P03: canceling statement due to lock timeout" in migrate.stdout.readline()
+    migrate.communicate(timeout=60)
+    assert migrate.returncode == 0
+    assert columns(bill) == "id,paid,at"
+
+
+def test_psql_tries_nothing_again_that_failed_for_another_reason_and_leaves_nothing_of_it(
+    psql: Recipe, bill: Postgres
+) -> None:
+    with (psql.directory / "up.sql").open("a") as file:
+        file.write("SELECT 1 / 0;")
+    rc, said = psql.run("migrate")
+    assert rc == 3
+    assert "try 1: " in said
+    assert "22012: division by zero" in said
+    assert "try 2" not in said
+    assert columns(bill) == "id"
+
+
+@pytest.fixture
+def alembic(tmp_path: Path, bill: Postgres) -> Recipe:
+    (tmp_path / "migrations" / "versions").mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text(INI)
+    (tmp_path / "migrations" / "env.py").write_text(recipe("alembic env.py"))
+    url = bill.url("orders", driver="postgresql+asyncpg")
+    made = read("alembic", tmp_path, {**bill.environment, "DATABASE_URL": url})
+    revise(made, "first", None)
+    return made
+
+
+def revise(recipe: Recipe, name: str, before: str | None, then: str = "") -> None:
+    text = REVISION.format(name=name, before=before, then=then)
+    (recipe.directory / "migrations" / "versions" / f"{name}.py").write_text(text)
+
+
+def steps(recipe: Recipe, *names: str) -> list[int]:
+    return [recipe.run(name)[0] for name in names]
+
+
+def test_alembic_goes_there_and_back_under_its_name(alembic: Recipe, bill: Postgres) -> None:
+    assert steps(alembic, "verify") == [1]
+    assert steps(alembic, "before", "migrate", "verify") == [0, 0, 0]
+    assert bill.query("SELECT first FROM bill", "orders") == "migrate.1"
+    revise(alembic, "second", "first")
+    assert steps(alembic, "before", "verify", "migrate", "verify") == [0, 1, 0, 0]
+    assert steps(alembic, "verify_rollback", "rollback", "verify_rollback") == [1, 0, 0]
+    assert columns(bill) == "id,first"
+
+
+def test_alembic_that_fails_halfway_is_where_it_was_and_back_to_the_base_at_the_first_time(
+    alembic: Recipe, bill: Postgres
+) -> None:
+    revise(alembic, "second", "first", then="raise RuntimeError('halfway')")
+    assert steps(alembic, "before", "migrate") == [0, 1]
+    assert steps(alembic, "rollback", "verify_rollback") == [0, 0]
+    assert columns(bill) == "id"
