@@ -1,0 +1,233 @@
+"""The hosts of a fleet, asked again and again: a thread for each, over the one connection that its `Fleet` keeps.
+
+A host on which something changes is asked every few seconds; where nothing does, less and less often, so that a
+thousand quiet hosts cost next to nothing. Where a job runs, the pause is spent over there: its end is known at once.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from remotejobs.agent.request import Read
+from remotejobs.connections.base import Stay
+from remotejobs.connections.resource_limits import ensure_resource_limits
+from remotejobs.connections.threads import start_threads
+from remotejobs.errors import JobNotFound, RemoteJobsError
+from remotejobs.jobs.client import LONGEST_WAIT
+from remotejobs.jobs.estimate import with_usual
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.snapshot import HostSnapshot, Snapshot
+from remotejobs.jobs.watch import JobKey
+from remotejobs.model import Record, State
+from remotejobs.text import last_line
+from remotejobs.web.upkeep import Upkeep
+
+QUESTIONS = 12.0  # a second, to all hosts together where nothing changes
+_GLIMPSE_BYTES = 400  # of each stream of a job: enough for its last line
+_GLIMPSED = 20  # jobs of a host that are asked for their output at a time; more would be a long question
+
+Listener = Callable[[str], None]
+
+
+class HostNotWatched(RemoteJobsError):
+    """This is a fault of remotejobs: its error stands where `remotejobs web` was started. Start it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """What is known of a host. `asked` is when it last answered, in seconds since 1970; None: never.
+
+    `last_lines` are those that jobs wrote, by jid: those that run, and those that did not succeed. `unreachable_for` is
+    seconds without an answer.
+    """
+
+    host: str
+    records: tuple[Record, ...] = ()
+    error: RemoteJobsError | None = None
+    asked: float | None = None
+    unreachable_for: float | None = None
+    last_lines: Mapping[str, str] = MappingProxyType({})
+
+
+class LiveFleet:
+    """Asks until `stop`. Of the jobs that ended, those of the last `since` seconds are kept; `jobs` names some of all.
+
+    Listeners are called with the name of a host of which something changed, in that host's thread.
+    """
+
+    def __init__(self, fleet: Fleet, upkeep: Upkeep, *, jobs: str, since: float, poll: float) -> None:
+        self.fleet = fleet
+        self.upkeep = upkeep
+        self._snapshot = Snapshot(list(fleet.hosts), jobs=jobs, since=since)
+        self._poll = poll
+        self._slowest = max(poll, len(fleet.hosts) / QUESTIONS)
+        self._asked: dict[str, float] = {}
+        self._lines: dict[str, dict[str, str]] = {}
+        self._read: set[JobKey] = set()  # the jobs that ended, and whose last line was asked for
+        self._jids: set[str] = set()
+        self._awake = {name: threading.Event() for name in fleet.hosts}
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()  # around all of these
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Raises `ResourceLimitExceeded` before anything is asked."""
+        ensure_resource_limits(len(self.fleet.hosts))
+        start_threads([(self._guard, (name,)) for name in self.fleet.hosts], name="host")
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._stopped.set()
+        self.ask_now()
+
+    def ask_now(self) -> None:
+        """Wake the hosts that are between two questions."""
+        for awake in self._awake.values():
+            awake.set()
+
+    def listen(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = [*self._listeners, listener]
+
+    def leave(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = [each for each in self._listeners if each != listener]
+
+    def seen(self, host: str) -> HostSeen:
+        """What is known of one host."""
+        with self._lock:
+            found = self._snapshot.of(host)
+            return HostSeen(
+                host,
+                found.records if found else (),
+                found.error if found else None,
+                self._asked.get(host),
+                self._snapshot.unreachable_for(host),
+                dict(self._lines.get(host, {})),
+            )
+
+    @property
+    def records(self) -> list[Record]:
+        """All jobs as their hosts reported them."""
+        with self._lock:
+            return list(self._snapshot.reported)
+
+    def _guard(self, host: str) -> None:
+        """A fault of this program must be seen, and not be taken for a host on which nothing happens."""
+        try:
+            with Stay() as stay:
+                self._follow(host, stay)
+        except BaseException:
+            self._take(HostSnapshot(host, error=HostNotWatched(f"{host} is watched no more")))
+            raise
+
+    def _follow(self, host: str, stay: Stay) -> None:
+        pause = self._poll
+        while not self._stopped.is_set():
+            seen = self._ask(host)
+            pause = self._poll if self._take(seen) else min(2 * pause, self._slowest)
+            if not seen.error and (self._glimpse(seen) | self.upkeep.look_after(host, seen.records)):
+                self._tell(host)
+            # Uneven, so that a thousand hosts do not come in the same second again and again.
+            self._rest(seen, pause * random.uniform(0.8, 1.0), stay)  # noqa: S311 - to spread a crowd
+
+    def _ask(self, host: str) -> HostSnapshot:
+        try:
+            return HostSnapshot(host, with_usual(self.fleet.jobs(host).list()))
+        except RemoteJobsError as exc:
+            return HostSnapshot(host, error=exc)
+
+    def _take(self, seen: HostSnapshot) -> bool:
+        """Keep it; whether a job is new or changed its state, or the host came or went."""
+        with self._lock:
+            before = self._snapshot.of(seen.host)
+            changed = bool(self._snapshot.take(seen)) or (before is not None and bool(before.error) != bool(seen.error))
+            after = self._snapshot.of(seen.host)
+            if not seen.error:
+                self._asked[seen.host] = time.time()
+            new = {record.jid for record in seen.records if not record.finished} - self._jids
+            self._jids |= new
+        if new and before is not None:
+            self.ask_now()  # a jid is mostly that of many hosts
+        if after is not None and (before is None or _shown(before) != _shown(after)):
+            self._tell(seen.host)
+        return changed
+
+    def _rest(self, seen: HostSnapshot, pause: float, stay: Stay) -> None:
+        """Until it is time to ask again: over there, where something runs, and that may end."""
+        going = {record.jid: record.state for record in seen.records if not record.finished}
+        if going and not self._stopped.is_set():
+            try:
+                self._wait_there(seen.host, going, min(pause, LONGEST_WAIT), stay)
+                return
+            except JobNotFound:
+                return
+            except RemoteJobsError:
+                pass  # the next question says what is the matter
+        self._awake[seen.host].wait(pause)
+        self._awake[seen.host].clear()
+
+    def _glimpse(self, seen: HostSnapshot) -> bool:
+        """Ask once for the last line of what did not succeed; whether there is a new one."""
+        there = {record.jid for record in seen.records}
+        with self._lock:
+            kept = {jid: line for jid, line in self._lines.get(seen.host, {}).items() if jid in there}
+            self._lines[seen.host] = kept
+            ended = {jid for (host, jid) in self._read if host == seen.host}
+            self._read -= {(seen.host, jid) for jid in ended - there}
+        bad = [record for record in seen.records if is_bad(record) and record.start and record.jid not in ended]
+        newest = sorted(bad, key=lambda record: record.end, reverse=True)[:_GLIMPSED]
+        if not newest:
+            return False
+        try:
+            reads = [Read(record.jid, max_bytes=_GLIMPSE_BYTES) for record in newest]
+            records = self.fleet.jobs(seen.host).status(reads)
+        except RemoteJobsError:
+            return False
+        with self._lock:
+            self._read |= {(seen.host, record.jid) for record in bad}
+        return self._keep_lines(seen.host, records)
+
+    def _keep_lines(self, host: str, records: Sequence[Record]) -> bool:
+        with self._lock:
+            before = self._lines.get(host, {})
+            after = before | {record.jid: _last_line(record) for record in records}
+            self._lines[host] = after
+        return before != after
+
+    def _wait_there(self, host: str, going: Mapping[str, State], pause: float, stay: Stay) -> None:
+        reads = [Read(jid, max_bytes=_GLIMPSE_BYTES) for jid in list(going)[:_GLIMPSED]]
+        begun = time.monotonic()
+        records = self.fleet.jobs(host).status(reads, wait=pause, stay=stay)
+        if self._keep_lines(host, records):
+            self._tell(host)
+        # What changed is asked for at once; a wait that was one too many for the connection is made up for here.
+        if all(record.state == going[record.jid] for record in records) and time.monotonic() - begun < pause / 2:
+            self._awake[host].wait(pause / 2)
+            self._awake[host].clear()
+
+    def _tell(self, host: str) -> None:
+        for listener in self._listeners:
+            listener(host)
+
+
+def is_bad(record: Record) -> bool:
+    """Whether the job has ended and did not succeed."""
+    return record.finished and record.state is not State.SUCCEEDED
+
+
+def _last_line(record: Record) -> str:
+    """What says how it goes: of one that runs on standard output, of one that ended badly on standard error."""
+    err, out = last_line(record.stderr), last_line(record.stdout)
+    return err or out if is_bad(record) else out or err
+
+
+def _shown(seen: HostSnapshot) -> tuple[object, ...]:
+    """What of it a reader would see change: not how long what runs has run by now, which a clock says."""
+    records = [record if record.finished else replace(record, delta=None) for record in seen.records]
+    return (seen.error and seen.error.message, *records)

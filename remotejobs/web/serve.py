@@ -1,0 +1,136 @@
+"""Serving the page: where it listens, who may come, and what is said of that where it is started."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import socket
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from remotejobs.errors import UsageError
+from remotejobs.web.app import Settings, application
+from remotejobs.web.board import Board
+from remotejobs.web.guard import Sessions
+
+SHORTEST_TOKEN = 16  # characters of one that a person chose
+TOKEN = "REMOTEJOBS_WEB_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the page is to be. `port` 0 takes a free one; `names` are by which it is known beside the address."""
+
+    address: str = "127.0.0.1"
+    port: int = 4210
+    names: tuple[str, ...] = ()
+    token_file: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.address == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.address).is_loopback
+        except ValueError:
+            return False
+
+
+def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `UsageError` before anything is asked of a host."""
+    token = _token(place)
+    sessions = Sessions(token or secrets.token_urlsafe(24)) if actions or not place.is_here or token else None
+    with _listening(place) as listening:
+        port = listening.getsockname()[1]
+        settings = Settings(
+            title=title,
+            cookie=f"remotejobs-{port}",  # a cookie is not of a port alone
+            names=(place.address, *place.names, *(() if place.is_here else (socket.gethostname(), socket.getfqdn()))),
+            addresses=not place.is_here,
+            sessions=sessions,
+            actions=actions,
+            secure=bool(place.certificate),
+            log=say,
+        )
+        server = uvicorn.Server(_config(board, settings, place))
+        board.start()
+        try:
+            _say_where(place, port, sessions, bool(token), actions, say)
+            server.run(sockets=[listening])
+        finally:
+            board.stop()
+
+
+def _config(board: Board, settings: Settings, place: Place) -> uvicorn.Config:
+    return uvicorn.Config(
+        application(board, settings),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,  # a page's stream would never end by itself
+        ssl_certfile=place.certificate or None,
+        ssl_keyfile=place.key or None,
+    )
+
+
+def _listening(place: Place) -> socket.socket:
+    family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
+    try:
+        return socket.create_server((place.address, place.port), family=family)
+    except (OSError, OverflowError) as exc:
+        where = f"{place.address} port {place.port}"
+        remedy = "Choose another with --port, or 0 for a free one; --listen takes an address of this machine."
+        raise UsageError(
+            f"the page cannot be at {where}: {getattr(exc, 'strerror', None) or exc}", remedy=remedy
+        ) from exc
+
+
+def _token(place: Place) -> str:
+    """The token that a person chose, or ""."""
+    if not place.token_file:
+        return _strong(os.environ.get(TOKEN, ""), f"${TOKEN}")
+    path = Path(place.token_file)
+    try:
+        text, mode = path.read_text().strip(), path.stat().st_mode
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"the token cannot be read from {path}: {exc}", remedy="Check the path.") from exc
+    if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(f"others may read the token in {path}", remedy=f"chmod 600 {path}")
+    if not text:
+        raise UsageError(f"there is no token in {path}", remedy="Write one line into it: openssl rand -hex 24")
+    return _strong(text, str(path))
+
+
+def _strong(token: str, where: str) -> str:
+    if token and len(token) < SHORTEST_TOKEN:
+        remedy = f"Take at least {SHORTEST_TOKEN} characters that nobody guesses: openssl rand -hex 24"
+        raise UsageError(f"the token in {where} is too short", remedy=remedy)
+    return token
+
+
+def _say_where(
+    place: Place, port: int, sessions: Sessions | None, chosen: bool, actions: bool, say: Callable[[str], None]
+) -> None:
+    name = place.names[0] if place.names else place.address
+    name = socket.gethostname() if name in ("0.0.0.0", "::") else name  # noqa: S104 - only compared
+    url = f"{'https' if place.certificate else 'http'}://{f'[{name}]' if ':' in name else name}:{port}/"
+    say(f"The live page is at {url}")
+    if sessions:
+        say(f"Log in, once and within ten minutes: {url}login?once={sessions.link()}")
+    if sessions and chosen:
+        say("or with your token.")
+    if not place.is_here and not place.certificate:
+        say("Whoever can read the network reads what it shows: give it --certificate and --key, or a proxy with TLS.")
+    say("It can end jobs and run them again." if actions else "It only shows: --allow-actions lets it end jobs.")
+    say("Ctrl-C ends it; jobs run on.")
