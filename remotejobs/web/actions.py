@@ -62,15 +62,15 @@ class Actions:
         return done
 
 
+def can_run_again(record: Record) -> bool:
+    """Whether it did not succeed and nothing of it is left. What is lost is not: of its settings nothing is known."""
+    return is_bad(record) and record.state is not State.LOST and not record.still_runs and not record.survivors
+
+
 def _again(jobs: HostJobs, jid: str, new: str, timeout: int | None) -> Record:
     before = jobs.record(jid)
-    if not is_bad(before):
-        raise NotRunAgain(jobs.host, f"job {jid} is {before.state}", remedy="Only what did not succeed is run again.")
-    if before.still_runs or before.survivors:
-        raise NotRunAgain(jobs.host, f"something of job {jid} still runs", remedy="End it first.")
-    if before.state is State.LOST:
-        # To ask as below would start one that was never run, and of a damaged one nothing can be compared.
-        raise NotRunAgain(jobs.host, f"job {jid} is lost, and of its settings nothing is known")
+    if not can_run_again(before):  # what follows would even start one that is lost because it was never run
+        raise NotRunAgain(jobs.host, f"job {jid} is {before.state}; only what failed, and left nothing, is run again")
     # A start under the same jid attaches, where all is the same that it would run with; otherwise it is `JobExists`.
     jobs.start(Job(jid=jid, cmd=before.cmd, label=before.label))
     return jobs.start(Job(jid=new, cmd=before.cmd, label=before.label, timeout=timeout))

@@ -26,17 +26,16 @@ from starlette.routing import Route
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.text import one_line
-from remotejobs.web.actions import Actions, Done
+from remotejobs.web.actions import Actions, Done, can_run_again
 from remotejobs.web.board import Board
 from remotejobs.web.guard import SESSION_SECONDS, Guard, Sessions
-from remotejobs.web.live_fleet import is_bad
 from remotejobs.web.stream import fleet_events, output_events
 
 ASKING = 16  # threads for what a page asks of hosts: outputs that it follows, and actions
 LONGEST_POST = 64 * 1024  # bytes
 _WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
 
-_FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css"}
+_FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class _Site:
         jid, timeout = given.get("jid", ""), given.get("timeout", "")
         if timeout and not re.fullmatch(r"[1-9]\d{0,8}", timeout, re.ASCII):
             return PlainTextResponse("A timeout is a whole number of seconds.\n", status_code=400)
-        hosts = [each.host for each in self._board.live.records if each.jid == jid and is_bad(each)]
+        hosts = [each.host for each in self._board.live.records if each.jid == jid and can_run_again(each)]
         if wanted := given.get("host", ""):
             hosts = [host for host in hosts if host == wanted]
         seconds = int(timeout) if timeout else None

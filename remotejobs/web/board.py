@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from remotejobs.display.row import message_of, row_of
-from remotejobs.jobs.estimate import seconds_left
 from remotejobs.jobs.fleet import HostResult
 from remotejobs.jobs.summary import name_of
 from remotejobs.model import Record
@@ -85,8 +84,6 @@ class Board:
             "msg": row.msg,
             "line": "" if record.progress and not record.finished else shortened(one_line(line), _LONGEST_LINE),
             "delta": record.delta,
-            "left": seconds_left(record),
-            "percent": record.progress.percent if record.progress else None,
             "start": record.start,
             "end": record.end,
             "still": record.still_runs,

@@ -10,8 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Stay
@@ -22,7 +21,6 @@ from remotejobs.jobs.client import LONGEST_WAIT
 from remotejobs.jobs.estimate import with_usual
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.jobs.snapshot import HostSnapshot, Snapshot
-from remotejobs.jobs.watch import JobKey
 from remotejobs.model import Record, State
 from remotejobs.text import last_line
 from remotejobs.web.upkeep import Upkeep
@@ -51,7 +49,7 @@ class HostSeen:
     error: RemoteJobsError | None = None
     asked: float | None = None
     unreachable_for: float | None = None
-    last_lines: Mapping[str, str] = MappingProxyType({})
+    last_lines: Mapping[str, str] = field(default_factory=dict)
 
 
 class LiveFleet:
@@ -68,7 +66,7 @@ class LiveFleet:
         self._slowest = max(poll, len(fleet.hosts) / QUESTIONS)
         self._asked: dict[str, float] = {}
         self._lines: dict[str, dict[str, str]] = {}
-        self._read: set[JobKey] = set()  # the jobs that ended, and whose last line was asked for
+        self._read: dict[str, set[str]] = {}  # by host: the jobs that ended, and whose last line was asked for
         self._jids: set[str] = set()
         self._awake = {name: threading.Event() for name in fleet.hosts}
         self._listeners: list[Listener] = []
@@ -178,9 +176,8 @@ class LiveFleet:
         with self._lock:
             kept = {jid: line for jid, line in self._lines.get(seen.host, {}).items() if jid in there}
             self._lines[seen.host] = kept
-            ended = {jid for (host, jid) in self._read if host == seen.host}
-            self._read -= {(seen.host, jid) for jid in ended - there}
-        bad = [record for record in seen.records if is_bad(record) and record.start and record.jid not in ended]
+            read = self._read[seen.host] = self._read.get(seen.host, set()) & there
+        bad = [record for record in seen.records if is_bad(record) and record.start and record.jid not in read]
         newest = sorted(bad, key=lambda record: record.end, reverse=True)[:_GLIMPSED]
         if not newest:
             return False
@@ -189,8 +186,7 @@ class LiveFleet:
             records = self.fleet.jobs(seen.host).status(reads)
         except RemoteJobsError:
             return False
-        with self._lock:
-            self._read |= {(seen.host, record.jid) for record in bad}
+        read.update(record.jid for record in bad)
         return self._keep_lines(seen.host, records)
 
     def _keep_lines(self, host: str, records: Sequence[Record]) -> bool:

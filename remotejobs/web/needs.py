@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from remotejobs.display.fold import folded
+from remotejobs.display.row import message_of
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.summary import name_of
 from remotejobs.model import Record
@@ -88,12 +89,11 @@ def _alerts(records: Sequence[Record], hosts: Sequence[HostSeen], server: FlowRu
     for alert in alerts(records, away, Overdue()):
         if alert.what != "not asked":
             yield Need(alert.what, alert.said, alert.host, alert.jid, page=server.page_of(run_of(alert.jid)))
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for host, error in away.items():
-        alike.setdefault((one_line(error.message.replace(host, "HOST")), error.remedy), []).append(host)
-    for (text, remedy), names in alike.items():
-        said = text.replace("HOST", names[0]) if len(names) == 1 else f"{number_of(len(names), 'host')}: {text}"
-        yield Need("unreachable", said, folded(names), remedy=remedy)
+        alike.setdefault((wrong(error), one_line(message_of(host, error)), error.remedy), []).append(host)
+    for (kind, text, remedy), names in alike.items():
+        yield Need(kind, text, folded(names), remedy=remedy)
 
 
 def _needs_a_person(seen: HostSeen) -> bool:

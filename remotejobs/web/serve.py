@@ -48,8 +48,8 @@ def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callabl
     """Serve until SIGINT or SIGTERM. Raises `UsageError` before anything is asked of a host."""
     token = _token(place)
     sessions = Sessions(token or secrets.token_urlsafe(24)) if actions or not place.is_here or token else None
-    with _listening(place) as listening:
-        port = listening.getsockname()[1]
+    with listening(place) as opened:
+        port = opened.getsockname()[1]
         settings = Settings(
             title=title,
             cookie=f"remotejobs-{port}",  # a cookie is not of a port alone
@@ -64,7 +64,7 @@ def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callabl
         board.start()
         try:
             _say_where(place, port, sessions, bool(token), actions, say)
-            server.run(sockets=[listening])
+            server.run(sockets=[opened])
         finally:
             board.stop()
 
@@ -84,7 +84,8 @@ def _config(board: Board, settings: Settings, place: Place) -> uvicorn.Config:
     )
 
 
-def _listening(place: Place) -> socket.socket:
+def listening(place: Place) -> socket.socket:
+    """The socket that it is served on. Raises `UsageError`."""
     family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
     try:
         return socket.create_server((place.address, place.port), family=family)

@@ -59,8 +59,8 @@ function duration(seconds) {
 
 function clockTime(seconds) {
   const date = new Date(seconds * 1000);
-  const day = Date.now() - date.getTime() > 20 * 3600 * 1000;
-  return day ? date.toLocaleString() : date.toLocaleTimeString();
+  const time = date.toLocaleTimeString([], { hourCycle: "h23" });
+  return Date.now() - date.getTime() > 20 * 3600 * 1000 ? `${date.toLocaleDateString()} ${time}` : time;
 }
 
 const ago = (job, host) => (job.finished || job.delta === null ? job.delta : job.delta + now() - host.asked);
@@ -124,6 +124,7 @@ function drawAll() {
   byId("none").hidden = found.length > 0;
   byId("none").textContent = waiting ? `Asking ${waiting} of ${hosts.size} hosts …` : all.length ? "Nothing here is like that." : "There are no jobs on these hosts.";
   document.title = titleOf(all);
+  set(byId("count"), hosts.size === 1 ? "· 1 host" : `· ${hosts.size} hosts`);
 }
 
 function titleOf(all) {
@@ -138,7 +139,7 @@ function drawFilters(all) {
     let button = box.querySelector(`[data-name="${name}"]`);
     if (!button) {
       button = made("button", "", { type: "button", "data-name": name });
-      button.append(made("span", name), " ", made("b", ""));
+      button.append(made("i", "", { class: name, "aria-hidden": "true" }), made("span", name), " ", made("b", ""));
       button.addEventListener("click", () => { filter = name; shown = PAGE; drawAll(); });
       box.append(button);
     }
@@ -316,7 +317,7 @@ function drawJob() {
   const job = host && host.jobs.find((each) => each.jid === open.jid);
   set(byId("job-name"), `${job ? job.name : open.jid} on ${open.host}`);
   const state = byId("job-state");
-  const parts = job ? [duration(ago(job, host)), job.rc ? `rc ${job.rc}` : "", job.msg, job.start ? `started ${job.start}` : ""] : ["it is not among the jobs that are shown"];
+  const parts = job ? [duration(ago(job, host)), job.rc ? `rc ${job.rc}` : "", job.msg, job.start ? `started ${clockTime(Date.parse(job.start) / 1000)}` : ""] : ["it is not among the jobs that are shown"];
   const badge = made("span", job ? job.state.replace("_", " ") : "", { class: `state ${job ? job.state : ""}` });
   state.replaceChildren(badge, ` ${parts.filter(Boolean).join(" · ")}`);
   const text = JSON.stringify([job && job.state, runs[job && job.run], job && failedLike(job).length, open.end, open.page]);
@@ -335,7 +336,7 @@ function drawJob() {
 }
 
 function failedLike(job) {
-  return [...hosts.values()].filter((host) => host.jobs.some((each) => each.jid === job.jid && BAD.includes(each.state)));
+  return [...hosts.values()].filter((host) => host.jobs.some((each) => each.jid === job.jid && BAD.includes(each.state) && each.state !== "lost" && !each.still));
 }
 
 function button(text, act) {
