@@ -147,10 +147,7 @@ class _Site:
             return PlainTextResponse("There is no such job that this can be done to.\n", status_code=404)
         who = request.client.host if request.client else "?"
         self._settings.log(f"{what} {one_line(jid)} on {', '.join(hosts)}: asked for by {who}")
-        try:
-            done = await asyncio.to_thread(act)
-        except RemoteJobsError as exc:  # a jid that is none
-            return PlainTextResponse(f"{exc}\n", status_code=400)
+        done = await asyncio.to_thread(act)
         for each in done:
             self._settings.log(f"{what} {one_line(jid)} on {each.host}: {each.text}")
         return JSONResponse([asdict(each) for each in done])

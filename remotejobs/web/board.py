@@ -23,7 +23,7 @@ Change = Callable[[str], None]  # gets the name of a host, or "" where it is som
 
 # Seconds between two looks at what needs a person, which go through all jobs: after a change, and without any, for
 # some of it comes with time.
-_AT_MOST_EVERY, _AT_LEAST_EVERY = 2.0, 15.0
+_AT_MOST_EVERY, _AT_LEAST_EVERY = 1.0, 15.0
 _LONGEST_LINE = 200  # characters of output in a table
 
 
@@ -39,6 +39,7 @@ class Board:
         self._listeners: list[Change] = []
         self._lock = threading.Lock()
         self._needs, self._needs_at = "[]", float("-inf")
+        self.stopped = False
         self.stale = True  # whether something changed since the last look at what needs a person
         live.listen(self._changed)
 
@@ -48,8 +49,11 @@ class Board:
         self._watch.start()
 
     def stop(self) -> None:
+        """Ask nothing more, and let the streams of pages end."""
+        self.stopped = True
         self._watch.stop()
         self.live.stop()
+        self._changed("")
 
     def listen(self, listener: Change) -> None:
         with self._lock:
@@ -98,7 +102,7 @@ class Board:
         }
 
     def needs(self) -> str:
-        """What needs a person, as JSON; as it was up to two seconds ago."""
+        """What needs a person, as JSON; as it was up to a second ago."""
         with self._lock:
             if time.monotonic() - self._needs_at >= (_AT_MOST_EVERY if self.stale else _AT_LEAST_EVERY):
                 self.stale = False

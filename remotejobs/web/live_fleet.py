@@ -171,14 +171,15 @@ class LiveFleet:
         self._awake[seen.host].clear()
 
     def _glimpse(self, seen: HostSnapshot) -> bool:
-        """Ask once for the last line of what did not succeed; whether there is a new one."""
+        """Ask once for the last line of what runs, and of what did not succeed; whether there is a new one."""
         there = {record.jid for record in seen.records}
         with self._lock:
             kept = {jid: line for jid, line in self._lines.get(seen.host, {}).items() if jid in there}
             self._lines[seen.host] = kept
             read = self._read[seen.host] = self._read.get(seen.host, set()) & there
         bad = [record for record in seen.records if is_bad(record) and record.start and record.jid not in read]
-        newest = sorted(bad, key=lambda record: record.end, reverse=True)[:_GLIMPSED]
+        running = [record for record in seen.records if record.state is State.RUNNING and record.jid not in kept]
+        newest = [*running, *sorted(bad, key=lambda record: record.end, reverse=True)][:_GLIMPSED]
         if not newest:
             return False
         try:

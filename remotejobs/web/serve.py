@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -46,7 +47,7 @@ class Place:
 
 def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises `UsageError` before anything is asked of a host."""
-    token = _token(place)
+    token = token_of(place)
     sessions = Sessions(token or secrets.token_urlsafe(24)) if actions or not place.is_here or token else None
     with listening(place) as opened:
         port = opened.getsockname()[1]
@@ -60,13 +61,25 @@ def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callabl
             secure=bool(place.certificate),
             log=say,
         )
-        server = uvicorn.Server(_config(board, settings, place))
+        server = _Server(board, _config(board, settings, place))
         board.start()
         try:
             _say_where(place, port, sessions, bool(token), actions, say)
             server.run(sockets=[opened])
         finally:
             board.stop()
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams first, which would never end by themselves."""
+
+    def __init__(self, board: Board, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._board = board
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._board.stop()
+        super().handle_exit(sig, frame)
 
 
 def _config(board: Board, settings: Settings, place: Place) -> uvicorn.Config:
@@ -78,7 +91,7 @@ def _config(board: Board, settings: Settings, place: Place) -> uvicorn.Config:
         ws="none",
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=1,  # a page's stream would never end by itself
+        timeout_graceful_shutdown=3,
         ssl_certfile=place.certificate or None,
         ssl_keyfile=place.key or None,
     )
@@ -90,14 +103,12 @@ def listening(place: Place) -> socket.socket:
     try:
         return socket.create_server((place.address, place.port), family=family)
     except (OSError, OverflowError) as exc:
-        where = f"{place.address} port {place.port}"
+        why = os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else exc
         remedy = "Choose another with --port, or 0 for a free one; --listen takes an address of this machine."
-        raise UsageError(
-            f"the page cannot be at {where}: {getattr(exc, 'strerror', None) or exc}", remedy=remedy
-        ) from exc
+        raise UsageError(f"the page cannot be at {place.address} port {place.port}: {why}", remedy=remedy) from exc
 
 
-def _token(place: Place) -> str:
+def token_of(place: Place) -> str:
     """The token that a person chose, or ""."""
     if not place.token_file:
         return _strong(os.environ.get(TOKEN, ""), f"${TOKEN}")

@@ -17,10 +17,10 @@ from remotejobs.text import visible
 from remotejobs.web.board import Board, as_json
 
 CALM = 0.4  # seconds between two messages of a page: a crowd of changes comes in one
-SOON = 2.0  # seconds until what needs a person is looked through once more
+SOON = 1.0  # seconds until what needs a person is looked through once more
 ALIVE = 15.0  # seconds: a page that is gone is noticed when something is sent to it
 _LOOK = 1.0  # seconds that a host waits for the end of a job before it says what is new of its output
-_AGAIN = 3.0  # seconds until a host that is away is asked again
+_AGAIN = 1.0  # seconds until a host that is away is asked again
 
 
 def event(name: str, data: str) -> str:
@@ -69,7 +69,7 @@ async def fleet_events(board: Board) -> AsyncIterator[str]:
     try:
         yield event("now", json.dumps(time.time()))
         yield event("hosts", as_json(map(board.host, board.hosts)))
-        while True:
+        while not board.stopped:
             for message in others():
                 yield message
             names = await changes.within(SOON if board.stale else ALIVE)
@@ -90,7 +90,7 @@ async def output_events(board: Board, pool: Executor, host: str, jid: str) -> As
     at = {"stdout": -1, "stderr": -1}
     yield event("details", json.dumps(board.details(host, jid)))
     try:
-        while True:
+        while not board.stopped:
             wait = 0.0 if at["stdout"] < 0 else _LOOK
             read = Read(jid, at["stdout"], at["stderr"], TAIL_BYTES)
             try:

@@ -88,9 +88,10 @@ function wordsOf(row) {
 function order(a, b) {
   const rank = RANK[a.state] - RANK[b.state];
   if (rank) return rank;
-  if (a.job && b.job && !a.job.finished) return (ago(b.job, b.host) ?? 0) - (ago(a.job, a.host) ?? 0);
-  const [later, earlier] = [b.end || b.start || "", a.end || a.start || ""];
-  return later < earlier ? -1 : later > earlier ? 1 : 0;
+  // Of what runs the longest first, of what ended the newest.
+  const [first, second] = RANK[a.state] < RANK.running || a.state === "succeeded" ? [b, a] : [a, b];
+  const [one, other] = [first.end || first.start || "", second.end || second.start || ""];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 const wantedRun = () => new URLSearchParams(location.search).get("run") || "";
