@@ -19,7 +19,6 @@ from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
-import uvicorn
 from pydantic import TypeAdapter
 
 from bench.core import names
@@ -30,10 +29,10 @@ from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Job, Record
 from remotejobs.operations.flow_runs import FlowRuns
 from remotejobs.testing import FakeHosts, Plan
-from remotejobs.web.app import Settings, application
+from remotejobs.web.app import Settings
 from remotejobs.web.board import Board
 from remotejobs.web.live_fleet import QUESTIONS, LiveFleet
-from remotejobs.web.serve import Place, listening
+from remotejobs.web.serve import Place, Server, config_of, listening
 from remotejobs.web.upkeep import Upkeep
 
 _AIM = 2.0  # percent of a core, with a thousand hosts
@@ -71,9 +70,8 @@ def measure(count: int, running: bool, seconds: float) -> WebFigures:
     live = LiveFleet(fleet, Upkeep(fleet, "/var/backups"), jobs="*", since=86400, poll=5)
     board = Board(live, FlowRuns({}), _command)
     with listening(Place(port=0)) as opened:
-        app = application(board, Settings("all", "cookie"))
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none")
-        threading.Thread(target=uvicorn.Server(config).run, kwargs={"sockets": [opened]}, daemon=True).start()
+        server = Server(board, config_of(board, Settings("all", "cookie"), Place()))
+        threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True).start()
         begun = time.monotonic()
         board.start()
         _open_page(opened.getsockname()[1])

@@ -16,7 +16,7 @@ from remotejobs.agent.request import Read
 from remotejobs.connections.base import Stay
 from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.connections.threads import start_threads
-from remotejobs.errors import JobNotFound, RemoteJobsError
+from remotejobs.errors import RemoteJobsError
 from remotejobs.jobs.client import LONGEST_WAIT
 from remotejobs.jobs.estimate import with_usual
 from remotejobs.jobs.fleet import Fleet
@@ -25,7 +25,7 @@ from remotejobs.model import Record, State
 from remotejobs.text import last_line
 from remotejobs.web.upkeep import Upkeep
 
-QUESTIONS = 12.0  # a second, to all hosts together where nothing changes
+QUESTIONS = 8.0  # a second, to all hosts together where nothing changes
 _GLIMPSE_BYTES = 400  # of each stream of a job: enough for its last line
 _GLIMPSED = 20  # jobs of a host that are asked for their output at a time; more would be a long question
 
@@ -159,16 +159,16 @@ class LiveFleet:
     def _rest(self, seen: HostSnapshot, pause: float, stay: Stay) -> None:
         """Until it is time to ask again: over there, where something runs, and that may end."""
         going = {record.jid: record.state for record in seen.records if not record.finished}
-        if going and not self._stopped.is_set():
-            try:
-                self._wait_there(seen.host, going, min(pause, LONGEST_WAIT), stay)
+        awake, until = self._awake[seen.host], time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0 and not awake.is_set() and not self._stopped.is_set():
+            wait = min(left, LONGEST_WAIT)
+            if not going:
+                awake.wait(left)
+            elif self._changed_there(seen.host, going, wait, stay):
                 return
-            except JobNotFound:
-                return
-            except RemoteJobsError:
-                pass  # the next question says what is the matter
-        self._awake[seen.host].wait(pause)
-        self._awake[seen.host].clear()
+            elif until - time.monotonic() > left - wait / 2:  # it was one wait too many for the connection
+                awake.wait(wait / 2)
+        awake.clear()
 
     def _glimpse(self, seen: HostSnapshot) -> bool:
         """Ask once for the last line of what runs, and of what did not succeed; whether there is a new one."""
@@ -197,16 +197,16 @@ class LiveFleet:
             self._lines[host] = after
         return before != after
 
-    def _wait_there(self, host: str, going: Mapping[str, State], pause: float, stay: Stay) -> None:
+    def _changed_there(self, host: str, going: Mapping[str, State], wait: float, stay: Stay) -> bool:
+        """Wait over there, so many seconds, until one of the jobs that go on ends or begins."""
         reads = [Read(jid, max_bytes=_GLIMPSE_BYTES) for jid in list(going)[:_GLIMPSED]]
-        begun = time.monotonic()
-        records = self.fleet.jobs(host).status(reads, wait=pause, stay=stay)
+        try:
+            records = self.fleet.jobs(host).status(reads, wait=wait, stay=stay)
+        except RemoteJobsError:
+            return True  # the next question says what is the matter
         if self._keep_lines(host, records):
             self._tell(host)
-        # What changed is asked for at once; a wait that was one too many for the connection is made up for here.
-        if all(record.state == going[record.jid] for record in records) and time.monotonic() - begun < pause / 2:
-            self._awake[host].wait(pause / 2)
-            self._awake[host].clear()
+        return any(record.state != going[record.jid] for record in records)
 
     def _tell(self, host: str) -> None:
         for listener in self._listeners:

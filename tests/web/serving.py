@@ -12,19 +12,17 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
 
-import uvicorn
-
 from remotejobs.connections.base import Connection
 from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.operations.flow_runs import FlowRuns
 from remotejobs.testing import FakeHosts
-from remotejobs.web.app import Settings, application
+from remotejobs.web.app import Settings
 from remotejobs.web.board import Board
 from remotejobs.web.guard import Sessions
 from remotejobs.web.live_fleet import LiveFleet
-from remotejobs.web.serve import Place, listening
+from remotejobs.web.serve import Place, Server, config_of, listening
 from remotejobs.web.upkeep import Upkeep
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -111,10 +109,7 @@ def served(
         sessions = Sessions(TOKEN) if login or actions else None
         settings = Settings("all", COOKIE, sessions=sessions, actions=actions, log=log.append)
         place = stack.enter_context(listening(Place(port=0)))
-        app = application(board, settings)
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=3)
-        )
+        server = Server(board, config_of(board, settings, Place()))
         thread = threading.Thread(target=lambda: server.run(sockets=[place]))
         board.start()
         thread.start()
