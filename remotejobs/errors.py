@@ -45,7 +45,7 @@ class PrefectMissing(RemoteJobsError, ImportError):
     """Install it: pip install 'remotejobs[prefect]'"""
 
 
-class WebMissing(RemoteJobsError, ImportError):
+class WebMissing(UsageError, ImportError):
     """Install them: pip install 'remotejobs[web]'"""
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import secrets
 import socket
+import ssl
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ SHORTEST_TOKEN = 16  # characters of one that a person chose
 TOKEN = "REMOTEJOBS_WEB_TOKEN"  # noqa: S105 - the name of a variable
 
 _TICK = 0.5  # seconds
+_NO_PASSWORD = ""  # or OpenSSL would ask for one in the terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Place:
 def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises `UsageError` before anything is asked of a host."""
     token = token_of(place)
+    _check_certificate(place)
     sessions = Sessions(token or secrets.token_urlsafe(24)) if actions or not place.is_here or token else None
     with listening(place) as opened:
         port = opened.getsockname()[1]
@@ -130,6 +133,16 @@ def token_of(place: Place) -> str:
     if not text:
         raise UsageError(f"there is no token in {path}", remedy="Write one line into it: openssl rand -hex 24")
     return _strong(text, str(path))
+
+
+def _check_certificate(place: Place) -> None:
+    if not place.certificate:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(place.certificate, place.key or None, _NO_PASSWORD)
+    except (OSError, ValueError) as exc:  # an SSLError is an OSError
+        remedy = "It has to be a certificate in PEM, with its key, without a passphrase, in the same file or in --key."
+        raise UsageError(f"the certificate {place.certificate} cannot be used: {exc}", remedy=remedy) from exc
 
 
 def _strong(token: str, where: str) -> str:
