@@ -54,12 +54,11 @@ class Actions:
                 record = work(self._live.fleet.jobs(host))
             except RemoteJobsError as exc:
                 return Done(host, ok=False, text=f"{message_of(host, exc)}. {exc.remedy}")
+            self._live.refresh(host)
             row = row_of(HostResult(host, value=record))
             return Done(host, ok=not record.survivors, text=" ".join(filter(None, (row.state, row.msg))))
 
-        done = list(self._pool.map(one, hosts))
-        self._live.ask_now()
-        return done
+        return list(self._pool.map(one, hosts))
 
 
 def can_run_again(record: Record) -> bool:

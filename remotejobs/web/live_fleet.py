@@ -29,6 +29,8 @@ QUESTIONS = 8.0  # a second, to all hosts together where nothing changes
 _GLIMPSE_BYTES = 400  # of each stream of a job: enough for its last line
 _GLIMPSED = 20  # jobs of a host that are asked for their output at a time; more would be a long question
 
+_SWEEP_EVERY = 30.0  # seconds at least, from the start on, between two times that a new job makes all hosts be asked
+
 Listener = Callable[[str], None]
 
 
@@ -67,7 +69,7 @@ class LiveFleet:
         self._asked: dict[str, float] = {}
         self._lines: dict[str, dict[str, str]] = {}
         self._read: dict[str, set[str]] = {}  # by host: the jobs that ended, and whose last line was asked for
-        self._jids: set[str] = set()
+        self._swept = time.monotonic()
         self._awake = {name: threading.Event() for name in fleet.hosts}
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()  # around all of these
@@ -87,6 +89,10 @@ class LiveFleet:
         """Wake the hosts that are between two questions."""
         for awake in self._awake.values():
             awake.set()
+
+    def refresh(self, host: str) -> None:
+        """Ask one host at once, here: something was done there."""
+        self._take(self._ask(host))
 
     def listen(self, listener: Listener) -> None:
         with self._lock:
@@ -148,10 +154,12 @@ class LiveFleet:
             after = self._snapshot.of(seen.host)
             if not seen.error:
                 self._asked[seen.host] = time.time()
-            new = {record.jid for record in seen.records if not record.finished} - self._jids
-            self._jids |= new
-        if new and before is not None:
-            self.ask_now()  # a jid is mostly that of many hosts
+            known = {record.jid for record in before.records} if before else set()
+            new = {record.jid for record in seen.records if not record.finished} - known
+            sweep = bool(new) and before is not None and time.monotonic() - self._swept > _SWEEP_EVERY
+            self._swept = time.monotonic() if sweep else self._swept
+        if sweep:  # a job is mostly started on many hosts
+            self.ask_now()
         if after is not None and (before is None or _shown(before) != _shown(after)):
             self._tell(seen.host)
         return changed

@@ -24,7 +24,6 @@ from remotejobs.web.guard import Sessions
 SHORTEST_TOKEN = 16  # characters of one that a person chose
 TOKEN = "REMOTEJOBS_WEB_TOKEN"  # noqa: S105 - the name of a variable
 
-_TICK = 0.5  # seconds
 _NO_PASSWORD = ""  # or OpenSSL would ask for one in the terminal
 
 
@@ -79,6 +78,8 @@ def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callabl
 class Server(uvicorn.Server):
     """Ends the streams first, which would never end by themselves."""
 
+    tick = 0.5  # seconds between two looks whether it is to end
+
     def __init__(self, board: Board, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._board = board
@@ -86,7 +87,7 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """As uvicorn's own, which looks ten times a second whether it is to end: that costs more than a quiet page."""
         while not await self.on_tick(0):
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self.tick)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._board.stop()

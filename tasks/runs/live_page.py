@@ -11,12 +11,15 @@ from prefect.client.schemas.actions import ArtifactCreate
 
 ADDRESS = "REMOTEJOBS_WEB_URL"  # of the page, as browsers know it
 
+_LINKED: set[UUID] = set()
+
 
 def link_to_live_page(run: UUID) -> None:
-    """Log where the jobs of the run are seen live, and attach a link to the run."""
+    """Log where the jobs of the run are seen live, and attach a link to the run; once in this process."""
     address = os.environ.get(ADDRESS, "").rstrip("/")
-    if not address.startswith(("http://", "https://")):
+    if run in _LINKED or not address.startswith(("http://", "https://")):
         return
+    _LINKED.add(run)
     page = f"{address}/?run={run}"
     get_run_logger().info("Its jobs, live: %s", page)
     words = "Its jobs, live"

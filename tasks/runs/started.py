@@ -49,8 +49,7 @@ def note_jobs(access: Access, jobs: Iterable[tuple[Job, str]]) -> None:
     for (jid, label), hosts in hosts_of.items():
         labels.setdefault(tuple(dict.fromkeys(hosts)), {})[jid] = label
     if labels:
-        if not any(known[0] == run for known in _KNOWN):
-            link_to_live_page(UUID(run))
+        link_to_live_page(UUID(run))
         keep(UUID(run), [StartedJobs(access=access, hosts=hosts, labels=mine) for hosts, mine in labels.items()])
         _KNOWN.update((run, access, host, job.jid) for job, host in new)
 

@@ -110,6 +110,7 @@ def served(
         settings = Settings("all", COOKIE, sessions=sessions, actions=actions, log=log.append)
         place = stack.enter_context(listening(Place(port=0)))
         server = Server(board, config_of(board, settings, Place()))
+        server.tick = 0.02
         thread = threading.Thread(target=lambda: server.run(sockets=[place]))
         board.start()
         thread.start()

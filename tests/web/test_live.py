@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from remotejobs.connections.base import Connection
 from remotejobs.errors import AuthenticationFailed
 from remotejobs.inventory import load_inventory
@@ -75,9 +77,12 @@ def test_a_host_without_contact_keeps_its_jobs_as_they_were_and_says_since_when(
         stream.until(host("db1", lambda each: each["wrong"] == "" and state("running")(each)))
 
 
-def test_a_job_that_is_new_on_one_host_makes_the_others_be_asked_too(real_time: FakeHosts) -> None:
+def test_a_job_that_is_new_on_one_host_makes_the_others_be_asked_too(
+    real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real_time.plan("", Plan(lasts=None))
     start(real_time, "db1,", Job(jid="before", cmd="before"))
+    monkeypatch.setattr("remotejobs.web.live_fleet._SWEEP_EVERY", 0.0)
     with served(real_time, "db1,db2", poll=RARELY) as page:
         stream = page.stream("/events")
         stream.until(host("db1", state("running")))

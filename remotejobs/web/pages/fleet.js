@@ -437,7 +437,11 @@ async function again(job) {
 function listen() {
   const source = new EventSource("/events");
   const heard = (name, act) => source.addEventListener(name, (event) => { act(JSON.parse(event.data)); draw(); });
-  heard("now", (time) => { clock = time - Date.now() / 1000; });
+  heard("now", (time) => { // all hosts follow: at first, and after a lost connection
+    clock = time - Date.now() / 1000;
+    hosts.clear();
+    byId("map").replaceChildren();
+  });
   heard("hosts", (list) => {
     for (const host of list) hosts.set(host.host, { ...host, square: (hosts.get(host.host) || {}).square });
     drawJob();
