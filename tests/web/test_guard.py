@@ -91,7 +91,7 @@ def test_the_token_logs_in_by_the_form_and_as_a_bearer_and_a_wrong_one_does_not(
         {},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
-        {"Origin": "{url}", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "{url}", "Sec-Fetch-Site": "cross-site", "X-CSRF-Token": "{csrf}"},
         {"Origin": "http://127.0.0.1:1", "X-CSRF-Token": "{csrf}"},
         {"Origin": "{url}"},
         {"Origin": "{url}", "X-CSRF-Token": "guessed"},
