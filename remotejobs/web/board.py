@@ -86,7 +86,7 @@ class Board:
             "finished": record.finished,
             "rc": row.rc,
             "msg": row.msg,
-            "line": "" if record.progress and not record.finished else shortened(one_line(line), _LONGEST_LINE),
+            "line": shortened(one_line(line), _LONGEST_LINE) if _says_something(record) else "",
             "delta": record.delta,
             "start": record.start,
             "end": record.end,
@@ -136,6 +136,11 @@ class Board:
         self.stale = True
         for listener in self._listeners:
             listener(host)
+
+
+def _says_something(record: Record) -> bool:
+    """Whether its last line belongs in a table: not where its progress stands there, nor where all is well."""
+    return is_bad(record) if record.finished else record.progress is None
 
 
 def as_json(hosts: Iterable[dict[str, Any]]) -> str:

@@ -123,9 +123,15 @@ function drawAll() {
   byId("more").firstChild.textContent = `Show more (${found.length - shown} left)`;
   const waiting = [...hosts.values()].filter((host) => host.asked === null && !host.wrong).length;
   byId("none").hidden = found.length > 0;
-  byId("none").textContent = waiting ? `Asking ${waiting} of ${hosts.size} hosts …` : all.length ? "Nothing here is like that." : "There are no jobs on these hosts.";
+  byId("none").textContent = waiting ? `Asking ${waiting} of ${hosts.size} hosts …` : nothing(all);
   document.title = titleOf(all);
   set(byId("count"), hosts.size === 1 ? "· 1 host" : `· ${hosts.size} hosts`);
+}
+
+function nothing(all) {
+  const succeeded = all.filter(FILTERS.succeeded).length;
+  if (filter === "not succeeded" && succeeded === all.length && succeeded) return `Nothing runs or went wrong; ${succeeded === 1 ? "the one job" : `all ${succeeded} jobs`} that ended lately succeeded.`;
+  return all.length ? "No job is like that." : "There are no jobs on these hosts.";
 }
 
 function titleOf(all) {
@@ -145,7 +151,7 @@ function drawFilters(all) {
       box.append(button);
     }
     button.setAttribute("aria-pressed", String(name === filter));
-    button.className = count && (name === "failed" || name === "lost" || name === "unreachable") ? "bad" : "";
+    button.className = !count ? "none" : name === "failed" || name === "lost" || name === "unreachable" ? "bad" : "";
     set(button.lastChild, String(count));
   }
 }
