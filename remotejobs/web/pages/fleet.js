@@ -353,6 +353,7 @@ function button(text, act) {
 }
 
 function follow(job) {
+  if (output) output.close();
   const source = new EventSource(`/output?host=${encodeURIComponent(job.host)}&jid=${encodeURIComponent(job.jid)}`);
   output = source;
   let fresh = true; // what comes after a lost connection begins anew
@@ -499,6 +500,11 @@ function close() {
 window.addEventListener("hashchange", show);
 window.addEventListener("popstate", show);
 document.addEventListener("keydown", keys);
+// A browser keeps six connections to a server, for all of its tabs together.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && output) output.close();
+  else if (!document.hidden && open) follow(open);
+});
 byId("close").addEventListener("click", close);
 byId("search").addEventListener("input", () => { shown = PAGE; draw(); });
 byId("more").firstChild.addEventListener("click", () => { shown += PAGE; drawAll(); });
