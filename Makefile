@@ -95,6 +95,7 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.controller
+	$(BIN)/python -m bench.web
 	$(BIN)/python -m bench.round_trips
 	$(BIN)/python -m bench.far
 	$(BIN)/python -m bench.prefect.nightly
@@ -110,10 +111,12 @@ bench-shards: setup ## one command on many hosts as one run, in shards on one wo
 bench-rolling: setup ## one rolling update by this project and by Ansible's own playbook, side by side
 	$(BIN)/python -m bench.rolling
 
-pictures: setup ## take the pictures of the README, the migration and the rolling update anew, from Prefect's own UI
+pictures: setup ## take the pictures of the documents anew, from Prefect's own UI and from the live page
 	$(BIN)/python -m lab.screenshots.pictures
 	$(BIN)/python -m lab.screenshots.migration_pictures
 	$(BIN)/python -m lab.screenshots.rolling_pictures
+	$(BIN)/python -m lab.screenshots.live_page_picture
+	$(BIN)/python -m lab.screenshots.recording
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	scripts/lock.sh

@@ -58,6 +58,14 @@ def free_ports(count: int) -> list[int]:
     return [port.number for port in taken]
 
 
+def port_or_free(number: int) -> Port:
+    """The port with that number, or a free one where another process has it."""
+    try:
+        return Port(number)
+    except OSError:
+        return Port()
+
+
 def listening_sockets(port: int) -> set[str]:
     """What listens on `port` of 127.0.0.1, as the links in /proc/PID/fd say it."""
     places = {f"{address}:{port:04X}" for address in (_LOOPBACK, _ANY)}

@@ -45,6 +45,10 @@ class PrefectMissing(RemoteJobsError, ImportError):
     """Install it: pip install 'remotejobs[prefect]'"""
 
 
+class WebMissing(UsageError, ImportError):
+    """Install them: pip install 'remotejobs[web]'"""
+
+
 class InvalidJob(UsageError):
     """A jid is a letter or digit and then at most 99 of letters, digits, dot, underscore, hyphen."""
 

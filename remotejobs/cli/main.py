@@ -16,7 +16,7 @@ from remotejobs.text import visible
 # In the order of --help. The module of a command has its name, save where that is a word of Python.
 COMMANDS = (
     "run", "status", "wait", "watch", "log", "kill", "list", "clean", "hosts", "inventory", "push", "pull", "backups",
-    "lock", "init", "completion", "manual",
+    "lock", "web", "init", "completion", "manual",
 )  # fmt: skip
 EPILOG = """Exit: 0 all succeeded, 1 bad use, 2 a job did not succeed, 4 a host was unreachable; the highest wins.
 Each command has its own --help."""

@@ -75,7 +75,11 @@ class Target:
 
     def command(self, name: str, jid: str, *options: str) -> str:
         """The command line that does `name` with the same jobs."""
-        words = ["remotejobs", name, self.pattern, jid, *options, *self.inventories.words]
+        return self.line(name, jid, *options)
+
+    def line(self, name: str, *rest: str) -> str:
+        """The command line of a subcommand (`lock release`) for the same hosts."""
+        words = ["remotejobs", *name.split(), self.pattern, *rest, *self.inventories.words]
         words += ["-l", self.limit] if self.limit else []
         words += ["-u", self.user] if self.user else []
         words += ["-k"] if self.ask_login_password else []

@@ -38,7 +38,7 @@ Regex = Annotated[str, AfterValidator(_compiles)]  # in a parameter: what a body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """`error` says in words why there is no answer; `status` is 0 then. `body` is cut at 64 KiB."""
+    """`error` says in words why there is no answer; `status` is 0 then. `body` is cut, at 64 KiB by default."""
 
     status: int = 0
     body: str = ""
@@ -79,19 +79,22 @@ def fetch(
     timeout: float = 5,
     headers: Mapping[str, str] | None = None,
     tls: Tls = _BY_THE_URL,
+    content: bytes | None = None,
+    longest: int = LONGEST,
 ) -> HttpResponse:
     """Ask `url`, following redirects on the same host; any other host would answer in its place.
 
-    `timeout` is seconds to connect, and again for all of the answer. Never raises for what comes back, or does not.
+    `timeout` is seconds to connect, and again for all of the answer, of whose body `longest` bytes are read. Never
+    raises for what comes back, or does not.
     """
     try:
-        request = urllib.request.Request(url, method=method, headers=dict(headers or {}))  # noqa: S310 - settings allow http and https alone
+        request = urllib.request.Request(url, content, dict(headers or {}), method=method)  # noqa: S310 - settings allow http and https alone
         try:
             response = _opener(tls).open(request, timeout=timeout)
         except urllib.error.HTTPError as exc:
             response = exc  # an answer too
         with response:
-            body = _text(response.read(LONGEST))
+            body = _text(response.read(longest))
             return HttpResponse(status=response.status, body=body or _whereto(response.headers))
     except urllib.error.URLError as exc:
         return HttpResponse(error=str(exc.reason))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from remotejobs.model import Job
 from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.runs.live_page import link_to_live_page
 
 _TYPE = "started"
 _PAGE = 200  # artifacts that the server gives at a time
@@ -48,6 +49,7 @@ def note_jobs(access: Access, jobs: Iterable[tuple[Job, str]]) -> None:
     for (jid, label), hosts in hosts_of.items():
         labels.setdefault(tuple(dict.fromkeys(hosts)), {})[jid] = label
     if labels:
+        link_to_live_page(UUID(run))
         keep(UUID(run), [StartedJobs(access=access, hosts=hosts, labels=mine) for hosts, mine in labels.items()])
         _KNOWN.update((run, access, host, job.jid) for job, host in new)
 

@@ -40,7 +40,7 @@ def test_a_command_loads_nothing_of_what_only_others_do() -> None:
         "agent.shell",
         "agent.functions",
         "jobs.summary",
-        "cli.live.snapshot",
+        "jobs.snapshot",
         "cli.live.watching",
     }
     assert not imported("run", "--help") & {f"remotejobs.{name}" for name in others}

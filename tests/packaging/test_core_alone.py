@@ -16,7 +16,8 @@ IMPORT_ALL = """
 import pkgutil, importlib, remotejobs
 from remotejobs import Job, RemoteJobs
 names = [module.name for module in pkgutil.walk_packages(remotejobs.__path__, "remotejobs.")]
-others = ("remotejobs.__main__", "remotejobs.prefect", "remotejobs.workarounds.prefect.")
+others = ("remotejobs.__main__", "remotejobs.cli.web", "remotejobs.web", "remotejobs.prefect",
+          "remotejobs.workarounds.prefect.")
 print(len([importlib.import_module(name) for name in names if not name.startswith(others)]))
 """
 MIXED = ("__pycache__", "..")  # in site-packages, what no distribution owns
@@ -77,6 +78,14 @@ def test_the_command_line_runs_a_job(core: Core) -> None:
         f"all: {{hosts: {{here: {{ansible_connection: local, remotejobs_dir: {core.directory}/jobs}}}}}}"
     )
     assert "it ran" in core.run("remotejobs", "run", "here", "-i", str(inventory), "--poll", "1", "--", "echo it ran")
+
+
+def test_the_live_page_says_which_command_brings_what_it_needs(core: Core) -> None:
+    said = core.run("remotejobs", "web", "all", "-i", "localhost,", code=1)
+    assert said == (
+        "error: the live page needs Starlette and uvicorn, which are not installed. "
+        "Install them: pip install 'remotejobs[web]'\n"
+    )
 
 
 def test_every_module_of_the_core_is_there_without_prefect(core: Core) -> None:

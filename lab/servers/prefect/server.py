@@ -15,7 +15,7 @@ from typing import NoReturn, Self
 import certifi
 import httpx
 
-from lab.ports import Port
+from lab.ports import port_or_free
 from lab.process import LabError, ServerProcess
 from lab.servers.prefect.api import PrefectApi
 
@@ -53,7 +53,7 @@ class PrefectServer:
         self._settings = dict(settings)
         self._first_database = database
         if port is None:
-            self._reserved = _usual_port_or_free()
+            self._reserved = port_or_free(USUAL_PORT)
             port = self._reserved.number
         self.port = port
         self._server = ServerProcess("the Prefect server", self.directory / "server.log")
@@ -201,13 +201,6 @@ class PrefectServer:
             return httpx.get(f"{self.api_url}/health", timeout=5, verify=False).is_success
         except httpx.TransportError:
             return False
-
-
-def _usual_port_or_free() -> Port:
-    try:
-        return Port(USUAL_PORT)
-    except OSError:
-        return Port()
 
 
 def first_certificate() -> str:

@@ -16,11 +16,11 @@ from rich.text import Text
 
 from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.live.keyboard import Keyboard
-from remotejobs.cli.live.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.display.jobs_table import jobs_table
 from remotejobs.display.paint import Paint
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.jobs.summary import name_of, summary
 from remotejobs.model import Record
 from remotejobs.text import decoded, one_line, visible

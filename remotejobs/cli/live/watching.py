@@ -11,7 +11,6 @@ from typing import NoReturn
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.fan_out import side_by_side
-from remotejobs.cli.live.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.cli.show import say, warn
 from remotejobs.cli.target import Target
 from remotejobs.display.paint import Paint, is_terminal
@@ -20,6 +19,7 @@ from remotejobs.errors import HostError, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.estimate import with_usual
 from remotejobs.jobs.fleet import Fleet, HostResult
+from remotejobs.jobs.snapshot import HostSnapshot, Polling, Snapshot, host_snapshot_of
 from remotejobs.jobs.summary import counted, summary
 from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT
 from remotejobs.model import Record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from remotejobs.jobs.locks import Holder
 from remotejobs.model import Record
+from remotejobs.operations.flow_runs import prefect_login
 from remotejobs.operations.web import fetch
 from remotejobs.text import one_line
 
@@ -33,7 +33,7 @@ def run_state(owner: str, environment: Mapping[str, str] = os.environ) -> RunSta
         return RunState("unknown: its owner is no flow run", None)
     if not (url := environment.get("PREFECT_API_URL", "")):
         return RunState("unknown: PREFECT_API_URL is not set", None)
-    answer = fetch(f"{url.rstrip('/')}/flow_runs/{run}", headers=_login(environment))
+    answer = fetch(f"{url.rstrip('/')}/flow_runs/{run}", headers=prefect_login(environment))
     if answer.status == 404:
         return RunState("deleted: the Prefect server has no such run", goes_on=False)
     if answer.status != 200:
@@ -52,11 +52,3 @@ def running_jobs(records: Iterable[Record], holder: Holder) -> tuple[str, ...]:
         for record in records
         if record.jid.endswith(f".{holder.owner}") and (not record.finished or record.still_runs)
     )
-
-
-def _login(environment: Mapping[str, str]) -> dict[str, str]:
-    if key := environment.get("PREFECT_API_KEY", ""):
-        return {"Authorization": f"Bearer {key}"}
-    if pair := environment.get("PREFECT_API_AUTH_STRING", ""):
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}

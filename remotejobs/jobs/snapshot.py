@@ -72,6 +72,15 @@ class Snapshot:
         """The hosts that could not be asked at the last poll."""
         return {name: host.error for name, host in self._hosts.items() if host and host.error}
 
+    def unreachable_for(self, host: str) -> float | None:
+        """For how many seconds it could not be asked; None where it could."""
+        since = self._unreachable_since.get(host)
+        return None if since is None else time.monotonic() - since
+
+    def of(self, host: str) -> HostSnapshot | None:
+        """What is known of one host; None before its first answer."""
+        return self._hosts[host]
+
     @property
     def asked(self) -> bool:
         """Whether every host was asked."""

@@ -1,0 +1,209 @@
+"""The addresses of the page: what a browser may ask for, and what it gets. `guard` has decided that it may."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from urllib.parse import parse_qsl
+
+from jinja2 import Environment, FunctionLoader
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Route
+
+from remotejobs.errors import RemoteJobsError
+from remotejobs.text import one_line
+from remotejobs.web.actions import Actions, Done, can_run_again
+from remotejobs.web.board import Board
+from remotejobs.web.guard import SESSION_SECONDS, Guard, Sessions
+from remotejobs.web.stream import fleet_events, output_events
+
+ASKING = 16  # threads for what a page asks of hosts: outputs that it follows, and actions
+LONGEST_POST = 64 * 1024  # bytes
+_WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
+
+_FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css", "icon.svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`names` are those by which the page may be asked for; `addresses`: and by any address of this machine.
+
+    `sessions` None: no login. `actions` says whether anything may be done; `secure` whether it is served by TLS.
+    """
+
+    title: str
+    cookie: str
+    names: tuple[str, ...] = ()
+    addresses: bool = False
+    sessions: Sessions | None = None
+    actions: bool = False
+    secure: bool = False
+    log: Callable[[str], None] = print
+
+
+def application(board: Board, settings: Settings) -> Guard:
+    """The whole, to be served."""
+    site = _Site(board, settings)
+    routes = [
+        Route("/", site.page),
+        Route("/static/{name}", site.static),
+        Route("/events", site.events),
+        Route("/output", site.output),
+        Route("/runs/{run}/again", site.form_again),
+        Route("/login", site.login, methods=["GET", "POST"]),
+        Route("/logout", site.logout, methods=["POST"]),
+    ]
+    if settings.actions:
+        routes += [
+            Route("/kill", site.kill, methods=["POST"]),
+            Route("/again", site.again, methods=["POST"]),
+        ]
+    return Guard(
+        Starlette(routes=routes),
+        names=settings.names,
+        addresses=settings.addresses,
+        sessions=settings.sessions,
+        cookie=settings.cookie,
+    )
+
+
+class _Site:
+    def __init__(self, board: Board, settings: Settings) -> None:
+        self._board = board
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(ASKING, thread_name_prefix="page")
+        self._actions = Actions(board.live, self._pool)
+        self._pages = Environment(autoescape=True, loader=FunctionLoader(_text))
+        self._logins = asyncio.Lock()
+
+    async def page(self, request: Request) -> Response:
+        sessions, session = self._settings.sessions, request.scope["session"]
+        csrf = sessions.csrf(session) if sessions and session else ""
+        return self._html("fleet.html", csrf=csrf, actions=self._settings.actions and bool(csrf), login=bool(csrf))
+
+    async def static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _FILES:
+            return PlainTextResponse("There is no such file.\n", status_code=404)
+        return Response(_text(name), media_type=_FILES[name])
+
+    async def events(self, _request: Request) -> Response:
+        return _stream(fleet_events(self._board))
+
+    async def output(self, request: Request) -> Response:
+        host, jid = request.query_params.get("host", ""), request.query_params.get("jid", "")
+        if host not in self._board.hosts:
+            return PlainTextResponse("There is no such host.\n", status_code=404)
+        return _stream(output_events(self._board, self._pool, host, jid))
+
+    async def form_again(self, request: Request) -> Response:
+        """To the form in Prefect's UI that starts the run's deployment on the hosts that failed."""
+        run = request.path_params["run"]
+        hosts = self._board.failed(run)
+        try:
+            known = await asyncio.to_thread(self._board.server.of_ids, [run])
+        except RemoteJobsError as exc:
+            return PlainTextResponse(f"{exc}\n", status_code=502)
+        form = self._board.server.form_of(known[run], hosts) if run in known and hosts else ""
+        if not form:
+            said = "Nothing of this run failed, or its deployment does not take hosts: start it by hand.\n"
+            return PlainTextResponse(said, status_code=404)
+        return RedirectResponse(form, status_code=303)
+
+    async def kill(self, request: Request) -> Response:
+        given = await _post(request)
+        host, jid = given.get("host", ""), given.get("jid", "")
+        return await self._act(request, "kill", [host], jid, lambda: self._actions.kill(host, jid))
+
+    async def again(self, request: Request) -> Response:
+        given = await _post(request)
+        jid, timeout = given.get("jid", ""), given.get("timeout", "")
+        if timeout and not re.fullmatch(r"[1-9]\d{0,8}", timeout, re.ASCII):
+            return PlainTextResponse("A timeout is a whole number of seconds.\n", status_code=400)
+        hosts = [each.host for each in self._board.live.records if each.jid == jid and can_run_again(each)]
+        if wanted := given.get("host", ""):
+            hosts = [host for host in hosts if host == wanted]
+        seconds = int(timeout) if timeout else None
+        return await self._act(request, "run again", hosts, jid, lambda: self._actions.again(jid, hosts, seconds))
+
+    async def _act(
+        self, request: Request, what: str, hosts: list[str], jid: str, act: Callable[[], list[Done]]
+    ) -> Response:
+        if not hosts or any(host not in self._board.hosts for host in hosts):
+            return PlainTextResponse("There is no such job that this can be done to.\n", status_code=404)
+        who = request.client.host if request.client else "?"
+        self._settings.log(f"{what} {one_line(jid)} on {', '.join(hosts)}: asked for by {who}")
+        done = await asyncio.to_thread(act)
+        for each in done:
+            self._settings.log(f"{what} {one_line(jid)} on {each.host}: {each.text}")
+        return JSONResponse([asdict(each) for each in done])
+
+    async def login(self, request: Request) -> Response:
+        sessions = self._settings.sessions
+        if sessions is None:
+            return RedirectResponse("/", status_code=303)
+        if once := request.query_params.get("once", ""):
+            good, said = sessions.take_once(once), "This link was used already, or is too old."
+        elif request.method == "GET":
+            return self._html("login.html", said="")
+        else:
+            good, said = sessions.is_token((await _post(request)).get("token", "").strip()), "That is not the token."
+        if not good:
+            async with self._logins:
+                await asyncio.sleep(_WRONG_PAUSE)
+            return self._html("login.html", status=403, said=said)
+        # Not shown at this address: what stands in it would stay in the history.
+        answer = RedirectResponse("/", status_code=303)
+        answer.set_cookie(
+            self._settings.cookie,
+            sessions.begin(),
+            max_age=int(SESSION_SECONDS),
+            httponly=True,
+            samesite="lax",
+            secure=self._settings.secure,
+        )
+        return answer
+
+    async def logout(self, request: Request) -> Response:
+        if self._settings.sessions:
+            self._settings.sessions.end(request.scope["session"])
+        answer = Response(status_code=204)
+        answer.delete_cookie(self._settings.cookie)
+        return answer
+
+    def _html(self, name: str, *, status: int = 200, **values: object) -> Response:
+        page = self._pages.get_template(name)
+        return HTMLResponse(page.render(title=self._settings.title, **values), status_code=status)
+
+
+def _stream(messages: AsyncIterator[str]) -> Response:
+    return StreamingResponse(messages, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _post(request: Request) -> dict[str, str]:
+    """The fields of a form; of one that is too long nothing."""
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > LONGEST_POST:
+            return {}
+    return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files("remotejobs.web").joinpath("pages", name).read_text("utf-8")

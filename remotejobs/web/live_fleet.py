@@ -1,0 +1,238 @@
+"""The hosts of a fleet, asked again and again: a thread for each, over the one connection that its `Fleet` keeps.
+
+A host on which something changes is asked every few seconds; where nothing does, less and less often, so that a
+thousand quiet hosts cost next to nothing. Where a job runs, the pause is spent over there: its end is known at once.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from remotejobs.agent.request import Read
+from remotejobs.connections.base import Stay
+from remotejobs.connections.resource_limits import ensure_resource_limits
+from remotejobs.connections.threads import start_threads
+from remotejobs.errors import RemoteJobsError
+from remotejobs.jobs.client import LONGEST_WAIT
+from remotejobs.jobs.estimate import with_usual
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.snapshot import HostSnapshot, Snapshot
+from remotejobs.model import Record, State
+from remotejobs.text import last_line
+from remotejobs.web.upkeep import Upkeep
+
+QUESTIONS = 8.0  # a second, to all hosts together where nothing changes
+_GLIMPSE_BYTES = 400  # of each stream of a job: enough for its last line
+_GLIMPSED = 20  # jobs of a host that are asked for their output at a time; more would be a long question
+
+_SWEEP_EVERY = 30.0  # seconds at least, from the start on, between two times that a new job makes all hosts be asked
+
+Listener = Callable[[str], None]
+
+
+class HostNotWatched(RemoteJobsError):
+    """This is a fault of remotejobs: its error stands where `remotejobs web` was started. Start it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """What is known of a host. `asked` is when it last answered, in seconds since 1970; None: never.
+
+    `last_lines` are those that jobs wrote, by jid: those that run, and those that did not succeed. `unreachable_for` is
+    seconds without an answer.
+    """
+
+    host: str
+    records: tuple[Record, ...] = ()
+    error: RemoteJobsError | None = None
+    asked: float | None = None
+    unreachable_for: float | None = None
+    last_lines: Mapping[str, str] = field(default_factory=dict)
+
+
+class LiveFleet:
+    """Asks until `stop`. Of the jobs that ended, those of the last `since` seconds are kept; `jobs` names some of all.
+
+    Listeners are called with the name of a host of which something changed, in that host's thread.
+    """
+
+    def __init__(self, fleet: Fleet, upkeep: Upkeep, *, jobs: str, since: float, poll: float) -> None:
+        self.fleet = fleet
+        self.upkeep = upkeep
+        self._snapshot = Snapshot(list(fleet.hosts), jobs=jobs, since=since)
+        self._poll = poll
+        self._slowest = max(poll, len(fleet.hosts) / QUESTIONS)
+        self._asked: dict[str, float] = {}
+        self._lines: dict[str, dict[str, str]] = {}
+        self._read: dict[str, set[str]] = {}  # by host: the jobs that ended, and whose last line was asked for
+        self._swept = time.monotonic()
+        self._awake = {name: threading.Event() for name in fleet.hosts}
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()  # around all of these
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Raises `ResourceLimitExceeded` before anything is asked."""
+        ensure_resource_limits(len(self.fleet.hosts))
+        start_threads([(self._guard, (name,)) for name in self.fleet.hosts], name="host")
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._stopped.set()
+        self.ask_now()
+
+    def ask_now(self) -> None:
+        """Wake the hosts that are between two questions."""
+        for awake in self._awake.values():
+            awake.set()
+
+    def refresh(self, host: str) -> None:
+        """Ask one host at once, here: something was done there."""
+        self._take(self._ask(host))
+
+    def listen(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = [*self._listeners, listener]
+
+    def leave(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = [each for each in self._listeners if each != listener]
+
+    def seen(self, host: str) -> HostSeen:
+        """What is known of one host."""
+        with self._lock:
+            found = self._snapshot.of(host)
+            return HostSeen(
+                host,
+                found.records if found else (),
+                found.error if found else None,
+                self._asked.get(host),
+                self._snapshot.unreachable_for(host),
+                dict(self._lines.get(host, {})),
+            )
+
+    @property
+    def records(self) -> list[Record]:
+        """All jobs as their hosts reported them."""
+        with self._lock:
+            return list(self._snapshot.reported)
+
+    def _guard(self, host: str) -> None:
+        """A fault of this program must be seen, and not be taken for a host on which nothing happens."""
+        try:
+            with Stay() as stay:
+                self._follow(host, stay)
+        except BaseException:
+            self._take(HostSnapshot(host, error=HostNotWatched(f"{host} is watched no more")))
+            raise
+
+    def _follow(self, host: str, stay: Stay) -> None:
+        pause = self._poll
+        while not self._stopped.is_set():
+            seen = self._ask(host)
+            pause = self._poll if self._take(seen) else min(2 * pause, self._slowest)
+            if not seen.error and (self._glimpse(seen) | self.upkeep.look_after(host, seen.records)):
+                self._tell(host)
+            # Uneven, so that a thousand hosts do not come in the same second again and again.
+            self._rest(seen, pause * random.uniform(0.8, 1.0), stay)  # noqa: S311 - to spread a crowd
+
+    def _ask(self, host: str) -> HostSnapshot:
+        try:
+            return HostSnapshot(host, with_usual(self.fleet.jobs(host).list()))
+        except RemoteJobsError as exc:
+            return HostSnapshot(host, error=exc)
+
+    def _take(self, seen: HostSnapshot) -> bool:
+        """Keep it; whether a job is new or changed its state, or the host came or went."""
+        with self._lock:
+            before = self._snapshot.of(seen.host)
+            changed = bool(self._snapshot.take(seen)) or (before is not None and bool(before.error) != bool(seen.error))
+            after = self._snapshot.of(seen.host)
+            if not seen.error:
+                self._asked[seen.host] = time.time()
+            known = {record.jid for record in before.records} if before else set()
+            new = {record.jid for record in seen.records if not record.finished} - known
+            sweep = bool(new) and before is not None and time.monotonic() - self._swept > _SWEEP_EVERY
+            self._swept = time.monotonic() if sweep else self._swept
+        if sweep:  # a job is mostly started on many hosts
+            self.ask_now()
+        if after is not None and (before is None or _shown(before) != _shown(after)):
+            self._tell(seen.host)
+        return changed
+
+    def _rest(self, seen: HostSnapshot, pause: float, stay: Stay) -> None:
+        """Until it is time to ask again: over there, where something runs, and that may end."""
+        going = {record.jid: record.state for record in seen.records if not record.finished}
+        awake, until = self._awake[seen.host], time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0 and not awake.is_set() and not self._stopped.is_set():
+            wait = min(left, LONGEST_WAIT)
+            if not going:
+                awake.wait(left)
+            elif self._changed_there(seen.host, going, wait, stay):
+                return
+            elif until - time.monotonic() > left - wait / 2:  # it was one wait too many for the connection
+                awake.wait(wait / 2)
+        awake.clear()
+
+    def _glimpse(self, seen: HostSnapshot) -> bool:
+        """Ask once for the last line of what runs, and of what did not succeed; whether there is a new one."""
+        there = {record.jid for record in seen.records}
+        with self._lock:
+            kept = {jid: line for jid, line in self._lines.get(seen.host, {}).items() if jid in there}
+            self._lines[seen.host] = kept
+            read = self._read[seen.host] = self._read.get(seen.host, set()) & there
+        bad = [record for record in seen.records if is_bad(record) and record.start and record.jid not in read]
+        running = [record for record in seen.records if record.state is State.RUNNING and record.jid not in kept]
+        newest = [*running, *sorted(bad, key=lambda record: record.end, reverse=True)][:_GLIMPSED]
+        if not newest:
+            return False
+        try:
+            reads = [Read(record.jid, max_bytes=_GLIMPSE_BYTES) for record in newest]
+            records = self.fleet.jobs(seen.host).status(reads)
+        except RemoteJobsError:
+            return False
+        read.update(record.jid for record in bad)
+        return self._keep_lines(seen.host, records)
+
+    def _keep_lines(self, host: str, records: Sequence[Record]) -> bool:
+        with self._lock:
+            before = self._lines.get(host, {})
+            after = before | {record.jid: _last_line(record) for record in records}
+            self._lines[host] = after
+        return before != after
+
+    def _changed_there(self, host: str, going: Mapping[str, State], wait: float, stay: Stay) -> bool:
+        """Wait over there, so many seconds, until one of the jobs that go on ends or begins."""
+        reads = [Read(jid, max_bytes=_GLIMPSE_BYTES) for jid in list(going)[:_GLIMPSED]]
+        try:
+            records = self.fleet.jobs(host).status(reads, wait=wait, stay=stay)
+        except RemoteJobsError:
+            return True  # the next question says what is the matter
+        if self._keep_lines(host, records):
+            self._tell(host)
+        return any(record.state != going[record.jid] for record in records)
+
+    def _tell(self, host: str) -> None:
+        for listener in self._listeners:
+            listener(host)
+
+
+def is_bad(record: Record) -> bool:
+    """Whether the job has ended and did not succeed."""
+    return record.finished and record.state is not State.SUCCEEDED
+
+
+def _last_line(record: Record) -> str:
+    """What says how it goes: of one that runs on standard output, of one that ended badly on standard error."""
+    err, out = last_line(record.stderr), last_line(record.stdout)
+    return err or out if is_bad(record) else out or err
+
+
+def _shown(seen: HostSnapshot) -> tuple[object, ...]:
+    """What of it a reader would see change: not how long what runs has run by now, which a clock says."""
+    records = [record if record.finished else replace(record, delta=None) for record in seen.records]
+    return (seen.error and seen.error.message, *records)

@@ -1,0 +1,82 @@
+"""What a person may do from the page: end a job, and run one again where it failed, if that would be the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from remotejobs.model import Job
+from remotejobs.testing import FakeHosts, Plan
+from tests.awaiting import await_true
+from tests.web.serving import TOKEN, Served, served
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def page(real_time: FakeHosts) -> Iterator[Served]:
+    real_time.plan("dump", Plan(lasts=None))
+    real_time.plan("bad", Plan(rc=3), on="db[12]")
+    with served(real_time, "db1,db2,db3", actions=True) as page:
+        yield page
+
+
+def start(page: Served, job: Job) -> None:
+    for host in page.board.hosts:
+        page.board.live.fleet.jobs(host).start(job)
+    page.board.live.ask_now()
+    await_true(lambda: sum(record.jid == job.jid for record in page.board.live.records) == len(page.board.hosts))
+
+
+def post(page: Served, path: str, **fields: str) -> Any:
+    answer = page.ask(path, "POST", BEARER, **fields)
+    body = answer.read().decode()
+    return json.loads(body) if answer.status == 200 else (answer.status, body)
+
+
+def test_a_kill_ends_the_job_on_that_host_alone_says_how_it_was_proven_and_is_logged(page: Served) -> None:
+    start(page, Job(jid="dump", cmd="dump"))
+    (done,) = post(page, "/kill", host="db2", jid="dump")
+    assert (done["host"], done["ok"]) == ("db2", True)
+    assert done["text"].startswith("killed killed on request; ")
+    states = [page.board.live.fleet.jobs(host).record("dump").state for host in page.board.hosts]
+    assert states == ["running", "killed", "running"]
+    assert page.log == ["kill dump on db2: asked for by 127.0.0.1", f"kill dump on db2: {done['text']}"]
+
+
+def test_a_job_is_run_again_only_where_it_failed_and_under_one_new_jid(page: Served, real_time: FakeHosts) -> None:
+    start(page, Job(jid="first", cmd="bad luck", label="unlucky"))
+    done = post(page, "/again", jid="first", timeout="90")
+    assert [(each["host"], each["ok"]) for each in done] == [("db1", True), ("db2", True)]
+    new = {started.job.jid: started for started in real_time.started("unlucky") if started.job.jid != "first"}
+    (jid,) = new
+    assert (new[jid].job.cmd, new[jid].job.timeout) == ("bad luck", 90)
+    assert [started.host for started in real_time.started(jid)] == ["db1", "db2"]
+
+
+@pytest.mark.parametrize("settings", [{"env": {"TARGET": "orders"}}, {"chdir": "/srv"}, {"interpreter": "bash"}])
+def test_a_job_whose_settings_its_host_does_not_tell_is_not_run_again(
+    page: Served, real_time: FakeHosts, settings: dict[str, Any]
+) -> None:
+    start(page, Job(jid="first", cmd="bad luck", **settings))
+    done = post(page, "/again", jid="first")
+    assert [each["ok"] for each in done] == [False, False]
+    assert "interpreter, chdir or env differ" in done[0]["text"]
+    assert {started.job.jid for started in real_time.started()} == {"first"}
+
+
+def test_what_is_lost_or_succeeded_or_is_not_there_is_not_run_again(page: Served, real_time: FakeHosts) -> None:
+    start(page, Job(jid="dump", cmd="dump"))
+    real_time.loses("dump")
+    page.board.live.ask_now()
+    await_true(lambda: all(record.finished for record in page.board.live.records))
+    for jid in ("dump", "nothing"):
+        assert post(page, "/again", jid=jid) == (404, "There is no such job that this can be done to.\n")
+    assert post(page, "/kill", host="db9", jid="dump")[0] == 404
+    (refused,) = post(page, "/kill", host="db1", jid="../x")
+    assert "jid '../x' is not allowed" in refused["text"]
+    assert post(page, "/again", jid="dump", timeout="-1") == (400, "A timeout is a whole number of seconds.\n")
+    assert len(real_time.started()) == 3
