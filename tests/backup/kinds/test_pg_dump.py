@@ -16,11 +16,11 @@ from pydantic import ValidationError
 
 from lab.servers.postgres import Postgres
 from remotejobs.model import Record, State
-from remotejobs.operations.backup import PostgresItem, report_of
+from remotejobs.operations.backup import PostgresItem, ServerItem, report_of
 from remotejobs.operations.backup.item.script import job_of, shell_text
 from remotejobs.operations.backup.verify import Verify, verify_job
 from tests.awaiting import await_true
-from tests.backup.conftest import plan_of
+from tests.backup.conftest import databases_of, plan_of
 
 Back_up = Callable[..., Record]
 Run = Callable[..., Record]
@@ -194,3 +194,16 @@ def test_an_option_of_odd_words_reaches_pg_dump_as_one(database: Database) -> No
         ["sh", "-c", f'{words}\neval "printf %s\\\\\\\\n $PG_OPTIONS"'], capture_output=True, text=True, check=True
     )
     assert shown.stdout.splitlines() == ['--schema=it\'s "odd" $HOME', "--strict-names"]
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=["directory", "plain"])
+def test_every_format_is_tested_in_a_scratch_database_and_for_all_databases_of_a_server(
+    form: dict[str, Any], back_up: Back_up, database: Database, postgres: Postgres, directory: Path
+) -> None:
+    one = database("users", restore_test=True, restore_on="server", **form)
+    settings = one.model_dump(exclude={"name", "database"})
+    others = tuple(name for name in databases_of(postgres) if name != "users")
+    record = back_up(ServerItem.model_validate({"name": "main", "exclude": others, **settings}))
+    assert report_of(record).restore_tested, said(record)
+    assert {path.name.partition("-")[0] for path in directory.glob("main.*")} == {"main.globals", "main.users"}
+    assert not list(directory.glob(".unpacked*"))
