@@ -50,6 +50,8 @@ gpg gpg
 gpg-agent gpg-agent
 rclone rclone
 restic restic
+pgbackrest pgbackrest
+jq jq
 dropbear dropbear-bin
 /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so openssh-tests
 softhsm2-util softhsm2

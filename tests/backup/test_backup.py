@@ -125,7 +125,7 @@ def test_a_dump_that_is_cut_off_is_detected(cut: int, back_up: Back_up, database
     whole = Path(report_of(back_up(database("orders"))).path).read_bytes()
     assert len(whole) > cut
     (tmp_path / "cut.part").write_bytes(whole[:-cut])
-    check = f"{shell_text()}\nITEM=orders step=check part=$1 work=$2 sha256=sha256sum\nbk_postgres_check"
+    check = f"{shell_text()}\nITEM=orders FORMAT=custom step=check part=$1 work=$2\nbk_postgres_check"
     words = [tmp_path / "cut.part", tmp_path]
     done = subprocess.run(["sh", "-c", check, "sh", *words], capture_output=True, text=True)
     assert done.returncode == 1

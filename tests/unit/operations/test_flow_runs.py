@@ -28,7 +28,9 @@ def test_the_form_of_a_run_is_filled_in_with_the_hosts_that_failed() -> None:
     assert server.form_of(FlowRun("r", "n", "Failed", over=True, deployment="d"), ["db1"]) == ""
 
 
-@pytest.mark.parametrize("jid", ["dump", "run-20261130T071254-9a58ef", "service.web.1", "x4f3c1a52-7d1e-4c8b-9a60-2b7f0e5d9c11"])
+@pytest.mark.parametrize(
+    "jid", ["dump", "run-20261130T071254-9a58ef", "service.web.1", "x4f3c1a52-7d1e-4c8b-9a60-2b7f0e5d9c11"]
+)
 def test_only_a_jid_that_ends_with_a_run_belongs_to_one(jid: str) -> None:
     assert run_of(jid) == ""
     assert run_of(f"{jid}.0e9d3a0a-1111-4222-8333-123456789abc") == "0e9d3a0a-1111-4222-8333-123456789abc"

@@ -101,7 +101,9 @@ class CatalogueEntry:
         """postgres, files, sqlite, globals or command: by its record, or else by its name."""
         if self.record and self.record.get("kind"):
             return visible(str(self.record["kind"]))
-        return "postgres" if self.file.endswith(".dump") else "files" if ".tar" in self.file else "command"
+        return (
+            "postgres" if self.file.endswith((".dump", ".dump.tar")) else "files" if ".tar" in self.file else "command"
+        )
 
     @property
     def path(self) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from remotejobs.agent.shell import Shell, call, command_of
-from remotejobs.errors import FileRefused, HostRefused, ProtocolError, RemoteJobsError, UsageError
+from remotejobs.errors import FileRefused, HostRefused, RemoteJobsError, UsageError
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.backup.catalogue import CatalogueEntry, Copied, backups_on
+from remotejobs.operations.backup.copies.notes import note, remove_outgoing
 from remotejobs.operations.backup.copies.relay import relay
 from remotejobs.operations.backup.copies.seal import seal_job
 from remotejobs.operations.backup.item.report import warnings_in, whole_report
@@ -91,7 +91,7 @@ def copy_backups(
             said = [exc.message]
         problems += [f"not copied to {place.name}: {one_line(each)}" for each in said]
     entries = _of_item(item, backups_on(sender.shell, plan.directory))
-    _remove_outgoing(sender, entries)
+    remove_outgoing(sender.shell, entries, {place.name for place in sender.places if place.encrypted})
     newest = {entry.item: entry for entry in reversed(entries) if entry.good and entry.age >= 0}
     return CopyOutcome(
         copies=tuple(copied for entry in newest.values() for copied in entry.copies), problems=tuple(problems)
@@ -154,12 +154,12 @@ def _seen_again(
     found = there.get(mine.path.rpartition("/")[2])
     others = tuple(copied for copied in entry.copies if copied is not mine)
     if found is None or not found.good or found.bytes != mine.bytes:
-        _note(sender, entry, place.name, None)
+        note(sender.shell, entry, place.name, None)
         return replace(entry, copies=others)
     verified = str(found.verified.get("at", "")) if found.verified else ""
     if verified > mine.seen:
         mine = replace(mine, seen=verified)
-        _note(sender, entry, place.name, mine)
+        note(sender.shell, entry, place.name, mine)
     return replace(entry, copies=(*others, mine))
 
 
@@ -233,7 +233,7 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
         at=now,
         seen=now,
     )
-    _note(sender, entry, place.name, copied)
+    note(sender.shell, entry, place.name, copied)
 
 
 def _sealed(sender: _Sender, entry: CatalogueEntry) -> CatalogueEntry:
@@ -289,30 +289,3 @@ def _read(shell: Shell, path: str) -> str:
     if answer.rc:
         raise CopyRefused(shell.host, f"{path} cannot be read: {one_line(answer.output)}")
     return answer.output
-
-
-def _note(sender: _Sender, entry: CatalogueEntry, place: str, copied: Copied | None) -> None:
-    """Write down, beside the backup, where a copy of it is, or that there is none. Whole or not at all."""
-    marks = f"{entry.directory}/.copies/{place}"
-    mark, part = (shlex.quote(f"{marks}/{name}") for name in (entry.file, f".{entry.file}.part"))
-    if copied is None:
-        script = f"rm -f {mark}"
-    else:
-        text = shlex.quote(json.dumps(asdict(copied)))
-        script = f"umask 077; mkdir -p {shlex.quote(marks)} && printf '%s\\n' {text} >{part} && mv {part} {mark}"
-    answer = sender.shell.run(script)
-    if answer.rc:
-        raise ProtocolError(sender.host, f"the copy cannot be noted in {marks}: {one_line(answer.output)}")
-
-
-def _remove_outgoing(sender: _Sender, entries: Iterable[CatalogueEntry]) -> None:
-    """What every place has need not stay ready to go."""
-    wanted = {place.name for place in sender.places if place.encrypted}
-    gone = [
-        shlex.quote(f"{entry.directory}/.outgoing/{entry.outgoing.file}{more}")
-        for entry in entries
-        if entry.outgoing and wanted <= {copied.place for copied in entry.copies}
-        for more in ("", ".sha256", ".json")
-    ]
-    if gone:
-        sender.shell.run(f"rm -f {' '.join(gone)}")

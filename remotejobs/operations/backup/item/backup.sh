@@ -93,7 +93,7 @@ bk_leave() { # however it ends: no half backup, no scratch database and no throw
     bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then
-        rm -f "$part" "$file.sha256.part" "$file.json.part"
+        rm -rf "$part" "$part.d" "$file.sha256.part" "$file.json.part"
         if [ -n "$bad" ] || [ ! -e "$file" ]; then bk_remove "$file"; fi
     fi
     exit "$left"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from remotejobs.operations.backup.plan import (
     CommandItem,
     FilesItem,
@@ -15,6 +18,7 @@ from remotejobs.operations.backup.plan import (
 )
 from remotejobs.operations.backup.texts import yes_or_no
 
+_NAMING = re.compile(r"--(table|schema|extension)")  # a name that nothing has is an error then, and not an empty dump
 TESTED = (PostgresItem, MariadbItem, RedisItem)  # kinds that may be restored for a test
 
 
@@ -30,11 +34,13 @@ def settings_of(item: Item) -> list[tuple[str, str]]:
                 ("TEST_PORT", str(other.port)),
                 ("TEST_USER", other.user or item.user),
                 ("TEST_PASSFILE", other.passfile or item.passfile),
+                ("TEST_SSLMODE", other.sslmode),
                 ("ROOM_UNCHECKED", yes_or_no(other.room_unchecked)),
             ]
-            return [("RESTORE_ON", "other"), *_restore_settings(item), *there]
+            return [("RESTORE_ON", "other"), *_pg_dump(item), *_restore_settings(item), *there]
         case PostgresItem():
-            return [("RESTORE_ON", str(item.restore_on)), *_restore_settings(item), ("ROOM_UNCHECKED", "no")]
+            there = [("RESTORE_ON", str(item.restore_on)), ("ROOM_UNCHECKED", "no")]
+            return [*there, *_pg_dump(item), *_restore_settings(item)]
         case MariadbItem():
             there = [("MY_SERVER", item.server), ("MY_PORT", str(item.port)), ("MY_USER", item.user)]
             there += [
@@ -63,6 +69,18 @@ def _as_database(item: ServerItem) -> dict[str, object]:
     return {name: getattr(item, name) for name in PostgresItem.model_fields}
 
 
+def _pg_dump(item: PostgresItem) -> list[tuple[str, str]]:
+    without = [f"--exclude-table-data={pattern}" for pattern in item.exclude_table_data]
+    chosen = ["--strict-names"] if any(_NAMING.match(option) for option in item.options) else []
+    return [
+        ("FORMAT", item.format),
+        ("JOBS", str(item.jobs)),
+        ("PG_OPTIONS", shlex.join([*item.options, *chosen, *without])),
+        ("EXCLUDED", shlex.join(item.exclude_table_data)),
+        ("LOCK_TIMEOUT", str(item.lock_timeout * 1000) if item.lock_timeout else ""),
+    ]
+
+
 def _restore_settings(item: PostgresItem | MariadbItem | RedisItem) -> list[tuple[str, str]]:
     return [
         ("LIMIT", str(item.timeout)),
@@ -75,7 +93,7 @@ def _restore_settings(item: PostgresItem | MariadbItem | RedisItem) -> list[tupl
 def extension_of(item: Item) -> str:
     match item:
         case PostgresItem():
-            return "dump"
+            return {"custom": "dump", "directory": "dump.tar", "plain": "sql.gz"}[item.format]
         case MariadbItem():
             return "sql.gz"
         case RedisItem():
@@ -95,7 +113,10 @@ def environment_of(item: Item) -> list[tuple[str, str]]:
     named = [
         ("PGDATABASE", item.database),
         ("PGHOST", item.server),
-        ("PGPORT", str(item.port)),
+        ("PGPORT", "" if item.service else str(item.port)),
+        ("PGSERVICE", item.service),
+        ("PGSSLMODE", item.sslmode),
+        ("PGSSLROOTCERT", item.sslrootcert),
         ("PGUSER", item.user),
         ("PGPASSFILE", item.passfile),
     ]

@@ -49,8 +49,10 @@ bk_room() {
     previous=$(bk_good | sed -n '1s/ .*//p')
     [ -n "$previous" ] || return 0
     again=$(($(bk_size "$ITEM-$previous.$EXTENSION") * 5 / 4 / 1024))
+    [ "${FORMAT:-}" != directory ] || again=$((again * 2)) # until it is packed, it is there twice
     [ "$again" -gt "$free" ] || return 0
     most=$((free - MIN_FREE_KIB))
+    [ "${FORMAT:-}" != directory ] || most=0 # nothing limits the sum of many files
     [ "$most" -gt 0 ] || bk_fail "$DIRECTORY has $free KiB free, $again KiB are needed: a quarter more than last time"
     echo "$DIRECTORY has $free KiB free, and the last backup took $((again * 4 / 5)): at most $most KiB are written"
 }

@@ -6,8 +6,8 @@ bk_meanwhile() { # begins to read what the dump is about to write, by those read
     [ "${again:-0}" -ge 16384 ] || return 0 # KiB: a small one is read faster than processes are started
     rm -f "$work/written"
     case $KIND:$EXTENSION in
-    postgres:*) bk_reader read bk_postgres_read ;; # pg_dump writes its beginning anew at the end: no checksum yet
-    files:tar) bk_reader sum bk_sum ;;             # tar lists it at once afterwards, passing over what is in the files
+    postgres:dump) bk_reader read bk_postgres_read ;; # pg_dump writes its beginning anew at the end: no checksum yet
+    files:tar) bk_reader sum bk_sum ;;                # tar lists it at once afterwards, passing over what is in the files
     files:*)
         bk_reader read bk_files_read
         bk_reader sum bk_sum

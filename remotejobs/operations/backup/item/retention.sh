@@ -58,8 +58,8 @@ bk_retain() {
         bk_prune incomplete
     fi
     kept=$(($(bk_good | wc -l)))
-    for stale in "$ITEM"-[0-9]*Z."$EXTENSION".part; do # of a backup that was cut off more than a day ago
-        [ -z "$(find "$stale" -prune -mtime +0 2>/dev/null)" ] || rm -f "$stale"
+    for stale in "$ITEM"-[0-9]*Z."$EXTENSION".part*; do # of a backup that was cut off more than a day ago
+        [ -z "$(find "$stale" -prune -mtime +0 2>/dev/null)" ] || rm -rf "$stale"
     done
 }
 

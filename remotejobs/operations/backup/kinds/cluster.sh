@@ -65,8 +65,11 @@ bk_restore_whole() { # under its own name, with its owners and rights
         set -- "$@" --no-owner --no-privileges
     fi
     bk_at dropdb -w --maintenance-db=template1 postgres 2>"$work/said" || bk_cannot "$(bk_said)" || return
-    bk_guarded /dev/null pg_restore -w --exit-on-error --create "$@" -d template1 "$DIRECTORY/$file" ||
-        bk_cannot "it cannot be restored there: $(bk_said)"
+    if [ -n "$archive" ]; then
+        bk_load "$DIRECTORY/$file" template1 --create "$@"
+    else # it says all but how its database is made
+        bk_at createdb -w --maintenance-db=template1 -T template0 -E UTF8 "$PGDATABASE" 2>"$work/said" && bk_load "$DIRECTORY/$file" ''
+    fi || bk_cannot "it cannot be restored there: $(bk_said)"
 }
 
 bk_programs() { # MAJOR (or '') -> $bin, where a server is that is no older than the one that was dumped

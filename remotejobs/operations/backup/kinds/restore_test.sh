@@ -24,7 +24,8 @@ bk_target() { # libpq's variables for it
     other) PGHOST=$TEST_HOST PGPORT=$TEST_PORT PGUSER=$TEST_USER PGPASSFILE=$TEST_PASSFILE PGDATABASE=postgres ;;
     *) return 0 ;;
     esac
-    unset PGSERVICE PGHOSTADDR
+    unset PGSERVICE PGHOSTADDR PGSSLMODE
+    if [ "$RESTORE_ON" = other ] && [ -n "$TEST_SSLMODE" ]; then export PGSSLMODE="$TEST_SSLMODE"; fi
     [ -n "$PGUSER" ] || unset PGUSER
     [ -n "$PGPASSFILE" ] || unset PGPASSFILE
     export PGHOST PGPORT
@@ -72,7 +73,8 @@ bk_scratch_away() { # in any case, and however it ended
     [ -z "$guard" ] || kill "$guard" 2>/dev/null
     [ -z "$to_drop" ] || bk_drop "$SCRATCH" bk_at || echo "the database $SCRATCH could not be dropped: $(bk_said)" >&2
     [ -z "$cluster" ] || bk_cluster_down "$cluster"
-    to_drop='' cluster='' worker='' guard=''
+    [ -z "${unpacked:-}" ] || rm -rf "$unpacked"
+    to_drop='' cluster='' worker='' guard='' unpacked=''
 }
 
 bk_restore_test() {
@@ -97,10 +99,12 @@ bk_restored() {
     esac
     case $RESTORE_ON in
     cluster)
+        bk_archive_of "$DIRECTORY/$file" || bk_cannot "$(bk_said)" || return
         bk_say restore "into a throw-away server in $RESTORE_DIRECTORY"
         bk_cluster_up && bk_restore_whole || return
         ;;
     *)
+        bk_archive_of "$DIRECTORY/$file" || bk_cannot "$(bk_said)" || return
         bk_say restore "into the scratch database $SCRATCH"
         bk_server_room && bk_restore_scratch || return
         ;;
@@ -170,8 +174,8 @@ bk_restore_scratch() {
         "ALTER DATABASE $SCRATCH SET client_connection_check_interval = '1s'"; do
         bk_at psql -wqAtX -c "$wish" >/dev/null 2>&1
     done
-    bk_guarded /dev/null pg_restore -w --exit-on-error --no-owner --no-privileges --no-tablespaces --no-publications \
-        --no-subscriptions -d "$SCRATCH" "$DIRECTORY/$file" || bk_cannot "it cannot be restored there: $(bk_said)"
+    bk_load "$DIRECTORY/$file" "$SCRATCH" -j "$JOBS" --no-owner --no-privileges --no-tablespaces --no-publications --no-subscriptions ||
+        bk_cannot "it cannot be restored there: $(bk_said)"
 }
 
 # OUT COMMAND...: at the server of the test. It is ended when the time for the test is over, or the room at $watched.

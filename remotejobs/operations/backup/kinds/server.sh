@@ -28,7 +28,7 @@ bk_server_main() { # PATTERN...: databases to leave out
     fi
     while IFS= read -r database <&3; do
         ! bk_server_excluded "$database" "$@" || continue
-        bk_server_one postgres dump "$(bk_server_name "$database")" "$database" 3<&-
+        bk_server_one postgres "$EXTENSION" "$(bk_server_name "$database")" "$database" 3<&-
     done 3<"$all/names"
     bk_run_after "$([ -n "$failed" ] && echo failed || echo made)"
     bk_server_report

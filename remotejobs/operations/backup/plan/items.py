@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from remotejobs.operations.backup.plan.base import BackupModel, Common, Line, Place
+from remotejobs.operations.backup.plan.pg_dump import DEFAULT_PORT, TABLES, SslMode, check_options
 
 
 class OtherServer(BackupModel):
@@ -18,6 +19,7 @@ class OtherServer(BackupModel):
         default="", description="PostgreSQL user there, with the right to create databases; empty: as for the dump."
     )
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: as for the dump.")
+    sslmode: SslMode = Field(default="", description="How the connection to it is encrypted and checked.")
     room_unchecked: bool = Field(
         default=False,
         description="Restore there although the free room of a server on another machine cannot be seen.",
@@ -47,7 +49,7 @@ class _Tested(Common):
 
 
 class PostgresItem(_Tested):
-    """A PostgreSQL database, by pg_dump in its custom format.
+    """A PostgreSQL database, by pg_dump.
 
     Passwords are not given here: they belong into a password file on the host, readable by the job's user alone.
     """
@@ -61,11 +63,49 @@ class PostgresItem(_Tested):
     port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
     user: Line = Field(default="", description="PostgreSQL user; empty: the user that the job runs as.")
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
+    service: Line = Field(
+        default="", description="Section of pg_service.conf on the host that says server, port and user instead."
+    )
+    sslmode: SslMode = Field(default="", description="How the connection is encrypted and checked, as libpq calls it.")
+    sslrootcert: Line = Field(default="", description="File on the host with the authorities that verify-ca trusts.")
+    format: Literal["custom", "directory", "plain"] = Field(
+        default="custom",
+        description="custom: one file for pg_restore; directory: several tables at a time (jobs), in one file later; "
+        "plain: SQL for psql, compressed, without the owner, rights and settings of the database itself.",
+    )
+    jobs: int = Field(default=1, ge=1, le=64, description="Tables dumped at a time; it takes format: directory.")
+    exclude_table_data: tuple[Annotated[Line, Field(pattern=TABLES)], ...] = Field(
+        default=(), description="Tables that are saved without their rows, as patterns of psql: audit.*, public.log_*"
+    )
+    options: tuple[Line, ...] = Field(
+        default=(), description="More options of pg_dump, each in one long word: --no-comments, --schema=app"
+    )
+    lock_timeout: int | None = Field(
+        default=None, ge=1, description="Seconds to wait for the lock of a table; then the item fails. Empty: no limit."
+    )
     restore_on: Literal["cluster", "server"] | OtherServer = Field(
         default="cluster",
         description="Where: cluster, a throw-away server that is made on the host with initdb, so that the database's "
         "own server carries no load; server, the one that was dumped; or another server.",
     )
+
+    @model_validator(mode="after")
+    def _connection_fits(self) -> PostgresItem:
+        said = [name for name in ("server", "user", "sslmode", "sslrootcert") if getattr(self, name)]
+        said += ["port"] if self.port != DEFAULT_PORT else []
+        if self.service and said:
+            raise ValueError(f"service: {self.service!r} says {said[0]} too, and libpq would believe it; give one")
+        by_socket = not self.service and (not self.server or self.server.startswith("/"))
+        if by_socket and self.sslmode not in ("", "disable", "allow", "prefer"):
+            raise ValueError(f"sslmode: {self.sslmode} cannot be had on a socket, where nothing is encrypted")
+        return self
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> PostgresItem:
+        if self.jobs > 1 and self.format != "directory":
+            raise ValueError(f"jobs: pg_dump writes format: {self.format} one table at a time; say format: directory")
+        check_options(self.options, plain=self.format == "plain", restore_test=self.restore_test)
+        return self
 
 
 class ServerItem(PostgresItem):

@@ -96,7 +96,8 @@ rs_enough() { # KIB
 rs_postgres() {
     set -- --no-tablespaces
     [ "$OWNERS" = yes ] || set -- "$@" --no-owner --no-privileges
-    rs_settings "$@"
+    bk_archive_of "$DIRECTORY/$FILE" || bk_fail "$FILE cannot be unpacked: $(bk_said)"
+    if [ -n "$archive" ]; then rs_settings "$@"; else rs_no_settings; fi
     to_drop=1
     # Its comment says until when it may be there: a later sweep removes it if this host loses its power.
     {
@@ -105,7 +106,7 @@ rs_postgres() {
     } >"$work/script"
     rs_psql -f "$work/script" || bk_fail "a database cannot be made: $(bk_said)"
     rs_psql -c "ALTER DATABASE $SCRATCH SET client_connection_check_interval = '1s'" || : # PostgreSQL 13 has it not
-    bk_guarded /dev/null pg_restore -w --exit-on-error -j "$JOBS" "$@" -d "$SCRATCH" "$DIRECTORY/$FILE" ||
+    bk_load "$DIRECTORY/$FILE" "$SCRATCH" -j "$JOBS" "$@" ||
         bk_fail "it cannot be restored there: $(bk_said)"
     bk_say count "the rows of every table"
     { echo 'SET statement_timeout = 0;' && bk_count_rows; } >"$work/script"
@@ -119,8 +120,8 @@ rs_postgres() {
 
 # The statements by which the dump makes its database and sets it up -> $locale, and $work/settings for TARGET's name.
 rs_settings() { # OPTION...
-    pg_restore -l -C "$FILE" | grep -E '^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) ' >"$work/list"
-    pg_restore -C -L "$work/list" "$@" -f "$work/create" "$FILE" || bk_fail "$FILE cannot be read"
+    pg_restore -l -C "$archive" | grep -E '^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) ' >"$work/list"
+    pg_restore -C -L "$work/list" "$@" -f "$work/create" "$archive" || bk_fail "$FILE cannot be read"
     locale=$(sed -n 's/^CREATE DATABASE .* WITH TEMPLATE = template0 \(.*\);$/\1/p' "$work/create" | sed -n 1p)
     name=$(sed -n 's/^CREATE DATABASE \(.*\) WITH TEMPLATE = template0 .*/\1/p' "$work/create" | sed -n 1p)
     [ -n "$locale" ] && [ -n "$name" ] || bk_fail "$FILE does not say how its database is made"
@@ -132,6 +133,13 @@ rs_settings() { # OPTION...
             if (at) $0 = substr($0, 1, at - 1) "DATABASE " ENVIRON["RS_QUOTED"] " " substr($0, at + length(was))
         }
         { print }' "$work/create" >"$work/settings"
+}
+
+rs_no_settings() { # a plain dump says all but how its database is made
+    [ "$OWNERS" = yes ] || bk_fail "$FILE is a plain dump, whose owners and rights psql cannot leave out; restore it with owners"
+    echo "a plain dump: the database gets the encoding UTF8, and its owner, rights and settings are those of a new one"
+    locale="ENCODING = 'UTF8'"
+    : >"$work/settings"
 }
 
 # One transaction gives the databases their names, and TARGET its owner, rights and settings.

@@ -101,7 +101,7 @@ vf_kind() { # -> $kind
     case $file in *.age | *.gpg) kind=encrypted && return ;; esac
     kind=$(sed -n 's/.*"kind": "\([a-z]*\)".*/\1/p' "$file.json" 2>/dev/null | sed -n 1p)
     [ -z "$kind" ] || return 0
-    case $file in *.dump) kind=postgres ;; *.tar | *.tar.gz) kind=files ;; *.sqlite) kind=sqlite ;; *) kind='command' ;; esac
+    case $file in *.dump | *.dump.tar) kind=postgres ;; *.tar | *.tar.gz) kind=files ;; *.sqlite) kind=sqlite ;; *) kind='command' ;; esac
 }
 
 vf_checksum() {
@@ -117,8 +117,16 @@ vf_checksum() {
 vf_format() {
     case $kind in
     postgres)
+        case $file in *.sql.gz)
+            bk_plain_whole "$file" || vf_wrong 1 "$why"
+            [ -z "$why$cannot" ]
+            return
+            ;;
+        esac
         command -v pg_restore >/dev/null || { bk_warn "$file: pg_restore is not installed: its format is not read" && return 0; }
-        pg_restore -f /dev/null "$file" 2>"$work/said" || vf_wrong "$?" "pg_restore cannot read it"
+        bk_archive_of "$DIRECTORY/$file" || { cannot="it cannot be unpacked: $(bk_said)" && return 1; }
+        pg_restore -f /dev/null "$archive" 2>"$work/said" || vf_wrong "$?" "pg_restore cannot read it"
+        [ -z "${unpacked:-}" ] || rm -rf "$unpacked"
         ;;
     files)
         # Its list needs no room on this host.
@@ -171,7 +179,11 @@ vf_restore() { # one database in EVERY, another one each day
 }
 
 vf_restored() {
-    major=$(pg_restore --list "$file" | sed -n 's/^; *Dumped from database version: \([0-9]*\).*/\1/p')
+    bk_archive_of "$DIRECTORY/$file" || bk_cannot "it cannot be unpacked: $(bk_said)" || return
+    if [ -n "$archive" ]; then pg_restore --list "$archive"; else gzip -dc "$file" | head -n 20; fi >"$work/head"
+    major=$(sed -n 's/^.*Dumped from database version:* \([0-9]*\).*/\1/p' "$work/head" | sed -n 1p)
+    PGDATABASE=restored
+    export PGDATABASE
     bk_cluster_up "$major" "$(bk_recorded_size "$file")" && bk_restore_whole || return
     { echo 'SET statement_timeout = 0;' && bk_count_rows; } >"$work/script"
     PGDATABASE=$(bk_at psql -wqAtX -d template1 -c \
