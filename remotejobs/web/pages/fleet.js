@@ -197,6 +197,7 @@ const lines = new Map(); // table rows by key
 function drawTable(found) {
   const body = document.querySelector("#jobs tbody");
   const wanted = new Set();
+  const focused = document.activeElement; // a row that is moved loses it
   let before = null;
   for (const row of found) {
     const id = key(row.host.host, row.jid);
@@ -217,6 +218,7 @@ function drawTable(found) {
       lines.delete(id);
     }
   }
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
 }
 
 function newLine(row) {
@@ -468,6 +470,7 @@ function keys(event) {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
   if (byId("ask").open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && (open || typing)) {
+    event.preventDefault(); // which would empty the search
     if (typing) event.target.blur();
     else close();
   } else if (event.key === "/" && !typing) {
