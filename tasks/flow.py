@@ -1,7 +1,7 @@
 """Flows with jobs on hosts, ours and yours: `remote_flow` makes one, `run_jobs` does its work.
 
     @remote_flow("vacuum", run_name="vacuum {hosts}")
-    def vacuum(access: Access, hosts: HostPattern, job: JobOptions = JobOptions(limit=3600)) -> list[End]:
+    def vacuum(access: Access, hosts: HostPattern, job: JobOptions = JobOptions(timeout=3600)) -> list[JobResult]:
         jobs = [(job.job("vacuumdb --all", label="vacuum"), host) for host in select_hosts(access, hosts)]
         return run_jobs(jobs, access, title=f"Vacuum on {hosts}")
 

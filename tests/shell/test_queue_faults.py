@@ -26,7 +26,7 @@ def test_the_queue_limit_ends_a_job_whose_supervisor_is_stopped(jobs: HostJobs, 
 
 def test_a_queue_limit_that_no_longer_holds_is_reported(jobs: HostJobs, tmp_path: Path) -> None:
     jobs.start(held(tmp_path, "first", locks=("apt",)))
-    second = jobs.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
+    second = jobs.start(held(tmp_path, "second", locks=("apt",), queue_timeout=600))
     os.kill(timer := int(fields_of(second.results_dir, "queued")["timer"].split()[0]), signal.SIGKILL)
     await_dead(timer)
     assert jobs.record("second").msg.endswith(f"its timer {timer} is gone: the queue timeout no longer holds")
@@ -38,7 +38,7 @@ def test_a_job_taken_out_of_the_line_is_not_called_lost_before_its_end_is_record
     dash: HostJobs, tmp_path: Path
 ) -> None:
     dash.start(held(tmp_path, "first", locks=("apt",)))
-    second = dash.start(held(tmp_path, "second", locks=("apt",), queue_limit=600))
+    second = dash.start(held(tmp_path, "second", locks=("apt",), queue_timeout=600))
     directory = Path(second.results_dir)
     timer = int(fields_of(directory, "queued")["timer"].split()[0])
     os.link(directory / "queued", directory / "job")  # as its timer or a kill does; its turn comes at that moment
