@@ -96,8 +96,8 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.web
-	$(BIN)/python -m bench.round_trips
-	$(BIN)/python -m bench.far
+	$(BIN)/python -m bench.distance.round_trips
+	$(BIN)/python -m bench.distance.far
 	$(BIN)/python -m bench.prefect.nightly
 	$(BIN)/python -m bench.prefect.server
 	$(BIN)/python -m bench.prefect.shards

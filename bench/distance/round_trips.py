@@ -1,8 +1,8 @@
 """Round trips: how much longer it takes when everything sent is late, beside an earlier build and OpenSSH, in turn.
 
-    python -m bench.round_trips [--before COMMIT] [--runs 5] [--delays 0,20,100] [--write]
+    python -m bench.distance.round_trips [--before COMMIT] [--runs 5] [--delays 0,20,100] [--write]
 
-One real sshd behind a TCP proxy that delays (`bench.slow_wire`). The slope over the delay is the number of round trips,
+One real sshd behind a TCP proxy that delays (`bench.distance.slow_wire`). The slope over the delay is the number of round trips,
 whatever else takes its time.
 """
 
@@ -56,7 +56,7 @@ with Fleet(load_inventory(sys.argv[1]).select("all")) as fleet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.round_trips", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.distance.round_trips", description=__doc__)
     parser.add_argument("--before", default=BEFORE, help="the commit to measure beside this tree")
     parser.add_argument("--runs", type=int, default=5, help="runs of each; the median is reported")
     parser.add_argument("--delays", default="0,20,100", help="milliseconds that everything takes in each direction")
@@ -146,7 +146,7 @@ def _ssh(inventory: Path) -> float:
 def _behind_wire(lab: SshLab, delay: float, directory: Path) -> Iterator[Path]:
     """The inventory of the lab's host, reached through a proxy that makes everything late by so many milliseconds."""
     host = lab.host("far")
-    words = [sys.executable, "-m", "bench.slow_wire", str(host.port), str(delay)]
+    words = [sys.executable, "-m", "bench.distance.slow_wire", str(host.port), str(delay)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as proxy:
         try:
             assert proxy.stdout

@@ -1,8 +1,8 @@
 """A short command on many hosts that are far away, by this tree and by an earlier one, in turn.
 
-    python -m bench.far [--hosts 200] [--delay 50] [--runs 3] [--before COMMIT] [--write]
+    python -m bench.distance.far [--hosts 200] [--delay 50] [--runs 3] [--before COMMIT] [--write]
 
-Each real sshd stands behind its own TCP proxy (`bench.slow_wire`), which makes everything late by `--delay`
+Each real sshd stands behind its own TCP proxy (`bench.distance.slow_wire`), which makes everything late by `--delay`
 milliseconds in each direction.
 """
 
@@ -30,7 +30,7 @@ RUNS = {"run -P 0": ["-P", "0", "--", "sleep 1"], "run -P 1 of true": ["-P", "1"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.far", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.distance.far", description=__doc__)
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--delay", type=float, default=50, help="milliseconds in each direction")
     parser.add_argument("--runs", type=int, default=3, help="runs of each; the median is reported")
@@ -73,7 +73,7 @@ def _far(count: int, delay: float) -> Iterator[Path]:
         directory, names = Path(name), [f"h{number:03d}" for number in range(count)]
         with SshLab(directory, names) as lab:
             ports = [lab.host(name).port for name in names]
-            words = [sys.executable, "-m", "bench.slow_wire", ",".join(map(str, ports)), str(delay)]
+            words = [sys.executable, "-m", "bench.distance.slow_wire", ",".join(map(str, ports)), str(delay)]
             with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as proxies:
                 try:
                     assert proxies.stdout
