@@ -2,8 +2,8 @@
 
     python -m bench.distance.round_trips [--before COMMIT] [--runs 5] [--delays 0,20,100] [--write]
 
-One real sshd behind a TCP proxy that delays (`bench.distance.slow_wire`). The slope over the delay is the number of round trips,
-whatever else takes its time.
+One real sshd behind a TCP proxy that delays (`bench.distance.slow_wire`). The slope over the delay is the number of
+round trips, whatever else takes its time.
 """
 
 from __future__ import annotations

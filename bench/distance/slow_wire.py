@@ -1,4 +1,6 @@
-"""TCP proxies to ports of this machine that make everything late: `python -m bench.distance.slow_wire PORT,PORT MILLISECONDS`.
+"""TCP proxies to ports of this machine that make everything late.
+
+    python -m bench.distance.slow_wire PORT,PORT MILLISECONDS
 
 It prints their ports in one line. What either side sends is on its way for so many milliseconds. A connect to a proxy
 on the same machine takes no time; so what the client sends counts from where a distant connect would have ended, after
