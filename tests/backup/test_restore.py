@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -14,8 +15,10 @@ from remotejobs.agent.shell import Shell
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import PostgresItem, report_of
+from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.restore import (
     Restore,
+    restore_job,
     restore_report_of,
     target_on,
 )
@@ -267,3 +270,19 @@ def test_without_room_nothing_is_begun(
     failed = restore("users", database="back", **(server | {"reserve_mib": 1024**3}))
     assert f"failed at step preflight: {postgres.query('SHOW data_directory')} has " in said(failed)
     assert f"{1024**4} KiB stay free" in said(failed)
+
+
+@pytest.mark.parametrize("kind", ["dump", "sql.gz"])
+def test_the_command_of_a_restore_comes_back_whole_to_whoever_attaches_to_it(
+    kind: str, directory: Path, shell: Shell
+) -> None:
+    # A run that begins anew continues with the command that lies on the host, of which a record brings 64 KiB.
+    directory.mkdir()
+    path = directory / f"orders-20260101T000000Z.{kind}"
+    for suffix in ("", ".sha256"):
+        Path(f"{path}{suffix}").write_text("x")
+    Path(f"{path}.json").write_text(json.dumps({"record": 1, "kind": "mariadb" if kind == "sql.gz" else "postgres"}))
+    (entry,) = backups_on(shell, str(directory))
+    assert entry.kind == ("mariadb" if kind == "sql.gz" else "postgres")
+    wanted = Restore(item="orders", database="x" * 63, server="s" * 200, user="u" * 63, passfile="/" + "p" * 200)
+    assert len(restore_job(wanted, entry, jid="j" * 60, replace=True).cmd.encode()) < 65536

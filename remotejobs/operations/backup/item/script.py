@@ -37,6 +37,7 @@ _TEXTS = (
     "item/record.sh",
     "item/place.sh",
     "item/hooks.sh",
+    "kinds/pg_archive.sh",
     "kinds/postgres.sh",
     "kinds/restore_test.sh",
     "kinds/cluster.sh",

@@ -21,13 +21,13 @@ _TEXTS = (
     "item/backup.sh",
     "item/record.sh",
     "item/place.sh",
-    "kinds/postgres.sh",
+    "kinds/pg_archive.sh",
     "kinds/restore_test.sh",
     "kinds/cluster.sh",
-    "kinds/mariadb.sh",
     "restore/restore.sh",
-    "restore/mariadb.sh",
 )
+# Not for others: of a command, only 64 KiB come back to whoever attaches to its job.
+_MARIADB = ("kinds/mariadb.sh", "restore/mariadb.sh")
 
 
 class TargetUnknown(HostRefused):
@@ -121,7 +121,8 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("RESTORE_RESERVE_KIB", str(restore.reserve_mib * 1024)),
     ]
     before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore), *_mysql(restore)]
-    return _job_with(restore, command_of(texts(_TEXTS), "rs_main", before=before), jid=jid)
+    sent = (*_TEXTS, *_MARIADB) if entry.kind == "mariadb" else _TEXTS
+    return _job_with(restore, command_of(texts(sent), "rs_main", before=before), jid=jid)
 
 
 def started_by(restore: Restore, host: str, jid: str, command: str) -> str:

@@ -19,6 +19,7 @@ _TEXTS = (
     "item/backup.sh",
     "item/record.sh",
     "item/place.sh",
+    "kinds/pg_archive.sh",
     "kinds/postgres.sh",
     "kinds/restore_test.sh",
     "kinds/cluster.sh",
