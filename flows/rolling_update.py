@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 
 from remotejobs.operations.rolling import HostReport, Update
 from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval
 from remotejobs.prefect.tasks.dry_run import dry_run_state
 from remotejobs.prefect.tasks.flow import HostPattern, remote_flow, select_hosts
 from remotejobs.prefect.tasks.jobs.reports import publish_table, row_of
@@ -18,6 +19,7 @@ from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.planned import updates_of
 from remotejobs.prefect.tasks.rolling.batches import revert_batches, survey, update_batch
 from remotejobs.prefect.tasks.rolling.found import found_by
+from remotejobs.prefect.tasks.rolling.gate import check_gate, refused_at_gate
 from remotejobs.prefect.tasks.rolling.repair import left_by, put_right, repair_host
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
 from remotejobs.prefect.tasks.rolling.runs import ended_run, this_update
@@ -29,6 +31,7 @@ def rolling_update(
     hosts: HostPattern,
     update: Update,
     resume_from: str = "",
+    gate: Approval = NOT_NEEDED,
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
     dry_run: bool = False,
 ) -> State[None]:
@@ -38,6 +41,8 @@ def rolling_update(
         hosts: Hosts to update, as a pattern, in this order: web, web:!web3.
         update: What to deploy, in which batches, when to stop, and what to revert then.
         resume_from: Id of an earlier run, now over, to go on with: hosts that it updated are left alone. Empty: none.
+        gate: Whether a person has to agree, with the figures of the canaries, before the other hosts are updated. A no
+            stops the update, and reverts the canaries unless nothing is to be reverted.
         dry_run: Show what would run where, and run nothing.
     """
     names = select_hosts(access, hosts)
@@ -45,12 +50,16 @@ def rolling_update(
         found = found_by(names, access, update)
         asked = "only the load balancer was asked" if found else "no host was asked"
         return dry_run_state(updates_of(names, update, found), access, asked)
+    check_gate(gate, update)
     with fork_slots(access):
-        rollout = survey(names, access, update, this_update(resume_from))
+        rollout = survey(names, access, update, this_update(resume_from), gate)
         reports: list[HostReport] = list(rollout.earlier)
         progress = UpdateProgress(len(names), reports)
         stopped = ""
         for batch in rollout.batches:
+            if not batch.canary and (stopped := refused_at_gate(gate, rollout, reports)):
+                reports = revert_batches(rollout, reports, progress, all_updated=True)
+                break
             reports += update_batch(rollout, batch, progress)
             publish(update, with_not_started(names, reports))
             if stopped := why_stop(update.budget, batch, len(names), reports):

@@ -16,6 +16,7 @@ from remotejobs.operations.rolling import Batch, HostReport, Update, UpdateOutco
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory
 from remotejobs.operations.rolling.steps import is_restored
 from remotejobs.prefect.tasks.access import Access
+from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, is_answered
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.rolling.errors import FoundOut, HostNotChanged, SoakFailed
 from remotejobs.prefect.tasks.rolling.health import soak
@@ -104,8 +105,18 @@ def survey_host(host: str, access: Access, update: Update, update_id: str) -> Su
     )
 
 
-def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str) -> Rollout:
-    """Plan the batches of what is left to do. Raises `HostsFailed` when the plan cannot work, naming the hosts."""
+def gate_of(update_id: str, update: Update) -> str:
+    """What the answer at the gate is for: the same in each process of a run."""
+    return f"rolling update {update_id} to {update.version}"
+
+
+def survey(
+    hosts: Sequence[str], access: Access, update: Update, update_id: str, gate: Approval = NOT_NEEDED
+) -> Rollout:
+    """Plan the batches of what is left to do. Raises `HostsFailed` when the plan cannot work, naming the hosts.
+
+    Once the `gate` behind the canaries is answered, they are not watched again.
+    """
     check_balancer(hosts[0], access, update)
     runs = {host: survey_host.submit(host, access, update, update_id) for host in hosts}
     found, ends = values_of("survey", runs)
@@ -116,7 +127,8 @@ def survey(hosts: Sequence[str], access: Access, update: Update, update_id: str)
     canaries = {
         host for batch in in_batches(going, update.serial, update.canary) if batch.canary for host in batch.hosts
     }
-    if not any(seen.touched for host, seen in found.items() if host not in canaries):
+    beyond = any(seen.touched for host, seen in found.items() if host not in canaries)
+    if not (beyond or is_answered(gate, gate_of(update_id, update))):
         # Their soak may not have been over: they are checked once more, and changed only where that is needed.
         done -= canaries
     return Rollout(
@@ -141,10 +153,16 @@ def update_batch(rollout: Rollout, batch: Batch, progress: UpdateProgress) -> li
     return _soaked(rollout, reports) if batch.canary else reports
 
 
-def revert_batches(rollout: Rollout, reports: Sequence[HostReport], progress: UpdateProgress) -> list[HostReport]:
-    """Revert what the plan says, newest first; returns all reports, those of the reverted hosts as they are now."""
+def revert_batches(
+    rollout: Rollout, reports: Sequence[HostReport], progress: UpdateProgress, *, all_updated: bool = False
+) -> list[HostReport]:
+    """Revert what the plan says, newest first; returns all reports, those of the reverted hosts as they are now.
+
+    `all_updated`: revert every host that was updated, as long as anything is to be reverted.
+    """
     wanted = rollout.update.revert
-    chosen = [each.host for each in reports if each.touched and (wanted == "updated" or each.failed)]
+    every = all_updated or wanted == "updated"
+    chosen = [each.host for each in reports if each.touched and (every or each.failed)]
     known = {report.host: report for report in reports}
     for batch in newest_first(_by_batch(reports), chosen if wanted != "nothing" else ()):
         for report in _side_by_side(rollout, StepKind.REVERT, "", batch, progress):
