@@ -33,7 +33,6 @@ from remotejobs.web.stream import fleet_events, output_events
 
 ASKING = 16  # threads for what a page asks of hosts: outputs that it follows, and actions
 LONGEST_POST = 64 * 1024  # bytes
-_WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
 
 _FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -88,7 +87,6 @@ class _Site:
         self._pool = ThreadPoolExecutor(ASKING, thread_name_prefix="page")
         self._actions = Actions(board.live, self._pool)
         self._pages = Environment(autoescape=True, loader=FunctionLoader(_text))
-        self._logins = asyncio.Lock()
 
     async def page(self, request: Request) -> Response:
         sessions, session = self._settings.sessions, request.scope["session"]
@@ -163,8 +161,7 @@ class _Site:
         else:
             good, said = sessions.is_token((await _post(request)).get("token", "").strip()), "That is not the token."
         if not good:
-            async with self._logins:
-                await asyncio.sleep(_WRONG_PAUSE)
+            await sessions.pause()
             return self._html("login.html", status=403, said=said)
         # Not shown at this address: what stands in it would stay in the history.
         answer = RedirectResponse("/", status_code=303)

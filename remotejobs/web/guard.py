@@ -6,6 +6,7 @@ rebinding): so the name that was asked for counts. A post has to come from this 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -21,6 +22,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION_SECONDS = 12 * 3600.0
+WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
 ONCE_SECONDS = 600.0  # how long a link for one login holds
 
 _OPEN = ("/login", "/static/")  # what is given to anybody: the form, and how it looks
@@ -50,9 +52,15 @@ class Sessions:
         self._until: dict[bytes, float] = {}
         self._once: dict[bytes, float] = {}
         self._lock = threading.Lock()
+        self._wrong = asyncio.Lock()
 
     def is_token(self, given: str) -> bool:
         return hmac.compare_digest(_digest(given), self._token)
+
+    async def pause(self) -> None:
+        """What a wrong token costs: all of them wait in one line."""
+        async with self._wrong:
+            await asyncio.sleep(WRONG_PAUSE)
 
     def link(self) -> str:
         """A word that `take_once` accepts one time, within ten minutes."""
@@ -113,7 +121,10 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        answer = self._refused(scope) or self._app
+        refused = self._refused(scope)
+        if refused and self._sessions and _bearer(Headers(scope=scope)):
+            await self._sessions.pause()  # a good one is refused for nothing but the name that was asked for
+        answer = refused or self._app
         return await answer(scope, receive, guarded)
 
     def _refused(self, scope: Scope) -> ASGIApp | None:
@@ -148,8 +159,13 @@ class Guard:
         return cookie.value if cookie and self._sessions and self._sessions.holds(cookie.value) else ""
 
     def _is_bearer(self, headers: Headers) -> bool:
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        return self._sessions is not None and kind.lower() == "bearer" and self._sessions.is_token(token.strip())
+        token = _bearer(headers)
+        return bool(token) and self._sessions is not None and self._sessions.is_token(token)
+
+
+def _bearer(headers: Headers) -> str:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _login_first() -> PlainTextResponse:

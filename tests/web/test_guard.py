@@ -10,6 +10,7 @@ import pytest
 from remotejobs.errors import UsageError
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
+from remotejobs.web.guard import Sessions
 from remotejobs.web.serve import Place, listening, token_of
 from tests.web.serving import COOKIE, TOKEN, Served, served
 
@@ -21,8 +22,9 @@ def looking(real_time: FakeHosts) -> Iterator[Served]:
 
 
 @pytest.fixture
-def acting(real_time: FakeHosts) -> Iterator[Served]:
+def acting(real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A page that may end jobs; one runs on db1."""
+    monkeypatch.setattr("remotejobs.web.guard.WRONG_PAUSE", 0.0)
     real_time.plan("dump", Plan(lasts=None))
     with served(real_time, "db1,", actions=True) as page:
         page.board.live.fleet.jobs("db1").start(Job(jid="dump", cmd="dump"))
@@ -83,6 +85,23 @@ def test_the_token_logs_in_by_the_form_and_as_a_bearer_and_a_wrong_one_does_not(
     good = acting.ask("/login", "POST", origin, token=TOKEN)
     assert good.status == 303 and good.headers["Set-Cookie"]
     assert acting.ask("/events", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
+
+
+def test_a_wrong_token_costs_the_same_whichever_way_it_comes(
+    acting: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[str] = []
+
+    async def pause(_sessions: Sessions) -> None:
+        paused.append("paused")
+
+    monkeypatch.setattr(Sessions, "pause", pause)
+    assert acting.ask("/login", "POST", {"Origin": acting.url}, token="guessed").status == 403
+    assert acting.ask("/events", headers={"Authorization": "Bearer guessed"}).status == 401
+    assert paused == ["paused", "paused"]
+    assert acting.ask("/events", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
+    assert acting.ask("/events").status == 401
+    assert paused == ["paused", "paused"]
 
 
 @pytest.mark.parametrize(
