@@ -122,8 +122,9 @@ def listening(place: Place) -> socket.socket:
 
 def token_of(place: Place) -> str:
     """The token that a person chose, or ""."""
+    given = os.environ.pop(TOKEN, "")  # jobs on this machine inherit the environment
     if not place.token_file:
-        return _strong(os.environ.get(TOKEN, ""), f"${TOKEN}")
+        return _strong(given, f"${TOKEN}")
     path = Path(place.token_file)
     try:
         text, mode = path.read_text().strip(), path.stat().st_mode

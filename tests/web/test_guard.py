@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
 from remotejobs.web.guard import Sessions
 from remotejobs.web.serve import Place, listening, token_of
+from tests.awaiting import await_true
 from tests.web.serving import COOKIE, TOKEN, Served, served
 
 
@@ -87,9 +89,7 @@ def test_the_token_logs_in_by_the_form_and_as_a_bearer_and_a_wrong_one_does_not(
     assert acting.ask("/events", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
 
 
-def test_a_wrong_token_costs_the_same_whichever_way_it_comes(
-    acting: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_token_costs_the_same_whichever_way_it_comes(acting: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     paused: list[str] = []
 
     async def pause(_sessions: Sessions) -> None:
@@ -153,3 +153,35 @@ def test_a_token_that_others_may_read_or_guess_is_refused_by_the_name_of_its_fil
 def test_a_port_that_is_taken_is_said_before_anything_is_asked(looking: Served) -> None:
     with pytest.raises(UsageError, match=f"port {looking.port}: Address already in use. Choose another with --port"):
         listening(Place(port=looking.port))
+
+
+def test_a_page_that_is_open_gets_nothing_more_once_its_session_has_ended(
+    acting: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remotejobs.web.stream.ALIVE", 0.1)
+    assert acting.sessions
+    mine = session(acting)
+    stream = acting.stream("/events", Cookie=f"{COOKIE}={mine}")
+    stream.named("hosts")
+    acting.sessions.end(mine)
+    with pytest.raises(AssertionError, match="it ended"):
+        stream.until(lambda *_: False)
+
+
+def test_pages_that_are_closed_make_room_for_others_and_too_many_are_refused(
+    looking: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remotejobs.web.app.STREAMS", 2)
+    first, second = looking.ask("/events"), looking.ask("/events")
+    for stream in (first, second):
+        assert stream.readline()
+    refused = looking.ask("/events")
+    assert (refused.status, refused.read()) == (503, b"2 pages and outputs are open already: close some.\n")
+    first.close()
+    await_true(lambda: looking.ask("/events").status == 200)
+
+
+def test_the_token_is_not_in_the_environment_of_what_is_started_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOTEJOBS_WEB_TOKEN", TOKEN)
+    assert token_of(Place()) == TOKEN
+    assert "REMOTEJOBS_WEB_TOKEN" not in os.environ

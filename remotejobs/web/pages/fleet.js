@@ -435,7 +435,7 @@ async function again(job) {
   const names = failedLike(job).map((host) => host.host);
   const text = `Run ${job.name} again on ${names.length === 1 ? names[0] : `${names.length} hosts, ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}`}? ` +
     "It gets a new jid. Locks, slots and time limits of the first start are not known there and do not hold.";
-  if (await ask(text, "Run again", true)) await post("/again", { jid: job.jid, timeout: byId("timeout").value });
+  if (await ask(text, "Run again", true)) await post("/again", [["jid", job.jid], ["timeout", byId("timeout").value], ...names.map((name) => ["host", name])]);
 }
 
 // --- what comes from the server ---
