@@ -186,17 +186,18 @@ class _Site:
         sessions = self._settings.sessions
         if sessions is None:
             return RedirectResponse("/", status_code=303)
+        to = request.query_params.get("to", "")
         if once := request.query_params.get("once", ""):
             good, said = sessions.take_once(once), "This link was used already, or is too old."
         elif request.method == "GET":
-            return self._html("login.html", said="")
+            return self._html("login.html", said="", to=to)
         else:
             good, said = sessions.is_token((await _post(request)).get("token", "").strip()), "That is not the token."
         if not good:
             await sessions.pause()
-            return self._html("login.html", status=403, said=said)
+            return self._html("login.html", status=403, said=said, to=to)
         # Not shown at this address: what stands in it would stay in the history.
-        answer = RedirectResponse("/", status_code=303)
+        answer = RedirectResponse(f"/?{to}" if to else "/", status_code=303)
         answer.set_cookie(
             self._settings.cookie,
             sessions.begin(),

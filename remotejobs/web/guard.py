@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
@@ -139,7 +139,7 @@ class Guard:
         if self._sessions is None or bearer or path.startswith(_OPEN):
             return None
         if not session:
-            return RedirectResponse("/login", status_code=303) if reading and path == "/" else _login_first()
+            return _to_login(scope) if reading and path == "/" else _login_first()
         if not reading and not hmac.compare_digest(
             headers.get("x-csrf-token", "").encode(), self._sessions.csrf(session).encode()
         ):
@@ -166,6 +166,12 @@ class Guard:
 def _bearer(headers: Headers) -> str:
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _to_login(scope: Scope) -> RedirectResponse:
+    """And from there to where one wanted: the jobs of a run, say."""
+    query = scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"/login?to={quote(query, safe='')}" if query else "/login", status_code=303)
 
 
 def _login_first() -> PlainTextResponse:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -102,6 +104,19 @@ def test_a_wrong_token_costs_the_same_whichever_way_it_comes(acting: Served, mon
     assert acting.ask("/events", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
     assert acting.ask("/events").status == 401
     assert paused == ["paused", "paused"]
+
+
+def test_who_came_for_the_jobs_of_a_run_gets_them_after_the_login_and_is_led_nowhere_else(acting: Served) -> None:
+    sent = acting.ask("/?run=a%26b&host=db1").headers["Location"]
+    form = acting.ask(sent).read().decode()
+    action = html.unescape(form.partition('action="')[2].partition('"')[0])
+    assert acting.ask(action, "POST", {"Origin": acting.url}, token=TOKEN).headers["Location"] == "/?run=a%26b&host=db1"
+    for to in ("//evil.example", "%0d%0aSet-Cookie:%20a=b", '"><script>'):
+        answer = acting.ask(f"/login?to={quote(unquote(to))}", "POST", {"Origin": acting.url}, token=TOKEN)
+        assert answer.headers["Location"].startswith("/?")
+        assert len(answer.headers.get_all("Set-Cookie", [])) == 1
+    markup = quote('"><script>')
+    assert "<script>" not in acting.ask(f"/login?to={markup}").read().decode()
 
 
 @pytest.mark.parametrize(
