@@ -115,6 +115,7 @@ pictures: setup ## take the pictures of the documents anew, from Prefect's own U
 	$(BIN)/python -m lab.screenshots.migration_pictures
 	$(BIN)/python -m lab.screenshots.rolling_pictures
 	$(BIN)/python -m lab.screenshots.live_page_picture
+	$(BIN)/python -m lab.screenshots.recording
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	scripts/lock.sh

@@ -38,7 +38,37 @@ def deployment_parameters(postgres: Postgres, inventory: Path) -> Mapping[str, d
     return {
         "nightly-backup": {"access": access, "plan": plan, "poll": 1},
         "run-command": {"access": access, "hosts": "all", "command": "uptime"},
-        "clean-jobs": {"access": access},
+        "clean-jobs": {"access": access, "dry_run": True},
+        **_quick_runs(access),
+    }
+
+
+def _quick_runs(access: dict[str, str]) -> dict[str, dict[str, object]]:
+    """What a person may press in the lab, and ends well: nothing of it needs root, systemd or a load balancer."""
+    version = {
+        "migrate": "echo 2 >version",
+        "verify": "grep -x 2 version",
+        "rollback": "echo 1 >version",
+        "verify_rollback": "grep -x 1 version",
+    }
+    build = "for page in site/*; do echo packing $page; sleep 0.1; done; tar -cf site.tar site"
+    return {
+        "monitor": {"access": access},
+        "build": {"access": access, "hosts": "files", "command": build, "label": "build"},
+        "verify-backups": {"access": access, "hosts": "all", "verify": {"directory": "backups"}, "poll": 5},
+        "migration": {
+            "access": access,
+            "hosts": "databases",
+            "commands": version,
+            "approval": {"needed": True},
+            "poll": 1,
+        },
+        "service": {
+            "access": access,
+            "hosts": "files",
+            "service": {"name": "queue", "command": "while sleep 5; do echo waiting for work; done"},
+        },
+        "upgrade": {"access": access, "hosts": "all", "dry_run": True},
     }
 
 

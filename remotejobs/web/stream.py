@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from codecs import getincrementaldecoder
@@ -38,7 +39,7 @@ class _Changes:
         self._hosts: set[str] = set()
 
     def __call__(self, host: str) -> None:
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the server has ended
             self._loop.call_soon_threadsafe(self._add, host)
 
     def _add(self, host: str) -> None:

@@ -220,6 +220,7 @@ const lines = new Map(); // table rows by key
 function drawTable(found) {
   const body = document.querySelector("#jobs tbody");
   const wanted = new Set();
+  const focused = document.activeElement; // a row that is moved loses it
   let before = null;
   for (const row of found) {
     const id = key(row.host.host, row.jid);
@@ -240,6 +241,7 @@ function drawTable(found) {
       lines.delete(id);
     }
   }
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
 }
 
 function newLine(row) {
@@ -377,6 +379,7 @@ function button(text, act) {
 }
 
 function follow(job) {
+  if (output) output.close();
   const source = new EventSource(`/output?host=${encodeURIComponent(job.host)}&jid=${encodeURIComponent(job.jid)}`);
   output = source;
   let fresh = true; // what comes after a lost connection begins anew
@@ -542,6 +545,7 @@ function keys(event) {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
   if (byId("ask").open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && (open || typing)) {
+    event.preventDefault(); // which would empty the search
     if (typing) event.target.blur();
     else close();
   } else if (event.key === "/" && !typing) {
@@ -586,6 +590,11 @@ function close() {
 window.addEventListener("hashchange", show);
 window.addEventListener("popstate", () => { readAddress(); show(); });
 document.addEventListener("keydown", keys);
+// A browser keeps six connections to a server, for all of its tabs together.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && output) output.close();
+  else if (!document.hidden && open) follow(open);
+});
 byId("close").addEventListener("click", close);
 byId("search").addEventListener("input", () => { shown = PAGE; writeAddress(); draw(); });
 byId("more").firstChild.addEventListener("click", () => { shown += PAGE; drawAll(); });
