@@ -20,7 +20,8 @@ from tests.web.serving import Served, served
 
 pytestmark = pytest.mark.slow
 
-HOSTS = [f"web{number}" for number in range(1, 181)] + [f"db{number}" for number in range(1, 21)]
+LONG = "a-host-with-a-long-name.of-a-long-subdomain.example.com"
+HOSTS = [LONG] + [f"web{number}" for number in range(2, 181)] + [f"db{number}" for number in range(1, 21)]
 RUN = "0e9d3a0a-1111-4222-8333-123456789abc"
 EVIL = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -34,6 +35,7 @@ def fake() -> FakeHosts:
     fake.says("ct_list", "answered")
     fake.plan("vacuumdb", Plan(lasts=None, stdout="vacuuming orders\n", stderr="a warning\n"))
     fake.plan("vacuumdb", Plan(rc=1, stderr="No space left on device\n"), on="db[34]")
+    fake.plan("longest", Plan(lasts=None))
     fake.plan("nasty", Plan(rc=1, stdout=f"{EVIL}\n", stderr=f"{EVIL}\n"), on="web7")
     fake.plan("reindex", Plan(lasts=None))
     with Fleet(load_inventory(",".join(HOSTS)).select("all"), connect=fake.connect) as fleet:
@@ -42,6 +44,7 @@ def fake() -> FakeHosts:
             names = [name for name in HOSTS if fnmatchcase(name, like)]
             assert all(result.value for result in fleet.each(lambda jobs: jobs.start(job), names))
 
+        start(Job(jid="longest", cmd="longest"), LONG)
         start(Job(jid="uptime", cmd="uptime", label="uptime"), "*")
         start(Job(jid="vacuum", cmd="vacuumdb --all", label="vacuum"), "db*")
         start(Job(jid="nasty", cmd="nasty", label=EVIL), "web7")

@@ -528,8 +528,6 @@ function pause() {
   if (!fleet) return;
   fleet.close();
   fleet = null;
-  if (output) output.close();
-  output = null;
   connected("paused: another page of this browser is looked at; what is shown is old");
 }
 
@@ -590,11 +588,6 @@ function close() {
 window.addEventListener("hashchange", show);
 window.addEventListener("popstate", () => { readAddress(); show(); });
 document.addEventListener("keydown", keys);
-// A browser keeps six connections to a server, for all of its tabs together.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden && output) output.close();
-  else if (!document.hidden && open) follow(open);
-});
 byId("close").addEventListener("click", close);
 byId("search").addEventListener("input", () => { shown = PAGE; writeAddress(); draw(); });
 byId("more").firstChild.addEventListener("click", () => { shown += PAGE; drawAll(); });
@@ -607,15 +600,18 @@ setInterval(() => {
   if (!document.hidden) { draw(); drawJob(); }
 }, 1000);
 
-// A browser has six connections to a server. A page that is hidden gives its own up to the one that is looked at.
+// A browser keeps six connections to a server, for all of its tabs together. A hidden page follows no output, and pauses
+// once another one is looked at.
 const others = new BroadcastChannel("remotejobs");
 others.addEventListener("message", () => { if (document.hidden) pause(); });
 function seen() {
-  if (document.hidden) return;
+  if (document.hidden) {
+    if (output) output.close();
+    return;
+  }
   others.postMessage("seen");
-  if (fleet) return;
-  listen();
-  if (open && !output) follow(open);
+  if (!fleet) listen();
+  if (open && output && output.readyState === EventSource.CLOSED) follow(open);
 }
 document.addEventListener("visibilitychange", seen);
 
