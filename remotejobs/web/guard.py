@@ -147,7 +147,7 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name = _hostname(host)
+        name = hostname(host)
         return name in self._names or (self._addresses and _is_address(name))
 
     def _session_of(self, headers: Headers) -> str:
@@ -185,7 +185,8 @@ def _from_here(headers: Headers) -> bool:
     return same and headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 
-def _hostname(host: str) -> str:
+def hostname(host: str) -> str:
+    """Of a Host header the name, without a port; "" for what has none."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
