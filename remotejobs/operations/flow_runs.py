@@ -104,7 +104,7 @@ class FlowRuns:
         said = self._ask("/flow_runs/filter", json.dumps(asked).encode())
         try:
             return [_flow_run(each) for each in json.loads(said)]
-        except (ValueError, LookupError, TypeError) as exc:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
             raise PrefectNotAsked(f"the answer of {self._api} is not understood") from exc
 
     def _ask(self, path: str, content: bytes) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FunctionLoader
 from starlette.applications import Starlette
+from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
@@ -26,14 +28,14 @@ from starlette.routing import Route
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.text import one_line
-from remotejobs.web.actions import Actions, Done, can_run_again
+from remotejobs.web.actions import Actions, Done
 from remotejobs.web.board import Board
 from remotejobs.web.guard import SESSION_SECONDS, Guard, Sessions
 from remotejobs.web.stream import fleet_events, output_events
 
-ASKING = 16  # threads for what a page asks of hosts: outputs that it follows, and actions
-LONGEST_POST = 64 * 1024  # bytes
-_WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
+ASKING = 16  # threads for the outputs that pages follow, and as many for actions, which wait for none of those
+STREAMS = 128  # at a time: pages that are open, and outputs that they follow
+LONGEST_POST = 512 * 1024  # bytes: the names of some thousand hosts
 
 _FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -86,9 +88,9 @@ class _Site:
         self._board = board
         self._settings = settings
         self._pool = ThreadPoolExecutor(ASKING, thread_name_prefix="page")
-        self._actions = Actions(board.live, self._pool)
+        self._actions = Actions(board.live, ThreadPoolExecutor(ASKING, thread_name_prefix="action"))
+        self._streams = 0
         self._pages = Environment(autoescape=True, loader=FunctionLoader(_text))
-        self._logins = asyncio.Lock()
 
     async def page(self, request: Request) -> Response:
         sessions, session = self._settings.sessions, request.scope["session"]
@@ -101,14 +103,37 @@ class _Site:
             return PlainTextResponse("There is no such file.\n", status_code=404)
         return Response(_text(name), media_type=_FILES[name])
 
-    async def events(self, _request: Request) -> Response:
-        return _stream(fleet_events(self._board))
+    async def events(self, request: Request) -> Response:
+        return self._stream(request, fleet_events(self._board))
 
     async def output(self, request: Request) -> Response:
         host, jid = request.query_params.get("host", ""), request.query_params.get("jid", "")
         if host not in self._board.hosts:
             return PlainTextResponse("There is no such host.\n", status_code=404)
-        return _stream(output_events(self._board, self._pool, host, jid))
+        return self._stream(request, output_events(self._board, self._pool, host, jid))
+
+    def _stream(self, request: Request, messages: AsyncGenerator[str, None]) -> Response:
+        if self._streams >= STREAMS:
+            said = f"{STREAMS} pages and outputs are open already: close some.\n"
+            return PlainTextResponse(said, status_code=503, headers={"Retry-After": "10"})
+        return StreamingResponse(
+            self._while_logged_in(request.scope["session"], messages),
+            media_type="text/event-stream",
+            headers={"X-Accel-Buffering": "no"},
+        )
+
+    async def _while_logged_in(self, session: str, messages: AsyncGenerator[str, None]) -> AsyncGenerator[str]:
+        """No more than was begun with: the next message finds that the session has ended."""
+        sessions = self._settings.sessions
+        self._streams += 1
+        try:
+            async with aclosing(messages):
+                async for message in messages:
+                    if sessions and session and not sessions.holds(session):
+                        return
+                    yield message
+        finally:
+            self._streams -= 1
 
     async def form_again(self, request: Request) -> Response:
         """To the form in Prefect's UI that starts the run's deployment on the hosts that failed."""
@@ -127,23 +152,28 @@ class _Site:
     async def kill(self, request: Request) -> Response:
         given = await _post(request)
         host, jid = given.get("host", ""), given.get("jid", "")
-        return await self._act(request, "kill", [host], jid, lambda: self._actions.kill(host, jid))
+        hosts = self._shown(jid, [host])
+        return await self._act(request, "kill", hosts, jid, lambda: self._actions.kill(host, jid))
 
     async def again(self, request: Request) -> Response:
         given = await _post(request)
         jid, timeout = given.get("jid", ""), given.get("timeout", "")
         if timeout and not re.fullmatch(r"[1-9]\d{0,8}", timeout, re.ASCII):
             return PlainTextResponse("A timeout is a whole number of seconds.\n", status_code=400)
-        hosts = [each.host for each in self._board.live.records if each.jid == jid and can_run_again(each)]
-        if wanted := given.get("host", ""):
-            hosts = [host for host in hosts if host == wanted]
+        # Where it failed since the person was asked, nobody said yes to.
+        hosts = self._shown(jid, given.getlist("host"))
         seconds = int(timeout) if timeout else None
         return await self._act(request, "run again", hosts, jid, lambda: self._actions.again(jid, hosts, seconds))
+
+    def _shown(self, jid: str, hosts: list[str]) -> list[str]:
+        """Those of the hosts on which the page shows the job: what it does not show it does nothing to."""
+        there = {each.host for each in self._board.live.records if each.jid == jid}
+        return [host for host in dict.fromkeys(hosts) if host in there]
 
     async def _act(
         self, request: Request, what: str, hosts: list[str], jid: str, act: Callable[[], list[Done]]
     ) -> Response:
-        if not hosts or any(host not in self._board.hosts for host in hosts):
+        if not hosts:
             return PlainTextResponse("There is no such job that this can be done to.\n", status_code=404)
         who = request.client.host if request.client else "?"
         self._settings.log(f"{what} {one_line(jid)} on {', '.join(hosts)}: asked for by {who}")
@@ -156,18 +186,18 @@ class _Site:
         sessions = self._settings.sessions
         if sessions is None:
             return RedirectResponse("/", status_code=303)
+        to = request.query_params.get("to", "")
         if once := request.query_params.get("once", ""):
             good, said = sessions.take_once(once), "This link was used already, or is too old."
         elif request.method == "GET":
-            return self._html("login.html", said="")
+            return self._html("login.html", said="", to=to)
         else:
             good, said = sessions.is_token((await _post(request)).get("token", "").strip()), "That is not the token."
         if not good:
-            async with self._logins:
-                await asyncio.sleep(_WRONG_PAUSE)
-            return self._html("login.html", status=403, said=said)
+            await sessions.pause()
+            return self._html("login.html", status=403, said=said, to=to)
         # Not shown at this address: what stands in it would stay in the history.
-        answer = RedirectResponse("/", status_code=303)
+        answer = RedirectResponse(f"/?{to}" if to else "/", status_code=303)
         answer.set_cookie(
             self._settings.cookie,
             sessions.begin(),
@@ -190,18 +220,14 @@ class _Site:
         return HTMLResponse(page.render(title=self._settings.title, **values), status_code=status)
 
 
-def _stream(messages: AsyncIterator[str]) -> Response:
-    return StreamingResponse(messages, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-
-
-async def _post(request: Request) -> dict[str, str]:
+async def _post(request: Request) -> ImmutableMultiDict[str, str]:
     """The fields of a form; of one that is too long nothing."""
     content = b""
     async for part in request.stream():
         content += part
         if len(content) > LONGEST_POST:
-            return {}
-    return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
+            return ImmutableMultiDict()
+    return ImmutableMultiDict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 @cache

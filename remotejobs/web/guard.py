@@ -6,6 +6,7 @@ rebinding): so the name that was asked for counts. A post has to come from this 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -14,13 +15,14 @@ import threading
 import time
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION_SECONDS = 12 * 3600.0
+WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
 ONCE_SECONDS = 600.0  # how long a link for one login holds
 
 _OPEN = ("/login", "/static/")  # what is given to anybody: the form, and how it looks
@@ -50,9 +52,15 @@ class Sessions:
         self._until: dict[bytes, float] = {}
         self._once: dict[bytes, float] = {}
         self._lock = threading.Lock()
+        self._wrong = asyncio.Lock()
 
     def is_token(self, given: str) -> bool:
         return hmac.compare_digest(_digest(given), self._token)
+
+    async def pause(self) -> None:
+        """What a wrong token costs: all of them wait in one line."""
+        async with self._wrong:
+            await asyncio.sleep(WRONG_PAUSE)
 
     def link(self) -> str:
         """A word that `take_once` accepts one time, within ten minutes."""
@@ -113,7 +121,10 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        answer = self._refused(scope) or self._app
+        refused = self._refused(scope)
+        if refused and self._sessions and _bearer(Headers(scope=scope)):
+            await self._sessions.pause()  # a good one is refused for nothing but the name that was asked for
+        answer = refused or self._app
         return await answer(scope, receive, guarded)
 
     def _refused(self, scope: Scope) -> ASGIApp | None:
@@ -128,7 +139,7 @@ class Guard:
         if self._sessions is None or bearer or path.startswith(_OPEN):
             return None
         if not session:
-            return RedirectResponse("/login", status_code=303) if reading and path == "/" else _login_first()
+            return _to_login(scope) if reading and path == "/" else _login_first()
         if not reading and not hmac.compare_digest(
             headers.get("x-csrf-token", "").encode(), self._sessions.csrf(session).encode()
         ):
@@ -136,7 +147,7 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name = _hostname(host)
+        name = hostname(host)
         return name in self._names or (self._addresses and _is_address(name))
 
     def _session_of(self, headers: Headers) -> str:
@@ -148,8 +159,19 @@ class Guard:
         return cookie.value if cookie and self._sessions and self._sessions.holds(cookie.value) else ""
 
     def _is_bearer(self, headers: Headers) -> bool:
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        return self._sessions is not None and kind.lower() == "bearer" and self._sessions.is_token(token.strip())
+        token = _bearer(headers)
+        return bool(token) and self._sessions is not None and self._sessions.is_token(token)
+
+
+def _bearer(headers: Headers) -> str:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _to_login(scope: Scope) -> RedirectResponse:
+    """And from there to where one wanted: the jobs of a run, say."""
+    query = scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"/login?to={quote(query, safe='')}" if query else "/login", status_code=303)
 
 
 def _login_first() -> PlainTextResponse:
@@ -163,7 +185,8 @@ def _from_here(headers: Headers) -> bool:
     return same and headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 
-def _hostname(host: str) -> str:
+def hostname(host: str) -> str:
+    """Of a Host header the name, without a port; "" for what has none."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

@@ -195,7 +195,7 @@ class LiveFleet:
             records = self.fleet.jobs(seen.host).status(reads)
         except RemoteJobsError:
             return False
-        read.update(record.jid for record in bad)
+        read.update(record.jid for record in newest if is_bad(record))
         return self._keep_lines(seen.host, records)
 
     def _keep_lines(self, host: str, records: Sequence[Record]) -> bool:

@@ -53,6 +53,7 @@ def needs(
         *sorted((_lock(held, runs, server, command) for held in upkeep.locks), key=lambda need: need.calm),
         *(_backup(entry, command) for entry in upkeep.backups),
         *_not_asked(upkeep.errors, runs),
+        *_no_server(records, server),
     ]
 
 
@@ -125,6 +126,12 @@ def _not_asked(errors: Mapping[str, str], runs: RunsSeen) -> Iterable[Need]:
         host, why = next(iter(errors.items()))
         text = f"locks and backups are not known of {number_of(len(errors), 'host')}; {host}: {one_line(why)}"
         yield Need("not known", text.replace(f"{host}: {host}: ", f"{host}: "), folded(errors), calm=True)
+
+
+def _no_server(records: Iterable[Record], server: FlowRuns) -> Iterable[Need]:
+    if not server.known and any(run_of(record.jid) for record in records):
+        text = "jobs of flow runs are here, and nothing is known of the runs: nor whether one waits for an approval"
+        yield Need("Prefect", text, remedy="Start remotejobs web with PREFECT_API_URL in its environment.", calm=True)
 
 
 def _remedy() -> str:

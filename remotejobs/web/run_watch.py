@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from remotejobs.connections.threads import start_threads
 from remotejobs.errors import RemoteJobsError
@@ -42,10 +42,19 @@ class RunWatch:
 
     def start(self) -> None:
         if self.server.known:
-            start_threads([(self._follow, ())], name="runs")
+            start_threads([(self._guard, ())], name="runs")
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def _guard(self) -> None:
+        """A fault of this program must be seen: what is shown of runs would only look as if nothing changed."""
+        try:
+            self._follow()
+        except BaseException:
+            self.seen = replace(self.seen, error="runs are watched no more: start remotejobs web again")
+            self._on_change()
+            raise
 
     def _follow(self) -> None:
         pause = 1.0  # the hosts have answered by then, mostly

@@ -19,7 +19,7 @@ import uvicorn
 from remotejobs.errors import UsageError
 from remotejobs.web.app import Settings, application
 from remotejobs.web.board import Board
-from remotejobs.web.guard import Sessions
+from remotejobs.web.guard import Sessions, hostname
 
 SHORTEST_TOKEN = 16  # characters of one that a person chose
 TOKEN = "REMOTEJOBS_WEB_TOKEN"  # noqa: S105 - the name of a variable
@@ -51,6 +51,7 @@ class Place:
 
 def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises `UsageError` before anything is asked of a host."""
+    check_names(place)
     token = token_of(place)
     _check_certificate(place)
     sessions = Sessions(token or secrets.token_urlsafe(24)) if actions or not place.is_here or token else None
@@ -120,10 +121,20 @@ def listening(place: Place) -> socket.socket:
         raise UsageError(f"the page cannot be at {place.address} port {place.port}: {why}", remedy=remedy) from exc
 
 
+def check_names(place: Place) -> None:
+    """Raises `UsageError` for a name that no browser could ask for, and for no address."""
+    for option, names in (("--listen", [place.address]), ("--name", place.names)):
+        for name in names:
+            if hostname(f"[{name}]" if ":" in name else name) != name.lower() or not name:
+                remedy = "Give the name or the address alone, as jobs.example."
+                raise UsageError(f"{option} {name!r} is no name of a host", remedy=remedy)
+
+
 def token_of(place: Place) -> str:
     """The token that a person chose, or ""."""
+    given = os.environ.pop(TOKEN, "")  # jobs on this machine inherit the environment
     if not place.token_file:
-        return _strong(os.environ.get(TOKEN, ""), f"${TOKEN}")
+        return _strong(given, f"${TOKEN}")
     path = Path(place.token_file)
     try:
         text, mode = path.read_text().strip(), path.stat().st_mode

@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from codecs import getincrementaldecoder
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import Executor, Future
 
 from remotejobs.agent.request import Read
@@ -19,8 +19,9 @@ from remotejobs.web.board import Board, as_json
 
 CALM = 0.4  # seconds between two messages of a page: a crowd of changes comes in one
 SOON = 1.0  # seconds until what needs a person is looked through once more
-ALIVE = 15.0  # seconds: a page that is gone is noticed when something is sent to it
+ALIVE = 15.0  # seconds at most between two messages: by the silence a page, and we, notice that the other is gone
 _LOOK = 1.0  # seconds that a host waits for the end of a job before it says what is new of its output
+_BEHIND = 512 * 1024  # bytes of a stream that are not sent yet: then it goes on with the last 64 KiB
 _AGAIN = 1.0  # seconds until a host that is away is asked again
 
 
@@ -56,8 +57,8 @@ class _Changes:
         return sorted(found)
 
 
-async def fleet_events(board: Board) -> AsyncIterator[str]:
-    """`hosts`, `runs` and `needs`, each only where it changed. `now` is the clock that the times are of."""
+async def fleet_events(board: Board) -> AsyncGenerator[str, None]:
+    """`hosts`, `runs` and `needs`, each only where it changed, or `alive`. `now` is the clock that the times are of."""
     changes, sent = _Changes(), dict[str, str]()
 
     def others() -> list[str]:
@@ -74,27 +75,51 @@ async def fleet_events(board: Board) -> AsyncIterator[str]:
             for message in others():
                 yield message
             names = await changes.within(SOON if board.stale else ALIVE)
-            if hosts := [board.host(name) for name in names if name]:
-                yield event("hosts", as_json(hosts))
-            elif not names:
-                yield ": alive\n\n"
+            hosts = [board.host(name) for name in names if name]
+            yield event("hosts", as_json(hosts)) if hosts else event("alive", json.dumps(time.time()))
             await asyncio.sleep(CALM)
     finally:
         board.leave(changes)
 
 
-async def output_events(board: Board, pool: Executor, host: str, jid: str) -> AsyncIterator[str]:
-    """`output` of both streams from the last 64 KiB on, `away` while the host cannot be asked, `end` or `gone`."""
-    stay = Stay()
+class _Tail:
+    """The two streams of a job as far as they are sent: `-1` in `at` is the last 64 KiB, whatever they are."""
+
+    def __init__(self) -> None:
+        self.at = {"stdout": -1, "stderr": -1}
+        self._decoders = {name: getincrementaldecoder("utf-8")("replace") for name in self.at}
+
+    def take(self, record: Record) -> dict[str, dict[str, object]]:
+        """What is new by a record; `skipped` is how many bytes of the stream are not sent before the text."""
+        more = {}
+        for name, content, start, total in _streams(record):
+            skipped = start if self.at[name] < 0 else 0
+            self.at[name] = start + len(content)
+            if content or skipped:
+                text = visible(self._decoders[name].decode(content))
+                more[name] = {"text": text, "skipped": skipped, "bytes": total}
+            if total - self.at[name] > _BEHIND:  # it is written faster than it is sent, and is to be live
+                self.at[name] = -1
+                self._decoders[name].reset()
+        return more
+
+    def is_whole(self, record: Record) -> bool:
+        return record.finished and all(self.at[name] >= total for name, _, _, total in _streams(record))
+
+
+async def output_events(board: Board, pool: Executor, host: str, jid: str) -> AsyncGenerator[str, None]:
+    """`output` of both streams from the last 64 KiB on, `away` while the host cannot be asked, `end` or `gone`.
+
+    `command` comes first, and once more when the host is back.
+    """
+    stay, tail, command = Stay(), _Tail(), ""
     asked: Future[Record] | None = None
-    decode = {name: getincrementaldecoder("utf-8")("replace").decode for name in ("stdout", "stderr")}
-    at = {"stdout": -1, "stderr": -1}
     yield event("details", json.dumps(board.details(host, jid)))
     try:
         while not board.stopped:
-            wait = 0.0 if at["stdout"] < 0 else _LOOK
-            read = Read(jid, at["stdout"], at["stderr"], TAIL_BYTES)
+            wait = 0.0 if -1 in tail.at.values() else _LOOK
             try:
+                read = Read(jid, tail.at["stdout"], tail.at["stderr"], TAIL_BYTES)
                 asked = pool.submit(_ask, board, host, read, wait, stay)
                 record = await asyncio.wrap_future(asked)
             except RemoteJobsError as exc:
@@ -102,21 +127,17 @@ async def output_events(board: Board, pool: Executor, host: str, jid: str) -> As
                 yield event("away" if again else "gone", json.dumps(str(exc)))
                 if not again:
                     return
+                command = ""
                 await asyncio.sleep(_AGAIN)
                 continue
-            more = {}
-            for name, content, start, total in _streams(record):
-                skipped = start if at[name] < 0 else 0
-                at[name] = start + len(content)
-                if content or skipped:
-                    text = visible(decode[name](content))
-                    more[name] = {"text": text, "skipped": skipped, "bytes": total}
-            if more:
-                yield event("output", json.dumps(more))
-            if record.finished and all(at[name] >= total for name, _, _, total in _streams(record)):
+            if command != record.cmd and not record.finished:
+                command = record.cmd
+                yield event("command", json.dumps(visible(command)))
+            more = tail.take(record)
+            yield event("output", json.dumps(more)) if more else ": nothing new\n\n"
+            if tail.is_whole(record):
                 yield event("end", json.dumps({"cmd": visible(record.cmd), "state": record.state.value}))
                 return
-            yield event("command", json.dumps(visible(record.cmd)))
     finally:
         # Not before the thread that asks is done with it.
         if asked:

@@ -49,12 +49,12 @@ class Served:
         return f"{self.url}/login?once={self.sessions.link()}"
 
     def ask(
-        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **fields: str
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **fields: str | list[str]
     ) -> http.client.HTTPResponse:
         """The answer to one request, as any program makes it; its body is read later."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         given = {"Host": f"127.0.0.1:{self.port}", **(headers or {})}
-        connection.request(method, path, urlencode(fields) if method == "POST" else None, given)
+        connection.request(method, path, urlencode(fields, doseq=True) if method == "POST" else None, given)
         return connection.getresponse()
 
     def stream(self, path: str, **headers: str) -> Stream:

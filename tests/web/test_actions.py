@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from remotejobs.model import Job
+from remotejobs.errors import JobNotFound
+from remotejobs.model import Job, Record
 from remotejobs.testing import FakeHosts, Plan
+from remotejobs.web.app import ASKING
 from tests.awaiting import await_true
 from tests.web.serving import TOKEN, Served, served
 
@@ -31,7 +34,7 @@ def start(page: Served, job: Job) -> None:
     await_true(lambda: sum(record.jid == job.jid for record in page.board.live.records) == len(page.board.hosts))
 
 
-def post(page: Served, path: str, **fields: str) -> Any:
+def post(page: Served, path: str, **fields: str | list[str]) -> Any:
     answer = page.ask(path, "POST", BEARER, **fields)
     body = answer.read().decode()
     return json.loads(body) if answer.status == 200 else (answer.status, body)
@@ -49,7 +52,7 @@ def test_a_kill_ends_the_job_on_that_host_alone_says_how_it_was_proven_and_is_lo
 
 def test_a_job_is_run_again_only_where_it_failed_and_under_one_new_jid(page: Served, real_time: FakeHosts) -> None:
     start(page, Job(jid="first", cmd="bad luck", label="unlucky"))
-    done = post(page, "/again", jid="first", timeout="90")
+    done = post(page, "/again", jid="first", host=["db1", "db2"], timeout="90")
     assert [(each["host"], each["ok"]) for each in done] == [("db1", True), ("db2", True)]
     new = {started.job.jid: started for started in real_time.started("unlucky") if started.job.jid != "first"}
     (jid,) = new
@@ -62,7 +65,7 @@ def test_a_job_whose_settings_its_host_does_not_tell_is_not_run_again(
     page: Served, real_time: FakeHosts, settings: dict[str, Any]
 ) -> None:
     start(page, Job(jid="first", cmd="bad luck", **settings))
-    done = post(page, "/again", jid="first")
+    done = post(page, "/again", jid="first", host=["db1", "db2"])
     assert [each["ok"] for each in done] == [False, False]
     assert "interpreter, chdir or env differ" in done[0]["text"]
     assert {started.job.jid for started in real_time.started()} == {"first"}
@@ -73,10 +76,47 @@ def test_what_is_lost_or_succeeded_or_is_not_there_is_not_run_again(page: Served
     real_time.loses("dump")
     page.board.live.ask_now()
     await_true(lambda: all(record.finished for record in page.board.live.records))
-    for jid in ("dump", "nothing"):
-        assert post(page, "/again", jid=jid) == (404, "There is no such job that this can be done to.\n")
-    assert post(page, "/kill", host="db9", jid="dump")[0] == 404
-    (refused,) = post(page, "/kill", host="db1", jid="../x")
-    assert "jid '../x' is not allowed" in refused["text"]
+    (refused,) = post(page, "/again", jid="dump", host="db1")
+    assert (refused["ok"], "job dump is lost" in refused["text"]) == (False, True)
+    for path in ("/again", "/kill"):
+        for host, jid in (("db1", "nothing"), ("db9", "dump"), ("db1", "../x"), ("db1", "dump\n")):
+            assert post(page, path, host=host, jid=jid) == (404, "There is no such job that this can be done to.\n")
     assert post(page, "/again", jid="dump", timeout="-1") == (400, "A timeout is a whole number of seconds.\n")
     assert len(real_time.started()) == 3
+
+
+def test_a_job_is_run_again_on_the_hosts_that_were_confirmed_and_on_no_other(
+    page: Served, real_time: FakeHosts
+) -> None:
+    start(page, Job(jid="first", cmd="bad luck", label="unlucky"))
+    (done,) = post(page, "/again", jid="first", host="db1")  # it failed on db2 since
+    assert (done["host"], done["ok"]) == ("db1", True)
+    assert [each.host for each in real_time.started("unlucky") if each.job.jid != "first"] == ["db1"]
+
+
+def test_what_the_page_does_not_show_is_not_ended_by_it(page: Served) -> None:
+    page.board.live.fleet.jobs("db1").start(Job(jid="other", cmd="dump"))  # and the page has not seen it yet
+    assert post(page, "/kill", host="db1", jid="other")[0] == 404
+    assert not page.board.live.fleet.jobs("db1").record("other").finished
+
+
+def test_an_action_does_not_wait_for_the_outputs_that_pages_follow(
+    page: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(page, Job(jid="dump", cmd="dump"))
+    answered, asked = threading.Event(), threading.Semaphore(0)
+
+    def hang(*_: object) -> Record:
+        asked.release()
+        assert answered.wait(60)
+        raise JobNotFound("db1", "no job")
+
+    monkeypatch.setattr("remotejobs.web.stream._ask", hang)
+    streams = [page.stream("/output?host=db1&jid=dump", **BEARER) for _ in range(ASKING)]
+    for _ in streams:
+        assert asked.acquire(timeout=60)
+    try:
+        (done,) = post(page, "/kill", host="db2", jid="dump")
+        assert done["ok"]
+    finally:
+        answered.set()

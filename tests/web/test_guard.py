@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
 from remotejobs.errors import UsageError
 from remotejobs.model import Job
 from remotejobs.testing import FakeHosts, Plan
+from remotejobs.web.guard import Sessions
 from remotejobs.web.serve import Place, listening, token_of
+from tests.awaiting import await_true
 from tests.web.serving import COOKIE, TOKEN, Served, served
 
 
@@ -21,8 +26,9 @@ def looking(real_time: FakeHosts) -> Iterator[Served]:
 
 
 @pytest.fixture
-def acting(real_time: FakeHosts) -> Iterator[Served]:
+def acting(real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A page that may end jobs; one runs on db1."""
+    monkeypatch.setattr("remotejobs.web.guard.WRONG_PAUSE", 0.0)
     real_time.plan("dump", Plan(lasts=None))
     with served(real_time, "db1,", actions=True) as page:
         page.board.live.fleet.jobs("db1").start(Job(jid="dump", cmd="dump"))
@@ -85,6 +91,34 @@ def test_the_token_logs_in_by_the_form_and_as_a_bearer_and_a_wrong_one_does_not(
     assert acting.ask("/events", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
 
 
+def test_a_wrong_token_costs_the_same_whichever_way_it_comes(acting: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[str] = []
+
+    async def pause(_sessions: Sessions) -> None:
+        paused.append("paused")
+
+    monkeypatch.setattr(Sessions, "pause", pause)
+    assert acting.ask("/login", "POST", {"Origin": acting.url}, token="guessed").status == 403
+    assert acting.ask("/events", headers={"Authorization": "Bearer guessed"}).status == 401
+    assert paused == ["paused", "paused"]
+    assert acting.ask("/events", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
+    assert acting.ask("/events").status == 401
+    assert paused == ["paused", "paused"]
+
+
+def test_who_came_for_the_jobs_of_a_run_gets_them_after_the_login_and_is_led_nowhere_else(acting: Served) -> None:
+    sent = acting.ask("/?run=a%26b&host=db1").headers["Location"]
+    form = acting.ask(sent).read().decode()
+    action = html.unescape(form.partition('action="')[2].partition('"')[0])
+    assert acting.ask(action, "POST", {"Origin": acting.url}, token=TOKEN).headers["Location"] == "/?run=a%26b&host=db1"
+    for to in ("//evil.example", "%0d%0aSet-Cookie:%20a=b", '"><script>'):
+        answer = acting.ask(f"/login?to={quote(unquote(to))}", "POST", {"Origin": acting.url}, token=TOKEN)
+        assert answer.headers["Location"].startswith("/?")
+        assert len(answer.headers.get_all("Set-Cookie", [])) == 1
+    markup = quote('"><script>')
+    assert "<script>" not in acting.ask(f"/login?to={markup}").read().decode()
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -134,3 +168,35 @@ def test_a_token_that_others_may_read_or_guess_is_refused_by_the_name_of_its_fil
 def test_a_port_that_is_taken_is_said_before_anything_is_asked(looking: Served) -> None:
     with pytest.raises(UsageError, match=f"port {looking.port}: Address already in use. Choose another with --port"):
         listening(Place(port=looking.port))
+
+
+def test_a_page_that_is_open_gets_nothing_more_once_its_session_has_ended(
+    acting: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remotejobs.web.stream.ALIVE", 0.1)
+    assert acting.sessions
+    mine = session(acting)
+    stream = acting.stream("/events", Cookie=f"{COOKIE}={mine}")
+    stream.named("hosts")
+    acting.sessions.end(mine)
+    with pytest.raises(AssertionError, match="it ended"):
+        stream.until(lambda *_: False)
+
+
+def test_pages_that_are_closed_make_room_for_others_and_too_many_are_refused(
+    looking: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remotejobs.web.app.STREAMS", 2)
+    first, second = looking.ask("/events"), looking.ask("/events")
+    for stream in (first, second):
+        assert stream.readline()
+    refused = looking.ask("/events")
+    assert (refused.status, refused.read()) == (503, b"2 pages and outputs are open already: close some.\n")
+    first.close()
+    await_true(lambda: looking.ask("/events").status == 200)
+
+
+def test_the_token_is_not_in_the_environment_of_what_is_started_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOTEJOBS_WEB_TOKEN", TOKEN)
+    assert token_of(Place()) == TOKEN
+    assert "REMOTEJOBS_WEB_TOKEN" not in os.environ

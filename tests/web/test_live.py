@@ -147,3 +147,47 @@ def test_a_job_or_host_that_is_not_there_is_said_to_be_so(real_time: FakeHosts) 
         assert "does not exist" in page.stream("/output?host=db1&jid=nothing").named("gone")
         assert page.ask("/output?host=db9&jid=nothing").status == 404
         assert "'../x' is not allowed" in page.stream("/output?host=db1&jid=../x").named("gone")
+
+
+def test_an_output_that_is_written_faster_than_it_is_sent_goes_on_with_its_end(real_time: FakeHosts) -> None:
+    real_time.plan("dump", Plan(lasts=None, stdout="one\n"))
+    start(real_time, "db1,", Job(jid="dump", cmd="dump all"))
+    with served(real_time, "db1,") as page:
+        stream = page.stream("/output?host=db1&jid=dump")
+        assert stream.named("output")["stdout"]["text"] == "one\n"
+        real_time.writes("dump", "x" * 2_000_000 + "the end\n")
+        said = stream.until(lambda name, said: name == "output" and said["stdout"]["text"].endswith("the end\n"))
+        assert said["stdout"]["skipped"] > 1_900_000
+        assert sum(name == "output" for name in stream.names) == 3
+
+
+def test_the_command_of_a_job_that_writes_nothing_is_sent_once(
+    real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remotejobs.web.stream._LOOK", 0.01)
+    real_time.plan("dump", Plan(lasts=None))
+    start(real_time, "db1,", Job(jid="dump", cmd="dump all"))
+    with served(real_time, "db1,") as page:
+        stream = page.stream("/output?host=db1&jid=dump")
+        stream.named("command")
+        real_time.ends("dump")
+        stream.named("end")
+        assert stream.names == ["details", "command", "end"]
+
+
+def test_a_page_that_hears_nothing_new_hears_that_it_is_live(
+    real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remotejobs.web.stream.ALIVE", 0.1)
+    with served(real_time, "db1,", poll=RARELY) as page:
+        assert page.stream("/events").named("alive") > 0
+
+
+def test_of_many_jobs_that_failed_each_has_its_last_line_in_the_end(real_time: FakeHosts) -> None:
+    real_time.plan("", Plan(rc=1, stderr="disk full\n"))
+    for number in range(25):
+        start(real_time, "db1,", Job(jid=f"dump{number}", cmd="dump"))
+    with served(real_time, "db1,", poll=0.05) as page:
+        page.stream("/events").until(
+            host("db1", lambda each: all(job["line"] for job in each["jobs"] or [{"line": ""}]))
+        )

@@ -124,3 +124,10 @@ def test_survivors_of_a_kill_and_overdue_jobs_are_named() -> None:
     kinds = {need.kind: need.text for need in found(HostSeen("db1", (killed, slow)))}
     assert "77(nfsd)" in kinds["survivors"]
     assert "dump: running for 1d01h" in kinds["overdue"]
+
+
+def test_that_nothing_is_known_of_runs_is_said_where_jobs_belong_to_some() -> None:
+    (need,) = found(HostSeen("db1", (RUNNING,)), server=FlowRuns({}))
+    assert (need.kind, need.calm) == ("Prefect", True)
+    assert "nor whether one waits for an approval" in need.text and "PREFECT_API_URL" in need.remedy
+    assert found(HostSeen("db1", (replace(RUNNING, jid="dump"),)), server=FlowRuns({})) == []

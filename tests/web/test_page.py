@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -18,10 +20,11 @@ from tests.web.serving import Served, served
 
 pytestmark = pytest.mark.slow
 
-HOSTS = [f"web{number}" for number in range(1, 181)] + [f"db{number}" for number in range(1, 21)]
+LONG = "a-host-with-a-long-name.of-a-long-subdomain.example.com"
+HOSTS = [LONG] + [f"web{number}" for number in range(2, 181)] + [f"db{number}" for number in range(1, 21)]
 RUN = "0e9d3a0a-1111-4222-8333-123456789abc"
 EVIL = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
-PHONE: ViewportSize = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 
 
@@ -32,6 +35,7 @@ def fake() -> FakeHosts:
     fake.says("ct_list", "answered")
     fake.plan("vacuumdb", Plan(lasts=None, stdout="vacuuming orders\n", stderr="a warning\n"))
     fake.plan("vacuumdb", Plan(rc=1, stderr="No space left on device\n"), on="db[34]")
+    fake.plan("longest", Plan(lasts=None))
     fake.plan("nasty", Plan(rc=1, stdout=f"{EVIL}\n", stderr=f"{EVIL}\n"), on="web7")
     fake.plan("reindex", Plan(lasts=None))
     with Fleet(load_inventory(",".join(HOSTS)).select("all"), connect=fake.connect) as fleet:
@@ -40,6 +44,7 @@ def fake() -> FakeHosts:
             names = [name for name in HOSTS if fnmatchcase(name, like)]
             assert all(result.value for result in fleet.each(lambda jobs: jobs.start(job), names))
 
+        start(Job(jid="longest", cmd="longest"), LONG)
         start(Job(jid="uptime", cmd="uptime", label="uptime"), "*")
         start(Job(jid="vacuum", cmd="vacuumdb --all", label="vacuum"), "db*")
         start(Job(jid="nasty", cmd="nasty", label=EVIL), "web7")
@@ -116,6 +121,7 @@ def test_a_change_is_seen_without_touching_the_page(page: Page, fake: FakeHosts)
 def test_the_keyboard_is_enough_to_find_a_job_read_it_and_come_back(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("vacuum db1")
+    expect(page.locator("#jobs tbody tr")).to_have_count(11)  # and db10 to db19
     expect(row(page, "web7", EVIL)).to_have_count(0)
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowDown")
@@ -186,4 +192,100 @@ def test_a_session_that_ended_is_said_and_the_page_shows_that_it_is_old(page: Pa
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert")).to_have_text("That is not the token.")
     page.goto(site.link)
+    expect(page.locator("#link")).to_have_text("live")
+
+
+def test_filter_and_search_outlast_a_reload_and_are_in_the_address(page: Page) -> None:
+    page.locator("#filters [data-name=succeeded]").click()
+    page.get_by_label("Search").fill("web17")
+    expect(page.locator("#jobs tbody tr")).to_have_count(11)
+    page.reload()
+    expect(page.locator("#jobs tbody tr")).to_have_count(11)
+    expect(page.locator("#filters [data-name=succeeded]")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Search")).to_have_value("web17")
+    assert page.url.endswith("/?show=succeeded&q=web17")
+
+
+def test_the_squares_of_all_hosts_are_one_stop_of_the_tab_key(page: Page) -> None:
+    page.locator("#map a").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#map a:focus")).to_have_attribute("href", "?host=web3")
+    page.keyboard.press("Tab")
+    expect(page.locator("#filters button:focus")).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator("#map a:focus")).to_have_attribute("href", "?host=web3")
+
+
+def test_of_a_job_without_contact_the_time_stands_still_and_its_output_stays(page: Page, fake: FakeHosts) -> None:
+    line = row(page, "db11", "reindex")
+    line.get_by_role("link", name="reindex").click()
+    fake.writes("reindex", "half of it\n", on="db11")
+    expect(page.locator("#stdout")).to_have_text("half of it\n")
+    fake.host("db11").unreachable()
+    try:
+        expect(page.locator("#job-note")).to_contain_text("no contact, this is as it was: db11: nothing listens there")
+        expect(page.locator("#stdout")).to_have_text("half of it\n")
+        page.keyboard.press("Escape")
+        expect(line).to_contain_text("no contact")
+        ages = page.evaluate(
+            "[...hosts.values()].filter((host) => host.host === 'db11' || host.host === 'db12').map((host) => {"
+            "  const job = host.jobs.find((each) => each.name === 'reindex'); const before = ago(job, host);"
+            "  clock += 3600; const after = ago(job, host); clock -= 3600; return after - before; })"
+        )
+        assert ages == pytest.approx([0, 3600], abs=1)
+        expect(page).to_have_title(re.compile("unreachable"))
+    finally:
+        fake.host("db11").reachable()
+    expect(line).not_to_contain_text("no contact")
+
+
+def test_a_tail_that_was_cut_says_so_as_long_as_it_is(page: Page, fake: FakeHosts) -> None:
+    fake.writes("reindex", "x" * 100_000 + "\n", on="db12")
+    row(page, "db12", "reindex").get_by_role("link", name="reindex").click()
+    expect(page.locator("#out-head")).to_have_text("stdout the end of 100001 bytes")
+    fake.writes("reindex", "and more\n", on="db12")
+    expect(page.locator("#stdout")).to_contain_text("and more")
+    expect(page.locator("#out-head")).to_have_text("stdout the end of 100010 bytes")
+
+
+def test_a_server_that_hangs_is_noticed_and_what_is_shown_is_said_to_be_old(
+    page: Page, site: Served, fake: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.clock.install()
+    page.goto(site.url)
+    expect(page.locator("#link")).to_have_text("live")
+    expect(page.locator("#filters [data-name=succeeded] b")).not_to_have_text("0")
+    hangs, goes_on, needs = threading.Event(), threading.Event(), site.board.needs
+
+    def hang() -> str:
+        hangs.set()
+        assert goes_on.wait(60)
+        return needs()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.board, "needs", hang)
+        try:
+            fake.writes("reindex", "more\n", on="db13")
+            assert hangs.wait(30)
+            page.clock.fast_forward("01:00")
+            expect(page.locator("#link")).to_contain_text("nothing heard, trying again; what is shown is old, of")
+            expect(page.locator("body")).to_have_class("old")
+        finally:
+            goes_on.set()
+    expect(page.locator("#link")).to_have_text("live")
+    page.clock.resume()
+
+
+def test_a_page_that_is_hidden_gives_its_connections_to_the_one_that_is_looked_at(page: Page) -> None:
+    hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"
+    page.evaluate(hide % "true")
+    with page.expect_popup() as opening:
+        page.evaluate("void window.open('/')")
+    other = opening.value
+    expect(other.locator("#link")).to_have_text("live")
+    expect(page.locator("#link")).to_contain_text("paused: another page of this browser is looked at")
+    other.close()
+    page.evaluate(hide % "false")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#link")).to_have_text("live")

@@ -16,6 +16,7 @@ const FILTERS = {
 const RANK = { lost: 0, failed: 0, timed_out: 0, stalled: 0, killed: 0, error: 1, unreachable: 1, running: 2, queued: 3, succeeded: 4 };
 const PAGE = 200; // rows at first, and with each "more"
 const LONGEST_OUTPUT = 512 * 1024; // characters of a stream that stay on the page
+const SILENCE = 40; // seconds: the server says something every fifteen
 
 const byId = (id) => document.getElementById(id);
 const csrf = document.body.dataset.csrf;
@@ -29,8 +30,13 @@ let filter = "not succeeded";
 let open = null; // the job whose output is shown
 let output = null; // its EventSource
 let due = false;
+let fleet = null; // its EventSource
+let heardAt = 0; // when the server last said something; 0: never
+let triedAt = 0; // when it did, or was asked to
+let lostAt = 0; // since when it says nothing; 0: what is shown is live
 
-const now = () => Date.now() / 1000 + clock;
+// Nothing is known to go on while nothing is heard: the time stands still then.
+const now = () => (lostAt || Date.now()) / 1000 + clock;
 
 function made(name, text, attributes = {}) {
   const element = document.createElement(name);
@@ -63,7 +69,8 @@ function clockTime(seconds) {
   return Date.now() - date.getTime() > 20 * 3600 * 1000 ? `${date.toLocaleDateString()} ${time}` : time;
 }
 
-const ago = (job, host) => (job.finished || job.delta === null ? job.delta : job.delta + now() - host.asked);
+const ago = (job, host) => (job.finished || job.delta === null || host.wrong ? job.delta : job.delta + now() - host.asked);
+const ZONE = new Intl.DateTimeFormat([], { timeZoneName: "short" }).formatToParts().find((part) => part.type === "timeZoneName").value;
 const key = (host, jid) => JSON.stringify([host, jid]);
 
 // --- what there is to show ---
@@ -92,6 +99,22 @@ function order(a, b) {
   const [first, second] = RANK[a.state] < RANK.running || a.state === "succeeded" ? [b, a] : [a, b];
   const [one, other] = [first.end || first.start || "", second.end || second.start || ""];
   return one < other ? -1 : one > other ? 1 : 0;
+}
+
+// Filter and search are in the address: so they outlast a reload, and can be sent to somebody.
+function readAddress() {
+  const query = new URLSearchParams(location.search);
+  filter = Object.hasOwn(FILTERS, query.get("show")) ? query.get("show") : "not succeeded";
+  byId("search").value = query.get("q") || "";
+}
+
+function writeAddress() {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value, usual] of [["show", filter, "not succeeded"], ["q", byId("search").value.trim(), ""]]) {
+    if (value === usual) query.delete(name);
+    else query.set(name, value);
+  }
+  history.replaceState(null, "", `${location.pathname}${String(query) ? `?${query}` : ""}${location.hash}`);
 }
 
 const wantedRun = () => new URLSearchParams(location.search).get("run") || "";
@@ -125,7 +148,7 @@ function drawAll() {
   byId("none").hidden = found.length > 0;
   byId("none").textContent = waiting ? `Asking ${waiting} of ${hosts.size} hosts …` : nothing(all);
   document.title = titleOf(all);
-  set(byId("count"), hosts.size === 1 ? "· 1 host" : `· ${hosts.size} hosts`);
+  set(byId("count"), `· ${hosts.size === 1 ? "1 host" : `${hosts.size} hosts`} · times in ${ZONE}`);
 }
 
 function nothing(all) {
@@ -135,8 +158,8 @@ function nothing(all) {
 }
 
 function titleOf(all) {
-  const bad = all.filter((row) => BAD.includes(row.state)).length;
-  return `${bad ? `${bad} failed · ` : ""}${document.querySelector(".pattern").textContent} · remotejobs`;
+  const counts = ["failed", "lost", "unreachable"].map((name) => [name, all.filter(FILTERS[name]).length]).filter(([, count]) => count);
+  return `${lostAt ? "old · " : ""}${counts.map(([name, count]) => `${count} ${name} · `).join("")}${document.querySelector(".pattern").textContent} · remotejobs`;
 }
 
 function drawFilters(all) {
@@ -147,7 +170,7 @@ function drawFilters(all) {
     if (!button) {
       button = made("button", "", { type: "button", "data-name": name });
       button.append(made("i", "", { class: name, "aria-hidden": "true" }), made("span", name), " ", made("b", ""));
-      button.addEventListener("click", () => { filter = name; shown = PAGE; drawAll(); });
+      button.addEventListener("click", () => { filter = name; shown = PAGE; writeAddress(); drawAll(); });
       box.append(button);
     }
     button.setAttribute("aria-pressed", String(name === filter));
@@ -178,7 +201,7 @@ function drawMap() {
     const worst = states.sort((a, b) => RANK[a] - RANK[b])[0] || (host.asked === null ? "waiting" : "idle");
     let item = host.square;
     if (!item) {
-      item = made("a", "", { href: `?host=${encodeURIComponent(host.host)}` });
+      item = made("a", "", { href: `?host=${encodeURIComponent(host.host)}`, tabindex: box.firstChild ? "-1" : "0" });
       host.square = item;
       const place = made("li");
       place.append(item);
@@ -312,8 +335,9 @@ function show() {
   document.body.classList.toggle("with-job", Boolean(job));
   drawAll();
   if (!job) return;
-  for (const id of ["stdout", "stderr", "job-cmd", "commands"]) byId(id).replaceChildren();
-  for (const id of ["out-head", "err-head"]) set(byId(id).lastElementChild, "");
+  empty();
+  note("");
+  for (const id of ["job-cmd", "commands"]) byId(id).replaceChildren();
   byId("job-actions").dataset.text = "";
   drawJob();
   byId("job-name").focus();
@@ -360,39 +384,59 @@ function follow(job) {
   output = source;
   let fresh = true; // what comes after a lost connection begins anew
   const heard = (name, act) => source.addEventListener(name, (event) => { if (source === output) act(JSON.parse(event.data)); });
+  source.addEventListener("error", () => { if (source === output) note("no connection: this is as it was"); });
   heard("details", (said) => {
     fresh = true;
+    note("");
     open.page = said.page;
     set(byId("commands"), said.commands.join("\n"));
     drawJob();
   });
-  heard("command", (text) => set(byId("job-cmd"), text.trimEnd()));
+  heard("command", (text) => { note(""); set(byId("job-cmd"), text.trimEnd()); });
   heard("output", (said) => {
-    if (fresh) for (const id of ["stdout", "stderr"]) byId(id).replaceChildren();
+    note("");
+    if (fresh) empty();
     fresh = false;
     for (const name of ["stdout", "stderr"]) if (said[name]) append(name, said[name]);
   });
-  heard("away", (text) => note("stdout", text));
-  heard("gone", (text) => { note("stdout", text); source.close(); });
+  heard("away", (text) => note(`no contact, this is as it was: ${text}`));
+  heard("gone", (text) => { note(text); source.close(); });
   heard("end", (said) => {
+    note("");
     set(byId("job-cmd"), said.cmd.trimEnd());
-    for (const id of ["stdout", "stderr"]) if (!byId(id).textContent) note(id, "it wrote nothing here");
+    for (const id of ["stdout", "stderr"]) if (!byId(id).textContent) byId(id).replaceChildren(made("em", "it wrote nothing here"));
     open.end = said.state;
     source.close();
   });
 }
 
+function empty() {
+  for (const id of ["stdout", "stderr"]) {
+    byId(id).replaceChildren();
+    delete byId(id).dataset.cut;
+  }
+  for (const id of ["out-head", "err-head"]) set(byId(id).lastElementChild, "");
+}
+
 function append(name, said) {
   const box = byId(name);
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-  set(byId(name === "stdout" ? "out-head" : "err-head").lastElementChild, said.skipped ? `the end of ${said.bytes} bytes` : "");
+  if (said.skipped) {
+    box.replaceChildren();
+    box.dataset.cut = "yes";
+  }
   box.append(said.text);
-  while (box.childNodes.length > 1 && box.textContent.length > LONGEST_OUTPUT) box.firstChild.remove();
+  while (box.childNodes.length > 1 && box.textContent.length > LONGEST_OUTPUT) {
+    box.firstChild.remove();
+    box.dataset.cut = "yes";
+  }
+  set(byId(name === "stdout" ? "out-head" : "err-head").lastElementChild, box.dataset.cut ? `the end of ${said.bytes} bytes` : "");
   if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
-function note(id, text) {
-  byId(id).replaceChildren(made("em", text));
+function note(text) {
+  set(byId("job-note"), text);
+  byId("job-note").hidden = !text;
 }
 
 // --- actions ---
@@ -438,14 +482,21 @@ async function again(job) {
   const names = failedLike(job).map((host) => host.host);
   const text = `Run ${job.name} again on ${names.length === 1 ? names[0] : `${names.length} hosts, ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}`}? ` +
     "It gets a new jid. Locks, slots and time limits of the first start are not known there and do not hold.";
-  if (await ask(text, "Run again", true)) await post("/again", { jid: job.jid, timeout: byId("timeout").value });
+  if (await ask(text, "Run again", true)) await post("/again", [["jid", job.jid], ["timeout", byId("timeout").value], ...names.map((name) => ["host", name])]);
 }
 
 // --- what comes from the server ---
 
 function listen() {
   const source = new EventSource("/events");
-  const heard = (name, act) => source.addEventListener(name, (event) => { act(JSON.parse(event.data)); draw(); });
+  fleet = source;
+  triedAt = Date.now();
+  const heard = (name, act) => source.addEventListener(name, (event) => {
+    if (source !== fleet) return;
+    connected("live");
+    act(JSON.parse(event.data));
+    draw();
+  });
   heard("now", (time) => { // all hosts follow: at first, and after a lost connection
     clock = time - Date.now() / 1000;
     hosts.clear();
@@ -457,13 +508,35 @@ function listen() {
   });
   heard("runs", (said) => { runs = said; drawJob(); });
   heard("needs", (said) => { needs = said; });
-  source.addEventListener("open", () => connected("live"));
-  source.addEventListener("error", () => connected(source.readyState === EventSource.CLOSED ? "not connected: load the page again" : "connection lost, trying again; what is shown is old"));
+  heard("alive", () => {});
+  source.addEventListener("error", () => {
+    if (source !== fleet) return;
+    const closed = source.readyState === EventSource.CLOSED;
+    if (closed) fleet = null;
+    connected(closed ? "not connected: load the page again; what is shown is old" : "connection lost, trying again; what is shown is old");
+  });
+}
+
+// The connection stands, and nothing comes over it: the server hangs, or the network is gone without a word.
+function silent() {
+  fleet.close();
+  listen();
+  connected("nothing heard, trying again; what is shown is old");
+}
+
+function pause() {
+  if (!fleet) return;
+  fleet.close();
+  fleet = null;
+  connected("paused: another page of this browser is looked at; what is shown is old");
 }
 
 function connected(text) {
-  set(byId("link"), text);
-  document.body.classList.toggle("old", text !== "live");
+  const live = text === "live";
+  if (live) heardAt = triedAt = Date.now();
+  lostAt = live ? 0 : lostAt || heardAt || Date.now();
+  set(byId("link"), live ? text : `${text}, of ${clockTime(lostAt / 1000)}`);
+  document.body.classList.toggle("old", !live);
 }
 
 function keys(event) {
@@ -476,12 +549,24 @@ function keys(event) {
   } else if (event.key === "/" && !typing) {
     event.preventDefault();
     byId("search").focus();
+  } else if (/^Arrow/.test(event.key) && event.target.closest("#map")) {
+    moveInMap(event, event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1);
   } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !event.target.closest("pre")) {
     move(event, event.key === "ArrowDown" ? 1 : -1);
   }
 }
 
-// Arrows go from job to job.
+// Arrows go from job to job, and through the squares of hosts, which are one stop of the Tab key: they may be a thousand.
+function moveInMap(event, by) {
+  const squares = [...document.querySelectorAll("#map a")];
+  const next = squares[squares.indexOf(document.activeElement) + by];
+  event.preventDefault();
+  if (!next) return;
+  document.activeElement.setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+}
+
 function move(event, by) {
   const links = [...document.querySelectorAll("#jobs a.open")];
   const at = links.indexOf(document.activeElement);
@@ -501,20 +586,37 @@ function close() {
 }
 
 window.addEventListener("hashchange", show);
-window.addEventListener("popstate", show);
+window.addEventListener("popstate", () => { readAddress(); show(); });
 document.addEventListener("keydown", keys);
-// A browser keeps six connections to a server, for all of its tabs together.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden && output) output.close();
-  else if (!document.hidden && open) follow(open);
-});
 byId("close").addEventListener("click", close);
-byId("search").addEventListener("input", () => { shown = PAGE; draw(); });
+byId("search").addEventListener("input", () => { shown = PAGE; writeAddress(); draw(); });
 byId("more").firstChild.addEventListener("click", () => { shown += PAGE; drawAll(); });
 if (byId("logout")) byId("logout").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST", headers: { "X-CSRF-Token": csrf } });
   location.assign("/login");
 });
-setInterval(() => { if (!document.hidden) { draw(); drawJob(); } }, 1000);
+setInterval(() => {
+  if (fleet && (Date.now() - triedAt) / 1000 > SILENCE) silent();
+  if (!document.hidden) { draw(); drawJob(); }
+}, 1000);
+
+// A browser keeps six connections to a server, for all of its tabs together. A hidden page follows no output, and pauses
+// once another one is looked at.
+const others = new BroadcastChannel("remotejobs");
+others.addEventListener("message", () => { if (document.hidden) pause(); });
+function seen() {
+  if (document.hidden) {
+    if (output) output.close();
+    return;
+  }
+  others.postMessage("seen");
+  if (!fleet) listen();
+  if (open && output && output.readyState === EventSource.CLOSED) follow(open);
+}
+document.addEventListener("visibilitychange", seen);
+
+readAddress();
+set(byId("link"), "connecting …");
 listen();
+seen();
 show();

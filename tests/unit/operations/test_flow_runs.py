@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from remotejobs.operations.flow_runs import FlowRun, FlowRuns, PrefectNotAsked, run_of
+from remotejobs.operations.web import HttpResponse
 
 
 def test_a_server_that_does_not_answer_is_named_and_what_to_check() -> None:
@@ -34,3 +35,15 @@ def test_the_form_of_a_run_is_filled_in_with_the_hosts_that_failed() -> None:
 def test_only_a_jid_that_ends_with_a_run_belongs_to_one(jid: str) -> None:
     assert run_of(jid) == ""
     assert run_of(f"{jid}.0e9d3a0a-1111-4222-8333-123456789abc") == "0e9d3a0a-1111-4222-8333-123456789abc"
+
+
+@pytest.mark.parametrize(
+    "body", ['{"detail": "no"}', "[1]", '["x"]', '[{"id": "a", "name": "b", "state": "c"}]', "<p>"]
+)
+def test_an_answer_of_another_shape_is_not_understood_and_no_fault_of_ours(
+    body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = HttpResponse(status=200, body=body)
+    monkeypatch.setattr("remotejobs.operations.flow_runs.fetch", lambda *_, **__: answer)
+    with pytest.raises(PrefectNotAsked, match="the answer of http://p/api is not understood"):
+        FlowRuns({"PREFECT_API_URL": "http://p/api"}).waiting()
