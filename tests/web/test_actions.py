@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from remotejobs.errors import JobNotFound
+from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record
 from remotejobs.testing import FakeHosts, Plan
 from remotejobs.web.app import ASKING
@@ -92,6 +93,24 @@ def test_a_job_is_run_again_on_the_hosts_that_were_confirmed_and_on_no_other(
     (done,) = post(page, "/again", jid="first", host="db1")  # it failed on db2 since
     assert (done["host"], done["ok"]) == ("db1", True)
     assert [each.host for each in real_time.started("unlucky") if each.job.jid != "first"] == ["db1"]
+
+
+def test_a_job_that_is_cleaned_away_while_it_is_run_again_runs_once(
+    page: Served, real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(page, Job(jid="first", cmd="bad luck", label="unlucky"))
+    as_it_was = HostJobs.record
+
+    def record(jobs: HostJobs, jid: str, *, wait: float = 0) -> Record:
+        try:
+            return as_it_was(jobs, jid, wait=wait)
+        finally:
+            jobs.clean(older_than=-1)
+
+    monkeypatch.setattr(HostJobs, "record", record)
+    (done,) = post(page, "/again", jid="first", host="db1", timeout="90")
+    assert done["ok"]
+    assert [started.job.timeout for started in real_time.started("unlucky", on="db1")] == [90]
 
 
 def test_what_the_page_does_not_show_is_not_ended_by_it(page: Served) -> None:
