@@ -70,7 +70,7 @@ def _again(jobs: HostJobs, jid: str, new: str, timeout: int | None) -> Record:
     before = jobs.record(jid)
     if not can_run_again(before):  # what follows would even start one that is lost because it was never run
         raise NotRunAgain(jobs.host, f"job {jid} is {before.state}; only what failed, and left nothing, is run again")
-    # A start under the same jid attaches, where all is the same that it would run with; otherwise it is `JobExists`. Where
-    # the job was cleaned away meanwhile, this start is the one that was asked for.
+    # A start under the same jid attaches, where all is the same that it would run with; otherwise it is `JobExists`.
+    # Where the job was cleaned away meanwhile, this start is the one that was asked for.
     same = jobs.start(Job(jid=jid, cmd=before.cmd, label=before.label, timeout=timeout))
     return same if not same.attached else jobs.start(Job(jid=new, cmd=before.cmd, label=before.label, timeout=timeout))
