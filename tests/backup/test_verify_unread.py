@@ -57,13 +57,14 @@ def assert_unread(record: Record, path: Path, why: str) -> None:
 @pytest.mark.parametrize(
     ("does", "why"),
     [
-        ("echo 'sha256sum: -: Input/output error' >&2; exit 1", "sha256sum: sha256sum: -: Input/output error"),
-        ("kill -9 $$", "sha256sum: "),
+        ("echo 'Input/output error' >&2; exit 1", "openssl dgst -sha256 -r: Input/output error"),
+        ("kill -9 $$", "openssl dgst -sha256 -r: "),
     ],
 )
 def test_a_checksum_that_cannot_be_made_is_no_damage(back_up: Back_up, verify: Run, does: str, why: str) -> None:
     path = Path(report_of(back_up(ITEM)).path)
-    assert_unread(verify({"sha256sum": does}), path, why)
+    of_backups = f'if [ -s /dev/stdin ]; then {does}; fi; exec "$real" "$@"'  # whether it works is tried on nothing
+    assert_unread(verify({"openssl": of_backups}), path, why)
 
 
 def test_a_checksum_file_that_is_empty_is_no_damage(back_up: Back_up, verify: Run) -> None:
