@@ -90,7 +90,7 @@ def test_a_schedule_makes_runs_that_a_worker_completes(lab: Lab) -> None:
     with PrefectApi(lab.api_url) as api:
         [deployment] = api.deployments()
         while not any(
-            run.auto_scheduled and run.state and run.state.name == "Completed" for run in api.runs_of(deployment)
+            run.auto_scheduled and run.state and run.state.type == "COMPLETED" for run in api.runs_of(deployment)
         ):
             assert time.monotonic() < deadline, api.runs_of(deployment)
             time.sleep(0.5)  # the server sends no event of such an end; it has to be asked
