@@ -21,7 +21,7 @@ from tests.processes import running
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[2]
-FLOW = "from prefect import flow\n\n@flow\ndef backup(access: dict) -> None:\n    print(access)\n"
+FLOW = "from prefect import flow\n\n@flow\ndef backup(access: dict, dry_run: bool) -> None:\n    print(access)\n"
 DEPLOYMENTS = """
 deployments:
 - name: clean-jobs
@@ -90,7 +90,7 @@ def test_a_schedule_makes_runs_that_a_worker_completes(lab: Lab) -> None:
     with PrefectApi(lab.api_url) as api:
         [deployment] = api.deployments()
         while not any(
-            run.auto_scheduled and run.state and run.state.type == "COMPLETED" for run in api.runs_of(deployment)
+            run.auto_scheduled and run.state and run.state.name == "Completed" for run in api.runs_of(deployment)
         ):
             assert time.monotonic() < deadline, api.runs_of(deployment)
             time.sleep(0.5)  # the server sends no event of such an end; it has to be asked
