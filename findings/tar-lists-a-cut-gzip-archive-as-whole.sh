@@ -20,11 +20,11 @@ printf '%10000s\n' x > file
 changed=''
 for record in 20 512; do
     tar -cz -b "$record" -f whole file
-    head -c "$(($(wc -c < whole) - 20))" whole > cut
+    head -c "$(($(wc -c < whole) - 20))" whole > part
     code=0
-    tar -tzf cut > said 2>&1 || code=$?
+    tar -tzf part > said 2>&1 || code=$?
     unzip=0
-    gzip -t cut 2> /dev/null || unzip=$?
+    gzip -t part 2> /dev/null || unzip=$?
     echo "records of $((record / 2)) KiB, the last 20 bytes cut off: tar -tz ends with $code, gzip -t with $unzip"
     case $record:$code:$unzip in 20:2:1 | 512:0:1) ;; *) changed=yes ;; esac
 done

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2153,SC2154
 # Encrypts a backup that lies here for other places: when it was made that failed, or what was ready to go is gone. Sent
 # behind seal.sh.
 #

@@ -35,6 +35,7 @@ bk_archive_of() {
         for stale in "$DIRECTORY"/.unpacked.*; do # of a job that had no time to remove it
             [ -z "$(find "$stale" -prune -mtime +0 2>/dev/null)" ] || rm -rf "$stale"
         done
+        # shellcheck disable=SC2017 # in this order, as mksh counts in 32 bits
         [ "$(bk_free "$DIRECTORY")" -ge "$(($(bk_size "$1") / 1024 * 5 / 4))" ] ||
             { echo "there is no room to unpack it in $DIRECTORY" >"$work/said" && return 1; }
         unpacked=$(mktemp -d "$DIRECTORY/.unpacked.XXXXXX") && archive=$unpacked && tar -xf "$1" -C "$unpacked" 2>"$work/said"

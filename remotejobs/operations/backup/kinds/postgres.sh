@@ -27,6 +27,7 @@ bk_postgres_service() { # libpq believes a service's dbname more than PGDATABASE
         bk_fail "the service $PGSERVICE leads to the database $asked, and not to $PGDATABASE: take dbname out of pg_service.conf"
 }
 
+# shellcheck disable=SC2119,SC2120 # its arguments are set in it
 bk_postgres_excluded() { # -> $work/left_out, lines `schema.table`. pg_dump says nothing of a pattern that no table has
     [ -n "$EXCLUDED" ] || return 0
     bk_need psql
