@@ -72,12 +72,12 @@ def measure(count: int, running: bool, seconds: float) -> WebFigures:
     with listening(Place(port=0)) as opened:
         server = Server(board, config_of(board, Settings("all", "cookie"), Place()))
         threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True).start()
-        begun = time.monotonic()
+        started = time.monotonic()
         board.start()
         _open_page(opened.getsockname()[1])
         while any(live.seen(host).asked is None for host in board.hosts):
             time.sleep(0.05)
-        first = time.monotonic() - begun
+        first = time.monotonic() - started
         time.sleep(2 * count / QUESTIONS + 30)  # until all are asked as rarely as it gets: the pauses double
         cpu, wall = time.process_time(), time.monotonic()
         time.sleep(seconds)

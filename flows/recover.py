@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect import flow
 
-from remotejobs.prefect.tasks.recovery.first import event_is_seen_to
+from remotejobs.prefect.tasks.recovery.first import event_is_handled
 from remotejobs.prefect.tasks.recovery.recover import name_of_recovery, recover_run
 from remotejobs.prefect.tasks.recovery.stuck_runs import recover_all_stuck_runs
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
@@ -21,7 +21,7 @@ def recover(flow_run_id: UUID, event: str = "") -> str:
         flow_run_id: The run that sent no heartbeat, crashed, or is being cancelled.
         event: The event that says so. Of several runs of this flow for one event the first does it; empty: this one.
     """
-    return event_is_seen_to(flow_run_id, event) or recover_run(flow_run_id)
+    return event_is_handled(flow_run_id, event) or recover_run(flow_run_id)
 
 
 @flow(name="recover-stuck-runs")
@@ -44,4 +44,4 @@ def alert(flow_run_id: UUID, event: str, block: str = "custom-webhook/alert") ->
         event: The event by which it entered the state. Of several runs of this flow for one event the first notifies.
         block: The notification block, as TYPE/NAME.
     """
-    return event_is_seen_to(flow_run_id, event) or notify_of_state(flow_run_id, event, block)
+    return event_is_handled(flow_run_id, event) or notify_of_state(flow_run_id, event, block)

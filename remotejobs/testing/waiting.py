@@ -52,7 +52,7 @@ class FakePending:
         self._on_answer = on_answer
 
     def wake(self) -> None:
-        """Call whoever waits if it is over by now; else be called when it will be."""
+        """Call the one that waits if it is over by now; else be called when it will be."""
         due = self._due_in()
         if due <= 0:
             self._on_answer()

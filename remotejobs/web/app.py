@@ -123,7 +123,7 @@ class _Site:
         )
 
     async def _while_logged_in(self, session: str, messages: AsyncGenerator[str, None]) -> AsyncGenerator[str]:
-        """No more than was begun with: the next message finds that the session has ended."""
+        """No more than it started with: the next message finds that the session has ended."""
         sessions = self._settings.sessions
         self._streams += 1
         try:

@@ -19,7 +19,7 @@ from remotejobs.web.board import Board, as_json
 
 CALM = 0.4  # seconds between two messages of a page: a crowd of changes comes in one
 SOON = 1.0  # seconds until what needs a person is looked through once more
-ALIVE = 15.0  # seconds at most between two messages: by the silence a page, and we, notice that the other is gone
+ALIVE = 15.0  # seconds at most between two messages: without one a page, and we, notice that the other is gone
 _LOOK = 1.0  # seconds that a host waits for the end of a job before it says what is new of its output
 _BEHIND = 512 * 1024  # bytes of a stream that are not sent yet: then it goes on with the last 64 KiB
 _AGAIN = 1.0  # seconds until a host that is away is asked again
@@ -31,7 +31,7 @@ def event(name: str, data: str) -> str:
 
 
 class _Changes:
-    """The hosts that changed since they were last sent. Told by any thread, read by one task."""
+    """The hosts that changed since they were last sent. Set by any thread, read by one task."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Of several runs that one event started, the first sees to it.
+"""Of several runs that one event started, the first handles it.
 
 An automation starts one run for an event, and on a busy server several: where the transaction fails in which it
 fired, the server hears the event again, and fires again.
@@ -24,8 +24,8 @@ from prefect.runtime import flow_run
 _AGAIN_WITHIN = timedelta(hours=1)  # the server hears an event again within minutes
 
 
-def event_is_seen_to(run_id: UUID, event: str) -> str:
-    """Why there is nothing to do for `event`, which is about `run_id`: an earlier run sees to it; "": this one does."""
+def event_is_handled(run_id: UUID, event: str) -> str:
+    """Why there is nothing to do for `event`, which is about `run_id`: an earlier run handles it; "": this one does."""
     if not event:
         return ""
     with get_client(sync_client=True) as client:

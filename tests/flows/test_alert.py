@@ -13,7 +13,7 @@ from prefect.states import Completed, Crashed, Failed, Pending, Running
 
 from lab.servers.web.webhook import Webhook
 from remotejobs.prefect.tasks.notify import is_news
-from remotejobs.prefect.tasks.recovery.first import event_is_seen_to
+from remotejobs.prefect.tasks.recovery.first import event_is_handled
 from remotejobs.prefect.tasks.state_alert import notify_of_state
 
 
@@ -65,7 +65,7 @@ def test_of_two_that_one_event_started_the_second_does_nothing(
             (other, "b", ""),
         ):
             monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", str(run.id))
-            assert event_is_seen_to(started.about, event) == done
+            assert event_is_handled(started.about, event) == done
 
 
 def test_the_second_does_it_when_the_first_came_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_the_second_does_it_when_the_first_came_to_nothing(monkeypatch: pytest.M
             started = Started(client)
             started.run("a", state)
             monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", str(started.run("a", Running()).id))
-            assert event_is_seen_to(started.about, "a") == ""
+            assert event_is_handled(started.about, "a") == ""
 
 
 def test_it_notifies_of_the_state_that_the_event_is_about_though_the_run_has_another_by_now(webhook: Webhook) -> None:

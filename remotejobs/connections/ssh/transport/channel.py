@@ -82,11 +82,11 @@ class RemoteShell:
         Raises what `run_exchange` does.
         """
         command, self._command = self._command, ""
-        begun = ChannelExchange(
+        under_way = ChannelExchange(
             self._transport, self._channel, exchange, self._host, timeout, deadline, last=last, on_input=on_input
         )
-        begun.begin(command)
-        return begun
+        under_way.begin(command)
+        return under_way
 
     def close(self) -> None:
         close_quietly(self._channel)
