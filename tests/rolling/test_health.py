@@ -19,7 +19,7 @@ from remotejobs.inventory import load_inventory
 from remotejobs.operations.rolling import Health
 from remotejobs.operations.rolling.health import HealthCheck, Streak, check_health, judged
 from remotejobs.operations.rolling.host_command import command_on
-from remotejobs.operations.rolling.steps import HealthStatus, await_health
+from remotejobs.operations.rolling.steps import HealthStatus, await_health, check_stays_healthy
 from remotejobs.operations.web import HttpResponse
 
 HEALTH = Health(url="http://{host}/health", body="ok", version='"version": "([^"]+)"', stable_for=0, deadline=0.01)
@@ -191,3 +191,40 @@ def test_at_the_deadline_an_old_version_is_distinguished_from_a_sick_host(
 ) -> None:
     verdict = await_health(lambda: check, HEALTH.model_copy(update={"interval": 0.01}), "2.0", lambda: None)
     assert (verdict.condition, verdict.why) == (condition, why)
+
+
+class Clock:
+    """Seconds that pass only when something takes them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("each_takes", [0.0, 0.4, 3.0])
+def test_a_host_put_back_after_an_update_may_be_slow_to_say_that_it_is_healthy(
+    each_takes: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("remotejobs.operations.rolling.steps.time", clock)
+
+    def ask() -> HealthCheck:
+        clock.sleep(each_takes)
+        return GOOD
+
+    plan = HEALTH.model_copy(update={"interval": 0.1, "stable_for": 0.5, "rise": 3})
+    verdict = check_stays_healthy(ask, plan)
+    assert verdict.condition is HealthStatus.READY
+    assert verdict.seconds >= 0.5
+
+
+def test_its_first_answer_that_is_not_healthy_keeps_it_out() -> None:
+    answers = iter([GOOD, HealthCheck(healthy=False, said="status 503"), GOOD])
+    verdict = check_stays_healthy(lambda: next(answers), HEALTH.model_copy(update={"interval": 0.001, "rise": 2}))
+    assert (verdict.condition, verdict.why.split(";")[0]) == (HealthStatus.UNHEALTHY, "status 503")
+    assert next(answers) == GOOD

@@ -15,7 +15,7 @@ from remotejobs.operations.rolling.plan import Update
 from remotejobs.operations.rolling.steps import (
     HealthStatus,
     Report,
-    await_health,
+    check_stays_healthy,
     is_restored,
     put_back,
     taken_over,
@@ -60,10 +60,7 @@ def repair(
         return "it is in the load balancer"
     if found and found.out and is_restored(status, found):
         return f"it is as the update found it: {found.words}"
-    quick = plan.health.model_copy(
-        update={"deadline": plan.health.stable_for + plan.health.rise * plan.health.interval}
-    )
-    verdict = await_health(ask, quick, "", lambda: None)
+    verdict = check_stays_healthy(ask, plan.health)
     if verdict.condition is HealthStatus.UNHEALTHY:
         raise StaysOut(host.name, f"is not healthy and stays out of the load balancer: {verdict.why}")
     status = put_back(balancer, host, found, within=plan.up_within, contact_timeout=plan.contact_timeout)

@@ -97,12 +97,31 @@ def await_health(
     ask: Callable[[], HealthCheck], health: Health, wanted: str, meanwhile: Callable[[], None]
 ) -> HealthResult:
     """Ask until the host is ready (of version `wanted`, "" for any), or the deadline; `meanwhile` after each."""
+    return _check_until(lambda _, seconds: seconds >= health.deadline, ask, health, wanted, meanwhile)
+
+
+def check_stays_healthy(ask: Callable[[], HealthCheck], health: Health) -> HealthResult:
+    """Ask until the host, of any version, has been healthy for long enough, or is not.
+
+    There is no deadline: a host that is healthy and slow to say so would miss it.
+    """
+    return _check_until(lambda check, _: not check.healthy, ask, health, "", lambda: None)
+
+
+def _check_until(
+    over: Callable[[HealthCheck, float], bool],
+    ask: Callable[[], HealthCheck],
+    health: Health,
+    wanted: str,
+    meanwhile: Callable[[], None],
+) -> HealthResult:
+    """Ask until the host is ready, or `over` says so of the last check and the seconds since the first."""
     began = time.monotonic()
     streak = Streak(wanted=wanted, rise=health.rise)
     while True:
         streak = streak.after(ask(), now := time.monotonic())
-        ready, over = streak.ready(now, health.stable_for), now - began >= health.deadline
-        if ready or over:
+        ready = streak.ready(now, health.stable_for)
+        if ready or over(streak.last, now - began):
             healthy = streak.healthy(now, health.stable_for)
             condition = HealthStatus.READY if ready else HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
             why = "" if ready else streak.why
