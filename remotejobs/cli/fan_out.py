@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,13 +19,18 @@ Q = TypeVar("Q")
 T = TypeVar("T")
 
 
-def side_by_side(fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T]) -> Iterator[N | HostResult[T]]:
-    """`work(jobs, report)` on every host: yields what it reports and, once for each host, what came of it."""
+def side_by_side(
+    fleet: Fleet, work: Callable[[HostJobs, Callable[[N], None]], T], *, waits: bool = True
+) -> Generator[N | HostResult[T]]:
+    """`work(jobs, report)` on every host: yields what it reports and, once for each host, what came of it.
+
+    Work that `waits` takes a thread for each host, as `Fleet.each` says.
+    """
     news: queue.Queue[N | HostResult[T] | None] = queue.Queue(MOST_UNREAD)
 
     def watch() -> None:
         try:
-            for result in fleet.each(lambda jobs: work(jobs, news.put)):
+            for result in fleet.each(lambda jobs: work(jobs, news.put), waits=waits):
                 news.put(result)
         finally:
             news.put(None)
