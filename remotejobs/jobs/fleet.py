@@ -65,7 +65,7 @@ class Fleet:
         if forks < 1:
             raise UsageError(f"forks is {forks}", remedy="It must be at least 1.")
         self.hosts = {host.name: host for host in hosts}
-        self._forks = forks
+        self.forks = forks
         self._slots = threading.BoundedSemaphore(forks)
         self._become = become
         self._connect = connect
@@ -106,7 +106,7 @@ class Fleet:
         """
         chosen = list(self.hosts if names is None else names)
         ensure_resource_limits(len(chosen))
-        return each_of(chosen, lambda name: work(self.jobs(name)), workers=None if waits else self._forks)
+        return each_of(chosen, lambda name: work(self.jobs(name)), workers=None if waits else self.forks)
 
     def watch(
         self,
@@ -131,7 +131,7 @@ class Fleet:
             glimpses=glimpses,
             first_glimpse=first_glimpse,
             contact_timeout=contact_timeout,
-            forks=self._forks,
+            forks=self.forks,
             start=start,
         )
 
