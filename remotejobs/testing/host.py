@@ -130,6 +130,7 @@ class FakeHost:
             if question.milestone:
                 question.milestone.reached(b"\n%b\n%b" % (asked.begin, body.removesuffix(b"\n")))
             waiting = Waiting(jobs, [job], self._clock.now() + asked.wait, self._breaks)
+        question = replace(question, script=b"")  # it is long, and not needed any more
 
         def answer() -> Reply:
             with self._changed:
