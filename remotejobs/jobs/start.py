@@ -42,7 +42,8 @@ class Start:
         said, *later = self.answers.response(self.asked, reply).sections(self.job.jid)
         first = self.first or self._take(self.answers.record(said, self.job))
         if later and not later[-1].error:
-            return replace(self.answers.record(later[-1]), attached=first.attached)
+            last = self.answers.record(later[-1])
+            return replace(last, attached=True) if first.attached else last
         return None if first.finished and not first.attached else first
 
     def _reached(self, before: bytes) -> None:
