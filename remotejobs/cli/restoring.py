@@ -17,9 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.backups import as_object, shell_on
+from remotejobs.cli.fan_out import started
 from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, view_of, warn_of_errors
 from remotejobs.cli.target import Target
-from remotejobs.cli.waiting import started
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
 from remotejobs.errors import JobNotFound, UsageError

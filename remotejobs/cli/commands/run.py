@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import get_args
 
 from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import started
 from remotejobs.cli.parser import (
     Commands,
     Parser,
@@ -21,7 +22,6 @@ from remotejobs.cli.parser import (
 from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of
 from remotejobs.cli.target import Target
 from remotejobs.cli.tree import kept_in
-from remotejobs.cli.waiting import started
 from remotejobs.errors import ConnectionLost, ProtocolError, TimedOut, UsageError
 from remotejobs.jobs.naming import label_of, new_jid
 from remotejobs.model import Job, Launcher

@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import awaited
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, add_results, at_least_one
 from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of
 from remotejobs.cli.target import Target
 from remotejobs.cli.tree import kept_in
-from remotejobs.cli.waiting import awaited
 from remotejobs.errors import UsageError
 from remotejobs.model import check_jid
 from remotejobs.text import number_of
