@@ -94,6 +94,7 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.inventories
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.command_line
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.web
 	$(BIN)/python -m bench.distance.round_trips
