@@ -16,6 +16,7 @@ from typing import Self
 
 from lab.ports import Port
 from lab.process import LabError, ServerProcess
+from lab.servers.tls import Certificate
 
 DATABASES = ("orders", "users", "analytics")
 USER = "lab"
@@ -31,10 +32,18 @@ class Postgres:
 
     `directory` gets the log and the password file. The data lie in a new directory under the system's temporary one,
     removed at the end: PostgreSQL refuses to run as root, and the user it then runs as can rarely reach `directory`.
-    `durable` makes it write to disk what it says it has written.
+    `durable` makes it write to disk what it says it has written. With `tls` it takes encrypted connections alone.
+    `programs` is where the programs of another version are.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = False,
+        tls: Certificate | None = None,
+        programs: Path | None = None,
+    ) -> None:
         self.host = "127.0.0.1"
         self._port = Port()
         self.port = self._port.number
@@ -42,7 +51,8 @@ class Postgres:
         self.passfile = directory.resolve() / "pgpass"
         self._password = secrets.token_urlsafe(16)
         self._server = ServerProcess("PostgreSQL", directory.resolve() / "postgres.log")
-        self._bin = _bin_directory()
+        self._tls = tls
+        self._bin = programs or _bin_directory()
         self._home = Path()
         self._settings = {"max_connections": "100"} if durable else _SETTINGS
 
@@ -84,6 +94,7 @@ class Postgres:
             "port": str(self.port),
             "unix_socket_directories": "",
             **self._settings,
+            **({"ssl": "on"} if self._tls else {}),
         }
         words = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         command = [*_as_owner(), str(self._bin / "postgres"), "-D", str(self._data), *words]
@@ -114,10 +125,21 @@ class Postgres:
         where = ["-D", str(self._data)]
         _run([*_as_owner(), str(self._bin / "initdb"), *where, *superuser, *options], _plain_environment())
         password.unlink()
+        if self._tls:
+            self._encrypt(self._tls)
+
+    def _encrypt(self, tls: Certificate) -> None:
+        for source, name in ((tls.certificate, "server.crt"), (tls.key, "server.key")):
+            path = self._data / name
+            path.write_bytes(source.read_bytes())
+            path.chmod(0o600)
+            if owner := _owner():
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        (self._data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
 
     def _write_passfile(self) -> None:
         self.passfile.touch(mode=0o600)
-        self.passfile.write_text(f"{self.host}:{self.port}:*:{self.user}:{self._password}\n")
+        self.passfile.write_text(f"*:{self.port}:*:{self.user}:{self._password}\n")
 
     def _accepts(self) -> bool:
         command = [str(self._bin / "pg_isready"), "-q", "-h", self.host, "-p", str(self.port), "-d", "postgres"]

@@ -81,11 +81,19 @@ def _add_restore(actions: Commands[Parser]) -> None:
     parser.add_argument(
         "--passfile", metavar="FILE", help="password file on the host (default ~/.pgpass, or ~/.my.cnf)"
     )
+    parser.add_argument("--service", metavar="NAME", help="section of pg_service.conf on the host, instead of these")
+    parser.add_argument("--sslmode", metavar="MODE", help="how the connection is checked: verify-full, as libpq calls it")
+    parser.add_argument("--sslrootcert", metavar="FILE", help="authorities that it trusts, on the host (default libpq's)")
     parser.add_argument("--copy-on", metavar="HOST", help="restore from a copy: the host that has it")
     parser.add_argument("--copy-of", metavar="HOST", help="the host that was backed up (default the one restored on)")
     parser.add_argument(
         "--copies", metavar="DIR", help="where copies lie on that host (default /var/backups/remotejobs-copies)"
     )
+    parser.add_argument(
+        "--fetch", metavar="COMMAND", help="restore from a copy that this command of the host writes to its output"
+    )
+    parser.add_argument("--names", metavar="COMMAND", help="and this one writes the names of what there is (or --file)")
+    parser.add_argument("--sha256", metavar="SUM", help="only a backup with this checksum, from the run's table")
     parser.add_argument(
         "--identity",
         metavar="FILE",

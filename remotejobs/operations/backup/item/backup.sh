@@ -5,7 +5,7 @@
 #
 # Settings: ITEM KIND EXTENSION DIRECTORY MIN_BYTES MIN_FREE_KIB RETENTION (apply, dry_run, off) LAST DAILY WEEKLY
 #           MONTHLY RESTORE_TEST (yes, no) SCRATCH (name of the database for it) PLAN MUST_EXIST (yes, no) MUST_BE_MOUNT
-#           HOST_COPIES (yes, no: whether another host gets copies), and those of seal.sh
+#           HOST_COPIES (yes, no: whether another host gets copies), and those of seal.sh and commands.sh
 #
 # Files in DIRECTORY, where FILE is ITEM-STAMP.EXTENSION:
 #   FILE.part        being made and checked; removed when anything fails
@@ -104,7 +104,7 @@ bk_remove() { # FILE, and last what makes it count as one
     rm -f "$1" "$1.restored" "$1.untested" "$1.changed" "$1.incomplete" "$1.damaged" "$1.verified" "$1.json" "$1.sha256"
 }
 
-bk_outgoing_away() { rm -f ".outgoing/$1.age"* ".outgoing/$1.gpg"*; } # FILE: what was to go to other places
+bk_outgoing_away() { rm -f ".outgoing/$1.age"* ".outgoing/$1.gpg"* ".outgoing/_record-$1"*; } # FILE: what was to go to other places
 
 bk_size() { echo "$(($(wc -c <"$1")))"; }
 

@@ -47,6 +47,7 @@ _TEXTS = (
     "kinds/redis.sh",
     "item/retention.sh",
     "copies/seal.sh",
+    "copies/commands.sh",
     "kinds/server.sh",
 )
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
@@ -178,6 +179,7 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("IO", plan.io),
         ("SEAL", plan.encrypts.program if plan.encrypts else ""),
         ("RECIPIENTS", shlex.join(plan.encrypts.recipients) if plan.encrypts else ""),
+        ("BACKUP_HOST", host),
         ("HOST_COPIES", yes_or_no(bool(plan.copies))),
         *settings_of(item),
     ]
@@ -188,7 +190,8 @@ def _copies(plan: BackupPlan) -> str:
     calls = [
         shlex.join(
             [
-                *("bk_copy", place.name, yes_or_no(place.encrypted), place.send, place.fetch, place.remove),
+                *("bk_copy", place.name, yes_or_no(place.encrypted), yes_or_no(place.records)),
+                *(place.send, place.fetch, place.remove),
                 *(place.retention.mode, *_numbers(place.retention)),
             ]
         )

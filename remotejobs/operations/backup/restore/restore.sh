@@ -10,7 +10,8 @@ rs_main() {
     umask 077
     what=restore began=$(date +%s) step=preflight stamp=$(date -u +%Y%m%dT%H%M%SZ)
     to_drop='' cluster='' worker='' guard='' watched='' new='' before='' warnings='' bad='' counts=''
-    RESTORE_ON=server test_began=$began
+    # By option, since the dbname of a service counts more than PGDATABASE: no database that is renamed or dropped is in use.
+    RESTORE_ON=server test_began=$began maintenance=postgres
     trap rs_leave EXIT
     trap 'exit 143' HUP INT TERM
     work=$(mktemp -d) || bk_fail "no temporary directory"
@@ -62,7 +63,7 @@ rs_postgres_need() {
     fi
 }
 
-rs_psql() { psql -wqAtX -v ON_ERROR_STOP=1 -v target="$TARGET" "$@" 2>"$work/said"; }
+rs_psql() { psql -wqAtX -d "$maintenance" -v ON_ERROR_STOP=1 -v target="$TARGET" "$@" 2>"$work/said"; }
 
 rs_names() { # -> $there (t, f), $quoted, $before_name
     # PostgreSQL cuts what has more than 63 bytes.
