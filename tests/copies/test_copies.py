@@ -77,6 +77,22 @@ def test_a_copy_goes_on_where_it_was_cut(
     assert (places.copies / path.name).read_bytes() == path.read_bytes()
 
 
+def test_what_arrived_before_a_cut_needs_no_room_again_and_goes_when_nobody_goes_on_with_it(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item], place={"min_free_mib": 10**9})
+    path = Path(report_of(back_up(plan, item)).path)
+    data = path.read_bytes()
+    arrived_in_part(places, path, data[: len(data) // 2])
+    old, new = (places.copies / ".incoming" / f".{name}.part" for name in ("old", "new"))
+    for left in (old, new):
+        left.write_text("half")
+    os.utime(old, (0, 0))
+    (problem,) = copy(plan, item).problems
+    assert f" KiB free, and {(len(data) - len(data) // 2) // 1024 + 10**9 * 1024} are needed" in problem
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_what_arrives_damaged_is_no_copy_and_the_next_run_sends_it_anew(
     back_up: Back_up, copy: Copy, places: Places, item: FilesItem, found: Found
 ) -> None:

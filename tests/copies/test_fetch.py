@@ -1,4 +1,4 @@
-"""What a program took elsewhere is fetched by it on another host, and restored only where it is what its record says."""
+"""What a program took elsewhere is fetched on another host, and restored only where it is what its record says."""
 
 from __future__ import annotations
 
@@ -182,11 +182,9 @@ def test_a_dry_run_shows_the_copy_and_fetches_none_of_it(
     assert not target.exists() and not (places.base / "new").exists()
 
 
-def test_a_record_that_cannot_be_sent_costs_no_copy(
-    back_up: Back_up, places: Places, item: FilesItem
-) -> None:
+def test_a_record_that_cannot_be_sent_costs_no_copy(back_up: Back_up, places: Places, item: FilesItem) -> None:
     place = places.elsewhere("rclone", encrypted=False)
-    place["send"] = f'case $BACKUP_NAME in _*) echo no room >&2; exit 1 ;; esac; {place["send"]}'
+    place["send"] = f"case $BACKUP_NAME in _*) echo no room >&2; exit 1 ;; esac; {place['send']}"
     report = report_of(back_up(plan_of(places, item, place), item))
     (warning,) = report.warnings
     assert warning.startswith("without its record in elsewhere")

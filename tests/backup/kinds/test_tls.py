@@ -1,4 +1,4 @@
-"""Encrypted connections to PostgreSQL: the server's certificate is checked when it is dumped and when it is restored."""
+"""Encrypted connections to PostgreSQL: the certificate of a server is checked when it is dumped or restored to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2153,SC2154
+# shellcheck shell=sh disable=SC2034,SC2046,SC2153,SC2154
 # A copy that was brought to this host to be restored: checked, decrypted where it is encrypted, and described as the backup
 # that it was. Sent behind the texts of the backup.
 #
@@ -10,7 +10,8 @@ dc_ready() { # answers with `at PATH`, and `room KIB`; what restores left that a
     bk_home "$DIRECTORY"
     { mkdir -p "$path" && cd "$path"; } || { echo "error $path cannot be made or entered" && return; }
     echo "at $path"
-    echo "room $(bk_free .)"
+    set -- $(du -sk .) # what an earlier try brought needs no room again
+    echo "room $(($(bk_free .) + $1))"
     find .. -maxdepth 1 -name '.brought-*' ! -name "${path##*/}" -mtime +1 -exec rm -rf {} + 2>/dev/null
     return 0
 }

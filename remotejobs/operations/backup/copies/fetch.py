@@ -1,4 +1,4 @@
-"""Copies that a program of the host reaches: which there are, and what the record of each says. Nothing is fetched yet."""
+"""Copies that a program of the host reaches: which there are, and what their records say. Nothing is fetched yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from remotejobs.operations.backup.restore import NoSuchBackup, Restore, choose
 from remotejobs.operations.backup.texts import texts
 from remotejobs.text import one_line, visible
 
-TEXTS = ("item/backup.sh", "item/record.sh", "item/place.sh", "kinds/cluster.sh", "copies/decrypt.sh", "copies/fetch.sh")
+TEXTS = (
+    "item/backup.sh",
+    "item/record.sh",
+    "item/place.sh",
+    "kinds/cluster.sh",
+    "copies/decrypt.sh",
+    "copies/fetch.sh",
+)
 _WITHIN = 300.0  # seconds for a list of names, or for a record
 _LOOKED_AT = 10  # newest ones, whose records are read until one of them fits
 _END = "answered"

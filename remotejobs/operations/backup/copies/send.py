@@ -203,13 +203,14 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
             raise CopyRefused(place.host, answer.get("error", f"nothing is known of {directory}"))
         part = ""
         if "whole" not in answer:
-            needed = size // 1024 + place.min_free_mib * 1024
+            near = ends.files.absolute("").rstrip("/") if ends.becomes else f"{answer['at']}/.incoming"
+            part = f"{near}/{part_name(file, sha256)}"
+            there = ends.files.size(part) or 0
+            needed = max(0, size - there) // 1024 + place.min_free_mib * 1024
             if int(answer.get("room") or 0) < needed:
                 raise CopyRefused(
                     place.host, f"{answer['at']} has {answer.get('room')} KiB free, and {needed} are needed"
                 )
-            near = ends.files.absolute("").rstrip("/") if ends.becomes else f"{answer['at']}/.incoming"
-            part = f"{near}/{part_name(file, sha256)}"
             relay(
                 sender.fleet,
                 sender.become,

@@ -29,6 +29,7 @@ from remotejobs.operations.backup.plan import (
     ServerItem,
     SqliteItem,
 )
+from remotejobs.operations.backup.plan.connection import programs_first
 from remotejobs.operations.backup.texts import texts, yes_or_no
 
 _TEXTS = (
@@ -77,6 +78,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
     settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
     settings += [_copies(plan), _hooks("before", item.before), _hooks("after", item.after)]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment_of(item)]
+    exports += programs_first(item.programs) if isinstance(item, PostgresItem) else []
     return Job(
         jid=jid,
         cmd=command_of(shell_text(), _function(item), *words_of(item), before=[*settings, *exports]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
@@ -19,6 +20,15 @@ SslRootCert = Annotated[
 ]
 Service = Annotated[
     Line, Field(description="Section of pg_service.conf on the host that says server, port and user instead.")
+]
+
+Programs = Annotated[
+    Line,
+    Field(
+        pattern=r"^(/[^:]*)?$",
+        description="Directory on the host with PostgreSQL's programs (pg_dump, psql, initdb), where those in PATH are "
+        "of an older version than the server: /usr/lib/postgresql/18/bin. Empty: those in PATH.",
+    ),
 ]
 
 
@@ -50,6 +60,11 @@ def check_connection(given: PostgresConnection) -> None:
     by_socket = not given.service and (not given.server or given.server.startswith("/"))
     if by_socket and given.sslmode not in ("", "disable", "allow", "prefer"):
         raise ValueError(f"sslmode: {given.sslmode} cannot be had on a socket, where nothing is encrypted")
+
+
+def programs_first(directory: str) -> list[str]:
+    """The line of a shell by which programs of `directory` are found before others; none for ""."""
+    return [f'export PATH={shlex.quote(directory)}:"$PATH"'] if directory else []
 
 
 def libpq_of(given: PostgresConnection, database: str) -> list[tuple[str, str]]:

@@ -76,7 +76,9 @@ class CommandCopy(_Copy):
 
     kind: ClassVar[str] = "command"
 
-    send: str = Field(min_length=1, description='Sends it: rclone copyto "$BACKUP_FILE" "s3:backups/$BACKUP_HOST/$BACKUP_NAME"')
+    send: str = Field(
+        min_length=1, description='Sends it: rclone copyto "$BACKUP_FILE" "s3:backups/$BACKUP_HOST/$BACKUP_NAME"'
+    )
     fetch: str = Field(
         min_length=1,
         description='Writes the copy to its output: rclone cat "s3:backups/$BACKUP_HOST/$BACKUP_NAME". A restore from '

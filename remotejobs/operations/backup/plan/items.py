@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from remotejobs.operations.backup.plan.base import BackupModel, Common, Line, Place
-from remotejobs.operations.backup.plan.connection import Service, SslMode, SslRootCert, check_connection
+from remotejobs.operations.backup.plan.connection import Programs, Service, SslMode, SslRootCert, check_connection
 from remotejobs.operations.backup.plan.pg_dump import TABLES, check_options
 
 
@@ -68,6 +68,7 @@ class PostgresItem(_Tested):
     service: Service = ""
     sslmode: SslMode = ""
     sslrootcert: SslRootCert = ""
+    programs: Programs = ""
     format: Literal["custom", "directory", "plain"] = Field(
         default="custom",
         description="custom: one file for pg_restore; directory: several tables at a time (jobs), in one file later; "

@@ -13,7 +13,7 @@ from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.item.report import whole_report
 from remotejobs.operations.backup.item.script import GRACE
-from remotejobs.operations.backup.plan.connection import libpq_of
+from remotejobs.operations.backup.plan.connection import libpq_of, programs_first
 from remotejobs.operations.backup.restore.choose import DATABASES
 from remotejobs.operations.backup.restore.request import Restore
 from remotejobs.operations.backup.texts import text, texts, yes_or_no
@@ -178,7 +178,8 @@ def restore_report_of(record: Record) -> RestoreReport:
 def _libpq(restore: Restore) -> tuple[str, ...]:
     if not restore.database:
         return ()
-    return tuple(f"export {name}={shlex.quote(value)}" for name, value in libpq_of(restore, _MAINTENANCE))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in libpq_of(restore, _MAINTENANCE)]
+    return (*programs_first(restore.programs), *exports)
 
 
 def _mysql(restore: Restore) -> tuple[str, ...]:

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from pydantic import Field, model_validator
 
 from remotejobs.operations.backup.plan import NAME, BackupModel, Line, Place
-from remotejobs.operations.backup.plan.connection import Service, SslMode, SslRootCert, check_connection
+from remotejobs.operations.backup.plan.connection import (
+    Programs,
+    Service,
+    SslMode,
+    SslRootCert,
+    check_connection,
+)
 
 _OWN = ("mysql", "information_schema", "performance_schema", "sys", "postgres", "template0", "template1")
 
@@ -39,6 +45,7 @@ class Restore(BackupModel):
     service: Service = ""
     sslmode: SslMode = ""
     sslrootcert: SslRootCert = ""
+    programs: Programs = ""
     owners: bool = Field(
         default=True,
         description="With owners and rights, whose roles have to be there. Off: all belongs to the user.",

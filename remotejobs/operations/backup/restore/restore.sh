@@ -121,7 +121,8 @@ rs_postgres() {
 
 # The statements by which the dump makes its database and sets it up -> $locale, and $work/settings for TARGET's name.
 rs_settings() { # OPTION...
-    pg_restore -l -C "$archive" | grep -E '^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) ' >"$work/list"
+    pg_restore -l -C "$archive" >"$work/toc" 2>"$work/said" || bk_fail "$FILE cannot be read: $(bk_said)"
+    grep -E '^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) ' "$work/toc" >"$work/list"
     pg_restore -C -L "$work/list" "$@" -f "$work/create" "$archive" || bk_fail "$FILE cannot be read"
     locale=$(sed -n 's/^CREATE DATABASE .* WITH TEMPLATE = template0 \(.*\);$/\1/p' "$work/create" | sed -n 1p)
     name=$(sed -n 's/^CREATE DATABASE \(.*\) WITH TEMPLATE = template0 .*/\1/p' "$work/create" | sed -n 1p)
