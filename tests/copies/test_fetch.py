@@ -87,6 +87,11 @@ def copied(back_up: Back_up, places: Places, item: FilesItem) -> Path:
     return copy
 
 
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
 def damage(copy: Path) -> None:
     copy.write_bytes(copy.read_bytes()[:-1] + b"x")
 
@@ -96,7 +101,7 @@ def test_a_copy_that_is_not_what_its_record_says_is_restored_to_nowhere(
 ) -> None:
     damage(copied)
     assert restore("rclone") != 0
-    assert "what came has the sha256" in capsys.readouterr().err
+    assert "what came has the sha256" in said(capsys)
     assert not target.exists()
     assert not [*(places.base / "new").iterdir()]
 
@@ -108,7 +113,7 @@ def test_what_is_cut_off_by_a_command_that_fails_is_restored_to_nowhere(
     fetch = f'cat "{copied.parent}/$BACKUP_NAME"; case $BACKUP_NAME in _*) ;; *) echo gone away >&2; exit 3 ;; esac'
     words += ["--directory", str(places.base / "new"), "--reserve-mib", "0", "--file", copied.name, "--fetch", fetch]
     assert main(words) != 0
-    assert "the command ended with 3: gone away" in capsys.readouterr().err
+    assert "the command ended with 3: gone away" in said(capsys)
     assert not target.exists()
 
 
@@ -117,9 +122,9 @@ def test_without_its_record_a_copy_takes_the_checksum_that_the_table_of_the_run_
 ) -> None:
     (copied.parent / f"_record-{copied.name}").unlink()
     assert restore("rclone") != 0
-    assert "give its name and its sha256, which the run's table has" in capsys.readouterr().err
+    assert "give its name and its sha256, which the run's table has" in said(capsys)
     assert restore("rclone", "--file", copied.name, "--sha256", "0" * 64) != 0
-    assert "what came has the sha256" in capsys.readouterr().err
+    assert "what came has the sha256" in said(capsys)
     assert not target.exists()
     known = subprocess.run(["sha256sum", copied], check=True, capture_output=True, text=True).stdout.split()[0]
     assert restore("rclone", "--file", copied.name, "--sha256", known, names=False) == 0
@@ -139,7 +144,7 @@ def test_an_encrypted_copy_without_its_record_is_compared_when_it_is_open(
     (copy,) = (places.remote / "source").iterdir()
     given = ["--file", copy.name, "--identity", str(age.identity), "--sha256"]
     assert restore("rclone", *given, "0" * 64) != 0
-    assert f"decrypted it has the sha256 {report_of(record).sha256}" in capsys.readouterr().err
+    assert f"decrypted it has the sha256 {report_of(record).sha256}" in said(capsys)
     assert not target.exists()
     assert restore("rclone", *given, report_of(record).sha256) == 0
     assert (target / "site" / "page").read_text() == "first\n"
@@ -150,7 +155,7 @@ def test_a_copy_that_somebody_else_encrypted_for_the_same_recipient_is_refused_b
 ) -> None:
     # Its record is forged with it.
     assert restore("rclone", "--sha256", "1" * 64) != 0
-    assert "none of 1 backups of site is dated until now and has the sha256 1111" in capsys.readouterr().err
+    assert "none of 1 backups of site is dated until now and has the sha256 1111" in said(capsys)
     assert not target.exists()
     assert copied.exists()
 
@@ -169,7 +174,7 @@ def test_a_record_of_another_backup_is_not_believed(
     record = copied.parent / f"_record-{copied.name}"
     record.write_text(record.read_text().replace(copied.name, "site-20200101T000000Z.tar.gz"))
     assert restore("rclone") != 0
-    assert "its record cannot be read, or is that of another one" in capsys.readouterr().err
+    assert "its record cannot be read, or is that of another one" in said(capsys)
     assert not target.exists()
 
 

@@ -45,11 +45,16 @@ class _Place:
     restore: Restore
     identity: str
 
+    @property
+    def backed_up(self) -> str:
+        """The host that was backed up."""
+        return self.restore.copy_of or self.host
+
     def ask(self, *words: str, identity: str = "") -> str:
         before = [*settings_of(self.restore, self.host), f"IDENTITY={shlex.quote(identity)}"]
         script = "\n".join([*before, texts(TEXTS), f"({shlex.join(words)})", f"echo; echo {_END}"])
         shell = Shell(self.fleet.connection(self.host), become=self.fleet.become(self.host, self.become))
-        output = shell.run(script, timeout=_WITHIN).output
+        output = shell.run(script, timeout=_WITHIN).output.rstrip("\n")
         if not output.endswith(f"\n{_END}"):
             raise ProtocolError(self.host, f"the answer is not whole; it ends with {output[-80:]!r}")
         said = output.removesuffix(f"\n{_END}").strip("\n")
@@ -80,7 +85,7 @@ class _Place:
             made=made,
             age=(datetime.now(UTC) - made).total_seconds(),
             bytes=0,
-            of=self.restore.copy_of or self.host,
+            of=self.backed_up,
         )
         identity_needed(copy, self.identity)
         connection, become = self.fleet.connection(self.host), self.fleet.become(self.host, self.become)
@@ -125,10 +130,16 @@ def fetchable(
     for name in _in_time(place.names(), restore):
         looked_at.append(place.entry(name))
         with suppress(NoSuchBackup):
-            return choose(host, looked_at, restore)
+            return _chosen(place, looked_at)
         if len(looked_at) == _LOOKED_AT:
             break
-    return choose(host, looked_at, restore)
+    return _chosen(place, looked_at)
+
+
+def _chosen(place: _Place, looked_at: list[CatalogueEntry]) -> CatalogueEntry:
+    """The same as of backups that lie on the host itself. Raises `NoSuchBackup`."""
+    chosen = choose(place.host, [replace(each, of="") for each in looked_at], place.restore)
+    return replace(chosen, of=place.backed_up)
 
 
 def _in_time(names: list[str], restore: Restore) -> Iterator[str]:

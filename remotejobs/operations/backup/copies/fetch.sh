@@ -27,7 +27,11 @@ ft_record() { # NAME ENCRYPTED (age, gpg or ''): answers with the record, opened
     what=fetch step=record ITEM=$1 FILE=record PLAIN=opened keys='' code=0
     work=$(mktemp -d) && cd "$work" || return
     trap dc_leave EXIT
-    [ -z "$IDENTITY" ] || { exec 3<"$IDENTITY" && rm -f "$IDENTITY"; } || { echo "error the identity is not there" && return; }
+    if [ -n "$IDENTITY" ]; then
+        [ -r "$IDENTITY" ] || { echo "error the identity is not there" && return; }
+        exec 3<"$IDENTITY"
+        rm -f "$IDENTITY"
+    fi
     bk_command_need
     ft_named "_record-$1"
     (bk_piped "$FETCH") </dev/null >record.part 2>said || code=$?
