@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -145,6 +146,8 @@ def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
 
     entries = pg18.query(ENTRIES, "ledger")
 
+    made = ["restic", "-q", "-r", str(repository), "init"]  # once: several items go there at a time
+    subprocess.run(made, check=True, env={**os.environ, "RESTIC_PASSWORD": "x"})
     plan = plan_for(servers, identity, repository)
     state = backup(access, plan, poll=1, return_state=True)
     rows = {str(row["item"]): row for row in table_of(state.state_details.flow_run_id)}
