@@ -25,7 +25,7 @@ bk_main() {
     ran='' versions='' checks='' entries='' counted='' database_bytes='' test_seconds=0
     part='' step=preflight made='' work='' kept=0 removed=0 tested=no
     untested='' incomplete='' changed='' warnings='' bad='' most=''
-    to_drop='' cluster='' worker='' guard='' summing=''
+    to_drop='' cluster='' worker='' guard='' summing='' flushing=''
     trap bk_leave EXIT
     trap 'exit 143' HUP INT TERM
     bk_may_begin
@@ -90,6 +90,7 @@ bk_leave() { # however it ends: no half backup, no scratch database and no throw
     trap - EXIT
     bk_run_after failed
     [ -z "$summing" ] || kill "$summing" 2>/dev/null
+    [ -z "$flushing" ] || kill "$flushing" 2>/dev/null
     bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then
@@ -188,6 +189,8 @@ bk_publish() {
     bk_mark changed "$changed"
     [ "$RESTORE_TEST" = no ] || bk_mark untested "${untested:-the restore test has not ended}"
     bk_record || bk_fail "the record cannot be written"
+    [ -z "$flushing" ] || wait "$flushing" || :
+    flushing=''
     bk_sync "$part" "$file.sha256.part"
     { mv "$file.sha256.part" "$file.sha256" && mv "$part" "$file"; } || bk_fail "it cannot be renamed"
     bk_claim
