@@ -7,8 +7,6 @@ bk_meanwhile() { # begins to read what the dump is about to write, by those read
     case $EXTENSION in *gz) least=1024 ;; esac # it may hold a hundred times as much
     [ "${again:-0}" -ge "$least" ] || return 0
     rm -f "$work/written"
-    bk_flush </dev/null >/dev/null 2>&1 &
-    flushing=$!
     case $KIND:$EXTENSION in
     postgres:dump) bk_reader read bk_postgres_read ;; # pg_dump writes its beginning anew at the end: no checksum yet
     files:tar) bk_reader sum bk_sum ;;                # tar lists it at once afterwards, passing over what is in the files
@@ -17,6 +15,9 @@ bk_meanwhile() { # begins to read what the dump is about to write, by those read
         bk_reader sum bk_sum
         ;;
     esac
+    [ "$KIND" = files ] || return 0 # a dump is written more slowly than any disk writes
+    bk_flush </dev/null >/dev/null 2>&1 &
+    flushing=$!
 }
 
 bk_reader() { # NAME COMMAND...: leaves its exit code in $work/NAME.code
