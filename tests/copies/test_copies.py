@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -12,10 +13,12 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from remotejobs.errors import FileRefused
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
+from remotejobs.operations.backup.copies import send
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.verify import verify_job
 from remotejobs.operations.transfer import Moved
@@ -91,6 +94,20 @@ def test_what_arrived_before_a_cut_needs_no_room_again_and_goes_when_nobody_goes
     (problem,) = copy(plan, item).problems
     assert f" KiB free, and {(len(data) - len(data) // 2) // 1024 + 10**9 * 1024} are needed" in problem
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_copy_that_breaks_off_says_how_much_room_there_is(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SFTP's only word for a full disk is "Failure".
+    def failing(*_words: object, part: str, **_others: object) -> None:
+        raise FileRefused("vault", f"{part}: Failure", remedy="")
+
+    monkeypatch.setattr(send, "relay", failing)
+    plan = places.plan(None, files=[item])
+    back_up(plan, item)
+    (problem,) = copy(plan, item).problems
+    assert re.fullmatch(r"not copied to offsite: vault: /.*\.part: Failure; \d+ KiB are free there now", problem)
 
 
 def test_what_arrives_damaged_is_no_copy_and_the_next_run_sends_it_anew(
