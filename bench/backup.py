@@ -26,7 +26,7 @@ from bench.documents import machine, put, say, table
 from bench.earlier import comparison_parser, trees_beside
 from lab.servers.postgres import Postgres
 
-BEFORE = "b02bab3"  # the last build that read a backup for its checks only when it was written
+BEFORE = "01697eaa"  # the last build that waited for the checksum before it listed an archive
 Run = Callable[[], None]
 
 _COMMAND = """
