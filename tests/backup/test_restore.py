@@ -284,7 +284,7 @@ def test_the_command_of_a_restore_comes_back_whole_to_whoever_attaches_to_it(
         Path(f"{path}{suffix}").write_text("x")
     Path(f"{path}.json").write_text(json.dumps({"record": 1, "kind": "mariadb"}))
     (entry,) = backups_on(shell, str(directory))
-    wanted = Restore(item="wiki", database="x" * 64, server="s" * 200, user="u" * 63, passfile="/" + "p" * 200)
+    wanted = Restore(item="wiki", database="x" * 64, server="s" * 200, user="u" * 63, passfile="/" + "p" * 2000)
     job = restore_job(wanted, entry, jid="restore", replace=True)
     jobs.start(job)
     there = jobs.record("restore", wait=60).cmd
