@@ -167,6 +167,8 @@ def test_an_automation_may_name_a_waiting_time_by_its_old_name(old: str, new: st
         ("refuse_unanswered", "refuse_unanswered", "refuse-unanswered"),
         ("recover_stuck_runs", "recover_stuck_runs", "recover-stuck-runs"),
         ("rolling_repair", "rolling_repair", "rolling-repair"),
+        ("push_file", "push_file", "push-file"),
+        ("pull_file", "pull_file", "pull-file"),
     ],
 )
 def test_a_project_may_still_deploy_a_flow_by_its_old_name(old: str, flow: str, name: str) -> None:
