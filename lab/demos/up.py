@@ -6,6 +6,7 @@ import contextlib
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -62,7 +63,7 @@ def write_environment(stage: Stage) -> str:
     return f". {shlex.quote(str(path))}"
 
 
-def things_to_try(stage: Stage, company: Company) -> list[tuple[str, str]]:
+def things_to_try(stage: Stage, company: Company, workers: Sequence[str] = WORKERS) -> list[tuple[str, str]]:
     """What shows what this is for, and where to press or what to type for it."""
     forms = {each.name: f"{stage.prefect.url}/v2/deployments/deployment/{each.id}" for each in stage.api.deployments()}
 
@@ -71,10 +72,14 @@ def things_to_try(stage: Stage, company: Company) -> list[tuple[str, str]]:
         parameters = json.dumps({**company.parameters[name], **given})
         return f"{forms[name]}/run?parameters={quote(parameters, safe='')}"
 
-    pids = ", ".join(f"{name} is {stage.prefect.worker_pid(name)}" for name in WORKERS)
+    pids = ", ".join(f"{name} is {stage.prefect.worker_pid(name)}" for name in workers)
+    killed = f".venv/bin/python -m lab.kill PID, where {pids}"
     return [
         ("See a job's output as it is written: Quick run, then click the job on the live page.", forms["build"]),
-        ("Start a migration that waits for your approval: Quick run, then Resume on the run's page.", forms["migration"]),
+        (
+            "Start a migration that waits for your approval: Quick run, then Resume on the run's page.",
+            forms["migration"],
+        ),
         (
             "Start a migration that fails: its data is wrong afterwards, and both hosts are rolled back.",
             filled("migration", commands=_FAILING, approval={"needed": False}),
@@ -84,8 +89,7 @@ def things_to_try(stage: Stage, company: Company) -> list[tuple[str, str]]:
             forms["rolling-update"],
         ),
         (
-            "Start five minutes of work, and kill the worker that the run's log names, with all that it runs: "
-            f".venv/bin/python -m lab.kill PID, where {pids}. Two minutes later the other one goes on with it.",
+            f"Start five minutes of work, and kill the worker that has it: {killed}. The other one goes on with it.",
             filled("run-command", hosts="db1", command=_LONG, label="steps"),
         ),
         ("Back up again and cancel the run midway: each of its jobs ends, with proof.", forms["nightly-backup"]),

@@ -28,7 +28,7 @@ class PrefectServer:
     api: str = ""
     ui: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    tls: Tls = Tls()
+    tls: Tls = field(default_factory=Tls)
 
     @property
     def known(self) -> bool:

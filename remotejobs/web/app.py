@@ -43,7 +43,7 @@ _FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css", "icon.svg": "i
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`names` are those by which browsers may request the page; with `addresses`, any address of this machine will do too.
+    """`names` are those by which browsers may request the page; with `addresses`, any address of this machine may.
 
     `sessions` None: no login. `actions` says whether anything may be done; `secure` whether it is served by TLS.
     """

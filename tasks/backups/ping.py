@@ -23,8 +23,8 @@ _LONGEST = 10_000  # characters
 def pinged(url: str, *, block: str = "") -> Iterator[None]:
     """Ping `url` (none if empty) when the block starts, and again when it ends, or fails, with the reason.
 
-    `block` is the Secret block that holds the URL instead. A ping that does not arrive, and a block that cannot be read,
-    do not affect the run: the service that expects the ping raises the alarm.
+    `block` is the Secret block that holds the URL instead. A ping that does not arrive, or a block that cannot be read,
+    does not affect the run: the service that expects the ping raises the alarm.
     """
     url = url or _url_in(block)
     _ping(url, "/start")

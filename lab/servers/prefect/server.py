@@ -162,19 +162,20 @@ class PrefectServer:
         return self._workers[name][0].pid
 
     def keep_workers(self, say: Callable[[str], None]) -> NoReturn:
-        """Return never: start a worker again that ended, as its unit would; `LabError` when the server ends by itself."""
+        """Return never; `LabError` when the server ends by itself."""
         while True:
-            if not self._server.alive:
-                raise LabError(f"{self._server.name} ended by itself. {self._server.last_words()}")
-            for name in [name for name, (worker, _) in self._workers.items() if not worker.alive]:
-                self.restart_worker(name)
-                say(f"The worker {name} ended. It is started again, as process {self.worker_pid(name)}.")
+            self.restart_workers(say)
             time.sleep(1)
 
-    def restart_worker(self, name: str) -> None:
-        """Start a worker that has ended, after the pause of its unit. Flow runs that outlived it are left alone."""
-        time.sleep(_RESTART_AFTER)
-        self._workers[name][1]()
+    def restart_workers(self, say: Callable[[str], None]) -> None:
+        """Start each worker again that has ended, as its unit would. `LabError` when the server has ended by itself."""
+        if not self._server.alive:
+            raise LabError(f"{self._server.name} ended by itself. {self._server.last_words()}")
+        for name, (worker, start) in self._workers.items():
+            if not worker.alive:
+                time.sleep(_RESTART_AFTER)
+                start()
+                say(f"The worker {name} ended. It is started again, as process {worker.pid}.")
 
     def deploy(self) -> None:
         """Make the server know every deployment of prefect.yaml."""
