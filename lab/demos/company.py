@@ -68,7 +68,7 @@ def _parameters(stage: Stage, site: LabSite, url: str) -> Parameters:
         "restore": {"access": access, "hosts": orders["hosts"], "restore": restore, **only_show},
         # Of the days before this lab there are no backups: the page says so, and the run is a warning.
         "report-backups": {"access": access, "plan": plan, "month": f"{datetime.now(UTC):%Y-%m}", "file": ""},
-        "report-jobs": {"access": access, "hosts": "files", "jobs": "files site"},
+        "report-jobs": {"access": access, "hosts": "files", "jobs": "tar site"},
         "rolling-update": {
             "access": access,
             "hosts": "web",
