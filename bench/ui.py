@@ -175,8 +175,8 @@ def _start_a_command(walk: Walk, stage: Stage) -> list[str]:
 def _see_why_it_failed(walk: Walk, stage: Stage) -> list[str]:
     page = walk.page
     access = {"inventory": str(stage.inventory)}
-    given = {"access": access, "hosts": "db1", "command": "echo disk full >&2; exit 3", "until": {"delay": 1}}
-    run = stage.api.run(deployment(stage.api, "run-command"), given)
+    job: dict[str, object] = {"hosts": "db1", "command": "echo disk full >&2; exit 3", "until": {"delay": 1}}
+    run = stage.api.run(deployment(stage.api, "run-command"), {"access": access, **job})
     await_end(stage.api, run)
     walk.open(f"{stage.prefect.url}/v2/runs")
     walk.click(page.locator(f"a[href*='{run.id}']").first)
@@ -204,8 +204,8 @@ def _approve(walk: Walk, stage: Stage) -> list[str]:
 def _follow_output(walk: Walk, stage: Stage, live: LivePage) -> list[str]:
     page = walk.page
     access = {"inventory": str(stage.inventory)}
-    given = {"access": access, "hosts": "db1", "command": "echo step 1; exec sleep 300", "label": "steps"}
-    run = stage.api.run(deployment(stage.api, "run-command"), {**given, "until": {"delay": 0}})
+    job: dict[str, object] = {"hosts": "db1", "command": "echo step 1; exec sleep 300", "label": "steps"}
+    run = stage.api.run(deployment(stage.api, "run-command"), {"access": access, **job, "until": {"delay": 0}})
     await_end(stage.api, run)
     walk.open(live.url)
     walk.click(page.locator("#jobs").get_by_role("link", name="steps", exact=True).first)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 from playwright.sync_api import expect
+from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
 from lab.demos.company import WEB, Company
@@ -47,7 +50,7 @@ def backed_up(stage: Stage, company: Company) -> None:
     "entry", [entry for entry in DECLARED if "ops" in entry["tags"]], ids=lambda entry: entry["name"]
 )
 def test_the_lab_has_parameters_for_each_deployment_that_people_start(company: Company, entry: dict[str, str]) -> None:
-    flow = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
+    flow: Flow[..., Any] = load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"]))
     if entry["name"] in ASKS:
         assert "Asks for" in entry["description"]
         with pytest.raises(Exception, match="missing"):

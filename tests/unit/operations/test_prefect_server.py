@@ -57,15 +57,15 @@ def test_the_authority_of_the_settings_is_trusted_and_no_other(server: OverTls, 
 
 
 def test_a_user_and_a_password_in_an_address_log_in_and_are_shown_nowhere(server: OverTls, tmp_path: Path) -> None:
-    secret = server.api.replace("https://", "https://me:pass%20word@")
+    secret = server.api.replace("https://", "https://me:hunter%202@")
     settings = {"PREFECT_API_URL": secret, "PREFECT_API_SSL_CERT_FILE": str(tmp_path / "cert.pem")}
-    assert "Authorization: Basic bWU6cGFzcyB3b3Jk" in prefect_server(settings).ask("/health").body
+    assert "Authorization: Basic bWU6aHVudGVyIDI=" in prefect_server(settings).ask("/health").body
     runs = FlowRuns(settings)
     with pytest.raises(PrefectNotAsked) as refused:
         runs.waiting()
     for shown in (str(refused.value), runs.page_of(RUN), repr(prefect_server(settings))):
         assert "localhost" in shown
-        assert "pass" not in shown and "me:" not in shown
+        assert "hunter" not in shown and "me:" not in shown
     ui = FlowRuns({"PREFECT_API_URL": server.api, "PREFECT_UI_URL": "https://me:word@ui.example/"})
     assert ui.page_of(RUN) == f"https://ui.example/v2/runs/flow-run/{RUN}"
 
@@ -75,7 +75,7 @@ def test_a_login_of_the_settings_and_headers_of_a_proxy_are_sent(server: OverTls
     more = {"PREFECT_API_AUTH_STRING": "me:word", "PREFECT_CLIENT_CUSTOM_HEADERS": '{"CF-Access": "x"}'}
     said = prefect_server({**settings, **more}).ask("/health").body
     assert "Authorization: Basic bWU6d29yZA==" in said
-    assert "CF-Access: x" in said
+    assert "cf-access: x" in said.lower()
     assert "Bearer key" in prefect_server({**settings, "PREFECT_API_KEY": "key"}).ask("/health").body
 
 
