@@ -74,12 +74,13 @@ def _parameters(stage: Stage, site: LabSite, url: str) -> Parameters:
             "hosts": "web",
             "update": site.update(VERSION, canary=1, serial="50%"),
         },
+        # To one host, from the root on: the lab's hosts share their files, and SFTP knows no HOME but that of the user.
         "transfer": {
             "access": access,
             "direction": "push",
-            "hosts": "web",
+            "hosts": "files",
             "source": str(stage.directory / "releases" / RELEASE),
-            "dest": RELEASE,
+            "dest": str(files / "pushed.tar"),
         },
         "download": {"access": access, "hosts": "files", "url": url, "dest": str(files / RELEASE), "poll": 1},
         "reboot": {"access": access, "hosts": "web", **only_show},
