@@ -15,9 +15,9 @@ class ShortForm:
     """Beside `BaseModel`; `_often` names the fields of the first tab.
 
     Prefect's UI shows a nested model open, with all its fields. Of several schemas, as tabs, it opens the one that
-    knows the most of the given values, and the first of equals. So the second tab is open where something else is set: a form
-    hides nothing that is in force. What was filled in does not follow into another tab. So this is for models with few
-    fields to fill in again, some of them required: without these the server refuses the run.
+    knows the most of the given values, and the first of equals. So the second tab is open where something else is set:
+    a form hides nothing that is in force. What was filled in does not follow into another tab. So this is for models
+    with few fields to fill in again, some of them required: without these the server refuses the run.
     """
 
     _often: ClassVar[tuple[str, ...]] = ()
@@ -27,7 +27,7 @@ class ShortForm:
         whole = handler.resolve_ref_schema(handler(core_schema))
         if not cls._often:
             return whole
-        about = {key: whole[key] for key in ("title", "description") if key in whole}
+        about: dict[str, Any] = {key: whole[key] for key in ("title", "description") if key in whole}
         fields = {key: value for key, value in whole.items() if key not in about}
         few = {
             **fields,
