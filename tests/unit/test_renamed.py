@@ -51,7 +51,7 @@ def test_a_field_is_taken_by_its_old_name(model: type[BaseModel], given: dict[st
     with pytest.warns(FutureWarning, match=f"{model.__name__}: {old} is now called {new}"):
         made = model.model_validate({**given, old: 7})
     assert getattr(made, new) == 7
-    assert old not in model.model_json_schema()["properties"]
+    assert f"'{old}':" not in str(model.model_json_schema())
     with pytest.raises(ValidationError, match="nonsense"):
         model.model_validate({**given, "nonsense": 7})
 
