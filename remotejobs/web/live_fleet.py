@@ -1,7 +1,7 @@
-"""The hosts of a fleet, asked again and again by few threads, over the one connection that its `Fleet` keeps to each.
+"""The hosts of a fleet, polled by few threads, over the one connection that its `Fleet` keeps to each.
 
-A host on which something changes is asked every few seconds; where nothing does, less and less often, so that a
-thousand quiet hosts cost next to nothing. Where a job runs, the pause is spent over there: its end is known at once.
+A host on which something changes is polled every few seconds; the others less and less often, so that a thousand quiet
+hosts cost next to nothing. Where a job runs, the pause is spent on the host: its end is known at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Listener = Callable[[str], None]
 
 
 class HostNotWatched(RemoteJobsError):
-    """This is a fault of remotejobs: its error stands where `remotejobs web` was started. Start it again."""
+    """This is a fault of remotejobs: its error is printed where `remotejobs web` was started. Start it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class LiveFleet:
                 changed = records is not None and self._hear(host, records)
         except RemoteJobsError:
             host.close()
-            changed = True  # the next question says what is the matter
+            changed = True  # the next question reports the error
         if changed or host.awake or time.monotonic() >= host.until:
             self._ask_again(host)
         return self._rest(host)
@@ -207,7 +207,7 @@ class LiveFleet:
         return changed
 
     def _rest(self, host: LiveHost) -> float:
-        """Until it is time to ask again: over there, where something runs, and that may end."""
+        """Until it is time to ask again: on the host, where something runs, and that may end."""
         left = host.until - time.monotonic()
         if not host.going or left <= 0:
             return host.until
@@ -221,7 +221,7 @@ class LiveFleet:
                 host.awake |= self._hear(host, jobs.status(reads, wait=wait, stay=host.stay))
         except RemoteJobsError:
             host.close()
-            host.awake = True  # the next question says what is the matter
+            host.awake = True  # the next question reports the error
         host.alone = not host.pending
         return host.pending.deadline if host.pending else time.monotonic()
 
@@ -268,12 +268,12 @@ def is_bad(record: Record) -> bool:
 
 
 def _last_line(record: Record) -> str:
-    """What says how it goes: of one that runs on standard output, of one that ended badly on standard error."""
+    """The line that shows how it goes: of standard output while it runs, of standard error where it failed."""
     err, out = last_line(record.stderr), last_line(record.stdout)
     return err or out if is_bad(record) else out or err
 
 
 def _shown(seen: HostSnapshot) -> tuple[object, ...]:
-    """What of it a reader would see change: not how long what runs has run by now, which a clock says."""
+    """What a reader would see change: not the age of a running job, which the page counts itself."""
     records = [record if record.finished else replace(record, delta=None) for record in seen.records]
     return (seen.error and seen.error.message, *records)
