@@ -73,6 +73,10 @@ ps procps
 git git
 useradd passwd
 socat socat
+nginx nginx
+caddy caddy
+ss iproute2
+flock util-linux
 nc netcat-openbsd
 perl perl-base
 qemu-system-x86_64 qemu-system-x86

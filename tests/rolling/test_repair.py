@@ -55,6 +55,9 @@ class Never(LoadBalancer):
     def put_back(self, host: HostLike, found: Standing | None = None) -> None:
         raise AssertionError(host)
 
+    def put_in(self, host: HostLike) -> None:
+        raise AssertionError(host)
+
     def pools(self, *_: object) -> None:
         raise AssertionError
 
