@@ -26,8 +26,8 @@ from lab.servers.prefect.api import Artifact, PrefectApi
 from lab.servers.prefect.server import PrefectServer
 from lab.servers.web.site import LabSite
 
-
 _DEPLOY = 5  # seconds that a deployment of the larger update takes, beside the restart
+_NOTHING = [sys.executable, "-c", "import prefect; prefect.flow(lambda: None, name='nothing')()"]
 _STABLE = 10.0  # seconds for which its hosts must then be healthy: the default
 
 
@@ -72,6 +72,7 @@ def _small(site: LabSite, prefect: PrefectServer, runs: int) -> list[str]:
         "Ansible's playbook, serial 1": lambda: _ansible(site, next(versions)),
         "this project, serial 1": lambda: _ours(site, prefect, _quick(site, next(versions))),
         "this project, serial 2": lambda: _ours(site, prefect, _quick(site, next(versions), serial=2)),
+        "for comparison: a flow of Prefect that does nothing": lambda: _run(_NOTHING, dict(prefect.environment)),
     }
     measured: dict[str, list[UpdateFigures]] = {what: [] for what in kinds}
     for _ in range(runs):

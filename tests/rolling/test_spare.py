@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from lab.load import Load
 from lab.servers.web.site import WEB, LabSite
 from tests.rolling.conftest import update
 from tests.rolling.site_state import home, statuses, versions
+from tests.rolling.test_resumed import dead_run, killed_after
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -103,3 +105,33 @@ def test_a_reverted_update_leaves_the_spare_host_out_with_its_version(site: LabS
     assert load.report.failures == []
     assert ended.table["web4"]["state"] == "reverted, maint as it was found"
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP", "UP", "UP", "MAINT"])
+
+
+def test_killed_while_the_spare_host_serves_it_goes_on_and_takes_that_out_in_the_end(
+    site: LabSite, load: Load, tmp_path: Path
+) -> None:
+    site.haproxy.say("set server app/web2 state maint")
+    earlier = ""
+    with load:
+        for step in ("put in web2", "update web1", "take out web2"):
+            killed_after(f"Task run '{step}' - Finished", site, tmp_path, spare="web2", resume_from=earlier)
+            earlier = dead_run()
+        ended = update(site, "2.0", hosts="web1:web2", spare="web2", resume_from=earlier)
+    assert ended.name == "Completed"
+    assert load.report.failures == []
+    assert ended.table["web1"]["state"] == "updated earlier"
+    assert ended.table["web2"]["state"] == "updated earlier, maint as it was found"
+    assert statuses(site) == ["UP", "MAINT", "UP", "UP"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "spare", "words"),
+    [
+        ("web1:web2", "web4", "web4 is none of the hosts"),
+        ("web1", "web1", "no host is left that it could stand in for"),
+    ],
+)
+def test_spare_hosts_are_hosts_of_the_update_and_not_all_of_them(
+    site: LabSite, hosts: str, spare: str, words: str
+) -> None:
+    assert words in str(update(site, "2.0", hosts=hosts, spare=spare).state.message)

@@ -29,7 +29,7 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    include {directory}/conf.d/*.conf;
+    include {directory}/conf.d/*;
     server {{
         listen 127.0.0.1:{port};
         location / {{

@@ -67,9 +67,12 @@ rj_nginx_replace() { # FILE PID-FILE CHECKSUM TEXT NGINX...
     exec 9<"${file%/*}"
     flock -w 10 9 || _rj_fail 3 "another process has locked ${file%/*}"
     [ "$(cksum <"$file")" = "$checksum" ] || _rj_fail 9 "the file $file was changed meanwhile"
-    # Under names that no `include *.conf` reads, and by a rename, so that a reload by others never reads half of it.
-    cp -p "$file" "$file.before" && cp -p "$file" "$file.new" && printf %s "$text" >"$file.new" &&
-        mv "$file.new" "$file" || _rj_fail 5 "the file $file was not replaced"
+    # Under names that no `include *` reads, and by a rename, so that a reload by others never reads half of it.
+    former=${file%/*}/.${file##*/}.before next=${file%/*}/.${file##*/}.next
+    if ! { cp -p "$file" "$former" && cp -p "$file" "$next" && printf %s "$text" >"$next" && mv "$next" "$file"; }; then
+        rm -f "$former" "$next"
+        _rj_fail 5 "the file $file was not replaced"
+    fi
     said=$("$@" -t 2>&1) || _rj_take_back 7 "$said"
     before=$(_rj_workers serving)
     said=$("$@" -s reload 2>&1) || _rj_take_back 7 "$said"
@@ -79,19 +82,21 @@ rj_nginx_replace() { # FILE PID-FILE CHECKSUM TEXT NGINX...
         [ "$checks" -lt 200 ] || _rj_take_back 7 "it did not take the new configuration; its error log says why"
         sleep 0.05 2>/dev/null || sleep 1
     done
-    rm -f "$file.before"
+    rm -f "$former"
 }
 
 _rj_is_in_force() {
     now=$(_rj_workers serving)
     [ -n "$now" ] || return 1
-    for worker in $before; do
-        case " $(echo $now) " in *" $worker "*) return 1 ;; esac
+    for worker in $now; do
+        for earlier in $before; do
+            [ "$worker" != "$earlier" ] || return 1
+        done
     done
 }
 
 _rj_take_back() { # EXIT-CODE MESSAGE
-    mv "$file.before" "$file"
+    mv "$former" "$file"
     _rj_fail "$1" "$2"
 }
 

@@ -57,7 +57,7 @@ def repair(
             raise StaysOut(host.name, f"has processes of the update that survived KILL: {record.survivors}")
     status, found = balancer.status(host), history.found
     if status.out is False:
-        was = f", where this update put it: it was found {found.words}" if found and found.out else ""
+        was = f"; it was found {found.words}" if found and found.out else ""
         return f"it is in the load balancer{was}"
     if found and found.out and is_restored(status, found):
         return f"it is as the update found it: {found.words}"

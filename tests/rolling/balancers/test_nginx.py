@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import http.client
 import socket
-import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from lab.ports import free_ports
 from lab.servers.web.application import Application
 from lab.servers.web.nginx import Nginx
-from remotejobs.agent.shell import Shell
+from remotejobs.agent.shell import Shell, ShellResult
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostRefused, Unreachable
 from remotejobs.inventory import Inventory, load_inventory
@@ -90,16 +89,27 @@ def test_a_server_that_was_taken_out_gets_no_request_from_then_on_and_is_put_bac
     assert [path.name for path in nginx.file.parent.iterdir()] == [nginx.file.name]
 
 
-def test_hosts_that_are_changed_at_the_same_time_are_all_changed(
+class Interrupted(Shell):
+    """Something else happens once, just after the file was read for the first time."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__(LocalConnection("lb1"))
+        self._acts = [act]
+
+    def run(self, script: str) -> ShellResult:
+        result = super().run(script)
+        if self._acts and "\nrj_nginx_read " in script:
+            self._acts.pop()()
+        return result
+
+
+def test_what_somebody_else_changes_in_the_file_at_the_same_moment_is_kept(
     nginx: Nginx, balancer: LoadBalancer, inventory: Inventory
 ) -> None:
-    threads = [
-        threading.Thread(target=balancer_of(nginx).take_out, args=(inventory.hosts[name],)) for name in NAMES[:2]
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    web1, web2 = inventory.hosts["web1"], inventory.hosts["web2"]
+    shell = Interrupted(lambda: balancer.take_out(web2))
+    reach = Reach(shell=lambda _: shell, jobs=LOCAL.jobs)
+    NginxBalancer.model_validate({"hosts": ["lb1"], **nginx.settings}).open(reach).take_out(web1)
     assert [nginx.is_down(name) for name in NAMES] == [True, True, False]
     assert answering(nginx) == {"web3"}
 
