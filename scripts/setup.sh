@@ -77,6 +77,8 @@ nginx nginx
 caddy caddy
 ss iproute2
 flock util-linux
+django-admin python3-django
+/usr/lib/python3/dist-packages/psycopg2/_psycopg*.so python3-psycopg2
 nc netcat-openbsd
 perl perl-base
 qemu-system-x86_64 qemu-system-x86
