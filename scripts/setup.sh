@@ -97,7 +97,8 @@ present() {
     # shellcheck disable=SC2086 # a file pattern is meant to expand
     PATH=$PATH:/usr/sbin:/sbin command -v $1 > /dev/null && return
     # A library is no program.
-    case $1 in *.so) [ -f "$1" ] ;; *) return 1 ;; esac
+    # shellcheck disable=SC2086 # as above
+    case $1 in *.so) set -- $1 && [ -f "$1" ] ;; *) return 1 ;; esac
 }
 
 missing_packages() {
