@@ -54,6 +54,8 @@ class Timings:
     """What cancels a run logs something at least that often."""
     cancel_log_timeout: float = _seconds(45, at_least=20)
     """Without a line in the log, until what cancels a run is called dead."""
+    cancelled_again: float = _seconds(120, at_least=60)
+    """For which a run that became Cancelled and does so again starts no second `recover`."""
     process_exit_timeout: float = _seconds(180, at_least=30)
     """For which `recover` waits for the process of a cancelled run to end itself."""
     shard_poll_interval: float = _seconds(3, at_least=1)

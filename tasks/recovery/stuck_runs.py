@@ -26,17 +26,20 @@ from prefect.runtime import flow_run
 
 from remotejobs.errors import RemoteJobsError
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat, last_log
-from remotejobs.prefect.tasks.recovery.recover import CrashLoop, recover_run
+from remotejobs.prefect.tasks.recovery.recover import CrashLoop, recover_run, was_cut_short
 from remotejobs.prefect.tasks.timings import timings
 
-# In which states runs with these tags may be stuck.
 _RESUMABLE = "resumable"
-_TROUBLE = {
-    _RESUMABLE: [StateType.PENDING, StateType.RUNNING, StateType.CRASHED, StateType.CANCELLING],
-    "recover": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
-    "alert": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],
-    "rescue": [StateType.PENDING, StateType.RUNNING, StateType.CRASHED],  # the old name of `recover`, for one release
-}
+_UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CRASHED)
+# In which states runs with these tags may be stuck. Those of a line are asked for together, so many cancelled ones keep
+# no other out of the answer.
+_TROUBLE = (
+    (_RESUMABLE, (*_UNDER_WAY, StateType.CANCELLING)),
+    (_RESUMABLE, (StateType.CANCELLED,)),
+    ("recover", _UNDER_WAY),
+    ("alert", _UNDER_WAY),
+    ("rescue", _UNDER_WAY),  # the old name of `recover`, for one release
+)
 # A run that died long ago was left as it is on purpose.
 _LATELY = timedelta(hours=1)
 
@@ -52,7 +55,7 @@ def recover_all_stuck_runs() -> dict[UUID, str]:
         if _is_left_to_a_newer_one(client, me):
             get_run_logger().info("a newer run of this flow was taken too, and does it")
             return {}
-        stuck = [run.id for run in _suspects(client) if is_stuck(run, lambda run: _is_alive(client, run))]
+        stuck = [run.id for run in _suspects(client) if _is_stuck(client, run)]
     done, failed = {}, {}
     for run in stuck:
         try:
@@ -66,6 +69,14 @@ def recover_all_stuck_runs() -> dict[UUID, str]:
     if failed:
         raise NotRecovered("; ".join(failed.values()))
     return done
+
+
+def _is_stuck(client: SyncPrefectClient, run: FlowRun) -> bool:
+    if not is_stuck(run, lambda run_id: _is_alive(client, run_id)):
+        return False
+    # Most cancelled runs were ended.
+    cancelled = run.state is not None and run.state.is_cancelled()
+    return not cancelled or was_cut_short(client.read_flow_run_states(run.id))
 
 
 def is_stuck(run: FlowRun, alive: Callable[[UUID], bool]) -> bool:
@@ -102,7 +113,7 @@ def _is_left_to_a_newer_one(client: SyncPrefectClient, me: FlowRun) -> bool:
 
 def _suspects(client: SyncPrefectClient) -> Iterator[FlowRun]:
     """Of each kind the newest, as many as the server gives at a time."""
-    for tag, states in _TROUBLE.items():
-        state = FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
+    for tag, states in _TROUBLE:
+        state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states]))
         wanted = FlowRunFilter(tags=FlowRunFilterTags(any_=[tag]), state=state)
         yield from client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC)

@@ -58,13 +58,19 @@ def test_it_is_not_called_resumed_when_the_server_refuses() -> None:
         assert state and state.is_crashed()
 
 
+def wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = Timings(
+        start_timeout=0, cancel_log_timeout=0, heartbeat_wait=1, heartbeat_wait_at_least=1, process_exit_timeout=0
+    )
+    for module in (stuck_runs, heartbeats, recover):
+        monkeypatch.setattr(module, "timings", lambda: at_once)
+
+
 @pytest.mark.parametrize("death", [Running(), Crashed()], ids=["silent", "crashed"])
 def test_a_dead_run_that_no_automation_noticed_is_found_and_resumed(
     death: State[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_once = Timings(start_timeout=0, cancel_log_timeout=0, heartbeat_wait=1, heartbeat_wait_at_least=1)
-    for module in (stuck_runs, heartbeats):
-        monkeypatch.setattr(module, "timings", lambda: at_once)
+    wait_for_nothing(monkeypatch)
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(nothing), name="to-find")
         run = client.create_flow_run_from_deployment(deployment, tags=["resumable"])
@@ -73,6 +79,24 @@ def test_a_dead_run_that_no_automation_noticed_is_found_and_resumed(
         assert done[run.id] == "its process is dead: it was resumed, 1 of at most 5 times"
         state = client.read_flow_run(run.id).state
         assert state and state.name == AwaitingRetry().name
+
+
+def test_of_cancelled_runs_only_one_that_was_not_asked_to_end_is_found_and_its_jobs_are_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait_for_nothing(monkeypatch)
+    monkeypatch.setattr(recover, "cancel_here", lambda _client, _run: "None of its 2 jobs runs any more")
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(client.create_flow(nothing), name="to-find")
+        cut, ended = (client.create_flow_run_from_deployment(deployment, tags=["resumable"]) for _ in range(2))
+        for run, states in ((cut, [Running(), Cancelled()]), (ended, [Running(), Cancelling(), Cancelled()])):
+            for state in states:
+                client.set_flow_run_state(run.id, state, force=True)
+        done = recover_stuck_runs()
+        assert done[cut.id] == "no worker cancelled it, so it was done here. None of its 2 jobs runs any more"
+        assert ended.id not in done
+        assert names_of(client, cut)[-2:] == ["Cancelled", "Cancelled"]
+        assert cut.id not in recover_stuck_runs()
 
 
 def names_of(client: SyncPrefectClient, run: FlowRun) -> list[str | None]:

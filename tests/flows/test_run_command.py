@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import Log
 from prefect.client.schemas.objects import State as RunState
 from prefect.exceptions import ParameterTypeError
 
@@ -75,8 +76,12 @@ def test_an_error_of_ours_ends_the_log_of_a_run_in_words_and_without_a_traceback
     assert on_real_hosts.state_details.flow_run_id
     mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[on_real_hosts.state_details.flow_run_id]))
     with get_client(sync_client=True) as client:
-        await_true(lambda: any("Finished in state" in log.message for log in client.read_logs(mine)))
-        lines = [log for log in client.read_logs(mine) if log.task_run_id is None]
+
+        def lines_of_the_flow() -> list[Log]:
+            return [log for log in client.read_logs(mine) if log.task_run_id is None]
+
+        await_true(lambda: any("Finished in state" in log.message for log in lines_of_the_flow()))
+        lines = lines_of_the_flow()
     (error,) = [log.message for log in lines if log.level >= logging.ERROR]
     assert error.startswith("1 of 3 failed\nwork on db2: failed, rc 9 ")
     assert not any("Traceback" in log.message for log in lines)
