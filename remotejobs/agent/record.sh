@@ -178,12 +178,12 @@ rj_blobs() {
     set -- "$1" "$2" "$3" $(unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE && LC_ALL=C ls -ln -- "$j_cmd" stderr stdout 2>/dev/null)
     set +f
     if [ "$#" -ne 30 ]; then # the job took one of them away, or put something else there
-        rj_measured cmd "$j_cmd" 0 65536
+        rj_measured cmd "$j_cmd" 0 262144
         rj_measured stderr stderr "$2" "$3"
         rj_measured stdout stdout "$1" "$3"
         return
     fi
-    rj_blob cmd "$j_cmd" "$8" 0 65536
+    rj_blob cmd "$j_cmd" "$8" 0 262144
     rj_blob stderr stderr "${17}" "$2" "$3"
     rj_blob stdout stdout "${26}" "$1" "$3"
 }

@@ -17,7 +17,7 @@ from importlib import resources
 
 from remotejobs.model import PROTOCOL_VERSION, TAIL_BYTES, Job
 
-ANSWER_BYTES = 128 * 1024  # for all of a record that is not output: fields, and the command at its longest
+ANSWER_BYTES = 320 * 1024  # for all of a record that is not output: fields, and the command at its longest
 
 
 @dataclass(frozen=True, slots=True)

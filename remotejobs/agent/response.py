@@ -26,7 +26,9 @@ from remotejobs.errors import (
 )
 from remotejobs.model import PROTOCOL_VERSION, Job, Record, State, check_jid
 from remotejobs.progress import progress_of
+from remotejobs.text import shortened
 
+_SHOWN = 400  # characters of a command in an error
 _BLOB = re.compile(rb"blob (cmd|stdout|stderr|processes) (\d{1,18}) (\d{1,18}) (\d{1,18})")
 _ERRORS: dict[str, type[HostRefused]] = {
     "no_such_job": JobNotFound,
@@ -189,7 +191,7 @@ def error_of(host: str, section: Section, job: Job | None = None) -> RemoteJobsE
     code, message = section.error[0], _printable(section.error[1])
     if code == "job_exists" and job is not None:
         there = section.blobs["cmd"].content.decode("utf-8", "replace") if "cmd" in section.blobs else "?"
-        different = f"its command is {there!r}, yours is {job.cmd!r}"
+        different = f"its command is {shortened(there, _SHOWN)!r}, yours is {shortened(job.cmd, _SHOWN)!r}"
         if there == job.cmd:
             different = "the command is the same, but interpreter, chdir or env differ"
         return JobExists(host, f"jid {job.jid} is taken by another job: {different}")

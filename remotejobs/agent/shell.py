@@ -40,13 +40,13 @@ class Shell:
         self._connection = connection
         self._become = become
 
-    def run(self, script: str) -> ShellResult:
+    def run(self, script: str, *, timeout: float = TIMEOUT) -> ShellResult:
         """Run `script` by sh over there, with nothing on its stdin. Raises `HostError`."""
         nonce = secrets.token_hex(8)
         begin, end = f"\nremotejobs begin {nonce}\n", f"remotejobs end {nonce}\n"
         asked = framed(script, nonce).encode()
         reply = self._connection.ask(
-            Question(asked, end=end.encode(), timeout=TIMEOUT, max_bytes=LONGEST, become=self._become)
+            Question(asked, end=end.encode(), timeout=timeout, max_bytes=LONGEST, become=self._become)
         )
         text = reply.stdout.decode("utf-8", "replace")
         _, found, body = text.partition(begin)

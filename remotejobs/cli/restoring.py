@@ -28,7 +28,9 @@ from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import backups_on
-from remotejobs.operations.backup.copies.bring import brought, identity_needed
+from remotejobs.operations.backup.copies.bring import brought
+from remotejobs.operations.backup.copies.fetch import fetchable
+from remotejobs.operations.backup.copies.identity import identity_needed
 from remotejobs.operations.backup.restore import PlannedRestore, Restore, choose, started_by, target_on, where_of
 from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.operations.transfer.here import here
@@ -83,8 +85,8 @@ def restore(args: Namespace) -> int:
 
         def job(host: str) -> Job:
             plan = by_host[host]
-            if plan.entry and wanted.copy_on:
-                came = brought(every, plan.entry, host, directory=wanted.directory, jid=jid, identity=identity)
+            if plan.entry and wanted.from_copy:
+                came = brought(every, plan.entry, host, wanted, jid=jid, identity=identity)
                 plan = replace(plan, entry=came, brought=True)
             return plan.job(wanted, jid=jid, replace=args.replace)
 
@@ -104,9 +106,12 @@ def _plan(fleet: Fleet, jobs: HostJobs, wanted: Restore, jid: str, identity: str
         return PlannedRestore(host=jobs.host, command=started_by(wanted, jobs.host, jid, jobs.record(jid).cmd))
     except JobNotFound:
         shell = shell_on(fleet, jobs.host)
-        source = shell_on(fleet, wanted.copy_on) if wanted.copy_on else shell
-        entry = choose(source.host, backups_on(source, where_of(wanted, jobs.host)), wanted)
-        identity_needed(entry, identity)
+        if wanted.fetch:
+            entry = fetchable(fleet, jobs.host, wanted, identity=identity)
+        else:
+            source = shell_on(fleet, wanted.copy_on or jobs.host)
+            entry = choose(source.host, backups_on(source, where_of(wanted, jobs.host)), wanted)
+            identity_needed(entry, identity)
         return PlannedRestore(host=jobs.host, entry=entry, target=target_on(shell, wanted, entry.kind))
 
 

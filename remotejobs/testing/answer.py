@@ -8,7 +8,7 @@ from remotejobs.model import JID, PROTOCOL_VERSION, State
 from remotejobs.testing.clock import Clock
 from remotejobs.testing.job import EMPTY_TREE, FakeJob, PlannedEnd
 
-CMD_BYTES = 65536
+CMD_BYTES = 256 * 1024
 PROCESSES_BYTES = 16384
 NOTHING = PlannedEnd(0.0, State.RUNNING)
 

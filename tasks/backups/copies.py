@@ -56,7 +56,7 @@ def with_copies(access: Access, plan: BackupPlan, backups: Sequence[Backup]) -> 
         outcomes, results = values_of("copy", runs)
         for result in results:
             backup, outcome = backups[int(result.host)], outcomes.get(result.host)
-            problems = outcome.problems if outcome else (f"not copied: {result.reason}",)
+            problems = outcome.problems if outcome else (f"it is not known where copies are: {result.reason}",)
             copied[int(result.host)] = _copied(backup, outcome.copies if outcome else None, problems)
     return copied
 

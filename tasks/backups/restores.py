@@ -14,7 +14,9 @@ from prefect.states import Completed
 from remotejobs.errors import JobNotFound, RemoteJobsError
 from remotejobs.operations.backup import Restore, RestoreReport
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
-from remotejobs.operations.backup.copies.bring import brought, identity_needed
+from remotejobs.operations.backup.copies.bring import brought
+from remotejobs.operations.backup.copies.fetch import fetchable
+from remotejobs.operations.backup.copies.identity import identity_needed
 from remotejobs.operations.backup.item.script import GRACE
 from remotejobs.operations.backup.restore import (
     PlannedRestore,
@@ -50,12 +52,7 @@ def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Planne
         record = jobs_on(access, host).record(jid)
     except JobNotFound:
         shell = shell_of(access, host)
-        source = shell_of(access, restore.copy_on) if restore.copy_on else shell
-        entry = choose(source.host, backups_on(source, where_of(restore, host)), restore)
-        if restore.copy_on:
-            entry = replace(entry, of=restore.copy_of or host)
-        if not restore.identity_block:
-            identity_needed(entry, "")
+        entry = _found(restore, host, access)
         get_run_logger().info("%s on %s: %s, made %s ago", restore.item, host, entry.file, duration(entry.age))
         target = target_on(shell, restore, entry.kind)
         if target.sessions:
@@ -63,6 +60,23 @@ def find_backup(restore: Restore, host: str, access: Access, jid: str) -> Planne
             get_run_logger().warning(used)
         return PlannedRestore(host=host, entry=entry, target=target)
     return PlannedRestore(host=host, command=record.cmd)
+
+
+def _found(restore: Restore, host: str, access: Access) -> CatalogueEntry:
+    if restore.fetch:
+        identity, fleet = _identity(restore), fleet_with(host, access)
+        return fetchable(fleet, host, restore, identity=identity, become=access.choice())
+    source = shell_of(access, restore.copy_on or host)
+    entry = choose(source.host, backups_on(source, where_of(restore, host)), restore)
+    if restore.copy_on:
+        entry = replace(entry, of=restore.copy_of or host)
+    if not restore.identity_block:
+        identity_needed(entry, "")
+    return entry
+
+
+def _identity(restore: Restore) -> str:
+    return secret_of(restore.identity_block) if restore.identity_block else ""
 
 
 def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[PlannedRestore]:
@@ -76,9 +90,8 @@ def find(access: Access, restore: Restore, hosts: Sequence[str]) -> list[Planned
 @task(task_run_name="bring {copy.file} to {host}", cache_policy=NO_CACHE)
 def bring_copy(restore: Restore, copy: CatalogueEntry, host: str, access: Access, jid: str) -> CatalogueEntry:
     """Bring a copy to the host, and open it there; run again, it goes on where it was."""
-    identity = secret_of(restore.identity_block) if restore.identity_block else ""
     fleet, become = fleet_with(host, access), access.choice()
-    return brought(fleet, copy, host, directory=restore.directory, jid=jid, identity=identity, become=become)
+    return brought(fleet, copy, host, restore, jid=jid, identity=_identity(restore), become=become)
 
 
 def bring(access: Access, restore: Restore, found: Sequence[PlannedRestore]) -> list[PlannedRestore]:
@@ -86,7 +99,7 @@ def bring(access: Access, restore: Restore, found: Sequence[PlannedRestore]) -> 
     runs = {
         each.host: bring_copy.submit(restore, each.entry, each.host, access, jid_of(restore))
         for each in found
-        if each.entry and restore.copy_on
+        if each.entry and restore.from_copy
     }
     came, results = values_of(f"bring {restore.item}", runs)
     raise_for(results)
@@ -118,12 +131,8 @@ def question(restore: Restore, found: Sequence[PlannedRestore]) -> str:
 
 
 def _which(entry: CatalogueEntry) -> str:
-    where = f"the copy on {entry.host}, " if entry.of else ""
-    return f"{where}{entry.path}, {size(entry.bytes)}, {entry.state}, sha256 {_sum(entry)[:12]}"
-
-
-def _sum(entry: CatalogueEntry) -> str:
-    return str(entry.record.get("sha256", "")) if entry.record else "not recorded"
+    where = "" if not entry.of else f"the copy on {entry.host}, " if entry.directory else "the copy that is fetched as "
+    return f"{where}{entry.path}, {size(entry.bytes)}, {entry.state}, sha256 {entry.sha256[:12] or 'not recorded'}"
 
 
 def _there(target: RestoreTarget) -> str:

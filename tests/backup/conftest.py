@@ -160,11 +160,19 @@ def shell() -> Shell:
 def begin_restore(jobs: HostJobs, shell: Shell, directory: Path) -> Callable[..., str]:
     """Starts a restore of the latest good backup of an item; its jid."""
 
-    def begin(item: str, *, replace_it: bool = False, interpreter: str = "sh", path: str = "", **settings: Any) -> str:
+    def begin(
+        item: str,
+        *,
+        replace_it: bool = False,
+        interpreter: str = "sh",
+        path: str = "",
+        env: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> str:
         wanted = Restore.model_validate({"item": item, "directory": str(directory), "reserve_mib": 0} | settings)
         entry = choose("here", backups_on(shell, str(directory)), wanted)
         job = restore_job(wanted, entry, jid=uuid4().hex, replace=replace_it)
-        jobs.start(replace(job, interpreter=interpreter, env={"PATH": path} if path else {}))
+        jobs.start(replace(job, interpreter=interpreter, env={**(env or {}), **({"PATH": path} if path else {})}))
         return job.jid
 
     return begin

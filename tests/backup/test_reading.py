@@ -45,8 +45,11 @@ def test_a_check_that_failed_while_it_was_written_fails(shell: str, tmp_path: Pa
     assert (done.stdout, done.stderr) == ("code 3\n", "bad\n")
 
 
-def test_what_cannot_be_read_to_its_end_is_no_backup(tmp_path: Path) -> None:
-    torn = "work=$1 part=$1/part; : >$part; bk_growing() { return 1; }; bk_reader read cat; bk_written"
+@pytest.mark.parametrize(
+    "read", ["bk_reader read cat; bk_written; bk_read_by cat", "bk_reader sum cat; bk_written; bk_sum_ended"]
+)
+def test_what_cannot_be_read_to_its_end_is_no_backup(read: str, tmp_path: Path) -> None:
+    torn = f"work=$1 part=$1/part summing=''; : >$part; bk_growing() {{ return 1; }}; {read}"
     done = run(torn, str(tmp_path))
     assert done.returncode == 1
     assert "failed at step check: it cannot be read" in done.stderr

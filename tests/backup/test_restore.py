@@ -17,9 +17,11 @@ from remotejobs.model import Record, State
 from remotejobs.operations.backup import PostgresItem, report_of
 from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.restore import (
+    PlannedRestore,
     Restore,
     restore_job,
     restore_report_of,
+    started_by,
     target_on,
 )
 from tests.awaiting import await_true
@@ -272,17 +274,20 @@ def test_without_room_nothing_is_begun(
     assert f"{1024**4} KiB stay free" in said(failed)
 
 
-@pytest.mark.parametrize("kind", ["dump", "sql.gz"])
 def test_the_command_of_a_restore_comes_back_whole_to_whoever_attaches_to_it(
-    kind: str, directory: Path, shell: Shell
+    directory: Path, shell: Shell, jobs: HostJobs
 ) -> None:
-    # A run that begins anew continues with the command that lies on the host, of which a record brings 64 KiB.
+    # A run that begins anew continues with the command that lies on the host, of which a record brings 256 KiB.
     directory.mkdir()
-    path = directory / f"orders-20260101T000000Z.{kind}"
+    path = directory / "wiki-20260101T000000Z.sql.gz"
     for suffix in ("", ".sha256"):
         Path(f"{path}{suffix}").write_text("x")
-    Path(f"{path}.json").write_text(json.dumps({"record": 1, "kind": "mariadb" if kind == "sql.gz" else "postgres"}))
+    Path(f"{path}.json").write_text(json.dumps({"record": 1, "kind": "mariadb"}))
     (entry,) = backups_on(shell, str(directory))
-    assert entry.kind == ("mariadb" if kind == "sql.gz" else "postgres")
-    wanted = Restore(item="orders", database="x" * 63, server="s" * 200, user="u" * 63, passfile="/" + "p" * 200)
-    assert len(restore_job(wanted, entry, jid="j" * 60, replace=True).cmd.encode()) < 65536
+    wanted = Restore(item="wiki", database="x" * 64, server="s" * 200, user="u" * 63, passfile="/" + "p" * 2000)
+    job = restore_job(wanted, entry, jid="restore", replace=True)
+    jobs.start(job)
+    there = jobs.record("restore", wait=60).cmd
+    assert len(there.encode()) > 65536
+    attached = PlannedRestore(host="here", command=started_by(wanted, "here", "restore", there))
+    assert jobs.start(attached.job(wanted, jid="restore", replace=True)).jid == "restore"

@@ -24,6 +24,31 @@ from remotejobs.operations.backup.item.script import GRACE
 
 HOSTS = ("source", "vault", "third")
 SECRET = "nobody but the recipients reads this"
+_BORG = "export BORG_PASSPHRASE=x BORG_REPO={0}; "
+# What each program is told, as docs/how-to/backups.md has it; {} is where its copies lie.
+PROGRAMS = {
+    "rclone": {
+        "send": 'rclone copyto --immutable "$BACKUP_FILE" "{}/$BACKUP_HOST/$BACKUP_NAME"',
+        "fetch": 'rclone cat "{}/$BACKUP_HOST/$BACKUP_NAME"',
+        "names": 'rclone lsf "{}/$BACKUP_HOST"',
+        "remove": 'rclone deletefile "{}/$BACKUP_HOST/$BACKUP_NAME"',
+    },
+    "restic": {
+        "send": "export RESTIC_PASSWORD=x RESTIC_REPOSITORY={0}; [ -e {0}/config ] || restic -q init; restic -q backup "
+        '--host "$BACKUP_HOST" --tag "$BACKUP_NAME" --stdin --stdin-filename "$BACKUP_NAME" <"$BACKUP_FILE"',
+        "fetch": "RESTIC_PASSWORD=x restic -r {} -q dump "
+        '--host "$BACKUP_HOST" --tag "$BACKUP_NAME" latest "$BACKUP_NAME"',
+        "names": 'RESTIC_PASSWORD=x restic -r {} -q snapshots --json --host "$BACKUP_HOST"',
+        "remove": "export RESTIC_PASSWORD=x RESTIC_REPOSITORY={}; restic -q forget "
+        '$(restic -q snapshots --json --host "$BACKUP_HOST" --tag "$BACKUP_NAME" | jq -r ".[].id")',
+    },
+    "borg": {
+        "send": _BORG + '[ -e {0}/config ] || borg init -e repokey; borg create "::$BACKUP_NAME" "$BACKUP_FILE"',
+        "fetch": _BORG + 'borg extract --stdout "::$BACKUP_NAME"',
+        "names": _BORG + "borg list --short",
+        "remove": _BORG + 'borg delete "::$BACKUP_NAME"',
+    },
+}
 
 
 @pytest.fixture(scope="package")
@@ -73,6 +98,20 @@ class Places:
     def copies(self) -> Path:
         """Those of `source`, on vault."""
         return self.base / "copies" / "source"
+
+    @property
+    def remote(self) -> Path:
+        """Where a program of the host puts copies."""
+        return self.base / "remote"
+
+    def command(self, program: str, what: str) -> str:
+        """The command, as it is for `source` where a person types it."""
+        return PROGRAMS[program][what].format(self.remote).replace("$BACKUP_HOST", "source")
+
+    def elsewhere(self, program: str, **others: Any) -> dict[str, Any]:
+        """A place that a program of the host reaches."""
+        commands = {name: text.format(self.remote) for name, text in PROGRAMS[program].items() if name != "names"}
+        return {"name": "elsewhere", **commands, **others}
 
     def plan(self, encryption: dict[str, Any] | None, **others: Any) -> BackupPlan:
         place = {"name": "offsite", "host": "vault", "directory": str(self.base / "copies"), "min_free_mib": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -12,10 +13,12 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from remotejobs.errors import FileRefused
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
+from remotejobs.operations.backup.copies import send
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.verify import verify_job
 from remotejobs.operations.transfer import Moved
@@ -75,6 +78,36 @@ def test_a_copy_goes_on_where_it_was_cut(
     assert copy_backups(fleet, "source", plan, item, report=moved.append).problems == ()
     assert moved[0].done == len(half)
     assert (places.copies / path.name).read_bytes() == path.read_bytes()
+
+
+def test_what_arrived_before_a_cut_needs_no_room_again_and_goes_when_nobody_goes_on_with_it(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem
+) -> None:
+    plan = places.plan(None, files=[item], place={"min_free_mib": 10**9})
+    path = Path(report_of(back_up(plan, item)).path)
+    data = path.read_bytes()
+    arrived_in_part(places, path, data[: len(data) // 2])
+    old, new = (places.copies / ".incoming" / f".{name}.part" for name in ("old", "new"))
+    for left in (old, new):
+        left.write_text("half")
+    os.utime(old, (0, 0))
+    (problem,) = copy(plan, item).problems
+    assert f" KiB free, and {(len(data) - len(data) // 2) // 1024 + 10**9 * 1024} are needed" in problem
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_copy_that_breaks_off_says_how_much_room_there_is(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SFTP's only word for a full disk is "Failure".
+    def failing(*_words: object, part: str, **_others: object) -> None:
+        raise FileRefused("vault", f"{part}: Failure", remedy="")
+
+    monkeypatch.setattr(send, "relay", failing)
+    plan = places.plan(None, files=[item])
+    back_up(plan, item)
+    (problem,) = copy(plan, item).problems
+    assert re.fullmatch(r"not copied to offsite: vault: /.*\.part: Failure; \d+ KiB are free there now", problem)
 
 
 def test_what_arrives_damaged_is_no_copy_and_the_next_run_sends_it_anew(

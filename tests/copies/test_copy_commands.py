@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,29 +14,18 @@ from remotejobs.model import Record, State
 from remotejobs.operations.backup import BackupPlan, FilesItem, Item, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.copies.send import CopyOutcome
-from tests.copies.conftest import Key, Places
+from tests.copies.conftest import PROGRAMS, Key, Places
 
 Back_up = Callable[[BackupPlan, Item], Record]
 Copy = Callable[[BackupPlan, Item], CopyOutcome]
 Found = Callable[[str, Path], list[CatalogueEntry]]
-RCLONE: dict[str, Any] = {
-    "send": 'rclone copyto --immutable "$BACKUP_FILE" "{}/$BACKUP_NAME"',
-    "fetch": 'rclone cat "{}/$BACKUP_NAME"',
-    "remove": 'rclone deletefile "{}/$BACKUP_NAME"',
-}
-RESTIC: dict[str, Any] = {
-    "send": "export RESTIC_PASSWORD=x RESTIC_REPOSITORY={0}; [ -e {0}/config ] || restic -q init; "
-    'restic -q backup --tag "$BACKUP_NAME" "$BACKUP_FILE"',
-    "fetch": 'RESTIC_PASSWORD=x restic -r {} -q dump --tag "$BACKUP_NAME" latest "$BACKUP_FILE"',
-}
 
 
-@pytest.mark.parametrize("program", [RCLONE, RESTIC], ids=["rclone", "restic"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_of_the_host_takes_copies_elsewhere_and_what_it_gives_back_is_compared(
-    program: dict[str, Any], back_up: Back_up, found: Found, places: Places, item: FilesItem, age: Key
+    program: str, back_up: Back_up, found: Found, places: Places, item: FilesItem, age: Key
 ) -> None:
-    remote = places.base / "remote"
-    place = {name: text.format(remote) for name, text in program.items()} | {"name": "elsewhere"}
+    place: dict[str, Any] = places.elsewhere(program)
     place["retention"] = {"last": 1, "daily": 1, "weekly": 0, "monthly": 0}
     others = {"copies": [], "copy_commands": [place], "files": [item], "retention": {"last": 9}}
     plan = places.plan({"age": [age.recipient]}, **others)
@@ -44,8 +35,9 @@ def test_a_program_of_the_host_takes_copies_elsewhere_and_what_it_gives_back_is_
     newest, _ = found("source", places.backups)
     (copied,) = newest.copies
     assert (copied.place, copied.host, copied.path) == ("elsewhere", "", f"{newest.file}.age")
-    if program is RCLONE:
-        assert [path.name for path in remote.iterdir()] == [copied.path]
+    there = subprocess.run(places.command(program, "names"), shell=True, check=True, capture_output=True, text=True)
+    names = set(re.findall(r"(?:_record-)?site-\d{8}T\d{6}Z[.\w]*", there.stdout))
+    assert names == {f"_record-{copied.path}", copied.path}
     assert not [*(places.backups / ".outgoing").iterdir()]
 
 
@@ -60,7 +52,7 @@ def test_a_program_of_the_host_takes_copies_elsewhere_and_what_it_gives_back_is_
 def test_a_program_that_says_it_went_well_is_not_believed(
     send: str, fetch: str, why: str, back_up: Back_up, found: Found, places: Places, item: FilesItem
 ) -> None:
-    place = {"name": "elsewhere", "send": send, "fetch": fetch, "encrypted": False}
+    place = {"name": "elsewhere", "send": send, "fetch": fetch, "encrypted": False, "records": False}
     record = back_up(places.plan(None, copies=[], copy_commands=[place], files=[item]), item)
     assert record.state is State.SUCCEEDED
     (warning,) = report_of(record).warnings

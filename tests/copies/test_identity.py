@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from remotejobs.operations.backup.copies.bring import keeping
+from remotejobs.operations.backup.copies.identity import keeping
 from tests.awaiting import await_true
 
 SHELLS = ["dash", "bash --posix", "busybox sh", "mksh", "yash"]

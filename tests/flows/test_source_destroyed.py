@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from prefect.blocks.system import Secret
 
 from lab.servers.mariadb import Mariadb
-from lab.servers.postgres import Postgres
+from lab.servers.postgres import Postgres, newer_programs
 from lab.servers.sshd import SshLab
 from remotejobs.operations.backup import BackupPlan, Restore
 from remotejobs.prefect.flows.backup import backup
@@ -24,20 +25,27 @@ from remotejobs.prefect.flows.report_backups import report_backups
 from remotejobs.prefect.flows.restore import restore
 from remotejobs.prefect.tasks.access import Access
 from tests.artifacts import table_of
+from tests.copies.conftest import PROGRAMS
 
 SOURCE, VAULT, THIRD = "db1", "db2", "files1"
 BLOCK = "backup-identity"
+ENTRIES = "SELECT count(*), md5(string_agg(sha256::text, '' ORDER BY n)) FROM entry"
+FROM_SOURCE = {"copy_of": SOURCE, "identity_block": BLOCK, "directory": "safe", "reserve_mib": 0}
 ROWS = "SELECT 'orders', count(*) FROM orders UNION ALL SELECT 'lines', count(*) FROM lines ORDER BY 1"
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """A PostgreSQL and a MariaDB for the source, and new ones for the third host."""
+    """Two majors of PostgreSQL and a MariaDB for the source, and new ones for the third host."""
     with ExitStack() as stack:
-        yield {
+        programs = stack.enter_context(newer_programs())
+        made = {
             name: stack.enter_context(kind(tmp_path_factory.mktemp(name)))
             for name, kind in (("pg", Postgres), ("pg3", Postgres), ("my", Mariadb), ("my3", Mariadb))
         }
+        for name in ("pg18", "pg18_3"):
+            made[name] = stack.enter_context(Postgres(tmp_path_factory.mktemp(name), programs=programs))
+        yield {**made, "programs": str(programs)}
 
 
 @pytest.fixture
@@ -63,6 +71,10 @@ def seed(servers: dict[str, Any], home: Path) -> None:
     pg.query("CREATE DATABASE shop")
     pg.query("CREATE TABLE orders AS SELECT n, md5(n::text) AS text FROM generate_series(1, 5000) n", "shop")
     pg.query("CREATE TABLE lines AS SELECT n FROM generate_series(1, 300) n", "shop")
+    servers["pg18"].query("CREATE DATABASE ledger")
+    servers["pg18"].query(
+        "CREATE TABLE entry AS SELECT n, sha256(n::text::bytea) FROM generate_series(1, 900) n", "ledger"
+    )
     my.query("CREATE DATABASE wiki; CREATE TABLE wiki.page (n INT PRIMARY KEY, t TEXT) ENGINE = InnoDB")
     my.query("INSERT INTO page SELECT seq, SHA1(seq) FROM seq_1_to_700", "wiki")
     with closing(sqlite3.connect(home / "app.db")) as connection:
@@ -76,17 +88,28 @@ def seed(servers: dict[str, Any], home: Path) -> None:
         (home / "site" / "deep" / f"page {number}").write_text(f"page {number}\n" * 100)
 
 
-def plan_for(servers: dict[str, Any], recipient: str) -> BackupPlan:
-    pg, my = servers["pg"], servers["my"]
-    reached = {"server": pg.host, "port": pg.port, "user": pg.user, "passfile": str(pg.passfile)}
+def reached_at(server: Postgres) -> dict[str, Any]:
+    return {"server": server.host, "port": server.port, "user": server.user, "passfile": str(server.passfile)}
+
+
+def plan_for(servers: dict[str, Any], recipient: str, repository: Path) -> BackupPlan:
+    my = servers["my"]
     shop = {
         "name": "shop",
         "hosts": SOURCE,
         "database": "shop",
         "restore_test": True,
         "restore_reserve_mib": 0,
-        **reached,
+        **reached_at(servers["pg"]),
     }
+    ledger = {
+        **shop,
+        "name": "ledger",
+        "database": "ledger",
+        "programs": servers["programs"],
+        **reached_at(servers["pg18"]),
+    }
+    restic = {name: text.format(repository) for name, text in PROGRAMS["restic"].items() if name != "names"}
     reached = {"server": my.host, "port": my.port, "user": my.user, "passfile": str(my.option_file)}
     wiki = {
         "name": "wiki",
@@ -101,60 +124,76 @@ def plan_for(servers: dict[str, Any], recipient: str) -> BackupPlan:
             "name": "nightly",
             "directory": "safe",
             "min_free_mib": 0,
-            "databases": [shop],
+            "databases": [shop, ledger],
             "mariadb": [wiki],
             "sqlite": [{"name": "app", "hosts": SOURCE, "path": "app.db"}],
             "files": [{"name": "site", "hosts": SOURCE, "base": ".", "paths": ["site"]}],
             "copies": [{"name": "offsite", "host": VAULT, "directory": "copies", "min_free_mib": 0}],
+            "copy_commands": [{"name": "restic", **restic}],
             "encryption": {"age": [recipient]},
         }
     )
 
 
 def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
-    access: Access, lab: SshLab, servers: dict[str, Any], identity: str
+    access: Access, lab: SshLab, servers: dict[str, Any], identity: str, tmp_path: Path
 ) -> None:
     home, third = lab.host(SOURCE).home, lab.host(THIRD).home
     pg, pg3, my, my3 = (servers[name] for name in ("pg", "pg3", "my", "my3"))
+    pg18, pg18_3, repository = servers["pg18"], servers["pg18_3"], tmp_path / "restic"
     seed(servers, home)
     was = (pg.query(ROWS, "shop"), my.query("CHECKSUM TABLE wiki.page"), hashes(home / "site"))
 
-    state = backup(access, plan_for(servers, identity), poll=1, return_state=True)
+    entries = pg18.query(ENTRIES, "ledger")
+
+    made = ["restic", "-q", "-r", str(repository), "init"]  # once: several items go there at a time
+    subprocess.run(made, check=True, env={**os.environ, "RESTIC_PASSWORD": "x"})
+    plan = plan_for(servers, identity, repository)
+    state = backup(access, plan, poll=1, return_state=True)
     rows = {str(row["item"]): row for row in table_of(state.state_details.flow_run_id)}
     assert {row["state"] for row in rows.values()} == {"succeeded"}, rows
     assert all(
         str(row["copies"]).startswith(f"offsite on {VAULT}, encrypted, seen whole 2") for row in rows.values()
     ), rows
-    assert [rows[item]["restore-tested"] for item in ("pg_dump shop", "mariadb-dump wiki")] == ["yes", "yes"]
+    assert all("restic, encrypted, seen whole 2" in str(row["copies"]) for row in rows.values()), rows
+    tested = ("pg_dump shop", "pg_dump ledger", "mariadb-dump wiki")
+    assert [rows[item]["restore-tested"] for item in tested] == ["yes"] * 3
 
     month = f"{datetime.now(UTC):%Y-%m}"
-    reported = report_backups(access, plan_for(servers, identity), month, f"{home}/{{month}}.md", return_state=True)
+    reported = report_backups(access, plan, month, f"{home}/{{month}}.md", return_state=True)
     text = (home / f"{month}.md").read_text()
-    assert reported.data is not None and "**4** good backups of **4** items" in text
-    assert text.count("offsite: 1, one last seen whole 2") == 4
+    assert reported.data is not None and "**5** good backups of **5** items" in text
+    assert text.count("offsite: 1, one last seen whole 2") == 5
 
     # The end of the source: its servers with their data, its files, and all its backups.
-    for server in (pg, my):
+    for server in (pg, pg18, my):
         server.destroy()
     for name in ("site", "safe"):
         shutil.rmtree(home / name)
     (home / "app.db").unlink()
 
-    reached = {"server": pg3.host, "port": pg3.port, "user": pg3.user, "passfile": str(pg3.passfile)}
     wanted: list[dict[str, Any]] = [
-        {"item": "shop", "database": "shop", **reached},
+        {"item": "shop", "database": "shop", **reached_at(pg3)},
         {"item": "wiki", "database": "wiki", "server": str(my3.socket), "user": "root"},
         {"item": "app", "to": "app"},
         {"item": "site", "to": "back"},
     ]
     for each in wanted:
-        given = {"copy_on": VAULT, "copy_of": SOURCE, "copies": "copies", "identity_block": BLOCK, "directory": "safe"}
-        restored = restore(access, THIRD, Restore.model_validate({**given, "reserve_mib": 0, **each}), poll=1)
+        given = {"copy_on": VAULT, "copies": "copies", **each}
+        restored = restore(access, THIRD, Restore.model_validate({**FROM_SOURCE, **given}), poll=1)
         assert isinstance(restored, list) and restored[0].report, each
 
     (file,) = (third / "app").iterdir()
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM note").fetchone() == (90,)
     assert (pg3.query(ROWS, "shop"), my3.query("CHECKSUM TABLE wiki.page"), hashes(third / "back" / "site")) == was
+
+    # The newer server's database, and from the files of one more copy: restic's.
+    commands = {name: PROGRAMS["restic"][name].format(repository) for name in ("fetch", "names")}
+    where = {"programs": servers["programs"], **reached_at(pg18_3)}
+    for given in ({"item": "ledger", "database": "ledger", **where}, {"item": "site", "to": "again"}):
+        restored = restore(access, THIRD, Restore.model_validate({**FROM_SOURCE, **commands, **given}), poll=1)
+        assert isinstance(restored, list) and restored[0].report, given
+    assert (pg18_3.query(ENTRIES, "ledger"), hashes(third / "again" / "site")) == (entries, was[2])
     assert not [*(third / "safe").iterdir()]
     assert not [*Path("/dev/shm").glob("rj_*")]

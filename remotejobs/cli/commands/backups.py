@@ -31,6 +31,10 @@ def _add_common(parser: Parser) -> None:
     add_reach(parser)
 
 
+def _add_programs(parser: Parser) -> None:
+    parser.add_argument("--programs", metavar="DIR", help="PostgreSQL's programs on the host (default those in PATH)")
+
+
 def _add_list(actions: Commands[Parser]) -> None:
     parser = add_command(actions, "list", _list, purpose="show the backups of every host", details=False)
     parser.add_argument("--item", metavar="NAME", default="", help="only those of this item of the plan")
@@ -45,6 +49,7 @@ def _add_verify(actions: Commands[Parser]) -> None:
     parser.add_argument(
         "--restore-one-in", metavar="N", type=at_least_one, help="restore one database in N into a throw-away server"
     )
+    _add_programs(parser)
     parser.add_argument(
         "-B", "--background", dest="timeout", metavar="SECONDS", type=timeout, help="end it after so long (default 12h)"
     )
@@ -81,11 +86,24 @@ def _add_restore(actions: Commands[Parser]) -> None:
     parser.add_argument(
         "--passfile", metavar="FILE", help="password file on the host (default ~/.pgpass, or ~/.my.cnf)"
     )
+    parser.add_argument("--service", metavar="NAME", help="section of pg_service.conf on the host, instead of these")
+    parser.add_argument(
+        "--sslmode", metavar="MODE", help="how the connection is checked: verify-full, as libpq calls it"
+    )
+    parser.add_argument(
+        "--sslrootcert", metavar="FILE", help="authorities that it trusts, on the host (default libpq's)"
+    )
+    _add_programs(parser)
     parser.add_argument("--copy-on", metavar="HOST", help="restore from a copy: the host that has it")
     parser.add_argument("--copy-of", metavar="HOST", help="the host that was backed up (default the one restored on)")
     parser.add_argument(
         "--copies", metavar="DIR", help="where copies lie on that host (default /var/backups/remotejobs-copies)"
     )
+    parser.add_argument(
+        "--fetch", metavar="COMMAND", help="restore from a copy that this command of the host writes to its output"
+    )
+    parser.add_argument("--names", metavar="COMMAND", help="and this one writes the names of what there is (or --file)")
+    parser.add_argument("--sha256", metavar="SUM", help="only a backup with this checksum, from the run's table")
     parser.add_argument(
         "--identity",
         metavar="FILE",

@@ -83,10 +83,12 @@ def test_the_commands_around_it_and_those_that_send_copies_do_not_see_the_passwo
         before=(look,),
         after=(look,),
     )
-    place = CommandCopy(name="elsewhere", send=look, fetch='cat "$BACKUP_FILE"', encrypted=False)
+    place = CommandCopy(
+        name="elsewhere", send=look, fetch='cat "$BACKUP_FILE"', encrypted=False
+    )  # send is called for the record too
     record = back_up(item, interpreter=interpreter, copy_commands=(place,))
     assert record.state is State.SUCCEEDED, record.stderr
-    assert seen.read_text().count("looked") == 3 and "the-password" not in seen.read_text()
+    assert seen.read_text().count("looked") == 4 and "the-password" not in seen.read_text()
 
 
 def test_a_verification_reads_it_again(back_up: Back_up, redis: Redis, directory: Path, jobs: HostJobs) -> None:

@@ -27,5 +27,8 @@ def test_where_copies_are_is_unknown_when_the_host_could_not_be_asked(monkeypatc
     monkeypatch.setattr(copies.copy_item, "submit", lambda *_words: None)
     monkeypatch.setattr(copies, "values_of", lambda _name, _runs: ({}, [refused]))
     (backup,) = copies.with_copies(Access(inventory="x"), PLAN, [Backup(result=result, report=report)])
-    assert (backup.result.state, backup.result.reason) == (WARNING, "not copied: db1: unreachable")
+    assert (backup.result.state, backup.result.reason) == (
+        WARNING,
+        "it is not known where copies are: db1: unreachable",
+    )
     assert copies_in_words(backup.copies) == "unknown"

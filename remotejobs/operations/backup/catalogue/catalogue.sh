@@ -68,7 +68,7 @@ ct_file() { # KIND FILE NAME: its lines as one; of a record without the rows, un
 ct_database() { # NAME
     echo "SELECT (SELECT count(*) FROM pg_catalog.pg_database WHERE datname = :'target'),
         (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = :'target')" |
-        psql -wqAtX -F ' ' -v ON_ERROR_STOP=1 -v target="$1" 2>&1 | {
+        psql -wqAtX -d postgres -F ' ' -v ON_ERROR_STOP=1 -v target="$1" 2>&1 | {
         read -r there sessions rest
         case $there$sessions in
         *[!0-9]* | '') echo "error no_answer $there $sessions $rest" ;;

@@ -88,8 +88,10 @@ class CatalogueEntry:
 
     @property
     def encrypted(self) -> str:
-        """The program that encrypted it: age, gpg, or ""."""
-        return str(self.record.get("encrypted") or "") if self.record else ""
+        """The program that encrypted it: age, gpg, or "". Of a copy without a record its name says it."""
+        if self.record:
+            return str(self.record.get("encrypted") or "")
+        return self.file.rpartition(".")[2] if self.of and self.file.endswith((".age", ".gpg")) else ""
 
     @property
     def good(self) -> bool:
@@ -107,7 +109,12 @@ class CatalogueEntry:
 
     @property
     def path(self) -> str:
-        return f"{self.directory.rstrip('/')}/{self.file}"
+        return f"{self.directory.rstrip('/')}/{self.file}" if self.directory else self.file
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the backup itself, also where this is an encrypted copy; "" where no record says it."""
+        return str((self.record or {}).get("plain_sha256" if self.encrypted else "sha256", ""))
 
     @property
     def rows(self) -> Mapping[str, int] | None:

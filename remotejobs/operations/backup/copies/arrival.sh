@@ -13,6 +13,7 @@ ar_ready() {
     bk_home "$DIRECTORY"
     { mkdir -p "$path/.incoming" && cd "$path"; } || { echo "error $path cannot be made or entered" && return; }
     echo "at $path"
+    find .incoming -type f -mtime +1 -exec rm -f {} + 2>/dev/null # nobody goes on with these: they would fill the disk
     if [ -f "$FILE" ] && [ -f "$FILE.sha256" ] && [ ! -f "$FILE.damaged" ]; then
         read -r there _ <"$FILE.sha256"
         [ "$there" != "$SHA256" ] || [ "$(bk_size "$FILE")" != "$BYTES" ] || echo whole yes

@@ -1,16 +1,17 @@
-# shellcheck shell=sh disable=SC2034,SC2153,SC2154
+# shellcheck shell=sh disable=SC2034,SC2046,SC2153,SC2154
 # A copy that was brought to this host to be restored: checked, decrypted where it is encrypted, and described as the backup
 # that it was. Sent behind the texts of the backup.
 #
-# Settings: DIRECTORY (of this restore alone) PART FILE BYTES SHA256 (as it arrives) ENCRYPTED (age, gpg or '') PLAIN
-#           PLAIN_BYTES PLAIN_SHA256 (as it was) DESCRIBED (its record then) IDENTITY (a file in memory; it is removed at once)
+# Settings: DIRECTORY (of this restore alone) PART FILE BYTES SHA256 (as it arrives; '' where that is not known) ENCRYPTED (age, gpg or '') PLAIN
+#           PLAIN_BYTES PLAIN_SHA256 (as it was) DESCRIBED (its record then; '' where it has none) IDENTITY (a file in memory; it is removed at once)
 
 dc_ready() { # answers with `at PATH`, and `room KIB`; what restores left that are no more is removed
     umask 077
     bk_home "$DIRECTORY"
     { mkdir -p "$path" && cd "$path"; } || { echo "error $path cannot be made or entered" && return; }
     echo "at $path"
-    echo "room $(bk_free .)"
+    set -- $(du -sk .) # what an earlier try brought needs no room again
+    echo "room $(($(bk_free .) + $1))"
     find .. -maxdepth 1 -name '.brought-*' ! -name "${path##*/}" -mtime +1 -exec rm -rf {} + 2>/dev/null
     return 0
 }
@@ -42,7 +43,7 @@ dc_main() {
         rm -f "$PART"
     fi
     bk_say checksum "$FILE"
-    dc_is "$FILE.part" "$SHA256" || { rm -f "$FILE.part" && bk_fail "what arrived has the sha256 $found, not $SHA256; it was removed"; }
+    [ -z "$SHA256" ] || dc_is "$FILE.part" "$SHA256" || { rm -f "$FILE.part" && bk_fail "what arrived has the sha256 $found, not $SHA256; it was removed"; }
     case $ENCRYPTED in
     '') mv "$FILE.part" "$PLAIN" ;;
     age | gpg)
@@ -58,7 +59,7 @@ dc_main() {
 }
 
 dc_described() {
-    { bk_described >"$PLAIN.json" && printf '%s  %s\n' "$PLAIN_SHA256" "$PLAIN" >"$PLAIN.sha256"; } ||
+    { { [ -z "$DESCRIBED" ] || bk_described >"$PLAIN.json"; } && printf '%s  %s\n' "$PLAIN_SHA256" "$PLAIN" >"$PLAIN.sha256"; } ||
         bk_fail "nothing can be written to $DIRECTORY"
     bk_sync .
 }

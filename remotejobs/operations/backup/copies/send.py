@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from remotejobs.agent.shell import Shell, call, command_of
 from remotejobs.errors import FileRefused, HostRefused, RemoteJobsError, UsageError
@@ -198,29 +199,35 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
     with closing(ends.files):
         # Not with the record: the rows of many tables are more than one word of a command may hold.
         asked = [each for each in before if not each.startswith("DESCRIBED=")]
-        answer = call(sender.shell_of(place.host), (*asked, texts(_TEXTS)), ("ar_ready",))
+        ready = partial(call, sender.shell_of(place.host), (*asked, texts(_TEXTS)), ("ar_ready",))
+        answer = ready()
         if "error" in answer or "at" not in answer:
             raise CopyRefused(place.host, answer.get("error", f"nothing is known of {directory}"))
         part = ""
         if "whole" not in answer:
-            needed = size // 1024 + place.min_free_mib * 1024
+            near = ends.files.absolute("").rstrip("/") if ends.becomes else f"{answer['at']}/.incoming"
+            part = f"{near}/{part_name(file, sha256)}"
+            there = ends.files.size(part) or 0
+            needed = max(0, size - there) // 1024 + place.min_free_mib * 1024
             if int(answer.get("room") or 0) < needed:
                 raise CopyRefused(
                     place.host, f"{answer['at']} has {answer.get('room')} KiB free, and {needed} are needed"
                 )
-            near = ends.files.absolute("").rstrip("/") if ends.becomes else f"{answer['at']}/.incoming"
-            part = f"{near}/{part_name(file, sha256)}"
-            relay(
-                sender.fleet,
-                sender.become,
-                host=sender.host,
-                path=path,
-                size=size,
-                ends=ends,
-                part=part,
-                rate=place.rate_kib * 1024,
-                report=sender.report,
-            )
+            try:
+                relay(
+                    sender.fleet,
+                    sender.become,
+                    host=sender.host,
+                    path=path,
+                    size=size,
+                    ends=ends,
+                    part=part,
+                    rate=place.rate_kib * 1024,
+                    report=sender.report,
+                )
+            except FileRefused as exc:  # SFTP has no word for a full disk
+                said = exc.message.removeprefix(f"{place.host}: ")
+                raise CopyRefused(place.host, f"{said}; {ready().get('room')} KiB are free there now") from exc
         _arrive(ends, before, part, sha256, f"{sender.host} {entry.item}")
     now = datetime.now(UTC).strftime(_TIME)
     copied = Copied(

@@ -5,7 +5,7 @@
 #
 # Settings: ITEM KIND EXTENSION DIRECTORY MIN_BYTES MIN_FREE_KIB RETENTION (apply, dry_run, off) LAST DAILY WEEKLY
 #           MONTHLY RESTORE_TEST (yes, no) SCRATCH (name of the database for it) PLAN MUST_EXIST (yes, no) MUST_BE_MOUNT
-#           HOST_COPIES (yes, no: whether another host gets copies), and those of seal.sh
+#           HOST_COPIES (yes, no: whether another host gets copies), and those of seal.sh and commands.sh
 #
 # Files in DIRECTORY, where FILE is ITEM-STAMP.EXTENSION:
 #   FILE.part        being made and checked; removed when anything fails
@@ -25,7 +25,7 @@ bk_main() {
     ran='' versions='' checks='' entries='' counted='' database_bytes='' test_seconds=0
     part='' step=preflight made='' work='' kept=0 removed=0 tested=no
     untested='' incomplete='' changed='' warnings='' bad='' most=''
-    to_drop='' cluster='' worker='' guard='' summing=''
+    to_drop='' cluster='' worker='' guard='' summing='' flushing=''
     trap bk_leave EXIT
     trap 'exit 143' HUP INT TERM
     bk_may_begin
@@ -90,6 +90,7 @@ bk_leave() { # however it ends: no half backup, no scratch database and no throw
     trap - EXIT
     bk_run_after failed
     [ -z "$summing" ] || kill "$summing" 2>/dev/null
+    [ -z "$flushing" ] || kill "$flushing" 2>/dev/null
     bk_scratch_away
     [ -z "$work" ] || rm -rf "$work"
     if [ -n "$made" ]; then
@@ -104,7 +105,7 @@ bk_remove() { # FILE, and last what makes it count as one
     rm -f "$1" "$1.restored" "$1.untested" "$1.changed" "$1.incomplete" "$1.damaged" "$1.verified" "$1.json" "$1.sha256"
 }
 
-bk_outgoing_away() { rm -f ".outgoing/$1.age"* ".outgoing/$1.gpg"*; } # FILE: what was to go to other places
+bk_outgoing_away() { rm -f ".outgoing/$1.age"* ".outgoing/$1.gpg"* ".outgoing/_record-$1"*; } # FILE: what was to go to other places
 
 bk_size() { echo "$(($(wc -c <"$1")))"; }
 
@@ -188,6 +189,8 @@ bk_publish() {
     bk_mark changed "$changed"
     [ "$RESTORE_TEST" = no ] || bk_mark untested "${untested:-the restore test has not ended}"
     bk_record || bk_fail "the record cannot be written"
+    [ -z "$flushing" ] || wait "$flushing" || :
+    flushing=''
     bk_sync "$part" "$file.sha256.part"
     { mv "$file.sha256.part" "$file.sha256" && mv "$part" "$file"; } || bk_fail "it cannot be renamed"
     bk_claim

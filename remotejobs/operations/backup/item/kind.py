@@ -16,6 +16,7 @@ from remotejobs.operations.backup.plan import (
     ServerItem,
     SqliteItem,
 )
+from remotejobs.operations.backup.plan.connection import libpq_of
 from remotejobs.operations.backup.texts import yes_or_no
 
 _NAMING = re.compile(r"--(table|schema|extension)")  # a name that nothing has is an error then, and not an empty dump
@@ -35,6 +36,7 @@ def settings_of(item: Item) -> list[tuple[str, str]]:
                 ("TEST_USER", other.user or item.user),
                 ("TEST_PASSFILE", other.passfile or item.passfile),
                 ("TEST_SSLMODE", other.sslmode),
+                ("TEST_SSLROOTCERT", other.sslrootcert),
                 ("ROOM_UNCHECKED", yes_or_no(other.room_unchecked)),
             ]
             return [("RESTORE_ON", "other"), *_pg_dump(item), *_restore_settings(item), *there]
@@ -107,20 +109,7 @@ def extension_of(item: Item) -> str:
 
 
 def environment_of(item: Item) -> list[tuple[str, str]]:
-    """Environment rather than options: libpq would take a database name with `=` in it for a connection string."""
-    if not isinstance(item, PostgresItem):
-        return []
-    named = [
-        ("PGDATABASE", item.database),
-        ("PGHOST", item.server),
-        ("PGPORT", "" if item.service else str(item.port)),
-        ("PGSERVICE", item.service),
-        ("PGSSLMODE", item.sslmode),
-        ("PGSSLROOTCERT", item.sslrootcert),
-        ("PGUSER", item.user),
-        ("PGPASSFILE", item.passfile),
-    ]
-    return [(name, value) for name, value in named if value]
+    return libpq_of(item, item.database) if isinstance(item, PostgresItem) else []
 
 
 def words_of(item: Item) -> list[str]:

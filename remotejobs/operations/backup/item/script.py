@@ -29,6 +29,7 @@ from remotejobs.operations.backup.plan import (
     ServerItem,
     SqliteItem,
 )
+from remotejobs.operations.backup.plan.connection import programs_first
 from remotejobs.operations.backup.texts import texts, yes_or_no
 
 _TEXTS = (
@@ -47,6 +48,7 @@ _TEXTS = (
     "kinds/redis.sh",
     "item/retention.sh",
     "copies/seal.sh",
+    "copies/commands.sh",
     "kinds/server.sh",
 )
 GRACE = 30  # seconds: after a TERM the scratch database is still to be dropped
@@ -76,6 +78,7 @@ def job_of(plan: BackupPlan, item: Item, *, host: str, jid: str, run: str = "") 
     settings.append(f"RECORD={shlex.quote(_record(plan, item, host, jid, run))}")
     settings += [_copies(plan), _hooks("before", item.before), _hooks("after", item.after)]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment_of(item)]
+    exports += programs_first(item.programs) if isinstance(item, PostgresItem) else []
     return Job(
         jid=jid,
         cmd=command_of(shell_text(), _function(item), *words_of(item), before=[*settings, *exports]),
@@ -178,6 +181,7 @@ def _settings(plan: BackupPlan, item: Item, host: str) -> list[tuple[str, str]]:
         ("IO", plan.io),
         ("SEAL", plan.encrypts.program if plan.encrypts else ""),
         ("RECIPIENTS", shlex.join(plan.encrypts.recipients) if plan.encrypts else ""),
+        ("BACKUP_HOST", host),
         ("HOST_COPIES", yes_or_no(bool(plan.copies))),
         *settings_of(item),
     ]
@@ -188,7 +192,8 @@ def _copies(plan: BackupPlan) -> str:
     calls = [
         shlex.join(
             [
-                *("bk_copy", place.name, yes_or_no(place.encrypted), place.send, place.fetch, place.remove),
+                *("bk_copy", place.name, yes_or_no(place.encrypted), yes_or_no(place.records)),
+                *(place.send, place.fetch, place.remove),
                 *(place.retention.mode, *_numbers(place.retention)),
             ]
         )

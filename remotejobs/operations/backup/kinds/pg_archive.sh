@@ -51,7 +51,7 @@ bk_load() { # FILE DATABASE ('' for PGDATABASE) OPTION...: what bk_archive_of wa
         bk_guarded /dev/null pg_restore -w --exit-on-error "$@" "$archive"
     else
         # shellcheck disable=SC2016 # for the shell that is started
-        bk_guarded /dev/null sh -c '[ -z "$2" ] || PGDATABASE=$2; export PGDATABASE; gzip -dc "$1" | psql -wqX -1 -v ON_ERROR_STOP=1' \
+        bk_guarded /dev/null sh -c 'gzip -dc "$1" | psql -wqX ${2:+-d "$2"} -1 -v ON_ERROR_STOP=1' \
             sh "$loaded" "$into_database"
     fi
 }

@@ -49,7 +49,10 @@ bk_postgres_dump() {
     esac
     ran="$ran${PG_OPTIONS:+ $PG_OPTIONS}${LOCK_TIMEOUT:+ --lock-wait-timeout=$LOCK_TIMEOUT}"
     if [ "$RESTORE_TEST" = no ] || [ -n "$untested" ] || ! bk_dump_and_count; then
-        eval "$ran -f \"\$to\"" || bk_fail "pg_dump ended with $?"
+        code=0
+        eval "$ran -f \"\$to\"" 2>"$work/said" || code=$?
+        cat "$work/said" >&2
+        [ "$code" -eq 0 ] || bk_fail "pg_dump ended with $code: $(bk_said)"
     fi
     [ "$FORMAT" != directory ] || bk_postgres_pack
 }
@@ -84,7 +87,7 @@ bk_dump_and_count() {
             bk_cannot "the counted rows cannot be kept in $work: is there room?" || :
         return 0
     fi
-    [ ! -e "$work/dumping" ] || [ -e "$work/dumped" ] || bk_fail "pg_dump failed"
+    [ ! -e "$work/dumping" ] || [ -e "$work/dumped" ] || bk_fail "pg_dump failed: $(bk_said)"
     [ ! -e "$work/dumped" ] || bk_fail "psql ended with $code"
     bk_cannot "the rows cannot be counted: $(bk_said)"
 }

@@ -3,7 +3,8 @@
 # postgres.sh. What keeps the test from being made says nothing of the dump, which is kept as untested.
 #
 # Settings: SCRATCH LIMIT RESTORE_ON (cluster, server, other) RESTORE_TIMEOUT RESTORE_RESERVE_KIB RESTORE_DIRECTORY
-#           ROOM_UNCHECKED (yes, no) and, of another server, TEST_HOST TEST_PORT TEST_USER TEST_PASSFILE
+#           ROOM_UNCHECKED (yes, no) and, of another server, TEST_HOST TEST_PORT TEST_USER TEST_PASSFILE TEST_SSLMODE
+#           TEST_SSLROOTCERT
 
 bk_cannot() { # REASON: no test of this dump
     untested=$(bk_line "$1")
@@ -25,7 +26,10 @@ bk_target() { # libpq's variables for it
     *) return 0 ;;
     esac
     unset PGSERVICE PGHOSTADDR PGSSLMODE
-    if [ "$RESTORE_ON" = other ] && [ -n "$TEST_SSLMODE" ]; then export PGSSLMODE="$TEST_SSLMODE"; fi
+    if [ "$RESTORE_ON" = other ]; then
+        [ -z "$TEST_SSLMODE" ] || export PGSSLMODE="$TEST_SSLMODE"
+        [ -z "$TEST_SSLROOTCERT" ] || export PGSSLROOTCERT="$TEST_SSLROOTCERT"
+    fi
     [ -n "$PGUSER" ] || unset PGUSER
     [ -n "$PGPASSFILE" ] || unset PGPASSFILE
     export PGHOST PGPORT
@@ -46,7 +50,7 @@ bk_test_preflight() {
 
 # [bk_at]: drop what a dead run left on the server, of this item or of any. A living one says until when it may be there.
 bk_sweep_databases() {
-    "$@" psql -wqAtX 2>"$work/said" >"$work/left" -c "
+    "$@" psql -wqAtX ${maintenance:+-d "$maintenance"} 2>"$work/said" >"$work/left" -c "
         SELECT d.datname FROM pg_catalog.pg_database d
         WHERE d.datname ~ '^remotejobs_restore_[a-z0-9_]+\$' AND pg_catalog.pg_has_role(d.datdba, 'USAGE') AND (
             CAST(substring(pg_catalog.shobj_description(d.oid, 'pg_database') FROM 'over by ([0-9]+)\$') AS bigint)
@@ -63,7 +67,7 @@ bk_sweep_databases() {
 bk_drop() { # DATABASE [bk_at]
     database=$1
     shift
-    "$@" psql -wqAtX -c "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+    "$@" psql -wqAtX ${maintenance:+-d "$maintenance"} -c "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
         WHERE datname = '$database'" </dev/null >/dev/null 2>&1
     "$@" dropdb -w --if-exists "$database" </dev/null 2>"$work/said"
 }
@@ -145,7 +149,7 @@ SELECT pg_catalog.pg_backend_pid() AS pid \gset
 SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory';
 SQL
     : >"$work/backend"
-    bk_at psql -wqAtX -v ON_ERROR_STOP=1 -o "$work/place" -f "$work/script" 2>"$work/said" || return
+    bk_at psql -wqAtX ${maintenance:+-d "$maintenance"} -v ON_ERROR_STOP=1 -o "$work/place" -f "$work/script" 2>"$work/said" || return
     IFS= read -r place <"$work/place" || :
     case $(cat "$work/backend") in *postgres*) [ -z "$place" ] || watched=$place ;; esac
     [ -z "$watched" ] || free=$(bk_free "$watched" 2>/dev/null)

@@ -70,18 +70,30 @@ class HostCopy(_Copy):
 class CommandCopy(_Copy):
     """Any place that a program on the host of the backup reaches: rclone, restic, borg.
 
-    The commands find the file in $BACKUP_FILE and its name in $BACKUP_NAME. No exit code is believed: a copy counts
-    when what `fetch` writes has the checksum of the backup.
+    The commands find the file in $BACKUP_FILE, its name in $BACKUP_NAME and the host in $BACKUP_HOST. No exit code is
+    believed: a copy counts when what `fetch` writes has the checksum of the backup.
     """
 
     kind: ClassVar[str] = "command"
 
-    send: str = Field(min_length=1, description='Sends it: rclone copyto "$BACKUP_FILE" "s3:backups/$BACKUP_NAME"')
-    fetch: str = Field(min_length=1, description='Writes the copy to its output: rclone cat "s3:backups/$BACKUP_NAME"')
+    send: str = Field(
+        min_length=1, description='Sends it: rclone copyto "$BACKUP_FILE" "s3:backups/$BACKUP_HOST/$BACKUP_NAME"'
+    )
+    fetch: str = Field(
+        min_length=1,
+        description='Writes the copy to its output: rclone cat "s3:backups/$BACKUP_HOST/$BACKUP_NAME". A restore from '
+        "there takes the same command.",
+    )
     remove: str = Field(
         default="",
-        description='Removes a copy that the retention does not keep: rclone deletefile "s3:backups/$BACKUP_NAME"; '
+        description="Removes a copy that the retention does not keep: "
+        'rclone deletefile "s3:backups/$BACKUP_HOST/$BACKUP_NAME"; '
         "empty: the place has a retention of its own.",
+    )
+    records: bool = Field(
+        default=True,
+        description="Send the record of each backup too, under the name _record-$BACKUP_NAME and encrypted as that is: "
+        "from it a restore knows the checksum when the host is no more.",
     )
 
 

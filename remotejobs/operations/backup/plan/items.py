@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from remotejobs.operations.backup.plan.base import BackupModel, Common, Line, Place
-from remotejobs.operations.backup.plan.pg_dump import DEFAULT_PORT, TABLES, SslMode, check_options
+from remotejobs.operations.backup.plan.connection import Programs, Service, SslMode, SslRootCert, check_connection
+from remotejobs.operations.backup.plan.pg_dump import TABLES, check_options
 
 
 class OtherServer(BackupModel):
@@ -19,7 +20,8 @@ class OtherServer(BackupModel):
         default="", description="PostgreSQL user there, with the right to create databases; empty: as for the dump."
     )
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: as for the dump.")
-    sslmode: SslMode = Field(default="", description="How the connection to it is encrypted and checked.")
+    sslmode: SslMode = ""
+    sslrootcert: SslRootCert = ""
     room_unchecked: bool = Field(
         default=False,
         description="Restore there although the free room of a server on another machine cannot be seen.",
@@ -63,11 +65,10 @@ class PostgresItem(_Tested):
     port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
     user: Line = Field(default="", description="PostgreSQL user; empty: the user that the job runs as.")
     passfile: Line = Field(default="", description="Password file (pgpass) on the host; empty: ~/.pgpass.")
-    service: Line = Field(
-        default="", description="Section of pg_service.conf on the host that says server, port and user instead."
-    )
-    sslmode: SslMode = Field(default="", description="How the connection is encrypted and checked, as libpq calls it.")
-    sslrootcert: Line = Field(default="", description="File on the host with the authorities that verify-ca trusts.")
+    service: Service = ""
+    sslmode: SslMode = ""
+    sslrootcert: SslRootCert = ""
+    programs: Programs = ""
     format: Literal["custom", "directory", "plain"] = Field(
         default="custom",
         description="custom: one file for pg_restore; directory: several tables at a time (jobs), in one file later; "
@@ -91,13 +92,7 @@ class PostgresItem(_Tested):
 
     @model_validator(mode="after")
     def _connection_fits(self) -> PostgresItem:
-        said = [name for name in ("server", "user", "sslmode", "sslrootcert") if getattr(self, name)]
-        said += ["port"] if self.port != DEFAULT_PORT else []
-        if self.service and said:
-            raise ValueError(f"service: {self.service!r} says {said[0]} too, and libpq would believe it; give one")
-        by_socket = not self.service and (not self.server or self.server.startswith("/"))
-        if by_socket and self.sslmode not in ("", "disable", "allow", "prefer"):
-            raise ValueError(f"sslmode: {self.sslmode} cannot be had on a socket, where nothing is encrypted")
+        check_connection(self)
         return self
 
     @model_validator(mode="after")

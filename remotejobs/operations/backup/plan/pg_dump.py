@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
 
-DEFAULT_PORT = 5432
 TABLES = r"""^([^\s"`':\\]|"[^"`':\\]+")+$"""  # a pattern of psql, which would run what stands between backticks
-SslMode = Literal["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
 # What the item says by its own fields, or has to decide itself.
 _OWN = {

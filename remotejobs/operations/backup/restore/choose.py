@@ -29,6 +29,8 @@ def choose(
     limits = [each for each in (restore.until(), until) if each]
     fitting = [entry for entry in of_item if (entry.file == restore.file if restore.file else entry.age >= 0)]
     fitting = [entry for entry in fitting if all(entry.made <= limit for limit in limits)]
+    if restore.sha256:
+        fitting = [entry for entry in fitting if entry.sha256 in ("", restore.sha256)]
     good = [entry for entry in fitting if entry.good and (entry.tested or not restore.tested)]
     right = [entry for entry in good if (entry.kind in DATABASES) == bool(restore.database)]
     if right:
@@ -47,6 +49,7 @@ def _why_none(
         return f"there is no backup of {restore.item} in {where_of(restore, host)}"
     if not fitting:
         which = f"called {restore.file}" if restore.file else f"dated until {restore.at or 'now'}"
+        which += f" and has the sha256 {restore.sha256}" if restore.sha256 else ""
         return f"none of {len(of_item)} backups of {restore.item} is {which}"
     if not good:
         states = ", ".join(sorted({entry.problem or entry.state for entry in fitting}))
@@ -56,5 +59,7 @@ def _why_none(
 
 
 def where_of(restore: Restore, host: str) -> str:
-    """The directory that is searched for a backup to restore on `host`: there, or on the host that has copies."""
+    """Where a backup to restore on `host` is searched for: a directory there, or on the host that has copies."""
+    if restore.fetch:
+        return f"what {restore.names!r} lists"
     return directory_of(restore.copies, restore.copy_of or host) if restore.copy_on else restore.directory

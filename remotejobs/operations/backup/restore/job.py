@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from posixpath import normpath
 
 from remotejobs.agent.shell import Shell, call, command_of
-from remotejobs.errors import HostRefused, ProtocolError
+from remotejobs.errors import HostRefused, ProtocolError, UsageError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.item.report import whole_report
 from remotejobs.operations.backup.item.script import GRACE
+from remotejobs.operations.backup.plan.connection import libpq_of, programs_first
 from remotejobs.operations.backup.restore.choose import DATABASES
 from remotejobs.operations.backup.restore.request import Restore
 from remotejobs.operations.backup.texts import text, texts, yes_or_no
@@ -24,10 +25,11 @@ _TEXTS = (
     "kinds/pg_archive.sh",
     "kinds/restore_test.sh",
     "kinds/cluster.sh",
+    "kinds/mariadb.sh",
     "restore/restore.sh",
+    "restore/mariadb.sh",
 )
-# Not for others: of a command, only 64 KiB come back to whoever attaches to its job.
-_MARIADB = ("kinds/mariadb.sh", "restore/mariadb.sh")
+_MAINTENANCE = "postgres"  # the database that is there while another one is made, renamed or dropped
 
 
 class TargetUnknown(HostRefused):
@@ -83,9 +85,17 @@ class RestoreReport:
 
 
 def target_on(shell: Shell, restore: Restore, kind: str = "") -> RestoreTarget:
-    """What is there now, where a backup of that kind is to go. Changes nothing. Raises `HostError`, `TargetUnknown`."""
+    """What is there now, where a backup of that kind is to go. Changes nothing.
+
+    Raises `HostError`, `TargetUnknown`, `UsageError`.
+    """
     asked = (*_libpq(restore), text("item/place.sh"), text("catalogue/catalogue.sh"))
     asked = (*asked, *_mysql(restore), text("kinds/mariadb.sh")) if kind == "mariadb" else asked
+    if kind == "mariadb" and (restore.service or restore.sslmode or restore.sslrootcert):
+        raise UsageError(
+            "service, sslmode and sslrootcert are PostgreSQL's",
+            remedy="Say in the option file (passfile) how the connection to MariaDB is encrypted: ssl-ca, ...",
+        )
     function = "ct_mariadb" if kind == "mariadb" else "ct_database" if restore.database else "ct_directory"
     fields = call(shell, asked, (function, restore.target))
     if "error" in fields:
@@ -107,7 +117,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("BROUGHT", yes_or_no(brought)),
         ("DIRECTORY", entry.directory),
         ("FILE", entry.file),
-        ("SHA256", str(entry.record.get("sha256", "")) if entry.record else ""),
+        ("SHA256", restore.sha256 or entry.sha256),
         ("ITEM", entry.item),
         # What neither pg_restore nor tar understands is put there as it is.
         ("KIND", entry.kind if entry.kind in (*DATABASES, "files") else "command"),
@@ -121,8 +131,7 @@ def restore_job(restore: Restore, entry: CatalogueEntry, *, jid: str, replace: b
         ("RESTORE_RESERVE_KIB", str(restore.reserve_mib * 1024)),
     ]
     before = [*(f"{name}={shlex.quote(value)}" for name, value in settings), *_libpq(restore), *_mysql(restore)]
-    sent = (*_TEXTS, *_MARIADB) if entry.kind == "mariadb" else _TEXTS
-    return _job_with(restore, command_of(texts(sent), "rs_main", before=before), jid=jid)
+    return _job_with(restore, command_of(texts(_TEXTS), "rs_main", before=before), jid=jid)
 
 
 def started_by(restore: Restore, host: str, jid: str, command: str) -> str:
@@ -169,14 +178,8 @@ def restore_report_of(record: Record) -> RestoreReport:
 def _libpq(restore: Restore) -> tuple[str, ...]:
     if not restore.database:
         return ()
-    named = {
-        "PGDATABASE": "postgres",
-        "PGHOST": restore.server,
-        "PGPORT": str(restore.port or 5432),
-        "PGUSER": restore.user,
-        "PGPASSFILE": restore.passfile,
-    }
-    return tuple(f"export {name}={shlex.quote(value)}" for name, value in named.items() if value)
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in libpq_of(restore, _MAINTENANCE)]
+    return (*programs_first(restore.programs), *exports)
 
 
 def _mysql(restore: Restore) -> tuple[str, ...]:

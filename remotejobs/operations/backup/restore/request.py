@@ -8,6 +8,13 @@ from datetime import UTC, datetime
 from pydantic import Field, model_validator
 
 from remotejobs.operations.backup.plan import NAME, BackupModel, Line, Place
+from remotejobs.operations.backup.plan.connection import (
+    Programs,
+    Service,
+    SslMode,
+    SslRootCert,
+    check_connection,
+)
 
 _OWN = ("mysql", "information_schema", "performance_schema", "sys", "postgres", "template0", "template1")
 
@@ -35,6 +42,10 @@ class Restore(BackupModel):
         default="",
         description="Password file (pgpass) on the host, or option file of MariaDB; empty: the usual one.",
     )
+    service: Service = ""
+    sslmode: SslMode = ""
+    sslrootcert: SslRootCert = ""
+    programs: Programs = ""
     owners: bool = Field(
         default=True,
         description="With owners and rights, whose roles have to be there. Off: all belongs to the user.",
@@ -53,6 +64,21 @@ class Restore(BackupModel):
         min_length=1,
         description="Where copies lie on the host that has them.",
     )
+    fetch: str = Field(
+        default="",
+        description="Restore from a copy that a program of the host reaches: the command of the plan that writes it to "
+        'its output, rclone cat "s3:backups/$BACKUP_HOST/$BACKUP_NAME".',
+    )
+    names: str = Field(
+        default="",
+        description="Command that writes the names of the copies there, among whatever else: "
+        'rclone lsf "s3:backups/$BACKUP_HOST". Empty: give the name (file).',
+    )
+    sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Only a backup with this checksum, as the run's table says it. A copy without a record takes it.",
+    )
     identity_block: Line = Field(
         default="",
         description="Name of the Secret block with what opens an encrypted copy: an identity of age, AGE-SECRET-KEY-, "
@@ -67,12 +93,22 @@ class Restore(BackupModel):
             raise ValueError("give either a database to restore to, or a directory (to)")
         if self.database in _OWN or self.database.startswith("remotejobs_restore_"):
             raise ValueError(f"database: {self.database!r} is the server's own; restore to another name")
+        if self.fetch and (self.copy_on or not (self.names or self.file)):
+            raise ValueError("fetch: give names or file too, which say what there is to fetch, and no copy_on")
+        if self.names and not self.fetch:
+            raise ValueError("names: give fetch too, the command that writes a copy to its output")
+        check_connection(self)
         self.until()  # a ValueError for the 31st of February
         return self
 
     @property
     def target(self) -> str:
         return self.database or self.to
+
+    @property
+    def from_copy(self) -> bool:
+        """Whether what is restored has to be brought to the host first."""
+        return bool(self.copy_on or self.fetch)
 
     def until(self) -> datetime | None:
         """The end of the moment that `at` names."""

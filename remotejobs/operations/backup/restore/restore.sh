@@ -10,7 +10,8 @@ rs_main() {
     umask 077
     what=restore began=$(date +%s) step=preflight stamp=$(date -u +%Y%m%dT%H%M%SZ)
     to_drop='' cluster='' worker='' guard='' watched='' new='' before='' warnings='' bad='' counts=''
-    RESTORE_ON=server test_began=$began
+    # By option, since the dbname of a service counts more than PGDATABASE: no database that is renamed or dropped is in use.
+    RESTORE_ON=server test_began=$began maintenance=postgres
     trap rs_leave EXIT
     trap 'exit 143' HUP INT TERM
     work=$(mktemp -d) || bk_fail "no temporary directory"
@@ -62,7 +63,7 @@ rs_postgres_need() {
     fi
 }
 
-rs_psql() { psql -wqAtX -v ON_ERROR_STOP=1 -v target="$TARGET" "$@" 2>"$work/said"; }
+rs_psql() { psql -wqAtX -d "$maintenance" -v ON_ERROR_STOP=1 -v target="$TARGET" "$@" 2>"$work/said"; }
 
 rs_names() { # -> $there (t, f), $quoted, $before_name
     # PostgreSQL cuts what has more than 63 bytes.
@@ -120,7 +121,8 @@ rs_postgres() {
 
 # The statements by which the dump makes its database and sets it up -> $locale, and $work/settings for TARGET's name.
 rs_settings() { # OPTION...
-    pg_restore -l -C "$archive" | grep -E '^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) ' >"$work/list"
+    pg_restore -l -C "$archive" >"$work/toc" 2>"$work/said" || bk_fail "$FILE cannot be read: $(bk_said)"
+    grep -E '^[0-9]+; [0-9]+ [0-9]+ (DATABASE|DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) ' "$work/toc" >"$work/list"
     pg_restore -C -L "$work/list" "$@" -f "$work/create" "$archive" || bk_fail "$FILE cannot be read"
     locale=$(sed -n 's/^CREATE DATABASE .* WITH TEMPLATE = template0 \(.*\);$/\1/p' "$work/create" | sed -n 1p)
     name=$(sed -n 's/^CREATE DATABASE \(.*\) WITH TEMPLATE = template0 .*/\1/p' "$work/create" | sed -n 1p)

@@ -13,6 +13,7 @@ from remotejobs.model import Job, Record
 from remotejobs.operations.backup.item.report import warnings_in, whole_report
 from remotejobs.operations.backup.item.script import GRACE
 from remotejobs.operations.backup.plan import NAME, BackupModel, Place
+from remotejobs.operations.backup.plan.connection import Programs, programs_first
 from remotejobs.operations.backup.texts import texts
 
 _TEXTS = (
@@ -48,6 +49,7 @@ class Verify(BackupModel):
         description="Where the throw-away server keeps its data meanwhile.",
     )
     restore_reserve_mib: int = Field(default=1024, ge=0, description="MiB that stay free there.")
+    programs: Programs = ""
     timeout: int = Field(default=12 * 3600, ge=1, description="Seconds after which the job is ended.")
 
 
@@ -78,6 +80,7 @@ def verify_job(verify: Verify, *, jid: str) -> Job:
         "RESTORE_DIRECTORY": verify.restore_directory,
     }
     before = [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
+    before += programs_first(verify.programs)
     return Job(
         jid=jid,
         cmd=command_of(texts(_TEXTS), "vf_main", before=before),
