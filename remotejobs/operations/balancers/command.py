@@ -125,7 +125,7 @@ class _Commands:
     def _reported(self, host: HostLike) -> tuple[ReportedServer, ...]:
         env = {"HOST": host.name, "ADDRESS": filled(self._settings.address, host)}
         lines = [*(f"export {name}={shlex.quote(value)}" for name, value in env.items()), self._settings.status]
-        said = self._shell.run("\n".join(lines))
+        said = self._shell.run("\n".join(lines), timeout=self._settings.timeout)
         if said.rc:
             raise HostRefused(
                 self._shell.host,

@@ -14,7 +14,7 @@ import pytest
 from lab.ports import free_ports
 from lab.servers.web.application import Application
 from lab.servers.web.nginx import Nginx
-from remotejobs.agent.shell import Shell, ShellResult
+from remotejobs.agent.shell import TIMEOUT, Shell, ShellResult
 from remotejobs.connections.local import LocalConnection
 from remotejobs.errors import HostRefused, Unreachable
 from remotejobs.inventory import Inventory, load_inventory
@@ -96,8 +96,8 @@ class Interrupted(Shell):
         super().__init__(LocalConnection("lb1"))
         self._acts = [act]
 
-    def run(self, script: str) -> ShellResult:
-        result = super().run(script)
+    def run(self, script: str, *, timeout: float = TIMEOUT) -> ShellResult:
+        result = super().run(script, timeout=timeout)
         if self._acts and "\nrj_nginx_read " in script:
             self._acts.pop()()
         return result
