@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from remotejobs.operations.backup import BackupPlan
-from remotejobs.operations.batches import batches
+from remotejobs.operations.batches import Serial, batches
 from remotejobs.operations.migration import MigrationStep
+from remotejobs.operations.reboot import Reboot
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.order import Batch, in_batches
 from remotejobs.operations.upgrade import Upgrade, install_job, prepare_job
@@ -44,6 +45,12 @@ def upgrades_of(hosts: tuple[str, ...], plan: Upgrade) -> Iterator[PlannedStep]:
         for host in batch:
             for job in jobs:
                 yield PlannedStep(host=host, step=job.label, cmd=job.cmd, timeout=job.timeout, when=f"batch {number}")
+
+
+def reboots_of(hosts: tuple[str, ...], wanted: Reboot, serial: Serial) -> Iterator[PlannedStep]:
+    for number, batch in enumerate(batches(hosts, serial), 1):
+        for host in batch:
+            yield PlannedStep(host=host, step="reboot", cmd=wanted.command, when=f"batch {number}")
 
 
 def updates_of(

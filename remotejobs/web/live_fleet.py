@@ -1,7 +1,7 @@
-"""The hosts of a fleet, asked again and again: a thread for each, over the one connection that its `Fleet` keeps.
+"""The hosts of a fleet, polled: a thread for each, over the one connection that its `Fleet` keeps.
 
-A host on which something changes is asked every few seconds; where nothing does, less and less often, so that a
-thousand quiet hosts cost next to nothing. Where a job runs, the pause is spent over there: its end is known at once.
+A host on which something changes is polled every few seconds; the others less and less often, so that a thousand quiet
+hosts cost next to nothing. Where a job runs, the pause is spent on the host: its end is known at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Listener = Callable[[str], None]
 
 
 class HostNotWatched(RemoteJobsError):
-    """This is a fault of remotejobs: its error stands where `remotejobs web` was started. Start it again."""
+    """This is a fault of remotejobs: its error is printed where `remotejobs web` was started. Start it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +206,12 @@ class LiveFleet:
         return before != after
 
     def _changed_there(self, host: str, going: Mapping[str, State], wait: float, stay: Stay) -> bool:
-        """Wait over there, so many seconds, until one of the jobs that go on ends or begins."""
+        """Wait on the host, for so many seconds, until one of the jobs that go on ends or begins."""
         reads = [Read(jid, max_bytes=_GLIMPSE_BYTES) for jid in list(going)[:_GLIMPSED]]
         try:
             records = self.fleet.jobs(host).status(reads, wait=wait, stay=stay)
         except RemoteJobsError:
-            return True  # the next question says what is the matter
+            return True  # the next question reports the error
         if self._keep_lines(host, records):
             self._tell(host)
         return any(record.state != going[record.jid] for record in records)
@@ -227,12 +227,12 @@ def is_bad(record: Record) -> bool:
 
 
 def _last_line(record: Record) -> str:
-    """What says how it goes: of one that runs on standard output, of one that ended badly on standard error."""
+    """The line that shows how it goes: of standard output while it runs, of standard error where it failed."""
     err, out = last_line(record.stderr), last_line(record.stdout)
     return err or out if is_bad(record) else out or err
 
 
 def _shown(seen: HostSnapshot) -> tuple[object, ...]:
-    """What of it a reader would see change: not how long what runs has run by now, which a clock says."""
+    """What a reader would see change: not the age of a running job, which the page counts itself."""
     records = [record if record.finished else replace(record, delta=None) for record in seen.records]
     return (seen.error and seen.error.message, *records)
