@@ -26,7 +26,7 @@ def fewest_serving(site: LabSite) -> Iterator[list[int]]:
 
     def watch() -> None:
         while not over.is_set():
-            seen.append(sum(site.haproxy.status(name) == "UP" for name in WEB))
+            seen.append(sum(site.haproxy.status(name).startswith("UP") for name in WEB))  # UP 1/2 serves too
             time.sleep(0.01)
 
     thread = threading.Thread(target=watch)
@@ -54,7 +54,7 @@ def test_with_a_spare_host_never_fewer_serve_than_before_and_it_is_out_again_in_
     assert load.report.rate > 200
     assert "web4 2.0" in load.report.seen
     assert "web4 1.0" not in load.report.seen
-    assert fewest == [3] if shown != "weight 0" else fewest[0] >= 3
+    assert fewest[0] >= 3
     assert ended.column("batch") == ["1 (canary)", "2", "2", "spare"]
     assert ended.table["web4"]["state"] == f"updated, {shown} as it was found"
     assert versions(site) == ["2.0"] * 4
