@@ -19,17 +19,21 @@ from lab.servers.web.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
 from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import HostRefused, TimedOut, Unreachable, UsageError
+from remotejobs.errors import HostRefused, ProtocolError, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job
 from remotejobs.operations.balancers import (
+    BalancerStatus,
     Balancing,
     CommandBalancer,
     HaproxyBalancer,
     HttpBalancer,
     LoadBalancer,
+    Place,
+    PoolServer,
     Reach,
+    Standing,
 )
 from remotejobs.operations.balancers.haproxy import question
 from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, draining, parse, status_of
@@ -76,6 +80,23 @@ def test_haproxy_drains_one_server_and_makes_it_ready_again(balancer: LoadBalanc
     assert balancer.status(web2).serves
     balancer.put_back(web1)
     assert balancer.status(web1).serves
+
+
+def test_haproxy_puts_a_server_in_whatever_kept_it_out(
+    haproxy: Haproxy, balancer: LoadBalancer, inventory: Inventory
+) -> None:
+    web1 = inventory.hosts["web1"]
+    for kept_out in ("state maint", "state drain", "weight 0"):
+        haproxy.say(f"set server app/web1 {kept_out}")
+        found = balancer.status(web1).standing
+        assert found
+        assert found.out
+        balancer.put_in(web1)
+        assert balancer.status(web1).serves
+        balancer.take_out(web1)
+        balancer.put_back(web1, found)
+        assert balancer.status(web1).standing == found
+        balancer.put_in(web1)
 
 
 def test_a_server_that_haproxy_does_not_have_is_named_with_those_it_has(
@@ -284,6 +305,54 @@ def test_a_command_balancer_that_fails_is_quoted(reach: Reach, inventory: Invent
     balancer = CommandBalancer(remove="echo no such pool >&2; exit 7", add="true").open(reach)
     with pytest.raises(HostRefused, match="remove command for web1 ended as failed, rc 7: no such pool"):
         balancer.take_out(inventory.hosts["web1"])
+
+
+STATUS = """\
+web1 in 3 up
+192.0.2.9:80 maint - down
+spare in backup
+
+web2 out 0
+"""
+
+
+def test_a_status_command_says_how_every_server_stands(reach: Reach, inventory: Inventory, tmp_path: Path) -> None:
+    said, web1, web2 = tmp_path / "said", inventory.hosts["web1"], inventory.hosts["web2"]
+    said.write_text(STATUS)
+    status = f'[ "$HOST $ADDRESS" = "web1 web1" ] && cat {said} || echo $HOST $ADDRESS; '
+    balancer = CommandBalancer(remove="true", add="true", status=status).open(reach)
+    assert balancer.status(web1) == BalancerStatus(
+        inside=True, up=True, connections=3, standing=Standing((Place("", "ready"),))
+    )
+    (pool,) = balancer.pools(web1, [web2]) or ()
+    assert pool.others == (
+        PoolServer(name="192.0.2.9:80", share=0, why="maint", out=True),
+        PoolServer(name="spare", backup=True),
+        PoolServer(name="web2", host="web2", share=0, why="out", out=True),
+    )
+
+
+def test_a_host_of_the_update_that_the_status_command_does_not_name_counts_as_out(
+    reach: Reach, inventory: Inventory
+) -> None:
+    balancer = CommandBalancer(remove="true", add="true", status="echo web1 in").open(reach)
+    (pool,) = balancer.pools(inventory.hosts["web1"], [inventory.hosts["web2"]]) or ()
+    assert pool.others == (PoolServer(name="web2", host="web2", share=0, why="not named", out=True),)
+    with pytest.raises(HostRefused, match="does not name web2.* web1, or let it print"):
+        balancer.status(inventory.hosts["web2"])
+
+
+@pytest.mark.parametrize("line", ["web1", "web1 in many", "web1 in 3 sideways", "web1 in \N{ARABIC-INDIC DIGIT THREE}"])
+def test_a_status_that_is_not_understood_is_not_believed(reach: Reach, inventory: Inventory, line: str) -> None:
+    balancer = CommandBalancer(remove="true", add="true", status=f"echo '{line}'").open(reach)
+    with pytest.raises(ProtocolError, match="status command printed 'web1"):
+        balancer.status(inventory.hosts["web1"])
+
+
+def test_a_status_command_that_fails_is_quoted(reach: Reach, inventory: Inventory) -> None:
+    balancer = CommandBalancer(remove="true", add="true", status="echo web1 in; echo no api >&2; exit 7").open(reach)
+    with pytest.raises(HostRefused, match=r"rc 7: web1 in\nno api"):
+        balancer.status(inventory.hosts["web1"])
 
 
 def test_a_kind_whose_section_is_empty_is_refused() -> None:
