@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from lab.ports import free_ports
-from lab.servers.web.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import HostRefused, ProtocolError, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import Inventory, load_inventory
 from remotejobs.jobs.client import HostJobs
-from remotejobs.model import Job
 from remotejobs.operations.balancers import (
-    BalancerStatus,
-    Balancing,
-    CommandBalancer,
-    HaproxyBalancer,
-    HttpBalancer,
-    LoadBalancer,
-    Place,
-    PoolServer,
     Reach,
-    Standing,
 )
-from remotejobs.operations.balancers.haproxy import question
-from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, draining, parse, status_of
 
 HOSTS = "all:\n  hosts:\n    web1: {ansible_host: 192.0.2.1, app_port: 8080}\n    web2:\n"
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,28 +11,22 @@ import pytest
 from pydantic import ValidationError
 
 from lab.ports import free_ports
-from lab.servers.web.haproxy import Haproxy
 from remotejobs.agent.shell import Shell
-from remotejobs.connections.base import Reply
 from remotejobs.connections.local import LocalConnection
-from remotejobs.errors import HostRefused, ProtocolError, TimedOut, Unreachable, UsageError
-from remotejobs.inventory import Inventory, load_inventory
-from remotejobs.jobs.client import HostJobs
+from remotejobs.errors import HostRefused, ProtocolError, TimedOut, UsageError
+from remotejobs.inventory import Inventory
 from remotejobs.model import Job
 from remotejobs.operations.balancers import (
     BalancerStatus,
     Balancing,
     CommandBalancer,
-    HaproxyBalancer,
     HttpBalancer,
-    LoadBalancer,
     Place,
     PoolServer,
     Reach,
     Standing,
 )
-from remotejobs.operations.balancers.haproxy import question
-from remotejobs.operations.balancers.haproxy_words import QUERY, HaproxyServer, draining, parse, status_of
+
 
 class Web(BaseHTTPRequestHandler):
     """A load balancer with a web interface; the server's `asked` are its requests."""
