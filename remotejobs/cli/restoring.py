@@ -90,6 +90,10 @@ def restore(args: Namespace) -> int:
                 plan = replace(plan, entry=came, brought=True)
             return plan.job(wanted, jid=jid, replace=args.replace)
 
+        if wanted.from_copy and any(plan.entry for plan in by_host.values()) and not args.json:
+            say(
+                f"The copies are brought first, by jobs whose jids end in {jid} (remotejobs list); --jid {jid} goes on."
+            )
         return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
 
 

@@ -112,7 +112,7 @@ def test_what_is_cut_off_by_a_command_that_fails_is_restored_to_nowhere(
     words = ["backups", "restore", "third", "-i", str(inventory), "--item", "site", "--to", str(target), "-P", "1"]
     fetch = f'cat "{copied.parent}/$BACKUP_NAME"; case $BACKUP_NAME in _*) ;; *) echo gone away >&2; exit 3 ;; esac'
     words += ["--directory", str(places.base / "new"), "--reserve-mib", "0", "--file", copied.name, "--fetch", fetch]
-    assert main(words) != 0
+    assert main([*words, "--copy-of", "source"]) != 0
     assert "the command ended with 3: gone away" in said(capsys)
     assert not target.exists()
 
