@@ -16,7 +16,7 @@ from remotejobs.cli import main
 from remotejobs.model import Record
 from remotejobs.operations.backup import BackupPlan, FilesItem, Item, report_of
 from remotejobs.operations.backup.copies import fetch
-from tests.copies.conftest import Places
+from tests.copies.conftest import Key, Places
 
 FETCH = 'cat "{0}/source/$BACKUP_NAME"'
 NAMES = "ls {0}/source"
@@ -168,3 +168,27 @@ def test_the_job_that_fetches_is_found_by_the_jid_of_the_restore(
     assert f"by jobs whose jids end in {jid}" in refused("--jid", jid)
     assert main(["list", "third", "-i", str(inventory)]) == 0
     assert re.search(rf"fetch\.[0-9a-f]{{8}}\.{jid}  failed", capsys.readouterr().out)
+
+
+def test_the_command_that_fetches_a_record_does_not_get_the_identity_that_opens_it(
+    back_up: Callable[[BackupPlan, Item], Record], places: Places, age: Key, inventory: Path, item: FilesItem
+) -> None:
+    place = places.elsewhere("rclone")
+    plan = places.plan({"age": [age.recipient]}, copies=[], copy_commands=[place], files=[item])
+    assert report_of(back_up(plan, item)).warnings == ()
+    seen, new = places.base / "seen", places.base / "new"
+    prying = f"{{{{ cat <&3; }}}} >>{seen} 2>/dev/null || :; {FETCH}".format(places.remote)
+    words = [
+        "backups",
+        "restore",
+        "third",
+        "-i",
+        str(inventory),
+        "--item",
+        "site",
+        "--to",
+        str(places.base / "restored"),
+    ]
+    words += ["--directory", str(new), "--copy-of", "source", "--reserve-mib", "0", "-P", "1", "--fetch", prying]
+    assert main([*words, "--names", NAMES.format(places.remote), "--identity", str(age.identity)]) == 0
+    assert seen.read_bytes() == b""

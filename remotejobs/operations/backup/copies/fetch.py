@@ -129,7 +129,7 @@ class _Place:
 
 
 def _is_record_of(copy: CatalogueEntry, record: Any) -> bool:
-    """Whether it says all that a restore believes, and says it of this copy. Whoever writes to the place can forge it."""
+    """Whether it says all that a restore believes, and says it of this copy. It may be forged all the same."""
     if not isinstance(record, dict):
         return False
     sealed = copy.encrypted if record.get("encrypted") else ""  # a command of the item may have encrypted it itself
@@ -146,8 +146,8 @@ def _is_record_of(copy: CatalogueEntry, record: Any) -> bool:
 def _of_another_host(of: object, wanted: str) -> str:
     """Where names do not say whose a copy is, one of another host would be restored in its place."""
     return (
-        f"by its record it is of the host {visible(str(of))}, not of {wanted}: put $BACKUP_HOST into the commands, or name "
-        "the host that was backed up (copy_of)"
+        f"by its record it is of the host {visible(str(of))}, not of {wanted}: put $BACKUP_HOST into the commands, or "
+        "name the host that was backed up (copy_of)"
     )
 
 
@@ -167,7 +167,8 @@ def fetchable(
 ) -> CatalogueEntry:
     """The copy that `restore` asks for, from where its commands find copies; an entry without a directory.
 
-    Its record is read, and opened with `identity`. Raises `HostError` (`NoSuchBackup`, `CannotFetch`, `NotPassedOver`), `UsageError`.
+    Its record is read, and opened with `identity`. Raises `UsageError` and `HostError`: `NoSuchBackup`, `CannotFetch`,
+    `NotPassedOver`.
     """
     place = _Place(fleet, become, host, restore, identity)
     looked_at: list[CatalogueEntry] = []

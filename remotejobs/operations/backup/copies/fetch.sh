@@ -2,8 +2,8 @@
 # A copy is fetched by a command of this host, to be restored: the names of what is there, the record of one, and the copy
 # itself, which has to be what its record says. Sent behind decrypt.sh.
 #
-# Settings: BACKUP_HOST (that was backed up) SENT_FROM (the directory of its backups) NAMES FETCH (commands) WITHIN (seconds for
-#           names, or for a record), and of a copy
+# Settings: BACKUP_HOST (that was backed up) SENT_FROM (the directory of its backups) NAMES FETCH (commands); of names and records
+#           WITHIN (seconds) RECORD_KIB (no record is longer) IDENTITY (a file in memory, or ''; it is removed at once); of a copy
 #           DIRECTORY (of this restore alone) FILE SHA256 (as it arrives; '' where that is not known) RESERVE_KIB
 
 ft_named() { # NAME: for the commands, as it was when the copy was sent
@@ -51,7 +51,7 @@ ft_record() { # NAME ENCRYPTED (age, gpg or ''): answers with the record, opened
     bk_command_need
     ft_in_time
     ft_named "_record-$1"
-    { (bk_piped "$FETCH") 2>said </dev/null || echo $? >code; } | head -c "$((RECORD_KIB * 1024 + 1))" >record.part
+    { (bk_piped "$FETCH") 2>said </dev/null 3<&- || echo $? >code; } | head -c "$((RECORD_KIB * 1024 + 1))" >record.part
     if [ "$(bk_size record.part)" -gt "$((RECORD_KIB * 1024))" ]; then
         echo "error what the command gives as _record-$1 is longer than any record: it may not read \$BACKUP_NAME"
     elif [ -s code ] || [ ! -s record.part ]; then
