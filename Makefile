@@ -18,7 +18,7 @@ demo: ## a lab, a Prefect server, a nightly backup of real databases; ends by it
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.demos.demo
 
-up: ## the same, and it stays: UI, worker and schedules until Ctrl-C
+up: ## a larger lab, and it stays until Ctrl-C: UI, two workers, recovery, a site behind HAProxy
 	@scripts/setup.sh demo
 	@$(BIN)/python -m lab.demos.up
 
@@ -94,8 +94,10 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.inventories
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.command_line
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.web
+	$(BIN)/python -m bench.ui
 	$(BIN)/python -m bench.distance.round_trips
 	$(BIN)/python -m bench.distance.far
 	$(BIN)/python -m bench.prefect.nightly

@@ -66,7 +66,7 @@ class ServerProcess:
         """Whether it is this server, or a process that it started, that listens on `port` of 127.0.0.1."""
         if not self.alive or not (wanted := listening_sockets(port)):
             return False
-        return any(wanted & set(_open_files(pid)) for pid in (self.pid, *_descendants(self.pid)))
+        return any(wanted & set(_open_files(pid)) for pid in (self.pid, *descendants(self.pid)))
 
     def await_ready(self, ready: Callable[[], bool], within: float = READY_WITHIN) -> None:
         """Ask `ready` until it says yes; `LabError` with the log's end when the process ends first or time is up."""
@@ -87,7 +87,7 @@ class ServerProcess:
         if self._process is None:
             return
         with ExitStack() as stack:
-            family = [stack.enter_context(_held(pid)) for pid in _descendants(self._process.pid)]
+            family = [stack.enter_context(_held(pid)) for pid in descendants(self._process.pid)]
             with contextlib.suppress(subprocess.TimeoutExpired):
                 if self.alive:
                     self._process.send_signal(first)
@@ -131,9 +131,10 @@ def _open_files(pid: int) -> Iterator[str]:
                 yield str(link.readlink())
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
+    """The processes that it started, and theirs, in whatever session."""
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in path.read_text().split():
                 yield int(child)
-                yield from _descendants(int(child))
+                yield from descendants(int(child))

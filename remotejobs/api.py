@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice, Fleet, HostResult
 from remotejobs.jobs.naming import label_of, new_jid
-from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT, DEFAULT_POLL, wait_until_ended
+from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT, DEFAULT_POLL
 from remotejobs.model import TAIL_BYTES, Job, Launcher, Record, check_jid
 from remotejobs.renamed import renamed_arguments, warn_renamed
 
@@ -131,9 +130,11 @@ class RemoteJobs:
         """How the job ended, host by host as it ends; with `count`, only until it has ended on so many hosts.
 
         An error is yielded and does not count: no such job, or a host that is unreachable at the first check, or later
-        for `contact_timeout` seconds. `on_poll` gets a record of the running job every `poll` seconds, in the host's
-        thread.
+        for `contact_timeout` seconds. `on_poll` gets a record of the running job every `poll` seconds (at least one),
+        while the next end is waited for.
         """
+        if poll < 1:
+            raise UsageError(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
         names = self._names(pattern)
         if count is not None and not 1 <= count <= len(names):
             raise UsageError(
@@ -194,34 +195,18 @@ class RemoteJobs:
         contact_timeout: float,
         on_poll: Callable[[Record], None] | None,
     ) -> Iterator[HostResult[Record]]:
-        over = threading.Event()
-
-        def go_on(news: object) -> None:
-            if over.is_set():
-                raise _NobodyListensError
-            if on_poll and isinstance(news, Record):
-                on_poll(news)
-
-        def wait(jobs: HostJobs) -> Record:
-            record = jobs.record(jid)
-            return (
-                record
-                if record.finished
-                else wait_until_ended(
-                    jobs, jid, poll=poll, contact_timeout=contact_timeout, on_poll=go_on, on_unreachable=go_on
-                )
-            )
-
+        # One that `on_poll` gets is never sooner than `poll` seconds after the one before.
+        every = poll if on_poll else None
+        watch = self._fleet.watch(jid, names, glimpses=every, first_glimpse=every, contact_timeout=contact_timeout)
         ended = 0
         try:
-            for result in self._fleet.each(wait, names):
-                yield result
-                ended += result.value is not None
-                if ended == count:
-                    return
+            for event in watch.until_over():
+                if event.is_last:
+                    yield HostResult(event.host, value=event.record, error=event.error)
+                    ended += event.record is not None
+                    if ended == count:
+                        return
+                elif on_poll and event.record:
+                    on_poll(event.record)
         finally:
-            over.set()
-
-
-class _NobodyListensError(Exception):
-    """Ends the wait of one host within `poll` seconds after enough others have ended."""
+            watch.stop()

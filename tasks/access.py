@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path, PurePath
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
@@ -23,6 +23,7 @@ from remotejobs.inventory.vault.secrets import Key, Secrets
 from remotejobs.jobs.fleet import DEFAULT_FORKS, BecomeChoice
 from remotejobs.model import Handle
 from remotejobs.prefect.tasks.blocks.inventory import RemoteInventory, RemoteLogin, not_the_manual
+from remotejobs.short_form import ShortForm
 
 _BLOCK = f"{RemoteInventory.get_block_type_slug()}/"
 
@@ -30,10 +31,11 @@ B = TypeVar("B", bound=Block)
 _Path = Annotated[str, Field(min_length=1)]
 
 
-class Access(BaseModel):
+class Access(ShortForm, BaseModel):
     """Where the hosts are written down, and which user to become there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _often: ClassVar[tuple[str, ...]] = ("inventory",)
 
     inventory: _Path | Annotated[tuple[_Path, ...], Field(min_length=1)] = Field(
         description="Path of the inventory as the worker sees it, or remote-inventory/NAME: the block that names it; "

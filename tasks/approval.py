@@ -32,8 +32,8 @@ APPROVE: Answer = "approve: go ahead"
 REFUSE: Answer = "refuse: change nothing"
 WAITS = " (waits for approval)"  # at the end of a run's name
 
-EXPIRY = "expire-approval/expire-approval"
-_OLD_EXPIRY = "refuse-unanswered/refuse-unanswered"  # for one release
+EXPIRY = "expire-approval/zz-expire-approval"
+_OLD_EXPIRIES = ("expire-approval/expire-approval", "refuse-unanswered/refuse-unanswered")  # for one release
 # Prefect would fail a run that was not refused in time; that is left to a worker that was away for very long.
 _PREFECT_WAITS_LONGER = timedelta(days=30)
 _A_YEAR = 365 * 24 * 60  # minutes
@@ -174,7 +174,7 @@ def _expire_at(deadline: datetime, key: str) -> bool:
 
     A retried attempt may ask again, perhaps when the first expiry has long run to no effect.
     """
-    for name in (EXPIRY, _OLD_EXPIRY):
+    for name in (EXPIRY, *_OLD_EXPIRIES):
         with suppress(ObjectNotFound):
             run_deployment(
                 name,

@@ -72,7 +72,7 @@ class Cluster:
 
     def recoveries_of(self, run: RunStatus) -> list[RunStatus]:
         """The runs that were started to recover it."""
-        known = self.api.runs_of(deployment(self.api, "recover"))
+        known = self.api.runs_of(deployment(self.api, "zz-recover"))
         return [recovery for recovery in known if recovery.parameters.get("flow_run_id") == str(run.id)]
 
     def await_state(self, run: RunStatus, *names: str) -> RunStatus:

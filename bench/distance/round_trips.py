@@ -47,7 +47,7 @@ with Fleet(load_inventory(sys.argv[1]).select("all")) as fleet:
         if len(seen) > 3:
             raise Enough
     try:
-        wait_until_ended(jobs, sys.argv[2], poll=1, first_poll=1, on_poll=poll)
+        wait_until_ended(jobs, sys.argv[2], poll=1, on_poll=poll)
     except Enough:
         pass
     print((seen[3] - seen[1]) / 2 - 1)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from lab.demos.backup import run_backup
-from lab.demos.stage import Stage, open_stage
+from lab.demos.stage import Say, Stage, open_stage
 from lab.process import LabError
-from lab.servers.prefect.server import PrefectServer
 
 
 def say(line: str) -> None:
     print(line, flush=True)
 
 
-def perform(name: str, act: Callable[[Stage], None], *, prefect: Callable[[Path], PrefectServer] | None = None) -> int:
-    """Do `act` on an open stage; returns the exit code: 0, 1 with the reason on stderr, 130 after Ctrl-C."""
+def perform(
+    name: str,
+    act: Callable[[Stage], None],
+    *,
+    opened: Callable[[Say], AbstractContextManager[Stage]] = open_stage,
+) -> int:
+    """Do `act` on a stage, as `opened` opens it; the exit code: 0, 1 with the reason on stderr, 130 after Ctrl-C."""
     try:
-        with open_stage(say, prefect=prefect) as stage:
+        with opened(say) as stage:
             act(stage)
     except LabError as error:
         print(f"The {name} failed: {error}", file=sys.stderr)

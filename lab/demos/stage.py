@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,12 @@ class Stage:
     prefect: PrefectServer
     api: PrefectApi
 
+    def set_parameters(self, parameters: Mapping[str, dict[str, object]]) -> None:
+        """Have each deployment that is named start with these."""
+        for deployment in self.api.deployments():
+            if deployment.name in parameters:
+                self.api.set_parameters(deployment, parameters[deployment.name])
+
 
 @contextmanager
 def open_stage(
@@ -36,15 +42,18 @@ def open_stage(
     *,
     project: Path = PROJECT,
     prefect: Callable[[Path], PrefectServer] | None = None,
+    workers: Sequence[str] = ("lab",),
+    recovery: bool = False,
 ) -> Iterator[Stage]:
     """Start everything; at the end, however it comes, all of it is stopped.
 
     `prefect` makes the server for its directory, instead of the lab's usual one for the deployments of `project`.
+    `recovery`: the server also gets the automations of deployments/resources.yml, as by `make deploy`.
     """
     with signals_unwind(), ExitStack() as stack:
         try:
             stage = _start(stack, say, prefect or partial(PrefectServer, project=project))
-            _deploy(stage, say)
+            _deploy(stage, say, workers, recovery=recovery)
             yield stage
         finally:
             ignore_signals()
@@ -67,13 +76,14 @@ def _start(stack: ExitStack, say: Say, make_server: Callable[[Path], PrefectServ
     return Stage(directory, inventory, ssh, postgres, prefect, api)
 
 
-def _deploy(stage: Stage, say: Say) -> None:
+def _deploy(stage: Stage, say: Say, workers: Sequence[str], *, recovery: bool) -> None:
     write_files(stage.ssh)
-    stage.prefect.start_worker()
-    stage.prefect.deploy()
-    parameters = deployment_parameters(stage.postgres, stage.inventory)
+    if recovery:
+        stage.prefect.declare()
+    else:
+        stage.prefect.deploy()
+    for name in workers:
+        stage.prefect.start_worker(name)
+    stage.set_parameters(deployment_parameters(stage.postgres, stage.inventory))
     deployments = stage.api.deployments()
-    for deployment in deployments:
-        if deployment.name in parameters:
-            stage.api.set_parameters(deployment, parameters[deployment.name])
     say("  deployments " + ", ".join(sorted(deployment.name for deployment in deployments)))

@@ -17,16 +17,16 @@ from pydantic import BaseModel, ValidationError
 
 from remotejobs.cli import exit_codes
 from remotejobs.cli.backups import as_object, shell_on
-from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, start_and_report, view_of, warn_of_errors
+from remotejobs.cli.fan_out import started
+from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, view_of, warn_of_errors
 from remotejobs.cli.target import Target
-from remotejobs.display.events import Event
 from remotejobs.display.paint import Paint
 from remotejobs.display.table import table
 from remotejobs.errors import JobNotFound, UsageError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet, HostResult
 from remotejobs.jobs.naming import new_jid
-from remotejobs.model import Job, Record
+from remotejobs.model import Job
 from remotejobs.operations.backup.catalogue import backups_on
 from remotejobs.operations.backup.copies.bring import brought
 from remotejobs.operations.backup.copies.fetch import fetchable
@@ -146,14 +146,11 @@ def _row(host: str, plan: PlannedRestore, wanted: Restore) -> tuple[str, ...]:
 
 
 def _run(fleet: Fleet, hosts: Target, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:
-    def work(jobs: HostJobs, report: Callable[[Event], None]) -> Record:
-        return start_and_report(jobs, job(jobs.host), args.poll, view.first_poll, report)
-
     if not args.json:
         say(f"{jid}: {label}")
     view = view_of(fleet, hosts, jid, json=args.json, verbose=args.verbose)
     with jobs_run_on(hosts, jid):
-        results = follow(fleet, view, work)
+        results = follow(fleet, view, started(fleet, jid, job, args.poll, view.first_poll))
     if not args.json:
         say_summary(results)
         if args.poll == 0:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import TypeVar
 
 from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.target import Target
-from remotejobs.display.events import CommandLine, Event, HostUnreachable, JobRunning, JobStarted, View
+from remotejobs.display.events import CommandLine, Event, View
 from remotejobs.display.json_lines import JsonLines
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
 from remotejobs.display.row import row_of, state_of
 from remotejobs.display.table import table
-from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
-from remotejobs.jobs.estimate import Estimator
+from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet, HostResult
-from remotejobs.jobs.wait import wait_until_ended
-from remotejobs.model import Job, Record
+from remotejobs.model import Record
 from remotejobs.text import visible
 
 T = TypeVar("T")
@@ -57,15 +54,15 @@ def view_of(
 
 
 def follow(
-    fleet: Fleet, view: View, work: Callable[[HostJobs, Callable[[Event], None]], Record], *, count: int | None = None
+    fleet: Fleet, view: View, items: Generator[Event | HostResult[Record]], *, count: int | None = None
 ) -> HostResults:
-    """`work` on every host, seen through `view`; the outcomes in the order of the inventory.
+    """What comes of every host, seen through `view`; the outcomes in the order of the inventory.
 
-    With `count` only until it gave so many records: then the other hosts are still at it, and are left out.
+    With `count` only until there are so many records: then the other hosts are still at it, and are left out.
     """
     ended: dict[str, HostResult[Record]] = {}
-    with closing(view):
-        for item in side_by_side(fleet, work):
+    with closing(view), closing(items):
+        for item in items:
             if isinstance(item, HostResult):
                 ended[item.host] = item
                 view.ended(item)
@@ -88,36 +85,6 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], 
 
     results = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
     return tuple(results[name] for name in fleet.hosts)
-
-
-def start_and_report(
-    jobs: HostJobs, job: Job, poll: float, first_poll: float | None, report: Callable[[Event], None]
-) -> Record:
-    """Start a job on one host and, unless `poll` is 0, wait for its end, at first in the very exchange of its start."""
-    first = LONGEST_WAIT if first_poll is None else min(first_poll, poll)
-    record = jobs.start(job, wait=first if poll else 0, on_start=lambda started: report(JobStarted(started)))
-    if record.finished or not poll:
-        return record
-    if first_poll is not None:
-        report(JobRunning(record))
-        first_poll = 2 * first_poll
-    return replace(wait_and_report(jobs, job.jid, poll, first_poll, report), attached=record.attached)
-
-
-def wait_and_report(
-    jobs: HostJobs, jid: str, poll: float, first_poll: float | None, report: Callable[[Event], None]
-) -> Record:
-    """Wait for a job's end on one host and report how it goes on."""
-    estimator = Estimator(jobs)
-    return wait_until_ended(
-        jobs,
-        jid,
-        poll=poll,
-        first_poll=first_poll,
-        news=first_poll is not None,
-        on_poll=lambda record: report(JobRunning(estimator.of(record) if first_poll is not None else record)),
-        on_unreachable=lambda error: report(HostUnreachable(jobs.host, error)),
-    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from remotejobs.cli import exit_codes
 from remotejobs.cli.commands.backups import DIRECTORY
 from remotejobs.cli.target import Target
 from remotejobs.operations.flow_runs import FlowRuns
+from remotejobs.operations.prefect_server import prefect_settings
 from remotejobs.text import visible
 from remotejobs.web.board import Board
 from remotejobs.web.live_fleet import LiveFleet
@@ -36,7 +37,8 @@ def web(args: Namespace) -> NoReturn:
         key=args.key,
     )
     try:
-        serve(Board(live, FlowRuns(), command), place, title=target.pattern, actions=args.allow_actions, say=_say)
+        board = Board(live, FlowRuns(prefect_settings()), command)
+        serve(board, place, title=target.pattern, actions=args.allow_actions, say=_say)
     except KeyboardInterrupt:
         exit_codes.leave(exit_codes.INTERRUPTED)
     # Not returned: the hosts' threads would be waited for.

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol, runtime_checkable
 
+from remotejobs.errors import HostError
+
 
 def do_nothing() -> None:
     """What is called where nobody wants to know."""
@@ -111,24 +113,49 @@ class Stay:
 
 
 class PendingReply(Protocol):
-    """A question that a shell that stays was sent, and its answer, which takes its time. For one thread at a time."""
+    """A question that was sent, and its answer, which takes its time. For one thread at a time."""
 
     def is_there(self) -> bool:
         """Whether `reply` would return at once. Raises `HostError`."""
 
     def reply(self) -> Reply | None:
-        """Wait for it. None where it did not come whole: the shell has ended. Raises `HostError`."""
+        """Wait for it. None where it did not come whole: the shell that stays has ended. Raises `HostError`."""
+
+    def close(self) -> None:
+        """Nobody waits for it any more. A shell that stays is its caller's to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Implements `PendingReply` for an answer that has come already, or for the error in its place."""
+
+    answer: Reply | HostError
+
+    def is_there(self) -> bool:
+        return True
+
+    def reply(self) -> Reply:
+        if isinstance(self.answer, HostError):
+            raise self.answer
+        return self.answer
+
+    def close(self) -> None:
+        """Nothing is under way."""
 
 
 @runtime_checkable
-class KeepsShells(Protocol):
-    """A connection over which a shell can stay open."""
+class CallsBack(Protocol):
+    """A connection that calls when something of an answer has come, so that no thread need wait for it.
+
+    `on_answer` is called in any thread and must not block.
+    """
+
+    def ask_soon(self, question: Question, on_answer: Callable[[], None] = do_nothing) -> PendingReply:
+        """Ask as `Connection.ask` does, and return once the milestone was read, or with the answer if none came."""
 
     def ask_staying(
         self, stay: Stay, question: Question, opening: Callable[[], bytes], on_answer: Callable[[], None] = do_nothing
     ) -> PendingReply | None:
-        """Ask the shell of `stay`. Where there is none yet, a new one is sent `opening` in place of the script.
-
-        `on_answer` is called, in any thread, whenever more of the answer has come, and must not block. None where that
-        does not work, and `ask` has to. Raises `HostError`.
+        """Ask the shell of `stay`, and return. Where there is none yet, a new one is sent `opening` in place of the
+        script. None where that does not work, and `ask` has to. Raises `HostError`.
         """

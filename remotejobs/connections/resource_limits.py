@@ -11,7 +11,7 @@ from pathlib import Path
 from remotejobs.errors import UsageError
 
 FILES = 1  # a host: the socket of its connection
-THREADS = 2  # a host: one reads its connection, one waits for it
+THREADS = 2  # a host: one reads its connection, and one waits for it where it is unreachable
 SPARE_FILES = 128  # for all else that a program opens, Prefect's own connections among it
 SPARE_THREADS = 128
 

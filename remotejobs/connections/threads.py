@@ -24,7 +24,7 @@ def small_stacks() -> Iterator[None]:
             threading.stack_size(before)
 
 
-def start_threads(calls: Iterable[tuple[Callable[..., None], tuple[object, ...]]], *, name: str) -> None:
+def start_threads(calls: Iterable[tuple[Callable[..., object], tuple[object, ...]]], *, name: str) -> None:
     """Run each call in a thread of its own; the end of the program waits for none."""
     with small_stacks():
         for function, arguments in calls:

@@ -17,6 +17,8 @@ from remotejobs.connections.threads import small_stacks
 from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.inventory.variables import HostLike, text
 from remotejobs.jobs.client import HostJobs
+from remotejobs.jobs.wait import DEFAULT_CONTACT_TIMEOUT
+from remotejobs.jobs.watch import JobWatch, StartJob
 
 DEFAULT_FORKS = 50
 WAITS = 5  # of the eight sessions that a connection has; the others are for what does not wait
@@ -63,7 +65,7 @@ class Fleet:
         if forks < 1:
             raise UsageError(f"forks is {forks}", remedy="It must be at least 1.")
         self.hosts = {host.name: host for host in hosts}
-        self._forks = forks
+        self.forks = forks
         self._slots = threading.BoundedSemaphore(forks)
         self._become = become
         self._connect = connect
@@ -104,7 +106,34 @@ class Fleet:
         """
         chosen = list(self.hosts if names is None else names)
         ensure_resource_limits(len(chosen))
-        return each_of(chosen, lambda name: work(self.jobs(name)), workers=None if waits else self._forks)
+        return each_of(chosen, lambda name: work(self.jobs(name)), workers=None if waits else self.forks)
+
+    def watch(
+        self,
+        jid: str,
+        names: Iterable[str] | None = None,
+        *,
+        start: StartJob | None = None,
+        glimpses: float | None = None,
+        first_glimpse: float | None = None,
+        contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
+    ) -> JobWatch:
+        """Wait for the end of a job on every host (or on those of `names`), which `start` starts there or which is
+        there already; the other arguments are those of `JobWatch`, which holds no thread for each.
+
+        Raises `ResourceLimitExceeded` before anything is asked.
+        """
+        chosen = list(self.hosts if names is None else names)
+        ensure_resource_limits(len(chosen))
+        return JobWatch(
+            {name: [jid] for name in chosen},
+            self.jobs,
+            glimpses=glimpses,
+            first_glimpse=first_glimpse,
+            contact_timeout=contact_timeout,
+            forks=self.forks,
+            start=start,
+        )
 
     def close(self) -> None:
         """Close every connection; a later use opens it again."""

@@ -50,7 +50,6 @@ def wait_until_ended(
     jid: str,
     *,
     poll: float = DEFAULT_POLL,
-    first_poll: float | None = None,
     news: bool = True,
     on_poll: Callable[[Record], None] | None = None,
     contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
@@ -59,16 +58,14 @@ def wait_until_ended(
     """The record of the job's end, with the last 64 KiB of its output.
 
     The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_poll` gets
-    the record of the running job with its last 4 KiB of output. With `first_poll` it gets the first after so many
-    seconds and the next after twice as many each, until that is `poll`. Without `news` the host is spared: it gets one
-    each minute, and one within `poll` seconds once the host is reachable again. Raises `JobNotFound`, and `Unreachable`
+    the record of the running job with its last 4 KiB of output. Without `news` the host is spared: it gets one each
+    minute, and one within `poll` seconds once the host is reachable again. Raises `JobNotFound`, and `Unreachable`
     after `contact_timeout` seconds without contact, which says nothing of the job.
     """
     if poll < 1:
         raise UsageError(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
-    glimpse, longest = Read(jid, max_bytes=GLIMPSE_BYTES), poll if news else LONGEST_WAIT
-    pause = longest if first_poll is None else min(first_poll, poll)
-
+    glimpse = Read(jid, max_bytes=GLIMPSE_BYTES)
+    pause = longest = poll if news else LONGEST_WAIT
     stay = Stay()
 
     def poll_once() -> Record:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 from remotejobs.errors import RemoteJobsError
-from remotejobs.operations.web import fetch
+from remotejobs.operations.prefect_server import prefect_server
 from remotejobs.text import one_line, visible
 
 OVER = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 _RUN_OF_JID = re.compile(r".*\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _PAGE = 200  # runs that the server gives at a time
-_LONGEST = 16 * 1024 * 1024  # bytes of an answer
 _LATELY = timedelta(days=7)
 
 
@@ -48,40 +45,27 @@ def run_of(jid: str) -> str:
     return match[1] if match else ""
 
 
-def prefect_login(environment: Mapping[str, str]) -> dict[str, str]:
-    """The headers by which the server knows who asks."""
-    if key := environment.get("PREFECT_API_KEY", ""):
-        return {"Authorization": f"Bearer {key}"}
-    if pair := environment.get("PREFECT_API_AUTH_STRING", ""):
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}
-
-
 class FlowRuns:
-    """The runs of the server at PREFECT_API_URL. Every question raises `PrefectNotAsked`."""
+    """The runs of the server that Prefect's `settings` name. Every question raises `PrefectNotAsked`."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        self._api = environment.get("PREFECT_API_URL", "").rstrip("/")
-        self._login = prefect_login(environment)
-        ui = environment.get("PREFECT_UI_URL", "") or self._api.removesuffix("/api")
-        older = environment.get("PREFECT_SERVER_UI_V2_ENABLED", "").lower() in ("false", "0")
-        self._ui = ui.rstrip("/") + ("" if older else "/v2")
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._server = prefect_server(settings)
 
     @property
     def known(self) -> bool:
         """Whether there is a server to ask."""
-        return self._api.startswith(("http://", "https://"))
+        return self._server.known
 
     def page_of(self, run: str) -> str:
         """The run's page in the UI; "" where no server is known."""
-        return f"{self._ui}/runs/flow-run/{run}" if self.known and run else ""
+        return f"{self._server.ui}/runs/flow-run/{run}" if self.known and run else ""
 
     def form_of(self, run: FlowRun, hosts: Sequence[str]) -> str:
         """The form that starts the run's deployment again on `hosts`, filled in; "" where it has none for hosts."""
         if not run.deployment or "hosts" not in run.parameters:
             return ""
         given = quote(json.dumps({**run.parameters, "hosts": ",".join(hosts)}), safe="")
-        return f"{self._ui}/deployments/deployment/{quote(run.deployment)}/run?parameters={given}"
+        return f"{self._server.ui}/deployments/deployment/{quote(run.deployment)}/run?parameters={given}"
 
     def of_ids(self, ids: Iterable[str]) -> dict[str, FlowRun]:
         """The runs with these ids, as far as the server has them."""
@@ -105,13 +89,12 @@ class FlowRuns:
         try:
             return [_flow_run(each) for each in json.loads(said)]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
-            raise PrefectNotAsked(f"the answer of {self._api} is not understood") from exc
+            raise PrefectNotAsked(f"the answer of {self._server.api} is not understood") from exc
 
     def _ask(self, path: str, content: bytes) -> str:
-        headers = {**self._login, "Content-Type": "application/json"}
-        answer = fetch(f"{self._api}{path}", method="POST", headers=headers, content=content, longest=_LONGEST)
+        answer = self._server.ask(path, content)
         if answer.status != 200:
-            raise PrefectNotAsked(f"{self._api} answered {answer.error or answer.status}")
+            raise PrefectNotAsked(f"{self._server.api} answered {answer.error or answer.status}")
         return answer.body
 
 

@@ -50,11 +50,13 @@ class Tls:
     """How a server is known over https.
 
     `server_name` is the name that it is asked by and that its certificate must be for, "" for that of the URL;
-    `ca_file` has the certificates of the authorities to trust, "" for the system's.
+    `ca_file` has the certificates of the authorities to trust, "" for the system's. `verify` False takes any
+    certificate.
     """
 
     server_name: str = ""
     ca_file: str = ""
+    verify: bool = True
 
 
 _BY_THE_URL = Tls()
@@ -172,6 +174,10 @@ class _Https(urllib.request.HTTPSHandler):
 
 
 def _context(tls: Tls) -> ssl.SSLContext:
+    if not tls.verify:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
     if not tls.server_name:
         return ssl.create_default_context(cafile=tls.ca_file or None)
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)

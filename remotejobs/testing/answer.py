@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from remotejobs.model import JID, PROTOCOL_VERSION, State
 from remotejobs.testing.clock import Clock
@@ -74,6 +74,17 @@ def _blob(name: str, content: bytes, start: int, most: int) -> bytes:
 def _picture(job: FakeJob) -> bytes:
     command = f"{job.job.interpreter} {job.directory}/cmd"
     return f"    PID    PPID STAT     ELAPSED COMMAND\n{job.pid:7}       1 S          00:00 {command}\n".encode()
+
+
+def statuses(jobs: Mapping[str, FakeJob], base: str, clock: Clock, words: Sequence[str]) -> bytes:
+    """A section for each job that `words` name, with four words each."""
+    parts = []
+    for at in range(0, len(words), 4):
+        jid, out, err, most = words[at : at + 4]
+        found = jobs.get(jid)
+        parts.append(section(jid))
+        parts.append(full(found, clock, int(out), int(err), int(most)) if found else missing(base, jid))
+    return b"".join(parts)
 
 
 def listed(jobs: Mapping[str, FakeJob], clock: Clock, jids: Iterable[str]) -> bytes:

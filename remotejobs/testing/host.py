@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Condition
 
-from remotejobs.connections.base import Milestone, PendingReply, Question, Reply, Stay, do_nothing
+from remotejobs.connections.base import Answered, PendingReply, Question, Reply, Stay, do_nothing
 from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
 from remotejobs.model import TAIL_BYTES
-from remotejobs.testing import answer
+from remotejobs.testing import answer as answers
 from remotejobs.testing.clock import Clock
 from remotejobs.testing.job import FakeJob
 from remotejobs.testing.line import settle
@@ -22,6 +22,7 @@ from remotejobs.testing.waiting import FakePending, Waiting
 FIRST_PID = 4242
 LOGIN = "deploy"
 GLIMPSE_BYTES = 4096  # what a start brings of a job that runs on
+BROKEN = "the connection ended in the middle of an answer"
 
 Say = Callable[[str, str], tuple[int, str]]  # of a host's name and a script: exit code and output
 
@@ -30,30 +31,12 @@ class FakeHost:
     """A host and its connection in one. `latency` is seconds that each answer takes."""
 
     __slots__ = (
-        "_breaks",
-        "_changed",
-        "_clock",
-        "_cut",
-        "_deaf",
-        "_jobs",
-        "_on_start",
-        "_pending",
-        "_plan",
-        "_real_time",
-        "_say",
-        "host",
-        "latency",
-    )
+        "_breaks", "_changed", "_clock", "_cut", "_deaf", "_jobs", "_on_start", "_pending", "_plan", "_real_time",
+        "_say", "host", "latency",
+    )  # fmt: skip
 
     def __init__(
-        self,
-        name: str,
-        *,
-        plan: Planner,
-        say: Say,
-        on_start: Callable[[], None],
-        real_time: bool,
-        latency: float,
+        self, name: str, *, plan: Planner, say: Say, on_start: Callable[[], None], real_time: bool, latency: float
     ) -> None:
         self.host = name
         self.latency = latency
@@ -130,7 +113,33 @@ class FakeHost:
 
     def ask(self, question: Question) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`."""
-        return self._answer_to(question, asked_in(question.script))
+        return self.ask_soon(question).reply()
+
+    def ask_soon(self, question: Question, on_answer: Callable[[], None] = do_nothing) -> FakePending | Answered:
+        """See `remotejobs.connections.base.CallsBack.ask_soon`."""
+        asked = asked_in(question.script)
+        if not isinstance(asked, Call) or asked.words[0] != "rj_start":
+            return Answered(self._answer_to(question, asked))
+        self._travel(question.timeout)
+        with self._changed:
+            self._check_cut()
+            base, jobs = self._jobs_of(asked, question)
+            job, body = self._start(jobs, base, Start.of(asked.words[1:]))
+            if not job or not (job.end or asked.wait):
+                return Answered(self._reply(question, asked, body))
+            if question.milestone:
+                question.milestone.reached(b"\n%b\n%b" % (asked.begin, body.removesuffix(b"\n")))
+            waiting = Waiting(jobs, [job], self._clock.now() + asked.wait, self._breaks)
+        question = replace(question, script=b"")  # it is long, and not needed any more
+
+        def answer() -> Reply:
+            with self._changed:
+                self._await(waiting)
+                again = answers.section(f"{job.job.jid} {asked.begin.rpartition(b' ')[2].decode()}")
+                end = answers.full(job, self._clock, -1, -1, TAIL_BYTES if job.end else GLIMPSE_BYTES)
+                return self._reply(question, asked, body + again + end)
+
+        return FakePending(lambda: self._due_in(waiting), answer, on_answer, self._pending)
 
     def ask_staying(
         self,
@@ -139,44 +148,45 @@ class FakeHost:
         opening: Callable[[], bytes],  # noqa: ARG002
         on_answer: Callable[[], None] = do_nothing,
     ) -> PendingReply | None:
-        """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
+        """See `remotejobs.connections.base.CallsBack.ask_staying`."""
         asked = asked_in(question.script)
         assert isinstance(asked, Call)
-        _, directory, wait, *reads = asked.words
+        wait, *reads = asked.words[2:]
         with self._changed:
             if self._cut:
                 return None
-            jobs = self._jobs.get(base_of(directory, question.become.user if question.become else LOGIN), {})
+            _, jobs = self._jobs_of(asked, question)
             wanted = [jobs.get(jid) for jid in reads[::4]] if int(wait) else [None]
             waiting = Waiting(jobs, wanted, self._clock.now() + int(wait), self._breaks)
 
         def answer() -> Reply:
-            self._pending.discard(pending)
             if self._breaks != waiting.breaks:
-                raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+                raise ConnectionLost(self.host, BROKEN)
             left = max(0, math.ceil(waiting.deadline - self._clock.now()))
             return self._answer_to(question, replace(asked, words=[*asked.words[:2], str(left), *reads]))
 
-        pending = FakePending(lambda: self._due_in(waiting), answer, on_answer)
-        self._pending.add(pending)
-        pending.wake()
-        return pending
+        return FakePending(lambda: self._due_in(waiting), answer, on_answer, self._pending)
 
     def _answer_to(self, question: Question, asked: Call | ScriptRequest | None) -> Reply:
         self._travel(question.timeout)
         with self._changed:
-            if self._cut:
-                raise self._cut[0](self.host, self._cut[1])
+            self._check_cut()
             if asked is None:
                 raise ProtocolError(self.host, "the fake host was sent a script that it does not understand")
             if isinstance(asked, ScriptRequest):
                 body = "{1}\n{0}\n".format(*self._say(self.host, asked.script)).encode()
             else:
-                user = question.become.user if question.become else LOGIN
-                body = self._carry_out(asked, user, question.milestone)
-            if self._deaf:
-                self._deaf -= 1
-                raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+                body = self._carry_out(asked, question)
+            return self._reply(question, asked, body)
+
+    def _check_cut(self) -> None:
+        if self._cut:
+            raise self._cut[0](self.host, self._cut[1])
+
+    def _reply(self, question: Question, asked: Call | ScriptRequest, body: bytes) -> Reply:
+        if self._deaf:
+            self._deaf -= 1
+            raise ConnectionLost(self.host, BROKEN)
         whole = b"\n%b\n%b%b" % (asked.begin, body, question.end)
         if len(whole) > question.max_bytes:
             raise ProtocolError(self.host, f"the answer is longer than {question.max_bytes} bytes")
@@ -201,74 +211,59 @@ class FakeHost:
 
     # --- the entries of job.sh ---
 
-    def _carry_out(self, call: Call, user: str, milestone: Milestone | None) -> bytes:
-        entry, directory, *words = call.words
-        base = base_of(directory, user)
-        if not base:
-            return answer.error("bad_dir", f"the directory {directory} is not absolute")
+    def _jobs_of(self, call: Call, question: Question) -> tuple[str, dict[str, FakeJob]]:
+        """The directory that a call is about, "" where that cannot be, and the jobs there, as they are now."""
+        base = base_of(call.words[1], question.become.user if question.become else LOGIN)
         jobs = self._jobs.setdefault(base, {})
         settle(jobs.values(), self._clock.now())
+        return base, jobs
+
+    def _carry_out(self, call: Call, question: Question) -> bytes:
+        base, jobs = self._jobs_of(call, question)
+        if not base:
+            return answers.error("bad_dir", f"the directory {call.words[1]} is not absolute")
+        entry, _, *words = call.words
         match entry:
-            case "rj_start":
-                return self._start(jobs, base, Start.of(call.words[1:]), call, milestone)
             case "rj_status":
-                return self._status(jobs, base, int(words[0]), words[1:])
+                if int(words[0]):
+                    wanted = [jobs.get(jid) for jid in words[1::4]]
+                    self._await(Waiting(jobs, wanted, self._clock.now() + int(words[0]), self._breaks))
+                return answers.statuses(jobs, base, self._clock, words[1:])
             case "rj_kill":
                 return self._kill(jobs, base, words[0])
             case "rj_list":
-                return answer.listed(jobs, self._clock, sorted(jobs))
+                return answers.listed(jobs, self._clock, sorted(jobs))
             case "rj_clean":
                 return self._clean(jobs, *map(int, words))
         raise ProtocolError(self.host, f"the fake host does not know {entry}")
 
-    def _start(
-        self, jobs: dict[str, FakeJob], base: str, start: Start, call: Call, milestone: Milestone | None
-    ) -> bytes:
+    def _start(self, jobs: dict[str, FakeJob], base: str, start: Start) -> tuple[FakeJob | None, bytes]:
+        """The job, where a new one was started, and what is said of it at first."""
+        if not base:
+            return None, answers.error("bad_dir", f"the directory {start.directory} is not absolute")
         jid, now = start.job.jid, self._clock.now()
         if (there := jobs.get(jid)) and there.end and there.end.cause == "never":
             del jobs[jid]
         elif there:
             if there.settings == start.settings:
-                return b"attached 1\n" + answer.full(there, self._clock, -1, -1, TAIL_BYTES)
-            taken = answer.error("job_exists", f"{there.directory} holds a job with another command or settings")
-            return taken + answer.full(there, self._clock, 0, 0, 0)
+                return None, b"attached 1\n" + answers.full(there, self._clock, -1, -1, TAIL_BYTES)
+            taken = answers.error("job_exists", f"{there.directory} holds a job with another command or settings")
+            return None, taken + answers.full(there, self._clock, 0, 0, 0)
         plan = self._plan(self.host, start.job.cmd)
         if plan.refused:
-            return answer.error("start_failed", plan.refused)
+            return None, answers.error("start_failed", plan.refused)
         pid = FIRST_PID + 7 * len(jobs)
         job = jobs[jid] = FakeJob(start.job, start.settings, f"{base}/{jid}", plan, pid, now)
         settle(jobs.values(), now)
         self._on_start()
-        first = answer.brief(job, self._clock)
-        if not job.end and not call.wait:
-            return first
-        if milestone:
-            milestone.reached(b"\n%b\n%b" % (call.begin, first.removesuffix(b"\n")))
-        if call.wait:
-            self._wait(jobs, [job], call.wait)
-        again = b"job %b %b\n" % (jid.encode(), call.begin.rpartition(b" ")[2])
-        return first + again + answer.full(job, self._clock, -1, -1, TAIL_BYTES if job.end else GLIMPSE_BYTES)
+        return job, answers.brief(job, self._clock)
 
-    def _status(self, jobs: dict[str, FakeJob], base: str, wait: int, words: list[str]) -> bytes:
-        reads = [words[at : at + 4] for at in range(0, len(words), 4)]
-        if wait:
-            self._wait(jobs, [jobs.get(read[0]) for read in reads], wait)
-        parts = []
-        for jid, out, err, most in reads:
-            parts.append(answer.section(jid))
-            if found := jobs.get(jid):
-                parts.append(answer.full(found, self._clock, int(out), int(err), int(most)))
-            else:
-                parts.append(answer.missing(base, jid))
-        return b"".join(parts)
-
-    def _wait(self, jobs: dict[str, FakeJob], wanted: list[FakeJob | None], seconds: int) -> None:
+    def _await(self, waiting: Waiting) -> None:
         """Time jumps where it can."""
-        waiting = Waiting(jobs, wanted, self._clock.now() + seconds, self._breaks)
         while (due := self._due_in(waiting)) > 0:
             self._changed.wait(due)
         if self._breaks != waiting.breaks:
-            raise ConnectionLost(self.host, "the connection ended in the middle of an answer")
+            raise ConnectionLost(self.host, BROKEN)
 
     def _due_in(self, waiting: Waiting) -> float:
         with self._changed:
@@ -283,17 +278,17 @@ class FakeHost:
     def _kill(self, jobs: dict[str, FakeJob], base: str, jid: str) -> bytes:
         job = jobs.get(jid)
         if not job:
-            return answer.missing(base, jid)
+            return answers.missing(base, jid)
         job.kill(self._clock.now())
         self._notify()
-        return answer.full(job, self._clock, -1, -1, TAIL_BYTES)
+        return answers.full(job, self._clock, -1, -1, TAIL_BYTES)
 
     def _clean(self, jobs: dict[str, FakeJob], older_than: int, keep: int, dry_run: int) -> bytes:
         now = self._clock.now()
         ended = [(job.end.at, jid) for jid, job in jobs.items() if job.end]
         newest_first = sorted(ended, reverse=True)
         gone = [jid for at, jid in newest_first[keep:] if now - at >= older_than]
-        said = answer.listed(jobs, self._clock, gone)
+        said = answers.listed(jobs, self._clock, gone)
         if not dry_run:
             for jid in gone:
                 del jobs[jid]

@@ -43,13 +43,24 @@ def _is_planned(jobs: list[FakeJob]) -> bool:
 
 
 class FakePending:
-    """Implements `remotejobs.connections.base.PendingReply`. `due_in` is seconds until there is an answer, as far as is
-    known; none, where there is one."""
+    """Implements `remotejobs.connections.base.PendingReply`; it is in `under_way` until nobody waits for it any more.
 
-    def __init__(self, due_in: Callable[[], float], answer: Callable[[], Reply], on_answer: Callable[[], None]) -> None:
+    `due_in` is seconds until there is an answer, as far as is known; none, where there is one.
+    """
+
+    def __init__(
+        self,
+        due_in: Callable[[], float],
+        answer: Callable[[], Reply],
+        on_answer: Callable[[], None],
+        under_way: set[FakePending],
+    ) -> None:
         self._due_in = due_in
         self._answer = answer
         self._on_answer = on_answer
+        self._under_way = under_way
+        under_way.add(self)
+        self.wake()
 
     def wake(self) -> None:
         """Call the one that waits if it is over by now; else be called when it will be."""
@@ -62,9 +73,13 @@ class FakePending:
     def is_there(self) -> bool:
         return self._due_in() <= 0
 
-    def reply(self) -> Reply | None:
-        _ALARMS.drop(self)
+    def reply(self) -> Reply:
+        self.close()
         return self._answer()
+
+    def close(self) -> None:
+        self._under_way.discard(self)
+        _ALARMS.drop(self)
 
 
 _ALARMS: Turns[FakePending] = Turns(FakePending.wake, threads=1, name="simulated hosts")

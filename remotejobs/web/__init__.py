@@ -1,8 +1,8 @@
-"""`remotejobs web`: the jobs of a fleet on one page that changes while one looks at it.
+"""`remotejobs web`: the jobs of a fleet on one page that updates itself.
 
-`live_fleet` asks the hosts, `run_watch` asks Prefect's server, `needs` says what needs a person, `board` holds all that
-the page shows. `app` answers browsers, `stream` sends them what changes, `actions` does what they ask, and `guard`
-decides who may ask. What is sent is text, which `pages/fleet.js` shows as text.
+`live_fleet` asks the hosts, `run_watch` asks Prefect's server, `needs` lists what needs a person, `board` holds what
+the page shows. `app` answers browsers, `stream` sends them what changes, `actions` does what they ask, `once` does it
+once, and `guard` decides who may ask. What is sent is text, which `pages/fleet.js` shows as text.
 """
 
 from __future__ import annotations

@@ -36,14 +36,14 @@ class Actions:
         self._pool = pool
 
     def kill(self, host: str, jid: str) -> list[Done]:
-        """End a job with all its processes; the words say how that was proven."""
+        """End a job with all its processes; the text says how that was proven."""
         return self._each([host], lambda jobs: jobs.kill(check_jid(jid)))
 
     def again(self, jid: str, hosts: Sequence[str], timeout: int | None) -> list[Done]:
         """Run the command of a job again, under one new jid, where it did not succeed.
 
-        A host tells a job's command and not its environment, directory or interpreter. It is asked whether there were
-        any, and then the job is not run again. Time limits, locks and slots it does not tell: `timeout` is a new one.
+        A host reports a job's command, but not its environment, directory or interpreter: a job that had any of them is
+        not run again. Nor does it report time limits, locks and slots: `timeout` sets a new time limit.
         """
         new = new_jid()
         return self._each(hosts, lambda jobs: _again(jobs, check_jid(jid), new, timeout))
@@ -68,7 +68,7 @@ def can_run_again(record: Record) -> bool:
 
 def _again(jobs: HostJobs, jid: str, new: str, timeout: int | None) -> Record:
     before = jobs.record(jid)
-    if not can_run_again(before):  # what follows would even start one that is lost because it was never run
+    if not can_run_again(before):  # the next start would even run a job that is lost because it never ran
         raise NotRunAgain(jobs.host, f"job {jid} is {before.state}; only what failed, and left nothing, is run again")
     # A start under the same jid attaches, where all is the same that it would run with; otherwise it is `JobExists`.
     # Where the job was cleaned away meanwhile, this start is the one that was asked for.

@@ -1,4 +1,4 @@
-"""The addresses of the page: what a browser may ask for, and what it gets. `guard` has decided that it may."""
+"""The addresses of the page: what a browser may request, and what it gets. `guard` has already allowed it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from remotejobs.text import one_line
 from remotejobs.web.actions import Actions, Done
 from remotejobs.web.board import Board
 from remotejobs.web.guard import SESSION_SECONDS, Guard, Sessions
+from remotejobs.web.once import Once, TokenUsed
 from remotejobs.web.stream import fleet_events, output_events
 
 ASKING = 16  # threads for the outputs that pages follow, and as many for actions, which wait for none of those
@@ -42,7 +43,7 @@ _FILES = {"fleet.js": "text/javascript", "fleet.css": "text/css", "icon.svg": "i
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`names` are those by which the page may be asked for; `addresses`: and by any address of this machine.
+    """`names` are those by which browsers may request the page; with `addresses`, any address of this machine may.
 
     `sessions` None: no login. `actions` says whether anything may be done; `secure` whether it is served by TLS.
     """
@@ -83,12 +84,24 @@ def application(board: Board, settings: Settings) -> Guard:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a post asks for; with the same `token` it is the same request."""
+
+    what: str
+    jid: str
+    hosts: tuple[str, ...]
+    token: str
+    timeout: int | None = None
+
+
 class _Site:
     def __init__(self, board: Board, settings: Settings) -> None:
         self._board = board
         self._settings = settings
         self._pool = ThreadPoolExecutor(ASKING, thread_name_prefix="page")
         self._actions = Actions(board.live, ThreadPoolExecutor(ASKING, thread_name_prefix="action"))
+        self._once = Once()
         self._streams = 0
         self._pages = Environment(autoescape=True, loader=FunctionLoader(_text))
 
@@ -123,7 +136,7 @@ class _Site:
         )
 
     async def _while_logged_in(self, session: str, messages: AsyncGenerator[str, None]) -> AsyncGenerator[str]:
-        """No more than it started with: the next message finds that the session has ended."""
+        """End the stream at the first message after the session has ended."""
         sessions = self._settings.sessions
         self._streams += 1
         try:
@@ -153,33 +166,43 @@ class _Site:
         given = await _post(request)
         host, jid = given.get("host", ""), given.get("jid", "")
         hosts = self._shown(jid, [host])
-        return await self._act(request, "kill", hosts, jid, lambda: self._actions.kill(host, jid))
+        asked = _Asked("kill", jid, tuple(hosts), given.get("once", ""))
+        return await self._act(request, asked, lambda: self._actions.kill(host, jid))
 
     async def again(self, request: Request) -> Response:
         given = await _post(request)
         jid, timeout = given.get("jid", ""), given.get("timeout", "")
         if timeout and not re.fullmatch(r"[1-9]\d{0,8}", timeout, re.ASCII):
             return PlainTextResponse("A timeout is a whole number of seconds.\n", status_code=400)
-        # Where it failed since the person was asked, nobody said yes to.
+        # Not where it failed after the person confirmed.
         hosts = self._shown(jid, given.getlist("host"))
         seconds = int(timeout) if timeout else None
-        return await self._act(request, "run again", hosts, jid, lambda: self._actions.again(jid, hosts, seconds))
+        asked = _Asked("run again", jid, tuple(hosts), given.get("once", ""), seconds)
+        return await self._act(request, asked, lambda: self._actions.again(jid, hosts, seconds))
 
     def _shown(self, jid: str, hosts: list[str]) -> list[str]:
-        """Those of the hosts on which the page shows the job: what it does not show it does nothing to."""
+        """Those of the hosts on which the page shows the job: an action concerns nothing that it does not show."""
         there = {each.host for each in self._board.live.records if each.jid == jid}
         return [host for host in dict.fromkeys(hosts) if host in there]
 
-    async def _act(
-        self, request: Request, what: str, hosts: list[str], jid: str, act: Callable[[], list[Done]]
-    ) -> Response:
-        if not hosts:
+    async def _act(self, request: Request, asked: _Asked, act: Callable[[], list[Done]]) -> Response:
+        if not asked.hosts:
             return PlainTextResponse("There is no such job that this can be done to.\n", status_code=404)
-        who = request.client.host if request.client else "?"
-        self._settings.log(f"{what} {one_line(jid)} on {', '.join(hosts)}: asked for by {who}")
-        done = await asyncio.to_thread(act)
-        for each in done:
-            self._settings.log(f"{what} {one_line(jid)} on {each.host}: {each.text}")
+        client = request.client.host if request.client else "?"
+        log, what = self._settings.log, f"{asked.what} {one_line(asked.jid)} on"
+
+        def logged() -> list[Done]:
+            log(f"{what} {', '.join(asked.hosts)}: asked for by {client}")
+            done = act()
+            for each in done:
+                log(f"{what} {each.host}: {each.text}")
+            return done
+
+        try:
+            done = await self._once.do(request.scope["session"], asked.token, asked, logged)
+        except TokenUsed:
+            said = "This was asked for already, with other hosts or another timeout: see what comes of it first.\n"
+            return PlainTextResponse(said, status_code=409)
         return JSONResponse([asdict(each) for each in done])
 
     async def login(self, request: Request) -> Response:
@@ -196,7 +219,7 @@ class _Site:
         if not good:
             await sessions.pause()
             return self._html("login.html", status=403, said=said, to=to)
-        # Not shown at this address: what stands in it would stay in the history.
+        # Redirected: this address, with what is in it, would stay in the browser's history.
         answer = RedirectResponse(f"/?{to}" if to else "/", status_code=303)
         answer.set_cookie(
             self._settings.cookie,

@@ -21,14 +21,14 @@ from remotejobs.web.run_watch import RunWatch
 
 Change = Callable[[str], None]  # gets the name of a host, or "" where it is something else
 
-# Seconds between two looks at what needs a person, which go through all jobs: after a change, and without any, for
-# some of it comes with time.
+# Seconds between two scans of all jobs for what needs a person: after a change, and without one, because some of it
+# arises with time.
 _AT_MOST_EVERY, _AT_LEAST_EVERY = 1.0, 15.0
 _LONGEST_LINE = 200  # characters of output in a table
 
 
 class Board:
-    """Threads change it, and the pages of browsers read it. `command` makes the command lines that it offers."""
+    """Threads change it, and the pages of browsers read it. `command` makes the command lines that the page offers."""
 
     def __init__(self, live: LiveFleet, server: FlowRuns, command: CommandFor) -> None:
         self.live = live
@@ -40,16 +40,16 @@ class Board:
         self._lock = threading.Lock()
         self._needs, self._needs_at = "[]", float("-inf")
         self.stopped = False
-        self.stale = True  # whether something changed since the last look at what needs a person
+        self.stale = True  # whether something changed since the last scan for what needs a person
         live.listen(self._changed)
 
     def start(self) -> None:
-        """Begin to ask. Raises `ResourceLimitExceeded`."""
+        """Start polling. Raises `ResourceLimitExceeded`."""
         self.live.start()
         self._watch.start()
 
     def stop(self) -> None:
-        """Ask nothing more, and let the streams of pages end."""
+        """Stop polling, and let the streams of pages end."""
         self.stopped = True
         self._watch.stop()
         self.live.stop()
@@ -111,7 +111,7 @@ class Board:
             return self._needs
 
     def details(self, host: str, jid: str) -> dict[str, Any]:
-        """What the page says of a job beside its output: command lines, and where its run is."""
+        """What the page shows of a job beside its output: command lines, and the link to its run."""
         names = ("log", "status", "wait", "kill")
         run = run_of(jid)
         page = self.server.page_of(run) if run else ""

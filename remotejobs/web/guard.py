@@ -1,7 +1,7 @@
-"""Who may ask the page for what, decided first of all: by the Host header, a login, and where a post comes from.
+"""Which requests are allowed, checked before anything else: the Host header, the login, and the origin of a post.
 
 A page on localhost can be reached by any page that the same browser has open, whose name may come to lead here (DNS
-rebinding): so the name that was asked for counts. A post has to come from this page and carry its session's token.
+rebinding): so the name in the request counts. A post has to come from this page and carry its session's token.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SESSION_SECONDS = 12 * 3600.0
 WRONG_PAUSE = 1.0  # seconds after a wrong token, one at a time
 ONCE_SECONDS = 600.0  # how long a link for one login holds
 
-_OPEN = ("/login", "/static/")  # what is given to anybody: the form, and how it looks
+_OPEN = ("/login", "/static/")  # served without a login: the form and its style
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # No script or style but our own files, none of what a host wrote as markup (Trusted Types), and no frame around it.
 _POLICY = (
@@ -44,7 +44,7 @@ _HEADERS = {
 
 
 class Sessions:
-    """Who has logged in. Of tokens and sessions only digests are kept, and compared in constant time."""
+    """The sessions that are logged in. Of tokens and sessions only digests are kept, and compared in constant time."""
 
     def __init__(self, token: str) -> None:
         self._token = _digest(token)
@@ -58,12 +58,12 @@ class Sessions:
         return hmac.compare_digest(_digest(given), self._token)
 
     async def pause(self) -> None:
-        """What a wrong token costs: all of them wait in one line."""
+        """The pause after a wrong token; all of them wait in one queue."""
         async with self._wrong:
             await asyncio.sleep(WRONG_PAUSE)
 
     def link(self) -> str:
-        """A word that `take_once` accepts one time, within ten minutes."""
+        """A token that `take_once` accepts one time, within ten minutes."""
         word = secrets.token_urlsafe(24)
         with self._lock:
             self._once[_digest(word)] = time.monotonic() + ONCE_SECONDS
@@ -74,7 +74,7 @@ class Sessions:
             return self._once.pop(_digest(word), 0.0) > time.monotonic()
 
     def begin(self) -> str:
-        """The word for the cookie of a new session."""
+        """The token for the cookie of a new session."""
         session, now = secrets.token_urlsafe(32), time.monotonic()
         with self._lock:
             self._until = {each: until for each, until in self._until.items() if until > now}
@@ -95,10 +95,10 @@ class Sessions:
 
 
 class Guard:
-    """Around the application. `sessions` None: whoever reaches it may look, and there is nothing to post.
+    """Around the application. `sessions` None: anyone who can reach the page may read it, and nothing can be posted.
 
-    `names` are those by which browsers may ask for it. Where it does not only listen on this machine, an address will
-    do too: only names can be made to lead elsewhere.
+    `names` are those by which browsers may request it. With `addresses`, where it listens on more than this machine, an
+    address will do too: only names can be made to lead elsewhere.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Guard:
 
         refused = self._refused(scope)
         if refused and self._sessions and _bearer(Headers(scope=scope)):
-            await self._sessions.pause()  # a good one is refused for nothing but the name that was asked for
+            await self._sessions.pause()  # a good one is only refused for the name in the request
         answer = refused or self._app
         return await answer(scope, receive, guarded)
 
@@ -151,7 +151,7 @@ class Guard:
         return name in self._names or (self._addresses and _is_address(name))
 
     def _session_of(self, headers: Headers) -> str:
-        """The word of a session that holds, or ""."""
+        """The token of a session that is valid, or ""."""
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
         except CookieError:
@@ -169,7 +169,7 @@ def _bearer(headers: Headers) -> str:
 
 
 def _to_login(scope: Scope) -> RedirectResponse:
-    """And from there to where one wanted: the jobs of a run, say."""
+    """And from there to the page that was wanted: the jobs of a run, for example."""
     query = scope["query_string"].decode("latin-1")
     return RedirectResponse(f"/login?to={quote(query, safe='')}" if query else "/login", status_code=303)
 

@@ -1,7 +1,7 @@
-"""The hosts of a fleet, asked again and again: a thread for each, over the one connection that its `Fleet` keeps.
+"""The hosts of a fleet, polled by few threads, over the one connection that its `Fleet` keeps to each.
 
-A host on which something changes is asked every few seconds; where nothing does, less and less often, so that a
-thousand quiet hosts cost next to nothing. Where a job runs, the pause is spent over there: its end is known at once.
+A host on which something changes is polled every few seconds; the others less and less often, so that a thousand quiet
+hosts cost next to nothing. Where a job runs, the pause is spent on the host: its end is known at once.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from remotejobs.agent.request import Read
-from remotejobs.connections.base import Stay
 from remotejobs.connections.resource_limits import ensure_resource_limits
 from remotejobs.connections.threads import start_threads
 from remotejobs.errors import RemoteJobsError
@@ -21,21 +21,20 @@ from remotejobs.jobs.client import LONGEST_WAIT
 from remotejobs.jobs.estimate import with_usual
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.jobs.snapshot import HostSnapshot, Snapshot
+from remotejobs.jobs.turns import Turns
 from remotejobs.model import Record, State
 from remotejobs.text import last_line
+from remotejobs.web.live_host import GLIMPSED, LiveHost, glimpses
 from remotejobs.web.upkeep import Upkeep
 
 QUESTIONS = 8.0  # a second, to all hosts together where nothing changes
-_GLIMPSE_BYTES = 400  # of each stream of a job: enough for its last line
-_GLIMPSED = 20  # jobs of a host that are asked for their output at a time; more would be a long question
-
 _SWEEP_EVERY = 30.0  # seconds at least, from the start on, between two times that a new job makes all hosts be asked
 
 Listener = Callable[[str], None]
 
 
 class HostNotWatched(RemoteJobsError):
-    """This is a fault of remotejobs: its error stands where `remotejobs web` was started. Start it again."""
+    """This is a fault of remotejobs: its error is printed where `remotejobs web` was started. Start it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ class HostSeen:
 class LiveFleet:
     """Asks until `stop`. Of the jobs that ended, those of the last `since` seconds are kept; `jobs` names some of all.
 
-    Listeners are called with the name of a host of which something changed, in that host's thread.
+    Listeners are called with the name of a host of which something changed, in the thread that asked it. Of the fleet's
+    `forks` threads each asks one host at a time; one that did not answer holds up none of them again.
     """
 
     def __init__(self, fleet: Fleet, upkeep: Upkeep, *, jobs: str, since: float, poll: float) -> None:
@@ -70,7 +70,8 @@ class LiveFleet:
         self._lines: dict[str, dict[str, str]] = {}
         self._read: dict[str, set[str]] = {}  # by host: the jobs that ended, and whose last line was asked for
         self._swept = time.monotonic()
-        self._awake = {name: threading.Event() for name in fleet.hosts}
+        self._hosts = {name: LiveHost(name, poll) for name in fleet.hosts}
+        self._turns: Turns[LiveHost] = Turns(self._serve, threads=fleet.forks, name="host")
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()  # around all of these
         self._stopped = threading.Event()
@@ -78,7 +79,8 @@ class LiveFleet:
     def start(self) -> None:
         """Raises `ResourceLimitExceeded` before anything is asked."""
         ensure_resource_limits(len(self.fleet.hosts))
-        start_threads([(self._guard, (name,)) for name in self.fleet.hosts], name="host")
+        for host in self._hosts.values():
+            self._turns.put(host)
 
     def stop(self) -> None:
         """Ask nothing more."""
@@ -86,9 +88,10 @@ class LiveFleet:
         self.ask_now()
 
     def ask_now(self) -> None:
-        """Wake the hosts that are between two questions."""
-        for awake in self._awake.values():
-            awake.set()
+        """Ask the hosts that are between two questions."""
+        for host in tuple(self._hosts.values()):
+            host.awake = True
+            self._turns.put(host)
 
     def refresh(self, host: str) -> None:
         """Ask one host at once, here: something was done there."""
@@ -121,24 +124,63 @@ class LiveFleet:
         with self._lock:
             return list(self._snapshot.reported)
 
-    def _guard(self, host: str) -> None:
-        """A fault of this program must be seen, and not be taken for a host on which nothing happens."""
-        try:
-            with Stay() as stay:
-                self._follow(host, stay)
-        except BaseException:
-            self._take(HostSnapshot(host, error=HostNotWatched(f"{host} is watched no more")))
-            raise
+    def _serve(self, host: LiveHost) -> None:
+        if host.apart:
+            return
+        if host.alone:
+            host.apart = True
+            start_threads([(self._guard, (host,))], name="host apart")
+        else:
+            self._guard(host)
 
-    def _follow(self, host: str, stay: Stay) -> None:
-        pause = self._poll
-        while not self._stopped.is_set():
-            seen = self._ask(host)
-            pause = self._poll if self._take(seen) else min(2 * pause, self._slowest)
-            if not seen.error and (self._glimpse(seen) | self.upkeep.look_after(host, seen.records)):
-                self._tell(host)
-            # Uneven, so that a thousand hosts do not come in the same second again and again.
-            self._rest(seen, pause * random.uniform(0.8, 1.0), stay)  # noqa: S311 - to spread a crowd
+    def _guard(self, host: LiveHost) -> None:
+        """A fault of this program must be seen, and not be taken for a host on which nothing happens."""
+        was_apart = host.apart
+        try:
+            at = None if self._stopped.is_set() else self._go_on(host)
+        except BaseException:  # noqa: BLE001 - it ends the watching of this host, and not the thread
+            self._take(HostSnapshot(host.name, error=HostNotWatched(f"{host.name} is watched no more")))
+            traceback.print_exc()
+            at = None
+        host.apart = False
+        if at is None or self._stopped.is_set():
+            self._leave(host)
+        else:
+            self._turns.put(host, host.due(at, was_apart=was_apart))
+
+    def _leave(self, host: LiveHost) -> None:
+        host.close()
+        with self._lock:
+            self._hosts.pop(host.name, None)
+            if not self._hosts:
+                self._turns.close()
+
+    def _go_on(self, host: LiveHost) -> float:
+        """Ask it, if it is time, and then rest; when it is its turn again."""
+        changed = False
+        try:
+            if host.pending and not host.pending.is_over():
+                return host.pending.deadline
+            if host.pending:
+                records, host.pending = host.pending.records(), None
+                changed = records is not None and self._hear(host, records)
+        except RemoteJobsError:
+            host.close()
+            changed = True  # the next question reports the error
+        if changed or host.awake or time.monotonic() >= host.until:
+            self._ask_again(host)
+        return self._rest(host)
+
+    def _ask_again(self, host: LiveHost) -> None:
+        host.awake = False
+        seen = self._ask(host.name)
+        host.alone = bool(seen.error)
+        host.pause = self._poll if self._take(seen) else min(2 * host.pause, self._slowest)
+        if not seen.error and (self._glimpse(seen) | self.upkeep.look_after(host.name, seen.records)):
+            self._tell(host.name)
+        host.going = {record.jid: record.state for record in seen.records if not record.finished}
+        # Uneven, so that a thousand hosts do not come in the same second again and again.
+        host.until = time.monotonic() + host.pause * random.uniform(0.8, 1.0)  # noqa: S311 - to spread a crowd
 
     def _ask(self, host: str) -> HostSnapshot:
         try:
@@ -164,19 +206,24 @@ class LiveFleet:
             self._tell(seen.host)
         return changed
 
-    def _rest(self, seen: HostSnapshot, pause: float, stay: Stay) -> None:
-        """Until it is time to ask again: over there, where something runs, and that may end."""
-        going = {record.jid: record.state for record in seen.records if not record.finished}
-        awake, until = self._awake[seen.host], time.monotonic() + pause
-        while (left := until - time.monotonic()) > 0 and not awake.is_set() and not self._stopped.is_set():
-            wait = min(left, LONGEST_WAIT)
-            if not going:
-                awake.wait(left)
-            elif self._changed_there(seen.host, going, wait, stay):
-                return
-            elif until - time.monotonic() > left - wait / 2:  # it was one wait too many for the connection
-                awake.wait(wait / 2)
-        awake.clear()
+    def _rest(self, host: LiveHost) -> float:
+        """Until it is time to ask again: on the host, where something runs, and that may end."""
+        left = host.until - time.monotonic()
+        if not host.going or left <= 0:
+            return host.until
+        reads, wait = glimpses(host.going), min(left, LONGEST_WAIT)
+        try:
+            jobs = self.fleet.jobs(host.name)
+            if jobs.calls_back:
+                on_answer = partial(self._turns.put, host)
+                host.pending = jobs.status_soon(reads, wait=wait, stay=host.stay, on_answer=on_answer)
+            if host.apart and not host.pending:
+                host.awake |= self._hear(host, jobs.status(reads, wait=wait, stay=host.stay))
+        except RemoteJobsError:
+            host.close()
+            host.awake = True  # the next question reports the error
+        host.alone = not host.pending
+        return host.pending.deadline if host.pending else time.monotonic()
 
     def _glimpse(self, seen: HostSnapshot) -> bool:
         """Ask once for the last line of what runs, and of what did not succeed; whether there is a new one."""
@@ -187,12 +234,11 @@ class LiveFleet:
             read = self._read[seen.host] = self._read.get(seen.host, set()) & there
         bad = [record for record in seen.records if is_bad(record) and record.start and record.jid not in read]
         running = [record for record in seen.records if record.state is State.RUNNING and record.jid not in kept]
-        newest = [*running, *sorted(bad, key=lambda record: record.end, reverse=True)][:_GLIMPSED]
+        newest = [*running, *sorted(bad, key=lambda record: record.end, reverse=True)][:GLIMPSED]
         if not newest:
             return False
         try:
-            reads = [Read(record.jid, max_bytes=_GLIMPSE_BYTES) for record in newest]
-            records = self.fleet.jobs(seen.host).status(reads)
+            records = self.fleet.jobs(seen.host).status(glimpses(record.jid for record in newest))
         except RemoteJobsError:
             return False
         read.update(record.jid for record in newest if is_bad(record))
@@ -205,16 +251,11 @@ class LiveFleet:
             self._lines[host] = after
         return before != after
 
-    def _changed_there(self, host: str, going: Mapping[str, State], wait: float, stay: Stay) -> bool:
-        """Wait over there, so many seconds, until one of the jobs that go on ends or begins."""
-        reads = [Read(jid, max_bytes=_GLIMPSE_BYTES) for jid in list(going)[:_GLIMPSED]]
-        try:
-            records = self.fleet.jobs(host).status(reads, wait=wait, stay=stay)
-        except RemoteJobsError:
-            return True  # the next question says what is the matter
-        if self._keep_lines(host, records):
-            self._tell(host)
-        return any(record.state != going[record.jid] for record in records)
+    def _hear(self, host: LiveHost, records: Sequence[Record]) -> bool:
+        """Whether one of the jobs that were waited for has ended or begun."""
+        if self._keep_lines(host.name, records):
+            self._tell(host.name)
+        return any(record.state != host.going.get(record.jid) for record in records)
 
     def _tell(self, host: str) -> None:
         for listener in self._listeners:
@@ -227,12 +268,12 @@ def is_bad(record: Record) -> bool:
 
 
 def _last_line(record: Record) -> str:
-    """What says how it goes: of one that runs on standard output, of one that ended badly on standard error."""
+    """The line that shows how it goes: of standard output while it runs, of standard error where it failed."""
     err, out = last_line(record.stderr), last_line(record.stdout)
     return err or out if is_bad(record) else out or err
 
 
 def _shown(seen: HostSnapshot) -> tuple[object, ...]:
-    """What of it a reader would see change: not how long what runs has run by now, which a clock says."""
+    """What a reader would see change: not the age of a running job, which the page counts itself."""
     records = [record if record.finished else replace(record, delta=None) for record in seen.records]
     return (seen.error and seen.error.message, *records)

@@ -1,4 +1,4 @@
-"""What needs a person: one list of all kinds, with what to do about each. Nothing is asked here."""
+"""What needs a person: one list of all kinds, with what to do about each. No host is asked here."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ AWAITED = 300.0  # seconds without contact that a reboot explains
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """`remedy` says what to do, `command` is what to type for it, `page` is where in Prefect's UI it is.
+    """`remedy` is what to do, `command` the command line for it, `page` its page in Prefect's UI.
 
-    What is `calm` is only to be known: nothing has to be done. `host` and `jid` name a job on the page.
+    With `calm` it is only information: nothing has to be done. `host` and `jid` name a job on the page.
     """
 
     kind: str

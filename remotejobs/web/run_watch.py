@@ -1,4 +1,4 @@
-"""What Prefect's server says of the runs that jobs belong to, asked again and again; nothing where none is known."""
+"""What Prefect's server reports about the runs of jobs, polled; nothing without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNSETTLED = tuple(outcome.value for outcome in MigrationOutcome if not outcome.
 class RunsSeen:
     """`runs` by id; those that wait for a person; migrations of the last week that left hosts unsettled.
 
-    `error` says why the server could not be asked this time: the rest is then as it was before.
+    `error` is why the server could not be asked this time; the rest is then as it was before.
     """
 
     runs: dict[str, FlowRun] = field(default_factory=dict)
@@ -48,11 +48,11 @@ class RunWatch:
         self._stopped.set()
 
     def _guard(self) -> None:
-        """A fault of this program must be seen: what is shown of runs would only look as if nothing changed."""
+        """Show a fault of this program: otherwise the page would look as if nothing changed."""
         try:
             self._follow()
         except BaseException:
-            self.seen = replace(self.seen, error="runs are watched no more: start remotejobs web again")
+            self.seen = replace(self.seen, error="runs are no longer watched: start remotejobs web again")
             self._on_change()
             raise
 

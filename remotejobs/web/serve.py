@@ -1,4 +1,4 @@
-"""Serving the page: where it listens, who may come, and what is said of that where it is started."""
+"""Serving the page: where it listens, who may log in, and what is printed about that at the start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_PASSWORD = ""  # or OpenSSL would ask for one in the terminal
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the page is to be. `port` 0 takes a free one; `names` are by which it is known beside the address."""
+    """Where the page is served. `port` 0 takes a free one; `names` are its names beside the address."""
 
     address: str = "127.0.0.1"
     port: int = 4210
@@ -79,14 +79,14 @@ def serve(board: Board, place: Place, *, title: str, actions: bool, say: Callabl
 class Server(uvicorn.Server):
     """Ends the streams first, which would never end by themselves."""
 
-    tick = 0.5  # seconds between two looks whether it is to end
+    tick = 0.5  # seconds between two checks whether it is to end
 
     def __init__(self, board: Board, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._board = board
 
     async def main_loop(self) -> None:
-        """As uvicorn's own, which looks ten times a second whether it is to end: that costs more than a quiet page."""
+        """As uvicorn's own, which checks ten times a second whether it is to end: that costs more than a quiet page."""
         while not await self.on_tick(0):
             await asyncio.sleep(self.tick)
 
@@ -159,7 +159,7 @@ def _check_certificate(place: Place) -> None:
 
 def _strong(token: str, where: str) -> str:
     if token and len(token) < SHORTEST_TOKEN:
-        remedy = f"Take at least {SHORTEST_TOKEN} characters that nobody guesses: openssl rand -hex 24"
+        remedy = f"Use at least {SHORTEST_TOKEN} random characters: openssl rand -hex 24"
         raise UsageError(f"the token in {where} is too short", remedy=remedy)
     return token
 
@@ -174,8 +174,8 @@ def _say_where(
     if sessions:
         say(f"Log in, once and within ten minutes: {url}login?once={sessions.link()}")
     if sessions and chosen:
-        say("or with your token.")
+        say("Or log in with your token.")
     if not place.is_here and not place.certificate:
-        say("Whoever can read the network reads what it shows: give it --certificate and --key, or a proxy with TLS.")
-    say("It can end jobs and run them again." if actions else "It only shows: --allow-actions lets it end jobs.")
-    say("Ctrl-C ends it; jobs run on.")
+        say("Anyone on the network can read what it shows: use --certificate and --key, or a proxy with TLS.")
+    say("It can end jobs and run them again." if actions else "It is read-only: --allow-actions lets it end jobs.")
+    say("Ctrl-C ends it; jobs go on.")

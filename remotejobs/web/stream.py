@@ -1,4 +1,4 @@
-"""What a page gets while it is open, as server-sent events: all at first, and then what changes."""
+"""What an open page gets, as server-sent events: everything at first, and then what changes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from remotejobs.text import visible
 from remotejobs.web.board import Board, as_json
 
 CALM = 0.4  # seconds between two messages of a page: a crowd of changes comes in one
-SOON = 1.0  # seconds until what needs a person is looked through once more
-ALIVE = 15.0  # seconds at most between two messages: without one a page, and we, notice that the other is gone
-_LOOK = 1.0  # seconds that a host waits for the end of a job before it says what is new of its output
+SOON = 1.0  # seconds until the list of what needs a person is made again
+ALIVE = 15.0  # seconds at most between two messages: without one, page and server notice that the other is gone
+_LOOK = 1.0  # seconds that a host waits for the end of a job before it sends new output
 _BEHIND = 512 * 1024  # bytes of a stream that are not sent yet: then it goes on with the last 64 KiB
 _AGAIN = 1.0  # seconds until a host that is away is asked again
 

@@ -1,4 +1,4 @@
-"""What is asked of a host now and then beside its jobs: the lock of a migration, and the state of its backups."""
+"""What a host is also asked from time to time: the lock of a migration, and the state of its backups."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Found:
 
 
 class Upkeep:
-    """Keeps what each host said last. `directory` is where the backups lie on the hosts."""
+    """Keeps the last answer of each host. `directory` is that of the backups on the hosts."""
 
     def __init__(self, fleet: Fleet, directory: str) -> None:
         self._fleet = fleet
@@ -51,7 +51,7 @@ class Upkeep:
         self._lock = threading.Lock()
 
     def look_after(self, host: str, records: Sequence[Record]) -> bool:
-        """Ask what it is time to ask, in the host's thread, where `records` are known; whether anything changed."""
+        """Ask what is due, in the host's thread, where `records` are known; True if anything changed."""
         now, before = time.monotonic(), self._found.get(host, _Found())
         if now - before.lock_at < LOCKS_EVERY:
             return False

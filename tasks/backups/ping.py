@@ -1,4 +1,4 @@
-"""A ping at the begin and the end of a run, as healthchecks and the like expect it. A dead worker pings nobody."""
+"""A ping at the start and the end of a run, for services such as healthchecks. A dead worker sends no ping."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LONGEST = 10_000  # characters
 
 @contextmanager
 def pinged(url: str, *, block: str = "") -> Iterator[None]:
-    """Report to `url` ("": nobody) that what is done inside begins, and then that it ended, or failed and why.
+    """Ping `url` (none if empty) when the block starts, and again when it ends, or fails, with the reason.
 
-    `block` is the Secret block that holds the URL instead. Whether the ping arrives changes nothing of the run, nor
-    does a block that cannot be read: whoever waits for the ping raises the alarm.
+    `block` is the Secret block that holds the URL instead. A ping that does not arrive, or a block that cannot be read,
+    does not affect the run: the service that expects the ping raises the alarm.
     """
     url = url or _url_in(block)
     _ping(url, "/start")
@@ -42,11 +42,11 @@ def _url_in(block: str) -> str:
     try:
         url = secret_of(block).strip()
     except (RemoteJobsError, httpx.HTTPError) as exc:
-        get_run_logger().warning("nobody is pinged: %s", exc)
+        get_run_logger().warning("no ping is sent: %s", exc)
         return ""
     if url.startswith(_SCHEMES):
         return url
-    get_run_logger().warning("nobody is pinged: the Secret block %r holds no URL, http://... or https://...", block)
+    get_run_logger().warning("no ping is sent: the Secret block %r holds no URL, http://... or https://...", block)
     return ""
 
 
@@ -58,7 +58,7 @@ def _ping(url: str, what: str, text: str = "") -> None:
         try:
             answer = httpx.post(f"{url.rstrip('/')}{what}", content=body, timeout=_WITHIN)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-            said = type(exc).__name__  # its words hold the URL, which may be secret
+            said = type(exc).__name__  # its text holds the URL, which may be secret
         else:
             if answer.is_success:
                 return

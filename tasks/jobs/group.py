@@ -9,7 +9,8 @@ from prefect import get_run_logger, task
 
 from remotejobs.errors import HostError, RemoteJobsError, UsageError
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.watch import JobEvent, JobWatch
+from remotejobs.jobs.job_event import JobEvent
+from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Handle, Record
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of

@@ -9,7 +9,8 @@ from prefect import get_run_logger
 
 from remotejobs.errors import RemoteJobsError, Unreachable
 from remotejobs.jobs.fleet import each_of
-from remotejobs.jobs.watch import JobEvent, JobWatch
+from remotejobs.jobs.job_event import JobEvent
+from remotejobs.jobs.watch import JobWatch
 from remotejobs.model import Handle, Record, State
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_of, prepare

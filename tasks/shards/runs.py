@@ -25,6 +25,7 @@ from remotejobs.errors import UsageError
 from remotejobs.operations.batches import shares
 from remotejobs.prefect.tasks.runs.options import name_of_options
 from remotejobs.prefect.tasks.runs.shards import POOL, WHOLE, Shard, Shards
+from remotejobs.prefect.tasks.shards.deployment import deployment_of_shards
 from remotejobs.text import one_line
 
 _WORKER = "prefect.worker.name"
@@ -83,8 +84,8 @@ def refreshed(client: SyncPrefectClient, shards: Sequence[ShardRun]) -> list[Sha
 def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards) -> list[ShardRun]:
     """Have every host in one of the shards of the flow run under way, and all of them waiting for workers, or started.
 
-    However often this is done, a shard is started once. Raises `UsageError` when the server does not know their
-    deployment.
+    However often this is done, a shard is started once. Raises `UsageError` for a run of no deployment, and when the
+    server does not know the pool of shards.
     """
     me = UUID(flow_run.id)
     there = shards_of(client, me)
@@ -96,30 +97,27 @@ def begin_shards(client: SyncPrefectClient, hosts: Sequence[str], shards: Shards
     taken = {shard_run.shard.number for shard_run in there}
     # Hosts that the inventory did not name when the run was split make up a shard more.
     free = [number for number in range(1, total + 1) if number not in taken] or [max(taken) + 1]
-    given = client.read_flow_run(me).parameters
+    parent = client.read_flow_run(me)
+    deployment = deployment_of_shards(client, parent)
     cut = shares(left, len(free))
     new = [Shard(of=str(me), number=number, total=total, hosts=mine) for number, mine in zip(free, cut, strict=False)]
-    return [*there, *(ShardRun(shard, _begin(shard, given)) for shard in new)]
+    return [*there, *(ShardRun(shard, _begin(deployment, shard, parent.parameters)) for shard in new)]
 
 
-def _begin(shard: Shard, given: dict[str, Any]) -> FlowRun:
+def _begin(deployment: UUID, shard: Shard, given: dict[str, Any]) -> FlowRun:
     context = FlowRunContext.get()
     assert context is not None and context.flow is not None
     options = name_of_options(context.flow)
     shared = {name: value for name, value in (given.get(options) or {}).items() if name not in _OWN}
     # The parent reports a shard that failed.
     parameters = {name: value for name, value in given.items() if name != "notify"}
-    name = f"{flow_run.flow_name}/{flow_run.flow_name}-shard"
-    try:
-        run = run_deployment(
-            name,
-            parameters={**parameters, options: {**shared, _SHARD: shard.model_dump(mode="json")}},
-            # Two processes of one parent begin it once.
-            idempotency_key=f"{shard.of}:shard:{shard.number}",
-            timeout=0,
-        )
-    except ObjectNotFound as exc:
-        raise UsageError(f"the server knows no deployment {name}", remedy="`make deploy` makes it known.") from exc
+    run = run_deployment(
+        deployment,
+        parameters={**parameters, options: {**shared, _SHARD: shard.model_dump(mode="json")}},
+        # Two processes of one parent begin it once.
+        idempotency_key=f"{shard.of}:shard:{shard.number}",
+        timeout=0,
+    )
     # Outside of an event loop it is no coroutine.
     return cast("FlowRun", run)
 
@@ -130,4 +128,5 @@ def workers_of(client: SyncPrefectClient) -> int:
     try:
         return len(client.read_workers_for_work_pool(POOL, worker_filter=online))
     except ObjectNotFound as exc:
-        raise UsageError(f"the server has no work pool {POOL}", remedy="`make deploy` makes it.") from exc
+        remedy = f"Start a worker of it, which makes it: prefect worker start --pool {POOL} --type process."
+        raise UsageError(f"the server has no work pool {POOL}", remedy=remedy) from exc

@@ -20,6 +20,7 @@ from tests.cli.running import CommandResult, remotejobs
 @pytest.fixture(autouse=True)
 def _without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", "/nowhere")
 
 
 def lock(hosts: Hosts, action: str, *words: str, pattern: str = "all") -> CommandResult:

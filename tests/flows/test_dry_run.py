@@ -14,6 +14,7 @@ from remotejobs.operations.rolling import Health, Update
 from remotejobs.operations.upgrade import Upgrade
 from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.flows.migration import migration
+from remotejobs.prefect.flows.reboot import reboot
 from remotejobs.prefect.flows.rolling_update import rolling_update
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.flows.upgrade import upgrade
@@ -78,3 +79,8 @@ def test_an_update_and_an_upgrade_with_their_batches(fake: FakeHosts) -> None:
     assert shown(state) == [("db1", "root", "batch 1", "deploy 2.0.1"), ("db2", "root", "batch 2", "deploy 2.0.1")]
     state = upgrade(HOSTS, "all", Upgrade(serial=2), dry_run=True, return_state=True)
     assert [row[2:] for row in shown(state)] == [("batch 1", "prepare upgrade"), ("batch 1", "install upgrade")] * 2
+
+
+def test_a_reboot_with_its_batches(fake: FakeHosts) -> None:
+    state: State[Any] = reboot(HOSTS, "all", dry_run=True, return_state=True)
+    assert shown(state) == [("db1", "root", "batch 1", "reboot"), ("db2", "root", "batch 2", "reboot")]

@@ -12,8 +12,7 @@ from lab.servers.sshd import SshLab
 from lab.servers.web.files import WebFiles
 from remotejobs.errors import UsageError
 from remotejobs.prefect.flows.download import download
-from remotejobs.prefect.flows.pull_file import pull_file
-from remotejobs.prefect.flows.push_file import push_file
+from remotejobs.prefect.flows.transfer import transfer
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from tests.artifacts import artifacts_of, bars_of, table_of
@@ -32,7 +31,7 @@ def content(tmp_path: Path) -> bytes:
 
 def test_a_file_is_pushed_with_a_bar_and_a_row_for_each_host(access: Access, content: bytes, tmp_path: Path) -> None:
     source = str(tmp_path / "web" / "big")
-    state = push_file(access, "db1", source, str(tmp_path / "copy"), return_state=True)
+    state = transfer(access, "push", "db1", source, str(tmp_path / "copy"), return_state=True)
     (done,) = state.result()
     assert (tmp_path / "copy").read_bytes() == content
     (row,) = table_of(state.state_details.flow_run_id)
@@ -41,15 +40,15 @@ def test_a_file_is_pushed_with_a_bar_and_a_row_for_each_host(access: Access, con
 
 
 def test_files_are_pulled_to_a_place_for_each_host(access: Access, content: bytes, tmp_path: Path) -> None:
-    pull_file(access, "databases", str(tmp_path / "web" / "big"), f"{tmp_path}/{{host}}/big")
+    transfer(access, "pull", "databases", str(tmp_path / "web" / "big"), f"{tmp_path}/{{host}}/big")
     assert [(tmp_path / host / "big").read_bytes() for host in ("db1", "db2")] == [content, content]
     with pytest.raises(UsageError, match="Put {host} into it"):
-        pull_file(access, "databases", str(tmp_path / "web" / "big"), str(tmp_path / "one"))
+        transfer(access, "pull", "databases", str(tmp_path / "web" / "big"), str(tmp_path / "one"))
 
 
 def test_a_host_that_refuses_fails_the_run_by_name(access: Access, content: bytes, tmp_path: Path) -> None:
     with pytest.raises(HostsFailed, match="push on db1: .*/nowhere/"):
-        push_file(access, "db1", str(tmp_path / "web" / "big"), "/nowhere/at/all")
+        transfer(access, "push", "db1", str(tmp_path / "web" / "big"), "/nowhere/at/all")
 
 
 def test_a_download_that_is_cut_off_goes_on_from_there_and_is_named_when_whole(

@@ -26,7 +26,7 @@ def test_a_new_project_runs_and_can_be_deployed(installed: Environment, tmp_path
     (output,) = (tmp_path / "results").glob("disk-space*/stdout")
     assert "Filesystem" in output.read_text()
     plan = installed.run("python", "-m", "remotejobs.prefect.deployments", "--plan", at=project, env=env)
-    for deployment in ("disk-space/disk-space", "run-command/run-command", "recover/recover"):
+    for deployment in ("disk-space/disk-space", "run-command/run-command", "recover/zz-recover"):
         assert f"+ {deployment}" in plan
     assert "error" not in plan
 

@@ -33,7 +33,7 @@ def runs_through_absence(
     for name in ("command", GOING_ON):
         cluster.await_runs(name, [1, 1, 1])
     cluster.await_runs("backup", [1, 0, 0])
-    run_command, stuck = (deployment(cluster.api, name) for name in ("run-command", "recover-stuck-runs"))
+    run_command, stuck = (deployment(cluster.api, name) for name in ("run-command", "zz-recover-stuck-runs"))
     given = {"access": access.model_dump()}
     # A worker takes runs some ten seconds before they are due.
     runs["due"] = cluster.api.run(run_command, given | command_on_all(cluster, "due"), after=45)

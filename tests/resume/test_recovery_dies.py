@@ -18,14 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 def test_it_begins_anew_and_nobody_recovers_it(cluster: Cluster, survivor: ServerProcess) -> None:
-    stuck = deployment(cluster.api, "recover-stuck-runs")
+    stuck = deployment(cluster.api, "zz-recover-stuck-runs")
     # A worker that died had taken this one, and it is not recovered: it keeps no other out.
     cluster.api.take(cluster.api.run(stuck, after=3599))
     # As a schedule does it: made long before it scans. What was alive in between may be dead by then.
     scan = cluster.api.run(stuck, after=3600)
     # Somebody took this one and does not begin it: a recovery waits for that.
-    taken = cluster.api.run(deployment(cluster.api, "push-file"), state="PENDING")
-    recovery = cluster.api.run(deployment(cluster.api, "recover"), {"flow_run_id": str(taken.id)})
+    taken = cluster.api.run(deployment(cluster.api, "transfer"), state="PENDING")
+    recovery = cluster.api.run(deployment(cluster.api, "zz-recover"), {"flow_run_id": str(taken.id)})
     with SyncPrefectClient(cluster.prefect.api_url) as client:
         await_true(lambda: has_recent_heartbeat(client, recovery.id))
     send(signal.SIGKILL, processes(recovery.id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from remotejobs.operations.rolling.health import HealthCheck, Streak, check_heal
 from remotejobs.operations.rolling.host_command import command_on
 from remotejobs.operations.rolling.steps import HealthStatus, await_health, check_stays_healthy
 from remotejobs.operations.web import HttpResponse
+from tests.certificates import certificate
 
 HEALTH = Health(url="http://{host}/health", body="ok", version='"version": "([^"]+)"', stable_for=0, deadline=0.01)
 GOOD = HealthCheck(healthy=True, version="2.0")
@@ -159,15 +159,6 @@ def inventory(directory: Path, app: str) -> Path:
     path = directory / "inventory.yml"
     path.write_text(f"all:\n  hosts:\n    web1:\n      app: '{app}'\n")
     return path
-
-
-def certificate(directory: Path, name: str) -> Path:
-    """One that is its own authority, with its key in key.pem."""
-    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-days", "2", "-nodes"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", str(directory / "key.pem")]
-    made = directory / "cert.pem"
-    subprocess.run(["openssl", "req", "-x509", *key, "-out", str(made), *subject], check=True, capture_output=True)
-    return made
 
 
 @pytest.mark.parametrize(

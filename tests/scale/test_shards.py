@@ -95,7 +95,7 @@ def test_what_the_dead_worker_had_the_other_one_took_over_and_no_shard_was_begun
     ]
     assert sorted(row["runs"] for row in ended.shards) == [1, 1, 2, 2]
     assert {row["worker"] for row in ended.shards} == {"one"}
-    backup_shard = next(each for each in cluster.api.deployments() if each.name == "backup-shard")
+    backup_shard = next(each for each in cluster.api.deployments() if each.name == "zz-backup-shard")
     assert len(cluster.api.runs_of(backup_shard)) == SHARDS
 
 

@@ -90,3 +90,49 @@ def test_a_watch_that_is_stopped_gives_its_shell_and_its_session_back(connect: C
     watch.stop()
     await_true(lambda: (connection._kept._value, connection._sessions._value) == (KEPT, SESSIONS))
     jobs.kill("j", grace=0)
+
+
+@BY_PARAMIKO
+def test_a_start_that_waits_holds_no_thread_and_says_when_its_job_has_ended(connect: Connect, tmp_path: Path) -> None:
+    connection, told = connect(), threading.Event()
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+    pending = jobs.start_soon(Job(jid="j", cmd=there(tmp_path, "go")), wait=60, on_answer=told.set)
+    assert not pending.is_over()
+    told.clear()
+    (tmp_path / "go").touch()
+    await_true(lambda: told.wait(LONG) and pending.is_over())
+    records = pending.records()
+    assert records and records[0].state is State.SUCCEEDED
+    assert isinstance(connection, SshConnection)
+    assert connection._sessions._value == SESSIONS
+
+
+@BY_PARAMIKO
+def test_nobody_may_wait_for_a_start_any_more(connect: Connect, tmp_path: Path) -> None:
+    connection = connect()
+    assert isinstance(connection, SshConnection)
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+    jobs.start_soon(Job(jid="j", cmd="sleep 600"), wait=60).close()
+    assert connection._sessions._value == SESSIONS
+    assert jobs.record("j").state is State.RUNNING
+    assert jobs.start_soon(Job(jid="k", cmd="true"), wait=60).records()  # the wait was given back
+    jobs.kill("j", grace=0)
+
+
+@BY_PARAMIKO
+def test_an_end_is_known_also_when_the_connection_died_while_its_start_waited(connect: Connect, tmp_path: Path) -> None:
+    connection = connect()
+    jobs = HostJobs(connection, directory=str(tmp_path / "jobs"))
+    job = Job(jid="j", cmd=f"{there(tmp_path, 'go')}; exit 3")
+    watch = JobWatch(
+        {"host": ["j"]},
+        lambda _: jobs,
+        forks=1,
+        start=lambda jobs, on_start, on_answer: jobs.start_soon(job, wait=60, on_start=on_start, on_answer=on_answer),
+    )
+    news = watch.until_over()
+    assert next(news).started
+    os.kill(int(said(ask(connection, "echo $PPID"))), signal.SIGKILL)
+    await_kept(connection)
+    (tmp_path / "go").touch()
+    assert [each.record and each.record.rc for each in news if each.is_last] == [3]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.demos.company import Company, open_company
 from lab.demos.migration_demo import HOSTS
 from lab.demos.shop import Shop
 from lab.demos.stage import Stage, open_stage
@@ -18,6 +19,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         environment.setenv("REMOTEJOBS_LAB_DIR", str(tmp_path_factory.mktemp("lab")))
         with open_stage(print, prefect=prefect_server_in) as stage:
             yield stage
+
+
+@pytest.fixture(scope="package")
+def company(stage: Stage) -> Iterator[Company]:
+    with open_company(stage, print) as company:
+        yield company
 
 
 @pytest.fixture(scope="package")

@@ -25,7 +25,7 @@ SHOWN = {
     "job failed": ["1 of 1 failed", "on db1: failed, rc 3", "Its output: remotejobs log db1 ", "| disk full"],
     "timed out": ["on db1: timed_out", "time limit of 2 s exceeded", "proven empty", "| half"],
     "unreachable": ["1 of 1 unreachable", "on gone: nothing listens at 127.0.0.1 port 1", "Check that sshd runs there"],
-    "wrong pattern": ["'web*' matches no host", "shows the hosts and groups that a pattern can name"],
+    "wrong pattern": ["'nowhere*' matches no host", "shows the hosts and groups that a pattern can name"],
     "missing inventory": ["/nowhere/hosts.yml: cannot be read", "Check the path"],
     "lock": ["on db1: timed_out", "one-at-a-time"],
 }
@@ -41,7 +41,7 @@ def failed(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         "job failed": start(stage, "db1", "echo disk full >&2; exit 3"),
         "timed out": start(stage, "db1", "echo half; sleep 600", job={"timeout": 2}),
         "unreachable": start(stage, "gone", "true", inventory=gone, until={"delay": 1, "retries": 0}),
-        "wrong pattern": start(stage, "web*", "true"),
+        "wrong pattern": start(stage, "nowhere*", "true"),
         "missing inventory": start(stage, "all", "true", inventory=Path("/nowhere/hosts.yml")),
         "lock": start(stage, "db1", "true", job={**LOCKED, "queue_timeout": 2}),
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import remotejobs
-from remotejobs import RemoteJobs, State, Unreachable, UsageError
+from remotejobs import Record, RemoteJobs, State, Unreachable, UsageError
 from remotejobs.testing import FakeHosts, Plan
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,18 @@ def test_an_unreachable_host_is_reported_and_not_counted_as_ended() -> None:
     assert {end.host: type(end.error) for end in ends if end.error}.keys() == {"db1"}
     assert isinstance(next(end.error for end in ends if end.error), Unreachable)
     assert [end.host for end in ends if end.value] == ["db2"]
+
+
+def test_running_jobs_are_reported_while_an_end_is_waited_for() -> None:
+    fake = FakeHosts(Plan(lasts=60, stdout="half of it\n"))
+    polls: list[Record] = []
+    with RemoteJobs("db1,", connect=fake.connect) as remote:
+        remote.start("all", "pg_dump orders", jid="dump")
+        ends = [end.value.state for end in remote.wait("all", "dump", poll=20, on_poll=polls.append) if end.value]
+        with pytest.raises(UsageError, match="at least 1 s"):
+            remote.wait("all", "dump", poll=0.5)
+    assert ends == [State.SUCCEEDED]
+    assert {record.state for record in polls} == {State.RUNNING}
 
 
 @pytest.mark.parametrize("count", [0, 3])

@@ -21,25 +21,16 @@ from remotejobs.prefect.deployments.blocks import block_changes
 from remotejobs.prefect.deployments.declared import BlockValues, read
 from remotejobs.prefect.deployments.flows import PROJECT
 from remotejobs.prefect.tasks.recovery.takeover import exit_if_superseded
-from remotejobs.prefect.tasks.runs.options import name_of_options
-from remotejobs.prefect.tasks.runs.shards import POOL
 
 DECLARED = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
 
 
 def test_dead_runs_cannot_take_the_places_of_those_that_recover_them() -> None:
-    assert [pool.concurrency_limit for pool in read().work_pools] == [None, None]
+    assert [pool.concurrency_limit for pool in read().work_pools] == [None]
 
 
-def test_each_flow_that_can_be_split_has_a_deployment_for_its_shards_in_their_pool() -> None:
-    flows: dict[str, Flow[..., Any]] = {
-        entry["name"]: load_flow_from_entrypoint(str(PROJECT / entry["entrypoint"])) for entry in DECLARED
-    }
-    pools = {entry["name"]: entry["work_pool"]["name"] for entry in DECLARED}
-    split = {flow.name for flow in flows.values() if name_of_options(flow)}
-    assert split == {"backup", "download", "restart-services", "run-command"}
-    assert {name for name, pool in pools.items() if pool == POOL} == {f"{name}-shard" for name in split}
-    assert all(flows[f"{name}-shard"].name == name for name in split)
+def test_no_deployment_is_in_a_pool_that_nobody_may_serve() -> None:
+    assert {entry["work_pool"]["name"] for entry in DECLARED} == {pool.name for pool in read().work_pools}
 
 
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
@@ -53,14 +44,19 @@ def test_where_another_process_may_go_on_with_a_run_the_one_before_it_ends_itsel
 
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["name"]) for entry in DECLARED])
 def test_what_people_start_is_told_apart_from_what_only_remotejobs_starts(entry: dict[str, Any]) -> None:
-    mechanical = entry["work_pool"]["name"] == POOL or entry["name"] in (
-        "alert",
-        "expire-approval",
-        "recover",
-        "recover-stuck-runs",
-    )
+    mechanical = entry["name"].startswith("zz-")
     assert {"ops", "internal"}.intersection(entry["tags"]) == {"internal" if mechanical else "ops"}
     assert entry["description"].startswith("Not to be started by hand.") == mechanical
+
+
+def test_a_list_by_name_ends_with_what_only_remotejobs_starts() -> None:
+    assert [entry["name"] for entry in DECLARED if "internal" in entry["tags"]] == [
+        "zz-expire-approval",
+        "zz-alert",
+        "zz-recover",
+        "zz-recover-stuck-runs",
+    ]
+    assert all(entry["name"] < "zz-" for entry in DECLARED if "ops" in entry["tags"])
 
 
 def test_no_restore_test_that_is_shipped_is_made_on_the_server_that_was_dumped() -> None:
@@ -72,11 +68,11 @@ def test_no_restore_test_that_is_shipped_is_made_on_the_server_that_was_dumped()
 
 def test_no_recovery_is_started_for_a_recovery() -> None:
     """Slow together, they would go on and on."""
-    (recovery,) = [entry for entry in DECLARED if entry["name"] == "recover"]
+    (recovery,) = [entry for entry in DECLARED if entry["name"] == "zz-recover"]
     started_for = {
         automation.trigger["match_related"]["prefect.resource.id"]
         for automation in read().automations
-        if automation.needs == ["recover/recover"]
+        if automation.needs == ["recover/zz-recover"]
     }
     assert started_for == {"prefect.tag.resumable"}
     assert "resumable" not in recovery["tags"]

@@ -51,7 +51,7 @@ def test_a_field_is_taken_by_its_old_name(model: type[BaseModel], given: dict[st
     with pytest.warns(FutureWarning, match=f"{model.__name__}: {old} is now called {new}"):
         made = model.model_validate({**given, old: 7})
     assert getattr(made, new) == 7
-    assert old not in model.model_json_schema()["properties"]
+    assert f"'{old}':" not in str(model.model_json_schema())
     with pytest.raises(ValidationError, match="nonsense"):
         model.model_validate({**given, "nonsense": 7})
 
@@ -167,6 +167,8 @@ def test_an_automation_may_name_a_waiting_time_by_its_old_name(old: str, new: st
         ("refuse_unanswered", "refuse_unanswered", "refuse-unanswered"),
         ("recover_stuck_runs", "recover_stuck_runs", "recover-stuck-runs"),
         ("rolling_repair", "rolling_repair", "rolling-repair"),
+        ("push_file", "push_file", "push-file"),
+        ("pull_file", "pull_file", "pull-file"),
     ],
 )
 def test_a_project_may_still_deploy_a_flow_by_its_old_name(old: str, flow: str, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from remotejobs.web.app import ASKING
 from tests.awaiting import await_true
 from tests.web.serving import TOKEN, Served, served
 
+WORD = "0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -59,6 +61,28 @@ def test_a_job_is_run_again_only_where_it_failed_and_under_one_new_jid(page: Ser
     (jid,) = new
     assert (new[jid].job.cmd, new[jid].job.timeout) == ("bad luck", 90)
     assert [started.host for started in real_time.started(jid)] == ["db1", "db2"]
+
+
+def test_a_post_that_is_repeated_is_done_once_and_answered_alike(page: Served, real_time: FakeHosts) -> None:
+    start(page, Job(jid="first", cmd="bad luck", label="unlucky"))
+    with ThreadPoolExecutor(4) as threads:
+        same = [threads.submit(post, page, "/again", jid="first", host="db1", once=WORD) for _ in range(4)]
+    answers = [each.result() for each in same] + [post(page, "/again", jid="first", host="db1", once=WORD)]
+    assert [answer == answers[0] for answer in answers] == [True] * 5
+    assert [started.host for started in real_time.started("unlucky", on="db1")] == ["db1", "db1"]
+    assert page.log.count("run again first on db1: asked for by 127.0.0.1") == 1
+    refused, said = post(page, "/again", jid="first", host=["db1", "db2"], once=WORD)
+    assert (refused, "asked for already, with other hosts" in said) == (409, True)
+    assert len(real_time.started("unlucky")) == 4  # the first start, on three hosts, and one
+
+
+def test_another_word_asks_for_another_run_and_what_is_no_word_for_nothing_special(
+    page: Served, real_time: FakeHosts
+) -> None:
+    start(page, Job(jid="first", cmd="bad luck", label="unlucky"))
+    for word in (WORD, WORD[::-1], "x", "x"):
+        assert post(page, "/again", jid="first", host="db1", once=word)[0]["ok"]
+    assert len(real_time.started("unlucky", on="db1")) == 5
 
 
 @pytest.mark.parametrize("settings", [{"env": {"TARGET": "orders"}}, {"chdir": "/srv"}, {"interpreter": "bash"}])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from remotejobs.connections.base import Connection
-from remotejobs.errors import AuthenticationFailed
+from remotejobs.connections.base import Connection, Question, Reply
+from remotejobs.errors import AuthenticationFailed, TimedOut
 from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.fleet import Fleet
@@ -97,6 +98,43 @@ def test_a_job_that_is_new_on_one_host_makes_the_others_be_asked_too(
         start(real_time, "db1,db2", Job(jid="new", cmd="new"))
         real_time.ends("before")  # by which db1 is asked
         stream.until(host("db2", state("running")))
+
+
+def test_hundreds_of_hosts_are_asked_and_waited_for_by_few_threads(real_time: FakeHosts) -> None:
+    names = [f"h{number}" for number in range(200)]
+    real_time.plan("dump", Plan(lasts=None))
+    start(real_time, ",".join(names), Job(jid="dump", cmd="dump"))
+    with served(real_time, ",".join(names), poll=RARELY) as page:
+        stream = page.stream("/events")
+        await_true(lambda: all(real_time.host(name)._pending for name in names))
+        asking = [thread.name for thread in threading.enumerate() if thread.name in ("host", "host apart")]
+        assert 1 <= len(asking) <= page.board.live.fleet.forks
+        real_time.ends("dump", on="h7")
+        stream.until(host("h7", state("succeeded")))
+
+
+def test_a_host_that_does_not_answer_has_a_thread_of_its_own_when_it_is_asked_again(real_time: FakeHosts) -> None:
+    asked_by: list[str] = []
+
+    class Silent:
+        """A host that is asked in vain; it cannot be waited for."""
+
+        host = "db1"
+
+        def ask(self, _question: Question) -> Reply:
+            asked_by.append(threading.current_thread().name)
+            raise TimedOut("db1", "it says nothing")
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    def connect(host: HostLike) -> Connection:
+        return Silent() if host.name == "db1" else real_time.host(host.name)
+
+    with served(real_time, "db1,db2", poll=0.1, connect=connect) as page:
+        await_true(lambda: len(asked_by) >= 3)
+        await_true(lambda: page.board.live.seen("db2").asked is not None)
+    assert asked_by[:3] == ["host", "host apart", "host apart"]
 
 
 def test_there_is_one_connection_a_host_for_all_pages_outputs_and_upkeep(real_time: FakeHosts) -> None:

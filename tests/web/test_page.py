@@ -92,6 +92,9 @@ def test_what_went_wrong_stands_first_with_its_reason_and_what_needs_a_person_ab
     expect(needs).to_contain_text("web9 the key was refused Check ansible_user and the key")
     expect(page.locator("#map a")).to_have_count(200)
     expect(page.locator("#map a.failed")).to_have_count(3)
+    expect(page.get_by_role("link", name="db3: failed")).to_have_class("failed")
+    page.locator("#map a.failed").first.hover()
+    expect(page.locator("#map-words")).to_have_text("web7: failed")
 
 
 def test_what_hosts_wrote_is_shown_as_text_and_does_nothing(page: Page) -> None:
@@ -178,7 +181,9 @@ def test_run_again_names_the_hosts_where_it_failed_and_starts_it_there_alone(pag
     expect(page.locator("#ask-text")).to_contain_text("Run vacuum again on")
     expect(page.locator("#ask-text")).to_contain_text("db3, db4")
     page.get_by_label("End it after so many seconds").fill("60")
-    page.locator("#ask-yes").click()
+    with page.expect_request("**/again") as asked:
+        page.locator("#ask-yes").click()
+    assert re.search(r"&once=[0-9a-f]{32}$", asked.value.post_data or "")
     expect(page.locator("#done")).to_contain_text("db3: failed")
     again = [started for started in fake.started("vacuum", on="db3") if started.job.jid != "vacuum"]
     assert [started.job.timeout for started in again] == [60]
@@ -211,6 +216,7 @@ def test_the_squares_of_all_hosts_are_one_stop_of_the_tab_key(page: Page) -> Non
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#map a:focus")).to_have_attribute("href", "?host=web3")
+    expect(page.locator("#map-words")).to_have_text("web3: succeeded")
     page.keyboard.press("Tab")
     expect(page.locator("#filters button:focus")).to_be_visible()
     page.keyboard.press("Shift+Tab")
@@ -269,7 +275,7 @@ def test_a_server_that_hangs_is_noticed_and_what_is_shown_is_said_to_be_old(
             fake.writes("reindex", "more\n", on="db13")
             assert hangs.wait(30)
             page.clock.fast_forward("01:00")
-            expect(page.locator("#link")).to_contain_text("nothing heard, trying again; what is shown is old, of")
+            expect(page.locator("#link")).to_contain_text("no data, trying again; what is shown is old, of")
             expect(page.locator("body")).to_have_class("old")
         finally:
             goes_on.set()
@@ -284,7 +290,7 @@ def test_a_page_that_is_hidden_gives_its_connections_to_the_one_that_is_looked_a
         page.evaluate("void window.open('/')")
     other = opening.value
     expect(other.locator("#link")).to_have_text("live")
-    expect(page.locator("#link")).to_contain_text("paused: another page of this browser is looked at")
+    expect(page.locator("#link")).to_contain_text("paused: another page of this browser is in use")
     other.close()
     page.evaluate(hide % "false")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import NoReturn, Self
@@ -28,6 +29,7 @@ _SETTINGS = PROJECT / "deployments" / "server.env"
 _WORKER_ASKS_EVERY = "2"
 _AS_IT_IS = MappingProxyType({"PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false"})
 _DEPLOY_WITHIN = 600  # seconds, on a machine that has much else to do
+_RESTART_AFTER = 5.0  # seconds, as in deployments/systemd
 
 
 class PrefectServer:
@@ -57,7 +59,7 @@ class PrefectServer:
             port = self._reserved.number
         self.port = port
         self._server = ServerProcess("the Prefect server", self.directory / "server.log")
-        self._workers: list[ServerProcess] = []
+        self._workers: dict[str, tuple[ServerProcess, Callable[[], None]]] = {}  # with what starts it
 
     @property
     def url(self) -> str:
@@ -140,33 +142,45 @@ class PrefectServer:
         `limit` is how many flow runs it takes at a time.
         """
         worker = ServerProcess(f"the Prefect worker {name}", self.directory / f"worker-{name}.log")
-        self._workers.append(worker)
         home = {"PREFECT_HOME": str(self.directory / f"home-{name}")}
         words = ["--pool", pool, "--type", "process", "--name", name, *(["--limit", str(limit)] if limit else [])]
-        self._start(worker, "worker", "start", *words, environment=home)
+        start = partial(self._start, worker, "worker", "start", *words, environment=home)
+        self._workers[name] = worker, start
+        start()
         with PrefectApi(self.api_url) as api:
             worker.await_ready(lambda: api.worker_is_online(pool, name))
         return worker
 
     def end_workers(self) -> None:
         """End every worker, with the flow runs that it has."""
-        for worker in self._workers:
+        for worker, _ in self._workers.values():
             worker.end()
         self._workers.clear()
 
-    def wait(self) -> NoReturn:
-        """Return never; `LabError` when the server or the worker ends by itself."""
+    def worker_pid(self, name: str) -> int:
+        """The process of a worker; its flow runs are processes that it started."""
+        return self._workers[name][0].pid
+
+    def keep_workers(self, say: Callable[[str], None]) -> NoReturn:
+        """Return never; `LabError` when the server ends by itself."""
         while True:
-            for server in (self._server, *self._workers):
-                if not server.alive:
-                    raise LabError(f"{server.name} ended by itself. {server.last_words()}")
+            self.restart_workers(say)
             time.sleep(1)
+
+    def restart_workers(self, say: Callable[[str], None]) -> None:
+        """Start each worker again that has ended, as its unit would. `LabError` when the server has ended by itself."""
+        if not self._server.alive:
+            raise LabError(f"{self._server.name} ended by itself. {self._server.last_words()}")
+        for name, (worker, start) in self._workers.items():
+            if not worker.alive:
+                time.sleep(_RESTART_AFTER)
+                start()
+                say(f"The worker {name} ended. It is started again, as process {worker.pid}.")
 
     def deploy(self) -> None:
         """Make the server know every deployment of prefect.yaml."""
         with PrefectApi(self.api_url) as api:
-            for pool in (POOL, SHARDS):
-                api.make_pool(pool)
+            api.make_pool(POOL)
         self._run("prefect", "--no-prompt", "deploy", "--all")
 
     def declare(self, *options: str, **environment: str) -> str:

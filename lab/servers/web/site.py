@@ -47,7 +47,7 @@ class LabSite:
                 for name, port in ports.items()
             }
             self.haproxy = stack.enter_context(Haproxy(self.directory / "haproxy", ports, options=self._options))
-            self._write_inventory(ports)
+            self.inventory.write_text(yaml.safe_dump({"all": {"children": self.groups}}, sort_keys=False))
             self._stack = stack.pop_all()
         return self
 
@@ -81,7 +81,8 @@ class LabSite:
         }
         return plan | others
 
-    def _write_inventory(self, ports: dict[str, int]) -> None:
-        web = {name: self.ssh.variables(name) | {"app_port": port} for name, port in ports.items()}
-        groups = {"web": {"hosts": web}, "balancers": {"hosts": {BALANCER: self.ssh.variables(BALANCER)}}}
-        self.inventory.write_text(yaml.safe_dump({"all": {"children": groups}}, sort_keys=False))
+    @property
+    def groups(self) -> dict[str, Any]:
+        """The groups of its inventory."""
+        web = {name: self.ssh.variables(name) | {"app_port": port.number} for name, port in self._ports.items()}
+        return {"web": {"hosts": web}, "balancers": {"hosts": {BALANCER: self.ssh.variables(BALANCER)}}}

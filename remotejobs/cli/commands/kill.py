@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_reach
 from remotejobs.cli.show import follow, say, say_summary, view_of
 from remotejobs.cli.target import Target
@@ -31,7 +32,7 @@ def execute(args: Namespace) -> int:
 
     with target.fleet() as fleet:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
-        results = follow(fleet, view, kill)
+        results = follow(fleet, view, side_by_side(fleet, kill))
     if not args.json:
         say_summary(results)
     if args.dry_run:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
-from dataclasses import replace
 from typing import get_args
 
 from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import started
 from remotejobs.cli.parser import (
     Commands,
     Parser,
@@ -20,15 +19,12 @@ from remotejobs.cli.parser import (
     setting,
     timeout,
 )
-from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, start_and_report, view_of
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of
 from remotejobs.cli.target import Target
 from remotejobs.cli.tree import kept_in
-from remotejobs.display.events import Event
-from remotejobs.display.row import message_of
-from remotejobs.errors import ConnectionLost, ProtocolError, StartFailed, TimedOut, UsageError
-from remotejobs.jobs.client import HostJobs
+from remotejobs.errors import ConnectionLost, ProtocolError, TimedOut, UsageError
 from remotejobs.jobs.naming import label_of, new_jid
-from remotejobs.model import Job, Launcher, Record
+from remotejobs.model import Job, Launcher
 from remotejobs.text import number_of, one_line
 
 USAGE = "remotejobs run PATTERN [-i FILE] [options] -- COMMAND"
@@ -127,26 +123,13 @@ def execute(args: Namespace) -> int:
         view = view_of(fleet, target, job.jid, json=args.json, verbose=args.verbose, fold=args.fold)
         view = kept_in(args.tree, view, job.jid)
         with jobs_run_on(target, job.jid):
-            results = follow(
-                fleet, view, lambda jobs, report: _start_and_wait(jobs, job, args.poll, view.first_poll, report)
-            )
+            items = started(fleet, job.jid, lambda _host: job, args.poll, view.first_poll)
+            results = follow(fleet, view, items)
     if not args.json and args.poll == 0:
         _say_where(results, target.commands(job.jid))
     elif not args.json:
         say_summary(results, table=not args.fold)
     return exit_codes.of_jobs(results)
-
-
-def _start_and_wait(
-    jobs: HostJobs, job: Job, poll: float, first_poll: float | None, report: Callable[[Event], None]
-) -> Record:
-    """Where it was refused, the remedy is made whole with the jid, which may have been drawn just now."""
-    try:
-        record = start_and_report(jobs, job, poll, first_poll, report)
-    except StartFailed as exc:
-        message, remedy = message_of(exc.host, exc), exc.remedy.removesuffix(".")
-        raise StartFailed(exc.host, message, remedy=f"{remedy}: --jid {job.jid}") from exc
-    return record if poll else replace(record, cmd=job.cmd)
 
 
 def _say_where(results: HostResults, commands: str) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
 
 from remotejobs.cli import exit_codes
+from remotejobs.cli.fan_out import awaited
 from remotejobs.cli.parser import Commands, Parser, add_command, add_jid, add_poll, add_reach, add_results, at_least_one
-from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of, wait_and_report
+from remotejobs.cli.show import HostResults, follow, jobs_run_on, say, say_summary, view_of
 from remotejobs.cli.target import Target
 from remotejobs.cli.tree import kept_in
-from remotejobs.display.events import Event, JobRunning
 from remotejobs.errors import UsageError
-from remotejobs.jobs.client import HostJobs
-from remotejobs.model import Record, check_jid
+from remotejobs.model import check_jid
 from remotejobs.text import number_of
 
 
@@ -44,16 +42,14 @@ def execute(args: Namespace) -> int:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, fold=args.fold)
         view = kept_in(args.tree, view, jid)
         with jobs_run_on(target, jid):
-            results = follow(
-                fleet, view, lambda jobs, report: _wait(jobs, jid, args.poll, view.first_poll, report), count=args.count
-            )
+            results = follow(fleet, view, awaited(fleet, jid, args.poll, view.first_poll), count=args.count)
         code = _exit_code(results, args.count)
         if not args.json:
             say_summary(results, table=not args.fold)
         if rest := len(fleet.hosts) - len(results):
             if not args.json:
                 say(f"{number_of(rest, 'host')} not awaited: {target.command('status', jid)}")
-            exit_codes.leave(code)  # not returned: the threads of the others would wait on
+            exit_codes.leave(code)  # not returned: what is just being connected would be waited for
     return code
 
 
@@ -61,12 +57,3 @@ def _exit_code(results: HostResults, count: int | None) -> int:
     """Where enough have ended, how these did; a host that could not be asked is reported, but does not matter then."""
     ended = tuple(result for result in results if result.value)
     return exit_codes.of_jobs(ended if count and len(ended) >= count else results)
-
-
-def _wait(jobs: HostJobs, jid: str, poll: float, first_poll: float | None, report: Callable[[Event], None]) -> Record:
-    """A first poll that is not retried: a host that cannot be reached at all is reported at once."""
-    record = jobs.record(jid)
-    if record.finished:
-        return record
-    report(JobRunning(record))
-    return wait_and_report(jobs, jid, poll, first_poll, report)

@@ -6,8 +6,9 @@ import random
 import shlex
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
-from remotejobs.connections.base import Become, Question, Reply
+from remotejobs.connections.base import Become, Question
 from remotejobs.connections.become import sudo_words
 from remotejobs.connections.exchange import Exchange
 from remotejobs.errors import AuthenticationFailed, ConnectionLost, LoginCutOff
@@ -19,6 +20,8 @@ LONGEST_DELAY = 3.0
 TURNING_AWAY = ("Exceeded MaxStartups", "Not allowed at this time")
 # Hanging up in the middle of a login may be a restart; three times in a row it is an answer.
 CUT_OFFS = 3
+
+T = TypeVar("T")
 
 
 class Backoff:
@@ -54,10 +57,8 @@ def command_for(become: Become | None) -> str:
     return "exec sh -s" if become is None else shlex.join(sudo_words(become))
 
 
-def ask_until_answered(
-    once: Callable[[str, Exchange, float], Reply], host: str, question: Question, retry_for: float
-) -> Reply:
-    """Ask again, by a new exchange, when the connection was lost.
+def ask_until_answered(once: Callable[[str, Exchange, float], T], host: str, question: Question, retry_for: float) -> T:
+    """Ask again, by a new exchange, when the connection was lost; what came of the last attempt.
 
     `once` is given what to run on the host, the exchange, and the seconds that it may take.
 

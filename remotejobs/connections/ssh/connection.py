@@ -8,14 +8,14 @@ import remotejobs.workarounds.paramiko  # noqa: F401 - first: it decides how par
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from remotejobs.connections.base import Become, PendingReply, Question, Reply, Stay, do_nothing
 from remotejobs.connections.exchange import Exchange
 from remotejobs.connections.ssh.backoff import ask_until_answered, command_for
 from remotejobs.connections.ssh.endpoint import Endpoint
-from remotejobs.connections.ssh.transport.channel import ChannelExchange, RemoteShell, open_shell, run_exchange
+from remotejobs.connections.ssh.transport.channel import ChannelExchange, RemoteShell, open_shell
 from remotejobs.connections.ssh.transport.session import Session, open_session
 from remotejobs.errors import ConnectionLost, TimedOut
 
@@ -62,6 +62,9 @@ class _Asked:
             self._stay.close()
         return None
 
+    def close(self) -> None:
+        """See `PendingReply.close`."""
+
     @contextmanager
     def ending_in_trouble(self) -> Iterator[None]:
         """A connection that is lost is no trouble of the caller's, who asks over another; see `gone`."""
@@ -77,6 +80,45 @@ class _Asked:
         except BaseException:
             self._stay.close()
             raise
+
+
+class _UnderWay:
+    """A question in a session of its own; `resources` are what it holds until the answer is there."""
+
+    def __init__(
+        self, connection: SshConnection, session: Session, exchange: ChannelExchange, resources: ExitStack
+    ) -> None:
+        self._connection = connection
+        self._session = session
+        self._exchange = exchange
+        self._resources = resources
+
+    def await_milestone(self) -> None:
+        with self._ending_in_trouble():
+            self._exchange.await_milestone()
+
+    def is_there(self) -> bool:
+        with self._ending_in_trouble():
+            return self._exchange.is_over()
+
+    def reply(self) -> Reply:
+        with self._ending_in_trouble():
+            reply = self._exchange.reply()
+        self.close()
+        return reply
+
+    def close(self) -> None:
+        """See `PendingReply.close`."""
+        self._resources.close()
+
+    @contextmanager
+    def _ending_in_trouble(self) -> Iterator[None]:
+        with self._connection.learning(self._session):
+            try:
+                yield
+            except BaseException:
+                self.close()
+                raise
 
 
 # sshd allows ten sessions on a connection (MaxSessions), and one that has just ended counts for a moment yet.
@@ -111,12 +153,26 @@ class SshConnection:
 
     def ask(self, question: Question) -> Reply:
         """See `remotejobs.connections.base.Connection.ask`. The timeout begins anew when the script is sent again."""
-        return ask_until_answered(self._ask_once, self.host, question, self._retry_for)
+
+        def once(command: str, exchange: Exchange, timeout: float) -> Reply:
+            return self._begin(command, exchange, timeout, do_nothing).reply()
+
+        return ask_until_answered(once, self.host, question, self._retry_for)
+
+    def ask_soon(self, question: Question, on_answer: Callable[[], None] = do_nothing) -> PendingReply:
+        """See `remotejobs.connections.base.CallsBack.ask_soon`."""
+
+        def once(command: str, exchange: Exchange, timeout: float) -> PendingReply:
+            asked = self._begin(command, exchange, timeout, on_answer)
+            asked.await_milestone()
+            return asked
+
+        return ask_until_answered(once, self.host, question, self._retry_for)
 
     def ask_staying(
         self, stay: Stay, question: Question, opening: Callable[[], bytes], on_answer: Callable[[], None] = do_nothing
     ) -> PendingReply | None:
-        """See `remotejobs.connections.base.KeepsShells.ask_staying`."""
+        """See `remotejobs.connections.base.CallsBack.ask_staying`."""
         deadline = time.monotonic() + question.timeout
         kept = stay.shell if isinstance(stay.shell, _KeptShell) and stay.shell.remote.is_open else None
         if kept is None:
@@ -167,19 +223,30 @@ class SshConnection:
         if session is not None:
             session.close()
 
-    def _ask_once(self, command: str, exchange: Exchange, timeout: float) -> Reply:
-        with self._sessions:
+    def _begin(self, command: str, exchange: Exchange, timeout: float, on_answer: Callable[[], None]) -> _UnderWay:
+        deadline = time.monotonic() + timeout
+        with ExitStack() as resources:
+            self._sessions.acquire()
+            resources.callback(self._sessions.release)
             session = self._open()
-            eager = self._eager
-            try:
-                return run_exchange(session.transport, command, exchange, host=self.host, timeout=timeout, eager=eager)
-            except ConnectionLost:
-                self._eager = False  # it may have been that
-                raise
-            except TimedOut:
-                # Nothing may come over this session any more; other threads that use it will ask again.
-                self.drop(session)
-                raise
+            with self.learning(session):
+                remote = open_shell(session.transport, command, host=self.host, timeout=timeout, eager=self._eager)
+                resources.callback(remote.close)
+                under_way = remote.ask(exchange, timeout, deadline, last=True, on_input=on_answer)
+            return _UnderWay(self, session, under_way, resources.pop_all())
+
+    @contextmanager
+    def learning(self, session: Session) -> Iterator[None]:
+        """Go about it otherwise after an exchange over `session` that did not end well."""
+        try:
+            yield
+        except ConnectionLost:
+            self._eager = False  # it may have been that
+            raise
+        except TimedOut:
+            # Nothing may come over this session any more; other threads that use it will ask again.
+            self.drop(session)
+            raise
 
     def _open(self) -> Session:
         """The open session; several threads wait for the one that opens it."""

@@ -1,5 +1,5 @@
-// The live page. Whatever hosts wrote gets into it as text alone: there is no markup in this file, and the page's
-// policy (Trusted Types) lets none in.
+// The live page. What hosts wrote enters it only as text: there is no markup in this file, and the page's policy
+// (Trusted Types) lets none in.
 "use strict";
 
 const BAD = ["failed", "timed_out", "stalled", "killed", "lost"];
@@ -16,7 +16,7 @@ const FILTERS = {
 const RANK = { lost: 0, failed: 0, timed_out: 0, stalled: 0, killed: 0, error: 1, unreachable: 1, running: 2, queued: 3, succeeded: 4 };
 const PAGE = 200; // rows at first, and with each "more"
 const LONGEST_OUTPUT = 512 * 1024; // characters of a stream that stay on the page
-const SILENCE = 40; // seconds: the server says something every fifteen
+const SILENCE = 40; // seconds: the server sends something every fifteen
 
 const byId = (id) => document.getElementById(id);
 const csrf = document.body.dataset.csrf;
@@ -31,11 +31,11 @@ let open = null; // the job whose output is shown
 let output = null; // its EventSource
 let due = false;
 let fleet = null; // its EventSource
-let heardAt = 0; // when the server last said something; 0: never
+let heardAt = 0; // when the server last sent something; 0: never
 let triedAt = 0; // when it did, or was asked to
-let lostAt = 0; // since when it says nothing; 0: what is shown is live
+let lostAt = 0; // since when it sends nothing; 0: what is shown is live
 
-// Nothing is known to go on while nothing is heard: the time stands still then.
+// While nothing arrives, nothing is known to go on: the clocks stop.
 const now = () => (lostAt || Date.now()) / 1000 + clock;
 
 function made(name, text, attributes = {}) {
@@ -101,7 +101,7 @@ function order(a, b) {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-// Filter and search are in the address: so they outlast a reload, and can be sent to somebody.
+// Filter and search are in the address: so they outlast a reload, and can be shared.
 function readAddress() {
   const query = new URLSearchParams(location.search);
   filter = Object.hasOwn(FILTERS, query.get("show")) ? query.get("show") : "not succeeded";
@@ -154,7 +154,7 @@ function drawAll() {
 function nothing(all) {
   const succeeded = all.filter(FILTERS.succeeded).length;
   if (filter === "not succeeded" && succeeded === all.length && succeeded) return `Nothing runs or went wrong; ${succeeded === 1 ? "the one job" : `all ${succeeded} jobs`} that ended lately succeeded.`;
-  return all.length ? "No job is like that." : "There are no jobs on these hosts.";
+  return all.length ? "No job matches." : "There are no jobs on these hosts.";
 }
 
 function titleOf(all) {
@@ -209,10 +209,16 @@ function drawMap() {
     }
     if (item.className !== worst) {
       item.className = worst;
-      item.title = `${host.host}: ${worst}`;
-      item.setAttribute("aria-label", item.title);
+      item.setAttribute("aria-label", `${host.host}: ${worst.replace("_", " ")}`);
     }
   }
+  sayOfSquare();
+}
+
+// The host and state of the square that is pointed at or has the focus, as text. For screen readers they are its label.
+function sayOfSquare() {
+  const square = document.querySelector("#map a:hover") || document.querySelector("#map a:focus");
+  set(byId("map-words"), square ? square.getAttribute("aria-label") : "");
 }
 
 const lines = new Map(); // table rows by key
@@ -249,7 +255,7 @@ function newLine(row) {
   for (const label of ["Host", "State", "Job", "For", "rc", ""]) line.append(made("td", "", { "data-label": label }));
   line.cells[0].append(made("a", row.host.host, { href: `?host=${encodeURIComponent(row.host.host)}` }));
   line.cells[1].append(made("span", "", { class: "state" }));
-  line.cells[5].append(made("span"), made("code", "", { title: "the last line that it wrote" }));
+  line.cells[5].append(made("span"), made("code", "", { title: "its last line" }));
   if (row.jid) {
     const name = made("a", "", { href: `#${encodeURIComponent(row.host.host)}/${row.jid}`, title: row.jid, class: "open" });
     line.cells[2].append(name, made("span", "", { class: "run" }));
@@ -271,7 +277,7 @@ function fill(line, row) {
     set(line.cells[4], row.rc);
   }
   const parts = [stale ? `as of ${clockTime(row.host.asked)}; no contact` : "", over ? `its run is over: ${runs[row.run].state}` : "",
-    row.still ? "it still runs, unwatched" : "", row.msg, row.remedy].filter(Boolean);
+    row.still ? "it still runs without a supervisor" : "", row.msg, row.remedy].filter(Boolean);
   const [said, output] = line.cells[5].children;
   set(said, parts.join(" · "));
   set(output, row.line);
@@ -455,19 +461,34 @@ function ask(text, yes, withTimeout = false) {
   });
 }
 
-async function post(address, fields) {
-  tell("asking …");
+// An action on a job has one token until its answer arrives: pressed twice, or again after a connection that broke, it is
+// done once, and every press gets the same answer.
+const tokens = new Map();
+
+function tokenOf(action) {
+  if (!tokens.has(action)) {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    tokens.set(action, [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+  }
+  return tokens.get(action);
+}
+
+async function post(address, what, fields) {
+  const action = JSON.stringify([address, what]);
+  report("asking …");
   try {
-    const answer = await fetch(address, { method: "POST", body: new URLSearchParams(fields), headers: { "X-CSRF-Token": csrf } });
-    if (!answer.ok) return tell((await answer.text()).trim(), false);
+    const body = new URLSearchParams([...what, ...fields, ["once", tokenOf(action)]]);
+    const answer = await fetch(address, { method: "POST", body, headers: { "X-CSRF-Token": csrf } });
+    if (answer.ok || answer.status === 409) tokens.delete(action);
+    if (!answer.ok) return report((await answer.text()).trim(), false);
     const done = await answer.json();
-    tell(done.map((each) => `${each.host}: ${each.text}`).join("\n"), done.every((each) => each.ok));
+    report(done.map((each) => `${each.host}: ${each.text}`).join("\n"), done.every((each) => each.ok));
   } catch (error) {
-    tell(`It was not answered (${error.message}): look at the job's state before you try again.`, false);
+    report(`No answer (${error.message}): check the job's state. Trying again does not do it twice.`, false);
   }
 }
 
-function tell(text, good = true) {
+function report(text, good = true) {
   const box = byId("done");
   box.hidden = !text;
   box.className = good ? "" : "bad";
@@ -475,14 +496,14 @@ function tell(text, good = true) {
 }
 
 async function kill(host, job) {
-  if (await ask(`Kill ${job.name} on ${host}? All its processes are ended.`, "Kill it")) await post("/kill", { host, jid: job.jid });
+  if (await ask(`Kill ${job.name} on ${host}? All its processes are ended.`, "Kill it")) await post("/kill", [["jid", job.jid], ["host", host]], []);
 }
 
 async function again(job) {
   const names = failedLike(job).map((host) => host.host);
   const text = `Run ${job.name} again on ${names.length === 1 ? names[0] : `${names.length} hosts, ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}`}? ` +
     "It gets a new jid. Locks, slots and time limits of the first start are not known there and do not hold.";
-  if (await ask(text, "Run again", true)) await post("/again", [["jid", job.jid], ["timeout", byId("timeout").value], ...names.map((name) => ["host", name])]);
+  if (await ask(text, "Run again", true)) await post("/again", [["jid", job.jid]], [["timeout", byId("timeout").value], ...names.map((name) => ["host", name])]);
 }
 
 // --- what comes from the server ---
@@ -517,18 +538,18 @@ function listen() {
   });
 }
 
-// The connection stands, and nothing comes over it: the server hangs, or the network is gone without a word.
+// The connection stands, and nothing comes over it: the server hangs, or the network is gone without notice.
 function silent() {
   fleet.close();
   listen();
-  connected("nothing heard, trying again; what is shown is old");
+  connected("no data, trying again; what is shown is old");
 }
 
 function pause() {
   if (!fleet) return;
   fleet.close();
   fleet = null;
-  connected("paused: another page of this browser is looked at; what is shown is old");
+  connected("paused: another page of this browser is in use; what is shown is old");
 }
 
 function connected(text) {
@@ -588,6 +609,7 @@ function close() {
 window.addEventListener("hashchange", show);
 window.addEventListener("popstate", () => { readAddress(); show(); });
 document.addEventListener("keydown", keys);
+for (const name of ["mouseover", "mouseout", "focusin", "focusout"]) byId("map").addEventListener(name, sayOfSquare);
 byId("close").addEventListener("click", close);
 byId("search").addEventListener("input", () => { shown = PAGE; writeAddress(); draw(); });
 byId("more").firstChild.addEventListener("click", () => { shown += PAGE; drawAll(); });
@@ -601,7 +623,7 @@ setInterval(() => {
 }, 1000);
 
 // A browser keeps six connections to a server, for all of its tabs together. A hidden page follows no output, and pauses
-// once another one is looked at.
+// once another one is in use.
 const others = new BroadcastChannel("remotejobs");
 others.addEventListener("message", () => { if (document.hidden) pause(); });
 function seen() {

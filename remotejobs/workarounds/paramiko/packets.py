@@ -30,6 +30,7 @@ require("paramiko", Packetizer, "readline")
 WRITE_WITHIN = 15.0  # seconds
 LONGEST_PACKET = 1024 * 1024  # bytes; OpenSSH sends a quarter of that at most
 AHEAD = 32 * 1024  # bytes that are read at a time, if they are there
+AT_REST = 2 * 1024  # bytes that are waited for where nothing is under way: memory that each quiet connection holds
 
 
 class BoundedPacketizer(Packetizer):
@@ -69,7 +70,7 @@ class BoundedPacketizer(Packetizer):
             if self.handshake_timed_out():
                 raise EOFError
             try:
-                data = self._stream.recv(AHEAD)
+                data = self._stream.recv(AHEAD if ahead else AT_REST)
             except TimeoutError:
                 if self.closed:
                     raise EOFError from None

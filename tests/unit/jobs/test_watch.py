@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
-from remotejobs.errors import AuthenticationFailed, JobNotFound, Unreachable
+from remotejobs.agent.request import Read
+from remotejobs.connections.base import Stay
+from remotejobs.errors import AuthenticationFailed, JobNotFound, StartFailed, Unreachable
+from remotejobs.inventory import load_inventory
+from remotejobs.jobs.answers import PendingRecords
 from remotejobs.jobs.client import HostJobs
-from remotejobs.jobs.watch import THREADS, JobWatch
+from remotejobs.jobs.fleet import Fleet
+from remotejobs.jobs.watch import THREADS, JobWatch, OnAnswer, StartJob
 from remotejobs.model import Job, State
 from remotejobs.testing import FakeHosts, Plan
 from tests.awaiting import await_true
@@ -147,3 +153,89 @@ def test_a_host_that_is_reachable_again_is_reported_before_anything_ends_there()
     fake.host("h").reachable()
     reported = [item.record.state for item in news if item.record]
     assert reported == ["running", "succeeded"]
+
+
+def fleet(fake: FakeHosts, *hosts: str) -> Fleet:
+    return Fleet(load_inventory(",".join((*hosts, ""))).select("all"), connect=fake.connect)
+
+
+def start_of(job: Job) -> StartJob:
+    return lambda jobs, on_start, on_answer: jobs.start_soon(job, wait=60, on_start=on_start, on_answer=on_answer)
+
+
+def test_a_watch_that_starts_jobs_reports_start_and_end_of_each() -> None:
+    watch = fleet(FakeHosts(Plan(lasts=30, rc=3)), "db1", "db2").watch("j", start=start_of(Job(jid="j", cmd="x")))
+    said: dict[str, list[str]] = {}
+    for news in watch.until_over():
+        assert news.record
+        said.setdefault(news.host, []).append(f"{'start' if news.started else 'end'}: {news.record.state}")
+    assert said == {host: ["start: running", "end: failed"] for host in ("db1", "db2")}
+
+
+def test_a_host_that_is_unreachable_at_first_is_not_asked_again() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    fake.host("db1").unreachable()
+    (news,) = fleet(fake, "db1").watch("j", start=start_of(Job(jid="j", cmd="x"))).until_over()
+    assert news.is_last and isinstance(news.error, Unreachable)
+
+
+def test_what_refuses_a_start_is_its_last_event_and_not_taken_for_trouble() -> None:
+    fake = FakeHosts(Plan(refused="no such directory"))
+    (news,) = fleet(fake, "db1").watch("j", start=start_of(Job(jid="j", cmd="x"))).until_over()
+    assert isinstance(news.error, StartFailed)
+
+
+def test_a_job_whose_host_was_lost_while_its_start_waited_is_waited_for_all_the_same() -> None:
+    fake = FakeHosts(Plan(lasts=None), real_time=True)
+    news = fleet(fake, "db1").watch("j", start=start_of(Job(jid="j", cmd="x"))).until_over()
+    assert next(news).started
+    fake.host("db1").unreachable()
+    assert next(news).asked_again
+    fake.host("db1").reachable()
+    assert next(news).returned
+    fake.ends("j", rc=4)
+    assert [one.record and one.record.rc for one in news] == [4]
+
+
+def test_a_host_that_stays_away_longer_than_the_contact_timeout_is_given_up() -> None:
+    fake = FakeHosts(Plan(lasts=None), real_time=True)
+    news = fleet(fake, "db1").watch("j", start=start_of(Job(jid="j", cmd="x")), contact_timeout=0.5).until_over()
+    assert next(news).started
+    fake.host("db1").unreachable()
+    first, last = news
+    assert (first.asked_again, first.is_last, last.is_last) == (True, False, True)
+    assert isinstance(last.error, Unreachable)
+
+
+def test_a_queued_job_is_reported_again_when_its_turn_has_come() -> None:
+    fake = FakeHosts(Plan(lasts=None), real_time=True)
+    HostJobs(fake.host("db1")).start(Job(jid="before", cmd="x", locks=("one",)))
+    watch = fleet(fake, "db1").watch("j", start=start_of(Job(jid="j", cmd="x", locks=("one",))))
+    states = []
+    for news in watch.until_over():
+        assert news.record
+        states.append(news.record.state)
+        if states == [State.QUEUED]:
+            fake.ends("before")
+        elif states == [State.QUEUED, State.RUNNING]:
+            fake.ends("j")
+    assert states == [State.QUEUED, State.RUNNING, State.SUCCEEDED]
+
+
+def test_glimpses_come_soon_and_then_less_and_less_often() -> None:
+    fake = FakeHosts(Plan(lasts=None))
+    HostJobs(fake.host("db1")).start(Job(jid="j", cmd="x"))
+    waits = []
+
+    class Counted(HostJobs):
+        def status_soon(
+            self, reads: Sequence[Read], *, wait: float, stay: Stay, on_answer: OnAnswer
+        ) -> PendingRecords | None:
+            waits.append(wait)
+            if len(waits) == 6:
+                fake.ends("j")
+            return super().status_soon(reads, wait=0, stay=stay, on_answer=on_answer)
+
+    watch = JobWatch({"db1": ["j"]}, lambda host: Counted(fake.host(host)), glimpses=15, first_glimpse=1)
+    assert len(list(watch.until_over())) == 6
+    assert waits == [1, 2, 4, 8, 15, 15]

@@ -44,6 +44,6 @@ def test_an_answer_of_another_shape_is_not_understood_and_no_fault_of_ours(
     body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = HttpResponse(status=200, body=body)
-    monkeypatch.setattr("remotejobs.operations.flow_runs.fetch", lambda *_, **__: answer)
+    monkeypatch.setattr("remotejobs.operations.prefect_server.fetch", lambda *_, **__: answer)
     with pytest.raises(PrefectNotAsked, match="the answer of http://p/api is not understood"):
         FlowRuns({"PREFECT_API_URL": "http://p/api"}).waiting()

@@ -11,6 +11,7 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from remotejobs.prefect import Access, JobOptions, RunOptions, remote_flow
+from remotejobs.prefect.flows.backup import backup
 from remotejobs.prefect.flows.migration import migration
 from remotejobs.prefect.flows.run_command import run_command
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
@@ -72,3 +73,23 @@ def test_a_flow_of_a_user_has_such_a_form_too_and_none_means_none_where_it_may_b
 def test_a_deployment_finds_the_flow_where_it_is_written() -> None:
     found: Flow[..., Any] = load_flow_from_entrypoint("flows/run_command.py:run_command")
     assert found.name == "run-command"
+
+
+def test_of_a_model_with_many_fields_the_form_shows_the_often_used_at_first_and_all_in_another_tab() -> None:
+    few, every = parameter_schema(run_command).definitions["Access"]["anyOf"]
+    assert (few["title"], list(few["properties"])) == ("Often used", ["inventory"])
+    assert (every["title"], list(every["properties"])) == ("All settings (starts empty)", list(Access.model_fields))
+    assert few["required"] == every["required"] == ["inventory"], "so nothing is started from an empty tab"
+    assert (few["additionalProperties"], every["additionalProperties"]) == (False, False)
+
+
+def test_each_kind_of_item_in_a_backup_plan_has_its_required_fields_among_the_often_used() -> None:
+    items = {
+        name: each["anyOf"]
+        for name, each in parameter_schema(backup).definitions.items()
+        if name.endswith("Item") and "anyOf" in each
+    }
+    assert sorted(items) == ["CommandItem", "FilesItem", "MariadbItem", "PostgresItem", "ServerItem"]
+    for few, every in items.values():
+        assert every["required"] == few["required"]
+        assert len(few["properties"]) == 4 < len(every["properties"])

@@ -107,7 +107,7 @@ def test_a_secret_block_that_gives_no_url_changes_nothing_and_stays_out_of_the_l
     monkeypatch.setattr("remotejobs.prefect.tasks.backups.ping.get_run_logger", lambda: logging.getLogger("run"))
     with pinged("", block="ping"):
         pass
-    assert "nobody is pinged" in caplog.text and "a secret" not in caplog.text
+    assert "no ping is sent" in caplog.text and "a secret" not in caplog.text
 
 
 def test_a_plan_names_one_place_of_the_url() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from remotejobs.connections.ssh.config.keywords import ALIASES, HONOURED, LISTS, PASSED_OVER, RAW
@@ -78,7 +79,7 @@ def arguments_of(host: HostLike) -> Arguments:
 def parse(line: str, place: str) -> Arguments:
     """Read `line` as ssh would; `UsageError` names `place` and the option that cannot be honoured."""
     try:
-        words = shlex.split(line)
+        words = _words(line)
     except ValueError as exc:
         raise UsageError(f"{place}: {exc}", remedy="Close the quotation.") from exc
     options: list[Option] = []
@@ -96,7 +97,13 @@ def parse(line: str, place: str) -> Arguments:
     return Arguments(tuple(options), config)
 
 
-def _letters(words: list[str], place: str) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=256)
+def _words(line: str) -> tuple[str, ...]:
+    """Thousands of hosts have the same few lines, and shlex is slow."""
+    return tuple(shlex.split(line))
+
+
+def _letters(words: Iterable[str], place: str) -> Iterator[tuple[str, str]]:
     """The options that take a value and matter, one letter each, as getopt sees them."""
     following = iter(words)
     for word in following:

@@ -21,24 +21,11 @@ WINDOW_CHECK = 0.05
 DYING = 1.0
 
 
-def run_exchange(
-    transport: QuickTransport, command: str, exchange: Exchange, *, host: str, timeout: float, eager: bool = True
-) -> Reply:
-    """Run `command` there and hold the exchange with it; `eager`: if it is the first there, wait for no consent.
+def open_shell(transport: QuickTransport, command: str, *, host: str, timeout: float, eager: bool) -> RemoteShell:
+    """`command` in a session of its own; `eager`: if it is the first there, wait for no consent.
 
-    What the script said on stderr just before the end mark may still be on its way then, and is not waited for.
     `TimedOut` after `timeout` seconds; `ConnectionLost` when the connection ended, or refused one more session.
     """
-    deadline = time.monotonic() + timeout
-    shell = open_shell(transport, command, host=host, timeout=timeout, eager=eager)
-    try:
-        return shell.ask(exchange, timeout, deadline, last=True).reply()
-    finally:
-        shell.close()
-
-
-def open_shell(transport: QuickTransport, command: str, *, host: str, timeout: float, eager: bool) -> RemoteShell:
-    """`command` in a session of its own. Raises what `run_exchange` does."""
     deadline = time.monotonic() + timeout
     try:
         running = transport.open_session_with(command, timeout) if eager else None
@@ -79,7 +66,7 @@ class RemoteShell:
         """Begin an exchange, and return once all is sent; after the `last` the shell is to see the end.
 
         `timeout` is the seconds that end at the `deadline`. `on_input` is called whenever something has come.
-        Raises what `run_exchange` does.
+        Raises what `open_shell` does.
         """
         command, self._command = self._command, ""
         under_way = ChannelExchange(
@@ -99,7 +86,10 @@ def close_quietly(thing: Channel | QuickTransport) -> None:
 
 
 class ChannelExchange:
-    """One exchange under way. Its methods raise what `run_exchange` does."""
+    """One exchange under way. Its methods raise what `open_shell` does.
+
+    What the script said on stderr just before the end mark may still be on its way then, and is not waited for.
+    """
 
     def __init__(
         self,
@@ -139,6 +129,11 @@ class ChannelExchange:
         """Take what has come. Whether nothing more comes, so that `reply` does not wait."""
         with self._translated():
             return self._over or self._step()
+
+    def await_milestone(self) -> None:
+        """Return once it was read, or else when nothing more comes."""
+        while not self.is_over() and not self._exchange.passed:
+            self._rest()
 
     def reply(self) -> Reply:
         """The answer, once it is there."""

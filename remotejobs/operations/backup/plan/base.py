@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from remotejobs.renamed import allow_old_names, renamed_fields
+from remotejobs.short_form import ShortForm
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
 
@@ -33,7 +34,7 @@ def mount_above(mount: str, directory: str) -> None:
         raise ValueError(f"must_be_mount: {mount!r} is neither the directory {directory!r} nor above it")
 
 
-class BackupModel(BaseModel):
+class BackupModel(ShortForm, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

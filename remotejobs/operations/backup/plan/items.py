@@ -57,6 +57,7 @@ class PostgresItem(_Tested):
     """
 
     kind: ClassVar[str] = "postgres"
+    _often: ClassVar[tuple[str, ...]] = ("name", "hosts", "database", "restore_test")
 
     database: Line = Field(min_length=1, description="Name of the database.")
     server: Line = Field(
@@ -110,6 +111,7 @@ class ServerItem(PostgresItem):
     """
 
     kind: ClassVar[str] = "server"
+    _often: ClassVar[tuple[str, ...]] = ("name", "hosts", "exclude", "restore_test")
 
     database: Line = Field(
         default="postgres", min_length=1, description="Database that is asked which others there are."
@@ -128,6 +130,7 @@ class FilesItem(Common):
     """Files and directories, by tar."""
 
     kind: ClassVar[str] = "files"
+    _often: ClassVar[tuple[str, ...]] = ("name", "hosts", "paths", "exclude")
 
     base: Place = Field(
         default="/",
@@ -185,6 +188,7 @@ class MariadbItem(_Tested):
     """A database of MariaDB or MySQL, by mariadb-dump (or mysqldump) in one snapshot, with routines and triggers."""
 
     kind: ClassVar[str] = "mariadb"
+    _often: ClassVar[tuple[str, ...]] = ("name", "hosts", "database", "restore_test")
 
     database: Line = Field(min_length=1, description="Name of the database.")
     server: Line = Field(
@@ -213,6 +217,7 @@ class CommandItem(Common):
     """What any command writes to its standard output. A failure anywhere in a pipe of it is a failure."""
 
     kind: ClassVar[str] = "command"
+    _often: ClassVar[tuple[str, ...]] = ("name", "hosts", "command", "extension")
 
     command: str = Field(min_length=1, description="Shell command whose output is the backup: redis-cli --rdb -")
     check: str = Field(default="", description="Shell command that reads the backup and fails when it is bad: gzip -t")

@@ -42,7 +42,7 @@ class OtherJob(HostRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreTarget:
-    """What is where a backup is to be restored; `sessions` use the database that is there."""
+    """What already exists where a backup is to be restored; `sessions` use that database."""
 
     exists: bool
     sessions: int = 0
@@ -50,7 +50,7 @@ class RestoreTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRestore:
-    """What is to be done on a host: restore `entry` to `target`, or attach to a job that is there and runs `command`.
+    """The work on a host: restore `entry` to `target`, or attach to a job that is there and runs `command`.
 
     `brought`: `entry` is a copy that came from another host to be restored here, and goes afterwards.
     """
@@ -69,14 +69,14 @@ class PlannedRestore:
     def job(self, restore: Restore, *, jid: str, replace: bool) -> Job:
         """Its job. `replace`: a person agreed that what is there is put aside."""
         if self.entry is None:
-            # It keeps its command: by now another backup may be the latest one.
+            # It keeps its command: another backup may be the latest one now.
             return _job_with(restore, self.command, jid=jid)
         return restore_job(restore, self.entry, jid=jid, replace=replace and self.replaces, brought=self.brought)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreReport:
-    """A restore that came to its end. `before` is the name by which what was there is kept; `counts` is in words."""
+    """A restore that ended. `before` is the name under which the earlier content is kept; `counts` is text."""
 
     target: str
     before: str
