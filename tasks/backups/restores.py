@@ -36,7 +36,7 @@ from remotejobs.prefect.tasks.jobs.reports import TableRow, head_of, publish_tab
 from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for, values_of
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.runs.started import note_jobs
-from remotejobs.text import duration, in_markdown, number_of, size
+from remotejobs.text import duration, in_markdown, number_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def question(restore: Restore, found: Sequence[PlannedRestore]) -> str:
 
 def _which(entry: CatalogueEntry) -> str:
     where = "" if not entry.of else f"the copy on {entry.host}, " if entry.directory else "the copy that is fetched as "
-    return f"{where}{entry.path}, {size(entry.bytes)}, {entry.state}, sha256 {entry.sha256[:12] or 'not recorded'}"
+    return f"{where}{entry.path}, {entry.size}, {entry.state}, sha256 {entry.sha256[:12] or 'not recorded'}"
 
 
 def _there(target: RestoreTarget) -> str:
@@ -164,7 +164,7 @@ def _plan(found: PlannedRestore) -> TableRow:
         "host": found.host,
         "backup": entry.file,
         "age": duration(entry.age),
-        "size": size(entry.bytes),
+        "size": entry.size,
         "state": entry.state,
         "record": "yes" if entry.record else "none",
         "target": "is replaced" if target.exists else "is new",

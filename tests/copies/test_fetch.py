@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -183,7 +184,11 @@ def test_a_dry_run_shows_the_copy_and_fetches_none_of_it(
 ) -> None:
     damage(copied)  # nobody reads it
     assert restore("rclone", "--dry-run") == 0
-    assert copied.name in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert copied.name in shown and "  whole by its record  " in shown
+    (copied.parent / f"_record-{copied.name}").unlink()
+    assert restore("rclone", "--dry-run", "--file", copied.name, "--sha256", "0" * 64, names=False) == 0
+    assert re.search(rf"{copied.name} .*  unknown  unknown  ", capsys.readouterr().out)
     assert not target.exists() and not (places.base / "new").exists()
 
 
