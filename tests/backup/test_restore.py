@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -84,16 +83,6 @@ def test_an_existing_database_is_refused_and_untouched(
     assert databases_of(postgres) == before
 
 
-def test_the_long_name_of_what_is_kept_is_the_one_that_the_report_has(
-    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
-) -> None:
-    name = "l" * 63
-    postgres.query(f"CREATE DATABASE {name}")
-    back_up(database("long", database=name))
-    report = restore_report_of(restore("long", database=name, replace_it=True, **server))
-    assert report.before in databases_of(postgres)
-
-
 def test_a_database_that_is_replaced_is_kept_under_another_name(
     back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
 ) -> None:
@@ -104,29 +93,6 @@ def test_a_database_that_is_replaced_is_kept_under_another_name(
     report = restore_report_of(restore("swapped", database="swapped", replace_it=True, **server))
     assert postgres.query("SELECT count(*) FROM t", "swapped") == "1"
     assert postgres.query("SELECT count(*) FROM later", report.before) == "0"
-
-
-def test_what_another_restore_of_the_same_second_put_aside_keeps_its_name(
-    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object], tmp_path: Path
-) -> None:
-    taken = "hasty_before_20260101t000000z"
-    for name in ("hasty", taken):
-        postgres.query(f"CREATE DATABASE {name}")
-    back_up(database("hasty"))
-    clock = tmp_path / "bin" / "date"  # says at first that it is that second
-    clock.parent.mkdir()
-    clock.write_text(
-        f"""#!/bin/sh
-if [ "$*" = '-u +%Y%m%dT%H%M%SZ' ] && mkdir {tmp_path}/said 2>/dev/null; then echo 20260101T000000Z
-else exec {shutil.which("date")} "$@"; fi
-"""
-    )
-    clock.chmod(0o755)
-    path = f"{clock.parent}:{os.environ['PATH']}"
-    done = restore("hasty", database="hasty", replace_it=True, path=path, **server)
-    assert done.state is State.SUCCEEDED, said(done)
-    assert restore_report_of(done).before != taken
-    assert taken in databases_of(postgres)
 
 
 def test_sessions_of_the_old_database_are_ended_only_where_that_was_asked_for(
