@@ -34,7 +34,7 @@ from remotejobs.operations.backup.copies.identity import identity_needed
 from remotejobs.operations.backup.restore import PlannedRestore, Restore, choose, started_by, target_on, where_of
 from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.operations.transfer.here import here
-from remotejobs.text import duration, size
+from remotejobs.text import duration
 
 HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
 
@@ -90,6 +90,10 @@ def restore(args: Namespace) -> int:
                 plan = replace(plan, entry=came, brought=True)
             return plan.job(wanted, jid=jid, replace=args.replace)
 
+        if wanted.from_copy and any(plan.entry for plan in by_host.values()) and not args.json:
+            say(
+                f"The copies are brought first, by jobs whose jids end in {jid} (remotejobs list); --jid {jid} goes on."
+            )
         return _run(fleet, hosts, f"restore {wanted.item} to {wanted.target}", job, jid, args)
 
 
@@ -138,7 +142,7 @@ def _row(host: str, plan: PlannedRestore, wanted: Restore) -> tuple[str, ...]:
     what = "exists; it is kept under another name" if plan.replaces else "is new"
     sessions = f", {plan.target.sessions} sessions" if plan.target and plan.target.sessions else ""
     age = duration(max(0, entry.age))
-    return (host, entry.file, age, size(entry.bytes), entry.state, wanted.target, f"{what}{sessions}")
+    return (host, entry.file, age, entry.size, entry.state, wanted.target, f"{what}{sessions}")
 
 
 def _run(fleet: Fleet, hosts: Target, label: str, job: Callable[[str], Job], jid: str, args: Namespace) -> int:

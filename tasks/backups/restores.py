@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from remotejobs.errors import JobNotFound, RemoteJobsError
+from remotejobs.model import Job
 from remotejobs.operations.backup import Restore, RestoreReport
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
 from remotejobs.operations.backup.copies.bring import brought
@@ -34,7 +35,8 @@ from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.reports import TableRow, head_of, publish_table
 from remotejobs.prefect.tasks.jobs.results import JobResult, raise_for, values_of
 from remotejobs.prefect.tasks.jobs.until import Until
-from remotejobs.text import duration, in_markdown, number_of, size
+from remotejobs.prefect.tasks.runs.started import note_jobs
+from remotejobs.text import duration, in_markdown, number_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def bring_copy(restore: Restore, copy: CatalogueEntry, host: str, access: Access
 
 def bring(access: Access, restore: Restore, found: Sequence[PlannedRestore]) -> list[PlannedRestore]:
     """The same, with copies that lie elsewhere brought to their hosts. Raises `HostsFailed`."""
+    note_jobs(access, [(_bringing(restore), each.host) for each in found if each.entry and restore.from_copy])
     runs = {
         each.host: bring_copy.submit(restore, each.entry, each.host, access, jid_of(restore))
         for each in found
@@ -104,6 +107,11 @@ def bring(access: Access, restore: Restore, found: Sequence[PlannedRestore]) -> 
     came, results = values_of(f"bring {restore.item}", runs)
     raise_for(results)
     return [replace(each, entry=came[each.host], brought=True) if each.host in came else each for each in found]
+
+
+def _bringing(restore: Restore) -> Job:
+    """What a cancel knows of the jobs that fetch and open a copy: they are found by the end of its jid."""
+    return Job(jid=jid_of(restore), cmd="true", label=f"bring {restore.item}")
 
 
 def not_approved(approval: Approval, restore: Restore, found: Sequence[PlannedRestore]) -> str:
@@ -132,7 +140,7 @@ def question(restore: Restore, found: Sequence[PlannedRestore]) -> str:
 
 def _which(entry: CatalogueEntry) -> str:
     where = "" if not entry.of else f"the copy on {entry.host}, " if entry.directory else "the copy that is fetched as "
-    return f"{where}{entry.path}, {size(entry.bytes)}, {entry.state}, sha256 {entry.sha256[:12] or 'not recorded'}"
+    return f"{where}{entry.path}, {entry.size}, {entry.state}, sha256 {entry.sha256[:12] or 'not recorded'}"
 
 
 def _there(target: RestoreTarget) -> str:
@@ -156,7 +164,7 @@ def _plan(found: PlannedRestore) -> TableRow:
         "host": found.host,
         "backup": entry.file,
         "age": duration(entry.age),
-        "size": size(entry.bytes),
+        "size": entry.size,
         "state": entry.state,
         "record": "yes" if entry.record else "none",
         "target": "is replaced" if target.exists else "is new",

@@ -83,16 +83,6 @@ def test_an_existing_database_is_refused_and_untouched(
     assert databases_of(postgres) == before
 
 
-def test_the_long_name_of_what_is_kept_is_the_one_that_the_report_has(
-    back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
-) -> None:
-    name = "l" * 63
-    postgres.query(f"CREATE DATABASE {name}")
-    back_up(database("long", database=name))
-    report = restore_report_of(restore("long", database=name, replace_it=True, **server))
-    assert report.before in databases_of(postgres)
-
-
 def test_a_database_that_is_replaced_is_kept_under_another_name(
     back_up: Back_up, database: Database, restore: Run, postgres: Postgres, server: dict[str, object]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -112,7 +113,7 @@ def test_what_is_cut_off_by_a_command_that_fails_is_restored_to_nowhere(
     words = ["backups", "restore", "third", "-i", str(inventory), "--item", "site", "--to", str(target), "-P", "1"]
     fetch = f'cat "{copied.parent}/$BACKUP_NAME"; case $BACKUP_NAME in _*) ;; *) echo gone away >&2; exit 3 ;; esac'
     words += ["--directory", str(places.base / "new"), "--reserve-mib", "0", "--file", copied.name, "--fetch", fetch]
-    assert main(words) != 0
+    assert main([*words, "--copy-of", "source"]) != 0
     assert "the command ended with 3: gone away" in said(capsys)
     assert not target.exists()
 
@@ -183,7 +184,11 @@ def test_a_dry_run_shows_the_copy_and_fetches_none_of_it(
 ) -> None:
     damage(copied)  # nobody reads it
     assert restore("rclone", "--dry-run") == 0
-    assert copied.name in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert copied.name in shown and "  whole by its record  " in shown
+    (copied.parent / f"_record-{copied.name}").unlink()
+    assert restore("rclone", "--dry-run", "--file", copied.name, "--sha256", "0" * 64, names=False) == 0
+    assert re.search(rf"{copied.name} .*  unknown  unknown  ", capsys.readouterr().out)
     assert not target.exists() and not (places.base / "new").exists()
 
 

@@ -20,6 +20,7 @@ from remotejobs.prefect.flows.restore import restore
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import Approval
 from remotejobs.prefect.tasks.backups import restores
+from remotejobs.prefect.tasks.cancel.cancel import kill_jobs_of
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed
 from tests.artifacts import name_of, table_of
@@ -131,3 +132,16 @@ def test_a_run_that_begins_anew_attaches_to_what_it_began_and_asks_nobody(
 def test_without_a_backup_nothing_is_begun(access: Access, lab: SshLab, server: dict[str, object]) -> None:
     with pytest.raises(HostsFailed, match="there is no backup of nothing in"):
         run(access, server, settings={"item": "nothing"}).result()
+
+
+def test_a_cancel_finds_the_job_that_fetches_a_copy(
+    access: Access, server: dict[str, object], saved: str, tmp_path: Path
+) -> None:
+    copy = Path(saved)
+    fetch = f'case $BACKUP_NAME in _*) cat "{saved}.json" ;; *) exit 3 ;; esac'
+    more = {"fetch": fetch, "file": copy.name, "directory": str(tmp_path / "new")}
+    failed = run(access, server, settings=more)
+    assert failed.is_failed()
+    run_id = failed.state_details.flow_run_id
+    assert run_id
+    assert [job.label for job in kill_jobs_of(run_id)] == [f"fetch {copy.name}"]

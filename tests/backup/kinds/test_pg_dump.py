@@ -169,6 +169,10 @@ def test_a_server_without_encryption_is_refused_where_the_item_asks_for_it(
         ({"service": "lab", "server": "db1"}, "service: 'lab' says server too"),
         ({"service": "lab", "port": 5433}, "service: 'lab' says port too"),
         ({"sslmode": "verify-full"}, "sslmode: verify-full cannot be had on a socket"),
+        (
+            {"server": "db1", "sslmode": "require", "sslrootcert": "/etc/db.pem"},
+            "sslrootcert: only sslmode verify-ca and verify-full",
+        ),
         ({"sslmode": "require", "server": "/run/postgresql"}, "sslmode: require cannot be had on a socket"),
         ({"options": ["-Fd"]}, "is not a long option in one word"),
         ({"options": ["--file=/x"]}, "--file is what the item decides; say it by directory"),

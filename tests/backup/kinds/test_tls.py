@@ -150,6 +150,10 @@ def test_a_service_says_all_of_it_and_its_database_is_not_taken_for_the_target(
     [
         ({"service": "shop", "server": "db1"}, "service: 'shop' says server too"),
         ({"sslmode": "verify-full"}, "sslmode: verify-full cannot be had on a socket"),
+        (
+            {"server": "db1", "sslmode": "require", "sslrootcert": "/etc/db.pem"},
+            "sslrootcert: only sslmode verify-ca and verify-full",
+        ),
     ],
 )
 def test_a_restore_refuses_what_an_item_refuses(given: dict[str, str], why: str) -> None:

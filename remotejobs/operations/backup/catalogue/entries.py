@@ -13,7 +13,7 @@ from typing import Any
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError
 from remotejobs.operations.backup.texts import texts
-from remotejobs.text import visible
+from remotejobs.text import size, visible
 
 _TEXTS = ("item/place.sh", "catalogue/catalogue.sh")
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -117,16 +117,25 @@ class CatalogueEntry:
         return str((self.record or {}).get("plain_sha256" if self.encrypted else "sha256", ""))
 
     @property
+    def size(self) -> str:
+        """For people; unknown of a copy without a record that is still to be fetched."""
+        return size(self.bytes) if self.directory or self.record else "unknown"
+
+    @property
     def rows(self) -> Mapping[str, int] | None:
         """The rows of each table, counted in the dump's own snapshot; only of one that was asked for by its name."""
         return self.record.get("rows") if self.record else None
 
     @property
     def state(self) -> str:
-        """In a word: damaged, incomplete, mismatch, tested, untested (that was asked for), or whole."""
+        """In a word: damaged, incomplete, mismatch, tested, untested (that was asked for), or whole.
+
+        Of a copy that is still to be fetched, and that nobody has read: what its record says, or unknown.
+        """
         if self.damaged or self.incomplete or self.problem:
             return "damaged" if self.damaged else "incomplete" if self.incomplete else "mismatch"
-        return "tested" if self.tested else "untested" if self.untested else "whole"
+        word = "tested" if self.tested else "untested" if self.untested else "whole"
+        return word if self.directory else f"{word} by its record" if self.record else "unknown"
 
 
 @dataclass(slots=True)

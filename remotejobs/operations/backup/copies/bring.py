@@ -28,6 +28,7 @@ from remotejobs.operations.transfer.steps import Ends, Report, part_name
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TIMEOUT = 12 * 3600
+_TAIL = 80  # of a jid with at most 100 characters
 
 
 class CannotBring(HostRefused):
@@ -79,14 +80,14 @@ def brought(
         part = f"{at}/{copy.file}.part"
         if restore.fetch:
             fetching = [*settings_of(restore, host), f"RESERVE_KIB={restore.reserve_mib * 1024}"]
-            _run(ends, f"fetch {copy.file}", "ft_main", [*before, *fetching], place)
+            _run(ends, jid, f"fetch {copy.file}", "ft_main", [*before, *fetching], place)
         else:
             if ends.becomes:
                 part = f"{ends.files.absolute('').rstrip('/')}/{part_name(copy.file, jid)}"
             relay(fleet, become, host=copy.host, path=copy.path, size=copy.bytes, ends=ends, part=part, report=report)
         kept = in_memory(fleet.connection(host), fleet.become(host, become), identity) if identity else ""
         opening = [f"PART={shlex.quote(part)}", f"IDENTITY={shlex.quote(kept)}"]
-        _run(ends, f"decrypt {copy.file}", "dc_main", [*before, *opening], place)
+        _run(ends, jid, f"decrypt {copy.file}", "dc_main", [*before, *opening], place)
     return replace(
         copy,
         host=host,
@@ -107,10 +108,11 @@ def _whole(fleet: Fleet, become: BecomeChoice | None, copy: CatalogueEntry) -> C
     return replace(whole, of=copy.of)
 
 
-def _run(ends: Ends, label: str, function: str, before: Sequence[str], place: str) -> None:
+def _run(ends: Ends, jid: str, label: str, function: str, before: Sequence[str], place: str) -> None:
     """Run a function of the texts there, as a job. Raises `FileRefused`."""
     job = Job(
-        jid=f"{label.partition(' ')[0]}.{secrets.token_hex(8)}",
+        # Each try has one of its own. It ends in that of the restore: so a cancelled flow run, or a person, finds it.
+        jid=f"{label.partition(' ')[0]}.{secrets.token_hex(4)}.{jid[-_TAIL:].lstrip('.-_')}",
         cmd=command_of(texts(TEXTS), function, before=before),
         label=label,
         timeout=_TIMEOUT,

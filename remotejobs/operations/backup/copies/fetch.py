@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from remotejobs.agent.shell import Shell
 from remotejobs.errors import HostRefused, ProtocolError, UsageError
@@ -28,13 +29,23 @@ TEXTS = (
     "copies/decrypt.sh",
     "copies/fetch.sh",
 )
-_WITHIN = 300.0  # seconds for a list of names, or for a record
+_WITHIN = 280  # seconds for a list of names, or for a record
+_ANSWER_WITHIN = _WITHIN + 60.0  # seconds: what hangs is ended over there, and is an answer
+_RECORD_KIB = 4000  # no record is longer, and an answer has room for it
 _LOOKED_AT = 10  # newest ones, whose records are read until one of them fits
 _END = "answered"
+_WHAT_IS_THERE = (
+    "See what the command for names writes on that host; an earlier time (at) or a name (file) chooses others."
+)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class CannotFetch(HostRefused):
     """Correct the command, or what it needs on that host: the program, its settings, its password."""
+
+
+class NotPassedOver(HostRefused):
+    """Run it again if that passes; to restore an older one, name it (file) or its time (at)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,10 @@ class _Place:
 
     def ask(self, *words: str, identity: str = "") -> str:
         before = [*settings_of(self.restore, self.host), f"IDENTITY={shlex.quote(identity)}"]
+        before += [f"WITHIN={_WITHIN}", f"RECORD_KIB={_RECORD_KIB}"]
         script = "\n".join([*before, texts(TEXTS), f"({shlex.join(words)})", f"echo; echo {_END}"])
         shell = Shell(self.fleet.connection(self.host), become=self.fleet.become(self.host, self.become))
-        output = shell.run(script, timeout=_WITHIN).output.rstrip("\n")
+        output = shell.run(script, timeout=_ANSWER_WITHIN).output.rstrip("\n")
         if not output.endswith(f"\n{_END}"):
             raise ProtocolError(self.host, f"the answer is not whole; it ends with {output[-80:]!r}")
         said = output.removesuffix(f"\n{_END}").strip("\n")
@@ -67,16 +79,22 @@ class _Place:
         if self.restore.file:
             return [self.restore.file]
         # Whatever else stands around them: restic's JSON, borg's and rclone's lists.
-        pattern = rf"(?<![A-Za-z0-9._-]){re.escape(self.restore.item)}-\d{{8}}T\d{{6}}Z(?:\.[A-Za-z0-9]+)+(?![\w-])"
-        return sorted(set(re.findall(pattern, self.ask("ft_names"))), reverse=True)
+        pattern = rf"(?<![A-Za-z0-9._-]){self._pattern}(?![\w-])"
+        found = re.finditer(pattern, self.ask("ft_names", self.restore.item))
+        return sorted({each[0] for each in found}, reverse=True)
+
+    @property
+    def _pattern(self) -> str:
+        return rf"{re.escape(self.restore.item)}-(\d{{8}}T\d{{6}}Z)(?:\.[A-Za-z0-9]+)+"
 
     def entry(self, name: str) -> CatalogueEntry:
         """What the record of a copy says of it."""
-        stamp = re.search(r"-(\d{8}T\d{6}Z)\.", name)
+        stamp = re.fullmatch(self._pattern, name)
         try:
             made = datetime.strptime(stamp[1] if stamp else "", STAMP).replace(tzinfo=UTC)
         except ValueError as exc:
-            raise UsageError(f"{name!r} is not the name of a backup", remedy="Give it as the place has it.") from exc
+            problem = f"file: {name!r} is not the name of a backup of {self.restore.item}"
+            raise UsageError(problem, remedy="Give it as the place has it, ITEM-STAMP.EXTENSION.") from exc
         copy = CatalogueEntry(
             host=self.host,
             directory="",
@@ -101,10 +119,36 @@ class _Place:
             return replace(copy, problem=problem)
         with suppress(ValueError, RecursionError):
             record = json.loads(said)
-            if isinstance(record, dict) and record.get("file") == copy.file and isinstance(record.get("bytes"), int):
-                tested = record.get("restore_test") == "passed"
-                return replace(copy, bytes=record["bytes"], record=record, tested=tested)
+            json.dumps(record, ensure_ascii=False).encode()  # no half characters
+            if _is_record_of(copy, record):
+                if (of := record.get("host")) != self.backed_up:
+                    return replace(copy, problem=_of_another_host(of, self.backed_up))
+                tested, incomplete = record.get("restore_test") == "passed", record.get("complete") is False
+                return replace(copy, bytes=record["bytes"], record=record, tested=tested, incomplete=incomplete)
         return replace(copy, problem="its record cannot be read, or is that of another one")
+
+
+def _is_record_of(copy: CatalogueEntry, record: Any) -> bool:
+    """Whether it says all that a restore believes, and says it of this copy. It may be forged all the same."""
+    if not isinstance(record, dict):
+        return False
+    sealed = copy.encrypted if record.get("encrypted") else ""  # a command of the item may have encrypted it itself
+    expected = {"file": copy.file, "item": copy.item, "encrypted": sealed or None}
+    expected |= {"plain_file": copy.file.removesuffix(f".{sealed}")} if sealed else {}
+    return all(record.get(name) == value for name, value in expected.items()) and all(
+        _SHA256.fullmatch(str(record.get(f"{of}sha256")))
+        and type(record.get(f"{of}bytes")) is int
+        and record[f"{of}bytes"] >= 0
+        for of in (("", "plain_") if sealed else ("",))
+    )
+
+
+def _of_another_host(of: object, wanted: str) -> str:
+    """Where names do not say whose a copy is, one of another host would be restored in its place."""
+    return (
+        f"by its record it is of the host {visible(str(of))}, not of {wanted}: put $BACKUP_HOST into the commands, or "
+        "name the host that was backed up (copy_of)"
+    )
 
 
 def settings_of(restore: Restore, host: str) -> list[str]:
@@ -123,17 +167,24 @@ def fetchable(
 ) -> CatalogueEntry:
     """The copy that `restore` asks for, from where its commands find copies; an entry without a directory.
 
-    Its record is read, and opened with `identity`. Raises `HostError` (`NoSuchBackup`, `CannotFetch`), `UsageError`.
+    Its record is read, and opened with `identity`. Raises `UsageError` and `HostError`: `NoSuchBackup`, `CannotFetch`,
+    `NotPassedOver`.
     """
     place = _Place(fleet, become, host, restore, identity)
     looked_at: list[CatalogueEntry] = []
-    for name in _in_time(place.names(), restore):
+    names = [*_in_time(place.names(), restore)]
+    for name in names[:_LOOKED_AT]:
         looked_at.append(place.entry(name))
         with suppress(NoSuchBackup):
             return _chosen(place, looked_at)
-        if len(looked_at) == _LOOKED_AT:
-            break
-    return _chosen(place, looked_at)
+        if (problem := looked_at[-1].problem) and not (restore.file or restore.sha256):
+            # Not known to be worse than an older one, which nobody asked for.
+            raise NotPassedOver(host, f"{name}: {problem}")
+    try:
+        return _chosen(place, looked_at)
+    except NoSuchBackup as exc:
+        asked = f"; {_LOOKED_AT} of {len(names)} were looked at, the newest" if len(names) > _LOOKED_AT else ""
+        raise NoSuchBackup(host, exc.message.removeprefix(f"{host}: ") + asked, remedy=_WHAT_IS_THERE) from exc
 
 
 def _chosen(place: _Place, looked_at: list[CatalogueEntry]) -> CatalogueEntry:

@@ -60,6 +60,9 @@ def check_connection(given: PostgresConnection) -> None:
     by_socket = not given.service and (not given.server or given.server.startswith("/"))
     if by_socket and given.sslmode not in ("", "disable", "allow", "prefer"):
         raise ValueError(f"sslmode: {given.sslmode} cannot be had on a socket, where nothing is encrypted")
+    if given.sslrootcert and not given.sslmode.startswith("verify-"):
+        # libpq passes over a file that is not there, and then trusts any server.
+        raise ValueError("sslrootcert: only sslmode verify-ca and verify-full are sure to read it; give one of them")
 
 
 def programs_first(directory: str) -> list[str]:

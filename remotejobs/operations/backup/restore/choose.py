@@ -61,5 +61,5 @@ def _why_none(
 def where_of(restore: Restore, host: str) -> str:
     """Where a backup to restore on `host` is searched for: a directory there, or on the host that has copies."""
     if restore.fetch:
-        return f"what {restore.names!r} lists"
+        return "what the command for names lists"  # which may hold a password
     return directory_of(restore.copies, restore.copy_of or host) if restore.copy_on else restore.directory

@@ -69,10 +69,15 @@ rs_names() { # -> $there (t, f), $quoted, $before_name
     # PostgreSQL cuts what has more than 63 bytes.
     before_name=$(printf '%s\n' "$TARGET" | cut -b 1-39 | bk_utf8)_before_$(echo "$stamp" | tr TZ tz)
     cat >"$work/script" <<'SQL'
-SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'target'), pg_catalog.quote_ident(:'target');
+SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'target'),
+    EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'before'), pg_catalog.quote_ident(:'target');
 SQL
-    rs_psql -F ' ' -f "$work/script" -o "$work/names" || bk_fail "$(bk_said)"
-    read -r there quoted <"$work/names"
+    rs_psql -F ' ' -v before="$before_name" -f "$work/script" -o "$work/names" || bk_fail "$(bk_said)"
+    read -r there taken quoted <"$work/names"
+    [ "$taken" = t ] || return 0
+    sleep 1 # the database was restored within this second already
+    stamp=$(date -u +%Y%m%dT%H%M%SZ)
+    rs_names
 }
 
 rs_may_replace() {
