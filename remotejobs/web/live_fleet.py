@@ -131,7 +131,8 @@ class LiveFleet:
         if host.alone:
             host.apart = True
             with contextlib.suppress(RuntimeError):  # there may be no more threads
-                return start_threads([(self._guard, (host,))], name="host apart")
+                start_threads([(self._guard, (host,))], name="host apart")
+                return
         self._guard(host)
 
     def _guard(self, host: LiveHost) -> None:
