@@ -97,7 +97,7 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.command_line
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.web
-	$(BIN)/python -m bench.ui
+	$(BIN)/python -m bench.prefect.ui
 	$(BIN)/python -m bench.distance.round_trips
 	$(BIN)/python -m bench.distance.far
 	$(BIN)/python -m bench.prefect.nightly

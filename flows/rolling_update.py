@@ -23,6 +23,7 @@ from remotejobs.prefect.tasks.rolling.gate import check_gate, refused_at_gate
 from remotejobs.prefect.tasks.rolling.repair import left_by, put_right, repair_host
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
 from remotejobs.prefect.tasks.rolling.runs import ended_run, this_update
+from remotejobs.prefect.tasks.rolling.spares import spares_of, withdraw_spares
 
 
 @remote_flow("rolling-update", on_cancellation=put_right, on_failure=[put_right])
@@ -49,7 +50,8 @@ def rolling_update(
     if dry_run:
         found = found_by(names, access, update)
         asked = "only the load balancer was asked" if found else "no host was asked"
-        return dry_run_state(updates_of(names, update, found), access, asked)
+        planned = updates_of(names, update, found, spares_of(names, access, update))
+        return dry_run_state(planned, access, asked)
     check_gate(gate, update)
     with fork_slots(access):
         rollout = survey(names, access, update, this_update(resume_from), gate)
@@ -57,7 +59,7 @@ def rolling_update(
         progress = UpdateProgress(len(names), reports)
         stopped = ""
         for batch in rollout.batches:
-            if not batch.canary and (stopped := refused_at_gate(gate, rollout, reports)):
+            if not (batch.canary or batch.spare) and (stopped := refused_at_gate(gate, rollout, reports)):
                 reports = revert_batches(rollout, reports, progress, all_updated=True)
                 break
             reports += update_batch(rollout, batch, progress)
@@ -65,7 +67,7 @@ def rolling_update(
             if stopped := why_stop(update.budget, batch, len(names), reports):
                 reports = revert_batches(rollout, reports, progress)
                 break
-        reports = with_not_started(names, reports)
+        reports = with_not_started(names, withdraw_spares(rollout, reports))
         publish(update, reports)
         return end_state(update, stopped, reports)
 

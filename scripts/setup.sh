@@ -74,6 +74,12 @@ ps procps
 git git
 useradd passwd
 socat socat
+nginx nginx
+caddy caddy
+ss iproute2
+flock util-linux
+django-admin python3-django
+/usr/lib/python3/dist-packages/psycopg2/_psycopg*.so python3-psycopg2
 nc netcat-openbsd
 perl perl-base
 qemu-system-x86_64 qemu-system-x86
@@ -92,7 +98,8 @@ present() {
     # shellcheck disable=SC2086 # a file pattern is meant to expand
     PATH=$PATH:/usr/sbin:/sbin command -v $1 > /dev/null && return
     # A library is no program.
-    case $1 in *.so) [ -f "$1" ] ;; *) return 1 ;; esac
+    # shellcheck disable=SC2086 # as above
+    case $1 in *.so) set -- $1 && [ -f "$1" ] ;; *) return 1 ;; esac
 }
 
 missing_packages() {

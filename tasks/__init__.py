@@ -7,6 +7,9 @@ from prefect.runtime import flow_run
 
 from remotejobs.workarounds.prefect.broken_pipe import survive_broken_pipe
 from remotejobs.workarounds.prefect.first_connection import retry_first_connection
+from remotejobs.workarounds.prefect.heartbeat_thread import end_without_heartbeat_thread
+
+end_without_heartbeat_thread()
 
 # The flow run that this process was started for; "" in a shell, a worker or a test. It is read before the run begins:
 # within a run, the runtime names that one, whatever the process was started for.

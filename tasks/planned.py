@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.operations.batches import Serial, batches
 from remotejobs.operations.migration import MigrationStep
 from remotejobs.operations.reboot import Reboot
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.order import in_batches
+from remotejobs.operations.rolling.order import Batch, in_batches
 from remotejobs.operations.upgrade import Upgrade, install_job, prepare_job
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.backups import steps_of
@@ -53,17 +53,25 @@ def reboots_of(hosts: tuple[str, ...], wanted: Reboot, serial: Serial) -> Iterat
             yield PlannedStep(host=host, step="reboot", cmd=wanted.command, when=f"batch {number}")
 
 
-def updates_of(hosts: tuple[str, ...], update: Update, found: Mapping[str, Found]) -> Iterator[PlannedStep]:
+def updates_of(
+    hosts: tuple[str, ...], update: Update, found: Mapping[str, Found], spares: Sequence[str] = ()
+) -> Iterator[PlannedStep]:
     """As if no host had been updated before; reverting, which only a failure asks for, is left out.
 
-    `found` says how the hosts stand in their load balancer; one that is not there was not asked about.
+    `found` says how the hosts stand in their load balancer; one that is not there was not asked about. `spares` are put
+    in first.
     """
     unknown = Found(words="", out=False)
     going = sorted(
-        (host for host in hosts if not (found.get(host, unknown).out and update.found_out != "update")),
+        (
+            host
+            for host in hosts
+            if host not in spares and not (found.get(host, unknown).out and update.found_out != "update")
+        ),
         key=lambda host: found.get(host, unknown).out,
     )
-    for batch in in_batches(going, update.serial, update.canary):
+    first = (Batch(number=0, hosts=tuple(spares), spare=True),) if spares else ()
+    for batch in first + in_batches(going, update.serial, update.canary):
         for host in batch.hosts:
             seen = found.get(host, unknown)
             yield PlannedStep(
@@ -74,7 +82,7 @@ def updates_of(hosts: tuple[str, ...], update: Update, found: Mapping[str, Found
                 when=f"batch {batch.name}" + (f"; balancer: {seen.words}" if seen.words else ""),
             )
     for host in hosts:
-        if host not in going:
+        if host not in going and host not in spares:
             step = "left out" if update.found_out == "leave" else "refuses the update"
             yield PlannedStep(host=host, step=step, cmd="", when=f"balancer: {found[host].words}")
 

@@ -18,12 +18,13 @@ from remotejobs.operations.rolling.steps import is_restored
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, Approval, is_answered
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
-from remotejobs.prefect.tasks.rolling.errors import FoundOut, HostNotChanged, SoakFailed
+from remotejobs.prefect.tasks.rolling.errors import FoundOut, HostNotChanged, NoSpare, SoakFailed
 from remotejobs.prefect.tasks.rolling.health import soak
 from remotejobs.prefect.tasks.rolling.host import HostUpdate, change_host, found_out_words
 from remotejobs.prefect.tasks.rolling.jobs import history
 from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress
+from remotejobs.prefect.tasks.rolling.spares import spares_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,10 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """An update under way on `hosts`, named by `update_id`: the batches still to do, and the reports so far."""
+    """An update under way on `hosts`, named by `update_id`: the batches still to do, and the reports so far.
+
+    `spares` are those of the hosts that are put in first; `aside` are they and those that were found out.
+    """
 
     hosts: tuple[str, ...]
     access: Access
@@ -65,9 +69,19 @@ class Rollout:
     update_id: str
     batches: tuple[Batch, ...]
     earlier: tuple[HostReport, ...]
+    spares: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
-    def change(self, kind: StepKind, batch: str) -> HostUpdate:
-        return HostUpdate(kind=kind, update_id=self.update_id, others=self.hosts, batch=batch)
+    def change(self, kind: StepKind, batch: str, host: str) -> HostUpdate:
+        return HostUpdate(
+            kind=kind,
+            update_id=self.update_id,
+            others=tuple(other for other in self.hosts if other != host),
+            batch=batch,
+            spare=host in self.spares,
+            # What serves a version that has to go need not wait until all others serve.
+            aside=self.aside if self.spares and kind is StepKind.DEPLOY else (),
+        )
 
 
 @task(task_run_name="check the load balancer", cache_policy=NO_CACHE)
@@ -77,7 +91,7 @@ def check_balancer(host: str, access: Access, update: Update) -> None:
 
 
 @task(task_run_name="survey {host}", cache_policy=NO_CACHE)
-def survey_host(host: str, access: Access, update: Update, update_id: str) -> Surveyed:
+def survey_host(host: str, access: Access, update: Update, update_id: str, *, spare: bool = False) -> Surveyed:
     """Check a host, its balancer and its history; changes nothing. An unreachable host is found out when it comes.
 
     Raises `UsageError` and the balancer's `HostError`: a plan that cannot work is better reported before anything is
@@ -92,7 +106,10 @@ def survey_host(host: str, access: Access, update: Update, update_id: str) -> Su
     step = past.open_step(StepKind.DEPLOY, update.version)
     current = check.healthy and (not update.health.version or check.version == update.version)
     found = past.found if past.last else status.standing
-    left_out = bool(found and found.out and not past.last and update.found_out != "update")
+    if spare and not (found and found.out):
+        stands = "it gets requests" if found else "the load balancer does not say how it stands"
+        raise NoSpare(host, f"is no spare host: {stands}")
+    left_out = bool(found and found.out and not (past.last or spare) and update.found_out != "update")
     if found and left_out and update.found_out == "refuse":
         raise FoundOut(host, found_out_words(found))
     done = bool(step and step.state is State.SUCCEEDED) and current and is_restored(status, found)
@@ -117,27 +134,37 @@ def survey(
 
     Once the `gate` behind the canaries is answered, they are not watched again.
     """
-    check_balancer(hosts[0], access, update)
-    runs = {host: survey_host.submit(host, access, update, update_id) for host in hosts}
+    spares = spares_of(hosts, access, update)
+    check = check_balancer.submit(hosts[0], access, update)
+    runs = {host: survey_host.submit(host, access, update, update_id, spare=host in spares) for host in hosts}
     found, ends = values_of("survey", runs)
+    check.result()  # what keeps the balancer from being commanded goes before what that means for each host
     raise_for(ends)
     done = {host for host, seen in found.items() if seen.done}
+    left_out = [host for host in hosts if found[host].left_out]
     # A canary must get requests, so the hosts that get none come last.
-    going = sorted((host for host in hosts if not found[host].left_out), key=lambda host: found[host].out)
+    going = sorted(
+        (host for host in hosts if host not in spares and host not in left_out), key=lambda host: found[host].out
+    )
     canaries = {
         host for batch in in_batches(going, update.serial, update.canary) if batch.canary for host in batch.hosts
     }
-    beyond = any(seen.touched for host, seen in found.items() if host not in canaries)
+    beyond = any(found[host].touched for host in going if host not in canaries)
     if not (beyond or is_answered(gate, gate_of(update_id, update))):
         # Their soak may not have been over: they are checked once more, and changed only where that is needed.
         done -= canaries
+    if not done.issuperset(going):
+        done -= set(spares)  # what is not updated yet needs them
+    first = Batch(number=0, hosts=tuple(host for host in spares if host not in done), spare=True)
     return Rollout(
         hosts=tuple(hosts),
         access=access,
         update=update,
         update_id=update_id,
-        batches=in_batches(going, update.serial, update.canary, done),
+        batches=((first,) if first.hosts else ()) + in_batches(going, update.serial, update.canary, done),
         earlier=tuple(_earlier(host, found[host]) for host in hosts if host in done or found[host].left_out),
+        spares=spares,
+        aside=(*spares, *(host for host in hosts if host not in spares and found[host].out)),
     )
 
 
@@ -184,7 +211,7 @@ def _side_by_side(
     rollout: Rollout, kind: StepKind, batch: str, hosts: Sequence[str], progress: UpdateProgress
 ) -> list[HostReport]:
     runs = {
-        change_host.submit(host, _without(rollout.change(kind, batch), host), rollout.access, rollout.update): host
+        change_host.submit(host, rollout.change(kind, batch, host), rollout.access, rollout.update): host
         for host in hosts
     }
     reports: dict[str, HostReport] = {}
@@ -194,10 +221,6 @@ def _side_by_side(
         reports[host] = _report_of(host, batch, outcome)
         progress.add(reports[host])
     return [reports[host] for host in hosts]
-
-
-def _without(change: HostUpdate, host: str) -> HostUpdate:
-    return replace(change, others=tuple(other for other in change.others if other != host))
 
 
 def _report_of(host: str, batch: str, outcome: object) -> HostReport:

@@ -29,6 +29,10 @@ class TakenOver(_OfHost):
     """It is left as it is: put it in by hand once whatever it was taken out for is over."""
 
 
+class NoSpare(_OfHost):
+    """Take it out of the load balancer first, or do not name it in `spare`."""
+
+
 class FoundOut(_OfHost):
     """Put it in first, or let found_out leave it or update it. If an earlier update left it so, repair that one."""
 

@@ -31,7 +31,7 @@ def refused_at_gate(gate: Approval, rollout: Rollout, reports: Sequence[HostRepo
 def gate_question(rollout: Rollout, reports: Sequence[HostReport]) -> str:
     """What a person is asked, in markdown: what the canaries did, and what comes next."""
     update, canaries = rollout.update, [report for report in reports if report.touched]
-    rest = [host for batch in rollout.batches if not batch.canary for host in batch.hosts]
+    rest = [host for batch in rollout.batches if not (batch.canary or batch.spare) for host in batch.hosts]
     rows = [[in_markdown(report.row()[name]) for name in _FIGURES] for report in canaries]
     table = "\n".join(f"| {' | '.join(row)} |" for row in [list(_FIGURES), ["---"] * len(_FIGURES), *rows])
     soaked = f" and stayed healthy for {update.soak:g} s under load" if update.soak else ""

@@ -21,18 +21,24 @@ from remotejobs.prefect.tasks.jobs.errors import JobFailed
 from remotejobs.prefect.tasks.rolling.errors import FoundOut, HostNotChanged, LostContact, TakenOver
 from remotejobs.prefect.tasks.rolling.health import await_health
 from remotejobs.prefect.tasks.rolling.jobs import history, leave_note, run_step
-from remotejobs.prefect.tasks.rolling.load_balancer import await_floor, drain, put_back, take_out
+from remotejobs.prefect.tasks.rolling.load_balancer import await_floor, drain, put_back, put_in, take_out
 from remotejobs.prefect.tasks.rolling.managed_host import managed_host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostUpdate:
-    """What to do with a host: `update_id` names the update, `others` are the hosts of which enough must be healthy."""
+    """What to do with a host: `update_id` names the update, `others` are the hosts of which enough must be healthy.
+
+    `spare`: it stands by, and is put in once it is updated. `aside`: hosts without which all servers serve, where there
+    are spare ones.
+    """
 
     kind: StepKind
     update_id: str
     others: tuple[str, ...]
     batch: str = ""
+    spare: bool = False
+    aside: tuple[str, ...] = ()
 
     @property
     def verb(self) -> str:
@@ -94,7 +100,7 @@ class _Way:
             managed = managed_host(self.host, self.access, self.update)
             self._found = managed.balancer.status(managed.host).standing
         self._note(found=self._found.words if self._found else "")
-        if past.last or not (self._found and self._found.out):
+        if past.last or self.change.spare or not (self._found and self._found.out):
             return
         if self.update.found_out == "refuse":
             self._note(kept=True)
@@ -124,7 +130,7 @@ class _Way:
             managed_host(self.host, self.access, self.update).jobs.kill(past.last.jid(self.change.update_id))
         with _one_at_a_time():
             if not self._is_out():
-                await_floor(self.host, self.change.others, self.access, self.update)
+                await_floor(self.host, self.change.others, self.access, self.update, aside=self.change.aside)
             if step is None:
                 note = past.next(StepKind.NOTE, target, before, self._found)
                 leave_note(note, self.host, self.access, self.change.update_id)
@@ -160,6 +166,9 @@ class _Way:
             self._back(UpdateOutcome.UPDATED if self.change.kind is StepKind.DEPLOY else UpdateOutcome.REVERTED)
 
     def _back(self, outcome: UpdateOutcome) -> None:
+        if self.change.spare and outcome in (UpdateOutcome.UPDATED, UpdateOutcome.EARLIER):
+            put_in(self.host, self.access, self.update)
+            return self._note(outcome=outcome, out=False)
         try:
             put_back(self.host, self._found, self.access, self.update)
         except TakenOver as exc:  # what an operator did meanwhile is no failure of the update

@@ -12,10 +12,11 @@ from prefect.cache_policies import NO_CACHE
 
 from remotejobs.operations.balancers import Pool, PoolServer, Standing
 from remotejobs.operations.rolling import Update
-from remotejobs.operations.rolling.floor import reserve
+from remotejobs.operations.rolling.floor import full_count, reserve
 from remotejobs.operations.rolling.steps import DrainedHost, DrainResult, is_restored, taken_over
 from remotejobs.operations.rolling.steps import drain as drain_held
 from remotejobs.operations.rolling.steps import put_back as put_back_and_see
+from remotejobs.operations.rolling.steps import put_in as put_in_and_see
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.rolling.errors import BelowFloor, NotSeenUp, TakenOver
 from remotejobs.prefect.tasks.rolling.managed_host import ManagedHost, managed_host
@@ -24,14 +25,20 @@ _CHECK_AGAIN_AFTER = 1.0  # seconds
 
 
 @task(task_run_name="floor for {host}", cache_policy=NO_CACHE)
-def await_floor(host: str, others: Sequence[str], access: Access, update: Update) -> None:
+def await_floor(
+    host: str, others: Sequence[str], access: Access, update: Update, *, aside: Sequence[str] = (), wait: bool = True
+) -> None:
     """Wait until enough other servers serve for `host` to leave, as they are now; `BelowFloor`.
 
-    `others` are the hosts of the update: they must also be healthy for the update's own check.
+    `others` are the hosts of the update: they must also be healthy for the update's own check. With hosts `aside`, all
+    servers that should serve but these must do. Without `wait` it is asked once.
     """
-    until = time.monotonic() + update.floor_wait
+    until = time.monotonic() + (update.floor_wait if wait else 0)
     while True:
-        reserves = [reserve(pool, update.floor, ill) for pool, ill in _pools(host, others, access, update)]
+        reserves = [
+            reserve(pool, update.floor, ill, full_count(pool, host, aside) if aside else 0)
+            for pool, ill in _pools(host, others, access, update)
+        ]
         if impossible := [each.words for each in reserves if not each.possible]:
             raise BelowFloor(host, "; ".join(impossible))
         if not (short := [each.words for each in reserves if not each.enough]):
@@ -105,3 +112,12 @@ def put_back(host: str, found: Standing | None, access: Access, update: Update) 
         raise TakenOver(host, f"stays out: something else put it into {other} while it was updated")
     else:
         raise NotSeenUp(host, f"was put back, but the load balancer does not see it up after {update.up_within:g} s")
+
+
+@task(task_run_name="put in {host}", cache_policy=NO_CACHE)
+def put_in(host: str, access: Access, update: Update) -> None:
+    """Give `host` requests, however it was found, and see that the load balancer thinks it up. `NotSeenUp`."""
+    managed = managed_host(host, access, update)
+    within, contact = update.up_within, update.contact_timeout
+    if not put_in_and_see(managed.balancer, managed.host, within=within, contact_timeout=contact).serves:
+        raise NotSeenUp(host, f"was put in, but the load balancer does not see it up after {within:g} s")

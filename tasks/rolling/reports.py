@@ -50,6 +50,8 @@ def why_stop(budget: Budget, batch: Batch, total: int, reports: Sequence[HostRep
     failed_in_batch = sum(report.failed for report in of_batch)
     if batch.canary and failed_in_batch:
         return f"{failed_in_batch} of {len(batch.hosts)} canaries failed"
+    if batch.spare and failed_in_batch == len(batch.hosts):
+        return "no spare host could be put in"
     failed = sum(report.failed for report in reports)
     return budget.exceeded(failed=failed, total=total, failed_in_batch=failed_in_batch, batch=len(batch.hosts))
 

@@ -6,7 +6,7 @@ import pytest
 
 from remotejobs.operations.balancers import Pool, PoolServer
 from remotejobs.operations.balancers.haproxy_words import HaproxyServer, pools_of
-from remotejobs.operations.rolling.floor import reserve
+from remotejobs.operations.rolling.floor import full_count, reserve
 
 
 def pool(*others: PoolServer) -> Pool:
@@ -82,7 +82,32 @@ def test_every_server_of_the_backend_is_in_the_pool_but_the_hosts_own_and_free_s
     assert app.others == (
         PoolServer(name="web2", host="host2"),
         PoolServer(name="legacy", share=0, why="DOWN"),
-        PoolServer(name="zero", share=0, why="weight 0"),
-        PoolServer(name="idle", share=0, why="weight 0"),
+        PoolServer(name="zero", share=0, why="weight 0", out=True),
+        PoolServer(name="idle", share=0, why="weight 0", out=True),
     )
     assert api == Pool(name="api on lb1", others=(PoolServer(name="api2", share=0.5, why="weight 5 of 10"),))
+
+
+def test_with_spare_hosts_all_that_should_serve_must_whatever_the_floor_is() -> None:
+    """web1 leaves; web9 stands in for it; an operator keeps the server legacy out, and the host web4 since before."""
+    others = pool(
+        server("web2"),
+        server("web3"),
+        server("web4", 0),
+        server("web9"),
+        PoolServer(name="legacy", share=0, out=True),
+        server("backup", backup=True),
+    )
+    assert full_count(others, "web1", aside=("web9", "web4")) == 3
+    assert reserve(others, 1, {}, 3).enough
+    assert not reserve(others, 1, {"web2": "status 503"}, 3).enough
+    # And when web9 leaves again:
+    back = pool(server("web1"), *(each for each in others.others if each.name != "web9"))
+    assert full_count(back, "web9", aside=("web9", "web4")) == 3
+    assert reserve(back, 1, {}, 3).enough
+
+
+def test_a_host_that_this_update_took_out_is_missing_from_the_full_count() -> None:
+    batch = pool(PoolServer(name="web2", host="web2", share=0, out=True), server("web3"), server("web9"))
+    assert full_count(batch, "web1", aside=("web9",)) == 3
+    assert not reserve(batch, 1, {}, 3).enough

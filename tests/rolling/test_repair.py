@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Record, State
-from remotejobs.operations.balancers import BalancerStatus, LoadBalancer, Standing
+from remotejobs.operations.balancers import BalancerStatus, LoadBalancer, Place, Standing
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.health import HealthCheck
 from remotejobs.operations.rolling.history import StepKind, UpdateStep
@@ -55,6 +56,9 @@ class Never(LoadBalancer):
     def put_back(self, host: HostLike, found: Standing | None = None) -> None:
         raise AssertionError(host)
 
+    def put_in(self, host: HostLike) -> None:
+        raise AssertionError(host)
+
     def pools(self, *_: object) -> None:
         raise AssertionError
 
@@ -72,6 +76,27 @@ def test_a_host_with_survivors_is_not_put_back_by_the_repair_and_they_are_named(
     jobs = Immortal(LocalConnection("web1"))
     with pytest.raises(StaysOut, match=r"survived KILL: 71\(dd\)"):
         repair(load_inventory(inventory).hosts["web1"], jobs, Never(), PLAN, UPDATE, lambda _line: None, never_asked)
+
+
+class StandsIn(HostJobs):
+    """A spare host that was updated."""
+
+    def list(self, *_: Any, **__: Any) -> Any:
+        step = replace(STEP, found="app/web1=maint")
+        return (Record(host="web1", jid=step.jid(UPDATE), state=State.SUCCEEDED, label=step.label),)
+
+
+class HasIt(Never):
+    def status(self, host: HostLike) -> BalancerStatus:
+        return BalancerStatus(inside=True, standing=Standing((Place("app/web1", "ready"),)))
+
+
+def test_a_spare_host_that_a_dead_run_put_in_stays_there_and_that_is_said(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all:\n  hosts:\n    web1:\n")
+    host, jobs = load_inventory(inventory).hosts["web1"], StandsIn(LocalConnection("web1"))
+    said = repair(host, jobs, HasIt(), PLAN, UPDATE, lambda _line: None, never_asked)
+    assert said == "it is in the load balancer; it was found maint"
 
 
 @pytest.mark.parametrize(

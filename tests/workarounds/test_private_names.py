@@ -19,8 +19,10 @@ import pytest
 from paramiko import Channel, SFTPClient, Transport
 from paramiko.buffered_pipe import BufferedPipe
 from paramiko.packet import Packetizer
+from prefect import flow_engine
 from prefect._internal.compatibility import async_dispatch
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from prefect.flow_engine import FlowRunEngine
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.utilities import urls
 from rich.console import Console
@@ -36,6 +38,7 @@ from remotejobs.workarounds.paramiko import (
 from remotejobs.workarounds.prefect.broken_pipe import survive_broken_pipe
 from remotejobs.workarounds.prefect.dispatch import or_awaited
 from remotejobs.workarounds.prefect.first_connection import retry_first_connection
+from remotejobs.workarounds.prefect.heartbeat_thread import end_without_heartbeat_thread
 from remotejobs.workarounds.prefect.run_page import page_of
 from remotejobs.workarounds.prefect.stale_cancel import RUNNERS_WORDS
 from remotejobs.workarounds.private import PrivatePartGone
@@ -75,6 +78,7 @@ def found(owner: object) -> object:
         (again(wake_on_input), "paramiko", BufferedPipe, "set_event"),
         (again(idle_transport), "paramiko", Transport, "_active_check_timeout"),
         (survive_broken_pipe, "rich", Console, "on_broken_pipe"),
+        (end_without_heartbeat_thread, "prefect", flow_engine, "_send_heartbeats"),
         (register_block_types, "prefect", REGISTRATION, "run_block_auto_registration"),
         (partial(page_of, "a-run"), "prefect", urls, "url_for"),
         (partial(or_awaited, asyncio.sleep), "prefect", async_dispatch, "async_dispatch"),
@@ -97,6 +101,7 @@ def test_a_name_that_is_gone_is_said(
         (again(packets), Packetizer, "read_message", "read_all"),
         (again(packets), Packetizer, "send_message", "write_all"),
         (again(idle_transport), Transport, "close", "stop_thread, sock"),
+        (end_without_heartbeat_thread, FlowRunEngine, "run_context", "_send_heartbeats"),
         (load_file_leases, REPOSSESSOR, "monitor_expired_leases", "read_expired_lease_ids"),
         (retry_first_connection, PrefectHttpxAsyncClient, "send", "_has_connected"),
         (retry_first_connection, PrefectHttpxSyncClient, "send", "_has_connected"),

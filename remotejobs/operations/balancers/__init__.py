@@ -5,6 +5,7 @@ from remotejobs.operations.balancers.balancing import Balancing
 from remotejobs.operations.balancers.command import CommandBalancer
 from remotejobs.operations.balancers.haproxy import HaproxyBalancer
 from remotejobs.operations.balancers.http import HttpBalancer
+from remotejobs.operations.balancers.nginx import NginxBalancer
 from remotejobs.operations.balancers.pool import Pool, PoolServer
 from remotejobs.operations.balancers.standing import Place, Standing, standing_in
 
@@ -15,6 +16,7 @@ __all__ = [
     "HaproxyBalancer",
     "HttpBalancer",
     "LoadBalancer",
+    "NginxBalancer",
     "Place",
     "Pool",
     "PoolServer",

@@ -52,6 +52,9 @@ class LoadBalancer(Protocol):
     def put_back(self, host: HostLike, found: Standing | None = None) -> None:
         """Restore `host` as it was `found`; None: give it new requests. What is in maintenance by now stays there."""
 
+    def put_in(self, host: HostLike) -> None:
+        """Give `host` new requests, however it stood before: also one in maintenance, or of weight 0."""
+
     def status(self, host: HostLike) -> BalancerStatus:
         """How `host` stands there now."""
 

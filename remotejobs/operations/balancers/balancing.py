@@ -10,6 +10,7 @@ from remotejobs.operations.balancers.balancer import BalancerSettings, LoadBalan
 from remotejobs.operations.balancers.command import CommandBalancer
 from remotejobs.operations.balancers.haproxy import HaproxyBalancer
 from remotejobs.operations.balancers.http import HttpBalancer
+from remotejobs.operations.balancers.nginx import NginxBalancer
 from remotejobs.operations.balancers.none import NoBalancer
 
 
@@ -18,12 +19,13 @@ class Balancing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["none", "haproxy", "http", "command"] = Field(
+    kind: Literal["none", "haproxy", "nginx", "http", "command"] = Field(
         default="none", description="What it is; its section must be filled in then."
     )
     haproxy: HaproxyBalancer = Field(default=HaproxyBalancer(), description="HAProxy, by its admin socket.")
+    nginx: NginxBalancer = Field(default=NginxBalancer(), description="nginx, by its file and a reload.")
     http: HttpBalancer = Field(default=HttpBalancer(), description="One with a web interface of its own.")
-    command: CommandBalancer = Field(default=CommandBalancer(), description="Any other, by two commands.")
+    command: CommandBalancer = Field(default=CommandBalancer(), description="Any other, by commands.")
 
     @model_validator(mode="after")
     def _filled_in(self) -> Balancing:
@@ -33,8 +35,18 @@ class Balancing(BaseModel):
 
     @property
     def _chosen(self) -> BalancerSettings:
-        sections: dict[str, BalancerSettings] = {"haproxy": self.haproxy, "http": self.http, "command": self.command}
+        sections: dict[str, BalancerSettings] = {
+            "haproxy": self.haproxy,
+            "nginx": self.nginx,
+            "http": self.http,
+            "command": self.command,
+        }
         return sections.get(self.kind, NoBalancer())
+
+    @property
+    def shows_pools(self) -> bool:
+        """Whether it reports the other servers of a host's backend; where there is no balancer, none are asked for."""
+        return self.kind in ("none", "haproxy", "nginx") or (self.kind == "command" and bool(self.command.status))
 
     def open(self, reach: Reach) -> LoadBalancer:
         """The balancer that this means; nothing is sent yet."""

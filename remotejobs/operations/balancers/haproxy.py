@@ -18,6 +18,7 @@ from remotejobs.operations.balancers.haproxy_words import (
     draining,
     parse,
     pools_of,
+    readying,
     restoring,
     status_of,
 )
@@ -85,6 +86,9 @@ class _Haproxy:
         self._set(
             host, lambda shell, servers: restoring(servers, found, self._prefix(shell)), "restored as it was found"
         )
+
+    def put_in(self, host: HostLike) -> None:
+        self._set(host, lambda _, servers: readying(servers), "put in")
 
     def status(self, host: HostLike) -> BalancerStatus:
         return status_of(

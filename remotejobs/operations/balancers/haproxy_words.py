@@ -175,6 +175,7 @@ def pools_of(
                     share=server.share,
                     backup=server.backup,
                     why=server.why,
+                    out=not server.inside,
                 )
                 for server in there
                 if server.backend == backend and server.path not in mine and server.resolved
@@ -205,4 +206,18 @@ def restoring(servers: Iterable[HaproxyServer], found: Standing | None, prefix: 
             said.append(f"set server {server.path} weight {was.weight}")
         if was.state != server.state and server.state != MAINT:
             said.append(f"set server {server.path} state {was.state}")
+    return ";".join(said)
+
+
+def readying(servers: Iterable[HaproxyServer]) -> str:
+    """The line that gives `servers` requests, whatever kept them from it; its answer is blank. "" when they get them.
+
+    One of weight 0 gets its configured weight.
+    """
+    said: list[str] = []
+    for server in servers:
+        if server.user_weight == 0:
+            said.append(f"set server {server.path} weight 100%")
+        if server.state != READY:
+            said.append(f"set server {server.path} state ready")
     return ";".join(said)

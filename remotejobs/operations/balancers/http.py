@@ -71,7 +71,10 @@ class _Web:
 
     def put_back(self, host: HostLike, found: Standing | None = None) -> None:
         if not (found and found.out):
-            self._ask(self._settings.add, self._settings.method, host)
+            self.put_in(host)
+
+    def put_in(self, host: HostLike) -> None:
+        self._ask(self._settings.add, self._settings.method, host)
 
     def pools(self, host: HostLike, known: Sequence[HostLike]) -> tuple[Pool, ...] | None:  # noqa: ARG002
         return None

@@ -27,6 +27,9 @@ class _Nothing:
     def put_back(self, host: HostLike, found: Standing | None = None) -> None:
         """Nothing to do."""
 
+    def put_in(self, host: HostLike) -> None:
+        """Nothing to do."""
+
     def status(self, host: HostLike) -> BalancerStatus:  # noqa: ARG002
         # Nothing is counted because nothing is there, so there is nothing to wait for.
         return BalancerStatus(connections=0)

@@ -10,6 +10,7 @@ class PoolServer:
     """One server. `share` is how much of its configured weight it gets requests by now: 0 none, 1 all of it.
 
     `host` is its name in the inventory, "" for a server of no known host. `why`: what keeps its share below 1.
+    `out`: it was taken out, by a person or an update.
     """
 
     name: str
@@ -17,6 +18,7 @@ class PoolServer:
     share: float = 1
     backup: bool = False
     why: str = ""
+    out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

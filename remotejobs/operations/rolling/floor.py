@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from remotejobs.operations.balancers import Pool, PoolServer
@@ -40,10 +40,11 @@ class Reserve:
         return f"only {self.share:.3g} of {self.of} other servers of {self.where} serve, {self.needed} must{not_these}"
 
 
-def reserve(pool: Pool, floor: Amount, ill: Mapping[str, str]) -> Reserve:
+def reserve(pool: Pool, floor: Amount, ill: Mapping[str, str], full: int = 0) -> Reserve:
     """What `pool` still has. `ill` are hosts that are not healthy for the update itself, with the reason.
 
-    Backup servers get requests only when no other server does, and then only the first of them that is up.
+    `full`: how many must serve at least, whatever the floor is. Backup servers get requests only when no other server
+    does, and then only the first of them that is up.
     """
     judged = [(server, 0.0 if server.host in ill else server.share) for server in pool.others]
     active = [(server, share) for server, share in judged if not server.backup]
@@ -54,9 +55,19 @@ def reserve(pool: Pool, floor: Amount, ill: Mapping[str, str]) -> Reserve:
         where=pool.name,
         share=share,
         of=of,
-        needed=amount_of(floor, of, round_up=True),
+        needed=max(full, amount_of(floor, of, round_up=True)),
         missing=tuple(_why(server, ill) for server, share in active or backup if share < 1),
     )
+
+
+def full_count(pool: Pool, leaving: str, aside: Collection[str]) -> int:
+    """How many servers of `pool` serve when all that should do: those that nobody keeps out.
+
+    Hosts `aside` are none of them: spare ones, and those that were out before. Nor is a server out that is no host of
+    the update.
+    """
+    counted = [each for each in pool.others if not (each.backup or each.host in aside or (each.out and not each.host))]
+    return len(counted) + (leaving not in aside)
 
 
 def _why(server: PoolServer, ill: Mapping[str, str]) -> str:

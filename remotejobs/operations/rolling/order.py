@@ -11,14 +11,20 @@ from remotejobs.operations.rolling.budget import Amount, amount_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Hosts that are updated side by side; `number` counts from 1 and stays when an update is resumed."""
+    """Hosts that are updated side by side; `number` counts from 1 and stays when an update is resumed.
+
+    `spare`: those that are put in before any other host leaves, number 0.
+    """
 
     number: int
     hosts: tuple[str, ...]
     canary: bool = False
+    spare: bool = False
 
     @property
     def name(self) -> str:
+        if self.spare:
+            return "spare"
         return f"{self.number} (canary)" if self.canary else str(self.number)
 
 

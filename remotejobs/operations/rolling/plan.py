@@ -41,6 +41,11 @@ class Update(BaseModel):
         description='Hosts in a batch, as in Ansible: 1, "25%", or a list whose last one repeats: [1, "50%"].',
     )
     canary: int | str = Field(default=0, description="Hosts that go first, alone: 1 or 10%. None of them may fail.")
+    spare: str = Field(
+        default="",
+        description="Those of the hosts that stand by, out of the balancer, as a pattern: web9. They are updated and "
+        "put in before any other host leaves, so that never fewer serve, and taken out again at the end. Empty: none.",
+    )
     soak: float = Field(default=60, ge=0, description="Seconds that the canaries must then stay healthy under load.")
     budget: Budget = Field(default=Budget(), description="How many hosts may fail; one more stops the update.")
     revert: RevertWhat = Field(
@@ -86,11 +91,17 @@ class Update(BaseModel):
 
     @model_validator(mode="after")
     def _floor_can_be_seen(self) -> Update:
-        if self.floor_of == "backend" and self.balancer.kind in ("http", "command") and amount_of(self.floor, 100):
+        if self.floor_of == "backend" and not self.balancer.shows_pools and amount_of(self.floor, 100):
             raise ValueError(
                 f"floor: a balancer of the kind {self.balancer.kind} does not report the servers of its backend; set "
                 "floor_of to hosts if the hosts of this update are all of them, or floor to 0"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _spares_are_in_a_balancer(self) -> Update:
+        if self.spare and self.balancer.kind == "none":
+            raise ValueError("spare: without a balancer no host can be put in before another one leaves")
         return self
 
     @model_validator(mode="after")

@@ -57,7 +57,8 @@ def repair(
             raise StaysOut(host.name, f"has processes of the update that survived KILL: {record.survivors}")
     status, found = balancer.status(host), history.found
     if status.out is False:
-        return "it is in the load balancer"
+        was = f"; it was found {found.words}" if found and found.out else ""
+        return f"it is in the load balancer{was}"
     if found and found.out and is_restored(status, found):
         return f"it is as the update found it: {found.words}"
     verdict = check_stays_healthy(ask, plan.health)

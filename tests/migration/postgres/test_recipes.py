@@ -181,3 +181,71 @@ def test_alembic_that_fails_halfway_is_where_it_was_and_back_to_the_base_at_the_
     assert steps(alembic, "before", "migrate") == [0, 1]
     assert steps(alembic, "rollback", "verify_rollback") == [0, 0]
     assert columns(bill) == "id"
+
+
+MANAGE = """#!/usr/bin/python3
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+SETTINGS = """
+SECRET_KEY = "none"
+USE_TZ = True
+INSTALLED_APPS = ["django.contrib.contenttypes", "shop", "plain"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "orders"}}
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+"""
+DJANGO_MIGRATION = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [{after}]
+    operations = [
+        migrations.RunSQL(
+            "ALTER TABLE bill ADD COLUMN {name} text DEFAULT current_setting('application_name'); {then}",
+            "ALTER TABLE bill DROP COLUMN {name}",
+        )
+    ]
+"""
+
+
+@pytest.fixture
+def django(tmp_path: Path, bill: Postgres) -> Recipe:
+    bill.query("DROP TABLE IF EXISTS django_migrations, django_content_type", "orders")
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "shop" / "migrations").mkdir(parents=True)
+    for package in ("plain", "shop", "shop/migrations"):
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "settings.py").write_text(SETTINGS)
+    (tmp_path / "manage.py").write_text(MANAGE)
+    (tmp_path / "manage.py").chmod(0o755)
+    (tmp_path / ".migrations-at").write_text(recipe("django migrations-at"))
+    made = read("django", tmp_path, {**bill.environment, "PYTHONPATH": ""})
+    migration_of_shop(made, "first")
+    return made
+
+
+def migration_of_shop(recipe: Recipe, name: str, after: str = "", then: str = "") -> None:
+    text = DJANGO_MIGRATION.format(name=name, after=f'("shop", "{after}")' if after else "", then=then)
+    (recipe.directory / "shop" / "migrations" / f"{name}.py").write_text(text)
+
+
+def test_django_goes_there_and_back_under_its_name(django: Recipe, bill: Postgres) -> None:
+    assert steps(django, "verify") == [1]
+    assert steps(django, "before", "migrate", "verify") == [0, 0, 0]
+    assert bill.query("SELECT first FROM bill", "orders") == "migrate.1"
+    migration_of_shop(django, "second", after="first")
+    assert steps(django, "before", "verify", "migrate", "verify") == [0, 1, 0, 0]
+    assert columns(bill) == "id,first,second"
+    assert steps(django, "verify_rollback", "rollback", "verify_rollback") == [1, 0, 0]
+    assert columns(bill) == "id,first"
+
+
+def test_django_that_fails_halfway_the_first_time_goes_back_to_nothing(django: Recipe, bill: Postgres) -> None:
+    migration_of_shop(django, "second", after="first", then="SELECT 1 / 0")
+    assert steps(django, "before", "migrate") == [0, 1]
+    assert columns(bill) == "id,first"  # a transaction of its own
+    assert steps(django, "rollback", "verify_rollback") == [0, 0]
+    assert columns(bill) == "id"

@@ -81,7 +81,7 @@ class Walk:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.ui", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.prefect.ui", description=__doc__)
     parser.add_argument(
         "--before", type=Path, metavar="CHECKOUT", help="an earlier checkout, whose forms are measured too"
     )
