@@ -62,8 +62,13 @@ class Turns(Generic[T]):
         if self._idle:
             self._changed.notify()
         elif self._threads < self._most:
-            self._threads += 1
-            start_threads([(self._work, ())], name=self._name)
+            try:
+                start_threads([(self._work, ())], name=self._name)
+            except RuntimeError:  # there may be no more: those that there are serve it when they can
+                if not self._threads:
+                    raise
+            else:
+                self._threads += 1
 
     def _work(self) -> None:
         while (item := self._take()) is not None:

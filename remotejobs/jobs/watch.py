@@ -154,7 +154,7 @@ class JobWatch:
     def _serve(self, host: WatchedHost) -> None:
         """Take what came of a host, and ask it again. Trouble is dealt with in a thread of its own."""
         if not host.apart and not self._guarded(host, self._take_and_ask):
-            self._go_apart(host, self._wait_apart)
+            self._guarded(host, partial(self._go_apart, wait=self._wait_apart))  # there may be no more threads
 
     def _go_apart(self, host: WatchedHost, wait: Callable[[WatchedHost], bool]) -> bool:
         host.apart = True

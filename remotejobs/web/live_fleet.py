@@ -6,6 +6,7 @@ hosts cost next to nothing. Where a job runs, the pause is spent on the host: it
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -129,9 +130,10 @@ class LiveFleet:
             return
         if host.alone:
             host.apart = True
-            start_threads([(self._guard, (host,))], name="host apart")
-        else:
-            self._guard(host)
+            with contextlib.suppress(RuntimeError):  # there may be no more threads
+                start_threads([(self._guard, (host,))], name="host apart")
+                return
+        self._guard(host)
 
     def _guard(self, host: LiveHost) -> None:
         """A fault of this program must be seen, and not be taken for a host on which nothing happens."""

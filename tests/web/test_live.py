@@ -137,6 +137,21 @@ def test_a_host_that_does_not_answer_has_a_thread_of_its_own_when_it_is_asked_ag
     assert asked_by[:3] == ["host", "host apart", "host apart"]
 
 
+def test_a_host_that_can_get_no_thread_of_its_own_is_asked_all_the_same(
+    real_time: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_calls: object, *, name: str) -> None:
+        raise RuntimeError(f"can't start new thread {name}")
+
+    with served(real_time, "db1,", poll=0.1) as page:
+        await_true(lambda: page.board.live.seen("db1").asked is not None)
+        monkeypatch.setattr("remotejobs.web.live_fleet.start_threads", full)
+        real_time.host("db1").unreachable()
+        await_true(lambda: page.board.live.seen("db1").error is not None)
+        real_time.host("db1").reachable()
+        await_true(lambda: page.board.live.seen("db1").error is None)
+
+
 def test_there_is_one_connection_a_host_for_all_pages_outputs_and_upkeep(real_time: FakeHosts) -> None:
     opened: Counter[str] = Counter()
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable, Iterable
 
+import pytest
+
+from remotejobs.connections.threads import start_threads
 from remotejobs.jobs.turns import Turns
 
 SOON = 30.0  # seconds; nothing here takes so long
@@ -87,3 +91,29 @@ def test_after_close_nothing_is_served() -> None:
         if thread.name == "turns in the test of close":
             thread.join(SOON)
     assert served.empty()
+
+
+def test_who_can_get_no_thread_more_is_served_by_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start_one(calls: Iterable[tuple[Callable[..., object], tuple[object, ...]]], *, name: str) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(name)
+        start_threads(calls, name=name)
+
+    monkeypatch.setattr("remotejobs.jobs.turns.start_threads", start_one)
+    served: queue.SimpleQueue[str] = queue.SimpleQueue()
+    held = threading.Event()
+
+    def serve(item: str) -> None:
+        if item == "slow":
+            held.wait(SOON)
+        served.put(item)
+
+    turns = Turns(serve, threads=4, name="turns")
+    for item in ("slow", "next", "last"):
+        turns.put(item)
+    held.set()
+    assert [served.get(timeout=SOON) for _ in range(3)] == ["slow", "next", "last"]
+    turns.close()

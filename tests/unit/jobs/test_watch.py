@@ -142,6 +142,19 @@ def test_a_fault_of_this_program_is_not_taken_for_a_job_that_never_ends() -> Non
         list(JobWatch({"db1": ["work"]}, broken).news(LONG))
 
 
+def test_a_host_that_can_get_no_thread_of_its_own_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_calls: object, *, name: str) -> None:
+        raise RuntimeError(f"can't start new thread {name}")
+
+    fake = FakeHosts(Plan(lasts=None), real_time=True)
+    watch = started(fake, "db1")
+    assert list(watch.news(0.01)) == []
+    monkeypatch.setattr("remotejobs.jobs.watch.start_threads", full)
+    fake.host("db1").unreachable()
+    with pytest.raises(RuntimeError, match="watch apart"):
+        list(watch.news(LONG / 10))
+
+
 def test_a_host_that_is_reachable_again_is_reported_before_anything_ends_there() -> None:
     # It ends within the shortest wait of a poll, which would see nothing but the end.
     fake = FakeHosts(Plan(lasts=3))
