@@ -155,7 +155,7 @@ def files(directory: Path, count: int, runs: int, trees: Mapping[str, Path]) -> 
 
 
 def _forget(top: Path) -> None:
-    """Their contents are read from the disk by whoever reads them next."""
+    """Their contents are read from the disk by what reads them next."""
     for path in top.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:

@@ -8,7 +8,7 @@ from lab.demos.rolling_demo import say, update
 from lab.demos.site_stage import SiteStage, open_site_for_people
 from lab.process import LabError
 from lab.runs import deployment
-from lab.screenshots.pictures import IMAGES, browser, picture
+from lab.screenshots.pictures import IMAGES, RUN_IS_SHOWN, browser, picture, url_of_run, url_of_table
 
 
 def main() -> int:
@@ -30,12 +30,12 @@ def take(stage: SiteStage) -> None:
     form = deployment(stage.api, "rolling-update")
     url = stage.prefect.url
     with browser() as page:
-        picture(page, f"{url}/runs/flow-run/{bad.id}", "revert web1", IMAGES / "rolling-reverted.png")
-        picture(page, f"{url}/runs/flow-run/{good.id}", "update web1", IMAGES / "rolling-update.png")
+        picture(page, url_of_run(url, bad), RUN_IS_SHOWN, IMAGES / "rolling-reverted.png")
+        picture(page, url_of_run(url, good), RUN_IS_SHOWN, IMAGES / "rolling-update.png")
         table = max(stage.api.tables(good), key=lambda each: each.created)
-        picture(page, f"{url}/artifacts/artifact/{table.id}", "version before", IMAGES / "rolling-table.png")
+        picture(page, url_of_table(url, table), "version before", IMAGES / "rolling-table.png")
     with browser(height=1700) as page:
-        page.goto(f"{url}/deployments/deployment/{form.id}/run")
+        page.goto(f"{url}/v2/deployments/deployment/{form.id}/run")
         page.get_by_text("Version to deploy").first.wait_for(timeout=60_000)
         page.get_by_text("Hosts to update").first.evaluate("field => field.scrollIntoView()")  # past the login
         page.screenshot(path=IMAGES / "rolling-form.png")
