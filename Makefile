@@ -65,7 +65,7 @@ docs: setup ## build the site of the documents into build/docs; a link that lead
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # Tests wait more than they compute, so there are more processes than cores.
-WORKERS ?= 4
+WORKERS ?= 5
 
 test: setup ## every test but those of test-slow, in parallel; T=tests/unit/test_x.py runs a part, in one process
 	$(BIN)/pytest $(or $(T),-n $(WORKERS))

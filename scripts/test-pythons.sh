@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests under every Python that the project supports, each in a virtual environment of its own.
-# usage: T=tests/unit WORKERS=4 scripts/test-pythons.sh     (without T: everything)
+# usage: T=tests/unit WORKERS=5 scripts/test-pythons.sh     (without T: everything)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,7 +25,7 @@ for version in $needed $where_to_be_had; do
     venv=.venv-$version
     VENV=$venv PYTHON=python$version scripts/setup.sh all
     # shellcheck disable=SC2086 # T is a list of paths
-    "$venv/bin/pytest" -n "${WORKERS:-4}" ${T:-} || failed="$failed $version"
+    "$venv/bin/pytest" -n "${WORKERS:-5}" ${T:-} || failed="$failed $version"
 done
 
 [ -z "$failed" ] || {

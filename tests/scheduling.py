@@ -12,14 +12,17 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# The directories that share a process, in the order in which they begin. All others come after them, file by file.
+# The directories that share a process, in the order in which they begin, the longest first. All others come after them,
+# file by file.
 TOGETHER: Sequence[Sequence[str]] = (
+    ("tests/rolling",),
     ("tests/resume",),
-    ("tests/scale",),
-    ("tests/rolling", "tests/migration"),
     ("tests/ui",),
     ("tests/vm",),
+    ("tests/migration",),
     ("tests/flows", "tests/scenarios"),
+    ("tests/scale",),
+    ("tests/rolling/balancers",),
     ("tests/workarounds",),  # for several import the server
 )
 
@@ -27,10 +30,8 @@ TOGETHER: Sequence[Sequence[str]] = (
 def unit_of(test: str) -> str:
     """What is given to a process as a whole, for the test with this node id."""
     path = test.partition("::")[0]
-    for directories in TOGETHER:
-        if path.startswith(tuple(f"{directory}/" for directory in directories)):
-            return " ".join(directories)
-    return path
+    inside = {directory: unit for unit in TOGETHER for directory in unit if path.startswith(f"{directory}/")}
+    return " ".join(inside[max(inside, key=len)]) if inside else path
 
 
 def rank(test: str) -> int:
