@@ -118,10 +118,11 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
     before = _transports()
     connection = connect("db2")
     ask(connection, "true")
+    opened = _transports() - before
     connection.close()
 
     await_true(lambda: lab.connections("db2") == 0)
-    await_true(lambda: _transports() <= before)
+    await_true(lambda: not opened & _transports())  # others may be opened meanwhile, by what earlier tests left to end
     assert said(ask(connection, "echo again")) == "again\n"
 
 
