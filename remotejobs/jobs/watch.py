@@ -240,8 +240,8 @@ class JobWatch:
         return self._leave(host)
 
     def _see(self, host: WatchedHost, seen: Sequence[JobEvent], *, returned: bool = False) -> None:
-        told = returned or (self._glimpses is not None and self._news.qsize() < UNREAD)
-        news = [each for each in seen if told or each.is_last or self._has_turned(each)]
+        reported = returned or (self._glimpses is not None and self._news.qsize() < UNREAD)
+        news = [each for each in seen if reported or each.is_last or self._has_turned(each)]
         self.latest.update({(host.name, each.jid): each.record for each in seen if each.record and not each.is_last})
         self.report(replace(each, returned=returned) for each in news)
         host.jids[:] = [each.jid for each in seen if not each.is_last]

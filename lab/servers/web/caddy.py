@@ -42,7 +42,7 @@ class Caddy:
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "caddy.json"
         path.write_text(json.dumps(self._configuration))
-        # It keeps what it was told over its API, and its certificates, in the home of its user.
+        # It keeps what came over its API, and its certificates, in the home of its user.
         environment = {**os.environ, "HOME": str(self.directory), "XDG_CONFIG_HOME": "", "XDG_DATA_HOME": ""}
         self._server.start([CADDY, "run", "--config", str(path)], env=environment)
         self._server.await_ready(lambda: fetch(f"{self.api}/config/").status == 200)
