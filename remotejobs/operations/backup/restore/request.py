@@ -74,6 +74,9 @@ class Restore(BackupModel):
         description="Command that writes the names of the copies there, among whatever else: "
         'rclone lsf "s3:backups/$BACKUP_HOST". Empty: give the name (file).',
     )
+    idle_timeout: int = Field(
+        default=1800, ge=0, description="Seconds for which fetch may give no byte; then it is ended. 0: no limit."
+    )
     sha256: str = Field(
         default="",
         pattern=r"^([0-9a-f]{64})?$",
