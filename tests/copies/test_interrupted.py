@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lab.servers.sshd import SshLab
 from remotejobs.agent.shell import command_of
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.fleet import Fleet
@@ -55,7 +56,14 @@ def arrivals(env: dict[str, str]) -> Iterator[None]:
 
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slowest)])
 def test_a_place_that_is_lost_before_any_step_of_an_arrival_claims_no_copy_and_gets_it_later(
-    every: int, fleet: Fleet, inventory: Path, back_up: Back_up, found: Found, places: Places, item: FilesItem
+    every: int,
+    fleet: Fleet,
+    lab: SshLab,
+    inventory: Path,
+    back_up: Back_up,
+    found: Found,
+    places: Places,
+    item: FilesItem,
 ) -> None:
     plan = places.plan(None, files=[item], place={"retention": {"daily": 1, "weekly": 0, "monthly": 0}})
     back_up(plan, item)
@@ -75,6 +83,7 @@ def test_a_place_that_is_lost_before_any_step_of_an_arrival_claims_no_copy_and_g
                 stopped += 1
                 (job,) = [job for job in fleet.jobs("vault").list() if job.state is State.RUNNING]
                 lose(job)
+                lab.drop_connections("vault")
                 (problem,) = copying.result().problems
             assert "not copied to offsite" in problem and "lost" in problem, steps.last
             assert len(seen(found, places)) >= 1, steps.last
