@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ _ASK_EVERY = 0.5
 _LAG = 5.0
 # A terminal has not the room that the UI has.
 _WIDE = frozenset({"sha256", "path", "kept", "removed", "duration"})
+_PIPED = 120  # columns: a pipe has no width, and rich would take 80
 _LONG = frozenset({"reason", "copies"})  # texts, which may take several lines
 
 
@@ -36,7 +38,7 @@ def run_backup(stage: Stage, say: Say) -> RunStatus:
         _print_table(table)
     if ended.state is None or ended.state.type != "COMPLETED":
         raise LabError(f"{NAME} ended as {_state(ended)}: {ended.state.message if ended.state else ''}")
-    say(f"{NAME} succeeded")
+    say(f"{NAME} ended as {_state(ended)}: {ended.state.message}")
     return ended
 
 
@@ -92,7 +94,7 @@ def _print_table(artifact: Artifact) -> None:
         table.add_column(name, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(str(row[name]) for name in shown))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _PIPED).print(table)
 
 
 def _rows(artifact: Artifact) -> list[dict[str, Any]]:
