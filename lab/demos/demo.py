@@ -10,7 +10,6 @@ from lab.demos.backup import run_backup
 from lab.demos.stage import Say, Stage, open_stage
 from lab.process import LabError
 
-
 # Its dump is good, and cannot be loaded: while pg_restore fills the view, names without a schema mean nothing. Such a
 # backup stays, untested, with a warning.
 _UNLOADABLE = """
