@@ -97,7 +97,7 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], 
     def quietly(jobs: HostJobs, _report: Callable[[Event], None]) -> T:
         return work(jobs)
 
-    results = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
+    results = {item.host: item for item in side_by_side(fleet, quietly, waits=False) if isinstance(item, HostResult)}
     return tuple(results[name] for name in fleet.hosts)
 
 
