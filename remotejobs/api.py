@@ -164,7 +164,8 @@ class RemoteJobs:
         self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
     ) -> tuple[HostResult[tuple[Record, ...]], ...]:
         """Remove what jobs left that ended over `older_than` seconds ago, except the `keep` newest of each host."""
-        return self._gather(pattern, lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run))
+        clean = lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run)  # noqa: E731
+        return self._gather(pattern, clean, waits=False)
 
     def close(self) -> None:
         """Close the connections. Jobs run on."""

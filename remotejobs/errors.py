@@ -56,6 +56,8 @@ class InvalidJob(UsageError):
 class HostError(RemoteJobsError):
     """Base of the errors that concern one host. Its own words in the message cannot command a terminal."""
 
+    transient: ClassVar[bool] = False  # whether the same question may be answered a little later
+
     def __init__(self, host: str, message: str, *, remedy: str | None = None) -> None:
         self.host = host
         super().__init__(visible(f"{host}: {message}"), remedy=None if remedy is None else visible(remedy))
@@ -64,7 +66,7 @@ class HostError(RemoteJobsError):
 class Unreachable(HostError):
     """Nothing is known about the job: it may run on. Ask again when the host can be reached."""
 
-    transient: ClassVar[bool] = True  # whether the same question may be answered a little later
+    transient = True
 
 
 class NameUnknown(Unreachable):
@@ -151,6 +153,8 @@ class DirectoryRefused(HostRefused):
 
 class ProtocolError(HostError):
     """The answer was not understood, so nothing is claimed. Ask again; if it stays, check the host by hand."""
+
+    transient = True
 
 
 if not TYPE_CHECKING:  # a misspelt import is to be an error of types

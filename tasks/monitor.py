@@ -56,7 +56,7 @@ def survey(access: Access, hosts: str, jobs: str = "*", output: bool = False) ->
     selected = connections().inventory(access).select(hosts)
     connect = connections().connect
     with Fleet(access.reach(selected), forks=access.forks, become=access.choice(), connect=connect) as fleet:
-        for outcome in fleet.each(lambda there: _jobs(there, jobs, output)):
+        for outcome in fleet.each(lambda there: _jobs(there, jobs, output), waits=False):
             records += outcome.value or ()
             if outcome.error:
                 unreachable[outcome.host] = outcome.error

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from remotejobs.display.events import Event, HostUnreachable, JobRunning, JobStarted
 from remotejobs.display.row import message_of
-from remotejobs.errors import RemoteJobsError, StartFailed, Unreachable
+from remotejobs.errors import HostError, RemoteJobsError, StartFailed
 from remotejobs.jobs.answers import PendingRecords
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.jobs.estimate import usual_seconds
@@ -121,7 +121,7 @@ def _seen(fleet: Fleet, watch: JobWatch, *, estimated: bool = False) -> Generato
                 yield HostResult(event.host, error=event.error)
             elif event.record and (event.host, event.jid) in watch.pending:
                 yield JobRunning(estimates.of(event.record) if estimated else event.record)
-            elif isinstance(event.error, Unreachable):
+            elif isinstance(event.error, HostError):
                 yield HostUnreachable(event.host, event.error)
     finally:
         watch.stop()

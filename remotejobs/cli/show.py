@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from remotejobs.cli.fan_out import side_by_side
 from remotejobs.cli.target import Target
-from remotejobs.display.events import CommandLine, Event, View
+from remotejobs.display.events import CommandLine, Event, HostUnreachable, View
 from remotejobs.display.json_lines import JsonLines
 from remotejobs.display.lines import Lines
 from remotejobs.display.paint import Paint, is_terminal
@@ -54,22 +54,36 @@ def view_of(
 
 
 def follow(
-    fleet: Fleet, view: View, items: Generator[Event | HostResult[Record]], *, count: int | None = None
+    fleet: Fleet,
+    view: View,
+    items: Generator[Event | HostResult[Record]],
+    *,
+    count: int | None = None,
+    unknown: str = "",
 ) -> HostResults:
     """What comes of every host, seen through `view`; the outcomes in the order of the inventory.
 
-    With `count` only until there are so many records: then the other hosts are still at it, and are left out.
+    With `count` only until there are so many records: then the other hosts are still at it, and are left out. Ctrl-C
+    before a host has said how it stands leaves `unknown` what the words say: the hosts are named behind them.
     """
     ended: dict[str, HostResult[Record]] = {}
-    with closing(view), closing(items):
-        for item in items:
-            if isinstance(item, HostResult):
-                ended[item.host] = item
-                view.ended(item)
-                if len(_records(ended.values())) == count:
-                    break
-            else:
-                view.show(item)
+    silent = dict.fromkeys(fleet.hosts)
+    try:
+        with closing(view), closing(items):
+            for item in items:
+                if isinstance(item, HostResult):
+                    ended[item.host] = item
+                    view.ended(item)
+                    if len(_records(ended.values())) == count:
+                        break
+                else:
+                    view.show(item)
+                if not isinstance(item, HostUnreachable):
+                    silent.pop(item.host if isinstance(item, HostResult) else item.record.host, None)
+    except KeyboardInterrupt:
+        if silent and unknown:
+            warn(visible(f"{unknown}: {', '.join(silent)}"))
+        raise
     return tuple(ended[name] for name in fleet.hosts if name in ended)
 
 
@@ -83,7 +97,7 @@ def gather(fleet: Fleet, work: Callable[[HostJobs], T]) -> tuple[HostResult[T], 
     def quietly(jobs: HostJobs, _report: Callable[[Event], None]) -> T:
         return work(jobs)
 
-    results = {item.host: item for item in side_by_side(fleet, quietly) if isinstance(item, HostResult)}
+    results = {item.host: item for item in side_by_side(fleet, quietly, waits=False) if isinstance(item, HostResult)}
     return tuple(results[name] for name in fleet.hosts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from remotejobs.errors import Unreachable
+from remotejobs.errors import HostError
 from remotejobs.jobs.fleet import HostResult
 from remotejobs.model import Record
 
@@ -26,10 +26,10 @@ class JobRunning:
 
 @dataclass(frozen=True, slots=True)
 class HostUnreachable:
-    """The host cannot be reached at the moment; it is asked again."""
+    """The host cannot be reached at the moment, or its answer is not understood; it is asked again."""
 
     host: str
-    error: Unreachable
+    error: HostError
 
 
 Event = JobStarted | JobRunning | HostUnreachable

@@ -62,8 +62,10 @@ class HostJobs:
         """Whether no thread need wait for this host; where not, `start_soon` waits, and there is no `status_soon`."""
         return isinstance(self._connection, CallsBack)
 
-    def _ask(self, asked: Request, *, extra_time: float = 0.0, stay: Stay | None = None) -> Response:
-        with self._slots if extra_time == 0 else nullcontext():
+    def _ask(
+        self, asked: Request, *, extra_time: float = 0.0, stay: Stay | None = None, counted: bool = True
+    ) -> Response:
+        with self._slots if counted else nullcontext():
             pending = self._ask_staying(asked, stay, extra_time) if stay else None
             reply = (pending and pending.reply()) or self._connection.ask(
                 self._question(asked, asked.script, extra_time)
@@ -160,7 +162,8 @@ class HostJobs:
         for read in reads:
             check_jid(read.jid)
         with self._waiting(min(math.ceil(wait), LONGEST_WAIT)) as seconds:
-            answer = self._ask(request.status(reads, self._directory, seconds), extra_time=seconds, stay=stay)
+            asked = request.status(reads, self._directory, seconds)
+            answer = self._ask(asked, extra_time=seconds, stay=stay, counted=not seconds)
         return self._answers.of(reads, answer)
 
     def status_soon(
@@ -205,9 +208,14 @@ class HostJobs:
         return self.status([Read(jid)], wait=wait)[0]
 
     def whole(self, record: Record) -> Record:
-        """A `record` that was read with less output: as it is while the job runs, with the last 64 KiB of an end."""
-        cut = record.stdout_from or record.stderr_from
-        return self.record(record.jid) if record.finished and cut else record
+        """A `record` that was read with less output: as it is while the job runs, with the last 64 KiB of an end.
+
+        It needs none of `slots`: hosts that hang may have them all, and an end is to be known at once.
+        """
+        if not (record.finished and (record.stdout_from or record.stderr_from)):
+            return record
+        reads = [Read(record.jid)]
+        return self._answers.of(reads, self._ask(request.status(reads, self._directory, 0), counted=False))[0]
 
     def kill(self, jid: str, *, grace: int | None = None) -> Record:
         """End the job's whole process tree: TERM, `grace` seconds (the job's own by default), KILL, proof.
@@ -216,7 +224,8 @@ class HostJobs:
         """
         check_jid(jid)
         extra_time = float(LONGEST_GRACE if grace is None else grace)
-        answer = self._ask(request.kill(jid, self._directory, grace), extra_time=extra_time)
+        asked = request.kill(jid, self._directory, grace)
+        answer = self._ask(asked, extra_time=extra_time, counted=not extra_time)
         return self._answers.first(answer, jid)
 
     def list(self) -> tuple[Record, ...]:

@@ -14,7 +14,8 @@ class JobEvent:
 
     `record` is of the start (`started`), of the end (with the last 64 KiB of output), of a job that runs on a host that
     is reachable again (`returned`), of one whose turn came, or a glimpse of a running one. `error` is the last event of
-    the job, unless it is `Unreachable` and the host is `asked_again`.
+    the job, unless the host is `asked_again`: it is `Unreachable`, or `ProtocolError` where it gave no answer that is
+    understood about any of its jobs.
     """
 
     host: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -17,14 +18,20 @@ T = TypeVar("T", bound=Hashable)
 class Turns(Generic[T]):
     """Calls `serve` with each item when it is due, in at most `threads` threads, and for one item one call at a time.
 
+    With `patience` a call that takes longer, in seconds, holds up no other: its thread does not count any more, and
+    another takes its place. One of the `threads`, of which there are at least two, stays free to see to that.
+
     Threads start as they are needed, and end with `close`. What `serve` raises ends its thread: it is to raise nothing.
     """
 
-    def __init__(self, serve: Callable[[T], None], *, threads: int, name: str) -> None:
+    def __init__(self, serve: Callable[[T], None], *, threads: int, name: str, patience: float = math.inf) -> None:
         self._serve = serve
         self._most = threads
+        self._at_once = threads if patience == math.inf else threads - 1
         self._name = name
-        self._threads = self._idle = 0
+        self._patience = patience
+        self._threads = self._idle = 0  # of those that count
+        self._calls: dict[int, float] = {}  # by thread: when each that counts began its call, the oldest first
         self._due: dict[T, float] = {}
         self._heap: list[tuple[float, int, T]] = []  # also of turns that came earlier, which are passed over
         self._order = itertools.count()
@@ -71,30 +78,44 @@ class Turns(Generic[T]):
                 self._threads += 1
 
     def _work(self) -> None:
-        while (item := self._take()) is not None:
+        me = threading.get_ident()
+        while (item := self._take(me)) is not None:
             self._serve(item)
             with self._changed:
                 self._served.discard(item)
                 if item in self._due:
                     self._queue(item)
+                if self._calls.pop(me, None) is None:  # it took too long
+                    if self._threads >= self._most:
+                        return
+                    self._threads += 1
 
-    def _take(self) -> T | None:
-        """The next that is due, once it is; None when it is over."""
+    def _take(self, me: int) -> T | None:
+        """The next that is due, once it is and may be served; None when it is over."""
         with self._changed:
             while not self._closed:
-                wait = self._next_in()
-                if wait is not None and wait <= 0:
+                due_in, free_in = self._next_in(), self._free_in()
+                if due_in is not None and due_in <= 0 and free_in <= 0:
                     item = heapq.heappop(self._heap)[2]
                     del self._due[item]
                     self._served.add(item)
+                    self._calls[me] = time.monotonic()
                     following = self._next_in()
                     if following is not None and (following <= 0 or not self._idle):
                         self._call()
                     return item
                 self._idle += 1
-                self._changed.wait(wait)
+                self._changed.wait(None if due_in is None else max(due_in, free_in))
                 self._idle -= 1
             return None
+
+    def _free_in(self) -> float:
+        """Seconds until one more call may begin. Those that take too long are not counted from now on."""
+        now = time.monotonic()
+        while self._calls and (left := next(iter(self._calls.values())) + self._patience - now) <= 0:
+            del self._calls[next(iter(self._calls))]
+            self._threads -= 1
+        return 0.0 if len(self._calls) < self._at_once else left
 
     def _next_in(self) -> float | None:
         """Seconds until the next is due, none where it is over already."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Stay
-from remotejobs.errors import Unreachable, UsageError
+from remotejobs.errors import HostError, ProtocolError, Unreachable, UsageError
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.model import Job, Record
 
@@ -19,7 +19,10 @@ GLIMPSE_BYTES = 4096  # of each stream while the job runs: enough for its last l
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 10.0
 
+UNHEARD = (Unreachable, ProtocolError)  # after these who waits knows nothing, and asks again
+
 T = TypeVar("T")
+E = TypeVar("E", bound=HostError)
 
 
 def retry_while_unreachable(
@@ -29,18 +32,27 @@ def retry_while_unreachable(
 
     `on_unreachable` gets every failure that is retried; the last one is raised.
     """
+    return _retry(ask, Unreachable, contact_timeout, on_unreachable)
+
+
+def _retry(
+    ask: Callable[[], T],
+    passing: type[E] | tuple[type[E], ...],
+    contact_timeout: float,
+    on_error: Callable[[E], None] | None,
+) -> T:
     deadline = 0.0
     pause = FIRST_PAUSE
     while True:
         try:
             return ask()
-        except Unreachable as exc:
+        except passing as exc:
             now = time.monotonic()
             deadline = deadline or now + contact_timeout
             if now >= deadline or not exc.transient:
                 raise
-            if on_unreachable:
-                on_unreachable(exc)
+            if on_error:
+                on_error(exc)
         time.sleep(min(pause, deadline - now))
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -53,14 +65,15 @@ def wait_until_ended(
     news: bool = True,
     on_poll: Callable[[Record], None] | None = None,
     contact_timeout: float = DEFAULT_CONTACT_TIMEOUT,
-    on_unreachable: Callable[[Unreachable], None] | None = None,
+    on_unreachable: Callable[[HostError], None] | None = None,
 ) -> Record:
     """The record of the job's end, with the last 64 KiB of its output.
 
     The waiting is done on the host, so the end is seen at once; every `poll` seconds (at least one) `on_poll` gets
     the record of the running job with its last 4 KiB of output. Without `news` the host is spared: it gets one each
     minute, and one within `poll` seconds once the host is reachable again. Raises `JobNotFound`, and `Unreachable`
-    after `contact_timeout` seconds without contact, which says nothing of the job.
+    after `contact_timeout` seconds without contact, which says nothing of the job. An answer that is not understood
+    says nothing either: the host is asked again in the same way, and then `ProtocolError` raised.
     """
     if poll < 1:
         raise UsageError(f"poll is {poll:g} s", remedy="It must be at least 1 s.")
@@ -71,22 +84,18 @@ def wait_until_ended(
     def poll_once() -> Record:
         return jobs.status([glimpse], wait=pause, stay=stay)[0]
 
-    def unreachable(error: Unreachable) -> None:
+    def unreachable(error: HostError) -> None:
         nonlocal pause
         pause = min(pause, poll)
         if on_unreachable:
             on_unreachable(error)
 
     with stay:
-        while not (
-            record := retry_while_unreachable(poll_once, contact_timeout=contact_timeout, on_unreachable=unreachable)
-        ).finished:
+        while not (record := _retry(poll_once, UNHEARD, contact_timeout, unreachable)).finished:
             if on_poll:
                 on_poll(record)
             pause = min(2 * pause, longest)
-    return retry_while_unreachable(
-        lambda: jobs.whole(record), contact_timeout=contact_timeout, on_unreachable=on_unreachable
-    )
+    return _retry(lambda: jobs.whole(record), UNHEARD, contact_timeout, on_unreachable)
 
 
 def start_and_wait(jobs: HostJobs, job: Job, *, contact_timeout: float = DEFAULT_CONTACT_TIMEOUT) -> Record:

@@ -12,17 +12,18 @@ from dataclasses import replace
 from functools import partial
 
 from remotejobs.connections.threads import start_threads
-from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.errors import HostError, RemoteJobsError
 from remotejobs.jobs.answers import PendingRecords
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.jobs.job_event import JobEvent
 from remotejobs.jobs.turns import Turns
-from remotejobs.jobs.wait import FIRST_PAUSE, LONGEST_PAUSE
+from remotejobs.jobs.wait import FIRST_PAUSE, LONGEST_PAUSE, UNHEARD
 from remotejobs.jobs.watched_host import WatchedHost
 from remotejobs.model import Record, State
 
 SHORTEST_WAIT = 5.0  # seconds
-THREADS = 32  # for all hosts whose answers come by themselves: what they do takes a round trip at most
+THREADS = 32  # for all hosts whose answers come by themselves: what they do takes some round trips at most
+PATIENCE = 0.2  # seconds for that; a host that takes longer, and may hang, holds up no other
 NOTICE = 0.2  # seconds in which Ctrl-C is noticed
 UNREAD = 1000  # news that nobody has read; more glimpses are left out, so that memory stays bounded
 
@@ -38,8 +39,9 @@ class JobWatch:
     `jobs` maps each host to its jids, `on` gives access to a host and may raise `RemoteJobsError`. However many
     jobs a host has, it is asked in one exchange, which takes one of the sessions of its connection. With `glimpses`
     running jobs are reported too, every so many seconds; with `first_glimpse` for the first time after so many, and
-    after twice as long each then. Without them a host is asked once a minute. A host may be unreachable for
-    `contact_timeout` seconds. It has a thread of its own as long as it is, and where its connection does not call back.
+    after twice as long each then. Without them a host is asked once a minute. A host may be unreachable,
+    or give answers that are not understood, for `contact_timeout` seconds. It has a thread of its own as long as it
+    does, and where its connection does not call back.
 
     With `forks`, hosts need not be connected: each is asked first in one of so many threads, where an unreachable one
     is not asked again. With `start`, that is to start its job.
@@ -58,7 +60,7 @@ class JobWatch:
     ) -> None:
         self.pending: set[JobKey] = {(host, jid) for host, jids in jobs.items() for jid in jids}
         self.latest: dict[JobKey, Record] = {}  # of jobs that have not ended, as last seen
-        self.unreachable: dict[JobKey, Unreachable] = {}
+        self.unheard: dict[JobKey, HostError] = {}  # by why: their hosts do not answer, or not in a way understood
         self._on = on
         self._start = start
         self._glimpses = glimpses
@@ -68,7 +70,7 @@ class JobWatch:
         self._wait = longest if first_glimpse is not None else max(SHORTEST_WAIT, longest)
         self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        self._turns: Turns[WatchedHost] = Turns(self._serve, threads=THREADS, name="watch")
+        self._turns: Turns[WatchedHost] = Turns(self._serve, threads=THREADS, name="watch", patience=PATIENCE)
         self._begins: Turns[WatchedHost] = Turns(self._begin, threads=forks or 1, name="watch begins")
         self._left = {WatchedHost(host, list(jids), apart=forks is not None) for host, jids in jobs.items()}
         self._unasked = len(self._left)
@@ -112,12 +114,12 @@ class JobWatch:
 
     def _take(self, item: JobEvent) -> None:
         key = (item.host, item.jid)
-        self.unreachable.pop(key, None)
+        self.unheard.pop(key, None)
         if item.is_last:
             self.pending.discard(key)
             self.latest.pop(key, None)
-        elif isinstance(item.error, Unreachable):
-            self.unreachable[key] = item.error
+        elif isinstance(item.error, HostError):
+            self.unheard[key] = item.error
 
     def _begin(self, host: WatchedHost) -> None:
         self._guarded(host, self._connect)
@@ -216,7 +218,7 @@ class JobWatch:
         while host.jids and not self._stopped.is_set():
             try:
                 seen = host.poll(wait)
-            except Unreachable as exc:
+            except UNHEARD as exc:
                 now = time.monotonic()
                 if not unreachable:
                     deadline = now + self._contact_timeout

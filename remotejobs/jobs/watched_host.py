@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from remotejobs.agent.request import Read
 from remotejobs.connections.base import Stay
-from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.errors import ProtocolError, RemoteJobsError, Unreachable
 from remotejobs.jobs.answers import PendingRecords
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.job_event import JobEvent
@@ -49,8 +49,16 @@ class WatchedHost:
         return None if records is None else self._events(records)
 
     def poll(self, wait: float) -> list[JobEvent]:
-        """Wait over there until one of its jobs ends. One that cannot be read hides no other."""
-        return self._poll(self.reads(), wait)
+        """Wait over there until one of its jobs ends. One that cannot be read hides no other.
+
+        Raises `Unreachable`, and `ProtocolError` where none can be read: then it may be the host that is not
+        understood at the moment, and not the job.
+        """
+        seen = self._poll(self.reads(), wait)
+        errors = [each.error for each in seen if isinstance(each.error, ProtocolError)]
+        if errors and len(errors) == len(seen):
+            raise errors[0]
+        return seen
 
     def _poll(self, reads: Sequence[Read], wait: float) -> list[JobEvent]:
         assert self.jobs

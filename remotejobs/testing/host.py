@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Condition
 
 from remotejobs.connections.base import Answered, PendingReply, Question, Reply, Stay, do_nothing
-from remotejobs.errors import ConnectionLost, ConnectionRefused, ProtocolError, TimedOut, Unreachable
+from remotejobs.errors import ConnectionLost, ConnectionRefused, HostError, ProtocolError, TimedOut
 from remotejobs.model import TAIL_BYTES
 from remotejobs.testing import answer as answers
 from remotejobs.testing.clock import Clock
@@ -47,15 +47,18 @@ class FakeHost:
         self._clock = Clock()
         self._changed = Condition()
         self._jobs: dict[str, dict[str, FakeJob]] = {}  # by directory, as each user has one
-        self._cut: tuple[type[Unreachable], str] | None = None
+        self._cut: tuple[type[HostError], str] | None = None
         self._deaf = 0
         self._pending: set[FakePending] = set()
         self._breaks = 0  # how often all connections broke
 
     # --- what the test does to it ---
 
-    def unreachable(self, kind: type[Unreachable] = ConnectionRefused, message: str = "nothing listens there") -> None:
-        """From now on it cannot be asked; waiting callers lose the connection. Its jobs run on."""
+    def unreachable(self, kind: type[HostError] = ConnectionRefused, message: str = "nothing listens there") -> None:
+        """From now on it cannot be asked, or is not understood (`ProtocolError`); waiting callers lose the connection.
+
+        Its jobs run on.
+        """
         with self._changed:
             self._cut = (kind, message)
             self._break()

@@ -17,7 +17,6 @@ from remotejobs.prefect.tasks.connections import jobs_of
 from remotejobs.prefect.tasks.jobs.attempt import Attempt, this_attempt
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
 from remotejobs.prefect.tasks.jobs.job import polling
-from remotejobs.prefect.tasks.jobs.outcomes import is_unreachable
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import number_of
 
@@ -107,7 +106,7 @@ class _Awaited:
         for key, outcome in self._on_each(lambda jobs, handle: jobs.record(handle.jid)):
             if isinstance(outcome, Record) and outcome.finished:
                 self._records[key] = outcome
-            elif isinstance(outcome, HostError) and not is_unreachable(outcome):
+            elif isinstance(outcome, HostError) and not outcome.transient:
                 self._errors[key] = outcome
 
     def _rest(self) -> str:
@@ -122,7 +121,7 @@ class _Awaited:
         )
 
     def _said(self, ended: int) -> str:
-        unreachable = {**self._watch.unreachable, **self._errors}
+        unreachable = {**self._watch.unheard, **self._errors}
         hosts = ", ".join(self._handles[key].host for key in self._handles if key in unreachable)
         said = f"{ended} of {number_of(len(self._keys), 'job')} ended"
         return f"{said}, no answer from {hosts}" if hosts else said

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from prefect import get_run_logger
 
-from remotejobs.errors import RemoteJobsError, Unreachable
+from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.jobs.fleet import each_of
 from remotejobs.jobs.job_event import JobEvent
 from remotejobs.jobs.watch import JobWatch
@@ -21,7 +21,6 @@ from remotejobs.prefect.tasks.jobs.host_group_progress import GroupProgress
 from remotejobs.prefect.tasks.jobs.outcomes import (
     FailedWhen,
     given_up,
-    is_unreachable,
     lost_sight,
     progress_of,
     success_of,
@@ -103,7 +102,9 @@ class GroupPoll:
         elif news.error and news.is_last:
             self._keep(handle, news.error)
         elif news.error:
-            logger.warning("%s on %s: no contact, it is asked again: %s", handle.label, handle.host, news.error.message)
+            trouble = "no contact" if isinstance(news.error, Unreachable) else "not understood"
+            said = news.error.message
+            logger.warning("%s on %s: %s, it is asked again: %s", handle.label, handle.host, trouble, said)
 
     def _show(self, handle: Handle, record: Record) -> None:
         """What is new of its output, and how far it is where it says so."""
@@ -137,7 +138,7 @@ class GroupPoll:
 
     def _last_poll(self, handle: Handle, attempt: Attempt) -> RecordOrError:
         """The record of a job that ended just now; otherwise the error that says what becomes of it."""
-        error = self._watch.unreachable.get((handle.host, handle.jid))
+        error = self._watch.unheard.get((handle.host, handle.jid))
         if error:
             return lost_sight(handle, self._access, attempt, error)
         try:
@@ -146,15 +147,15 @@ class GroupPoll:
             if record.finished:
                 return record
             return given_up(jobs, handle, self._access, attempt, record, self._until.on_exhausted)
-        except Unreachable as exc:
-            return lost_sight(handle, self._access, attempt, exc) if is_unreachable(exc) else exc
+        except HostError as exc:
+            return lost_sight(handle, self._access, attempt, exc) if exc.transient else exc
         except RemoteJobsError as exc:
             return exc
 
     def _results(self) -> Iterator[JobResult]:
         """How each job is by now, in the order of the handles."""
         for key, handle in self._handles.items():
-            outcome = self._outcomes.get(key) or self._watch.unreachable.get(key)
+            outcome = self._outcomes.get(key) or self._watch.unheard.get(key)
             if outcome is not None:
                 yield result_from(handle.label, handle.host, outcome)
             else:

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 
 from remotejobs.agent.request import Read
-from remotejobs.errors import Unreachable
+from remotejobs.errors import HostError
 from remotejobs.jobs.client import LONGEST_WAIT, HostJobs
 from remotejobs.model import Handle, Job, Record
 from remotejobs.prefect.tasks.access import Access, command_line
@@ -44,8 +44,8 @@ def if_unreachable(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -
 
 
 def while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    """For retry_condition_fn: a job that still runs is polled again, and an unreachable host asked again."""
-    return isinstance(state.data, StillRunning) or is_unreachable(state.data)
+    """For retry_condition_fn: a job that still runs is polled again, and a host that told nothing of it asked again."""
+    return isinstance(state.data, StillRunning) or (isinstance(state.data, HostError) and state.data.transient)
 
 
 @task(
@@ -80,9 +80,10 @@ def polling(until: Until, pause: float) -> dict[str, Any]:
 def poll_until(until: Until, failed_when: FailedWhen | None = None) -> Task[..., Record]:
     """The task that polls a job: `poll_until(until).submit(handle, access)` gives the record of its success.
 
-    One attempt asks once, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable`,
-    nothing else. It raises `JobFailed` when the job ended in any other way, `RetriesExhausted` at the last attempt.
-    `failed_when` decides about a command that ended by itself, in place of its return code.
+    One attempt asks once, and Prefect's retries make that a poll: `StillRunning` is tried again, and `Unreachable` and
+    `ProtocolError`, which tell nothing of the job, and nothing else. It raises `JobFailed` when the job ended in any
+    other way, `RetriesExhausted` at the last attempt. `failed_when` decides about a command that ended by itself, in
+    place of its return code.
     """
 
     @task(task_run_name="poll {handle.label} on {handle.host}", **polling(until, until.delay - until.wait))
@@ -145,8 +146,8 @@ def poll_once(handle: Handle, access: Access, until: Until, failed_when: FailedW
     began, wait = time.monotonic(), until.last_wait if attempt.is_last else until.wait
     try:
         record = _poll(jobs, handle, wait)
-    except Unreachable as exc:
-        if not is_unreachable(exc):
+    except HostError as exc:
+        if not exc.transient:
             raise
         if attempt.is_last:
             raise lost_sight(handle, access, attempt, exc) from exc

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from remotejobs.display.row import progress_line
-from remotejobs.errors import Unreachable
+from remotejobs.errors import HostError, Unreachable
 from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Record, State
 from remotejobs.prefect.tasks.access import Access, command_line
@@ -71,8 +71,8 @@ def given_up(
     raise RetriesExhausted(f"{tried}. It was {record.msg}. {where}", record)
 
 
-def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: Unreachable) -> RetriesExhausted:
-    """The error for a host that was unreachable at the last attempt."""
+def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: HostError) -> RetriesExhausted:
+    """The error for a host that was unreachable at the last attempt, or that was not understood."""
     command = command_line("status", handle, access)
     return RetriesExhausted(
         f"{handle.label} on {handle.host}: {attempt}, {error.message}. It may run on; check it with: {command}"

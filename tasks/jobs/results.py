@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
-from remotejobs.errors import HostError, RemoteJobsError, Unreachable
+from remotejobs.errors import HostError, ProtocolError, RemoteJobsError, Unreachable
 from remotejobs.model import Handle, Record, State
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.jobs.errors import HostsFailed, JobFailed, RetriesExhausted
@@ -167,6 +167,8 @@ def _word(error: object) -> str:
             return record.state
         case RetriesExhausted():
             return _UNREACHABLE
+        case ProtocolError():
+            return "unknown"
         case HostError():
             return "refused"
         case _:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import JobExists, JobNotFound, Unreachable
+from remotejobs.errors import HostError, JobExists, JobNotFound, Unreachable
 from remotejobs.inventory.variables import text
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.locks import Holder
@@ -207,5 +207,5 @@ def migration_on(access: Access, host: str) -> MigrationHost:
     return MigrationHost(shell_of(access, host), directory=text(host_of(access, host), "remotejobs_dir"))
 
 
-def _log_unreachable(error: Unreachable) -> None:
+def _log_unreachable(error: HostError) -> None:
     get_run_logger().warning("%s; asking again", error.message)

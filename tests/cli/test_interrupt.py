@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import shlex
 import signal
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import Popen
 
-from tests.cli.conftest import Hosts
+import pytest
+
+from tests.cli.conftest import Hosts, written
 from tests.cli.running import begin, remotejobs
 
 
@@ -56,3 +60,28 @@ def test_ctrl_c_while_waiting_or_following_ends_at_once_too(local_hosts: Hosts) 
     assert process.returncode == 130
     assert f"remotejobs log here held -i {local_hosts.inventory}" in err
     assert local_hosts.call("kill", "held", "-l", "here").code == 0
+
+
+@pytest.mark.parametrize(("command", "words"), [("run", ("-P", "60", "--", "sleep 60")), ("kill", ())])
+def test_ctrl_c_does_not_wait_for_a_host_that_hangs_and_names_those_of_which_nothing_is_known(
+    place: Path, command: str, words: tuple[str, ...]
+) -> None:
+    within = 300  # seconds; who waits for the host waits so long
+    here = {"ansible_connection": "local", "remotejobs_dir": str(place / "here")}
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it takes connections, and says nothing
+        options = f"-o ConnectTimeout={within} -o StrictHostKeyChecking=no"
+        frozen = {"ansible_host": "127.0.0.1", "ansible_port": server.getsockname()[1]}
+        hosts = written(place, {"here": here, "frozen": {**frozen, "ansible_ssh_common_args": options}})
+        assert hosts.call("run", "-l", "here", "-P", "0", "--jid", "j", "--", "sleep 60").code == 0
+        jid = ("j",) if command == "kill" else ("--jid", "k")
+        process = begin(command, "all", *jid, "-i", str(hosts.inventory), *words)
+        assert process.stdout
+        while "here " not in process.stdout.readline():
+            pass
+        with server.accept()[0] as peer:
+            assert peer.recv(1)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=within / 2)
+
+    assert process.returncode == 130
+    assert "there is not known: frozen\n" in err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.servers.sshd import SshLab
-from remotejobs.errors import HostKeyChanged, TimedOut, Unreachable, UsageError
+from remotejobs.errors import HostError, HostKeyChanged, TimedOut, Unreachable, UsageError
 from remotejobs.inventory import load_inventory
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.fleet import Fleet
@@ -25,14 +25,14 @@ def test_a_host_that_comes_back_within_the_contact_timeout_is_unreachable_and_no
 ) -> None:
     go = tmp_path / "go"
     seen: list[Record] = []
-    errors: list[Unreachable] = []
+    errors: list[HostError] = []
 
     def switch_off(record: Record) -> None:
         if not seen:
             lab.stop_host("db1")
         seen.append(record)
 
-    def switch_on(error: Unreachable) -> None:
+    def switch_on(error: HostError) -> None:
         if not errors:
             lab.start_host("db1")
             go.touch()
@@ -55,7 +55,7 @@ def test_a_host_that_stays_away_is_unreachable_when_the_contact_timeout_is_over(
     def asked(jobs: HostJobs) -> None:
         wait_until_ended(jobs, "away", poll=1, contact_timeout=1, on_unreachable=errors.append)
 
-    errors: list[Unreachable] = []
+    errors: list[HostError] = []
     with fleet_of(ssh_hosts, "db2") as fleet:
         jobs = fleet.jobs("db2")
         jobs.start(Job(jid="away", cmd="true"))

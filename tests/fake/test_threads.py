@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from remotejobs.cli import exit_codes
+from remotejobs.connections.base import Connection
+from remotejobs.inventory.variables import HostLike
 from remotejobs.jobs.fleet import Fleet
 from remotejobs.jobs.watch import THREADS
 from remotejobs.testing import FakeHosts, Plan
@@ -82,3 +84,22 @@ def test_no_more_threads_than_forks_start_jobs(reached: Callable[[FakeHosts], Fa
     done = remotejobs("run", "all", "-i", INVENTORY, "-f", "7", "-P", poll, "--json", "--", "work")
     assert (done.code, len(done.objects)) == (exit_codes.OK, len(HOSTS))
     assert 1 <= len(starters) <= 7
+
+
+@pytest.mark.parametrize("words", [("status", "all", "j"), ("list", "all"), ("clean", "all", "--older-than", "1d")])
+def test_no_more_threads_than_forks_ask_what_needs_no_waiting(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    fake, askers = FakeHosts(Plan(lasts=0), real_time=True), set[int]()
+
+    def connect(host: HostLike) -> Connection:
+        askers.add(threading.get_ident())
+        return fake.connect(host)
+
+    defaults = Fleet.__init__.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "connect", connect)
+    assert remotejobs("run", "all", "-i", INVENTORY, "--jid", "j", "-P", "0", "--", "work").code == exit_codes.OK
+    askers.clear()
+    assert remotejobs(*words, "-i", INVENTORY, "-f", "7", "--json").code == exit_codes.OK
+    assert 1 <= len(askers) <= 7

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.servers.sshd import SshLab
 from remotejobs.connections.base import Become, Connection, Question, Reply
 
 END = b"the-end\n"
@@ -20,6 +21,14 @@ class SomeHost:
 
     name: str = "db1"
     variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+def known_at(lab: SshLab, port: int) -> dict[str, str]:
+    """The variables by which the lab's host key is expected at another port: that of a proxy."""
+    known = lab.known_hosts.with_name(f"known_at_{port}")
+    key = lab.known_hosts.read_text().splitlines()[0].split(" ", 1)[1]
+    known.write_text(f"[127.0.0.1]:{port} {key}\n")
+    return {"ansible_ssh_common_args": f"-o UserKnownHostsFile={known}"}
 
 
 def ask(

@@ -20,7 +20,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Job, Record
 from remotejobs.workarounds.paramiko.exec_request import request_exec
 from tests.awaiting import await_true
-from tests.ssh.asking import BY_PARAMIKO, ask, said
+from tests.ssh.asking import BY_PARAMIKO, ask, known_at, said
 
 Connect = Callable[..., Connection]
 
@@ -48,7 +48,7 @@ def test_a_connection_dropped_in_the_middle_of_an_answer_asks_again(
 
 def test_a_host_that_comes_back_is_asked_again(connect: Connect, lab: SshLab) -> None:
     with Proxy(lab.host("db1").port) as proxy:
-        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        connection = connect(ansible_port=proxy.port, **known_at(lab, proxy.port))
         ask(connection, "true")
         proxy.refuse(3)
         proxy.cut()
@@ -59,7 +59,7 @@ def test_a_host_that_comes_back_is_asked_again(connect: Connect, lab: SshLab) ->
 
 def test_every_question_is_answered_while_the_connection_is_cut_again_and_again(connect: Connect, lab: SshLab) -> None:
     with Proxy(lab.host("db1").port) as proxy, ThreadPoolExecutor(4) as threads:
-        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        connection = connect(ansible_port=proxy.port, **known_at(lab, proxy.port))
         questions = [threads.submit(ask, connection, f"echo {n}; echo {'#' * 40000}") for n in range(60)]
         for done in questions[5::5]:
             done.result()
@@ -73,7 +73,7 @@ def test_what_stays_lost_is_an_error_after_the_time_for_retries(connect: Connect
     closed = r"127\.0\.0\.1 port {0} closed the connection.*MaxStartups|Connection closed by 127\.0\.0\.1 port {0}"
     with Proxy(lab.host("db1").port) as proxy:
         proxy.refuse(1000)
-        connection = connect(ansible_port=proxy.port, retry_for=0.5, **_known_at(lab, proxy))
+        connection = connect(ansible_port=proxy.port, retry_for=0.5, **known_at(lab, proxy.port))
 
         with pytest.raises(ConnectionLost, match=closed.format(proxy.port)):
             ask(connection, "true")
@@ -123,7 +123,7 @@ def test_a_start_that_is_known_to_have_come_through_is_not_sent_again(
     """The job may have ended since, and another caller may have cleaned it away: it would run twice."""
     ran, here = tmp_path / "ran", HostJobs(LocalConnection("here"), directory=str(tmp_path / "jobs"))
     with Proxy(lab.host("db1").port) as proxy:
-        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        connection = connect(ansible_port=proxy.port, **known_at(lab, proxy.port))
 
         def clean_and_cut(_: Record) -> None:
             await_true(ran.exists)
@@ -140,7 +140,7 @@ def test_a_start_that_is_known_to_have_come_through_is_not_sent_again(
 
 def test_a_network_that_swallows_everything_ends_at_the_deadline(connect: Connect, lab: SshLab) -> None:
     with Proxy(lab.host("db1").port) as proxy:
-        connection = connect(ansible_port=proxy.port, **_known_at(lab, proxy))
+        connection = connect(ansible_port=proxy.port, **known_at(lab, proxy.port))
         ask(connection, "true")
         proxy.stall()
 
@@ -155,11 +155,3 @@ def test_a_shell_that_is_killed_before_it_said_anything_is_a_lost_connection(con
     """The system's ssh has an exit code for it. The caller may ask again, as after any lost connection."""
     with pytest.raises(ConnectionLost, match="closed the session before the shell said anything"):
         ask(connect(retry_for=0), "kill -9 $$")
-
-
-def _known_at(lab: SshLab, proxy: Proxy) -> dict[str, str]:
-    """The lab's host key, expected at the proxy's port."""
-    known = lab.known_hosts.with_name(f"known_at_{proxy.port}")
-    key = lab.known_hosts.read_text().splitlines()[0].split(" ", 1)[1]
-    known.write_text(f"[127.0.0.1]:{proxy.port} {key}\n")
-    return {"ansible_ssh_common_args": f"-o UserKnownHostsFile={known}"}

@@ -32,7 +32,7 @@ def execute(args: Namespace) -> int:
 
     with target.fleet() as fleet:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
-        results = follow(fleet, view, side_by_side(fleet, kill))
+        results = follow(fleet, view, side_by_side(fleet, kill), unknown="Whether it was ended there is not known")
     if not args.json:
         say_summary(results)
     if args.dry_run:

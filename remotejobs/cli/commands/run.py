@@ -124,7 +124,7 @@ def execute(args: Namespace) -> int:
         view = kept_in(args.tree, view, job.jid)
         with jobs_run_on(target, job.jid):
             items = started(fleet, job.jid, lambda _host: job, args.poll, view.first_poll)
-            results = follow(fleet, view, items)
+            results = follow(fleet, view, items, unknown="Whether it was started there is not known")
     if not args.json and args.poll == 0:
         _say_where(results, target.commands(job.jid))
     elif not args.json:

@@ -146,8 +146,10 @@ class SshConnection:
         self._endpoint = endpoint
         self._retry_for = retry_for
         self._session: Session | None = None
+        self._closes = 0
         self._eager = True
-        self._opening = threading.Lock()
+        self._opening = threading.Lock()  # held as long as a login takes
+        self._changing = threading.Lock()  # held to look at the session or to replace it
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._kept = threading.BoundedSemaphore(KEPT)
 
@@ -217,9 +219,13 @@ class SshConnection:
         self._kept.release()
 
     def close(self) -> None:
-        """Close the session; a later `ask` opens another."""
-        with self._opening:
+        """Close the session; a later `ask` opens another.
+
+        One that is being opened is not waited for, as its host may hang: whoever opens it closes it.
+        """
+        with self._changing:
             session, self._session = self._session, None
+            self._closes += 1
         if session is not None:
             session.close()
 
@@ -251,17 +257,23 @@ class SshConnection:
     def _open(self) -> Session:
         """The open session; several threads wait for the one that opens it."""
         with self._opening:
-            if self._session is not None and not self._session.is_open:
-                self._session.close()
-                self._session = None
-            if self._session is None:
-                with self._discreetly():
-                    self._session = open_session(self._endpoint)
-            return self._session
+            session, closes = self._session, self._closes
+            if session is not None and session.is_open:
+                return session
+            if session is not None:
+                self.drop(session)
+            with self._discreetly():
+                session = open_session(self._endpoint)
+            with self._changing:
+                if closes == self._closes:
+                    self._session = session
+                    return session
+            session.close()
+            raise ConnectionLost(self.host, "the connection was closed here while it was opened")
 
     def drop(self, session: Session) -> None:
         """Close a session over which nothing may come any more; the next `ask` opens another."""
-        with self._opening:
+        with self._changing:
             if self._session is session:
                 self._session = None
         session.close()

@@ -31,7 +31,7 @@ from remotejobs.connections.ssh.login.askpass import MARKED, answering, check_wo
 from remotejobs.connections.ssh.openssh_directory import SocketDirectory, socket_directory
 from remotejobs.connections.ssh.openssh_jumps import without_banners
 from remotejobs.connections.ssh.openssh_query import SshQuery
-from remotejobs.connections.ssh.openssh_run import SshOutput, run_to_its_end
+from remotejobs.connections.ssh.openssh_run import GivenUp, SshOutput, run_to_its_end
 from remotejobs.connections.ssh.openssh_says import BEHIND_SOMEBODY, Login, failure
 from remotejobs.connections.ssh.resolve import asked_name
 from remotejobs.connections.unlike_ansible import ssh_program
@@ -85,6 +85,7 @@ class OpenSshConnection:
         self._retry_for = retry_for
         self._discreetly = partial(discreet, host)
         self._opening = threading.Lock()
+        self._given_up = threading.Event()  # set while the login that is under way is not wanted any more
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._directory: SocketDirectory | None = None
 
@@ -93,8 +94,10 @@ class OpenSshConnection:
         return ask_until_answered(self._ask_once, self.host, question, self._retry_for)
 
     def close(self) -> None:
-        """End the master; a later `ask` opens another."""
+        """End the master, also one that is logging in, at a host that may hang; a later `ask` opens another."""
+        self._given_up.set()
         with self._opening:
+            self._given_up.clear()
             directory, self._directory = self._directory, None
         if directory is not None:
             self._end(directory)
@@ -206,7 +209,9 @@ class OpenSshConnection:
     def _run(self, words: list[str], environment: dict[str, str], directory: SocketDirectory) -> tuple[int, SshOutput]:
         log = directory.path / "log"
         try:
-            return run_to_its_end(words, environment, log, WITHIN)
+            return run_to_its_end(words, environment, log, WITHIN, self._given_up)
+        except GivenUp as exc:
+            raise ConnectionLost(self.host, "the connection was closed here while it was opened") from exc
         except subprocess.TimeoutExpired as exc:
             raise TimedOut(self.host, f"ssh {self._name} was not logged in within {WITHIN:g} s") from exc
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 _HEARD = 64 * 1024  # bytes of each of the two, from the end
 _LOOKS = 0.05  # seconds after which an end is checked for that no stream showed
@@ -27,16 +28,20 @@ class SshOutput:
     """What it passes on, such as the server's banner, and what programs say that it started."""
 
 
+class GivenUp(Exception):
+    """Nobody waits any more for the end of a ssh, and it was killed."""
+
+
 def run_to_its_end(
-    words: Sequence[str], environment: Mapping[str, str], log: Path, within: float
+    words: Sequence[str], environment: Mapping[str, str], log: Path, within: float, given_up: Event
 ) -> tuple[int, SshOutput]:
     """The exit status of `words`, which let ssh log to `log` (-E), and what was heard.
 
     Both streams are read all the time and only their ends kept: a server that says much neither fills a disk nor holds
     ssh up. They stay open in what goes to the background, so their ends are not waited for; what a master logs later
-    is lost. When ssh fails, or takes longer than `within` seconds (`subprocess.TimeoutExpired`), all that it started
-    is killed with it: a ProxyCommand, or the ssh to a jump host, may not care that it has gone. `OSError` when it
-    cannot be run.
+    is lost. When ssh fails, takes longer than `within` seconds (`subprocess.TimeoutExpired`), or was `given_up`
+    (`GivenUp`), all that it started is killed with it: a ProxyCommand, or the ssh to a jump host, may not care that it
+    has gone. `OSError` when it cannot be run.
     """
     with ExitStack() as opened:
         os.mkfifo(log, 0o600)
@@ -60,7 +65,7 @@ def run_to_its_end(
             os.close(saying)
         streams = opened.enter_context(closing(_Tails(logged, said)))
         try:
-            streams.read_until_exit(process, within)
+            streams.read_until_exit(process, within, given_up)
         finally:
             if process.returncode != 0:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -79,9 +84,11 @@ class _Tails:
         for stream in streams:
             self._open.register(stream, selectors.EVENT_READ)
 
-    def read_until_exit(self, process: subprocess.Popen[bytes], within: float) -> None:
+    def read_until_exit(self, process: subprocess.Popen[bytes], within: float, given_up: Event) -> None:
         deadline = time.monotonic() + within
         while process.poll() is None:
+            if given_up.is_set():
+                raise GivenUp
             if time.monotonic() >= deadline:
                 raise subprocess.TimeoutExpired(process.args, within)
             self.read(_LOOKS)

@@ -73,7 +73,7 @@ def test_a_long_name_of_the_temporary_directory_is_no_hindrance(
 def test_closing_ends_the_master_and_leaves_nothing_behind(connect: Connect, lab: SshLab, tmp_path: Path) -> None:
     connection = connect("db2")
     ask(connection, "true")
-    assert lab.connections("db2") == 1
+    await_true(lambda: lab.connections("db2") == 1)  # those of tests before may take a moment yet to end
     connection.close()
 
     await_true(lambda: lab.connections("db2") == 0)

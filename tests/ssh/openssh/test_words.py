@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -243,7 +244,7 @@ def test_a_server_that_never_stops_talking_costs_no_disk_and_little_memory(tmp_p
     log = tmp_path / "log"
     script = f"echo first >{log}; head -c 4000000 /dev/zero | tr '\\0' x >&2; echo last >&2; echo last >{log}; exit 255"
 
-    code, heard = run_to_its_end(["sh", "-c", script], {"PATH": "/bin:/usr/bin"}, log, 60)
+    code, heard = run_to_its_end(["sh", "-c", script], {"PATH": "/bin:/usr/bin"}, log, 60, threading.Event())
 
     assert code == 255
     assert len(heard.beside) == 64 * 1024

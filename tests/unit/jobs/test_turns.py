@@ -11,6 +11,7 @@ import pytest
 
 from remotejobs.connections.threads import start_threads
 from remotejobs.jobs.turns import Turns
+from tests.awaiting import await_true
 
 SOON = 30.0  # seconds; nothing here takes so long
 
@@ -116,4 +117,43 @@ def test_who_can_get_no_thread_more_is_served_by_one_that_there_is(monkeypatch: 
         turns.put(item)
     held.set()
     assert [served.get(timeout=SOON) for _ in range(3)] == ["slow", "next", "last"]
+    turns.close()
+
+
+def test_calls_that_take_longer_than_the_patience_hold_up_no_other_and_their_threads_are_not_kept() -> None:
+    served: queue.SimpleQueue[str] = queue.SimpleQueue()
+    held = threading.Event()
+
+    def serve(item: str) -> None:
+        if item.startswith("slow"):
+            held.wait(SOON)
+        served.put(item)
+
+    turns = Turns(serve, threads=3, name="patient turns", patience=0.05)
+    slow = [f"slow {number}" for number in range(10)]
+    for item in (*slow, "quick"):
+        turns.put(item)
+    assert served.get(timeout=SOON) == "quick"
+    held.set()
+    assert {served.get(timeout=SOON) for _ in slow} == set(slow)
+    await_true(lambda: [thread.name for thread in threading.enumerate()].count("patient turns") <= 3)
+    turns.put("later")
+    assert served.get(timeout=SOON) == "later"
+    turns.close()
+
+
+def test_without_patience_no_more_calls_are_under_way_than_there_are_threads() -> None:
+    under_way: queue.SimpleQueue[int] = queue.SimpleQueue()
+    held, now = threading.Event(), set[int]()
+
+    def serve(item: int) -> None:
+        now.add(item)
+        under_way.put(len(now))
+        held.wait(0.05)
+        now.discard(item)
+
+    turns = Turns(serve, threads=2, name="turns")
+    for item in range(10):
+        turns.put(item)
+    assert max(under_way.get(timeout=SOON) for _ in range(10)) == 2
     turns.close()

@@ -65,10 +65,10 @@ def test_an_unreachable_host_is_reported_once_and_so_is_its_end() -> None:
     for news in watch.news(LONG):
         said.append("unreachable" if news.error else "ended" if news.is_last else "heard")
         if said == ["unreachable"]:
-            assert ("db1", "work") in watch.unreachable
+            assert ("db1", "work") in watch.unheard
             fake.host("db1").reachable()
         elif said == ["unreachable", "heard"]:
-            assert not watch.unreachable
+            assert not watch.unheard
             fake.ends("work")
     assert said == ["unreachable", "heard", "ended"]
 
@@ -91,6 +91,17 @@ def test_a_job_that_is_not_there_hides_no_other_on_its_host() -> None:
     assert (first.jid, type(first.error)) == ("gone", JobNotFound)
     fake.ends("there")
     assert [one.jid for one in news] == ["there"]
+
+
+def test_an_end_with_much_output_is_known_also_while_other_hosts_hang_and_hold_all_slots() -> None:
+    fake, slots = FakeHosts(Plan(lasts=None, stdout="x" * 100_000)), threading.BoundedSemaphore(1)
+    jobs = HostJobs(fake.host("db1"), slots=slots)
+    jobs.start(Job(jid="work", cmd="x", label="work"))
+    with slots:
+        watch = JobWatch({"db1": ["work"]}, lambda _: jobs)
+        fake.ends("work")
+        (news,) = watch.news(LONG)
+    assert news.record and len(news.record.stdout) == 64 * 1024
 
 
 def watching() -> set[threading.Thread]:
