@@ -1,6 +1,7 @@
-"""Why a run failed, in the UI: from the list of runs two clicks show host, reason, last lines and what to do.
+"""Why a run failed, in the UI: three clicks from the first page show host, reason, last lines and what to do.
 
-So it is for each kind of failure.
+So it is for each kind of failure, in a window of a small laptop and without scrolling; and what became of the jobs of a
+cancelled run is shown at the same place.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lab.demos.stage import Stage
-from lab.runs import await_end, deployment
+from lab.runs import await_end, await_state, deployment
 from lab.screenshots.pictures import browser
 from lab.servers.prefect.api import RunStatus
+from tests.awaiting import await_true
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-HEIGHT = 1000
+HEIGHT = 720  # pixels of the window
 OFTEN = {"delay": 1, "retries": 100}
 LOCKED = {"locks": ["one-at-a-time"]}
 SHOWN = {
     "job failed": ["1 of 1 failed", "on db1: failed, rc 3", "Its output: remotejobs log db1 ", "| disk full"],
-    "timed out": ["on db1: timed_out", "time limit of 2 s exceeded", "proven empty", "| half"],
+    "timed out": ["on db1: timed_out", "time limit of 2 s exceeded", "proven empty", "Its output: remotejobs log db1 ", "| half"],
     "unreachable": ["1 of 1 unreachable", "on gone: nothing listens at 127.0.0.1 port 1", "Check that sshd runs there"],
     "wrong pattern": ["'nowhere*' matches no host", "shows the hosts and groups that a pattern can name"],
     "missing inventory": ["/nowhere/hosts.yml: cannot be read", "Check the path"],
-    "lock": ["on db1: timed_out", "one-at-a-time"],
+    "lock": ["on db1: timed_out", "one-at-a-time", "remotejobs list db1"],
+    "cancelled": ["None of its 1 job runs any more", "command on db1: killed after", "its process tree is proven empty"],
 }
+FAILED = [kind for kind in SHOWN if kind != "cancelled"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,15 @@ def failed(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         "missing inventory": start(stage, "all", "true", inventory=Path("/nowhere/hosts.yml")),
         "lock": start(stage, "db1", "true", job={**LOCKED, "queue_timeout": 2}),
     }
-    return {kind: await_end(stage.api, run) for kind, run in runs.items()}
+    ends = {kind: await_end(stage.api, run) for kind, run in runs.items()}
+    return {**ends, "cancelled": cancelled(stage, start(stage, "db1", "echo half; sleep 600"))}
+
+
+def cancelled(stage: Stage, run: RunStatus) -> RunStatus:
+    """The run, once it was cancelled while its job ran; the worker's words come first, and ours in their place."""
+    await_true(lambda: any("last line: half" in line for line in stage.api.log(run)))
+    stage.api.cancel(run)
+    return await_state(stage.api, run, lambda now: now.final and "\n" in ((now.state and now.state.message) or ""))
 
 
 def start(stage: Stage, hosts: str, command: str, *, inventory: Path | None = None, **more: object) -> RunStatus:
@@ -63,21 +75,24 @@ def page() -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("kind", SHOWN)
-def test_two_clicks_from_the_list_of_runs_show_host_reason_last_lines_and_what_to_do(
+def test_three_clicks_and_no_scrolling_show_host_reason_last_lines_and_what_to_do(
     stage: Stage, failed: dict[str, RunStatus], page: Page, kind: str
 ) -> None:
     run = failed[kind]
-    assert run.state and run.state.name == "Failed"
-    page.goto(f"{stage.prefect.url}/v2/runs")
+    assert run.state and run.state.name == ("Cancelled" if kind == "cancelled" else "Failed")
+    page.goto(f"{stage.prefect.url}/")
+    page.get_by_role("link", name="Runs", exact=True).click()
     page.locator(f"a[href*='{run.id}']").first.click()
     page.get_by_role("tab", name="Details").click()
     message = page.locator("dt", has_text="State Message").locator("xpath=following-sibling::dd[1]")
     expect(message).to_contain_text(SHOWN[kind][0], timeout=60_000)
     words = " ".join(message.inner_text().split())
     assert [part for part in SHOWN[kind] if part not in words] == []
+    shown = message.bounding_box()
+    assert shown and shown["y"] > 0 and shown["y"] + shown["height"] < HEIGHT
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@pytest.mark.parametrize("kind", FAILED)
 def test_the_log_of_a_failed_run_has_no_traceback_and_one_line_of_the_flow_that_says_why(
     stage: Stage, failed: dict[str, RunStatus], kind: str
 ) -> None:
