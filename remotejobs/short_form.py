@@ -9,6 +9,26 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 FEW, ALL = "Often used", "All settings (starts empty)"
+_LIMITS = frozenset(
+    ("pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    + ("minItems", "maxItems")
+)
+
+
+def told_apart(shown: list[dict[str, Any]], checked: dict[str, Any]) -> dict[str, Any]:
+    """A schema with a tab for each of `shown`, in which what is no object is checked by them, and an object by `checked`.
+
+    Of an object that is wrong in one field, `anyOf` alone says that it is not valid under any of the given schemas.
+    """
+    return {"anyOf": [_without_limits(each) for each in shown], "if": {"type": "object"}, "then": checked}
+
+
+def _without_limits(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same fields, whatever is filled in."""
+    fields = schema.get("properties")
+    if fields is None:
+        return {key: value for key, value in schema.items() if key not in _LIMITS}
+    return {**schema, "properties": {name: _without_limits(field) for name, field in fields.items()}}
 
 
 class ShortForm:
@@ -35,4 +55,4 @@ class ShortForm:
             "properties": {name: whole["properties"][name] for name in cls._often},
             "required": [name for name in whole.get("required", ()) if name in cls._often],
         }
-        return {**about, "anyOf": [few, {**fields, "title": ALL}]}
+        return {**about, **told_apart([few, {**fields, "title": ALL}], fields)}
