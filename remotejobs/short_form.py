@@ -10,15 +10,16 @@ if TYPE_CHECKING:
 
 FEW, ALL = "Often used", "All settings (starts empty)"
 _LIMITS = frozenset(
-    ("pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-    + ("minItems", "maxItems")
+    """
+    pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum minItems maxItems
+""".split()
 )
 
 
-def told_apart(shown: list[dict[str, Any]], checked: dict[str, Any]) -> dict[str, Any]:
-    """A schema with a tab for each of `shown`, in which what is no object is checked by them, and an object by `checked`.
+def in_tabs(shown: list[dict[str, Any]], checked: dict[str, Any]) -> dict[str, Any]:
+    """A schema with a tab for each of `shown`; an object that is filled in is checked by `checked` instead.
 
-    Of an object that is wrong in one field, `anyOf` alone says that it is not valid under any of the given schemas.
+    Of one that is wrong in a single field, `anyOf` alone says that it is not valid under any of the given schemas.
     """
     return {"anyOf": [_without_limits(each) for each in shown], "if": {"type": "object"}, "then": checked}
 
@@ -55,4 +56,4 @@ class ShortForm:
             "properties": {name: whole["properties"][name] for name in cls._often},
             "required": [name for name in whole.get("required", ()) if name in cls._often],
         }
-        return {**about, **told_apart([few, {**fields, "title": ALL}], fields)}
+        return {**about, **in_tabs([few, {**fields, "title": ALL}], fields)}

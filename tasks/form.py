@@ -14,7 +14,7 @@ from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
-from remotejobs.short_form import told_apart
+from remotejobs.short_form import in_tabs
 
 _ARGS = "Args:"
 _REACH = "access"
@@ -70,7 +70,7 @@ class _Group:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         group, nothing = handler(schema)["anyOf"]
-        return told_apart([handler.resolve_ref_schema(group), nothing], group)
+        return in_tabs([handler.resolve_ref_schema(group), nothing], group)
 
 
 def _place(parameter: Parameter) -> int:

@@ -24,8 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.renamed import renamed_names
-from remotejobs.workarounds.prefect.run_page import page_of
 from remotejobs.worded import URL_OR_EMPTY
+from remotejobs.workarounds.prefect.run_page import page_of
 
 NOTHING_RAN_AGAIN = "Nothing ran again"  # how the message of a run begins that only reports its end once more
 _TIMEOUT = 10  # seconds

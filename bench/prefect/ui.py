@@ -49,9 +49,7 @@ class Lists:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.prefect.ui", description=__doc__)
-    parser.add_argument(
-        "--before", type=Path, metavar="CHECKOUT", help="an earlier checkout, which is measured too"
-    )
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an earlier checkout, which is measured too")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/explanation/benchmarks.md")
     options = parser.parse_args()
     now = lists_of(PROJECT)

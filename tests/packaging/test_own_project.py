@@ -1,4 +1,4 @@
-"""The page "Your own project", followed in an environment that has the wheel alone: its flow, its deployment, its tries."""
+"""The page "Your own project", followed with the wheel alone: its flow, its deployment, its tries."""
 
 from __future__ import annotations
 

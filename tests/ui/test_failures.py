@@ -6,6 +6,7 @@ cancelled run is shown at the same place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +26,22 @@ OFTEN = {"delay": 1, "retries": 100}
 LOCKED = {"locks": ["one-at-a-time"]}
 SHOWN = {
     "job failed": ["1 of 1 failed", "on db1: failed, rc 3", "Its output: remotejobs log db1 ", "| disk full"],
-    "timed out": ["on db1: timed_out", "time limit of 2 s exceeded", "proven empty", "Its output: remotejobs log db1 ", "| half"],
+    "timed out": [
+        "on db1: timed_out",
+        "time limit of 2 s exceeded",
+        "proven empty",
+        "Its output: remotejobs log db1 ",
+        "| half",
+    ],
     "unreachable": ["1 of 1 unreachable", "on gone: nothing listens at 127.0.0.1 port 1", "Check that sshd runs there"],
     "wrong pattern": ["'nowhere*' matches no host", "shows the hosts and groups that a pattern can name"],
     "missing inventory": ["/nowhere/hosts.yml: cannot be read", "Check the path"],
     "lock": ["on db1: timed_out", "one-at-a-time", "remotejobs list db1"],
-    "cancelled": ["None of its 1 job runs any more", "command on db1: killed after", "its process tree is proven empty"],
+    "cancelled": [
+        "None of its 1 job runs any more",
+        "command on db1: killed after",
+        "its process tree is proven empty",
+    ],
 }
 FAILED = [kind for kind in SHOWN if kind != "cancelled"]
 
@@ -80,9 +91,10 @@ def test_three_clicks_and_no_scrolling_show_host_reason_last_lines_and_what_to_d
 ) -> None:
     run = failed[kind]
     assert run.state and run.state.name == ("Cancelled" if kind == "cancelled" else "Failed")
-    page.goto(f"{stage.prefect.url}/")
+    page.goto(f"{stage.prefect.url}/")  # whichever UI the server opens
     page.get_by_role("link", name="Runs", exact=True).click()
     page.locator(f"a[href*='{run.id}']").first.click()
+    expect(page).to_have_url(re.compile("/v2/runs/flow-run/"))
     page.get_by_role("tab", name="Details").click()
     message = page.locator("dt", has_text="State Message").locator("xpath=following-sibling::dd[1]")
     expect(message).to_contain_text(SHOWN[kind][0], timeout=60_000)

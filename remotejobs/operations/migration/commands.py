@@ -99,7 +99,8 @@ class Commands(BaseModel):
 class Timeouts(BaseModel):
     """Seconds after which a host ends a command with all its processes; the step has failed then."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # So the form has no second field that is called Migrate.
+    model_config = ConfigDict(frozen=True, extra="forbid", field_title_generator=lambda name, _: f"Seconds for {name}")
 
     before: int = Field(default=600, ge=1, description="Seconds for before.")
     migrate: int = Field(default=3600, ge=1, description="Seconds for migrate.")

@@ -1,4 +1,4 @@
-"""A plain flow of Prefect's that starts jobs: a cancel does not end them, and its log says so while that can be changed."""
+"""A plain flow of Prefect's that starts jobs: a cancel does not end them, and its log says so from the first one on."""
 
 from __future__ import annotations
 

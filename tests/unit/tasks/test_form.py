@@ -139,6 +139,16 @@ def test_each_pattern_in_a_form_begins_with_words_for_what_it_wants(entrypoint: 
     assert [pattern for pattern in wanted if not pattern.startswith("(?#a")] == []
 
 
+def test_no_two_fields_of_a_migration_that_a_person_fills_in_are_called_the_same() -> None:
+    definitions = parameter_schema(migration).definitions
+    called = [
+        str(field.get("title", name)).lower()
+        for model in ("Commands", "Timeouts")
+        for name, field in definitions[model]["properties"].items()
+    ]
+    assert len(set(called)) == len(called)
+
+
 def test_a_text_that_is_not_as_wanted_is_refused_in_words_by_the_form_and_by_the_flow() -> None:
     wrong = {**GIVEN, "job": {"chdir": "srv/app"}}
     (error,) = validate(wrong, parameter_schema(run_command).model_dump())

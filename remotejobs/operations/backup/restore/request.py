@@ -18,9 +18,7 @@ from remotejobs.operations.backup.plan.connection import (
 )
 from remotejobs.worded import SHA256_OR_EMPTY, Worded
 
-_TIME = Worded(
-    r"(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?|\d{8}T\d{6}Z)?", "a day or a time as 2026-11-30 02:00"
-)
+_TIME = Worded(r"(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?|\d{8}T\d{6}Z)?", "a day or a time as 2026-11-30 02:00")
 _FILE = Worded("[^/]*", "the name of a file, without its directory")
 _OWN = ("mysql", "information_schema", "performance_schema", "sys", "postgres", "template0", "template1")
 
