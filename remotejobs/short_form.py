@@ -9,11 +9,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 FEW, ALL = "Often used", "All settings (starts empty)"
-_LIMITS = frozenset(
-    """
-    pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum minItems maxItems
-""".split()
-)
+_LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 
 
 def in_tabs(shown: list[dict[str, Any]], checked: dict[str, Any]) -> dict[str, Any]:
