@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 FEW, ALL = "Often used", "All settings (starts empty)"
 _LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+_LIMITS |= {"minItems", "maxItems"}
 
 
 def in_tabs(shown: list[dict[str, Any]], checked: dict[str, Any]) -> dict[str, Any]:

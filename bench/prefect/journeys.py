@@ -1,7 +1,7 @@
 """A person's journeys in Prefect's UI and on the live page, walked by a program: clicks, and seconds.
 
-They are walked in the lab, now as `make up` opens it and before as far as that went: one worker, no site behind HAProxy,
-no live page.
+They are walked in the lab: now as `make up` opens it, and before as far as that went, with one worker, without a site
+behind HAProxy and without a live page.
 """
 
 from __future__ import annotations
