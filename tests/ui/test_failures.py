@@ -36,7 +36,11 @@ SHOWN = {
     "unreachable": ["1 of 1 unreachable", "on gone: nothing listens at 127.0.0.1 port 1", "Check that sshd runs there"],
     "wrong pattern": ["'nowhere*' matches no host", "shows the hosts and groups that a pattern can name"],
     "missing inventory": ["/nowhere/hosts.yml: cannot be read", "Check the path"],
-    "lock": ["on db1: timed_out", "one-at-a-time", "remotejobs list db1"],
+    "lock": [
+        "on db1: timed_out",
+        "it waited for lock one-at-a-time, held by command.",
+        "What runs there: remotejobs list db1 ",
+    ],
     "cancelled": [
         "None of its 1 job runs any more",
         "command on db1: killed after",
