@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -86,5 +85,5 @@ def output_of(handle: Handle, record: Record, access: Access) -> str:
     Of a job that never began it shows what runs there instead.
     """
     if never_began(record):
-        return shlex.join(["remotejobs", "list", handle.host, *access.words])
+        return command_line("list", handle, access)
     return command_line("log", handle, access, *(["--stderr"] if record.stderr.strip() else []))
