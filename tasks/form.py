@@ -60,8 +60,8 @@ def is_group(parameter: Parameter) -> bool:
 
 
 def _closed(group: Parameter) -> Parameter:
-    shown = Annotated[Optional[group.annotation], _Group]  # noqa: UP045 - a type made at run time
-    return group.replace(annotation=shown, default=None)
+    optional: Any = Optional[group.annotation]  # noqa: UP045 - a type made at run time
+    return group.replace(annotation=Annotated[optional, _Group], default=None)
 
 
 class _Group:

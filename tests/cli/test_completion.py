@@ -62,6 +62,7 @@ def test_zsh_can_read_its_script_which_names_every_option(tmp_path: Path) -> Non
         assert all(name in path.read_text() for option in command.options for name in option.names)
 
 
+@pytest.mark.timeout(120)
 def test_zsh_completes_them_at_its_prompt_and_says_what_they_are_for(tmp_path: Path) -> None:
     script("zsh", tmp_path).rename(tmp_path / "_remotejobs")
     begin = f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; print RE''ADY\n"
@@ -71,9 +72,9 @@ def test_zsh_completes_them_at_its_prompt_and_says_what_they_are_for(tmp_path: P
         program=("zsh",),
         steps=[
             (r"[%#] ", begin.encode()),
-            ("READY", b"remotejobs wa\t\t"),
+            ("READY", b"remotejobs wa\t"),
             (r"watch +-- ", b"\x15remotejobs backups re\t"),
-            ("store ", b"\x15remotejobs run all --launcher sys\t"),
+            ("store", b"\x15remotejobs run all --launcher sys\t"),
             ("temd", b"\x15remotejobs backups restore all --data\t"),
             ("base", b"\x15exit\n"),
         ],

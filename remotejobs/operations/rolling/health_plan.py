@@ -78,9 +78,7 @@ class Health(HttpQuestion):
     also: tuple[FurtherCheck, ...] = Field(
         default=(), description="Further checks. A host is healthy when it passes all of them at the same time."
     )
-    rise: int = Field(
-        default=1, ge=1, description="Consecutive healthy answers before a host is healthy, as HAProxy's rise."
-    )
+    rise: int = Field(default=1, ge=1, description="How many answers in a row must be healthy, as HAProxy's rise.")
     stable_for: float = Field(default=10, ge=0, description="Seconds for which every answer must be healthy.")
     deadline: float = Field(default=300, gt=0, description="Seconds after which a host that is not healthy has failed.")
     interval: float = Field(default=1, gt=0, description="Seconds between two questions.")
