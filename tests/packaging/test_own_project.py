@@ -39,11 +39,10 @@ def env(prefect_server: Path) -> dict[str, str]:
     return {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
 
 
-def test_its_deployment_is_taken_with_its_schedule(installed: Environment, project: Path, env: dict[str, str]) -> None:
+def test_its_deployment_is_taken_as_it_stands(installed: Environment, project: Path, env: dict[str, str]) -> None:
     plan = installed.run("python", "-m", "remotejobs.prefect.deployments", "--plan", at=project, env=env)
-    (mine,) = [line for line in plan.splitlines() if "rates/rates" in line]
-    assert mine.startswith("+ ")
-    assert "0 6 * * *" in plan
+    assert "+ rates/rates" in plan
+    assert "error" not in plan
 
 
 def test_where_it_fails_it_is_tried_again_and_ends_well_once_that_works(

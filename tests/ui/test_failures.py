@@ -104,7 +104,7 @@ def test_three_clicks_and_no_scrolling_show_host_reason_last_lines_and_what_to_d
         shown = page.get_by_text(words).first
         expect(shown).to_be_visible()
         box = shown.bounding_box()
-        assert box and 0 < box["y"] and box["y"] + box["height"] < HEIGHT, words
+        assert box and box["y"] > 0 and box["y"] + box["height"] < HEIGHT, words
 
 
 @pytest.mark.parametrize("kind", SHOWN)
