@@ -18,15 +18,18 @@ from playwright.sync_api import Locator, Page
 
 from bench.documents import PROJECT, say
 from lab.demos.company import open_company
+from lab.demos.plan import deployment_parameters
 from lab.demos.stage import Stage, open_stage
 from lab.ports import Port, free_ports
 from lab.runs import await_end, deployment
 from lab.screenshots.pictures import browser
+from lab.servers.postgres import Postgres
 from lab.servers.prefect.api import PrefectApi, RunStatus
 from lab.servers.prefect.server import PrefectServer
 from lab.servers.web.live_page import LivePage
+from remotejobs.text import number_of
 
-WIDTH = 1280  # pixels of the browser's window
+WIDTH, HEIGHT = 1280, 900  # pixels of the browser's window
 WITHIN = 60_000  # milliseconds
 JOURNEYS = (
     "from the start page to the end of `uptime` on all hosts",
@@ -45,6 +48,7 @@ class Walk:
     page: Page
     clicks: int = 0
     began: float = 0.0
+    scrolled: bool = False
 
     def open(self, address: str) -> None:
         self.began = time.perf_counter()
@@ -56,10 +60,13 @@ class Walk:
 
     def see(self, what: Locator) -> None:
         what.wait_for(timeout=WITHIN)
+        box = what.bounding_box()
+        self.scrolled = self.scrolled or box is None or box["y"] > HEIGHT
 
     @property
     def took(self) -> str:
-        return f"{self.clicks} clicks, {time.perf_counter() - self.began:.1f} s"
+        clicks = f"{number_of(self.clicks, 'click')}{' and scrolling' if self.scrolled else ''}"
+        return f"{clicks}, {time.perf_counter() - self.began:.1f} s"
 
 
 class ServerOf(PrefectServer):
@@ -78,11 +85,11 @@ class ServerOf(PrefectServer):
 def walked_in(project: Path) -> Mapping[str, str]:
     """What came of each journey in the lab of a checkout, by its name in `JOURNEYS`."""
     say(f"the journeys of {project}")
-    with _lab(project) as (stage, live), browser(WIDTH, graphs=False) as page:
+    with _lab(project) as (stage, live), browser(WIDTH, HEIGHT, graphs=False) as page:
         command, reason, approval, output, lines, traces = JOURNEYS
         found = {
             command: _start_a_command(Walk(page), stage),
-            reason: _see_why_it_failed(Walk(page), stage),
+            reason: _see_why_it_failed(Walk(page), stage, by_artifact=live is not None),
             approval: _approve(Walk(page), stage),
         }
         log = "\n".join(stage.api.log(_without_inventory(stage))).splitlines()
@@ -96,12 +103,19 @@ def walked_in(project: Path) -> Mapping[str, str]:
 def _lab(project: Path) -> Iterator[tuple[Stage, LivePage | None]]:
     with ExitStack() as stack:
         if project != PROJECT:
-            stage = stack.enter_context(open_stage(say, prefect=partial(ServerOf, project=project)))
+            server = partial(ServerOf, project=project)
+            stage = stack.enter_context(open_stage(say, prefect=server, parameters=_walked))
             yield stage, None
             return
         stage = stack.enter_context(open_stage(say, workers=("lab-1", "lab-2")))
         stack.enter_context(open_company(stage, say))
         yield stage, stack.enter_context(LivePage(stage.directory, Port(), stage.inventory, stage.prefect.api_url))
+
+
+def _walked(postgres: Postgres, inventory: Path) -> dict[str, dict[str, object]]:
+    """Those of the deployments that the journeys start; others have parameters now that they did not take before."""
+    every = deployment_parameters(postgres, inventory)
+    return {name: every[name] for name in ("run-command", "migration")}
 
 
 def _start_a_command(walk: Walk, stage: Stage) -> str:
@@ -122,12 +136,16 @@ def _start_a_command(walk: Walk, stage: Stage) -> str:
     return walk.took
 
 
-def _see_why_it_failed(walk: Walk, stage: Stage) -> str:
+def _see_why_it_failed(walk: Walk, stage: Stage, *, by_artifact: bool) -> str:
     page = walk.page
     run = _ended(stage, hosts="db1", command="echo disk full >&2; exit 3", until={"delay": 1})
     walk.open(f"{stage.prefect.url}/v2/runs")
     walk.click(page.locator(f"a[href*='{run.id}']").first)
-    walk.click(page.get_by_role("tab", name="Details"))
+    if by_artifact:
+        walk.click(page.get_by_role("tab", name="Artifacts"))
+        walk.click(page.get_by_role("link").filter(has_text="why-it-failed").first)
+    else:
+        walk.click(page.get_by_role("tab", name="Details"))
     walk.see(page.get_by_text("disk full").first)
     return walk.took
 
