@@ -15,12 +15,11 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from bench.documents import PROJECT, machine, put, say, table
-from bench.prefect.journeys import JOURNEYS, WIDTH, WITHIN, ServerOf, walked_in
+from bench.prefect.journeys import A_PAGE, JOURNEYS, WIDTH, WITHIN, ServerOf, walked_in
 from lab.screenshots.pictures import browser
 from lab.servers.prefect.api import Deployment, PrefectApi
 
 FORMS = ("nightly-backup", "restore", "run-command", "migration", "rolling-update", "service", "upgrade")
-_A_PAGE = 10  # deployments in Prefect's list
 # Each field also has a menu of its own, which nobody needs.
 _CONTROLS = (
     "input:not([type=hidden]), textarea, button:not([aria-label='Open menu']):not([aria-haspopup=menu]), "
@@ -98,7 +97,7 @@ def _lists(before: Lists | None, now: Lists) -> str:
         return lambda lists: str(lists.forms.get(name, ""))
 
     def pages(lists: Lists) -> str:
-        return f"{lists.deployments}, {math.ceil(lists.deployments / _A_PAGE)} pages"
+        return f"{lists.deployments}, {math.ceil(lists.deployments / A_PAGE)} pages"
 
     rows = [
         ["deployments", *cells(pages)],
