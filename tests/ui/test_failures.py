@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from lab.demos.stage import Stage
 from lab.runs import await_end, await_state, deployment
@@ -90,13 +90,6 @@ def page() -> Iterator[Page]:
         yield page
 
 
-def assert_in_window(shown: Locator) -> None:
-    """That it is seen without scrolling; Playwright would scroll by itself before a click."""
-    expect(shown).to_be_visible(timeout=120_000)
-    box = shown.bounding_box()
-    assert box and box["y"] > 0 and box["y"] + box["height"] < HEIGHT, box
-
-
 @pytest.mark.parametrize("kind", SHOWN)
 def test_three_clicks_and_no_scrolling_show_host_reason_last_lines_and_what_to_do(
     stage: Stage, failed: dict[str, RunStatus], page: Page, kind: str
@@ -107,10 +100,11 @@ def test_three_clicks_and_no_scrolling_show_host_reason_last_lines_and_what_to_d
     page.locator(f"a[href*='{run.id}']").first.click()
     page.get_by_role("tab", name="Artifacts").click()
     card = page.get_by_role("link").filter(has_text=KEYS.get(kind, "why-it-failed")).first
-    assert_in_window(card)
+    # Playwright would scroll by itself before the click.
+    expect(card).to_be_in_viewport(ratio=1, timeout=120_000)
     card.click()
     for words in SHOWN[kind]:
-        assert_in_window(page.get_by_text(words).first)
+        expect(page.get_by_text(words).first).to_be_in_viewport(ratio=1, timeout=120_000)
 
 
 @pytest.mark.parametrize("kind", SHOWN)
