@@ -165,10 +165,12 @@ def _approve(walk: Walk, stage: Stage) -> str:
     walk.click(page.get_by_role("menuitem", name="Resume"))
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("migrate, for at most").wait_for()
-    if (switch := dialog.get_by_role("switch")).count():  # as it was asked before
+    switch, choice = dialog.get_by_role("switch"), dialog.get_by_text("Select", exact=True)
+    switch.or_(choice).first.wait_for(timeout=WITHIN)
+    if switch.count():  # as it was asked before
         walk.click(switch.first)
     else:
-        walk.click(dialog.get_by_text("Select", exact=True))
+        walk.click(choice)
         walk.click(page.get_by_role("option", name="approve"))
     walk.click(dialog.get_by_role("button", name="Resume", exact=True))
     walk.see(page.get_by_text("Completed", exact=True).first)
