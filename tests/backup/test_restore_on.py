@@ -81,6 +81,33 @@ def test_where_there_is_no_room_no_throw_away_server_is_made(
     assert list(scratch.iterdir()) == []
 
 
+def test_what_lies_in_tablespaces_needs_room_where_it_is_restored(
+    back_up: Back_up, database: Database, postgres: Postgres, scratch: Path, tmp_path: Path
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="rj-space-", dir="/var/tmp") as space:
+        if os.getuid() == 0:
+            shutil.chown(space, Path(postgres.query("SHOW data_directory")).owner())
+        postgres.query(f"CREATE TABLESPACE aside LOCATION '{space}'")
+        postgres.query("CREATE DATABASE large")
+        postgres.query(
+            "CREATE TABLE text TABLESPACE aside AS SELECT repeat(md5(n::text), 60) FROM generate_series(1, 40000) n",
+            "large",
+        )
+        item = database("large", restore_test=True, restore_directory=str(scratch), restore_reserve_mib=0)
+        # Room for a new server and what lies beside the tablespace, and not for that too.
+        df = tmp_path / "df"
+        df.write_text("#!/bin/sh\nprintf 'x 1-blocks x x x x\\nx 9 9 %s 99%% /\\n' \"$((230 * 1024))\"\n")
+        df.chmod(0o755)
+        why = untested(back_up(item, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}))
+        assert why.startswith(f"{scratch} has {230 * 1024} KiB free; the test may need ")
+        before = sorted(Path(space).rglob("*"))
+        record = back_up(item)
+        assert (untested(record), report_of(record).restore_tested) == ("", True)
+        assert sorted(Path(space).rglob("*")) == before
+        postgres.query("DROP DATABASE large")
+        postgres.query("DROP TABLESPACE aside")
+
+
 def test_where_its_disk_has_no_room_nothing_is_restored_on_the_server(
     back_up: Back_up, database: Database, postgres: Postgres
 ) -> None:

@@ -47,6 +47,16 @@ def test_a_server_that_only_reads_has_an_untested_backup(
     assert "read-only transaction" in kept_untested(back_up(database("orders", **ON_SERVER, **reader)))
 
 
+def test_an_extension_that_its_user_may_not_make_leaves_an_untested_backup(
+    back_up: Back_up, database: Database, postgres: Postgres, reader: Reader
+) -> None:
+    postgres.query("CREATE DATABASE extended")
+    postgres.query("CREATE EXTENSION file_fdw", "extended")
+    postgres.query(f"ALTER ROLE {reader['user']} CREATEDB")
+    why = kept_untested(back_up(database("extended", **ON_SERVER, **reader)))
+    assert 'permission denied to create extension "file_fdw"' in why
+
+
 def test_a_view_that_cannot_be_filled_while_it_is_restored_leaves_an_untested_backup(
     back_up: Back_up, database: Database, postgres: Postgres
 ) -> None:

@@ -25,7 +25,7 @@ from remotejobs.operations.backup.item.script import GRACE
 HOSTS = ("source", "vault", "third")
 SECRET = "nobody but the recipients reads this"
 _BORG = "export BORG_PASSPHRASE=x BORG_REPO={0}; "
-# What each program is told, as docs/how-to/backups.md has it; {} is where its copies lie.
+# What each program is told, as docs/how-to/backup-copies.md has it; {} is where its copies lie.
 PROGRAMS = {
     "rclone": {
         "send": 'rclone copyto --immutable "$BACKUP_FILE" "{}/$BACKUP_HOST/$BACKUP_NAME"',

@@ -18,10 +18,11 @@ from remotejobs.jobs.fleet import Fleet
 from remotejobs.model import Record, State
 from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Verify, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
-from remotejobs.operations.backup.copies import send
+from remotejobs.operations.backup.copies import relay, send
 from remotejobs.operations.backup.copies.send import CopyOutcome, copy_backups
 from remotejobs.operations.backup.verify import verify_job
 from remotejobs.operations.transfer import Moved
+from remotejobs.operations.transfer.throttle import Throttle
 from tests.copies.conftest import Key, Places
 
 Back_up = Callable[[BackupPlan, Item], Record]
@@ -40,7 +41,8 @@ def arrived_in_part(places: Places, backup: Path, part: bytes) -> None:
 def test_what_a_place_lacks_goes_there_later_and_a_new_place_gets_the_newest_alone(
     back_up: Back_up, copy: Copy, found: Found, places: Places, item: FilesItem, age: Key
 ) -> None:
-    plan = places.plan({"age": [age.recipient]}, files=[item], retention={"last": 9})
+    keeps = {"retention": {"last": 9}}
+    plan = places.plan({"age": [age.recipient]}, files=[item], place=keeps, **keeps)
     for _ in range(2):
         assert back_up(plan, item).state is State.SUCCEEDED
     assert copy(plan, item).problems == ()
@@ -63,8 +65,7 @@ def test_a_place_keeps_copies_for_as_long_as_its_own_retention_says(
         assert copy(plan, item).problems == ()
     newest, older = found("source", places.backups)
     assert [entry.file for entry in found("vault", places.copies)] == [newest.file]
-    assert copy(plan, item).problems == ()
-    assert [bool(entry.copies) for entry in found("source", places.backups)] == [True, False], older
+    assert ([bool(newest.copies), bool(older.copies)]) == [True, False]
 
 
 def test_a_copy_goes_on_where_it_was_cut(
@@ -94,6 +95,27 @@ def test_what_arrived_before_a_cut_needs_no_room_again_and_goes_when_nobody_goes
     (problem,) = copy(plan, item).problems
     assert f" KiB free, and {(len(data) - len(data) // 2) // 1024 + 10**9 * 1024} are needed" in problem
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_copy_takes_no_more_of_the_network_than_its_place_allows(
+    back_up: Back_up, copy: Copy, places: Places, item: FilesItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent: list[tuple[int, int]] = []
+
+    class Counted(Throttle):
+        def __init__(self, rate: int) -> None:
+            super().__init__(rate)
+            self.rate = rate
+
+        def spend(self, count: int) -> None:
+            spent.append((self.rate, count))
+
+    monkeypatch.setattr(relay, "Throttle", Counted)
+    plan = places.plan(None, files=[item], place={"rate_kib": 512})
+    record = back_up(plan, item)
+    assert copy(plan, item).problems == ()
+    assert {rate for rate, _ in spent} == {512 * 1024}
+    assert sum(count for _, count in spent) == report_of(record).bytes
 
 
 def test_a_copy_that_breaks_off_says_how_much_room_there_is(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from remotejobs.model import Record, State
-from remotejobs.operations.backup import BackupPlan, FilesItem, Item, report_of
+from remotejobs.operations.backup import BackupPlan, FilesItem, Item, Retention, report_of
 from remotejobs.operations.backup.catalogue import CatalogueEntry
 from remotejobs.operations.backup.copies.send import CopyOutcome
 from tests.copies.conftest import PROGRAMS, Key, Places
@@ -19,6 +20,7 @@ from tests.copies.conftest import PROGRAMS, Key, Places
 Back_up = Callable[[BackupPlan, Item], Record]
 Copy = Callable[[BackupPlan, Item], CopyOutcome]
 Found = Callable[[str, Path], list[CatalogueEntry]]
+ONE = Retention(last=1, daily=1, weekly=0, monthly=0)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -58,3 +60,27 @@ def test_a_program_that_says_it_went_well_is_not_believed(
     (warning,) = report_of(record).warnings
     assert warning.startswith(f"not copied to elsewhere: {why}")
     assert not found("source", places.backups)[0].copies
+
+
+def test_what_is_noted_of_copies_stays_as_long_as_there_may_be_some(
+    back_up: Back_up, places: Places, item: FilesItem
+) -> None:
+    # The mark is all that says of a place, which nobody lists, what is to be removed from there.
+    place = places.elsewhere("rclone", encrypted=False, records=False, retention={"last": 9})
+    plan = places.plan(None, copies=[], copy_commands=[place], files=[item])
+    first = Path(report_of(back_up(plan, item)).path).name
+    marks = places.backups / ".copies"
+    (marks / "offsite").mkdir()
+    gone = marks / "offsite" / "site-20200101T000000Z.tar"
+    gone.write_text('{"place": "offsite", "host": "vault"}\n')
+    for mark in marks.rglob("site-*"):
+        os.utime(mark, (0, 0))
+    report_of(back_up(plan, item))  # the first one goes
+    assert not (places.backups / first).exists() and (marks / "elsewhere" / first).exists()
+    assert not gone.exists()
+    back_up(
+        plan.model_copy(update={"copy_commands": (plan.copy_commands[0].model_copy(update={"retention": ONE}),)}), item
+    )
+    assert [path.name for path in (places.remote / "source").iterdir()] == [
+        path.name for path in places.backups.glob("site-*.tar")
+    ]

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,12 @@ def plan_for(servers: dict[str, Any], recipient: str, repository: Path) -> Backu
 
 
 def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
-    access: Access, lab: SshLab, servers: dict[str, Any], identity: str, tmp_path: Path
+    access: Access,
+    lab: SshLab,
+    servers: dict[str, Any],
+    identity: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     home, third = lab.host(SOURCE).home, lab.host(THIRD).home
     pg, pg3, my, my3 = (servers[name] for name in ("pg", "pg3", "my", "my3"))
@@ -165,12 +171,14 @@ def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
     assert reported.data is not None and "**5** good backups of **5** items" in text
     assert text.count("offsite: 1, one last seen whole 2") == 5
 
-    # The end of the source: its servers with their data, its files, and all its backups.
+    # The end of the source: its servers with their data, its files, all its backups, and the host itself.
     for server in (pg, pg18, my):
         server.destroy()
     for name in ("site", "safe"):
         shutil.rmtree(home / name)
     (home / "app.db").unlink()
+    request.addfinalizer(partial(lab.start_host, SOURCE))
+    lab.stop_host(SOURCE)
 
     wanted: list[dict[str, Any]] = [
         {"item": "shop", "database": "shop", **reached_at(pg3)},
@@ -185,7 +193,7 @@ def test_everything_is_restored_on_a_third_host_after_the_source_was_destroyed(
 
     (file,) = (third / "app").iterdir()
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT count(*) FROM note").fetchone() == (90,)
+        assert connection.execute("SELECT count(*), sum(n) FROM note").fetchone() == (90, 4095)
     assert (pg3.query(ROWS, "shop"), my3.query("CHECKSUM TABLE wiki.page"), hashes(third / "back" / "site")) == was
 
     # The newer server's database, and from the files of one more copy: restic's.

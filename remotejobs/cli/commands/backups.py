@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from remotejobs.cli import exit_codes
-from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, timeout
+from remotejobs.cli.parser import Commands, Parser, add_command, add_poll, add_reach, at_least_one, count, timeout
 
 DIRECTORY = "/var/backups/remotejobs"
 
@@ -104,6 +104,12 @@ def _add_restore(actions: Commands[Parser]) -> None:
         "--fetch", metavar="COMMAND", help="restore from a copy that this command of the host writes to its output"
     )
     parser.add_argument("--names", metavar="COMMAND", help="and this one writes the names of what there is (or --file)")
+    parser.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=count,
+        help="end that command when it gave no byte for so long (default 1800; 0: never)",
+    )
     parser.add_argument("--sha256", metavar="SUM", help="only a backup with this checksum, from the run's table")
     parser.add_argument(
         "--identity",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from paramiko import Channel, SFTPClient
+from paramiko import Channel, SFTPClient, SFTPFile
 from paramiko.sftp import SFTPError
 from paramiko.ssh_exception import SSHException
 
@@ -35,6 +35,19 @@ class Sftp:
     client: SFTPClient
     close: Callable[[], None]
     is_alive: Callable[[], bool]
+
+
+def _opened(client: SFTPClient, path: str) -> SFTPFile:
+    """To write to it, made where it is not there, and never emptied: another who sends the same may be at it."""
+    with contextlib.suppress(FileNotFoundError):
+        return client.open(path, "r+b")
+    try:
+        return client.open(path, "wbx")
+    except OSError as refused:
+        try:
+            return client.open(path, "r+b")
+        except OSError:
+            raise refused from None
 
 
 def over_paramiko(endpoint: Endpoint) -> Sftp:
@@ -137,7 +150,7 @@ class SshFiles:
 
     def append(self, path: str, read: Callable[[int], bytes], at: int, on_bytes: Callable[[int], None]) -> None:
         """See `Files.append`."""
-        with self._translated(path) as client, client.open(path, "r+b" if at else "wb") as file:
+        with self._translated(path) as client, _opened(client, path) as file:
             client.chmod(path, 0o600)
             file.settimeout(STALLS)
             file.set_pipelined(True)
@@ -149,6 +162,8 @@ class SshFiles:
             # The answers to pipelined writes are not read, and closing a lost connection raises nothing.
             if (written := client.stat(path).st_size or 0) < at:
                 raise FileRefused(self.host, f"{path}: only {written} of {at} bytes could be written")
+            if written > at:
+                client.truncate(path, at)
 
     def fetch(
         self, path: str, write: Callable[[bytes], None], at: int, size: int, on_bytes: Callable[[int], None]

@@ -29,6 +29,7 @@ ar_main() { # PART, or '' where the copy is here and was noted nowhere: nothing 
     trap 'exit 143' HUP INT TERM
     bk_sums
     bk_place
+    [ -f "$1" ] || [ ! -f "$FILE" ] || set -- '' # another run sent the same meanwhile
     part=${1:-$DIRECTORY/$FILE}
     case $part in
     "$DIRECTORY/$FILE" | "$DIRECTORY/.incoming/"*) ;;

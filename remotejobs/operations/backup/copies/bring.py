@@ -19,8 +19,8 @@ from remotejobs.model import Job
 from remotejobs.operations.backup.catalogue import CatalogueEntry, backups_on
 from remotejobs.operations.backup.copies.fetch import TEXTS, settings_of
 from remotejobs.operations.backup.copies.identity import identity_needed, in_memory
+from remotejobs.operations.backup.copies.jobs import done
 from remotejobs.operations.backup.copies.relay import relay
-from remotejobs.operations.backup.copies.send import done
 from remotejobs.operations.backup.item.script import GRACE
 from remotejobs.operations.backup.restore import Restore
 from remotejobs.operations.backup.texts import texts
@@ -79,8 +79,18 @@ def brought(
         at = answer["at"]
         part = f"{at}/{copy.file}.part"
         if restore.fetch:
-            fetching = [*settings_of(restore, host), f"RESERVE_KIB={restore.reserve_mib * 1024}"]
-            _run(ends, jid, f"fetch {copy.file}", "ft_main", [*before, *fetching], place)
+            every = min(15, max(1, restore.idle_timeout // 4)) if restore.idle_timeout else 15
+            reserve, watch = f"RESERVE_KIB={restore.reserve_mib * 1024}", f"WATCH_EVERY={every}"
+            fetching = [*settings_of(restore, host), reserve, watch]
+            _run(
+                ends,
+                jid,
+                f"fetch {copy.file}",
+                "ft_main",
+                [*before, *fetching],
+                place,
+                idle_timeout=restore.idle_timeout or None,
+            )
         else:
             if ends.becomes:
                 part = f"{ends.files.absolute('').rstrip('/')}/{part_name(copy.file, jid)}"
@@ -108,7 +118,16 @@ def _whole(fleet: Fleet, become: BecomeChoice | None, copy: CatalogueEntry) -> C
     return replace(whole, of=copy.of)
 
 
-def _run(ends: Ends, jid: str, label: str, function: str, before: Sequence[str], place: str) -> None:
+def _run(
+    ends: Ends,
+    jid: str,
+    label: str,
+    function: str,
+    before: Sequence[str],
+    place: str,
+    *,
+    idle_timeout: int | None = None,
+) -> None:
     """Run a function of the texts there, as a job. Raises `FileRefused`."""
     job = Job(
         # Each try has one of its own. It ends in that of the restore: so a cancelled flow run, or a person, finds it.
@@ -116,6 +135,7 @@ def _run(ends: Ends, jid: str, label: str, function: str, before: Sequence[str],
         cmd=command_of(texts(TEXTS), function, before=before),
         label=label,
         timeout=_TIMEOUT,
+        idle_timeout=idle_timeout,
         grace=GRACE,
         # One that a dead worker began may still be at it, in the same directory.
         locks=(f"bring:{place.rpartition('-')[2]}",),

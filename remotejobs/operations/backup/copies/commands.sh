@@ -79,19 +79,38 @@ bk_copies_pruned() { # RETENTION LAST DAILY WEEKLY MONTHLY: of the copies that t
     shift
     for old in $(bk_copied "$place" | bk_until_now | bk_prunable "$@"); do
         [ "$old" != "$stamp" ] || continue
-        old=$ITEM-$old.$EXTENSION there=$old
-        [ "$encrypted_there" = no ] || there=$old.$SEAL
+        old=$ITEM-$old.$EXTENSION
         if [ "$mode" = dry_run ]; then
-            echo "would remove the copy $there from $place"
-        elif ! bk_copy_removed "$there"; then
-            bk_warn "the copy $there cannot be removed from $place: $(bk_said)"
-        else
-            echo "removed the copy $there from $place"
-            ! grep -q '"record": true' ".copies/$place/$old" || bk_copy_removed "_record-$there" ||
-                bk_warn "the record of the copy $there cannot be removed from $place: $(bk_said)"
-            rm -f ".copies/$place/$old"
+            echo "would remove the copy of $old from $place"
+        else # from here on nobody claims that it is there, whether or not this host lives to see it go
+            mv ".copies/$place/$old" ".copies/$place/.going-$old"
         fi
     done
+    for going in ".copies/$place/.going-$ITEM-"????????T??????Z."$EXTENSION"; do
+        [ ! -f "$going" ] || bk_copy_goes "${going##*/.going-}"
+    done
+}
+
+bk_copy_goes() { # FILE
+    there=$1
+    [ "$encrypted_there" = no ] || there=$1.$SEAL
+    if bk_copy_gone "$there"; then
+        echo "removed the copy $there from $place"
+        ! grep -q '"record": true' "$going" || bk_copy_gone "_record-$there" ||
+            bk_warn "the record of the copy $there cannot be removed from $place: $(bk_said)"
+        rm -f "$going"
+    else
+        mv "$going" ".copies/$place/$1"
+        bk_warn "the copy $there cannot be removed from $place: $(bk_said)"
+    fi
+}
+
+bk_copy_gone() { # NAME: removed, or not there: the place answers, as it has just taken and given another one
+    bk_copy_removed "$1" && return
+    cp "$work/said" "$work/removing"
+    bk_copy_seen || :
+    mv "$work/removing" "$work/said"
+    [ "$seen" = e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ] # of nothing
 }
 
 bk_copy_removed() { # NAME

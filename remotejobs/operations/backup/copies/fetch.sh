@@ -4,7 +4,8 @@
 #
 # Settings: BACKUP_HOST (that was backed up) SENT_FROM (the directory of its backups) NAMES FETCH (commands); of names and records
 #           WITHIN (seconds) RECORD_KIB (no record is longer) IDENTITY (a file in memory, or ''; it is removed at once); of a copy
-#           DIRECTORY (of this restore alone) FILE SHA256 (as it arrives; '' where that is not known) RESERVE_KIB
+#           DIRECTORY (of this restore alone) FILE BYTES (0 where that is not known) SHA256 (as it arrives; '' where that is
+#           not known) RESERVE_KIB WATCH_EVERY (seconds)
 
 ft_named() { # NAME: for the commands, as it was when the copy was sent
     BACKUP_NAME=$1 BACKUP_FILE=$SENT_FROM/$1
@@ -67,7 +68,7 @@ ft_record() { # NAME ENCRYPTED (age, gpg or ''): answers with the record, opened
 
 ft_main() {
     umask 077
-    what=fetch step=preflight ITEM=$FILE work='' here=no
+    what=fetch step=preflight ITEM=$FILE work='' here=no watch=''
     trap ft_leave EXIT
     trap 'exit 143' HUP INT TERM
     work=$(mktemp -d) || bk_fail "no temporary directory"
@@ -84,7 +85,11 @@ ft_main() {
     bk_bound
     ft_named "$FILE"
     code=0
+    : >"$FILE.part"
+    ft_watch </dev/null &
+    watch=$!
     (bk_piped "$FETCH") </dev/null >"$FILE.part" 2>"$work/said" || code=$?
+    ft_unwatch
     bk_unbound
     if [ "$code" -ne 0 ] && { [ "$(bk_size "$FILE.part")" -ge "$((most * 1024))" ] || [ "$(bk_free .)" -le "$RESERVE_KIB" ]; }; then
         bk_fail "$DIRECTORY has no room for it: it had $most KiB beside the $RESERVE_KIB that stay free (reserve_mib); make room, or \
@@ -95,9 +100,31 @@ give another directory; the command ended with $code: $(bk_said)"
     [ -z "$SHA256" ] || dc_is "$FILE.part" "$SHA256" || bk_fail "what came has the sha256 $found, not $SHA256; it was removed"
 }
 
+ft_watch() { # a line whenever more has come: where nothing comes, the job has no output, and its idle timeout ends it
+    trap 'kill "$nap" 2>/dev/null; exit' TERM
+    had=0
+    while kill -0 $$; do
+        sleep "$WATCH_EVERY" &
+        nap=$!
+        wait "$nap"
+        has=$(bk_size "$FILE.part")
+        [ "$has" != "$had" ] || continue
+        echo "$has bytes came"
+        [ "$BYTES" -eq 0 ] || echo "$((has * 100 / BYTES)) fetching $FILE" >>"${REMOTEJOBS_PROGRESS:-/dev/null}"
+        had=$has
+    done 2>/dev/null
+}
+
+ft_unwatch() {
+    [ -z "$watch" ] || kill "$watch" 2>/dev/null
+    watch=''
+}
+
 ft_leave() {
     left=$?
     trap - EXIT
+    ft_unwatch
+    [ "$left:$step" != 143:fetch ] || echo "it was ended when $(bk_size "$FILE.part") bytes had come; the command said: $(bk_said 2>/dev/null)" >&2
     [ -z "$work" ] || rm -rf "$work"
     if [ "$left" -ne 0 ] && [ "$here" = yes ]; then
         rm -f "./$FILE.part"

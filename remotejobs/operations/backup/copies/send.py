@@ -14,9 +14,9 @@ from functools import partial
 from remotejobs.agent.shell import Shell, call, command_of
 from remotejobs.errors import FileRefused, HostRefused, RemoteJobsError, UsageError
 from remotejobs.jobs.fleet import BecomeChoice, Fleet
-from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
-from remotejobs.model import Job, Record, State
+from remotejobs.model import Job
 from remotejobs.operations.backup.catalogue import CatalogueEntry, Copied, backups_on
+from remotejobs.operations.backup.copies.jobs import done
 from remotejobs.operations.backup.copies.notes import note, remove_outgoing
 from remotejobs.operations.backup.copies.relay import relay
 from remotejobs.operations.backup.copies.seal import seal_job
@@ -25,7 +25,7 @@ from remotejobs.operations.backup.item.script import GRACE, plan_of
 from remotejobs.operations.backup.plan import BackupPlan, HostCopy, Item, ServerItem
 from remotejobs.operations.backup.plan.copies import directory_of
 from remotejobs.operations.backup.texts import texts
-from remotejobs.operations.transfer.steps import CONTACT_TIMEOUT, Ends, Report, part_name
+from remotejobs.operations.transfer.steps import Ends, Report, part_name
 from remotejobs.text import one_line
 
 _TEXTS = ("item/backup.sh", "item/record.sh", "item/place.sh", "item/retention.sh", "copies/arrival.sh")
@@ -128,21 +128,28 @@ def _to_place(sender: _Sender, place: HostCopy) -> list[str]:
     """Send what `place` lacks; what was refused, in words: it keeps back none that is newer."""
     if place.host not in sender.fleet.hosts:
         raise UsageError(f"{place.host!r} is not a host of the inventory", remedy="`remotejobs hosts` lists them.")
-    entries = _of_item(sender.item, backups_on(sender.shell, sender.plan.directory))
     directory = directory_of(place.directory, sender.host)
-    there = {entry.file: entry for entry in backups_on(sender.shell_of(place.host), directory)}
-    entries = [_seen_again(sender, place, entry, there) for entry in entries]
+    entries = _looked_for(sender, place, directory)
     by_item: dict[str, list[CatalogueEntry]] = {}
     for entry in entries:
         by_item.setdefault(entry.item, []).append(entry)
+    lacked = [entry for of_item in by_item.values() for entry in lacking(of_item, place.name)]
     refused = []
-    for of_item in by_item.values():
-        for entry in lacking(of_item, place.name):
-            try:
-                _send(sender, place, directory, entry)
-            except HostRefused as exc:
-                refused.append(exc.message)
+    for entry in lacked:
+        try:
+            _send(sender, place, directory, entry)
+        except HostRefused as exc:
+            refused.append(exc.message)
+    if lacked:  # what came made the place's retention remove others
+        _looked_for(sender, place, directory)
     return refused
+
+
+def _looked_for(sender: _Sender, place: HostCopy, directory: str) -> list[CatalogueEntry]:
+    """The item's backups, with the copies that are in `place` now."""
+    entries = _of_item(sender.item, backups_on(sender.shell, sender.plan.directory))
+    there = {entry.file: entry for entry in backups_on(sender.shell_of(place.host), directory)}
+    return [_seen_again(sender, place, entry, there) for entry in entries]
 
 
 def _seen_again(
@@ -226,8 +233,10 @@ def _send(sender: _Sender, place: HostCopy, directory: str, entry: CatalogueEntr
                     report=sender.report,
                 )
             except FileRefused as exc:  # SFTP has no word for a full disk
-                said = exc.message.removeprefix(f"{place.host}: ")
-                raise CopyRefused(place.host, f"{said}; {ready().get('room')} KiB are free there now") from exc
+                said, there_now = exc.message.removeprefix(f"{place.host}: "), ready()
+                if "whole" not in there_now:
+                    raise CopyRefused(place.host, f"{said}; {there_now.get('room')} KiB are free there now") from exc
+                part = ""  # another run brought it meanwhile
         _arrive(ends, before, part, sha256, f"{sender.host} {entry.item}")
     now = datetime.now(UTC).strftime(_TIME)
     copied = Copied(
@@ -278,16 +287,6 @@ def _arrive(ends: Ends, before: Sequence[str], part: str, sha256: str, what: str
     _, lines = whole_report(record, b"remotejobs-copy 1\n", "copy")
     if said := warnings_in(lines):
         raise CopyRefused(record.host, f"it is there; {'; '.join(said)}")
-
-
-def done(ends: Ends, job: Job) -> Record:
-    """The record of a job that succeeded. Raises `FileRefused`."""
-    retry_while_unreachable(lambda: ends.jobs.start(job), contact_timeout=CONTACT_TIMEOUT)
-    record = wait_until_ended(ends.jobs, job.jid, news=False, contact_timeout=CONTACT_TIMEOUT)
-    if record.state is not State.SUCCEEDED:
-        why = one_line(record.last_lines) or record.msg
-        raise FileRefused(record.host, f"{job.label}: {record.state}: {why}", remedy="")
-    return record
 
 
 def _read(shell: Shell, path: str) -> str:

@@ -58,14 +58,28 @@ bk_retain() {
         bk_prune incomplete
     fi
     kept=$(($(bk_good | wc -l)))
-    for stale in "$ITEM"-[0-9]*Z."$EXTENSION".part*; do # of a backup that was cut off more than a day ago
+    bk_left_by_dead
+}
+
+bk_left_by_dead() { # what a run left more than a day ago whose host lost its power
+    for stale in "$ITEM"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z."$EXTENSION".*; do
+        of=${stale%%Z."$EXTENSION".*}Z.$EXTENSION
+        case ${stale#"$of"} in
+        .part* | .json.part | .sha256.part) ;;
+        .json | .sha256 | .restored | .untested | .changed | .incomplete | .damaged | .verified) [ ! -e "$of" ] || continue ;;
+        *) continue ;; # another one: .age may be a copy of what was encrypted
+        esac
         [ -z "$(find "$stale" -prune -mtime +0 2>/dev/null)" ] || rm -rf "$stale"
     done
 }
 
 bk_archive() { # FILE: its record outlives it, for reports; of where its copies are, .copies knows
     mkdir -p .records && cp "$1.json" ".records/$1.json" 2>/dev/null
-    find .records .copies -type f -mtime +400 -exec rm -f {} + 2>/dev/null
+    find .records -type f -mtime +400 -exec rm -f {} + 2>/dev/null
+    # A place that a command reaches is asked for nothing: what is noted here is all that is known of the copies there.
+    find .copies -type f -mtime +400 2>/dev/null | while IFS= read -r noted; do
+        [ -e "${noted##*/}" ] || grep -q '"host": ""' "$noted" || rm -f "$noted"
+    done
     return 0
 }
 

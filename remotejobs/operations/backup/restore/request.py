@@ -77,6 +77,9 @@ class Restore(BackupModel):
         description="Command that writes the names of the copies there, among whatever else: "
         'rclone lsf "s3:backups/$BACKUP_HOST". Empty: give the name (file).',
     )
+    idle_timeout: int = Field(
+        default=1800, ge=0, description="Seconds for which fetch may give no byte; then it is ended. 0: no limit."
+    )
     sha256: Annotated[str, SHA256_OR_EMPTY] = Field(
         default="",
         description="Only a backup with this checksum, as the run's table says it. A copy without a record takes it.",
