@@ -29,8 +29,8 @@ def clean_jobs(
     Args:
         access: Where the hosts are written down, and as whose user to clean.
         hosts: Hosts to clean, as a pattern: all, web*, databases.
-        older_than_days: Remove jobs that ended longer ago than this.
-        keep: But keep so many of the newest on each host.
+        older_than_days: Remove jobs that ended more than so many days ago.
+        keep: But keep so many of the newest jobs on each host.
         dry_run: Only say which would go.
     """
     seconds = older_than_days * 24 * 3600

@@ -14,15 +14,18 @@ from remotejobs.prefect.tasks.jobs.results import JobResult
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.prefect.tasks.runs.options import RunOptions
+from remotejobs.worded import ABSOLUTE_PATH, SHA256_OR_EMPTY, Worded
+
+_URL = Worded("(https?|ftp)://.*", "a URL that begins with http://, https:// or ftp://")
 
 
 @remote_flow("download", run_name="download {url} on {hosts}", renamed={"limit": "timeout"})
 def download(
     access: Access,
     hosts: HostPattern,
-    url: Annotated[str, Field(pattern="^(https?|ftp)://")],
-    dest: Annotated[str, Field(pattern="^/")],
-    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = "",
+    url: Annotated[str, _URL],
+    dest: Annotated[str, ABSOLUTE_PATH],
+    sha256: Annotated[str, SHA256_OR_EMPTY] = "",
     rate: Annotated[int, Field(ge=0)] = 0,
     timeout: Annotated[int, Field(ge=1)] = 3600,
     poll: Annotated[float, Field(ge=1)] = 15,
@@ -33,7 +36,7 @@ def download(
 
     Args:
         url: What to download, as the hosts can reach it.
-        dest: Path of the file on the hosts.
+        dest: Absolute path of the file on the hosts.
         sha256: What its sha256 must be. With it a file that is there is not downloaded again, and a part of it is
             completed; empty for any.
         rate: Bytes a second for each host; 0 for no limit.

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from prefect.client.schemas.objects import State as RunState
 from prefect.states import Completed
-from pydantic import Field
 
 from remotejobs.operations.backup import BackupPlan
 from remotejobs.prefect.tasks.access import Access
@@ -15,13 +14,16 @@ from remotejobs.prefect.tasks.flow import remote_flow
 from remotejobs.prefect.tasks.jobs.results import RUN_WARNING
 from remotejobs.prefect.tasks.notify import NOBODY, Notify
 from remotejobs.text import number_of
+from remotejobs.worded import Worded
+
+_MONTH = Worded(r"(\d{4}-(0[1-9]|1[0-2]))?", "a month as 2026-11")
 
 
 @remote_flow("report-backups", run_name="backups of {month}")
 def report_backups(
     access: Access,
     plan: BackupPlan,
-    month: Annotated[str, Field(pattern=r"^(\d{4}-(0[1-9]|1[0-2]))?$")] = "",
+    month: Annotated[str, _MONTH] = "",
     file: str = "backup-report-{month}.md",
     notify: Notify = NOBODY,  # noqa: ARG001 - the hooks read it
 ) -> BackupReportPage | RunState[Any]:

@@ -9,6 +9,24 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 FEW, ALL = "Often used", "All settings (starts empty)"
+_LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+_LIMITS |= {"minItems", "maxItems"}
+
+
+def in_tabs(shown: list[dict[str, Any]], checked: dict[str, Any]) -> dict[str, Any]:
+    """A schema with a tab for each of `shown`; an object that is filled in is checked by `checked` instead.
+
+    Of one that is wrong in a single field, `anyOf` alone says that it is not valid under any of the given schemas.
+    """
+    return {"anyOf": [_without_limits(each) for each in shown], "if": {"type": "object"}, "then": checked}
+
+
+def _without_limits(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same fields, whatever is filled in."""
+    fields = schema.get("properties")
+    if fields is None:
+        return {key: value for key, value in schema.items() if key not in _LIMITS}
+    return {**schema, "properties": {name: _without_limits(field) for name, field in fields.items()}}
 
 
 class ShortForm:
@@ -35,4 +53,4 @@ class ShortForm:
             "properties": {name: whole["properties"][name] for name in cls._often},
             "required": [name for name in whole.get("required", ()) if name in cls._often],
         }
-        return {**about, "anyOf": [few, {**fields, "title": ALL}]}
+        return {**about, **in_tabs([few, {**fields, "title": ALL}], fields)}

@@ -40,6 +40,13 @@ def in_markdown(text: str) -> str:
     return re.sub(r"([|`*_<>\[\]\\])", r"\\\1", one_line(text))
 
 
+def fenced(text: str) -> str:
+    """A block of markdown that no run of backticks in `text` can end."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{visible(text)}\n{fence}"
+
+
 def indented(text: str) -> str:
     """Every line of `text` set in by four columns, made `visible`."""
     return "\n".join(f"    {line}".rstrip() for line in visible(text).rstrip("\n").split("\n"))

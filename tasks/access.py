@@ -191,12 +191,15 @@ def _loaded(kind: type[B], name: str) -> B:
         raise UsageError(f"{what} cannot be read: {exc}", remedy="Correct it under Blocks.") from exc
 
 
-Verb = Literal["status", "log", "kill"]
+Verb = Literal["status", "log", "kill", "list"]
 
 
 def command_line(verb: Verb, handle: Handle, access: Access, *options: str) -> str:
-    """`remotejobs VERB HOST JID -i INVENTORY`, ready to be copied, as the user that the job belongs to."""
-    words = ["remotejobs", verb, handle.host, handle.jid, *access.words]
+    """`remotejobs VERB HOST JID -i INVENTORY`, ready to be copied, as the user that the job belongs to.
+
+    `list` shows all jobs of the host, and takes no jid.
+    """
+    words = ["remotejobs", verb, handle.host, *([] if verb == "list" else [handle.jid]), *access.words]
     words += ["--become-user", handle.become_user] if handle.become_user else []
     words += ["--ask-become-pass"] if access.has_become_password else []
     return shlex.join([*words, *options])

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature, cleandoc, signature
-from typing import Any, Optional, get_args, get_type_hints
+from typing import Annotated, Any, Optional, get_args, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
+
+from remotejobs.short_form import in_tabs
 
 _ARGS = "Args:"
 _REACH = "access"
@@ -57,7 +60,17 @@ def is_group(parameter: Parameter) -> bool:
 
 
 def _closed(group: Parameter) -> Parameter:
-    return group.replace(annotation=Optional[group.annotation], default=None)  # noqa: UP045 - a type made at run time
+    optional: Any = Optional[group.annotation]  # noqa: UP045 - a type made at run time
+    return group.replace(annotation=Annotated[optional, _Group], default=None)
+
+
+class _Group:
+    """Of a group that may be left out: what is wrong in it is said of the very field."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        group, nothing = handler(schema)["anyOf"]
+        return in_tabs([handler.resolve_ref_schema(group), nothing], group)
 
 
 def _place(parameter: Parameter) -> int:

@@ -6,7 +6,6 @@ with log_watch("/var/log/app/app.log", "web*", access):
 
 from __future__ import annotations
 
-import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from remotejobs.prefect.tasks.jobs.job import AGAIN_AFTER, if_unreachable
 from remotejobs.prefect.tasks.jobs.reports import key_of
 from remotejobs.prefect.tasks.jobs.results import raise_for, values_of
 from remotejobs.prefect.tasks.runs.started import note_jobs
-from remotejobs.text import decoded, size, visible
+from remotejobs.text import decoded, fenced, size, visible
 
 _LABEL = "log watch"
 KEPT_BYTES = 256 * 1024  # of each host's lines, the last ones
@@ -129,12 +128,10 @@ def stop_watch(path: str, handle: Handle, access: Access) -> WatchedLog:
 def publish_watched(watched: WatchedLog) -> None:
     """Attach what was written on one host to the flow run, fit to be shown."""
     lines = visible(decoded(watched.lines)).rstrip("\n")
-    longest = max((len(ticks) for ticks in re.findall("`+", lines)), default=0)
-    fence = "`" * max(3, longest + 1)  # what was written cannot end its own frame
     where = f"The last {size(len(watched.lines))} of {size(watched.total)}; all of it: `{watched.log_command}`\n\n"
     key = key_of(_LABEL, watched.host)
     head = where if watched.total > len(watched.lines) else ""
-    text = f"{head}{fence}\n{lines}\n{fence}" if lines else "Nothing was written."
+    text = f"{head}{fenced(lines)}" if lines else "Nothing was written."
     create_markdown_artifact(text, key=key, description=f"{watched.path} on {watched.host}")
 
 

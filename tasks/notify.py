@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 from prefect import Flow, task
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.errors import RemoteJobsError, UsageError
 from remotejobs.renamed import renamed_names
+from remotejobs.worded import URL_OR_EMPTY
 from remotejobs.workarounds.prefect.run_page import page_of
 
 NOTHING_RAN_AGAIN = "Nothing ran again"  # how the message of a run begins that only reports its end once more
@@ -37,9 +38,8 @@ class Notify(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    webhook: str = Field(
+    webhook: Annotated[str, URL_OR_EMPTY] = Field(
         default="",
-        pattern=r"^(https?://.*)?$",
         description="URL that gets a POST with JSON: flow, run, state, message, url, key. Not for a secret URL.",
     )
     block: str = Field(

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State as RunState
 from prefect.states import Failed
 
 from remotejobs.errors import RemoteJobsError
+from remotejobs.prefect.tasks.why import attach_why
 from remotejobs.text import visible
 from remotejobs.workarounds.prefect.tracebacks import leave_out_traceback, without_tracebacks
 
@@ -49,10 +50,12 @@ def failing_in_words(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def failed_by(error: RemoteJobsError) -> RunState[Any]:
-    """Log the error, and return the state that holds it."""
+    """Log the error, attach its words as an artifact, and return the state that holds it."""
     get_run_logger().error("%s", error)
     leave_out_traceback(error)
-    return Failed(message=marked(visible(str(error))), data=error)
+    words = visible(str(error))
+    attach_why(words)
+    return Failed(message=marked(words), data=error)
 
 
 def marked(text: str) -> str:

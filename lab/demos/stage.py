@@ -16,6 +16,7 @@ from lab.servers.prefect.server import PROJECT, PrefectServer
 from lab.servers.sshd import SshLab
 
 Say = Callable[[str], None]
+Parameters = Callable[[Postgres, Path], Mapping[str, dict[str, object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,19 @@ def open_stage(
     prefect: Callable[[Path], PrefectServer] | None = None,
     workers: Sequence[str] = ("lab",),
     recovery: bool = False,
+    parameters: Parameters = deployment_parameters,
 ) -> Iterator[Stage]:
     """Start everything; at the end, however it comes, all of it is stopped.
 
     `prefect` makes the server for its directory, instead of the lab's usual one for the deployments of `project`.
+    `parameters` makes those of the deployments.
     `recovery`: the server also gets the automations of deployments/resources.yml, as by `make deploy`.
     """
     with signals_unwind(), ExitStack() as stack:
         try:
             stage = _start(stack, say, prefect or partial(PrefectServer, project=project))
             _deploy(stage, say, workers, recovery=recovery)
+            stage.set_parameters(parameters(stage.postgres, stage.inventory))
             yield stage
         finally:
             ignore_signals()
@@ -84,6 +88,5 @@ def _deploy(stage: Stage, say: Say, workers: Sequence[str], *, recovery: bool) -
         stage.prefect.deploy()
     for name in workers:
         stage.prefect.start_worker(name)
-    stage.set_parameters(deployment_parameters(stage.postgres, stage.inventory))
     deployments = stage.api.deployments()
     say("  deployments " + ", ".join(sorted(deployment.name for deployment in deployments)))

@@ -42,6 +42,7 @@ class LockStatus:
     run: str = ""
     jobs: tuple[str, ...] = ()
     released: bool = False
+    would_be_released: bool = False
 
 
 def status(args: Namespace) -> int:
@@ -56,7 +57,10 @@ def release(args: Namespace) -> int:
     by = f"{getpass.getuser()}@{socket.gethostname()}"
     with Target.of(args).fleet() as fleet:
         results = gather(fleet, lambda jobs: _release(fleet, jobs, by, args))
-    return _say(results, args)
+    code = _say(results, args)
+    if args.dry_run and not args.json:
+        say("Nothing was released.")
+    return code
 
 
 def _found(fleet: Fleet, jobs: HostJobs) -> tuple[LockStatus, bool, HostLock]:
@@ -80,6 +84,8 @@ def _release(fleet: Fleet, jobs: HostJobs, by: str, args: Namespace) -> LockStat
     if goes_on and not args.force:
         still = f"its jobs {', '.join(found.jobs)} run there" if found.jobs else f"its run is {found.run}"
         raise StillRuns(jobs.host, f"the lock of {found.holder} ({found.owner}) is not released: {still}")
+    if args.dry_run:
+        return replace(found, would_be_released=True)
     lock.break_lock(found.owner, by=by, reason=args.reason)
     return replace(found, released=True)
 
@@ -100,7 +106,8 @@ def _row(found: LockStatus) -> tuple[str, ...]:
     if not found.since:
         return (found.host, "free", "", "", "")
     whose = f"{found.holder} ({found.owner})"
-    return (found.host, f"released: {whose}" if found.released else whose, found.since, found.run, _jobs(found))
+    done = "released: " if found.released else "would be released: " if found.would_be_released else ""
+    return (found.host, f"{done}{whose}", found.since, found.run, _jobs(found))
 
 
 def _jobs(found: LockStatus) -> str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from remotejobs.cli import exit_codes
-from remotejobs.cli.backups import as_object, shell_on
+from remotejobs.cli.backups import as_object, listed, say_backups, shell_on
 from remotejobs.cli.fan_out import started
 from remotejobs.cli.show import follow, gather, jobs_run_on, say, say_summary, view_of, warn_of_errors
 from remotejobs.cli.target import Target
@@ -34,7 +34,7 @@ from remotejobs.operations.backup.copies.identity import identity_needed
 from remotejobs.operations.backup.restore import PlannedRestore, Restore, choose, started_by, target_on, where_of
 from remotejobs.operations.backup.verify import Verify, verify_job
 from remotejobs.operations.transfer.here import here
-from remotejobs.text import duration
+from remotejobs.text import duration, number_of
 
 HEADS = ("host", "backup", "age", "size", "state", "target", "msg")
 
@@ -58,9 +58,21 @@ def asked_for(model: type[M], args: Namespace) -> M:
 
 def verify(args: Namespace) -> int:
     hosts, jid = Target.of(args), args.jid or new_jid()
-    job = verify_job(asked_for(Verify, args), jid=jid)
+    wanted = asked_for(Verify, args)
+    job = verify_job(wanted, jid=jid)
     with hosts.fleet() as fleet:
+        if args.dry_run:
+            return _say_what_would_be_read(fleet, wanted, as_json=args.json)
         return _run(fleet, hosts, job.label, lambda _host: job, jid, args)
+
+
+def _say_what_would_be_read(fleet: Fleet, wanted: Verify, *, as_json: bool) -> int:
+    found = gather(fleet, lambda jobs: listed(fleet, jobs, wanted.directory, wanted.item))
+    say_backups(found, as_json=as_json)
+    if not as_json:
+        backups = sum(len(result.value or ()) for result in found)
+        say(f"{number_of(backups, 'backup')} would be read. Nothing was started.")
+    return exit_codes.of_errors(found)
 
 
 def restore(args: Namespace) -> int:

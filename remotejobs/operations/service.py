@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,8 +17,10 @@ from remotejobs.inventory.variables import HostLike
 from remotejobs.model import LONGEST_GRACE, Job, Record
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.web import fetch
+from remotejobs.worded import ABSOLUTE_PATH_OR_EMPTY, URL_OR_EMPTY, Worded
 
 _SERVICE = re.compile(r"service\.[A-Za-z0-9_-]+\.\d+")
+_NAME = Worded("[A-Za-z0-9][A-Za-z0-9_-]{0,39}", "a name of up to 40 letters, digits, - and _, letter or digit first")
 _DIGITS = re.compile(r"\d{3}")
 
 
@@ -27,19 +29,18 @@ class Service(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$", description="What it is found by; one of each name runs on a host."
-    )
+    name: Annotated[str, _NAME] = Field(description="What it is found by; one of each name runs on a host.")
     command: str = Field(min_length=1, description="Shell command that stays in the foreground: exec /opt/app/server.")
-    chdir: str = Field(default="", pattern="^(/.*)?$", description="Directory to run it in; empty: the user's home.")
+    chdir: Annotated[str, ABSOLUTE_PATH_OR_EMPTY] = Field(
+        default="", description="Directory to run it in, an absolute path; empty: the user's home."
+    )
     env: dict[str, str] = Field(default={}, description="Added to its environment.")
     grace: int = Field(
         default=10, ge=0, le=LONGEST_GRACE, description="Seconds from TERM to KILL when it is to be stopped."
     )
     port: int = Field(default=0, ge=0, le=65535, description="TCP port that it must listen on; 0: none.")
-    health: str = Field(
+    health: Annotated[str, URL_OR_EMPTY] = Field(
         default="",
-        pattern="^(https?://.*)?$",
         description="URL that must answer; {host} is the host's name, {any_variable} its inventory variable. "
         "Empty: none.",
     )

@@ -17,8 +17,8 @@ _DEPLOY = ("make deploy", "python -m remotejobs.prefect.deployments")  # in a ch
 _BACKUPS = "- name: Notify when no backup succeeded in 26 hours"
 
 
-def write_project(directory: Path) -> list[Path]:
-    """Write a project into `directory`, which is made if need be; returns its files.
+def write_project(directory: Path, *, dry_run: bool = False) -> list[Path]:
+    """Write a project into `directory`, which is made if need be; returns its files. A dry run only looks.
 
     Raises `UsageError` when one of them is there already, and then writes none.
     """
@@ -26,6 +26,8 @@ def write_project(directory: Path) -> list[Path]:
     for path in files:
         if path.exists() or path.is_symlink():
             raise UsageError(f"{path} is there already, and nothing was written", remedy="Name another directory.")
+    if dry_run:
+        return list(files)
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Commands in the background of a flow: started now, awaited when the flow wants to know.
 
-dump = in_background("pg_dump -Fc shop > /backup/shop.dump", "db1", access, label="dump", limit=3600)
+dump = in_background("pg_dump -Fc shop > /backup/shop.dump", "db1", access, label="dump", timeout=3600)
 ...                      # other work meanwhile
-end = dump.end()         # waits; whatever came of it is returned, not raised
+end = dump.result()      # waits; whatever came of it is returned, not raised
 """
 
 from __future__ import annotations

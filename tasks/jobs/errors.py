@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remotejobs.errors import RemoteJobsError
-from remotejobs.model import Record
+from remotejobs.model import Record, State
 from remotejobs.text import duration, visible
 
 RAN_LINES = 20  # of the processes that a timeout ended
@@ -21,7 +21,7 @@ class StillRunning(RemoteJobsError):
 class JobFailed(RemoteJobsError):
     """A job ended without success: `record` says how. A retried flow run attaches to it; a new one runs it again.
 
-    `log_command` is the command line that shows its output, or "" if there is none.
+    `log_command` is the command line that shows its output, or of a job that never began what runs there; "" for none.
     """
 
     def __init__(self, record: Record, log_command: str = "") -> None:
@@ -66,6 +66,11 @@ class GroupFailed(HostsFailed):
         super().__init__(message)
 
 
+def never_began(record: Record) -> bool:
+    """Whether its queue timeout ended it before its turn came."""
+    return record.state is State.TIMED_OUT and not record.start
+
+
 def describe_end(record: Record, log_command: str = "") -> str:
     """`pg_dump orders on db1: failed, rc 1 after 2.1s`, the reason, where its log is, and the last lines of output.
 
@@ -74,7 +79,8 @@ def describe_end(record: Record, log_command: str = "") -> str:
     how = [str(record.state), f"rc {record.rc}" if record.rc is not None else "", record.cause, record.signal or ""]
     after = f" after {duration(record.delta)}" if record.delta is not None else ""
     head = f"{record.label or record.jid} on {record.host}: {', '.join(word for word in how if word)}{after}"
-    where = f". Its output: {log_command}" if log_command else ""
+    shows = "What runs there" if never_began(record) else "Its output"
+    where = f". {shows}: {log_command}" if log_command else ""
     said = visible(record.last_lines)
     ran = (
         "\n".join(["\nWhat ran when it was ended:", *record.processes.splitlines()[:RAN_LINES]])

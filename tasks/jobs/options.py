@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from remotejobs.model import Job, Launcher
 from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.renamed import allow_old_names, renamed_fields
+from remotejobs.worded import ABSOLUTE_PATH_OR_EMPTY
 
 
 class JobOptions(BaseModel):
@@ -25,8 +26,8 @@ class JobOptions(BaseModel):
         ge=0,
         description="Seconds without new output after which its host ends it likewise; 0 for never.",
     )
-    chdir: str = Field(
-        default="", pattern="^(/.*)?$", description="Directory to run it in, from / on; empty for the user's home."
+    chdir: Annotated[str, ABSOLUTE_PATH_OR_EMPTY] = Field(
+        default="", description="Directory to run it in, an absolute path; empty for the user's home."
     )
     env: dict[str, str] = Field(
         default_factory=dict,

@@ -11,7 +11,7 @@ from remotejobs.jobs.client import HostJobs
 from remotejobs.model import Handle, Record, State
 from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.jobs.attempt import Attempt
-from remotejobs.prefect.tasks.jobs.errors import JobFailed, RetriesExhausted
+from remotejobs.prefect.tasks.jobs.errors import JobFailed, RetriesExhausted, never_began
 from remotejobs.prefect.tasks.jobs.output import last_line
 from remotejobs.prefect.tasks.jobs.until import OnExhausted
 from remotejobs.text import duration
@@ -80,5 +80,10 @@ def lost_sight(handle: Handle, access: Access, attempt: Attempt, error: HostErro
 
 
 def output_of(handle: Handle, record: Record, access: Access) -> str:
-    """The command line that shows of the two streams the one whose end is shown already."""
+    """The command line that shows of the two streams the one whose end is shown already.
+
+    Of a job that never began it shows what runs there instead.
+    """
+    if never_began(record):
+        return command_line("list", handle, access)
     return command_line("log", handle, access, *(["--stderr"] if record.stderr.strip() else []))

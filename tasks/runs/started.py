@@ -9,9 +9,11 @@ import json
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -34,6 +36,7 @@ class StartedJobs(BaseModel):
 
 
 _KNOWN: set[tuple[str, Access, str, str]] = set()  # of this process: run, access, host and jid
+_LOOKED_AT: set[str] = set()  # runs whose flow is known to have hooks, or was warned about
 
 
 def note_jobs(access: Access, jobs: Iterable[tuple[Job, str]]) -> None:
@@ -49,9 +52,27 @@ def note_jobs(access: Access, jobs: Iterable[tuple[Job, str]]) -> None:
     for (jid, label), hosts in hosts_of.items():
         labels.setdefault(tuple(dict.fromkeys(hosts)), {})[jid] = label
     if labels:
+        if run not in _LOOKED_AT:  # its tasks come side by side
+            _LOOKED_AT.add(run)
+            _warn_without_hooks()
         link_to_live_page(UUID(run))
         keep(UUID(run), [StartedJobs(access=access, hosts=hosts, labels=mine) for hosts, mine in labels.items()])
         _KNOWN.update((run, access, host, job.jid) for job, host in new)
+
+
+def _warn_without_hooks() -> None:
+    """Say at the first job of a run that a cancel will not end it, while that can be changed."""
+    context = FlowRunContext.get()
+    if context is None or context.flow is None or context.flow_run is None:
+        return
+    # Of a flow that is part of another one, that one's hook ends the jobs.
+    if not context.flow.on_cancellation_hooks and not context.flow_run.parent_task_run_id:
+        get_run_logger().warning(
+            "A cancel of this run leaves its jobs running, and no other process goes on with it: %s is a plain @flow. "
+            'Write @remote_flow("%s") in its place; it is in remotejobs.prefect.',
+            context.flow.name,
+            context.flow.name,
+        )
 
 
 def keep(run: UUID, entries: Iterable[StartedJobs]) -> None:

@@ -18,7 +18,13 @@ from tests.cli.running import COMMAND, environment
 Act = bytes | signal.Signals | Callable[[], object]
 
 
-def on_terminal(*words: str, steps: Sequence[tuple[str, Act]] = (), columns: int = 100, **env: str) -> tuple[int, str]:
+def on_terminal(
+    *words: str,
+    steps: Sequence[tuple[str, Act]] = (),
+    columns: int = 100,
+    program: Sequence[str] = COMMAND,
+    **env: str,
+) -> tuple[int, str]:
     """Run a command line on a pseudo-terminal; returns its exit code and all that it wrote there.
 
     Whenever the next step's pattern is seen, its keys are pressed, its signal is sent, or it is called.
@@ -26,7 +32,7 @@ def on_terminal(*words: str, steps: Sequence[tuple[str, Act]] = (), columns: int
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     process = subprocess.Popen(
-        [*COMMAND, *words],
+        [*program, *words],
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -148,6 +148,16 @@ def test_a_damaged_backup_fails_the_verification_and_is_shown_as_such(
     assert "damaged" in call(local_hosts, "list", directory).out
 
 
+def test_a_verification_that_is_only_tried_shows_what_would_be_read_and_starts_no_job(
+    local_hosts: Hosts, saved: Path, directory: Path
+) -> None:
+    tried = call(local_hosts, "verify", directory, "--dry-run", "--jid", "tried")
+    assert tried.code == 0
+    assert saved.name in tried.out
+    assert tried.out.splitlines()[-1].endswith("would be read. Nothing was started.")
+    assert local_hosts.call("status", "tried").code != 0
+
+
 def test_who_logs_in_is_not_whom_the_database_knows() -> None:
     args = build_parser().parse_args(
         ["backups", "restore", "all", "--item", "db", "--database", "db", "-u", "deploy", "--username", "postgres"]

@@ -10,6 +10,7 @@ import pytest
 from remotejobs.cli.described import commands_of
 from remotejobs.cli.main import COMMANDS, build_parser
 from tests.cli.running import remotejobs
+from tests.cli.terminal import on_terminal
 
 
 def script(shell: str, directory: Path) -> Path:
@@ -59,6 +60,26 @@ def test_zsh_can_read_its_script_which_names_every_option(tmp_path: Path) -> Non
     assert printed_by("zsh", "-n", str(path)) == []
     for command in commands_of(build_parser()):
         assert all(name in path.read_text() for option in command.options for name in option.names)
+
+
+@pytest.mark.timeout(120)
+def test_zsh_completes_them_at_its_prompt_and_says_what_they_are_for(tmp_path: Path) -> None:
+    script("zsh", tmp_path).rename(tmp_path / "_remotejobs")
+    begin = f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; print RE''ADY\n"
+    code, _ = on_terminal(
+        "-f",
+        "-i",
+        program=("zsh",),
+        steps=[
+            (r"[%#] ", begin.encode()),
+            ("READY", b"remotejobs wa\t"),
+            (r"watch +-- ", b"\x15remotejobs backups re\t"),
+            ("store", b"\x15remotejobs run all --launcher sys\t"),
+            ("temd", b"\x15remotejobs backups restore all --data\t"),
+            ("base", b"\x15exit\n"),
+        ],
+    )
+    assert code == 0
 
 
 def test_every_command_is_described() -> None:

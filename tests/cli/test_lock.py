@@ -57,6 +57,18 @@ def test_it_is_released_with_a_reason_that_the_host_keeps(local_hosts: Hosts, pl
     assert (place / "here" / ".locks" / ".released").read_text().endswith(": restored by hand\n")
 
 
+def test_a_release_that_is_only_tried_shows_what_would_go_and_what_would_be_refused(
+    local_hosts: Hosts, place: Path
+) -> None:
+    here, too = held(place, "here", str(uuid4())), held(place, "too", owner := str(uuid4()))
+    HostJobs(LocalConnection("too"), directory=str(place / "too")).start(Job(jid=f"migrate.{owner}", cmd="sleep 300"))
+    tried = lock(local_hosts, "release", "--reason", "x", "--dry-run")
+    assert (tried.code, f"its jobs migrate.{owner} run there" in tried.err) == (2, True)
+    assert "would be released: migration blue-fox" in tried.out
+    assert tried.out.endswith("Nothing was released.\n")
+    assert None not in (here.holder(), too.holder())
+
+
 def test_while_a_job_of_its_run_runs_there_it_is_kept_unless_forced(local_hosts: Hosts, place: Path) -> None:
     owner = str(uuid4())
     owned = held(place, "here", owner)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from remotejobs.cli.described import commands_of
+from remotejobs.cli.main import build_parser
 from tests.cli.conftest import Hosts
 from tests.cli.running import in_a_process, remotejobs
 
@@ -58,6 +60,15 @@ def test_a_command_without_the_dashes_is_answered_with_the_line_that_was_meant(w
 
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == f"error: write the command after --: {meant}"
+
+
+def test_every_command_that_changes_something_can_be_tried_dry() -> None:
+    only_show = {"backups list", "hosts", "inventory", "list", "lock status", "log", "status", "wait"}
+    by_hand = {"watch", "web"}  # a person confirms each action there
+    about_itself = {"completion", "manual"}
+    commands = commands_of(build_parser())
+    dry = {each.words for each in commands if any("--dry-run" in option.names for option in each.options)}
+    assert {each.words for each in commands} - dry == only_show | by_hand | about_itself
 
 
 @pytest.mark.parametrize(

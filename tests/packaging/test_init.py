@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_API_URL
 
 from remotejobs.errors import UsageError
 from remotejobs.project import write_project
+from tests.cli.running import remotejobs
 from tests.packaging.environments import Environment
 
 
@@ -53,6 +54,13 @@ def test_its_units_and_settings_are_its_own(tmp_path: Path) -> None:
     for unit in (project / "deployments" / "systemd").iterdir():
         assert f"WorkingDirectory={project}\n" in unit.read_text()
         assert "/opt/remotejobs" not in unit.read_text()
+
+
+def test_one_that_is_only_tried_names_the_files_and_writes_none(tmp_path: Path) -> None:
+    tried = remotejobs("init", str(tmp_path / "mine"), "--dry-run")
+    assert (tried.code, tried.out.splitlines()[-1]) == (0, "Nothing was written.")
+    assert f"{tmp_path}/mine/prefect.yaml" in tried.out
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.parametrize("there", ["README.md", "flows/disk_space.py", "deployments/server.env"])

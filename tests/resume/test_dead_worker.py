@@ -100,6 +100,9 @@ def test_a_run_of_a_users_own_flow_whose_worker_process_and_supervisor_were_kill
     cluster: Cluster, victims: Victims
 ) -> None:
     await_second_try(cluster, victims.dead)
+    assert f"recover {cluster.api.flow_run(victims.dead).name}" in {
+        run.name for run in cluster.recoveries_of(victims.dead)
+    }
     complete(cluster, victims.dead, "dead")
     assert cluster.runs_of("dead") == [1, 1, 1]
     assert [cluster.jobs_of(victims.dead, host)[0].state for host in HOSTS] == [State.SUCCEEDED] * 3

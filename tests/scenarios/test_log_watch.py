@@ -52,7 +52,7 @@ def test_what_is_written_while_another_flow_deploys_is_kept_and_nothing_of_befor
     assert state.is_completed()
     for host in ("db1", "db2"):
         lines = kept(state.state_details.flow_run_id)[host].split("\n")
-        assert (lines[0], lines[-1]) == ("````", "````")
+        assert (lines[0], lines[-1]) == ("````text", "````")
         assert sorted(lines[1:-1]) == ["```started", "```started", "stopping", "stopping"]
         (watch,) = [job for job in jobs_on(own_jobs, host).list() if job.label.startswith("log watch")]
         assert (watch.state, watch.survivors) == (State.KILLED, "")
@@ -78,7 +78,7 @@ def test_a_rotation_in_between_loses_nothing(failed_deploy: RunState[list[JobRes
 def test_a_file_that_is_only_made_by_the_deployment_is_followed_from_its_first_line(
     failed_deploy: RunState[list[JobResult]],
 ) -> None:
-    assert "```\nborn\n" in kept(failed_deploy.state_details.flow_run_id)["db1"]
+    assert "```text\nborn\n" in kept(failed_deploy.state_details.flow_run_id)["db1"]
 
 
 def test_the_log_of_a_deployment_that_fails_is_kept_and_the_failure_stays_the_failure(
@@ -140,4 +140,4 @@ def test_only_the_end_of_very_much_is_kept_and_the_place_of_the_rest_is_named() 
 
     state = much(return_state=True)
     text = kept(state.state_details.flow_run_id)["db1"]
-    assert text.startswith("The last 256.0 KiB of 512.0 KiB; all of it: `remotejobs log db1`\n\n```\nxx")
+    assert text.startswith("The last 256.0 KiB of 512.0 KiB; all of it: `remotejobs log db1`\n\n```text\nxx")

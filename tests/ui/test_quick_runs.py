@@ -113,6 +113,24 @@ def test_a_quick_run_after_the_backup_ends_well(
     assert state == wanted or (name, state) == ("report-backups", "Completed"), message
 
 
+SCHEDULED = {entry["name"]: entry["schedules"] for entry in DECLARED if entry.get("schedules")}
+
+
+@pytest.mark.parametrize("name", ["clean-jobs", "zz-recover-stuck-runs"])
+def test_what_a_schedule_starts_with_parameters_of_its_own_does_not_turn_red_either(
+    stage: Stage, company: Company, name: str
+) -> None:
+    wanted = deployment(stage.api, name)
+    (schedule,) = SCHEDULED[name]
+    given = {**company.parameters.get(name, {}), **schedule.get("parameters", {})}
+    assert ended(stage, stage.api.run(wanted, given))[0] == "Completed"
+
+
+def test_each_deployment_with_a_schedule_is_seen_to_end_well_in_one_of_these_tests() -> None:
+    pressed = {"nightly-backup", "verify-backups", "report-backups", "monitor"}
+    assert pressed | {"clean-jobs", "zz-recover-stuck-runs"} == set(SCHEDULED)
+
+
 def test_a_quick_run_of_the_update_brings_the_new_version_to_every_host_behind_the_balancer(
     stage: Stage, company: Company
 ) -> None:

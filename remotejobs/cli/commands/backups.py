@@ -53,6 +53,7 @@ def _add_verify(actions: Commands[Parser]) -> None:
     parser.add_argument(
         "-B", "--background", dest="timeout", metavar="SECONDS", type=timeout, help="end it after so long (default 12h)"
     )
+    parser.add_argument("--dry-run", action="store_true", help="show which backups would be read, and start nothing")
     parser.add_argument("--jid", metavar="JID", default="", help="the job's id; the same again attaches to it")
     add_poll(parser)
     _add_common(parser)

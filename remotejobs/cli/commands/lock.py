@@ -31,6 +31,7 @@ def add(commands: Commands[Parser]) -> None:
         "--reason", metavar="TEXT", required=True, help="why; it is logged on the host, with your name"
     )
     release.add_argument("--force", action="store_true", help="also when its run, or a job of it, still goes on")
+    release.add_argument("--dry-run", action="store_true", help="show which locks would be freed, and free none")
     for each in (status, release):
         add_reach(each)
 

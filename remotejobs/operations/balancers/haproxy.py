@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from pydantic import Field
 
@@ -25,6 +26,7 @@ from remotejobs.operations.balancers.haproxy_words import (
 from remotejobs.operations.balancers.pool import Pool
 from remotejobs.operations.balancers.standing import Standing
 from remotejobs.operations.placeholders import filled
+from remotejobs.worded import PLAIN_PATH
 
 # By the exit codes of admin_socket.sh. A socket that is not there may come back, as when HAProxy starts anew.
 _NOT_THERE = 3
@@ -47,11 +49,7 @@ class HaproxyBalancer(BalancerSettings):
     hosts: tuple[str, ...] = Field(
         default=(), description="Hosts of the inventory where HAProxy runs; with a pair, both get the commands."
     )
-    socket: str = Field(
-        default="/run/haproxy/admin.sock",
-        pattern=r"^/[A-Za-z0-9._/@+-]+$",
-        description="Its admin socket there.",
-    )
+    socket: Annotated[str, PLAIN_PATH] = Field(default="/run/haproxy/admin.sock", description="Its admin socket there.")
     backend: str = Field(default="", description="Name of the backend; empty: every one that has the server.")
     server: str = Field(default="{host}", description="What HAProxy calls the server of a host: {host}, app-{host}")
 

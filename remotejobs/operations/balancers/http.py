@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,18 +15,19 @@ from remotejobs.operations.balancers.pool import Pool
 from remotejobs.operations.balancers.standing import READY, Place, Standing
 from remotejobs.operations.placeholders import filled
 from remotejobs.operations.web import HttpResponse, Regex, fetch
+from remotejobs.worded import URL_OR_EMPTY
 
-_URL = "^(https?://.*)?$"
+_Url = Annotated[str, URL_OR_EMPTY]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
 class HttpBalancer(BalancerSettings):
     """URLs, asked from the controller. `{host}` is the host's name, `{any_variable}` its inventory variable."""
 
-    remove: str = Field(default="", pattern=_URL, description="URL that takes it out: http://lb/api/remove?host={host}")
-    add: str = Field(default="", pattern=_URL, description="URL that puts it back: http://lb/api/add?host={host}")
+    remove: _Url = Field(default="", description="URL that takes it out: http://lb/api/remove?host={host}")
+    add: _Url = Field(default="", description="URL that puts it back: http://lb/api/add?host={host}")
     method: Method = Field(default="POST", description="How the two are asked.")
-    status: str = Field(default="", pattern=_URL, description="URL that reports the state of the host; empty: none.")
+    status: _Url = Field(default="", description="URL that reports the state of the host; empty: none.")
     inside: Regex = Field(default="", description="Regular expression in the status while the host gets new requests.")
     up: Regex = Field(default="", description="Regular expression in the status while the balancer thinks it healthy.")
     connections: Regex = Field(

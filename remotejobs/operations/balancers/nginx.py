@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
@@ -20,6 +21,7 @@ from remotejobs.operations.balancers.nginx_file import UpstreamServer, marked, u
 from remotejobs.operations.balancers.pool import Pool, PoolServer
 from remotejobs.operations.balancers.standing import READY, Place, Standing
 from remotejobs.operations.placeholders import filled
+from remotejobs.worded import PLAIN_PATH
 
 DOWN = "down"
 _AGAIN = 5  # times, where others change the file at the same moment
@@ -33,7 +35,6 @@ _REMEDIES = {
     7: "Correct the configuration; `nginx -t` and nginx's error log say more.",
     _CHANGED: "Let nothing else change the file while an update runs.",
 }
-_PATH = r"^/[A-Za-z0-9._/@+-]+$"
 
 
 class NginxNotThere(Unreachable):
@@ -46,9 +47,8 @@ class NginxBalancer(BalancerSettings):
     hosts: tuple[str, ...] = Field(
         default=(), description="Hosts of the inventory where nginx runs; with a pair, both are changed."
     )
-    file: str = Field(
+    file: Annotated[str, PLAIN_PATH] = Field(
         default="/etc/nginx/conf.d/upstream.conf",
-        pattern=_PATH,
         description="The file there that has the upstream. Nothing but the word down is changed in it.",
     )
     upstream: str = Field(default="", description="Name of the upstream; empty: every one in the file with the server.")
@@ -58,7 +58,9 @@ class NginxBalancer(BalancerSettings):
     command: str = Field(
         default="nginx", min_length=1, description="How nginx is called there: nginx -c /srv/nginx.conf"
     )
-    pid_file: str = Field(default="/run/nginx.pid", pattern=_PATH, description="Where it writes its process id.")
+    pid_file: Annotated[str, PLAIN_PATH] = Field(
+        default="/run/nginx.pid", description="Where it writes its process id."
+    )
 
     @classmethod
     def required(cls) -> tuple[str, ...]:

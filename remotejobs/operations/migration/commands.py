@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,6 +10,9 @@ from remotejobs.errors import InvalidJob
 from remotejobs.jobs.command_text import Command
 from remotejobs.model import LONGEST_GRACE, Job
 from remotejobs.operations.migration.observed import MigrationStep
+from remotejobs.worded import ABSOLUTE_PATH_OR_EMPTY, Worded
+
+_ONE_LINE = Worded(r"[^\n\r\x00]*", "one line")
 
 Order = Literal["together", "one_by_one"]
 
@@ -69,10 +72,9 @@ class Commands(BaseModel):
         description="Added to the environment of each. Nothing secret: parameters are shown in the UI.",
         json_schema_extra={"position": 8},
     )
-    chdir: str = Field(
+    chdir: Annotated[str, ABSOLUTE_PATH_OR_EMPTY] = Field(
         default="",
-        pattern="^(/.*)?$",
-        description="Directory to run each in, from / on; empty for the user's home.",
+        description="Directory to run each in, an absolute path; empty for the user's home.",
         json_schema_extra={"position": 9},
     )
 
@@ -97,7 +99,8 @@ class Commands(BaseModel):
 class Timeouts(BaseModel):
     """Seconds after which a host ends a command with all its processes; the step has failed then."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # So the form has no second field that is called Migrate.
+    model_config = ConfigDict(frozen=True, extra="forbid", field_title_generator=lambda name, _: f"Seconds for {name}")
 
     before: int = Field(default=600, ge=1, description="Seconds for before.")
     migrate: int = Field(default=3600, ge=1, description="Seconds for migrate.")
@@ -119,8 +122,7 @@ class FreeSpace(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_free_mib: int = Field(default=512, ge=0, description="MiB that must be free.")
-    path: str = Field(
+    path: Annotated[str, _ONE_LINE] = Field(
         default="",
-        pattern=r"^[^\n\r\x00]*$",
         description="Where they must be free, a path on the host; empty: in the home directory.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from remotejobs.operations.migration.actions import MigrationOutcome, Verdict
 from remotejobs.operations.migration.observed import HostStep, MigrationStep, ObservedState, ObservedStep, StepStatus
 from remotejobs.operations.migration.plan import MigrationPlan
 from remotejobs.operations.migration.words import data_known
-from remotejobs.text import duration, in_markdown, visible
+from remotejobs.text import duration, fenced, in_markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _last_lines(report: MigrationReport) -> list[str]:
     parts = []
     for host_step, seen in sorted(report.observed.steps.items()):
         if seen.record is not None and seen.record.last_lines:
-            parts.append(f"**{host_step.step} on {host_step.host}**\n\n{_fenced(seen.record.last_lines)}")
+            parts.append(f"**{host_step.step} on {host_step.host}**\n\n{fenced(seen.record.last_lines)}")
     return ["## Last lines", *parts] if parts else []
 
 
@@ -125,14 +124,14 @@ def _commands(report: MigrationReport) -> list[str]:
             for host, step in _open_questions(report)
             for verb in ("status", "log")
         ]
-    parts = [_fenced("\n".join(lines))] if lines else []
+    parts = [fenced("\n".join(lines))] if lines else []
     if report.locks:
         unlock = [
             f"remotejobs lock release {shlex.quote(host)} {report.options} --reason 'why the data are right'"
             for host in report.locks
         ]
         parts += ["The lock is still there. Once you know that nothing runs and the data are right:"]
-        parts += [_fenced("\n".join(unlock))]
+        parts += [fenced("\n".join(unlock))]
     return parts
 
 
@@ -150,10 +149,3 @@ def _open_questions(report: MigrationReport) -> list[HostStep]:
         for host_step, status in statuses.items()
         if (status.started and status is not StepStatus.SUCCEEDED) or host_step.host in unseen
     ]
-
-
-def _fenced(text: str) -> str:
-    """A block that no run of backticks in the text can end."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{visible(text)}\n{fence}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from remotejobs.jobs.command_text import Command
 from remotejobs.operations.web import Regex
+from remotejobs.worded import URL, Worded
+
+_ONE_WORD = Worded(r"\S*", "one word, HOST:PORT")
 
 
 class HttpQuestion(BaseModel):
@@ -15,8 +19,7 @@ class HttpQuestion(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(
-        pattern="^https?://",
+    url: Annotated[str, URL] = Field(
         description="What to ask; {host} is the host's name, {any_variable} its inventory variable: "
         "http://{ansible_host}:{app_port}/health",
     )
@@ -47,9 +50,8 @@ class FurtherCheck(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     http: HttpQuestion | None = Field(default=None, description="Asks over HTTP, from the controller.")
-    tcp: str = Field(
+    tcp: Annotated[str, _ONE_WORD] = Field(
         default="",
-        pattern=r"^\S*$",
         description="HOST:PORT that accepts connections from the controller: {ansible_host}:5432",
     )
     command: Command = Field(
@@ -76,9 +78,7 @@ class Health(HttpQuestion):
     also: tuple[FurtherCheck, ...] = Field(
         default=(), description="Further checks. A host is healthy when it passes all of them at the same time."
     )
-    rise: int = Field(
-        default=1, ge=1, description="Consecutive healthy answers before a host is healthy, as HAProxy's rise."
-    )
+    rise: int = Field(default=1, ge=1, description="How many answers in a row must be healthy, as HAProxy's rise.")
     stable_for: float = Field(default=10, ge=0, description="Seconds for which every answer must be healthy.")
     deadline: float = Field(default=300, gt=0, description="Seconds after which a host that is not healthy has failed.")
     interval: float = Field(default=1, gt=0, description="Seconds between two questions.")

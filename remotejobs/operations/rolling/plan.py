@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,9 +12,11 @@ from remotejobs.operations.batches import Serial
 from remotejobs.operations.rolling.budget import Amount, Budget, amount_of
 from remotejobs.operations.rolling.health_plan import Health
 from remotejobs.renamed import allow_old_names, renamed_fields
+from remotejobs.worded import Worded
 
 FoundOut = Literal["leave", "update", "refuse"]
 RevertWhat = Literal["nothing", "failed", "updated"]
+_VERSION = Worded(r"[!-+\--~]+", "one word of ASCII without a comma")
 
 __all__ = ["FoundOut", "Health", "RevertWhat", "Update"]
 
@@ -25,11 +27,8 @@ class Update(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
     _old_names: ClassVar[object] = renamed_fields(limit="timeout", patience="contact_timeout")
 
-    version: str = Field(
-        min_length=1,
-        max_length=60,
-        pattern=r"^[!-+\--~]+$",
-        description="Version to deploy: 2.0.1. One word, no comma.",
+    version: Annotated[str, _VERSION] = Field(
+        min_length=1, max_length=60, description="Version to deploy: 2.0.1. One word, no comma."
     )
     deploy: Command = Field(
         min_length=1,

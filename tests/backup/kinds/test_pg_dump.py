@@ -181,8 +181,8 @@ def test_a_server_without_encryption_is_refused_where_the_item_asks_for_it(
         ({"options": ["--table=a"], "restore_test": True}, "--table=a leaves out rows"),
         ({"options": ["--schema-o"], "restore_test": True}, "--schema-o leaves out rows"),
         ({"options": ["--create"], "format": "plain"}, "makes a plain dump drop or make databases"),
-        ({"exclude_table_data": ["`id`"]}, "should match pattern"),
-        ({"exclude_table_data": ["a b"]}, "should match pattern"),
+        ({"exclude_table_data": ["`id`"]}, "is not a pattern of tables"),
+        ({"exclude_table_data": ["a b"]}, "is not a pattern of tables"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_remedy(others: dict[str, Any], why: str) -> None:

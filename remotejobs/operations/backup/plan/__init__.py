@@ -1,6 +1,6 @@
 """What to back up, where to, for how long, and where its copies go."""
 
-from remotejobs.operations.backup.plan.base import NAME, BackupModel, Line, Place, Retention
+from remotejobs.operations.backup.plan.base import BackupModel, Line, Name, NameOrEmpty, Place, Retention, Unquoted
 from remotejobs.operations.backup.plan.copies import CommandCopy, Encryption, HostCopy
 from remotejobs.operations.backup.plan.items import (
     CommandItem,
@@ -16,7 +16,6 @@ from remotejobs.operations.backup.plan.items import (
 from remotejobs.operations.backup.plan.plan import BackupPlan
 
 __all__ = [
-    "NAME",
     "BackupModel",
     "BackupPlan",
     "CommandCopy",
@@ -27,6 +26,8 @@ __all__ = [
     "Item",
     "Line",
     "MariadbItem",
+    "Name",
+    "NameOrEmpty",
     "OtherServer",
     "Place",
     "PostgresItem",
@@ -34,4 +35,5 @@ __all__ = [
     "Retention",
     "ServerItem",
     "SqliteItem",
+    "Unquoted",
 ]

@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from remotejobs.renamed import allow_old_names, renamed_fields
 from remotejobs.short_form import ShortForm
+from remotejobs.worded import Worded
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
+_NAMED = "a name of up to 60 letters, digits, dots, dashes and underscores, with a letter or digit first"
 
 
 def _printable(text: str) -> str:
@@ -24,8 +26,11 @@ def _own_home(path: str) -> str:
     return path
 
 
+Name = Annotated[str, Worded(_NAME, _NAMED)]
+NameOrEmpty = Annotated[str, Worded(f"({_NAME})?", _NAMED)]
 Line = Annotated[str, AfterValidator(_printable)]
 Place = Annotated[Line, AfterValidator(_own_home)]  # absolute, or from the home directory: `~/x`, `x`
+Unquoted = Annotated[Place, Worded(r"[^'\"\\,]+", "a path without quotes, backslashes and commas")]
 
 
 def mount_above(mount: str, directory: str) -> None:
@@ -60,7 +65,7 @@ class Common(BackupModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=allow_old_names)
     _old_names: ClassVar[object] = renamed_fields(limit="timeout")
 
-    name: str = Field(pattern=NAME, description="Name of the item; its files are called NAME-TIMESTAMP.")
+    name: Name = Field(description="Name of the item; its files are called NAME-TIMESTAMP.")
     hosts: str = Field(min_length=1, description="Hosts to back it up on, as a pattern: db1, databases, web*.")
     timeout: int = Field(
         default=4 * 3600, ge=1, description="Seconds after which the job is ended; the item then failed."

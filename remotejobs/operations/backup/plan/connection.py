@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from remotejobs.operations.backup.plan.base import Line
+from remotejobs.worded import Worded
 
 DEFAULT_PORT = 5432
 SslMode = Annotated[
@@ -24,8 +25,8 @@ Service = Annotated[
 
 Programs = Annotated[
     Line,
+    Worded("(/[^:]*)?", "an absolute path without a colon"),
     Field(
-        pattern=r"^(/[^:]*)?$",
         description="Directory on the host with PostgreSQL's programs (pg_dump, psql, initdb), where those in PATH are "
         "of an older version than the server: /usr/lib/postgresql/18/bin. Empty: those in PATH.",
     ),

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from remotejobs.operations.backup.plan.base import NAME, BackupModel, Line, Place, Retention, mount_above
+from remotejobs.operations.backup.plan.base import BackupModel, Line, Name, Place, Retention, mount_above
 
 
 class Encryption(BackupModel):
@@ -37,7 +37,7 @@ class Encryption(BackupModel):
 
 
 class _Copy(BackupModel):
-    name: str = Field(pattern=NAME, description="What this place is called in tables and records.")
+    name: Name = Field(description="What this place is called in tables and records.")
     encrypted: bool = Field(default=True, description="Only what is encrypted goes there.")
     retention: Retention = Field(
         default=Retention(), description="Which copies stay there, whatever stays on the host of the backup."

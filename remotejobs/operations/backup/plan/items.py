@@ -6,9 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from remotejobs.operations.backup.plan.base import BackupModel, Common, Line, Place
+from remotejobs.operations.backup.plan.base import BackupModel, Common, Line, Place, Unquoted
 from remotejobs.operations.backup.plan.connection import Programs, Service, SslMode, SslRootCert, check_connection
 from remotejobs.operations.backup.plan.pg_dump import TABLES, check_options
+from remotejobs.worded import Worded
+
+_EXTENSION = Worded("[A-Za-z0-9]{1,16}", "up to 16 letters and digits")
 
 
 class OtherServer(BackupModel):
@@ -36,7 +39,7 @@ class _Tested(Common):
         description="Restore each backup for a test into a throw-away server, and count; then remove it. "
         "A backup that cannot be restored for the test is kept as untested, and the item is a warning.",
     )
-    restore_directory: Annotated[Place, Field(pattern=r"^[^'\"\\,]+$")] = Field(
+    restore_directory: Unquoted = Field(
         default="/var/tmp",  # noqa: S108 - a directory is made in it by mktemp
         description="Where the throw-away server keeps its data meanwhile.",
     )
@@ -76,7 +79,7 @@ class PostgresItem(_Tested):
         "plain: SQL for psql, compressed, without the owner, rights and settings of the database itself.",
     )
     jobs: int = Field(default=1, ge=1, le=64, description="Tables dumped at a time; it takes format: directory.")
-    exclude_table_data: tuple[Annotated[Line, Field(pattern=TABLES)], ...] = Field(
+    exclude_table_data: tuple[Annotated[Line, TABLES], ...] = Field(
         default=(), description="Tables that are saved without their rows, as patterns of psql: audit.*, public.log_*"
     )
     options: tuple[Line, ...] = Field(
@@ -221,9 +224,7 @@ class CommandItem(Common):
 
     command: str = Field(min_length=1, description="Shell command whose output is the backup: redis-cli --rdb -")
     check: str = Field(default="", description="Shell command that reads the backup and fails when it is bad: gzip -t")
-    extension: str = Field(
-        default="out", pattern=r"^[A-Za-z0-9]{1,16}$", description="End of the file's name: gz, sql, rdb"
-    )
+    extension: Annotated[str, _EXTENSION] = Field(default="out", description="End of the file's name: gz, sql, rdb")
 
 
 Item = ServerItem | PostgresItem | MariadbItem | RedisItem | FilesItem | SqliteItem | CommandItem

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-TABLES = r"""^([^\s"`':\\]|"[^"`':\\]+")+$"""  # a pattern of psql, which would run what stands between backticks
+from remotejobs.worded import Worded
+
+# psql would run what stands between backticks.
+TABLES = Worded(
+    r"""([^\s"`':\\]|"[^"`':\\]+")+""", "a pattern of tables, without spaces, backticks, apostrophes and colons"
+)
 
 # What the item says by its own fields, or has to decide itself.
 _OWN = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,10 @@ from remotejobs.operations.backup.plan.items import (
     ServerItem,
     SqliteItem,
 )
+from remotejobs.worded import URL_OR_EMPTY, Worded
+
+_HOUR = r"([01]\d|2[0-3]):[0-5]\d"
+_WINDOW = Worded(f"({_HOUR}-{_HOUR})?", "a time of day from and to: 22:00-06:00")
 
 
 class BackupPlan(BackupModel):
@@ -55,19 +59,22 @@ class BackupPlan(BackupModel):
         ge=0,
         description="MiB that must be free there, and stay free where the last backup took more room than there is.",
     )
-    window: Line = Field(
+    window: Annotated[Line, _WINDOW] = Field(
         default="",
-        pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
         description="When items may begin, by the clock of their host: 22:00-06:00. One whose turn comes at another "
         "time fails, with nothing started; what was started is not cut. Empty: at any time.",
     )
-    nice: int = Field(default=0, ge=0, le=19, description="How much the jobs give way to others for the processor.")
+    nice: int = Field(
+        default=0,
+        ge=0,
+        le=19,
+        description="How much the jobs give way to others for the processor: from 0, not at all, to 19, in all.",
+    )
     io: Literal["", "low", "idle"] = Field(
         default="", description="And for disks, by ionice: low is the last of its class; idle waits for all others."
     )
-    ping_url: Line = Field(
+    ping_url: Annotated[Line, URL_OR_EMPTY] = Field(
         default="",
-        pattern=r"^(https?://.*)?$",
         description="URL that gets a POST as healthchecks does it: URL/start, then URL, or URL/fail with what failed. "
         "Everybody who sees the run sees it; where it is a secret, give ping_block.",
     )

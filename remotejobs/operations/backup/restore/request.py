@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from remotejobs.operations.backup.plan import NAME, BackupModel, Line, Place
+from remotejobs.operations.backup.plan import BackupModel, Line, Name, Place
 from remotejobs.operations.backup.plan.connection import (
     Programs,
     Service,
@@ -15,24 +16,26 @@ from remotejobs.operations.backup.plan.connection import (
     SslRootCert,
     check_connection,
 )
+from remotejobs.worded import SHA256_OR_EMPTY, Worded
 
+_TIME = Worded(r"(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?|\d{8}T\d{6}Z)?", "a day or a time as 2026-11-30 02:00")
+_FILE = Worded("[^/]*", "the name of a file, without its directory")
 _OWN = ("mysql", "information_schema", "performance_schema", "sys", "postgres", "template0", "template1")
 
 
 class Restore(BackupModel):
     """Which backup of an item is restored, and where to: a database, or a directory for files."""
 
-    item: str = Field(pattern=NAME, description="Name of the item, as in the plan.")
+    item: Name = Field(description="Name of the item, as in the plan.")
     directory: Place = Field(
         default="/var/backups/remotejobs", min_length=1, description="Where the backups lie on the host."
     )
-    at: Line = Field(
+    at: Annotated[Line, _TIME] = Field(
         default="",
-        pattern=r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?|\d{8}T\d{6}Z)?$",
         description="The last good one that was started until then (UTC): 2026-11-30 02:00, or a day, which counts to "
         "its end. Empty: the latest good one.",
     )
-    file: Line = Field(default="", pattern=r"^[^/]*$", description="This very backup, by the name of its file.")
+    file: Annotated[Line, _FILE] = Field(default="", description="This very backup, by the name of its file.")
     tested: bool = Field(default=False, description="Only one that was restored for a test, row by row.")
     database: Line = Field(default="", description="Database to restore to.")
     server: Line = Field(default="", description="Where the server listens as seen from the host; empty: its socket.")
@@ -77,9 +80,8 @@ class Restore(BackupModel):
     idle_timeout: int = Field(
         default=1800, ge=0, description="Seconds for which fetch may give no byte; then it is ended. 0: no limit."
     )
-    sha256: str = Field(
+    sha256: Annotated[str, SHA256_OR_EMPTY] = Field(
         default="",
-        pattern=r"^([0-9a-f]{64})?$",
         description="Only a backup with this checksum, as the run's table says it. A copy without a record takes it.",
     )
     identity_block: Line = Field(

@@ -12,7 +12,7 @@ from remotejobs.errors import ProtocolError
 from remotejobs.model import Job, Record
 from remotejobs.operations.backup.item.report import warnings_in, whole_report
 from remotejobs.operations.backup.item.script import GRACE
-from remotejobs.operations.backup.plan import NAME, BackupModel, Place
+from remotejobs.operations.backup.plan import BackupModel, NameOrEmpty, Place, Unquoted
 from remotejobs.operations.backup.plan.connection import Programs, programs_first
 from remotejobs.operations.backup.texts import texts
 
@@ -37,15 +37,14 @@ class Verify(BackupModel):
     directory: Place = Field(
         default="/var/backups/remotejobs", min_length=1, description="Where the backups lie on the hosts."
     )
-    item: str = Field(default="", pattern=f"^$|{NAME}", description="Only those of this item; empty: all.")
+    item: NameOrEmpty = Field(default="", description="Only those of this item; empty: all.")
     restore_one_in: int = Field(
         default=0,
         ge=0,
         description="Restore one database in so many into a throw-away server, another one each day; 0: none.",
     )
-    restore_directory: Place = Field(
+    restore_directory: Unquoted = Field(
         default="/var/tmp",  # noqa: S108 - a directory is made in it by mktemp
-        pattern=r"^[^'\"\\,]+$",
         description="Where the throw-away server keeps its data meanwhile.",
     )
     restore_reserve_mib: int = Field(default=1024, ge=0, description="MiB that stay free there.")
