@@ -13,7 +13,7 @@ from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep, history_of
-from remotejobs.operations.rolling.steps import DrainedHost
+from remotejobs.operations.rolling.steps import HELD_PAUSE, DrainedHost
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
@@ -21,7 +21,6 @@ from remotejobs.prefect.tasks.jobs.output import followed
 from remotejobs.prefect.tasks.rolling.errors import LostContact
 from remotejobs.prefect.tasks.rolling.managed_host import ManagedHost, managed_host
 
-_POLL = 1.0  # seconds: a load balancer that was reloaded must not send requests to the host for longer than that
 _NOTE = ": a rolling update takes this host out of its load balancer"
 
 
@@ -74,7 +73,7 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
         if not record.finished:
             on_poll(record)
             record = wait_until_ended(
-                managed.jobs, jid, poll=_POLL, on_poll=on_poll, contact_timeout=update.contact_timeout
+                managed.jobs, jid, poll=HELD_PAUSE, on_poll=on_poll, contact_timeout=update.contact_timeout
             )
         if record.state is State.LOST:
             # Its supervisor is gone; what it left behind may still be at work on the host.
@@ -96,7 +95,7 @@ def _found_or_started(managed: ManagedHost, step: UpdateStep, jid: str, on_start
     One that is started is awaited for as long as one poll, in the same exchange.
     """
     try:
-        return managed.jobs.start(_job(managed.update, step, jid), wait=_POLL, on_start=on_start)
+        return managed.jobs.start(_job(managed.update, step, jid), wait=HELD_PAUSE, on_start=on_start)
     except JobExists:
         return managed.jobs.record(jid)
 
