@@ -98,7 +98,12 @@ def _raise(what: str, make: Callable[[Path], PrefectServer], steps: Sequence[int
     with tempfile.TemporaryDirectory(prefix="remotejobs-bench-") as name, make(Path(name)) as server:
         server.await_ready()
         server.declare()
-        return [_measure(what, server, runs) for runs in steps]
+        return [_said(_measure(what, server, runs)) for runs in steps]
+
+
+def _said(figures: LimitFigures) -> LimitFigures:
+    say(", ".join(figures.row))
+    return figures
 
 
 def _measure(what: str, server: PrefectServer, runs: int) -> LimitFigures:

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page
 
 PRESSES = 5  # of a button, by a person whom the UI shows that the server is busy
 BUSY = 503  # of a server whose SQLite is locked
+_DRAWN = 8_000  # milliseconds: a graph is a canvas, which moves into place, without a text to wait for
 _WAIT = 120_000  # milliseconds: the worker has to start a process twice
 
 
@@ -55,10 +56,17 @@ class RunPage:
     def keep_waiting(self, run: UUID) -> None:
         """A picture of the page of a run that waits, with what its state says."""
         self.await_question()
+        size = self._page.viewport_size
+        self._page.set_viewport_size({"width": 1280, "height": 1200})  # its message is far down
         self.open_run(run, "Details")
         self._page.get_by_text("Waits for approval until").first.wait_for()
+        for part in ('main a[href*="/flows/flow/"]', "canvas"):  # which come later
+            self._page.locator(part).first.wait_for()
         self._page.wait_for_load_state("networkidle")
+        self._page.wait_for_timeout(_DRAWN)
         self._keep(f"{self._kind}-waits")
+        if size:
+            self._page.set_viewport_size(size)
 
     def _press(self, dialog: Locator) -> None:
         for _ in range(PRESSES):

@@ -16,8 +16,16 @@ from tests.migration.conftest import Migrate, lock_of
 DAEMON = "while sleep 0.02; do if [ -e asked ]; then echo row >>rows; fi; done"
 MIGRATE = "touch asked; until [ -s rows ]; do sleep 0.05; done; exit 3"
 QUIET = "before=$(wc -l <rows); sleep 0.5; [ $(wc -l <rows) = $before ]"
-# Were the daemon still at work, rows would be there again.
-BACK = {"rollback": "touch rolled-back; : >rows", "verify_rollback": "sleep 0.5; [ ! -s rows ]"}
+
+
+def plan(stop: str) -> Commands:
+    return Commands(
+        migrate=MIGRATE,
+        stop=stop,
+        verify_stop=QUIET,
+        rollback="touch rolled-back; : >rows",
+        verify_rollback="sleep 0.5; [ ! -s rows ]",  # were the daemon still at work, rows would be there again
+    )
 
 
 @pytest.fixture
@@ -31,14 +39,14 @@ def home(lab: SshLab) -> Iterator[Path]:
 
 
 def test_its_work_is_ended_by_stop_and_only_then_rolled_back(migrate: Migrate, home: Path, lab: SshLab) -> None:
-    ended = migrate("db1", Commands(migrate=MIGRATE, stop="rm asked", verify_stop=QUIET, **BACK))
+    ended = migrate("db1", plan(stop="rm asked"))
     assert (ended.end, (home / "rows").read_text()) == ("RolledBack", "")
-    assert list(ended.jobs("db1")) and {"stop", "verify_stop", "rollback"} <= set(ended.jobs("db1"))
+    assert {"stop", "verify_stop", "rollback"} <= set(ended.jobs("db1"))
     assert not lock_of(lab.host("db1")).exists()
 
 
 def test_while_it_goes_on_nothing_is_rolled_back(migrate: Migrate, home: Path, lab: SshLab) -> None:
-    ended = migrate("db1", Commands(migrate=MIGRATE, stop="true", verify_stop=QUIET, **BACK))
+    ended = migrate("db1", plan(stop="true"))
     assert ended.end == "RollbackFailed"
     assert "not rolled back, for verify_stop failed" in ended.message
     assert not (home / "rolled-back").exists()
