@@ -7,9 +7,10 @@ from uuid import UUID
 
 from playwright.sync_api import Locator, Page
 
+from lab.screenshots.pictures import await_graph
+
 PRESSES = 5  # of a button, by a person whom the UI shows that the server is busy
 BUSY = 503  # of a server whose SQLite is locked
-_DRAWN = 8_000  # milliseconds: a graph is a canvas, which moves into place, without a text to wait for
 _WAIT = 120_000  # milliseconds: the worker has to start a process twice
 
 
@@ -60,10 +61,8 @@ class RunPage:
         self._page.set_viewport_size({"width": 1280, "height": 1200})  # its message is far down
         self.open_run(run, "Details")
         self._page.get_by_text("Waits for approval until").first.wait_for()
-        for part in ('main a[href*="/flows/flow/"]', "canvas"):  # which come later
-            self._page.locator(part).first.wait_for()
-        self._page.wait_for_load_state("networkidle")
-        self._page.wait_for_timeout(_DRAWN)
+        self._page.locator('main a[href*="/flows/flow/"]').first.wait_for()  # it comes later
+        await_graph(self._page)
         self._keep(f"{self._kind}-waits")
         if size:
             self._page.set_viewport_size(size)
