@@ -60,6 +60,7 @@ def test_nothing_but_the_canary_is_updated_before_a_yes_and_no_request_is_lost(
     load = Load(stage.site.haproxy.url, tmp_path / "load")
     with load:
         run = at_the_gate(stage, "2.0")
+        assert stage.api.flow_run(run).name == f"update of web to 2.0{WAITS}"
         assert versions(stage.site) == ["2.0", before, before, before]
         assert statuses(stage.site) == ["UP"] * 4
         asked = stage.api.question(run)
