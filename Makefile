@@ -102,10 +102,12 @@ bench: setup ## measure: real sshd and Ansible, backups, peers, thousands of sim
 	$(BIN)/python -m bench.distance.far
 	$(BIN)/python -m bench.prefect.nightly
 	$(BIN)/python -m bench.prefect.server
+	$(BIN)/python -m bench.prefect.limit
 	$(BIN)/python -m bench.prefect.shards
 
-bench-server: setup ## attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis
+bench-server: setup ## attempts a second that a Prefect server records, on SQLite and on PostgreSQL with Redis, and from where it falls behind
 	$(BIN)/python -m bench.prefect.server
+	$(BIN)/python -m bench.prefect.limit
 
 bench-shards: setup ## one command on many hosts as one run, in shards on one worker, and on two
 	$(BIN)/python -m bench.prefect.shards

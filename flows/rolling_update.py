@@ -22,11 +22,11 @@ from remotejobs.prefect.tasks.rolling.found import found_by
 from remotejobs.prefect.tasks.rolling.gate import check_gate, refused_at_gate
 from remotejobs.prefect.tasks.rolling.repair import left_by, put_right, repair_host
 from remotejobs.prefect.tasks.rolling.reports import UpdateProgress, end_state, publish, why_stop, with_not_started
-from remotejobs.prefect.tasks.rolling.runs import ended_run, this_update
+from remotejobs.prefect.tasks.rolling.runs import ended_run, name_of_run, this_update
 from remotejobs.prefect.tasks.rolling.spares import spares_of, withdraw_spares
 
 
-@remote_flow("rolling-update", on_cancellation=put_right, on_failure=[put_right])
+@remote_flow("rolling-update", run_name=name_of_run, on_cancellation=put_right, on_failure=[put_right])
 def rolling_update(
     access: Access,
     hosts: HostPattern,
@@ -63,8 +63,10 @@ def rolling_update(
                 reports = revert_batches(rollout, reports, progress, all_updated=True)
                 break
             reports += update_batch(rollout, batch, progress)
-            publish(update, with_not_started(names, reports))
-            if stopped := why_stop(update.budget, batch, len(names), reports):
+            stopped = why_stop(update.budget, batch, len(names), reports)
+            if stopped or batch is not rollout.batches[-1]:
+                publish(update, with_not_started(names, reports))
+            if stopped:
                 reports = revert_batches(rollout, reports, progress)
                 break
         reports = with_not_started(names, withdraw_spares(rollout, reports))

@@ -235,14 +235,15 @@ def _name_of(function: Callable[..., Any], template: str) -> str:
     """The template, filled with the parameters of the run under way; a shard is called by its number of hosts."""
     known = signature(function).parameters.values()
     defaults = {each.name: each.default for each in known if each.default is not Parameter.empty}
-    words = {name: _shown(value) for name, value in {**defaults, **flow_run.parameters}.items()}
+    words = {name: shown(value) for name, value in {**defaults, **flow_run.parameters}.items()}
     shard = options_of_this_run().shard
     if shard.of:
         words["hosts"] = f"{number_of(len(shard.hosts), 'host')}: {shard}"
     return template.format(**words)
 
 
-def _shown(value: object) -> object:
+def shown(value: object) -> object:
+    """A parameter as it stands in the name of a run: text on one line, and cut where it is long."""
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
     if not isinstance(value, str):

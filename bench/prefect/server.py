@@ -30,6 +30,13 @@ _PAGE = PROJECT / "docs" / "how-to" / "scale.md"
 _WITHIN = 150.0  # seconds for the backlog
 _ASK_EVERY = 0.25
 _TICKS = os.sysconf("SC_CLK_TCK")
+KINDS: tuple[tuple[str, Callable[[Path], PrefectServer]], ...] = (
+    ("SQLite, one process", lambda directory: PrefectServer(directory, port=free_ports(1)[0])),
+    (
+        f"PostgreSQL and Redis, {API_PROCESSES} processes for the API and one for the services",
+        lambda directory: ScaledServer(directory, port=free_ports(1)[0], durable=True),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +76,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/how-to/scale.md")
     options = parser.parse_args()
     logging.disable()
-    kinds: list[tuple[str, Callable[[Path], PrefectServer]]] = [
-        ("SQLite, one process", lambda directory: PrefectServer(directory, port=free_ports(1)[0])),
-        (
-            f"PostgreSQL and Redis, {API_PROCESSES} processes for the API and one for the services",
-            lambda directory: ScaledServer(directory, port=free_ports(1)[0], durable=True),
-        ),
-    ]
-    measured = [measure(what, make, options.tasks, options.attempts) for what, make in kinds]
+    measured = [measure(what, make, options.tasks, options.attempts) for what, make in KINDS]
     head = ("server", "attempts", "sent within", "backlog after that", "recorded", "server CPU an attempt", "answers")
     how = (
         "One run sends them as fast as it can; answers: to a small question meanwhile, median and longest. "
@@ -93,7 +93,7 @@ def measure(what: str, make: Callable[[Path], PrefectServer], tasks: int, attemp
     with tempfile.TemporaryDirectory(prefix="remotejobs-bench-") as name, make(Path(name)) as server:
         server.await_ready()
         _polls(server, 5, 2)  # warm
-        before, ours = _cpu(os.getpid()), _Asking(server.api_url)
+        before, ours = _cpu(os.getpid()), Asking(server.api_url)
         with ours:
             run, began, sent = _polls(server, tasks, attempts)
             seconds, recorded = _await_recorded(server, run, began, tasks)
@@ -128,7 +128,7 @@ def _await_recorded(server: PrefectServer, run: str, began: float, tasks: int) -
         time.sleep(_ASK_EVERY)
 
 
-class _Asking:
+class Asking:
     """Asks the server one small question after the other, as a UI or a worker does, and times the answers."""
 
     def __init__(self, url: str) -> None:

@@ -9,21 +9,14 @@ from uuid import UUID
 from playwright.sync_api import Locator, Page
 
 from lab.process import LabError
-
-_PRESSES = 5  # of a button, by a person whom the UI shows that the server is busy
-_BUSY = 503  # of a server whose SQLite is locked
-_WAIT = 120_000  # milliseconds: the worker has to start a process twice
+from lab.screenshots.approval_ui import BUSY, PRESSES, RunPage
 
 
-class MigrationPage:
+class MigrationPage(RunPage):
     """One browser page. Each step keeps a picture in `pictures`, named for it."""
 
     def __init__(self, page: Page, url: str, pictures: Path) -> None:
-        self._page = page
-        self._url = url
-        self._pictures = pictures
-        page.set_default_timeout(_WAIT)
-        pictures.mkdir(parents=True, exist_ok=True)
+        super().__init__(page, url, pictures, kind="migration", asked="migrate, for at most")
 
     def open_form(self) -> None:
         """From the list of deployments to the run form of the migration."""
@@ -49,29 +42,16 @@ class MigrationPage:
         self._field("hosts").scroll_into_view_if_needed()
         self._keep("migration-form")
         # The page links to a run only as long as no worker has taken it; the answer names it for certain.
-        for _ in range(_PRESSES):
+        for _ in range(PRESSES):
             with self._page.expect_response("**/create_flow_run") as answer:
                 self._page.get_by_role("button", name="Submit").click()
-            if answer.value.status != _BUSY:
+            if answer.value.status != BUSY:
                 break
         if not answer.value.ok:
             raise LabError(f"the server started no run: {answer.value.status} {answer.value.text()}")
         run = UUID(answer.value.json()["id"])
         self.open_run(run)
         return run
-
-    def open_run(self, run: UUID, tab: str = "Logs") -> None:
-        self._page.goto(f"{self._url}/v2/runs/flow-run/{run}?tab={tab}")
-
-    def answer(self, *, approve: bool, reason: str) -> None:
-        """Wait until the run waits for a person, read what it says, and answer."""
-        dialog = self.open_question()
-        dialog.get_by_text("Select", exact=True).click()
-        self._page.get_by_role("option", name="approve" if approve else "refuse").click()
-        dialog.get_by_label("Why").fill(reason)
-        self._keep("migration-approval")
-        self._press(dialog)
-        dialog.wait_for(state="hidden")
 
     def answer_without_choosing(self) -> str:
         """Press the blue button at once; what the page answers."""
@@ -81,22 +61,6 @@ class MigrationPage:
         words = refusal.inner_text()
         dialog.get_by_role("button", name="Cancel").click()
         return words
-
-    def open_question(self) -> Locator:
-        """What the run asks, when it does; the page is open."""
-        self._page.get_by_text("(waits for approval)").first.wait_for()
-        self._page.get_by_role("button", name="Open menu").last.click()
-        self._page.get_by_role("menuitem", name="Resume").click()
-        dialog = self._page.get_by_role("dialog")
-        dialog.get_by_text("migrate, for at most").wait_for()
-        return dialog
-
-    def _press(self, dialog: Locator) -> None:
-        for _ in range(_PRESSES):
-            with self._page.expect_response("**/resume") as answer:
-                dialog.get_by_role("button", name="Resume", exact=True).click()
-            if answer.value.status != _BUSY:
-                break
 
     def await_outcome(self, run: UUID, name: str) -> str:
         """Watch the run until the badge of its last state says `name`; the message of that state."""
@@ -121,6 +85,3 @@ class MigrationPage:
     def _field(self, label: str) -> Locator:
         """The field of that name, whether it is optional or not."""
         return self._page.get_by_label(re.compile(f"^{label}( \\(Optional\\))?$")).last
-
-    def _keep(self, name: str) -> None:
-        self._page.screenshot(path=self._pictures / f"{name}.png", animations="disabled")

@@ -18,6 +18,7 @@ from lab.servers.prefect.server import PROJECT
 IMAGES = PROJECT / "docs" / "images"
 # The page of a run opens on its log; its graph is a canvas, without a text to wait for.
 RUN_IS_SHOWN = "All deployment steps completed"
+_DRAWN = 8_000  # milliseconds, on a machine that has other work
 CHROMIUM = "/usr/bin/chromium"
 # Nothing but the page itself: Chromium's own calls have nowhere to go.
 QUIET = [
@@ -44,12 +45,20 @@ def browser(width: int = 1280, height: int = 900, *, graphs: bool = True) -> Ite
 
 
 def picture(page: Page, url: str, shows: str, path: Path) -> None:
-    """Open `url`, wait until it shows that text, and keep a picture."""
+    """Open `url`, wait until it shows that text and the graph of a run, and keep a picture."""
     page.goto(url)
     page.get_by_text(shows).first.wait_for(timeout=60_000)
+    if shows == RUN_IS_SHOWN:
+        await_graph(page)
     page.wait_for_load_state("networkidle")
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path)
+
+
+def await_graph(page: Page) -> None:
+    """Wait until the graph of a run is there, and has moved into its place."""
+    page.locator("canvas").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(_DRAWN)
 
 
 def url_of_run(url: str, run: RunStatus) -> str:

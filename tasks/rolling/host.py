@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from remotejobs.errors import HostError, RemoteJobsError, Unreachable
 from remotejobs.model import State
-from remotejobs.operations.balancers import Standing
+from remotejobs.operations.balancers import BalancerStatus, Standing
 from remotejobs.operations.rolling import HostReport, Update, UpdateOutcome
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep
 from remotejobs.operations.rolling.steps import HealthResult, HealthStatus
@@ -112,10 +112,9 @@ class _Way:
         """All steps; `step` is one that still runs, which is attached to."""
         trouble = ""
         try:
-            self._leave(past, step, target, before)
+            past = self._leave(past, step, target, before)
             drained = drain(self.host, self.access, self.update)
             self._note(drain=drained.seconds, left=drained.left, again=self.report.again + drained.again)
-            past = history(self.host, self.access, self.change.update_id)
             self._run(step or past.next(self.change.kind, target, before, self._found))
         except RemoteJobsError as exc:
             if not self._left or may_be_at_work(step, exc):
@@ -124,19 +123,24 @@ class _Way:
         verdict = self._healthy("" if trouble else target)
         self._settle(verdict, trouble)
 
-    def _leave(self, past: UpdateHistory, step: UpdateStep | None, target: str, before: str) -> None:
-        """End what an earlier attempt left running, leave a note, and take the host out once enough others serve."""
+    def _leave(self, past: UpdateHistory, step: UpdateStep | None, target: str, before: str) -> UpdateHistory:
+        """End what an earlier attempt left running, leave a note, and take the host out once enough others serve.
+
+        Returns the history with the note.
+        """
         if past.last and step is None and past.last.state in (State.RUNNING, State.LOST):
             managed_host(self.host, self.access, self.update).jobs.kill(past.last.jid(self.change.update_id))
         with _one_at_a_time():
-            if not self._is_out():
+            if self._gets_requests(past):
                 await_floor(self.host, self.change.others, self.access, self.update, aside=self.change.aside)
             if step is None:
                 note = past.next(StepKind.NOTE, target, before, self._found)
                 leave_note(note, self.host, self.access, self.change.update_id)
+                past = past.then(note)
             self._note(out=self.update.balancer.kind != "none")
             self._left = True
             take_out(self.host, self.access, self.update)
+        return past
 
     def _run(self, step: UpdateStep) -> None:
         self._note(touched=True)
@@ -175,15 +179,26 @@ class _Way:
             return self._note(outcome=outcome, reason=f"{self.report.reason}\n{exc.message}".strip())
         return self._note(outcome=outcome, out=False, kept=bool(self._found and self._found.out))
 
+    def _gets_requests(self, past: UpdateHistory) -> bool:
+        """Whether it is to be missed, be it in one of several backends alone. One that was just found in is."""
+        if past.last is None and self._found and not self._found.out:
+            return True
+        inside = self._status().inside
+        return not self.report.out if inside is None else inside
+
     def _is_out(self) -> bool:
         """As the balancer says; as we left it where that does not know or cannot be asked."""
+        out = self._status().out
+        return self.report.out if out is None else out
+
+    def _status(self) -> BalancerStatus:
+        """How it stands now; nothing is known where the balancer cannot be asked."""
         try:
             managed = managed_host(self.host, self.access, self.update)
-            out = managed.balancer.status(managed.host).out
+            return managed.balancer.status(managed.host)
         except HostError as exc:
             get_run_logger().error("the load balancer cannot be asked of %s: %s", self.host, exc)
-            out = None
-        return self.report.out if out is None else out
+            return BalancerStatus()
 
     def stop(self, error: RemoteJobsError) -> None:
         # That the load balancer's host cannot be asked says nothing of this one.

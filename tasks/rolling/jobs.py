@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import HostError, HostRefused
+from remotejobs.errors import HostError, HostRefused, JobExists
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.rolling import Update
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep, history_of
-from remotejobs.operations.rolling.steps import DrainedHost
+from remotejobs.operations.rolling.steps import HELD_PAUSE, DrainedHost
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.connections import jobs_on
 from remotejobs.prefect.tasks.jobs.errors import JobFailed
@@ -20,7 +21,6 @@ from remotejobs.prefect.tasks.jobs.output import followed
 from remotejobs.prefect.tasks.rolling.errors import LostContact
 from remotejobs.prefect.tasks.rolling.managed_host import ManagedHost, managed_host
 
-_POLL = 1.0  # seconds: a load balancer that was reloaded must not send requests to the host for longer than that
 _NOTE = ": a rolling update takes this host out of its load balancer"
 
 
@@ -55,9 +55,14 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
     held = DrainedHost(managed.balancer, managed.host, logger.warning)
     jid = step.jid(update_id)
     record: Record | None = None
+
+    def on_start(seen: Record) -> None:
+        nonlocal record
+        record = seen  # whatever comes of the rest of that exchange
+
     try:
         record = retry_while_unreachable(
-            lambda: _found_or_started(managed, step, jid), contact_timeout=update.contact_timeout
+            lambda: _found_or_started(managed, step, jid, on_start), contact_timeout=update.contact_timeout
         )
 
         def on_poll(seen: Record) -> None:
@@ -66,8 +71,9 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
             held.check_quietly()
 
         if not record.finished:
+            on_poll(record)
             record = wait_until_ended(
-                managed.jobs, jid, poll=_POLL, on_poll=on_poll, contact_timeout=update.contact_timeout
+                managed.jobs, jid, poll=HELD_PAUSE, on_poll=on_poll, contact_timeout=update.contact_timeout
             )
         if record.state is State.LOST:
             # Its supervisor is gone; what it left behind may still be at work on the host.
@@ -83,11 +89,15 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
     return Deployed(record, held.again)
 
 
-def _found_or_started(managed: ManagedHost, step: UpdateStep, jid: str) -> Record:
-    """A step that is there is attached to whatever its command was: it may have been changed for a resumed update."""
-    if any(record.jid == jid for record in managed.jobs.list()):
+def _found_or_started(managed: ManagedHost, step: UpdateStep, jid: str, on_start: Callable[[Record], None]) -> Record:
+    """A step that is there is attached to whatever its command was: it may have been changed for a resumed update.
+
+    One that is started is awaited for as long as one poll, in the same exchange.
+    """
+    try:
+        return managed.jobs.start(_job(managed.update, step, jid), wait=HELD_PAUSE, on_start=on_start)
+    except JobExists:
         return managed.jobs.record(jid)
-    return managed.jobs.start(_job(managed.update, step, jid))
 
 
 def _job(update: Update, step: UpdateStep, jid: str) -> Job:

@@ -10,10 +10,19 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from remotejobs.errors import UsageError
+from remotejobs.prefect.tasks.flow import shown
 from remotejobs.prefect.tasks.recovery.heartbeats import has_recent_heartbeat
 
 _FLOW_PARAMETERS = {"update", "hosts", "access"}
 _REMEDY = "Give the id of a flow run of rolling-update; it stands in the run's address in the UI."
+
+
+def name_of_run() -> str:
+    """What the flow run under way is called: `update of web to 2.0.1`."""
+    given = flow_run.parameters
+    update = given.get("update")
+    version = update.get("version") if isinstance(update, dict) else getattr(update, "version", "")
+    return f"update of {shown(given.get('hosts'))} to {shown(version)}"
 
 
 def this_update(resume_from: str) -> str:

@@ -33,6 +33,12 @@ def load(site: LabSite, tmp_path: Path) -> Load:
     return Load(site.haproxy.url, tmp_path / "load")
 
 
+def nothing_lost(load: Load) -> None:
+    """Not one request was lost, of at least 200 a second."""
+    assert load.report.failures == []
+    assert load.report.rate >= 200, load.report
+
+
 @dataclass(frozen=True)
 class EndedUpdate:
     """How an update ended: its state, and its last table by host."""

@@ -10,12 +10,12 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from lab.load import Load
-from lab.servers.web.site import LabSite
+from lab.servers.web.site import BALANCER, LabSite
 from remotejobs.prefect.flows.rolling_update import rolling_update
 from remotejobs.prefect.tasks.access import Access
 from tests.artifacts import table_of
 from tests.awaiting import await_true
-from tests.rolling.conftest import update
+from tests.rolling.conftest import nothing_lost, update
 from tests.rolling.events import amid_deployment, reload_amid_deployment
 from tests.rolling.site_state import GATED, close_gates, home, open_gates, statuses, versions
 from tests.rolling.test_resumed import dead_run, program
@@ -37,7 +37,7 @@ def test_hosts_that_an_operator_took_out_are_left_as_they_are(site: LabSite, loa
     with load:
         ended = update(site, "2.0", floor=1)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.column("found") == ["ready", "maint", "drain", "ready"]
     assert ended.column("state") == [
         "updated",
@@ -55,7 +55,7 @@ def test_on_request_they_are_updated_without_being_put_in(site: LabSite, load: L
     with load:
         ended = update(site, "2.0", floor=0, found_out="update", canary=1)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.column("found") == ["maint", "weight 0", "ready", "weight 50"]
     assert ended.column("batch")[2] == "1 (canary)"  # the first that gets requests
     assert ended.table["web1"]["state"] == "updated, maint as it was found"
@@ -64,12 +64,23 @@ def test_on_request_they_are_updated_without_being_put_in(site: LabSite, load: L
     assert (statuses(site), weights(site)[1:]) == (["MAINT", "UP", "UP", "UP"], ["0", "100", "50"])
 
 
+def test_one_that_is_out_of_one_backend_alone_is_still_missed_in_the_other(site: LabSite) -> None:
+    servers = ["web1 in 0", "web1 out 0", *(f"{name} out 0" for name in ("web2", "web3", "web4"))]
+    status = "; ".join(f"echo {server}" for server in servers)
+    command = {"host": BALANCER, "remove": "touch removed", "add": "true", "status": status}
+    plan: dict[str, Any] = {"balancer": {"kind": "command", "command": command}, "found_out": "update"}
+    ended = update(site, "2.0", hosts="web1", floor=2, floor_wait=0, revert="nothing", **plan)
+    assert ended.name == "Stopped"
+    assert "only 0 of 3 other servers" in ended.table["web1"]["reason"]
+    assert not (home(site, BALANCER) / "removed").exists()
+
+
 def test_a_failed_deployment_puts_no_host_into_service_that_was_in_maintenance(site: LabSite, load: Load) -> None:
     say(site, "web1 state maint")
     with load:
         ended = update(site, "2.0", hosts="web1", deploy="exit 5", found_out="update", revert="nothing")
     assert ended.name == "Stopped"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert statuses(site) == ["MAINT", "UP", "UP", "UP"]
 
 
@@ -105,7 +116,7 @@ def test_a_host_that_is_put_into_maintenance_during_its_deployment_stays_there_a
     with load, amid_deployment(site, "web2", lambda: say(site, "web2 state maint")):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.table["web2"]["state"] == "updated, stays out of the load balancer"
     assert "something else put it into maint" in ended.table["web2"]["reason"]
     assert statuses(site) == ["UP", "MAINT", "UP", "UP"]
@@ -117,7 +128,7 @@ def test_a_reload_amid_a_deployment_loses_neither_requests_nor_a_weight_that_was
     with load, reload_amid_deployment(site, "web2"):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.table["web2"]["found"] == "weight 30"
     assert weights(site)[1] == "30"
 
@@ -137,7 +148,7 @@ def test_an_update_whose_controller_was_killed_still_knows_how_it_found_its_host
             plan["resume_from"] = dead_run()
         ended = update(site, "2.0", **plan)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert (ended.table["web1"]["found"], ended.table["web2"]["found"]) == ("maint", "ready")
     assert statuses(site) == ["MAINT", "UP", "UP", "UP"]
     assert [(home(site, name) / "deploys").read_text() for name in ("web1", "web2")] == ["2.0\n"] * 2

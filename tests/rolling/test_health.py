@@ -214,6 +214,17 @@ def test_a_host_put_back_after_an_update_may_be_slow_to_say_that_it_is_healthy(
     assert verdict.seconds >= 0.5
 
 
+def test_until_a_host_is_healthy_its_balancer_is_asked_at_once_and_then_once_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, asked = Clock(), list[float]()
+    monkeypatch.setattr("remotejobs.operations.rolling.steps.time", clock)
+    ill = HealthCheck(healthy=False, said="status 503")
+    plan = HEALTH.model_copy(update={"interval": 0.25, "deadline": 4})
+    await_health(lambda: ill, plan, "2.0", lambda: asked.append(clock.now))
+    assert asked == [0, 1, 2, 3]
+
+
 def test_its_first_answer_that_is_not_healthy_keeps_it_out() -> None:
     answers = iter([GOOD, HealthCheck(healthy=False, said="status 503"), GOOD])
     verdict = check_stays_healthy(lambda: next(answers), HEALTH.model_copy(update={"interval": 0.001, "rise": 2}))

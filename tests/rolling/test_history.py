@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotejobs.model import Job, Record, State
+from remotejobs.operations.balancers import standing_in
 from remotejobs.operations.rolling.history import StepKind, UpdateHistory, UpdateStep, history_of, word
 
 UPDATE = "0b7c2b3e-6a55-4d0c-8d0b-2f6d3a1c9e11"
@@ -77,6 +78,13 @@ def test_a_deployment_that_runs_or_went_well_is_checked_before_another_begins(st
 def test_anything_else_is_deployed_again_under_a_number_of_its_own(past: UpdateHistory) -> None:
     assert past.open_step(StepKind.DEPLOY, "2.0") is None
     assert past.next(StepKind.DEPLOY, "2.0", "1.0").number not in {step.number for step in past.steps}
+
+
+def test_after_a_note_the_history_is_what_its_host_would_say() -> None:
+    for past in (UpdateHistory(), history(NOTE, (StepKind.DEPLOY, "2.0", State.FAILED))):
+        note = past.next(StepKind.NOTE, "2.0", "1.0", standing_in("app/web1=ready@40"))
+        read_back = history_of([record(step, step.state) for step in (*past.steps, note)], UPDATE)
+        assert past.then(note) == read_back
 
 
 def test_a_note_alone_touched_nothing() -> None:

@@ -12,7 +12,7 @@ from lab.load import Load
 from lab.servers.web.site import WEB, LabSite
 from tests.artifacts import bars_of
 from tests.awaiting import await_true
-from tests.rolling.conftest import update
+from tests.rolling.conftest import nothing_lost, update
 from tests.rolling.events import amid_deployment, reload_amid_deployment, when_logged, when_there
 from tests.rolling.site_state import GATED, close_gates, home, open_gates, ready_by, statuses, versions
 
@@ -23,7 +23,7 @@ def test_a_good_update_loses_no_request_and_updates_every_host(site: LabSite, lo
     with load:
         ended = update(site, "2.0")
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert load.report.good_kept > 0 < load.report.good_new
     assert ended.column("state") == ["updated"] * 4
     assert ended.column("version before") == ["1.0"] * 4
@@ -38,7 +38,7 @@ def test_a_bad_version_is_stopped_at_the_canary_and_reverted_and_nobody_notices(
     with load:
         ended = update(site, "bad-2.0", canary=1, serial=3, health=health)
     assert ended.name == "Reverted"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.column("batch") == ["1 (canary)", "", "", ""]
     assert ended.table["web1"]["state"] == "reverted"
     assert ended.table["web1"]["reason"].startswith("not healthy: status 503")
@@ -80,7 +80,7 @@ def test_what_was_updated_is_reverted_newest_first(site: LabSite, load: Load) ->
     with load:
         ended = update(site, "2.0", deploy=spoil, revert="updated")
     assert ended.name == "Reverted"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.column("state") == [*["reverted"] * 3, "not started"]
     last = [int((home(site, name) / "when").read_text().split()[-1]) for name in ("web3", "web2", "web1")]
     assert last == sorted(last)
@@ -116,7 +116,7 @@ def test_a_host_that_dies_during_its_deployment_stays_out_and_is_named(site: Lab
     with load, amid_deployment(site, "web2", lambda: site.lose("web2")):
         ended = update(site, "2.0", deploy=GATED, contact_timeout=2, budget={"in_all": "25%"})
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.table["web2"]["state"] == "unreachable, stays out of the load balancer"
     assert ended.column("state")[::2] == ["updated", "updated"]
     assert "web2: unreachable" in str(ended.state.message)
@@ -126,7 +126,7 @@ def test_a_deployment_that_hangs_is_ended_and_its_healthy_host_put_back(site: La
     with load:
         ended = update(site, "hang-2.0", limit=1, revert="nothing")
     assert ended.name == "Stopped"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.table["web1"]["state"] == "failed"
     assert "timed_out" in ended.table["web1"]["reason"]
     assert (versions(site), statuses(site)) == (["1.0"] * 4, ["UP"] * 4)
@@ -136,7 +136,7 @@ def test_a_reload_of_the_balancer_midway_loses_nothing(site: LabSite, load: Load
     with load, amid_deployment(site, "web2", site.haproxy.reload):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.column("state") == ["updated"] * 4
 
 
@@ -144,7 +144,7 @@ def test_a_host_that_a_reload_brought_back_is_taken_out_again(site: LabSite, loa
     with load, reload_amid_deployment(site, "web2"):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.table["web2"]["state"] == "updated, was drained again (1)"
 
 
@@ -163,7 +163,7 @@ def test_a_balancer_that_cannot_be_asked_for_a_while_breaks_no_deployment_off(si
     ):
         ended = update(site, "2.0", deploy=GATED)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     assert ended.column("state") == ["updated"] * 4
 
 
@@ -199,7 +199,7 @@ def test_a_connection_that_never_ends_is_waited_for_until_the_deadline(site: Lab
         with load:
             ended = update(site, "2.0", drain=2)
     assert ended.name == "Completed"
-    assert load.report.failures == []
+    nothing_lost(load)
     waited, left = ended.table[holder]["drain"].split(" ", 1)
     assert (float(waited.removesuffix("s")) >= 2, left) == (True, "(1 left)")
     assert ended.column("state") == ["updated"] * 4

@@ -85,6 +85,10 @@ class UpdateHistory:
             number=self.last.number + 1, kind=kind, target=target, before=self.before, found=self.steps[0].found
         )
 
+    def then(self, step: UpdateStep) -> UpdateHistory:
+        """The history with one more step, which was just left there."""
+        return UpdateHistory((*self.steps, step))
+
     def open_step(self, kind: StepKind, target: str) -> UpdateStep | None:
         """The step that did, or still does, what is wanted: to be checked before anything is run again."""
         last = self.last

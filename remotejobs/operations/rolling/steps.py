@@ -15,6 +15,8 @@ from remotejobs.operations.rolling.health import HealthCheck, Streak
 from remotejobs.operations.rolling.plan import Health, Update
 
 PAUSE = 0.25  # seconds between two checks of the balancer, at most
+# Seconds between these while a host is out: one that was reloaded must not send it requests for longer than that.
+HELD_PAUSE = 1.0
 SHORTEST_PAUSE = 0.05
 QUIET_CHECKS = 2  # a request that was just being handed over is not counted yet at the first
 # Seconds between these. In 296 drains at 1,500 requests/s HAProxy counted none any more after the first 0.
@@ -104,7 +106,7 @@ class HealthResult:
 def await_health(
     ask: Callable[[], HealthCheck], health: Health, wanted: str, meanwhile: Callable[[], None]
 ) -> HealthResult:
-    """Ask until the host is ready (of version `wanted`, "" for any), or the deadline; `meanwhile` after each."""
+    """Ask until the host is ready (of version `wanted`, "" for any), or the deadline; `meanwhile` once a second."""
     return _check_until(lambda _, seconds: seconds >= health.deadline, ask, health, wanted, meanwhile)
 
 
@@ -125,6 +127,7 @@ def _check_until(
 ) -> HealthResult:
     """Ask until the host is ready, or `over` says so of the last check and the seconds since the first."""
     began = time.monotonic()
+    due = began  # when `meanwhile` is next
     streak = Streak(wanted=wanted, rise=health.rise)
     while True:
         streak = streak.after(ask(), now := time.monotonic())
@@ -140,7 +143,9 @@ def _check_until(
                 why=why,
                 flapping=streak.flapping,
             )
-        meanwhile()
+        if now >= due:
+            meanwhile()
+            due = now + HELD_PAUSE
         time.sleep(health.interval)
 
 
