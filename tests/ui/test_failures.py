@@ -5,7 +5,6 @@ So it is for each kind of failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,10 @@ from playwright.sync_api import Page, expect
 
 from lab.demos.stage import Stage
 from lab.runs import await_end, deployment
-from lab.screenshots.pictures import browser
 from lab.servers.prefect.api import RunStatus
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-HEIGHT = 1000
 OFTEN = {"delay": 1, "retries": 100}
 LOCKED = {"locks": ["one-at-a-time"]}
 SHOWN = {
@@ -54,12 +51,6 @@ def start(stage: Stage, hosts: str, command: str, *, inventory: Path | None = No
     if more.get("until") == {"delay": 0}:
         await_end(stage.api, run)
     return run
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with browser(height=HEIGHT, graphs=False) as page:
-        yield page
 
 
 @pytest.mark.parametrize("kind", SHOWN)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.demos.site_stage import SiteStage, open_site
+from lab.demos.site_stage import SiteStage
 from lab.load import Load
 from lab.runs import await_end, await_state, start
 from lab.servers.prefect.api import RunStatus
@@ -15,22 +14,12 @@ from lab.servers.web.site import WEB
 from remotejobs.errors import UsageError
 from remotejobs.operations.rolling import Update
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, WAITS, Approval
-from remotejobs.prefect.tasks.connections import connections
 from remotejobs.prefect.tasks.rolling.gate import check_gate
-from tests.prepared import prefect_server_in
 from tests.rolling.site_state import home, statuses, versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTED = 'echo "$VERSION" >>deploys; app/deploy.sh "$VERSION" 0'
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
-    directory = tmp_path_factory.mktemp("gate")
-    with open_site(directory, lambda _line: None, prefect=prefect_server_in(directory / "prefect")) as stage:
-        yield stage
-        connections().close()
 
 
 def at_the_gate(stage: SiteStage, version: str) -> RunStatus:
@@ -51,25 +40,25 @@ def test_nothing_but_the_canary_is_updated_before_a_yes_and_no_request_is_lost(
     before = versions(stage.site)[-1]
     load = Load(stage.site.haproxy.url, tmp_path / "load")
     with load:
-        run = at_the_gate(stage, "2.0")
-        assert versions(stage.site) == ["2.0", before, before, before]
+        run = at_the_gate(stage, "3.0")
+        assert versions(stage.site) == ["3.0", before, before, before]
         assert statuses(stage.site) == ["UP"] * 4
         asked = stage.api.question(run)
-        assert "**2.0** runs on 1 host and stayed healthy for 1 s under load" in asked
-        assert f"| web1 | updated | {before} | 2.0 |" in asked
+        assert "**3.0** runs on 1 host and stayed healthy for 1 s under load" in asked
+        assert f"| web1 | updated | {before} | 3.0 |" in asked
         assert "Update the other 3 hosts? web2, web3, web4" in asked
         stage.api.answer(run, approve=True, reason="it is fine")
         ended = await_end(stage.api, run)
     assert ended.state
     assert ended.state.name == "Completed", ended.state.message
-    assert versions(stage.site) == ["2.0"] * 4
-    assert (home(stage.site, "web1") / "deploys").read_text() == "2.0\n", "the canary is deployed to once"
+    assert versions(stage.site) == ["3.0"] * 4
+    assert (home(stage.site, "web1") / "deploys").read_text() == "3.0\n", "the canary is deployed to once"
     assert load.report.failures == []
 
 
 def test_a_no_stops_the_update_and_reverts_the_canary(stage: SiteStage) -> None:
     before = versions(stage.site)[-1]
-    run = at_the_gate(stage, "3.0")
+    run = at_the_gate(stage, "4.0")
     stage.api.answer(run, approve=False, reason="it is slower")
     ended = await_end(stage.api, run)
     assert ended.state
