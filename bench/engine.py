@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.documents import PROJECT
 from bench.measure import Timing, children, pss, timed
 from lab.job_files import reaper_of, supervisor_of
 from lab.servers.sshd import SshLab
@@ -46,11 +47,11 @@ def hosts(count: int) -> Iterator[Path]:
             yield lab.write_inventory(directory / "hosts.yml")
 
 
-def ours(inventory: Path, poll: int, runs: int) -> Timing:
-    """`remotejobs run` of a sleep on all hosts; poll 0 starts and returns."""
+def ours(inventory: Path, poll: int, runs: int, tree: Path = PROJECT) -> Timing:
+    """`remotejobs run`, as it is in `tree`, of a sleep on all hosts; poll 0 starts and returns."""
     words = [str(BIN / "remotejobs"), "run", "all", "-i", str(inventory), "-B", "60", "-P", str(poll)]
     commands = [[*words, "--jid", f"b{uuid.uuid4().hex[:8]}", "--", "sleep", str(SLEEP)] for _ in range(runs)]
-    return timed(commands)
+    return timed(commands, {"PYTHONPATH": str(tree)})
 
 
 def ansible(inventory: Path, forks: int) -> Timing:

@@ -1,6 +1,6 @@
 """The same `sleep 5` on the same real sshd by this project and by its peers, in one run; and OpenSSH as the floor.
 
-    python -m bench.peers [--hosts 50] [--runs 3] [--write]
+    python -m bench.peers [--before COMMIT] [--hosts 50] [--runs 3] [--write]
 
 pyinfra and parallel-ssh are installed into a virtual environment of their own, which is thrown away. They hold a
 session open for as long as the command runs: nothing is detached, no record is kept, no limit holds. Ansible's async is
@@ -10,7 +10,6 @@ once, start a bare `setsid sleep`, and ask once more over the same connection wh
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -23,11 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.documents import machine, put, save, say, table
+from bench.earlier import comparison_parser, trees_beside
 from bench.engine import SLEEP, ansible, hosts, ours, timed_ansible
 from bench.measure import Timing, timed
 from remotejobs.inventory import load_inventory
 from remotejobs.inventory.variables import text
 
+BEFORE = "2bc6718"  # the last build in which start and look were two exchanges
 PEERS = ("pyinfra", "parallel-ssh")
 LOOP = Path(__file__).with_name("playbooks") / "async_status.yml"
 PARALLEL_SSH = """
@@ -52,11 +53,12 @@ class Peer:
     without: str
 
 
-def measured(count: int, runs: int) -> Iterator[Peer]:
-    with environment() as programs, hosts(count) as inventory:
-        ours(inventory, 1, 1)  # warm caches
-        say("this project")
-        yield Peer("this project, `-B 60 -P 1`", ours(inventory, 1, runs), "")
+def measured(count: int, runs: int, before: str) -> Iterator[Peer]:
+    with environment() as programs, trees_beside(before, "before") as trees, hosts(count) as inventory:
+        for name, tree in reversed(trees.items()):  # the ratios are over the first
+            say(f"this project, {name}")
+            ours(inventory, 1, 1, tree)  # warm caches
+            yield Peer(f"this project, {name}, `-B 60 -P 1`", ours(inventory, 1, runs, tree), "")
         say("OpenSSH with ControlMaster")
         floor = "record, limit, proof; the CPU time of its masters is not seen"
         yield Peer(
@@ -158,12 +160,10 @@ def peers_table(rows: list[Peer]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    parser = comparison_parser(__doc__, "bench.peers", BEFORE, runs=3)
     parser.add_argument("--hosts", type=int, default=50)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/benchmarks.md")
     options = parser.parse_args()
-    rows = list(measured(options.hosts, options.runs))
+    rows = list(measured(options.hosts, options.runs, options.before))
     what = f"`sleep {SLEEP}` on {options.hosts} real sshd, to the end; median of {options.runs} runs, Ansible's is one"
     where = f"hosts and controller share one machine: {machine('paramiko')}"
     printed = f"{what}; {where}.\n\n{peers_table(rows)}\n"
