@@ -30,8 +30,8 @@ AT_A_TENTH = {
     "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT2S",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "5",
-    # What recovers a run is what the test says, and no check that happens to be due.
-    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    # Of a schedule the next three runs, not a hundred: no test waits for them.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "3",
     # Beside other tests SQLite is locked for longer than a worker's four tries, and a run is Crashed before it begins.
     "PREFECT_CLIENT_MAX_RETRIES": "8",
 }

@@ -115,7 +115,7 @@ def test_a_server_that_stands_on_the_usual_port_is_let_alone_and_the_lab_takes_a
 
 def test_a_server_whose_port_is_taken_counts_as_not_started_whatever_answers_there(lab: Lab, tmp_path: Path) -> None:
     with (
-        PrefectServer(tmp_path, port=lab.port, database=migrated_database()) as second,
+        PrefectServer(tmp_path, port=lab.port) as second,
         pytest.raises(LabError, match=rf"ended before it was ready(.|\n)*Port {lab.port} is already in use"),
     ):
         second.await_ready()
