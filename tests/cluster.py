@@ -48,8 +48,8 @@ class Cluster:
     directory: Path
 
     def command(self, name: str) -> str:
-        """Leaves a line each time it is run, and waits for its file."""
-        return f'echo x >>"$HOME/{name}.runs"; until [ -e {self.directory}/{name} ]; do sleep 0.2; done'
+        """Leaves a line each time it is run, and waits for its file, for minutes on a dozen hosts."""
+        return f'echo x >>"$HOME/{name}.runs"; until [ -e {self.directory}/{name} ]; do sleep 1; done'
 
     def go(self, name: str) -> None:
         (self.directory / name).touch()

@@ -15,11 +15,21 @@ from lab.ports import free_ports
 from lab.servers.prefect.server import PrefectServer
 
 _NO_SCHEDULES = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"}
+# They look for runs that are late, or were paused or cancelled long ago, and for workers that are gone: every few
+# seconds, which is a quarter of what a server costs while nothing is asked of it.
+_NO_SCANS = {
+    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
+    for name in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN")
+}
 
 
-def prefect_server_in(directory: Path) -> PrefectServer:
-    """Not started yet. Its schedules start nothing: that would cost more than the runs of a test themselves."""
-    return PrefectServer(directory, port=free_ports(1)[0], settings=_NO_SCHEDULES, database=migrated_database())
+def prefect_server_in(directory: Path, *, scans: bool = True) -> PrefectServer:
+    """Not started yet. Its schedules start nothing: that would cost more than the runs of a test themselves.
+
+    `scans`: it looks for what became of runs and workers, as a server of a user does.
+    """
+    settings = _NO_SCHEDULES if scans else _NO_SCHEDULES | _NO_SCANS
+    return PrefectServer(directory, port=free_ports(1)[0], settings=settings, database=migrated_database())
 
 
 def migrated_database() -> Path:

@@ -14,6 +14,7 @@ import pytest
 
 from lab import guard
 from lab.servers.postgres import Postgres
+from lab.servers.prefect.server import PrefectServer
 from lab.servers.sshd import SshLab
 from lab.servers.web.webhook import Webhook
 from remotejobs.testing import FakeHosts
@@ -33,13 +34,18 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A temporary Prefect server; the directory in which runs persist their results."""
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A temporary Prefect server, without a worker; flows in the process of the tests run against it."""
     from tests.prefect_harness import prefect_harness
 
-    storage = tmp_path_factory.mktemp("storage")
-    with prefect_harness(storage, tmp_path_factory.mktemp("prefect")):
-        yield storage
+    with prefect_harness(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_server(shared_server: PrefectServer) -> Path:
+    """It runs; the directory in which runs persist their results."""
+    return shared_server.directory / "storage"
 
 
 @pytest.fixture(scope="session")

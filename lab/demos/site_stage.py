@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ class SiteStage:
 
 
 @contextmanager
-def open_site(directory: Path, say: Say, *, prefect: PrefectServer | None = None) -> Iterator[SiteStage]:
+def open_site(
+    directory: Path, say: Say, *, prefect: AbstractContextManager[PrefectServer] | None = None
+) -> Iterator[SiteStage]:
     """Start everything in `directory`, and stop all of it at the end. `prefect` is by default the lab's usual one."""
     with ExitStack() as stack:
         prefect = stack.enter_context(prefect or PrefectServer(directory / "prefect"))

@@ -16,6 +16,7 @@ import pytest
 from lab.process import LabError
 from lab.servers.prefect.api import PrefectApi
 from lab.servers.prefect.server import PrefectServer
+from tests.prepared import migrated_database
 from tests.processes import running
 
 pytestmark = pytest.mark.slow
@@ -30,19 +31,21 @@ deployments:
   schedules: [{interval: 15}]
 """
 PROGRAM = """
-import pathlib, signal
+import functools, pathlib, signal
 from lab.demos.demo import say
 from lab.demos.stage import open_stage
-with open_stage(say, project=pathlib.Path({project!r})) as stage:
+from lab.servers.prefect.server import PrefectServer
+server = functools.partial(PrefectServer, project=pathlib.Path({project!r}), database={database!r})
+with open_stage(say, prefect=server) as stage:
     say("READY " + stage.prefect.api_url)
     signal.pause()
 """
 
 
 class Lab:
-    """A lab in a process of its own; `api_url` is known once it is ready."""
+    """A lab in a process of its own; `api_url` is known once it is ready. `database` is what its server begins with."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: Path | None = None) -> None:
         project = directory / "project"
         (project / "flows").mkdir(parents=True)
         (project / "flows" / "backup.py").write_text(FLOW)
@@ -50,7 +53,7 @@ class Lab:
         self.directory = directory / "lab"
         self.home = directory / "home"
         self.home.mkdir()
-        self.process = self.start(project)
+        self.process = self.start(project, database)
         assert self.process.stdout is not None
         self.words: list[str] = []
         for line in self.process.stdout:
@@ -61,9 +64,9 @@ class Lab:
         self.api_url = self.words[-1].split()[1]
         self.port = urlsplit(self.api_url).port
 
-    def start(self, project: Path) -> subprocess.Popen[str]:
+    def start(self, project: Path, database: Path | None = None) -> subprocess.Popen[str]:
         environment = {**os.environ, "REMOTEJOBS_LAB_DIR": str(self.directory), "HOME": str(self.home)}
-        program = PROGRAM.format(project=str(project))
+        program = PROGRAM.format(project=str(project), database=database and str(database))
         return subprocess.Popen(
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
@@ -123,7 +126,7 @@ def test_the_user_s_own_prefect_is_not_touched(lab: Lab) -> None:
 
 
 def test_two_labs_at_once_are_apart_and_sigterm_stops_everything_that_one_has_started(lab: Lab, tmp_path: Path) -> None:
-    second = Lab(tmp_path)
+    second = Lab(tmp_path, migrated_database())
     assert f"  Prefect     http://127.0.0.1:{second.port}\n" in second.words
     for each in (lab, second):
         with PrefectApi(each.api_url) as api:

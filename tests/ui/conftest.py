@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Page
 
 from lab.demos.company import Company, open_company
 from lab.demos.migration_demo import HOSTS
 from lab.demos.shop import Shop
 from lab.demos.stage import Stage, open_stage
+from lab.screenshots.pictures import browser
 from tests.prepared import prefect_server_in
 
 
@@ -38,3 +40,10 @@ def shop(all_shops: Shop, stage: Stage) -> Shop:
     for host in HOSTS:
         all_shops.open_on(stage.ssh.host(host))
     return all_shops
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A browser for all tests of a file. While it is open, no flow can run in the process of the tests."""
+    with browser(height=1000, graphs=False) as page:
+        yield page

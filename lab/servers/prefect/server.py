@@ -27,7 +27,9 @@ USUAL_PORT = 4200
 _SETTINGS = PROJECT / "deployments" / "server.env"
 # A demonstration should not wait for a worker that asks every ten seconds.
 _WORKER_ASKS_EVERY = "2"
-_AS_IT_IS = MappingProxyType({"PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false"})
+_AS_IT_IS = MappingProxyType(
+    {"PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"}
+)
 _DEPLOY_WITHIN = 600  # seconds, on a machine that has much else to do
 _RESTART_AFTER = 5.0  # seconds, as in deployments/systemd
 
@@ -38,7 +40,8 @@ class PrefectServer:
     The user's own Prefect is neither read nor changed: home, database and every setting are the lab's.
     `project` is where prefect.yaml and the flows are. `port` is by default the usual one, or a free one where
     another process has that. `settings` go before those of deployments/server.env. `database` is a file of SQLite to
-    begin with, of this very version of Prefect: it is copied, and no migrations are searched for.
+    begin with, of this very version of Prefect: it is copied, and taken to have all that a server
+    writes there when it starts.
     """
 
     def __init__(

@@ -6,22 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from lab.demos.site_stage import SiteStage, open_site
+from lab.demos.site_stage import SiteStage
 from lab.runs import await_end, await_state, last_table, start
 from lab.servers.prefect.api import RunStatus
 from lab.servers.prefect.server import PROJECT
 from lab.servers.web.site import WEB
 from remotejobs.model import State
 from remotejobs.prefect.tasks.access import Access
-from remotejobs.prefect.tasks.connections import connections, jobs_on
+from remotejobs.prefect.tasks.connections import jobs_on
 from tests.awaiting import await_true
-from tests.prepared import prefect_server_in
 from tests.processes import processes
 from tests.rolling.site_state import GATED, close_gates, home, open_gates
 
@@ -29,15 +27,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # With the programs of this very Python.
 REPAIR = ("make", "--silent", "repair", f"BIN={Path(sys.executable).parent}")
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
-    directory = tmp_path_factory.mktemp("stage")
-    prefect = prefect_server_in(directory / "prefect")
-    with open_site(directory, lambda _line: None, prefect=prefect) as stage:
-        yield stage
-        connections().close()
 
 
 @pytest.fixture

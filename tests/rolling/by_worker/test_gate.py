@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.demos.site_stage import SiteStage, open_site
+from lab.demos.site_stage import SiteStage
 from lab.load import Load
 from lab.runs import await_end, await_state, start
 from lab.screenshots.approval_ui import RunPage
@@ -20,10 +19,8 @@ from remotejobs.errors import UsageError
 from remotejobs.operations.rolling import Batch, HostReport, Update, UpdateOutcome
 from remotejobs.prefect.tasks.access import Access
 from remotejobs.prefect.tasks.approval import NOT_NEEDED, WAITS, Approval
-from remotejobs.prefect.tasks.connections import connections
 from remotejobs.prefect.tasks.rolling.batches import Rollout
 from remotejobs.prefect.tasks.rolling.gate import check_gate, gate_question
-from tests.prepared import prefect_server_in
 from tests.rolling.conftest import nothing_lost
 from tests.rolling.site_state import home, statuses, versions
 
@@ -31,14 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HEALTH = {"url": "http://web1/", "version": "(.*)"}
 NOTED = 'echo "$VERSION" >>deploys; app/deploy.sh "$VERSION" 0'
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
-    directory = tmp_path_factory.mktemp("gate")
-    with open_site(directory, lambda _line: None, prefect=prefect_server_in(directory / "prefect")) as stage:
-        yield stage
-        connections().close()
 
 
 def at_the_gate(stage: SiteStage, version: str) -> RunStatus:
@@ -59,44 +48,44 @@ def test_nothing_but_the_canary_is_updated_before_a_yes_and_no_request_is_lost(
     before = versions(stage.site)[-1]
     load = Load(stage.site.haproxy.url, tmp_path / "load")
     with load:
-        run = at_the_gate(stage, "2.0")
-        assert stage.api.flow_run(run).name == f"update of web to 2.0{WAITS}"
-        assert versions(stage.site) == ["2.0", before, before, before]
+        run = at_the_gate(stage, "3.0")
+        assert stage.api.flow_run(run).name == f"update of web to 3.0{WAITS}"
+        assert versions(stage.site) == ["3.0", before, before, before]
         assert statuses(stage.site) == ["UP"] * 4
         asked = stage.api.question(run)
-        assert "**2.0** runs on 1 host and stayed healthy for 1 s under load" in asked
-        assert re.search(rf"\| web1 \| {re.escape(before)} → 2\.0 \| [\d.]+s \| [\d.]+s \| [\d.]+s \|", asked), asked
+        assert "**3.0** runs on 1 host and stayed healthy for 1 s under load" in asked
+        assert re.search(rf"\| web1 \| {re.escape(before)} → 3\.0 \| [\d.]+s \| [\d.]+s \| [\d.]+s \|", asked), asked
         assert "Update the other 3 hosts? web2, web3, web4" in asked
         stage.api.answer(run, approve=True, reason="it is fine")
         ended = await_end(stage.api, run)
     assert ended.state
     assert ended.state.name == "Completed", ended.state.message
-    assert versions(stage.site) == ["2.0"] * 4
-    assert (home(stage.site, "web1") / "deploys").read_text() == "2.0\n", "the canary is deployed to once"
+    assert versions(stage.site) == ["3.0"] * 4
+    assert (home(stage.site, "web1") / "deploys").read_text() == "3.0\n", "the canary is deployed to once"
     nothing_lost(load)
 
 
 def test_in_the_browser_a_person_reads_the_canarys_figures_and_agrees(stage: SiteStage, tmp_path: Path) -> None:
     before = versions(stage.site)[-1]
     with Load(stage.site.haproxy.url, tmp_path / "load") as load:
-        run = at_the_gate(stage, "2.1")
+        run = at_the_gate(stage, "3.1")
         with browser(height=1000, graphs=False) as page:
             person = RunPage(page, stage.prefect.url, tmp_path, kind="rolling", asked="Update the other")
             person.open_run(run.id)
             said = person.answer(approve=True, reason="it is fine")
         ended = await_end(stage.api, run)
-    assert "2.1 runs on 1 host and stayed healthy for 1 s under load" in said
-    assert f"{before} → 2.1" in said
+    assert "3.1 runs on 1 host and stayed healthy for 1 s under load" in said
+    assert f"{before} → 3.1" in said
     assert "Update the other 3 hosts?" in said
     assert ended.state
-    assert (ended.state.name, versions(stage.site)) == ("Completed", ["2.1"] * 4)
+    assert (ended.state.name, versions(stage.site)) == ("Completed", ["3.1"] * 4)
     assert "answered: approve. it is fine" in stage.api.log(run)
     nothing_lost(load)
 
 
 def test_a_no_stops_the_update_and_reverts_the_canary(stage: SiteStage) -> None:
     before = versions(stage.site)[-1]
-    run = at_the_gate(stage, "3.0")
+    run = at_the_gate(stage, "4.0")
     stage.api.answer(run, approve=False, reason="it is slower")
     ended = await_end(stage.api, run)
     assert ended.state

@@ -1,0 +1,1 @@
+"""A package, so that what is started for its tests ends with the last of them."""
