@@ -6,6 +6,7 @@ cancelled run is shown at the same place.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
