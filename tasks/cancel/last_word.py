@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,7 +24,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled
 
@@ -62,10 +63,26 @@ def say(client: SyncPrefectClient, run: UUID, message: str) -> bool:
     state = client.read_flow_run(run).state
     if state is None or state.is_cancelling():
         return False
-    if state.is_cancelled() and state.message == RUNNERS_WORDS:
-        client.set_flow_run_state(run, Cancelled(message=message), force=True)
+    if state.is_cancelled() and state.message == RUNNERS_WORDS and set_cancelled(client, run, message, over=state):
         end_task_runs(client, run)
     return True
+
+
+def set_cancelled(client: SyncPrefectClient, run: UUID, message: str, *, over: State[Any]) -> bool:
+    """Set the run, whose last state was `over`, to Cancelled; False if it got another one at that very moment.
+
+    That one, such as a person's retry, is put back: the server sets a state on no condition, so ours took its place.
+    """
+    known = {state.id for state in client.read_flow_run_states(run)}
+    now = client.read_flow_run(run).state
+    if now is None or now.id != over.id:
+        return False
+    client.set_flow_run_state(run, Cancelled(message=message), force=True)
+    states = client.read_flow_run_states(run)  # oldest first
+    between = [state for state in states if state.id not in known and state.message != message]
+    if between:
+        client.set_flow_run_state(run, between[-1], force=True)
+    return not between
 
 
 def end_task_runs(client: SyncPrefectClient, run: UUID) -> None:

@@ -18,9 +18,10 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus, StateAcceptDetails
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
-from prefect.states import AwaitingRetry, Cancelled, Running
+from prefect.states import AwaitingRetry, Running
 
 from remotejobs.errors import RemoteJobsError
+from remotejobs.prefect.tasks.cancel.last_word import set_cancelled
 from remotejobs.prefect.tasks.recovery.cancel_here import cancel_here
 from remotejobs.prefect.tasks.recovery.heartbeats import await_heartbeat, has_recent_heartbeat, last_log, wait_until
 from remotejobs.prefect.tasks.recovery.takeover import put_back_end
@@ -168,12 +169,11 @@ def _finish_cancelling(client: SyncPrefectClient, run: FlowRun) -> str:
     if over():
         return "it is over: its worker did it"
     line = cancel_here(client, run)
+    if run.state and set_cancelled(client, run.id, line, over=run.state):
+        return f"no worker cancelled it, so it was done here. {line}"
+    # Its worker woke up and did it too, or a person has retried it by now.
     now = client.read_flow_run(run.id)
-    if _state(now) != _state(run):
-        # Its worker woke up and did it too, and by now a person may have retried it.
-        return f"{line}. That was done here, and meanwhile it became {now.state.name if now.state else 'new'}"
-    client.set_flow_run_state(run.id, Cancelled(message=line), force=True)
-    return f"no worker cancelled it, so it was done here. {line}"
+    return f"{line}. That was done here, and meanwhile it became {now.state.name if now.state else 'new'}"
 
 
 def was_being_cancelled(states: Sequence[State[Any]]) -> bool:
