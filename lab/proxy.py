@@ -97,11 +97,12 @@ class Proxy:
             server = socket.create_connection(("127.0.0.1", self.target))
         except OSError:
             return _end(client)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self.accepted += 1
-            self._links |= {client, server}
+            self._links |= {client, server}  # from here on, they may be cut at any moment
         for source, sink in ((client, server), (server, client)):
-            source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:

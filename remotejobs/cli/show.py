@@ -71,6 +71,9 @@ def follow(
     try:
         with closing(view), closing(items):
             for item in items:
+                # Before it is shown: what can be read of a host is not called unknown.
+                if not isinstance(item, HostUnreachable):
+                    silent.pop(item.host if isinstance(item, HostResult) else item.record.host, None)
                 if isinstance(item, HostResult):
                     ended[item.host] = item
                     view.ended(item)
@@ -78,8 +81,6 @@ def follow(
                         break
                 else:
                     view.show(item)
-                if not isinstance(item, HostUnreachable):
-                    silent.pop(item.host if isinstance(item, HostResult) else item.record.host, None)
     except KeyboardInterrupt:
         if silent and unknown:
             warn(visible(f"{unknown}: {', '.join(silent)}"))

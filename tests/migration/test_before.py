@@ -45,5 +45,5 @@ def test_unless_it_succeeds_everywhere_nothing_is_migrated_and_no_host_stays_loc
 
 @pytest.mark.parametrize("wrong", [{"env": {"A B": "1"}}, {"chdir": "app"}])
 def test_what_no_job_could_run_with_is_refused_at_once(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match=r"A B|\^\(/"):
+    with pytest.raises(ValidationError, match="A B|'app' is not an absolute path"):
         Commands.model_validate({"migrate": "true", **wrong})

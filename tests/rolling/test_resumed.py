@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed
@@ -18,6 +19,7 @@ from prefect.states import Crashed
 from lab.load import Load
 from lab.servers.prefect.server import PROJECT
 from lab.servers.web.site import WEB, LabSite
+from remotejobs.prefect.flows.rolling_update import rolling_update
 from tests.awaiting import await_true
 from tests.rolling.conftest import nothing_lost, parameters, update
 from tests.rolling.events import when_logged
@@ -129,8 +131,9 @@ def program(site: LabSite, directory: Path, **plan: Any) -> dict[str, Any]:
 
 
 def dead_run() -> str:
-    """The id of the last run, whose process was killed; it is reported to the server, as a worker does."""
+    """The id of the last update, whose process was killed; it is reported to the server, as a worker does."""
+    updates = FlowFilter(name=FlowFilterName(any_=[rolling_update.name]))
     with get_client(sync_client=True) as client:
-        (run,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+        (run,) = client.read_flow_runs(flow_filter=updates, sort=FlowRunSort.START_TIME_DESC, limit=1)
         client.set_flow_run_state(run.id, Crashed(), force=True)
     return str(run.id)

@@ -14,10 +14,15 @@ from lab.process import ServerProcess
 from remotejobs.operations.web import fetch
 
 CADDY = "/usr/bin/caddy"
+# For the whole machine: connections that wait to be accepted go to the next listener of the port when theirs closes.
+_MIGRATE = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
 
 class Caddy:
-    """`with Caddy(directory, {"web1": 8001}) as caddy:`; each of its upstreams has the name of its server as `@id`."""
+    """`with Caddy(directory, {"web1": 8001}) as caddy:`; each of its upstreams has the name of its server as `@id`.
+
+    It opens its port anew at each change, and would reset what waits there: the kernel is told to hand that on.
+    """
 
     def __init__(self, directory: Path, servers: Mapping[str, int]) -> None:
         self.directory = directory
@@ -39,6 +44,8 @@ class Caddy:
         return f"http://127.0.0.1:{self._admin.number}"
 
     def __enter__(self) -> Self:
+        self._migrated = _MIGRATE.read_text()
+        _MIGRATE.write_text("1")
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "caddy.json"
         path.write_text(json.dumps(self._configuration))
@@ -52,6 +59,7 @@ class Caddy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.end()
+        _MIGRATE.write_text(self._migrated)
 
     def upstreams(self) -> list[str]:
         """The names of those that get requests."""
