@@ -11,10 +11,8 @@ from itertools import groupby
 from textwrap import dedent
 from uuid import UUID
 
-import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from remotejobs.text import fenced, in_markdown, one_line
@@ -31,12 +29,13 @@ def attach_why(text: str) -> None:
     if not (run := flow_run.id):
         return
     head = one_line(text.partition("\n")[0])[:_LONGEST]
-    why = ArtifactCreate(
-        key=KEY, type="markdown", description=head, data="\n\n".join(_blocks(text)), flow_run_id=UUID(run)
-    )
-    # Not by Prefect's own helper, which in an event loop would wait to be awaited.
-    with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
-        client.create_artifact(why)
+    data = "\n\n".join(_blocks(text))
+    # Whatever goes wrong: a server, or a proxy before it, may say what no client understands.
+    with suppress(Exception):
+        why = ArtifactCreate(key=KEY, type="markdown", description=head, data=data, flow_run_id=UUID(run))
+        # Not by Prefect's own helper, which in an event loop would wait to be awaited.
+        with get_client(sync_client=True) as client:
+            client.create_artifact(why)
 
 
 def _blocks(text: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ from remotejobs.connections.base import (
     Stay,
     do_nothing,
 )
-from remotejobs.errors import Unreachable
+from remotejobs.errors import ProtocolError, Unreachable
 from remotejobs.jobs.answers import Answers, PendingRecords
 from remotejobs.jobs.start import Start
 from remotejobs.model import LONGEST_GRACE, Job, Record, check_jid
@@ -133,7 +133,7 @@ class HostJobs:
             try:
                 with start.counted(self._slots):
                     pending = self._ask_soon(question, on_answer)
-            except Unreachable as exc:
+            except (Unreachable, ProtocolError) as exc:
                 if not start.first:
                     raise
                 pending = Answered(exc)
@@ -144,7 +144,7 @@ class HostJobs:
                 reply = pending.reply()
                 assert reply
                 record = start.record(reply)
-            except Unreachable:
+            except (Unreachable, ProtocolError):
                 if not start.first:
                     raise
                 record = start.first  # it is started, and how it goes on can be asked later
@@ -230,7 +230,7 @@ class HostJobs:
 
     def list(self) -> tuple[Record, ...]:
         """All jobs there, without command and output."""
-        answer = self._ask(request.list_jobs(self._directory), extra_time=EXCHANGE_TIMEOUT)
+        answer = self._ask(request.list_jobs(self._directory), extra_time=EXCHANGE_TIMEOUT, counted=False)
         return tuple(self._answers.record(section) for section in answer.sections())
 
     def clean(self, *, older_than: float, keep: int = 0, dry_run: bool = False) -> tuple[Record, ...]:
@@ -250,5 +250,5 @@ class HostJobs:
 
     def _clean(self, older_than: float, keep: int, *, dry_run: bool) -> tuple[Record, ...]:
         asked = request.clean(self._directory, math.floor(older_than), keep, dry_run)
-        answer = self._ask(asked, extra_time=4 * EXCHANGE_TIMEOUT)
+        answer = self._ask(asked, extra_time=4 * EXCHANGE_TIMEOUT, counted=False)
         return tuple(self._answers.record(section) for section in answer.sections())

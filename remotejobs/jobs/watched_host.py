@@ -46,7 +46,7 @@ class WatchedHost:
         assert self.pending
         pending, self.pending = self.pending, None
         records = pending.records()
-        return None if records is None else self._events(records)
+        return None if records is None else _understood(self._events(records))
 
     def poll(self, wait: float) -> list[JobEvent]:
         """Wait over there until one of its jobs ends. One that cannot be read hides no other.
@@ -54,11 +54,7 @@ class WatchedHost:
         Raises `Unreachable`, and `ProtocolError` where none can be read: then it may be the host that is not
         understood at the moment, and not the job.
         """
-        seen = self._poll(self.reads(), wait)
-        errors = [each.error for each in seen if isinstance(each.error, ProtocolError)]
-        if errors and len(errors) == len(seen):
-            raise errors[0]
-        return seen
+        return _understood(self._poll(self.reads(), wait))
 
     def _poll(self, reads: Sequence[Read], wait: float) -> list[JobEvent]:
         assert self.jobs
@@ -74,4 +70,20 @@ class WatchedHost:
 
     def _events(self, records: Sequence[Record]) -> list[JobEvent]:
         assert self.jobs
-        return [JobEvent(self.name, record.jid, record=self.jobs.whole(record)) for record in records]
+        seen = []
+        for record in records:
+            try:
+                seen.append(JobEvent(self.name, record.jid, record=self.jobs.whole(record)))
+            except Unreachable:
+                raise
+            except RemoteJobsError as exc:
+                seen.append(JobEvent(self.name, record.jid, error=exc))
+        return seen
+
+
+def _understood(seen: list[JobEvent]) -> list[JobEvent]:
+    """The same, unless all say that the host was not understood. Raises that `ProtocolError`."""
+    errors = [each.error for each in seen if isinstance(each.error, ProtocolError)]
+    if errors and len(errors) == len(seen):
+        raise errors[0]
+    return seen

@@ -79,7 +79,10 @@ def set_cancelled(client: SyncPrefectClient, run: UUID, message: str, *, over: S
         return False
     client.set_flow_run_state(run, Cancelled(message=message), force=True)
     states = client.read_flow_run_states(run)  # oldest first
-    between = [state for state in states if state.id not in known and state.message != message]
+    between = [state for state in states if state.id not in known and not state.is_cancelled()]
+    now = client.read_flow_run(run).state
+    if now is None or now.message != message:
+        return False  # something came after ours, and stands
     if between:
         client.set_flow_run_state(run, between[-1], force=True)
     return not between

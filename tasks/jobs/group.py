@@ -16,7 +16,7 @@ from remotejobs.prefect.tasks.access import Access, command_line
 from remotejobs.prefect.tasks.connections import jobs_of
 from remotejobs.prefect.tasks.jobs.attempt import Attempt, this_attempt
 from remotejobs.prefect.tasks.jobs.errors import RetriesExhausted, StillRunning
-from remotejobs.prefect.tasks.jobs.job import polling
+from remotejobs.prefect.tasks.jobs.job import if_running, polling
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.text import number_of
 
@@ -37,7 +37,7 @@ def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: i
     named = f"await {wanted} of {number_of(len(handles), 'job')}"
     awaited: list[_Awaited] = []
 
-    @task(name="await-jobs", task_run_name=named, **polling(until, 0))
+    @task(name="await-jobs", task_run_name=named, **{**polling(until, 0), "retry_condition_fn": if_running})
     def poll_all() -> tuple[Record, ...]:
         if not awaited:
             awaited.append(_Awaited(handles, access, until, wanted))

@@ -43,6 +43,11 @@ def if_unreachable(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -
     return is_unreachable(state.data)
 
 
+def if_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    """For retry_condition_fn: a watch asks again by itself, and what it could not see in time is final."""
+    return isinstance(state.data, StillRunning)
+
+
 def while_running(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
     """For retry_condition_fn: a job that still runs is polled again, and a host that told nothing of it asked again."""
     return isinstance(state.data, StillRunning) or (isinstance(state.data, HostError) and state.data.transient)

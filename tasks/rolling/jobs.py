@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from remotejobs.errors import HostError, HostRefused, JobExists
+from remotejobs.errors import HostError, HostRefused, JobExists, ProtocolError
 from remotejobs.jobs.wait import retry_while_unreachable, wait_until_ended
 from remotejobs.model import Job, Record, State
 from remotejobs.operations.rolling import Update
@@ -61,9 +61,13 @@ def run_step(step: UpdateStep, host: str, access: Access, update: Update, update
         record = seen  # whatever comes of the rest of that exchange
 
     try:
-        record = retry_while_unreachable(
-            lambda: _found_or_started(managed, step, jid, on_start), contact_timeout=update.contact_timeout
-        )
+        try:
+            record = retry_while_unreachable(
+                lambda: _found_or_started(managed, step, jid, on_start), contact_timeout=update.contact_timeout
+            )
+        except ProtocolError:
+            if record is None:
+                raise  # otherwise it was started, and is asked of again below
 
         def on_poll(seen: Record) -> None:
             if fresh := followed().fresh(seen.handle, seen):

@@ -84,3 +84,39 @@ def test_what_is_noted_of_copies_stays_as_long_as_there_may_be_some(
     assert [path.name for path in (places.remote / "source").iterdir()] == [
         path.name for path in places.backups.glob("site-*.tar")
     ]
+
+
+def plain_place(places: Places, **others: Any) -> dict[str, Any]:
+    return places.elsewhere("rclone", encrypted=False, records=False, retention=ONE.model_dump(), **others)
+
+
+def test_an_old_copy_goes_by_the_name_that_it_was_sent_with_whatever_the_plan_says_by_now(
+    back_up: Back_up, places: Places, item: FilesItem, age: Key
+) -> None:
+    plain = places.plan(None, copies=[], copy_commands=[plain_place(places)], files=[item], retention={"last": 9})
+    first = Path(report_of(back_up(plain, item)).path).name
+    place = plain_place(places) | {"encrypted": True}
+    sealed = places.plan(
+        {"age": [age.recipient]}, copies=[], copy_commands=[place], files=[item], retention={"last": 9}
+    )
+    record = back_up(sealed, item)
+    assert report_of(record).warnings == ()
+    assert f"removed the copy {first} from elsewhere" in record.stdout.decode()
+    newest = f"{Path(report_of(record).path).name}.age"
+    assert [path.name for path in (places.remote / "source").iterdir()] == [newest]
+
+
+def test_a_copy_that_can_neither_be_removed_nor_read_is_not_taken_for_gone(
+    back_up: Back_up, found: Found, places: Places, item: FilesItem
+) -> None:
+    place = plain_place(places)
+    plan = places.plan(None, copies=[], copy_commands=[place], files=[item], retention={"last": 9})
+    first = Path(report_of(back_up(plan, item)).path).name
+    only_new = f"case $BACKUP_NAME in {first}) echo denied >&2; exit 1 ;; esac; {place['fetch']}"
+    locked = [place | {"remove": "echo denied >&2; exit 1", "fetch": only_new}]
+    for _ in range(2):
+        record = back_up(places.plan(None, copies=[], copy_commands=locked, files=[item], retention={"last": 9}), item)
+        assert f"the copy {first} cannot be removed from elsewhere: denied" in " ".join(report_of(record).warnings)
+        assert (places.backups / ".copies" / "elsewhere" / first).exists()
+    assert (places.remote / "source" / first).exists()
+    assert [bool(entry.copies) for entry in found("source", places.backups)] == [True] * 3

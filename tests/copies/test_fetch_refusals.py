@@ -167,7 +167,7 @@ def test_the_job_that_fetches_is_found_by_the_jid_of_the_restore(
     jid = f"restore-{uuid4().hex}"
     assert f"by jobs whose jids end in {jid}" in refused("--jid", jid)
     assert main(["list", "third", "-i", str(inventory)]) == 0
-    assert re.search(rf"fetch\.[0-9a-f]{{8}}\.{jid}  failed", capsys.readouterr().out)
+    assert re.search(rf"fetch\.[0-9a-f]{{8}}\.{jid} +failed", capsys.readouterr().out)
 
 
 def test_the_command_that_fetches_a_record_does_not_get_the_identity_that_opens_it(

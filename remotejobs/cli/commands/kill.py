@@ -32,7 +32,8 @@ def execute(args: Namespace) -> int:
 
     with target.fleet() as fleet:
         view = view_of(fleet, target, jid, json=args.json, verbose=args.verbose, output=False)
-        results = follow(fleet, view, side_by_side(fleet, kill), unknown="Whether it was ended there is not known")
+        unknown = "" if args.dry_run else "Whether it was ended there is not known"
+        results = follow(fleet, view, side_by_side(fleet, kill), unknown=unknown)
     if not args.json:
         say_summary(results)
     if args.dry_run:

@@ -17,7 +17,7 @@ from remotejobs.connections.ssh.backoff import ask_until_answered, command_for
 from remotejobs.connections.ssh.endpoint import Endpoint
 from remotejobs.connections.ssh.transport.channel import ChannelExchange, RemoteShell, open_shell
 from remotejobs.connections.ssh.transport.session import Session, open_session
-from remotejobs.errors import ConnectionLost, TimedOut
+from remotejobs.errors import ConnectionLost, TimedOut, Unreachable
 
 
 @dataclass(slots=True)
@@ -269,7 +269,8 @@ class SshConnection:
                     self._session = session
                     return session
             session.close()
-            raise ConnectionLost(self.host, "the connection was closed here while it was opened")
+            # Not as one that was lost, which would be opened once more.
+            raise Unreachable(self.host, "the connection was closed here while it was opened")
 
     def drop(self, session: Session) -> None:
         """Close a session over which nothing may come any more; the next `ask` opens another."""

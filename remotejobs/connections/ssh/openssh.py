@@ -211,7 +211,8 @@ class OpenSshConnection:
         try:
             return run_to_its_end(words, environment, log, WITHIN, self._given_up)
         except GivenUp as exc:
-            raise ConnectionLost(self.host, "the connection was closed here while it was opened") from exc
+            # Not as one that was lost, which would be opened once more.
+            raise Unreachable(self.host, "the connection was closed here while it was opened") from exc
         except subprocess.TimeoutExpired as exc:
             raise TimedOut(self.host, f"ssh {self._name} was not logged in within {WITHIN:g} s") from exc
 

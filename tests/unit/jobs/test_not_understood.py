@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 
+import pytest
+
 from remotejobs.errors import HostError, ProtocolError
 from remotejobs.jobs.client import HostJobs
 from remotejobs.jobs.wait import wait_until_ended
 from remotejobs.jobs.watch import JobWatch
-from remotejobs.model import Job, State
+from remotejobs.model import Job, Record, State
 from remotejobs.testing import FakeHosts, Plan
 
 LONG = 120.0  # seconds; nothing here takes so long
@@ -54,3 +56,24 @@ def test_who_waits_for_one_job_asks_again_too_where_the_answer_is_not_understood
 
     assert wait_until_ended(jobs, "one", on_unreachable=answer_again).rc == 3
     assert [type(error) for error in errors] == [ProtocolError]
+
+
+def test_the_end_of_one_job_that_cannot_be_read_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeHosts(Plan(lasts=None), real_time=True)
+    jobs = HostJobs(fake.host("db1"))
+    for jid in ("one", "two"):
+        jobs.start(Job(jid=jid, cmd="x", label=jid))
+    whole = jobs.whole
+
+    def damaged(record: Record) -> Record:
+        if record.jid == "one" and record.finished:
+            raise ProtocolError("db1", "its output is damaged")
+        return whole(record)
+
+    monkeypatch.setattr(jobs, "whole", damaged)
+    watch = JobWatch({"db1": ["one", "two"]}, lambda _: jobs)
+    fake.ends("one")
+    fake.ends("two")
+    ends = {each.jid: each for each in watch.news(LONG) if each.is_last}
+    assert type(ends["one"].error) is ProtocolError
+    assert ends["two"].record and ends["two"].record.state is State.SUCCEEDED

@@ -75,7 +75,7 @@ bk_copy_noted() {
 
 bk_copies_pruned() { # RETENTION LAST DAILY WEEKLY MONTHLY: of the copies that this host has sent
     [ -n "$remove" ] && [ "$1" != off ] || return 0
-    mode=$1
+    mode=$1 begun=$(bk_copies_going)
     shift
     for old in $(bk_copied "$place" | bk_until_now | bk_prunable "$@"); do
         [ "$old" != "$stamp" ] || continue
@@ -86,17 +86,29 @@ bk_copies_pruned() { # RETENTION LAST DAILY WEEKLY MONTHLY: of the copies that t
             mv ".copies/$place/$old" ".copies/$place/.going-$old"
         fi
     done
-    for going in ".copies/$place/.going-$ITEM-"????????T??????Z."$EXTENSION"; do
-        [ ! -f "$going" ] || bk_copy_goes "${going##*/.going-}"
+    [ "$mode" != dry_run ] || return 0
+    for going in $(bk_copies_going); do
+        case "
+$begun
+" in *"
+$going
+"*) bk_copy_goes "$going" yes ;; *) bk_copy_goes "$going" no ;; esac
     done
 }
 
-bk_copy_goes() { # FILE
-    there=$1
-    [ "$encrypted_there" = no ] || there=$1.$SEAL
-    if bk_copy_gone "$there"; then
+bk_copies_going() { # -> the files of which copies are about to be removed, or were when this host went down
+    for going in ".copies/$place/.going-$ITEM-"????????T??????Z."$EXTENSION"; do
+        [ ! -f "$going" ] || echo "${going##*/.going-}"
+    done
+}
+
+bk_copy_goes() { # FILE BEGUN (yes, no: whether an earlier run began it)
+    going=.copies/$place/.going-$1
+    there=$(sed -n 's/.*"path": "\([^"]*\)".*/\1/p' "$going") # it was sent by the settings of its day
+    there=${there:-$1}
+    if bk_copy_gone "$there" "$2"; then
         echo "removed the copy $there from $place"
-        ! grep -q '"record": true' "$going" || bk_copy_gone "_record-$there" ||
+        ! grep -q '"record": true' "$going" || bk_copy_gone "_record-$there" "$2" ||
             bk_warn "the record of the copy $there cannot be removed from $place: $(bk_said)"
         rm -f "$going"
     else
@@ -105,12 +117,22 @@ bk_copy_goes() { # FILE
     fi
 }
 
-bk_copy_gone() { # NAME: removed, or not there: the place answers, as it has just taken and given another one
-    bk_copy_removed "$1" && return
+# NAME BEGUN: removed; or an earlier run has done that, as nothing is there, while the place gives what was just sent. One
+# that can be neither removed nor read is not taken for gone, for a place may refuse both.
+bk_copy_gone() {
+    ! bk_copy_removed "$1" || return 0
+    [ "$2" = yes ] || return
     cp "$work/said" "$work/removing"
     bk_copy_seen || :
+    [ "$seen" = e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ] && bk_place_gives # of nothing
+    set -- $?
     mv "$work/removing" "$work/said"
-    [ "$seen" = e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ] # of nothing
+    return "$1"
+}
+
+bk_place_gives() { # whether it gives the first byte of the copy that it was just sent
+    bk_copy_named "$original"
+    [ "$({ bk_piped "$fetch" 2>/dev/null </dev/null || :; } | head -c 1 | wc -c)" -eq 1 ]
 }
 
 bk_copy_removed() { # NAME

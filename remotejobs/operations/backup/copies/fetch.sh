@@ -77,6 +77,9 @@ ft_main() {
     DIRECTORY=$path
     # An earlier try that failed while this one waited took it away.
     { mkdir -p "$DIRECTORY" && cd "$DIRECTORY" && here=yes; } || bk_fail "$DIRECTORY cannot be made or entered"
+    : >"$work/checking"
+    ft_watch </dev/null &
+    watch=$!
     [ -z "$SHA256" ] || [ ! -f "$FILE.part" ] || ! dc_is "$FILE.part" "$SHA256" || return 0 # an earlier try came so far
     most=$(($(bk_free .) - RESERVE_KIB))
     [ "$most" -gt 0 ] || bk_fail "$DIRECTORY has not the $RESERVE_KIB KiB that stay free"
@@ -86,10 +89,9 @@ ft_main() {
     ft_named "$FILE"
     code=0
     : >"$FILE.part"
-    ft_watch </dev/null &
-    watch=$!
+    rm -f "$work/checking"
     (bk_piped "$FETCH") </dev/null >"$FILE.part" 2>"$work/said" || code=$?
-    ft_unwatch
+    : >"$work/checking"
     bk_unbound
     if [ "$code" -ne 0 ] && { [ "$(bk_size "$FILE.part")" -ge "$((most * 1024))" ] || [ "$(bk_free .)" -le "$RESERVE_KIB" ]; }; then
         bk_fail "$DIRECTORY has no room for it: it had $most KiB beside the $RESERVE_KIB that stay free (reserve_mib); make room, or \
@@ -100,13 +102,16 @@ give another directory; the command ended with $code: $(bk_said)"
     [ -z "$SHA256" ] || dc_is "$FILE.part" "$SHA256" || bk_fail "what came has the sha256 $found, not $SHA256; it was removed"
 }
 
-ft_watch() { # a line whenever more has come: where nothing comes, the job has no output, and its idle timeout ends it
+# A line whenever more has come, and while what came is read again: where nothing comes, the job has no output, and its idle
+# timeout ends it.
+ft_watch() {
     trap 'kill "$nap" 2>/dev/null; exit' TERM
     had=0
     while kill -0 $$; do
         sleep "$WATCH_EVERY" &
         nap=$!
         wait "$nap"
+        [ ! -e "$work/checking" ] || { echo "checking $FILE" && continue; }
         has=$(bk_size "$FILE.part")
         [ "$has" != "$had" ] || continue
         echo "$has bytes came"
@@ -115,15 +120,10 @@ ft_watch() { # a line whenever more has come: where nothing comes, the job has n
     done 2>/dev/null
 }
 
-ft_unwatch() {
-    [ -z "$watch" ] || kill "$watch" 2>/dev/null
-    watch=''
-}
-
 ft_leave() {
     left=$?
     trap - EXIT
-    ft_unwatch
+    [ -z "$watch" ] || kill "$watch" 2>/dev/null
     [ "$left:$step" != 143:fetch ] || echo "it was ended when $(bk_size "$FILE.part") bytes had come; the command said: $(bk_said 2>/dev/null)" >&2
     [ -z "$work" ] || rm -rf "$work"
     if [ "$left" -ne 0 ] && [ "$here" = yes ]; then

@@ -89,8 +89,8 @@ def copy_backups(
         try:
             said = _to_place(sender, place)
         except RemoteJobsError as exc:
-            said = [exc.message]
-        problems += [f"not copied to {place.name}: {one_line(each)}" for each in said]
+            said = [f"not copied to {place.name}: {exc.message}"]
+        problems += [one_line(each) for each in said]
     entries = _of_item(item, backups_on(sender.shell, plan.directory))
     remove_outgoing(sender.shell, entries, {place.name for place in sender.places if place.encrypted})
     newest = {entry.item: entry for entry in reversed(entries) if entry.good and entry.age >= 0}
@@ -125,7 +125,7 @@ def _of_item(item: Item, entries: Sequence[CatalogueEntry]) -> list[CatalogueEnt
 
 
 def _to_place(sender: _Sender, place: HostCopy) -> list[str]:
-    """Send what `place` lacks; what was refused, in words: it keeps back none that is newer."""
+    """Send what `place` lacks; what went wrong, in words: what was refused keeps back none that is newer."""
     if place.host not in sender.fleet.hosts:
         raise UsageError(f"{place.host!r} is not a host of the inventory", remedy="`remotejobs hosts` lists them.")
     directory = directory_of(place.directory, sender.host)
@@ -139,9 +139,12 @@ def _to_place(sender: _Sender, place: HostCopy) -> list[str]:
         try:
             _send(sender, place, directory, entry)
         except HostRefused as exc:
-            refused.append(exc.message)
+            refused.append(f"not copied to {place.name}: {exc.message}")
     if lacked:  # what came made the place's retention remove others
-        _looked_for(sender, place, directory)
+        try:
+            _looked_for(sender, place, directory)
+        except RemoteJobsError as exc:
+            refused.append(f"copies that {place.name} removed may still be listed: {exc.message}")
     return refused
 
 
