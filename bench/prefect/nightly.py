@@ -1,4 +1,4 @@
-"""A nightly backup of 20 items on 5 hosts under a Prefect server, beside an earlier build, in turn.
+"""A nightly backup of 20 items on 5 hosts, and on 2, under a Prefect server, beside an earlier build, in turn.
 
     python -m bench.prefect.nightly [--before COMMIT] [--runs 3] [--write]
 
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 from bench.documents import machine, put, say, table
@@ -24,6 +25,7 @@ from lab.servers.prefect.server import PrefectServer
 
 BEFORE = "2bc6718"  # the last build that polled up to 50 hosts one by one
 LONGEST = 22  # seconds
+HOSTS = (5, 2)
 _IDLE = 20.0  # seconds
 
 # A process of its own for each run: it imports the package from the tree that is measured.
@@ -38,7 +40,7 @@ from remotejobs.prefect.tasks.jobs.jids import jid_for
 from remotejobs.prefect.tasks.jobs.until import Until
 from remotejobs.testing import FakeHosts, Plan
 
-ITEMS, HOSTS, LONGEST = 20, 5, int(sys.argv[1])
+ITEMS, HOSTS, LONGEST = 20, int(sys.argv[1]), int(sys.argv[2])
 names = [f"h{number}" for number in range(HOSTS)]
 fake = FakeHosts(lambda host, command: Plan(lasts=float(command)), real_time=True)
 until = Until(retries=100, delay=15)
@@ -64,27 +66,30 @@ print(json.dumps({"over": took - last, "client": spent}))
 
 def main() -> None:
     options = comparison(__doc__, "bench.prefect.nightly", BEFORE)
-    found: dict[str, list[dict[str, float]]] = {}
+    found: dict[int, dict[str, list[dict[str, float]]]] = {hosts: {} for hosts in HOSTS}
     with (
         trees_beside(options.before, "before") as trees,
         tempfile.TemporaryDirectory(prefix="rj-bench-") as name,
         PrefectServer(Path(name)) as server,
     ):
         server.await_ready()
-        _run(trees["now"], server, 0.0)  # the first run finds a server that has not compiled its queries
+        _run(trees["now"], HOSTS[0], server, 0.0)  # the first run finds a server that has not compiled its queries
         idle = _idle(server)
         for number in range(options.runs):
-            for tree, path in trees.items():
-                say(f"run {number + 1}, {tree}")
-                found.setdefault(tree, []).append(_run(path, server, idle))
+            for hosts, (tree, path) in product(HOSTS, trees.items()):
+                say(f"run {number + 1}, {hosts} hosts, {tree}")
+                found[hosts].setdefault(tree, []).append(_run(path, hosts, server, idle))
     what = {
         "server": "server CPU, without what it takes idle",
         "client": "CPU of the run's process",
         "over": "the run's end after the longest item's",
     }
-    rows = [[words, *_cells([[run[key] for run in runs] for runs in found.values()])] for key, words in what.items()]
+    rows = [
+        [f"{hosts} hosts", words, *_cells([[run[key] for run in runs] for runs in found[hosts].values()])]
+        for hosts, (key, words) in product(HOSTS, what.items())
+    ]
     how = f"Median of {options.runs} runs (least-most), in turn: {machine('prefect')}."
-    text = f"{how}\n\n{table(['20 items on 5 hosts', *found, 'now / before'], rows)}\n"
+    text = f"{how}\n\n{table(['20 items on', '', *trees, 'now / before'], rows)}\n"
     print(text)
     if options.write:
         put("nightly", text)
@@ -104,9 +109,9 @@ def _idle(server: PrefectServer) -> float:
     return cpu[0] / (time.monotonic() - began)
 
 
-def _run(tree: Path, server: PrefectServer, idle: float) -> dict[str, float]:
+def _run(tree: Path, hosts: int, server: PrefectServer, idle: float) -> dict[str, float]:
     environment = {**os.environ, **server.environment, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}
-    words = [sys.executable, "-c", _CHILD, str(LONGEST)]
+    words = [sys.executable, "-c", _CHILD, str(hosts), str(LONGEST)]
     began = time.monotonic()
     with cpu_of(server) as cpu:
         done = subprocess.run(words, env=environment, cwd=tree, capture_output=True, text=True, check=False)

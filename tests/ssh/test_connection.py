@@ -115,13 +115,13 @@ def test_a_closed_connection_opens_again_and_leaves_nothing_behind(
 ) -> None:
     # The reader of an idle connection is woken by the closing, not by its clock.
     monkeypatch.setattr("remotejobs.workarounds.paramiko.idle_transport.IDLE_WAKE", 3600.0)
-    before = _transports()
+    before, others = _transports(), lab.connections("db2")  # of flows that ran in this process, for instance
     connection = connect("db2")
     ask(connection, "true")
     opened = _transports() - before
     connection.close()
 
-    await_true(lambda: lab.connections("db2") == 0)
+    await_true(lambda: lab.connections("db2") <= others)
     await_true(lambda: not opened & _transports())  # others may be opened meanwhile, by what earlier tests left to end
     assert said(ask(connection, "echo again")) == "again\n"
 
