@@ -120,3 +120,23 @@ def test_a_copy_that_can_neither_be_removed_nor_read_is_not_taken_for_gone(
         assert (places.backups / ".copies" / "elsewhere" / first).exists()
     assert (places.remote / "source" / first).exists()
     assert [bool(entry.copies) for entry in found("source", places.backups)] == [True] * 3
+
+
+def test_a_removal_that_a_lost_host_began_is_ended_by_the_next_run_and_by_no_dry_run(
+    back_up: Back_up, places: Places, item: FilesItem
+) -> None:
+    def plan(mode: str) -> BackupPlan:
+        place = plain_place(places)
+        place["retention"] |= {"mode": mode}
+        return places.plan(None, copies=[], copy_commands=[place], files=[item], retention={"last": 9})
+
+    first = Path(report_of(back_up(plan("apply"), item)).path).name
+    marks, there = places.backups / ".copies" / "elsewhere", places.remote / "source" / first
+    (marks / first).rename(marks / f".going-{first}")
+    back_up(plan("dry_run"), item)
+    assert there.exists() and (marks / f".going-{first}").exists()
+    there.unlink()  # it was removed, and then the host went down
+    record = back_up(plan("apply"), item)
+    assert report_of(record).warnings == ()
+    assert f"removed the copy {first} from elsewhere" in record.stdout.decode()
+    assert not (marks / first).exists() and not (marks / f".going-{first}").exists()

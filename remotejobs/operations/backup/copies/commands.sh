@@ -75,7 +75,7 @@ bk_copy_noted() {
 
 bk_copies_pruned() { # RETENTION LAST DAILY WEEKLY MONTHLY: of the copies that this host has sent
     [ -n "$remove" ] && [ "$1" != off ] || return 0
-    mode=$1 begun=$(bk_copies_going)
+    mode=$1 earlier=$(bk_copies_going)
     shift
     for old in $(bk_copied "$place" | bk_until_now | bk_prunable "$@"); do
         [ "$old" != "$stamp" ] || continue
@@ -88,11 +88,7 @@ bk_copies_pruned() { # RETENTION LAST DAILY WEEKLY MONTHLY: of the copies that t
     done
     [ "$mode" != dry_run ] || return 0
     for going in $(bk_copies_going); do
-        case "
-$begun
-" in *"
-$going
-"*) bk_copy_goes "$going" yes ;; *) bk_copy_goes "$going" no ;; esac
+        if printf '%s\n' "$earlier" | grep -Fqx -e "$going"; then bk_copy_goes "$going" yes; else bk_copy_goes "$going" no; fi
     done
 }
 
@@ -102,7 +98,7 @@ bk_copies_going() { # -> the files of which copies are about to be removed, or w
     done
 }
 
-bk_copy_goes() { # FILE BEGUN (yes, no: whether an earlier run began it)
+bk_copy_goes() { # FILE EARLIER (yes, no: whether an earlier run was at it)
     going=.copies/$place/.going-$1
     there=$(sed -n 's/.*"path": "\([^"]*\)".*/\1/p' "$going") # it was sent by the settings of its day
     there=${there:-$1}
@@ -117,7 +113,7 @@ bk_copy_goes() { # FILE BEGUN (yes, no: whether an earlier run began it)
     fi
 }
 
-# NAME BEGUN: removed; or an earlier run has done that, as nothing is there, while the place gives what was just sent. One
+# NAME EARLIER: removed; or an earlier run has done that, as nothing is there, while the place gives what was just sent. One
 # that can be neither removed nor read is not taken for gone, for a place may refuse both.
 bk_copy_gone() {
     ! bk_copy_removed "$1" || return 0
