@@ -164,7 +164,10 @@ class RemoteJobs:
         self, pattern: str, *, older_than: float, keep: int = 0, dry_run: bool = False
     ) -> tuple[HostResult[tuple[Record, ...]], ...]:
         """Remove what jobs left that ended over `older_than` seconds ago, except the `keep` newest of each host."""
-        clean = lambda jobs: jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run)  # noqa: E731
+
+        def clean(jobs: HostJobs) -> tuple[Record, ...]:
+            return jobs.clean(older_than=older_than, keep=keep, dry_run=dry_run)
+
         return self._gather(pattern, clean, waits=False)
 
     def close(self) -> None:

@@ -18,18 +18,18 @@ T = TypeVar("T", bound=Hashable)
 class Turns(Generic[T]):
     """Calls `serve` with each item when it is due, in at most `threads` threads, and for one item one call at a time.
 
-    With `patience` a call that takes longer, in seconds, holds up no other: its thread does not count any more, and
+    With `slow_after` a call that takes longer, in seconds, holds up no other: its thread does not count any more, and
     another takes its place. One of the `threads`, of which there are at least two, stays free to see to that.
 
     Threads start as they are needed, and end with `close`. What `serve` raises ends its thread: it is to raise nothing.
     """
 
-    def __init__(self, serve: Callable[[T], None], *, threads: int, name: str, patience: float = math.inf) -> None:
+    def __init__(self, serve: Callable[[T], None], *, threads: int, name: str, slow_after: float = math.inf) -> None:
         self._serve = serve
         self._most = threads
-        self._at_once = threads if patience == math.inf else threads - 1
+        self._at_once = threads if slow_after == math.inf else threads - 1
         self._name = name
-        self._patience = patience
+        self._slow_after = slow_after
         self._threads = self._idle = 0  # of those that count
         self._calls: dict[int, float] = {}  # by thread: when each that counts began its call, the oldest first
         self._due: dict[T, float] = {}
@@ -112,7 +112,7 @@ class Turns(Generic[T]):
     def _free_in(self) -> float:
         """Seconds until one more call may begin. Those that take too long are not counted from now on."""
         now = time.monotonic()
-        while self._calls and (left := next(iter(self._calls.values())) + self._patience - now) <= 0:
+        while self._calls and (left := next(iter(self._calls.values())) + self._slow_after - now) <= 0:
             del self._calls[next(iter(self._calls))]
             self._threads -= 1
         return 0.0 if len(self._calls) < self._at_once else left

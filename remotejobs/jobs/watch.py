@@ -23,7 +23,7 @@ from remotejobs.model import Record, State
 
 SHORTEST_WAIT = 5.0  # seconds
 THREADS = 32  # for all hosts whose answers come by themselves: what they do takes some round trips at most
-PATIENCE = 0.2  # seconds for that; a host that takes longer, and may hang, holds up no other
+SLOW_AFTER = 0.2  # seconds for that; a host that takes longer, and may hang, holds up no other
 NOTICE = 0.2  # seconds in which Ctrl-C is noticed
 UNREAD = 1000  # news that nobody has read; more glimpses are left out, so that memory stays bounded
 
@@ -70,7 +70,7 @@ class JobWatch:
         self._wait = longest if first_glimpse is not None else max(SHORTEST_WAIT, longest)
         self._news: queue.SimpleQueue[JobEvent | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        self._turns: Turns[WatchedHost] = Turns(self._serve, threads=THREADS, name="watch", patience=PATIENCE)
+        self._turns: Turns[WatchedHost] = Turns(self._serve, threads=THREADS, name="watch", slow_after=SLOW_AFTER)
         self._begins: Turns[WatchedHost] = Turns(self._begin, threads=forks or 1, name="watch begins")
         self._left = {WatchedHost(host, list(jids), apart=forks is not None) for host, jids in jobs.items()}
         self._unasked = len(self._left)

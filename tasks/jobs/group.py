@@ -37,7 +37,7 @@ def await_jobs(handles: Sequence[Handle], access: Access, until: Until, count: i
     named = f"await {wanted} of {number_of(len(handles), 'job')}"
     awaited: list[_Awaited] = []
 
-    @task(name="await-jobs", task_run_name=named, **{**polling(until, 0), "retry_condition_fn": if_running})
+    @task(name="await-jobs", task_run_name=named, **polling(until, 0, if_running))
     def poll_all() -> tuple[Record, ...]:
         if not awaited:
             awaited.append(_Awaited(handles, access, until, wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -72,12 +73,12 @@ def start_job(job: Job, host: str, access: Access) -> Handle:
     return replace(record.handle, label=job.label or job.jid)
 
 
-def polling(until: Until, pause: float) -> dict[str, Any]:
+def polling(until: Until, pause: float, again: Callable[..., bool] = while_running) -> dict[str, Any]:
     """What makes a task of one attempt a poll, with a `pause` after each: Prefect's retries, as `until` says."""
     return {
         "retries": until.retries,
         "retry_delay_seconds": pause,
-        "retry_condition_fn": while_running,
+        "retry_condition_fn": again,
         "cache_policy": NO_CACHE,
     }
 

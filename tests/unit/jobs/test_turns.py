@@ -120,7 +120,7 @@ def test_who_can_get_no_thread_more_is_served_by_one_that_there_is(monkeypatch: 
     turns.close()
 
 
-def test_calls_that_take_longer_than_the_patience_hold_up_no_other_and_their_threads_are_not_kept() -> None:
+def test_calls_that_take_longer_hold_up_no_other_and_their_threads_are_not_kept() -> None:
     served: queue.SimpleQueue[str] = queue.SimpleQueue()
     held = threading.Event()
 
@@ -129,20 +129,20 @@ def test_calls_that_take_longer_than_the_patience_hold_up_no_other_and_their_thr
             held.wait(SOON)
         served.put(item)
 
-    turns = Turns(serve, threads=3, name="patient turns", patience=0.05)
+    turns = Turns(serve, threads=3, name="turns", slow_after=0.05)
     slow = [f"slow {number}" for number in range(10)]
     for item in (*slow, "quick"):
         turns.put(item)
     assert served.get(timeout=SOON) == "quick"
     held.set()
     assert {served.get(timeout=SOON) for _ in slow} == set(slow)
-    await_true(lambda: [thread.name for thread in threading.enumerate()].count("patient turns") <= 3)
+    await_true(lambda: [thread.name for thread in threading.enumerate()].count("turns") <= 3)
     turns.put("later")
     assert served.get(timeout=SOON) == "later"
     turns.close()
 
 
-def test_without_patience_no_more_calls_are_under_way_than_there_are_threads() -> None:
+def test_without_that_limit_no_more_calls_are_under_way_than_there_are_threads() -> None:
     under_way: queue.SimpleQueue[int] = queue.SimpleQueue()
     held, now = threading.Event(), set[int]()
 
